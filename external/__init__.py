@@ -1,0 +1,1 @@
+"""ExternalSecret -> Secret: stores, providers, refresh."""

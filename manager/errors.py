@@ -1,0 +1,113 @@
+"""Every error that Coffer raises on purpose, named by what the caller must do.
+
+CofferError
+├── SettingsError
+├── NotLeader
+├── ReconcileError
+│   ├── NeedsHuman
+│   ├── WaitFor
+│   └── Retry
+└── ApiError
+    ├── NotFound
+    ├── AlreadyExists
+    ├── Conflict
+    ├── Forbidden
+    ├── Gone
+    ├── Invalid
+    └── Unreachable
+
+`str(error)` carries codes and places, never a value of a Secret: it is safe for an Event by construction.
+Tests compare this drawing with the classes.
+"""
+
+from typing import Final
+
+
+class CofferError(Exception):
+    """Anything Coffer raises on purpose."""
+
+
+class SettingsError(CofferError):
+    """A flag, variable or file entry cannot be used; the process does not start."""
+
+
+class NotLeader(CofferError):
+    """A write was asked of a replica whose lease is no longer certain; the write was not sent."""
+
+
+class ReconcileError(CofferError):
+    """One object cannot be brought to its desired state now.
+
+    Args:
+        reason: CamelCase word for the condition and the Event, from the module's closed list.
+        message: what is wrong, at which field, and the cure; no values.
+        event: reason of the Event where the contract names another word than the condition's.
+    """
+
+    def __init__(self, reason: str, message: str, *, event: str = "") -> None:
+        super().__init__(message)
+        self.reason: Final = reason
+        self.message: Final = message
+        self.event: Final = event or reason
+
+
+class NeedsHuman(ReconcileError):
+    """Only a change of the object, or of something it depends on, can help: no timed retry."""
+
+
+class WaitFor(ReconcileError):
+    """Something known will be there after `delay` seconds."""
+
+    def __init__(self, reason: str, message: str, *, delay: float, event: str = "") -> None:
+        super().__init__(reason, message, event=event)
+        self.delay: Final = delay
+
+
+class Retry(ReconcileError):
+    """Try again with growing back-off, for ever (DESIGN.md 4a, 8)."""
+
+
+class ApiError(CofferError):
+    """The API server refused or could not be asked.
+
+    Args:
+        status: HTTP status, 0 when there was no answer.
+        reason: the `reason` word of the Status object, or the exception's class name.
+        place: verb and object, such as `patch secrets ns/name`.
+        detail: causes without values: field paths and types from `details.causes`.
+    """
+
+    def __init__(self, status: int, reason: str, place: str, detail: str = "") -> None:
+        super().__init__(f"{place}: {reason or status}" + (f" ({detail})" if detail else ""))
+        self.status: Final = status
+        self.reason: Final = reason
+        self.place: Final = place
+        self.detail: Final = detail
+
+
+class NotFound(ApiError):
+    """404: proven absent."""
+
+
+class AlreadyExists(ApiError):
+    """409 on create: somebody was first."""
+
+
+class Conflict(ApiError):
+    """409 on update or delete: the object moved since it was read; read again."""
+
+
+class Forbidden(ApiError):
+    """401 or 403: RBAC, a terminating namespace or a quota."""
+
+
+class Gone(ApiError):
+    """410: a continue token or a resourceVersion has expired; list again."""
+
+
+class Invalid(ApiError):
+    """400, 413 or 422: the API server will not take this object however often it is sent."""
+
+
+class Unreachable(ApiError):
+    """No answer, 429 or 5xx: the API server may have acted or not."""

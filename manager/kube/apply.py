@@ -1,0 +1,155 @@
+"""The one gate for writes: every create, update, patch and delete of the three modules passes here.
+
+What it guarantees (DESIGN.md 4a, 2 and 5): privileged Secrets and sealing keys are never written, an update or a patch
+carries the uid and resourceVersion that were read, so does a delete, nothing is written by a replica whose lease is
+uncertain, and a flood of deletes is stopped.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from manager.clock import Clock
+from manager.errors import NeedsHuman, WaitFor
+from manager.kube.client import KubeClient
+from manager.kube.resources import SECRETS, Body, Key
+
+SERVICE_ACCOUNT_TOKEN = "kubernetes.io/service-account-token"
+BOOTSTRAP_TOKEN = "bootstrap.kubernetes.io/token"
+PRIVILEGED_TYPES = frozenset({SERVICE_ACCOUNT_TOKEN, BOOTSTRAP_TOKEN})  # the API server grants rights for these
+SEALING_KEY_LABEL = "sealedsecrets.bitnami.com/sealed-secrets-key"
+REFUSED = "PrivilegedSecret"
+DELETES_PER_MINUTE = 50  # DESIGN.md 4a, 5; a namespace of a hundred mirrors still goes in two minutes
+SERVER_FIELDS = frozenset(
+    {"uid", "resourceVersion", "generation", "generateName", "managedFields", "ownerReferences", "selfLink"}
+    | {"creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "namespace", "name", "finalizers"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Make an object that is not there."""
+
+    key: Key
+    body: Body = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Replace an object; `body` holds the uid and resourceVersion that were read."""
+
+    key: Key
+    body: Body = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Merge-patch an object as it was read."""
+
+    key: Key
+    uid: str
+    version: str
+    patch: Body = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove exactly the object that was read; `why` goes to the log."""
+
+    key: Key
+    uid: str
+    version: str
+    why: str
+
+
+Action = Create | Update | Patch | Delete
+
+
+class Writer:
+    """Executes actions, one request each.
+
+    Args:
+        client: the API server.
+        certain: raises NotLeader unless this replica's lease is beyond doubt; asked before every write.
+        clock: for the brake on deletes.
+        manager: the field manager, by which managedFields shows whose a key is.
+    """
+
+    def __init__(self, client: KubeClient, certain: Callable[[], None], clock: Clock, manager: str) -> None:
+        self._client = client
+        self._certain = certain
+        self._manager = manager
+        self.brake = DeleteBrake(clock)
+
+    async def apply(self, action: Action, *, manager: str = "") -> Body | None:
+        """Execute one action; returns the object as the server now has it, None after a delete.
+
+        Raises:
+            NeedsHuman: the object is one that Coffer never writes.
+            WaitFor: too many deletes in the last minute.
+            Conflict, AlreadyExists, NotFound: the world moved; observe again.
+
+        """
+        self._certain()
+        manager = manager or self._manager
+        if isinstance(action, Delete):
+            self.brake.take()
+            await self._client.delete(action.key, uid=action.uid, version=action.version)
+            return None
+        if isinstance(action, Create):
+            refuse_privileged(action.key, action.body)
+            return await self._client.create(action.key.resource, action.body, manager=manager)
+        if isinstance(action, Update):
+            refuse_privileged(action.key, action.body)
+            _require_preconditions(action.body["metadata"])
+            return await self._client.update(action.key, action.body, manager=manager)
+        refuse_privileged(action.key, action.patch)
+        metadata = {**action.patch.get("metadata", {}), "uid": action.uid, "resourceVersion": action.version}
+        _require_preconditions(metadata)
+        return await self._client.patch(action.key, {**action.patch, "metadata": metadata}, manager=manager)
+
+
+class DeleteBrake:
+    """Stops one module after 50 deletes in a minute: a wrong decision must not empty a cluster."""
+
+    def __init__(self, clock: Clock, limit: int = DELETES_PER_MINUTE) -> None:
+        self._clock = clock
+        self._limit = limit
+        self._taken: list[float] = []
+        self.paused = 0
+        """How often a delete was put off; metrics show it."""
+
+    def take(self) -> None:
+        """Count one delete. Raises WaitFor when the minute's share is spent."""
+        now = self._clock.monotonic()
+        self._taken = [moment for moment in self._taken if now - moment < 60.0]
+        if len(self._taken) >= self._limit:
+            self.paused += 1
+            delay = 60.0 - (now - self._taken[0]) + 1.0
+            raise WaitFor("DeletesPaused", f"more than {self._limit} deletes in a minute; going on later", delay=delay)
+        self._taken.append(now)
+
+
+def refuse_privileged(key: Key, body: Mapping[str, Any]) -> None:
+    """Raise NeedsHuman for a Secret that would grant rights or pose as a sealing key, whatever module asks."""
+    if key.resource is not SECRETS:
+        return
+    if body.get("type") in PRIVILEGED_TYPES:
+        raise NeedsHuman(REFUSED, f"a Secret of type {body['type']} is never written: use another type")
+    if SEALING_KEY_LABEL in (body.get("metadata", {}).get("labels") or {}):
+        raise NeedsHuman(REFUSED, f"a Secret with the label {SEALING_KEY_LABEL} is never written: remove the label")
+
+
+def template_metadata(metadata: Mapping[str, Any] | None) -> dict[str, dict[str, str]]:
+    """Return the labels and annotations that a tenant's template may bring; everything else is dropped."""
+    kept: dict[str, dict[str, str]] = {}
+    for field_name in ("labels", "annotations"):
+        values = (metadata or {}).get(field_name)
+        pairs = values.items() if isinstance(values, dict) else ()
+        kept[field_name] = {str(name): str(value) for name, value in pairs if value is not None}
+    return kept
+
+
+def _require_preconditions(metadata: Mapping[str, Any]) -> None:
+    if not metadata.get("uid") or not metadata.get("resourceVersion"):
+        raise ValueError("a write without uid and resourceVersion could overwrite what nobody read")

@@ -1,0 +1,184 @@
+"""The metadata of every watched object, with indexes; what a decision needs without asking the API server."""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from sys import intern
+from types import MappingProxyType
+from typing import Any
+
+from manager.kube.resources import Body, Key, Resource, key_of
+
+EMPTY: Mapping[str, str] = MappingProxyType({})
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # holds a Secret's values in clear text
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The controller of an object, as its ownerReference names it."""
+
+    kind: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What is kept of one object."""
+
+    uid: str
+    version: str
+    """resourceVersion; compared as a number where order matters (Kubernetes API concepts, resource versions)."""
+    generation: int
+    created: str
+    deleting: bool
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    owner: Owner | None
+    digest: Any
+    """What the module's digest function took from the body; None for metadata-only resources."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One observed transition. Handlers look at the key and the two states, never at the kind of event."""
+
+    key: Key
+    before: Meta | None
+    after: Meta | None
+
+
+type_digest = Callable[[Body], Any]
+
+
+class MetadataCache:
+    """Current metadata by key, and reverse indexes kept with it. Not thread-safe: it belongs to the event loop.
+
+    Args:
+        digests: per resource, what else to keep of a body (spec references, status marks); small and hashable.
+    """
+
+    def __init__(self, digests: Mapping[Resource, type_digest] = MappingProxyType({})) -> None:
+        self._digests = dict(digests)
+        self._objects: dict[Resource, dict[tuple[str, str], Meta]] = {}
+        self._index_of: dict[Resource, list[Index]] = {}
+
+    def index(self, resource: Resource, function: "type_index") -> "Index":
+        """Create a reverse index over a resource; call before the first object is observed."""
+        index = Index(function)
+        self._index_of.setdefault(resource, []).append(index)
+        return index
+
+    def digest(self, resource: Resource, function: type_digest) -> None:
+        """Register what to keep of the bodies of a resource; call before the first object is observed."""
+        self._digests[resource] = function
+
+    def get(self, key: Key) -> Meta | None:
+        """Return what is known of an object."""
+        return self._objects.get(key.resource, {}).get((key.namespace, key.name))
+
+    def count(self, resource: Resource) -> int:
+        """Return the number of known objects of a resource."""
+        return len(self._objects.get(resource, ()))
+
+    def items(self, resource: Resource) -> Iterator[tuple[Key, Meta]]:
+        """Iterate over the known objects of a resource; the cache must not change meanwhile (no await inside)."""
+        for (namespace, name), meta in self._objects.get(resource, {}).items():
+            yield Key(resource, namespace, name), meta
+
+    def observe(self, resource: Resource, event: str | None, body: Body) -> Change | None:
+        """Take in one object from a list (`event` None) or a watch.
+
+        Returns the change, or None when nothing new was seen: a repeated version, or an older one than is known.
+        """
+        key = key_of(resource, body)
+        before = self.get(key)
+        after = self._meta(resource, body)
+        if event == "DELETED":
+            if before is None or before.uid != after.uid:
+                return None  # an object of that name made since must not be forgotten
+            return self.forget(key)
+        if before is not None and before.uid == after.uid and not newer(after.version, before.version):
+            return None
+        self._objects.setdefault(resource, {})[key.namespace, key.name] = after
+        self._reindex(key, before, after)
+        return Change(key, before, after)
+
+    def forget(self, key: Key) -> Change | None:
+        """Drop an object that is proven gone."""
+        before = self._objects.get(key.resource, {}).pop((key.namespace, key.name), None)
+        if before is None:
+            return None
+        self._reindex(key, before, None)
+        return Change(key, before, None)
+
+    def _reindex(self, key: Key, before: Meta | None, after: Meta | None) -> None:
+        for index in self._index_of.get(key.resource, ()):
+            index.move(key, before, after)
+
+    def _meta(self, resource: Resource, body: Body) -> Meta:
+        meta = body["metadata"]
+        digest = self._digests.get(resource)
+        return Meta(
+            uid=meta.get("uid", ""),
+            version=meta.get("resourceVersion", ""),
+            generation=meta.get("generation", 0),
+            created=meta.get("creationTimestamp", ""),
+            deleting="deletionTimestamp" in meta,
+            labels=_compact(meta.get("labels")),
+            annotations=_compact(meta.get("annotations")),
+            owner=controller_of(meta),
+            digest=digest(body) if digest else None,
+        )
+
+
+type_index = Callable[[Key, Meta], Iterable[Hashable]]
+
+
+class Index:
+    """From a value to the objects that hold it."""
+
+    def __init__(self, function: type_index) -> None:
+        self._function = function
+        self._keys: dict[Hashable, set[Key]] = {}
+
+    def find(self, value: Hashable) -> frozenset[Key]:
+        """Return the objects under a value."""
+        return frozenset(self._keys.get(value, ()))
+
+    def values(self) -> frozenset[Hashable]:
+        """Return every value that some object holds."""
+        return frozenset(self._keys)
+
+    def move(self, key: Key, before: Meta | None, after: Meta | None) -> None:
+        """Follow one change; the cache calls it."""
+        old = set(self._function(key, before)) if before else set()
+        new = set(self._function(key, after)) if after else set()
+        for value in old - new:
+            keys = self._keys[value]
+            keys.discard(key)
+            if not keys:
+                del self._keys[value]
+        for value in new - old:
+            self._keys.setdefault(value, set()).add(key)
+
+
+def newer(version: str, than: str) -> bool:
+    """Tell whether a resourceVersion is later; ones that are not numbers are new when they differ."""
+    if version.isdecimal() and than.isdecimal():
+        return int(version) > int(than)
+    return version != than
+
+
+def controller_of(meta: Body) -> Owner | None:
+    """Return the controlling ownerReference of an object's metadata."""
+    for ref in meta.get("ownerReferences") or ():
+        if ref.get("controller"):
+            return Owner(intern(ref.get("kind", "")), ref.get("name", ""), ref.get("uid", ""))
+    return None
+
+
+def _compact(values: object) -> Mapping[str, str]:
+    """Keep labels or annotations small: shared keys, and never the copy of a Secret's data that kubectl leaves."""
+    if not isinstance(values, dict) or not values:
+        return EMPTY
+    return {intern(name): value for name, value in values.items() if name != LAST_APPLIED}

@@ -1,0 +1,204 @@
+"""Raw JSON in and out of the API server, every failure as one of our errors."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+import aiohttp
+
+from manager.errors import (
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    NotFound,
+    Unreachable,
+)
+from manager.kube.connection import Connection
+from manager.kube.resources import Body, Key, Resource
+
+PAGE = 500  # objects a LIST page holds: the API server's own clients use this; larger pages only raise our peak memory
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+MERGE_PATCH = "application/merge-patch+json"
+
+type_of_status: Mapping[int, type[ApiError]] = {
+    400: Invalid,
+    401: Forbidden,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: Gone,
+    413: Invalid,
+    422: Invalid,
+}
+
+
+class KubeClient:
+    """Speaks to one API server; one connection pool, a deadline on every request.
+
+    Args:
+        connection: where and as whom.
+        agent: the User-Agent, by which the audit log tells our requests from kopf's.
+        timeout: seconds after which a request counts as Unreachable.
+        observe: called with (verb, plural, status) after each request, for metrics.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        agent: str,
+        *,
+        timeout: float = 15.0,
+        observe: Callable[[str, str, int], None] = lambda verb, plural, status: None,
+    ) -> None:
+        self._base = connection.server
+        self._session = connection.session(agent)
+        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=min(5.0, timeout))
+        self._observe = observe
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._session.close()
+
+    async def get(self, key: Key) -> Body:
+        """Read one object whole. Raises NotFound when it is proven absent."""
+        return await self._call("get", "GET", key.resource, key.path, str(key))
+
+    async def find(self, key: Key) -> Body | None:
+        """Read one object whole, None when it is proven absent."""
+        try:
+            return await self.get(key)
+        except NotFound:
+            return None
+
+    async def pages(
+        self, resource: Resource, *, namespace: str = "", selector: str = "", metadata_only: bool | None = None
+    ) -> AsyncIterator[tuple[list[Body], str]]:
+        """List in pages of 500; yields (items, resourceVersion of the list).
+
+        Metadata only where the resource says so, unless `metadata_only` decides. Raises Gone when the list took so
+        long that its continue token expired: begin again.
+        """
+        partial = resource.metadata_only if metadata_only is None else metadata_only
+        headers = {"Accept": METADATA_LIST} if partial else {}
+        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        while True:
+            path = resource.path(namespace)
+            page = await self._call("list", "GET", resource, path, resource.plural, query=query, headers=headers)
+            meta = page["metadata"]
+            yield page.get("items") or [], meta.get("resourceVersion", "")
+            if not meta.get("continue"):
+                return
+            query["continue"] = meta["continue"]
+
+    async def create(self, resource: Resource, body: Body, *, manager: str = "coffer") -> Body:
+        """Create an object. Raises AlreadyExists when somebody was first."""
+        meta = body["metadata"]
+        path = resource.path(meta.get("namespace", ""))
+        place = f"{resource.kind} {meta.get('namespace', '')}/{meta.get('name', '')}"
+        query = {"fieldManager": manager}
+        return await self._call("create", "POST", resource, path, place, body=body, query=query)
+
+    async def update(self, key: Key, body: Body, *, subresource: str = "", manager: str = "coffer") -> Body:
+        """Replace an object; its resourceVersion must be the one that was read. Raises Conflict when it moved."""
+        path = key.resource.path(key.namespace, key.name, subresource)
+        query = {"fieldManager": manager}
+        return await self._call("update", "PUT", key.resource, path, str(key), body=body, query=query)
+
+    async def patch(self, key: Key, patch: Body, *, subresource: str = "", manager: str = "coffer") -> Body:
+        """Merge-patch an object; put uid and resourceVersion into its metadata as preconditions."""
+        path = key.resource.path(key.namespace, key.name, subresource)
+        headers, query = {"Content-Type": MERGE_PATCH}, {"fieldManager": manager}
+        return await self._call(
+            "patch", "PATCH", key.resource, path, str(key), body=patch, query=query, headers=headers
+        )
+
+    async def delete(self, key: Key, *, uid: str, version: str) -> None:
+        """Delete exactly the object that was read. Raises Conflict when it is another or has moved, NotFound."""
+        preconditions = {"uid": uid, "resourceVersion": version}
+        body = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": preconditions}
+        await self._call("delete", "DELETE", key.resource, key.path, str(key), body=body)
+
+    async def post(self, resource: Resource, path: str, body: Body) -> Body:
+        """Call a subresource or review endpoint that answers with an object, such as TokenReview."""
+        return await self._call("create", "POST", resource, path, resource.kind, body=body)
+
+    async def reachable(self) -> bool:
+        """Tell whether the API server answers at all."""
+        try:
+            async with self._session.get(f"{self._base}/version", timeout=self._timeout) as answer:
+                return answer.status < 500
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+
+    async def watch(
+        self, resource: Resource, *, namespace: str, selector: str, version: str, seconds: int = 300
+    ) -> AsyncIterator[tuple[str, Body]]:
+        """Stream (type, object) of one namespace from `version` on; ends after `seconds` or when the server closes."""
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": str(seconds),
+        } | ({"labelSelector": selector} if selector else {})
+        # Bookmarks come every minute: 75 silent seconds mean that the stream is dead though the socket is open.
+        timeout = aiohttp.ClientTimeout(total=None, connect=5, sock_read=75)
+        url = self._base + resource.path(namespace)
+        try:
+            async with self._session.get(url, params=query, timeout=timeout) as answer:
+                if answer.status >= 400:
+                    raise _refused(answer.status, await answer.read(), "watch", resource.plural)
+                async for line in answer.content:
+                    event = json.loads(line)
+                    yield event["type"], event["object"]
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise Unreachable(0, type(error).__name__, f"watch {resource.plural}") from error
+
+    async def _call(
+        self,
+        verb: str,
+        method: str,
+        resource: Resource,
+        path: str,
+        place: str,
+        *,
+        body: Any = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Body:
+        status = 0
+        try:
+            data = None if body is None else json.dumps(body)
+            sent = {"Content-Type": "application/json", **(headers or {})} if data else headers
+            async with self._session.request(
+                method, self._base + path, data=data, params=query, headers=sent, timeout=self._timeout
+            ) as answer:
+                status, content = answer.status, await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unreachable(0, type(error).__name__, f"{verb} {place}") from error
+        finally:
+            self._observe(verb, resource.plural, status)
+        if status >= 400:
+            raise _refused(status, content, verb, place)
+        parsed: Body = json.loads(content)
+        return parsed
+
+
+def _refused(status: int, content: bytes, verb: str, place: str) -> ApiError:
+    """Turn a refusal into our error; the server's message may quote a value and is dropped, causes keep field paths."""
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        answer = {}
+    answer = answer if isinstance(answer, dict) else {}
+    reason = str(answer.get("reason", ""))
+    causes = (answer.get("details") or {}).get("causes") or []
+    detail = ", ".join(sorted({f"{cause.get('field', '')}: {cause.get('reason', '')}" for cause in causes}))
+    kind = type_of_status.get(status, Unreachable)
+    if reason == "AlreadyExists":
+        kind = AlreadyExists
+    elif status == 403 and any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
+        reason = "NamespaceTerminating"
+    return kind(status, reason, f"{verb} {place}", detail)

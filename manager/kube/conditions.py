@@ -1,0 +1,37 @@
+"""Status conditions as Kubernetes defines them: replaced by type, the transition time kept while the status holds."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from manager.clock import rfc3339
+
+Condition = dict[str, Any]
+
+
+def find_condition(conditions: object, kind: str) -> Condition | None:
+    """Return the condition of a type from a status list, whatever a user made of that list."""
+    if isinstance(conditions, list):
+        for condition in conditions:
+            if isinstance(condition, dict) and condition.get("type") == kind:
+                return condition
+    return None
+
+
+def set_condition(conditions: object, new: Condition, now: datetime) -> list[Condition]:
+    """Return the list with `new` (type, status, reason, message) in place of the old condition of its type.
+
+    `lastTransitionTime` changes only with the status.
+    """
+    old = find_condition(conditions, new["type"])
+    others = [each for each in conditions if each is not old] if isinstance(conditions, list) else []
+    same = old is not None and old.get("status") == new["status"] and old.get("lastTransitionTime")
+    moment = old["lastTransitionTime"] if same and old is not None else rfc3339(now)
+    return [*others, {**new, "lastTransitionTime": moment}]
+
+
+def same_condition(
+    old: Condition | None, new: Condition, fields: Sequence[str] = ("status", "reason", "message")
+) -> bool:
+    """Tell whether a write would change nothing but times."""
+    return old is not None and all(old.get(name, "") == new.get(name, "") for name in fields)

@@ -1,0 +1,83 @@
+"""Kubernetes Events about our objects: one per object and change, not one per attempt."""
+
+from collections import OrderedDict
+
+import structlog
+
+from manager.clock import Clock, rfc3339
+from manager.errors import ApiError
+from manager.kube.client import KubeClient
+from manager.kube.resources import EVENTS, Body, Key
+
+REPEATED_AFTER = 600.0  # seconds; the same Event again is news only when the first has scrolled by (reliability.md S4)
+REMEMBERED = 10_000  # objects x reasons; forgetting one costs at most one repeated Event
+LONGEST_MESSAGE = 1024  # the API server refuses longer ones (reliability.md 1.7)
+
+log = structlog.get_logger(__name__)
+
+
+class EventRecorder:
+    """Posts core/v1 Events and keeps quiet about what was just said.
+
+    Posting never fails a reconcile: an Event that cannot be written is logged.
+    """
+
+    def __init__(self, client: KubeClient, clock: Clock, instance: str) -> None:
+        self._client = client
+        self._clock = clock
+        self._instance = instance
+        self._said: OrderedDict[tuple[str, str, str], float] = OrderedDict()
+
+    async def normal(self, key: Key, uid: str, reason: str, message: str, *, component: str) -> None:
+        """Tell that something went as wished."""
+        await self._post(key, uid, "Normal", reason, message, component)
+
+    async def warning(self, key: Key, uid: str, reason: str, message: str, *, component: str) -> None:
+        """Tell what is wrong and how to mend it."""
+        await self._post(key, uid, "Warning", reason, message, component)
+
+    async def _post(self, key: Key, uid: str, kind: str, reason: str, message: str, component: str) -> None:
+        if not uid or self._repeated((uid, reason, message)):
+            return
+        body = self._body(key, uid, kind, reason, message[:LONGEST_MESSAGE], component)
+        log.info("event", object=str(key), type=kind, reason=reason, message=message)
+        try:
+            await self._client.create(EVENTS, body)
+        except ApiError as error:
+            log.warning("event not posted", object=str(key), reason=reason, status=error.status)
+
+    def _repeated(self, said: tuple[str, str, str]) -> bool:
+        now = self._clock.monotonic()
+        last = self._said.get(said)
+        if last is not None and now - last < REPEATED_AFTER:
+            return True
+        self._said[said] = now
+        self._said.move_to_end(said)
+        if len(self._said) > REMEMBERED:
+            self._said.popitem(last=False)
+        return False
+
+    def _body(self, key: Key, uid: str, kind: str, reason: str, message: str, component: str) -> Body:
+        moment = rfc3339(self._clock.now())
+        namespace = key.namespace or "default"  # events about cluster-scoped objects live there, as client-go does
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"generateName": f"{key.name[:200]}.", "namespace": namespace},
+            "involvedObject": {
+                "apiVersion": key.resource.api_version,
+                "kind": key.resource.kind,
+                "name": key.name,
+                "namespace": key.namespace,
+                "uid": uid,
+            },
+            "type": kind,
+            "reason": reason,
+            "message": message,
+            "source": {"component": component, "host": self._instance},
+            "reportingComponent": component,
+            "reportingInstance": self._instance,
+            "firstTimestamp": moment,
+            "lastTimestamp": moment,
+            "count": 1,
+        }

@@ -1,0 +1,68 @@
+"""The resource types that Coffer knows, and the keys by which objects are named."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+Body = dict[str, Any]
+"""A Kubernetes object as parsed JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One REST resource of the API server."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+    metadata_only: bool = False
+    """Watched as PartialObjectMetadata: bodies are read only when a decision needs them."""
+
+    @property
+    def api_version(self) -> str:
+        """The `apiVersion` of its objects."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """Return the URL path; without a namespace that of the whole cluster."""
+        parts = ["/apis", self.group, self.version] if self.group else ["/api", self.version]
+        if namespace and self.namespaced:
+            parts += ["namespaces", namespace]
+        parts += [self.plural] + [part for part in (name, subresource) if part]
+        return "/".join(parts)
+
+
+SECRETS = Resource("", "v1", "secrets", "Secret", metadata_only=True)
+CONFIGMAPS = Resource("", "v1", "configmaps", "ConfigMap", metadata_only=True)
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+EVENTS = Resource("", "v1", "events", "Event")
+LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+SEALED_SECRETS = Resource("bitnami.com", "v1alpha1", "sealedsecrets", "SealedSecret")
+EXTERNAL_SECRETS = Resource("external-secrets.io", "v1", "externalsecrets", "ExternalSecret")
+SECRET_STORES = Resource("external-secrets.io", "v1", "secretstores", "SecretStore")
+CLUSTER_SECRET_STORES = Resource(
+    "external-secrets.io", "v1", "clustersecretstores", "ClusterSecretStore", namespaced=False
+)
+
+
+class Key(NamedTuple):
+    """Names one object: what queues hold, nothing else."""
+
+    resource: Resource
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.resource.kind} {self.namespace + '/' if self.namespace else ''}{self.name}"
+
+    @property
+    def path(self) -> str:
+        """The URL path of the object."""
+        return self.resource.path(self.namespace, self.name)
+
+
+def key_of(resource: Resource, body: Body) -> Key:
+    """Return the key of an object; the kind in the body is never trusted (kopf.md section 8)."""
+    meta = body["metadata"]
+    return Key(resource, meta.get("namespace", ""), meta["name"])

@@ -1,0 +1,40 @@
+"""Writes the status subresource: only on a difference, and never onto another generation or another object."""
+
+from typing import Any
+
+from manager.errors import Conflict, NotFound
+from manager.kube.client import KubeClient
+from manager.kube.resources import Body, Key
+
+
+async def write_status(client: KubeClient, key: Key, seen: Body, status: dict[str, Any]) -> Body:
+    """Merge `status` into the object's status; returns the object as the server has it.
+
+    `seen` is the object as it was decided upon. A conflict is retried as long as uid and generation are the same: what
+    moved then is metadata or status, and the decision still holds. Raises Conflict when the spec moved, NotFound when
+    the object is gone.
+    """
+    current = seen
+    for _ in range(4):
+        if _holds(current.get("status"), status):
+            return current
+        meta = current["metadata"]
+        patch = {"metadata": {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}, "status": status}
+        try:
+            return await client.patch(key, patch, subresource="status")
+        except Conflict:
+            current = await client.get(key)
+            _require_same(seen, current, key)
+    raise Conflict(409, "Conflict", f"patch status {key}")
+
+
+def _holds(current: object, wanted: dict[str, Any]) -> bool:
+    present = current if isinstance(current, dict) else {}
+    return all(present.get(name) == value for name, value in wanted.items())
+
+
+def _require_same(seen: Body, current: Body, key: Key) -> None:
+    if seen["metadata"]["uid"] != current["metadata"]["uid"]:
+        raise NotFound(404, "NotFound", f"patch status {key}")
+    if seen["metadata"].get("generation") != current["metadata"].get("generation"):
+        raise Conflict(409, "Conflict", f"patch status {key}")

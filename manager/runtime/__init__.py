@@ -1,0 +1,1 @@
+"""The process around the modules: kopf host, queue, workers, lease, health, metrics, logging."""

@@ -1,0 +1,132 @@
+"""Workers that take keys from a queue and reconcile them; the only place that decides when a key returns."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from manager.clock import Clock
+from manager.errors import Conflict, NeedsHuman, NotLeader, ReconcileError, Unreachable, WaitFor
+from manager.kube.resources import Key
+from manager.runtime.queue import KeyedQueue
+
+API_SERVER = "api server"  # the gate of keys that wait for the API server to answer again
+STUCK_AFTER = 180.0  # seconds one key may take; the longest legitimate path is 60 s of back-off inside an SDK
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """When to look at a key again; the result of every reconcile."""
+
+    after: float | None = None
+    """Seconds until the next look; None: when something changes."""
+    backoff: bool = False
+    """Return with growing delay."""
+    gate: Hashable = None
+    """Wait for this dependency to answer."""
+    answered: Hashable = None
+    """This dependency has just answered: let its waiting keys through."""
+
+
+DONE = Again()
+
+
+def again_for(error: ReconcileError) -> Again:
+    """Translate an error into when to look again (DESIGN.md section 2)."""
+    if isinstance(error, NeedsHuman):
+        return DONE
+    if isinstance(error, WaitFor):
+        return Again(after=error.delay)
+    return Again(backoff=True)
+
+
+class Observer(Protocol):
+    """What a controller tells about its work; metrics implement it."""
+
+    def reconciled(self, controller: str, result: str, seconds: float) -> None:
+        """One key was worked on; `result` is success, backoff, held, conflict, unreachable or panic."""
+        ...
+
+
+@dataclass
+class Controller:
+    """One module's queue and the workers behind it."""
+
+    name: str
+    queue: KeyedQueue
+    reconcile: Callable[[Key], Awaitable[Again]]
+    concurrency: int
+    clock: Clock
+    observer: Observer
+    busy: dict[Key, float] = field(default_factory=dict)
+    """Keys being worked on, and since when (monotonic seconds)."""
+
+    async def run(self) -> None:
+        """Work for ever; returns only by cancellation or because this replica may no longer write."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self.concurrency):
+                group.create_task(self._work(), name=f"{self.name} worker")
+
+    def stuck(self) -> list[Key]:
+        """Return the keys that have been worked on for too long; health turns red for them."""
+        now = self.clock.monotonic()
+        return [key for key, since in self.busy.items() if now - since > STUCK_AFTER]
+
+    async def _work(self) -> None:
+        while True:
+            key = await self.queue.get()
+            self.busy[key] = self.clock.monotonic()
+            started = time.perf_counter()
+            try:
+                result = await self._once(key)
+            finally:
+                del self.busy[key]
+                self.queue.done(key)
+            self.observer.reconciled(self.name, result, time.perf_counter() - started)
+
+    async def _once(self, key: Key) -> str:
+        try:
+            again = await self.reconcile(key)
+        except NotLeader:
+            raise  # ends the process: another replica may be writing already
+        except Conflict:
+            self.queue.retry(key)
+            return "conflict"
+        except Unreachable as error:
+            self.queue.hold(key, API_SERVER)
+            log.warning("api server does not answer", key=str(key), status=error.status, error=error.reason)
+            return "unreachable"
+        except Exception as error:  # without this a fault in one object's path stops all others
+            self.queue.retry(key)
+            log.error("reconcile failed unexpectedly", key=str(key), controller=self.name, error=describe(error))
+            return "panic"
+        self.queue.release(API_SERVER)
+        return self._schedule(key, again)
+
+    def _schedule(self, key: Key, again: Again) -> str:
+        if again.answered is not None:
+            self.queue.release(again.answered)
+        if again.gate is not None:
+            self.queue.hold(key, again.gate)
+            return "held"
+        if again.backoff:
+            self.queue.retry(key)
+            return "backoff"
+        self.queue.settle(key)
+        if again.after is not None:
+            self.queue.add_after(key, again.after)
+        return "success"
+
+
+def describe(error: BaseException) -> str:
+    """Name an unexpected error by class and place; its text may quote a value and is never logged."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    where = f" at {frame.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{frame.tb_lineno}" if frame else ""
+    return type(error).__name__ + where

@@ -1,0 +1,163 @@
+"""A queue of keys: each once, never worked on twice at a time, delayed, backed off, or held at a gate."""
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+from itertools import count
+
+from manager.clock import Clock, Jitter
+from manager.kube.resources import Key
+
+FIRST_BACKOFF = 0.2  # seconds; a conflict or a blip is over by then
+LONGEST_BACKOFF = 60.0  # seconds; DESIGN.md 4a, 8: grows to 60 s and never gives up
+LONGEST_GATE = 10.0  # seconds between two probes of a dependency: bounds how late recovery is noticed
+RELEASED_AT_ONCE = 50  # keys a reopened gate lets through before it paces the rest, one such batch every 0.5 s
+PACE = 0.5
+
+
+@dataclass
+class _Gate:
+    """Keys that wait for one dependency; a single one of them is let through as the probe."""
+
+    waiting: dict[Key, None] = field(default_factory=dict)
+    attempts: int = 0
+    probe: Key | None = None
+
+
+class KeyedQueue:
+    """What a controller has to do, one entry a key (client-go's work queue, with priorities and gates).
+
+    Not thread-safe: it belongs to the event loop.
+
+    Args:
+        clock: only its monotonic seconds are used.
+        jitter: spreads back-off, so that failed keys do not return in step.
+    """
+
+    def __init__(self, clock: Clock, jitter: Jitter) -> None:
+        self._clock = clock
+        self._jitter = jitter
+        self._urgent: deque[Key] = deque()
+        self._routine: deque[Key] = deque()
+        self._queued: dict[Key, bool] = {}  # key -> urgent
+        self._active: set[Key] = set()
+        self._again: dict[Key, bool] = {}  # came while active -> urgent
+        self._delayed: list[tuple[float, int, Key]] = []
+        self._due: dict[Key, float] = {}
+        self._failures: dict[Key, int] = {}
+        self._gates: dict[Hashable, _Gate] = {}
+        self._order = count()
+        self._wake = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._queued) + len(self._active)
+
+    @property
+    def waiting(self) -> int:
+        """Keys that are delayed or held at a gate."""
+        return len(self._due) + sum(len(gate.waiting) for gate in self._gates.values())
+
+    def add(self, key: Key, *, urgent: bool = True) -> None:
+        """Ask for a key to be worked on: at once when somebody changed something, behind those when routine."""
+        if key in self._active:
+            self._again[key] = urgent or self._again.get(key, False)
+            return
+        if self._queued.get(key):
+            return
+        if key in self._queued and not urgent:
+            return
+        self._queued[key] = urgent
+        (self._urgent if urgent else self._routine).append(key)
+        self._wake.set()
+
+    def add_all(self, keys: Iterable[Key], *, urgent: bool = True) -> None:
+        """Add every one of several keys."""
+        for key in keys:
+            self.add(key, urgent=urgent)
+
+    def add_after(self, key: Key, delay: float) -> None:
+        """Ask for a key after `delay` seconds; an earlier appointment stands."""
+        due = self._clock.monotonic() + max(0.0, delay)
+        if self._due.get(key, float("inf")) <= due:
+            return
+        self._due[key] = due
+        heapq.heappush(self._delayed, (due, next(self._order), key))
+        self._wake.set()
+
+    def retry(self, key: Key) -> float:
+        """Bring a key back with growing delay; returns the seconds. There is no last attempt."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        delay = self._jitter.spread(min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(failures, 16)), 0.2)
+        self.add_after(key, delay)
+        return delay
+
+    def settle(self, key: Key) -> None:
+        """Forget the failures of a key."""
+        self._failures.pop(key, None)
+
+    def hold(self, key: Key, gate: Hashable) -> None:
+        """Park a key until its dependency works again; one parked key returns from time to time as the probe."""
+        state = self._gates.setdefault(gate, _Gate())
+        state.waiting[key] = None
+        if state.probe in (None, key):
+            state.probe = key
+            delay = self._jitter.spread(min(LONGEST_GATE, FIRST_BACKOFF * 2 ** min(state.attempts, 10)), 0.2)
+            state.attempts += 1
+            self.add_after(key, delay)
+
+    def release(self, gate: Hashable) -> None:
+        """Let the keys of a gate through, paced: their dependency has just answered."""
+        state = self._gates.pop(gate, None)
+        if state is None:
+            return
+        for position, key in enumerate(state.waiting):
+            self.add_after(key, (position // RELEASED_AT_ONCE) * PACE)
+
+    async def get(self) -> Key:
+        """Wait for the next key; call `done` with it afterwards."""
+        while True:
+            pause = self._promote()
+            key = self._pop()
+            if key is not None:
+                self._active.add(key)
+                return key
+            self._wake.clear()
+            try:
+                await asyncio.wait_for(self._wake.wait(), pause)
+            except TimeoutError:
+                continue
+
+    def done(self, key: Key) -> None:
+        """Give a key back; if it was added meanwhile it is queued again."""
+        self._active.discard(key)
+        again = self._again.pop(key, None)
+        if again is not None:
+            self.add(key, urgent=again)
+
+    def _pop(self) -> Key | None:
+        for line, urgent in ((self._urgent, True), (self._routine, False)):
+            while line:
+                key = line.popleft()
+                # A key that was raised from routine to urgent stands in both lines; only the recorded one counts.
+                if self._queued.get(key) is urgent:
+                    del self._queued[key]
+                    return key
+        return None
+
+    def _promote(self) -> float | None:
+        """Queue what is due; returns the seconds until the next appointment."""
+        now = self._clock.monotonic()
+        while self._delayed:
+            due, _, key = self._delayed[0]
+            if self._due.get(key) != due:
+                heapq.heappop(self._delayed)  # superseded by an earlier appointment
+            elif due <= now:
+                heapq.heappop(self._delayed)
+                del self._due[key]
+                self.add(key, urgent=False)
+            else:
+                return due - now
+        return None

@@ -1,0 +1,277 @@
+"""Every setting of the process: read once from flags, environment and file, then passed down frozen.
+
+Order, first wins: flag `--sealed-key-prefix`, variable `COFFER_SEALED_KEY_PREFIX`, the variable that the replaced
+system used, file (`sealed: {key_prefix: …}`), default.
+"""
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import cache
+from types import MappingProxyType
+from typing import Any, get_type_hints
+
+from manager.errors import SettingsError
+
+Provenance = tuple[str, ...]
+NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class ProcessSettings:
+    """The process and its surroundings."""
+
+    kubeconfig: str = ""
+    """Path of a kubeconfig; empty: KUBECONFIG, the Pod's ServiceAccount, ~/.kube/config."""
+    context: str = ""
+    """Context of the kubeconfig; empty: its current one."""
+    namespace: str = ""
+    """Namespace of Coffer itself: lease and sealing keys. Empty: POD_NAMESPACE, the ServiceAccount's, the context's."""
+    instance: str = ""
+    """Name of this replica in the lease and in Events; empty: the host name with a random part."""
+    listen: str = ":8080"
+    """Address of /healthz, /readyz and the /v1 endpoints."""
+    listen_metrics: str = ":8081"
+    """Address of /metrics."""
+    log_level: str = "INFO"
+    """DEBUG, INFO, WARNING or ERROR; kopf itself never logs below WARNING, because its DEBUG prints bodies."""
+    log_format: str = "json"
+    """json or text."""
+    request_timeout: float = 15.0
+    """Seconds until a request to the API server counts as unanswered."""
+    sweep_interval: float = 600.0
+    """Seconds between two metadata sweeps; they find the deletions that a broken watch hides."""
+
+
+@dataclass(frozen=True)
+class LeaseSettings:
+    """Leader election; the defaults give a takeover within 20 s of a crash."""
+
+    enabled: bool = True
+    """False only for a single replica on a developer's machine: two of them would both write."""
+    name: str = "coffer"
+    """Name of the Lease in Coffer's namespace."""
+    duration: float = 15.0
+    """Seconds after which another replica may take an unrenewed lease."""
+    renew_deadline: float = 10.0
+    """Seconds without a successful renewal after which the leader ends itself; below `duration`."""
+    retry: float = 2.0
+    """Seconds between two attempts to renew or to take the lease."""
+
+
+@dataclass(frozen=True)
+class ModulesSettings:
+    """Which of the three jobs this release does; what is off needs no RBAC."""
+
+    sealed: bool = True
+    """SealedSecrets, sealing keys and the /v1 endpoints."""
+    external: bool = True
+    """ExternalSecrets and stores."""
+    reflector: bool = True
+    """Mirrors of Secrets and ConfigMaps."""
+    takeover: bool = False
+    """True: write although an original controller is still running. False: the module only observes then."""
+
+
+@dataclass(frozen=True)
+class SealedSettings:
+    """SealedSecrets; `SEALED_SECRETS_*` variables of the original are read too (sealed-secrets.md 4.9)."""
+
+    key_prefix: str = "sealed-secrets-key"
+    """generateName of new key Secrets, and the name of the original's legacy key."""
+    key_namespaces: tuple[str, ...] = ()
+    """Further namespaces to read sealing keys from; Coffer's own is always read."""
+    key_size: int = 4096
+    """Bits of a new RSA key; at least 2048."""
+    key_ttl: str = "87600h"
+    """Validity of a new certificate, as a Go duration."""
+    key_renew_period: str = "720h"
+    """Age of the newest key at which another is made; 0 never."""
+    key_cutoff_time: str = ""
+    """A key older than this moment (RFC 1123 with numeric zone) is replaced at start."""
+    key_order_priority: str = "CertNotBefore"
+    """What makes a key the current one: CertNotBefore or SecretCreationTimestamp."""
+    my_cn: str = ""
+    """Common name in a new certificate."""
+    threads: int = 0
+    """Threads for RSA; 0: one a usable core."""
+    concurrency: int = 16
+    """SealedSecrets worked on at a time."""
+    skip_recreate: bool = False
+    """True: a deleted Secret stays away until its SealedSecret changes."""
+    accept_deprecated_v1_data: bool = True
+    """Read the legacy `spec.data`."""
+
+
+@dataclass(frozen=True)
+class ExternalSettings:
+    """ExternalSecrets and stores."""
+
+    controller_class: str = "default"
+    """Stores whose `spec.controller` names another class are left alone."""
+    store_requeue_interval: float = 300.0
+    """Seconds between two validations of a store that names none."""
+    concurrency: int = 16
+    """ExternalSecrets worked on at a time."""
+    provider_threads: int = 8
+    """Threads for blocking SDKs: calls to all providers at a time."""
+    provider_timeout: float = 20.0
+    """Seconds until a provider's answer is given up."""
+    ambient_namespaces: tuple[str, ...] = ()
+    """Namespaces whose own stores may use Coffer's cloud identity; `*` for all. Cluster stores always may."""
+    adopt_foreign: bool = False
+    """True restores the original's taking-over of any Secret that has the target's name."""
+
+
+@dataclass(frozen=True)
+class ReflectorSettings:
+    """Mirrors."""
+
+    excluded_namespaces: tuple[str, ...] = ()
+    """Globs; sources and pulls in these namespaces are ignored, they stay valid targets (reflector.md 1.6)."""
+    protected_namespaces: tuple[str, ...] = ("kube-system",)
+    """Globs; never a target of a push. Coffer's own namespace is always protected."""
+    provenance: str = "warn"
+    """Mirroring what an ExternalSecret made: warn, deny or allow."""
+    recreate: bool = True
+    """Bring a deleted auto mirror back; False waits for the source's next change, as the original does."""
+    absent_source_grace: float = 30.0
+    """Seconds a source may be away (GitOps deletes and re-creates) before its mirrors go."""
+    concurrency: int = 16
+    """Mirrors written at a time."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All of them."""
+
+    process: ProcessSettings = field(default_factory=ProcessSettings)
+    """The process and its surroundings."""
+    lease: LeaseSettings = field(default_factory=LeaseSettings)
+    """Leader election."""
+    modules: ModulesSettings = field(default_factory=ModulesSettings)
+    """Module switches."""
+    sealed: SealedSettings = field(default_factory=SealedSettings)
+    """SealedSecrets."""
+    external: ExternalSettings = field(default_factory=ExternalSettings)
+    """ExternalSecrets."""
+    reflector: ReflectorSettings = field(default_factory=ReflectorSettings)
+    """Mirrors."""
+
+
+ORIGINAL_VARIABLES: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType(
+    {("sealed", each.name): (f"SEALED_SECRETS_{each.name.upper()}",) for each in fields(SealedSettings)}
+    | {
+        ("reflector", "excluded_namespaces"): (
+            "ES_Reflector__Watcher__ExcludedNamespaces",
+            "Reflector__Watcher__ExcludedNamespaces",
+        )
+    }
+)
+
+
+def option_names() -> list[tuple[str, str, type, str]]:
+    """Return (section, field, type, help) of every setting, for the command line."""
+    return [
+        (section.name, name, kind, documentation(type(getattr(Settings(), section.name)))[name])
+        for section in fields(Settings)
+        for name, kind in get_type_hints(type(getattr(Settings(), section.name))).items()
+    ]
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str] = NONE, document: object = None) -> Settings:
+    """Combine the three sources.
+
+    Args:
+        flags: `section_field` to value; None means not given.
+        environ: the process environment.
+        document: the parsed settings file.
+
+    Raises:
+        SettingsError: names the entry and says what it should be.
+
+    """
+    if document is not None and not isinstance(document, dict):
+        raise SettingsError("the settings file must be a mapping of sections")
+    settings = Settings()
+    for section in fields(Settings):
+        part = (document or {}).get(section.name) or {}
+        if not isinstance(part, dict):
+            raise SettingsError(f"{section.name} in the settings file must be a mapping")
+        values = _section(section.name, getattr(settings, section.name), flags, environ, part)
+        settings = replace(settings, **{section.name: values})
+    unknown = set(document or {}) - {section.name for section in fields(Settings)}
+    if unknown:
+        raise SettingsError(f"unknown section in the settings file: {', '.join(sorted(map(str, unknown)))}")
+    return validated(settings)
+
+
+def validated(settings: Settings) -> Settings:
+    """Return the settings if they make sense together. Raises SettingsError."""
+    lease = settings.lease
+    checks = (
+        (lease.retry < lease.renew_deadline < lease.duration, "lease: retry < renew_deadline < duration must hold"),
+        (settings.process.request_timeout > 0, "process.request_timeout must be positive"),
+        (settings.sealed.key_size >= 2048, "sealed.key_size must be at least 2048"),
+        (settings.reflector.provenance in {"warn", "deny", "allow"}, "reflector.provenance: warn, deny or allow"),
+        (settings.process.log_format in {"json", "text"}, "process.log_format: json or text"),
+    )
+    for holds, message in checks:
+        if not holds:
+            raise SettingsError(message)
+    return settings
+
+
+def _section(
+    name: str, defaults: Any, flags: Mapping[str, Any], environ: Mapping[str, str], part: Mapping[Any, Any]
+) -> Any:
+    values = {}
+    hints = get_type_hints(type(defaults))
+    for each, kind in hints.items():
+        variables = (f"COFFER_{name}_{each}".upper(), *ORIGINAL_VARIABLES.get((name, each), ()))
+        given = [(f"--{name}-{each}".replace("_", "-"), flags.get(f"{name}_{each}"))]
+        given += [(variable, environ[variable] or None) for variable in variables if variable in environ]
+        given += [(f"{name}.{each}", part.get(each))]
+        source, value = next(((source, value) for source, value in given if value is not None), ("", None))
+        if source:
+            values[each] = _convert(source, value, kind)
+    unknown = set(part) - set(hints)
+    if unknown:
+        raise SettingsError(f"unknown setting in the settings file: {name}.{sorted(map(str, unknown))[0]}")
+    return replace(defaults, **values)
+
+
+_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_CONVERT: Mapping[object, Callable[[Any], Any]] = {
+    bool: lambda value: value if isinstance(value, bool) else _BOOLEANS[str(value).lower()],
+    int: lambda value: int(str(value)),
+    float: lambda value: float(str(value)),
+    str: str,
+}
+
+
+def _convert(source: str, value: Any, kind: Any) -> Any:
+    try:
+        if kind in _CONVERT:
+            return _CONVERT[kind](value)
+        items = value.split(",") if isinstance(value, str) else value
+        return tuple(str(item).strip() for item in items if str(item).strip())
+    except (KeyError, ValueError, TypeError) as error:
+        raise SettingsError(f"{source}: cannot be read as {getattr(kind, '__name__', 'a list')}") from error
+
+
+@cache
+def documentation(section: type) -> Mapping[str, str]:
+    """Return the docstring under each field of a settings class."""
+    if not is_dataclass(section):
+        raise TypeError(f"{section} is not a settings class")
+    body = ast.parse(inspect.getsource(section)).body[0]
+    pairs = zip(getattr(body, "body", [])[:-1], getattr(body, "body", [])[1:], strict=True)
+    return {
+        target.target.id: re.sub(r"\s+", " ", text.value.value).strip()
+        for target, text in pairs
+        if isinstance(target, ast.AnnAssign) and isinstance(target.target, ast.Name)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str)
+    }

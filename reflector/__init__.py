@@ -1,0 +1,1 @@
+"""Mirrors of Secrets and ConfigMaps across namespaces."""

@@ -1,0 +1,1 @@
+"""SealedSecret -> Secret: sealing keys, decryption, the /v1 HTTP API, kubeseal."""
