@@ -174,10 +174,11 @@ ORIGINAL_VARIABLES: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType
 
 def option_names() -> list[tuple[str, str, type, str]]:
     """Return (section, field, type, help) of every setting, for the command line."""
+    sections: list[tuple[str, type]] = list(get_type_hints(Settings).items())
     return [
-        (section.name, name, kind, documentation(type(getattr(Settings(), section.name)))[name])
-        for section in fields(Settings)
-        for name, kind in get_type_hints(type(getattr(Settings(), section.name))).items()
+        (section, name, kind, documentation(settings)[name])
+        for section, settings in sections
+        for name, kind in get_type_hints(settings).items()
     ]
 
 
@@ -239,7 +240,7 @@ def _section(
             values[each] = _convert(source, value, kind)
     unknown = set(part) - set(hints)
     if unknown:
-        raise SettingsError(f"unknown setting in the settings file: {name}.{sorted(map(str, unknown))[0]}")
+        raise SettingsError(f"unknown setting in the settings file: {name}.{min(map(str, unknown))}")
     return replace(defaults, **values)
 
 
