@@ -1,0 +1,100 @@
+"""The way of an observation to the modules: kopf's events and our own metadata sweep end in the same place."""
+
+from collections.abc import Iterable, Mapping
+
+import structlog
+
+from manager.errors import ApiError, Gone
+from manager.kube.cache import Change, MetadataCache, newer
+from manager.kube.client import KubeClient
+from manager.kube.resources import Body, Key, Resource, key_of
+from manager.runtime.controller import describe
+from manager.runtime.module import Handler
+
+log = structlog.get_logger(__name__)
+
+
+class Feed:
+    """Updates the cache and tells every handler of a resource what changed.
+
+    Args:
+        cache: the one cache of the process.
+        handlers: per resource, those of all modules.
+    """
+
+    def __init__(self, cache: MetadataCache, handlers: Mapping[Resource, Iterable[Handler]]) -> None:
+        self._cache = cache
+        self._handlers = {resource: tuple(each) for resource, each in handlers.items()}
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """What is watched."""
+        return tuple(self._handlers)
+
+    def observe(self, resource: Resource, event: str | None, body: Body) -> None:
+        """Take in one object and dispatch the change, if there is one. Never raises."""
+        try:
+            change = self._cache.observe(resource, event, body)
+        except Exception as error:  # an object that cannot be read must not stop the stream of its kind
+            log.error("object not understood", resource=resource.plural, error=describe(error))
+            return
+        if change is not None:
+            self._dispatch(change)
+
+    def replay(self) -> None:
+        """Tell every handler of everything that is known: the end of the first sweep."""
+        for resource in self._handlers:
+            for key, meta in list(self._cache.items(resource)):
+                self._dispatch(Change(key, None, meta))
+
+    async def fill(self, client: KubeClient, resources: Iterable[Resource]) -> None:
+        """List resources into the cache without telling anybody: the "synced" barrier of DESIGN.md section 3.
+
+        Raises ApiError when a list cannot be had: nothing may be decided on half a picture.
+        """
+        for resource in resources:
+            await self._list(client, resource, dispatch=False)
+
+    async def sweep(self, client: KubeClient) -> None:
+        """List everything again and make up for what the watches did not tell, deletions above all.
+
+        A resource that cannot be listed now is left for the next sweep.
+        """
+        for resource in self._handlers:
+            try:
+                await self._list(client, resource, dispatch=True)
+            except ApiError as error:
+                log.warning("sweep incomplete", resource=resource.plural, status=error.status)
+
+    async def _list(self, client: KubeClient, resource: Resource, *, dispatch: bool) -> None:
+        for _ in range(3):
+            try:
+                return await self._list_once(client, resource, dispatch=dispatch)
+            except Gone:  # the continue token expired on a slow list: begin again
+                continue
+        raise Gone(410, "Expired", f"list {resource.plural}")
+
+    async def _list_once(self, client: KubeClient, resource: Resource, *, dispatch: bool) -> None:
+        seen: set[Key] = set()
+        listed_at = ""
+        async for items, version in client.pages(resource):
+            listed_at = listed_at or version
+            for body in items:
+                seen.add(key_of(resource, body))
+                if dispatch:
+                    self.observe(resource, None, body)
+                else:
+                    self._cache.observe(resource, None, body)
+        for key, meta in list(self._cache.items(resource)):
+            # What is newer than the list was made after it and is not missing.
+            if key not in seen and not newer(meta.version, listed_at):
+                change = self._cache.forget(key)
+                if change is not None and dispatch:
+                    self._dispatch(change)
+
+    def _dispatch(self, change: Change) -> None:
+        for handler in self._handlers.get(change.key.resource, ()):
+            try:
+                handler(change)
+            except Exception as error:  # one module's fault must not hide the change from the others
+                log.error("handler failed", object=str(change.key), error=describe(error))

@@ -1,0 +1,66 @@
+"""/healthz, /readyz and /metrics: red when something is stuck, and only then."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import structlog
+from aiohttp import web
+
+from manager.errors import SettingsError
+
+log = structlog.get_logger(__name__)
+
+Check = Callable[[], str]
+"""Returns what is wrong, empty when nothing is."""
+
+BODY_LIMIT = 1024 * 1024  # bytes; sealed's /v1 endpoints take one SealedSecret (DESIGN.md 4a)
+
+
+class Health:
+    """Answers from checks that cost nothing; a blocked event loop cannot answer and is red by that.
+
+    Args:
+        live: name -> check; what a restart would mend.
+        ready: name -> check; DESIGN.md 4a, 11.
+    """
+
+    def __init__(self, live: Mapping[str, Check], ready: Mapping[str, Check]) -> None:
+        self._live = dict(live)
+        self._ready = dict(ready)
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the endpoints, with the paths of the replaced systems beside our own."""
+        return [
+            web.get("/healthz", self._healthz),
+            web.get("/livez", self._healthz),
+            web.get("/readyz", self._readyz),
+            web.get("/health/live", self._healthz),
+            web.get("/health/ready", self._readyz),
+        ]
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        return _answer(self._live)
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        return _answer(self._ready)
+
+
+def _answer(checks: Mapping[str, Check]) -> web.Response:
+    wrong = {name: text for name, text in ((name, check()) for name, check in checks.items()) if text}
+    if not wrong:
+        return web.Response(text="ok\n")
+    return web.Response(status=503, text="".join(f"{name}: {text}\n" for name, text in wrong.items()))
+
+
+async def serve(address: str, routes: Iterable[web.RouteDef]) -> web.AppRunner:
+    """Listen on `host:port` (an empty host: all). Raises SettingsError when the address cannot be had."""
+    host, _, port = address.rpartition(":")
+    application = web.Application(client_max_size=BODY_LIMIT)
+    application.add_routes(routes)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host.strip("[]") or None, int(port)).start()
+    except (OSError, ValueError) as error:
+        await runner.cleanup()
+        raise SettingsError(f"cannot listen on {address}: {type(error).__name__}") from error
+    return runner

@@ -1,0 +1,159 @@
+"""Leader election on a coordination.k8s.io Lease: one replica writes, and it knows when it no longer may."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from manager.clock import Clock, Jitter
+from manager.errors import AlreadyExists, ApiError, Conflict, NotLeader
+from manager.kube.client import KubeClient
+from manager.kube.resources import LEASES, Body, Key
+from manager.settings import LeaseSettings
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class _Seen:
+    """The last change of the lease that this replica saw, in its own monotonic time: clocks may be skewed."""
+
+    mark: tuple[str, str] = ("", "")
+    since: float = 0.0
+
+
+class Lease:
+    """Takes, keeps and gives back the right to write.
+
+    Args:
+        client: its request timeout must be below `renew_deadline`, or a hanging request outlives the lease.
+        namespace: Coffer's own.
+        identity: unique among replicas; a restarted container of the same Pod keeps its name and so its lease.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        namespace: str,
+        identity: str,
+        settings: LeaseSettings,
+        clock: Clock,
+        jitter: Jitter,
+    ) -> None:
+        self.identity = identity
+        self._client = client
+        self._key = Key(LEASES, namespace, settings.name)
+        self._settings = settings
+        self._clock = clock
+        self._jitter = jitter
+        self._seen = _Seen()
+        self._renewed: float | None = None
+        self._answered = clock.monotonic()
+
+    def certain(self) -> None:
+        """Raise NotLeader unless the last renewal was SENT less than the renew deadline ago.
+
+        A process that was stopped and resumed fails here before it writes: monotonic time went on meanwhile.
+        """
+        if not self._settings.enabled:
+            return
+        if self._renewed is None or self._clock.monotonic() - self._renewed >= self._settings.renew_deadline:
+            raise NotLeader("the lease is not certain")
+
+    @property
+    def held(self) -> bool:
+        """Whether this replica may write now."""
+        try:
+            self.certain()
+        except NotLeader:
+            return False
+        return True
+
+    def alive(self, within: float = 30.0) -> bool:
+        """Tell whether the election loop has had an answer from the API server in the last seconds."""
+        return not self._settings.enabled or self._clock.monotonic() - self._answered < within
+
+    async def acquire(self) -> None:
+        """Wait until this replica holds the lease."""
+        held = not self._settings.enabled or await self._attempt()
+        while not held:
+            await asyncio.sleep(self._jitter.spread(self._settings.retry))
+            held = await self._attempt()
+        log.info("leading", identity=self.identity)
+
+    async def keep(self) -> None:
+        """Renew for ever. Raises NotLeader when another replica took the lease or the renew deadline has passed."""
+        while self._settings.enabled:
+            await asyncio.sleep(self._settings.retry)
+            if not await self._attempt():
+                self.certain()
+        await asyncio.Event().wait()
+
+    async def release(self) -> None:
+        """Let another replica take over at once; a failure only costs it the wait."""
+        if not self._settings.enabled or self._renewed is None:
+            return
+        self._renewed = None
+        try:
+            lease = await self._client.get(self._key)
+            if lease["spec"].get("holderIdentity") == self.identity:
+                lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": self._moment()}
+                await self._client.update(self._key, lease)
+        except ApiError as error:
+            log.warning("lease not released", status=error.status)
+
+    async def _attempt(self) -> bool:
+        sent = self._clock.monotonic()
+        try:
+            lease = await self._client.find(self._key)
+            self._answered = self._clock.monotonic()
+            if lease is None:
+                await self._client.create(LEASES, self._new())
+            elif self._free(lease):
+                await self._client.update(self._key, self._taken(lease))
+            else:
+                self._renewed = None
+                return False
+        except (AlreadyExists, Conflict):
+            return False
+        except ApiError as error:
+            log.warning("lease not renewed", status=error.status, error=error.reason)
+            return False
+        self._renewed = sent
+        return True
+
+    def _free(self, lease: Body) -> bool:
+        spec = lease.get("spec") or {}
+        holder = spec.get("holderIdentity") or ""
+        mark = (holder, str(spec.get("renewTime")))
+        now = self._clock.monotonic()
+        if mark != self._seen.mark:
+            self._seen = _Seen(mark, now)
+        if holder in ("", self.identity):
+            return True
+        return now - self._seen.since >= float(spec.get("leaseDurationSeconds") or self._settings.duration)
+
+    def _taken(self, lease: Body) -> Body:
+        spec = lease.get("spec") or {}
+        if spec.get("holderIdentity") != self.identity:
+            transitions = int(spec.get("leaseTransitions") or 0) + 1
+            spec = {**spec, "acquireTime": self._moment(), "leaseTransitions": transitions}
+        return {**lease, "spec": {**spec, **self._hold()}}
+
+    def _new(self) -> Body:
+        spec = {**self._hold(), "acquireTime": self._moment(), "leaseTransitions": 0}
+        metadata = {"name": self._key.name, "namespace": self._key.namespace}
+        return {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": metadata, "spec": spec}
+
+    def _hold(self) -> Body:
+        duration = round(self._settings.duration)
+        return {"holderIdentity": self.identity, "leaseDurationSeconds": duration, "renewTime": self._moment()}
+
+    def _moment(self) -> str:
+        return micro_time(self._clock.now())
+
+
+def micro_time(moment: datetime) -> str:
+    """Render as Kubernetes' MicroTime."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

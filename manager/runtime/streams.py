@@ -1,0 +1,172 @@
+"""Middlewares of kopf's HTTP session: a refused list or a broken watch must not end the process (kopf.md section 8)."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import structlog
+
+from manager.clock import Clock, Jitter
+from manager.kube.resources import Resource
+
+PACE = 1.0  # seconds between two watch requests of a resource; kopf re-opens an ended one without any pause
+LONGEST_PAUSE = 30.0
+SILENT_AFTER = 240.0  # seconds; kopf re-opens a silent watch after 70 s, so three turns without an answer
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class _Stream:
+    answered: float
+    opened: float = float("-inf")
+    refusals: int = 0
+    lists: int = 0
+
+
+@dataclass
+class Streams:
+    """Knows every list and watch that kopf has open.
+
+    Args:
+        resources: what kopf was told to watch.
+        refused: told of (plural, status) whenever the API server refuses; a wrong RBAC must not be silent.
+        relisted: told when a resource is listed again: deletions may have been missed meanwhile.
+    """
+
+    resources: tuple[Resource, ...]
+    clock: Clock
+    jitter: Jitter
+    refused: Callable[[str, int], None]
+    relisted: Callable[[Resource], None]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _streams: dict[str, _Stream] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        now = self.clock.monotonic()
+        self._by_path = {resource.path(): resource for resource in self.resources}
+        self._streams = {path: _Stream(now) for path in self._by_path}
+
+    def silent(self) -> list[str]:
+        """Return the resources from which no request has been answered for minutes."""
+        now = self.clock.monotonic()
+        return [
+            self._by_path[path].plural for path, each in self._streams.items() if now - each.answered > SILENT_AFTER
+        ]
+
+    async def metadata_only(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Ask for PartialObjectMetadata, so that no value of a Secret enters the process by a watch.
+
+        The list form on a watch would be answered with an empty stream, the single form on a list with a 406.
+        """
+        resource = self._by_path.get(request.url.path)
+        if request.method == "GET" and resource is not None and resource.metadata_only:
+            kind = "PartialObjectMetadata" + ("" if "watch" in request.url.query else "List")
+            request.headers["Accept"] = f"application/json;as={kind};g=meta.k8s.io;v=v1"
+        return await handler(request)
+
+    async def survive(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Turn a refused list or watch into what kopf repeats, after a pause, instead of into its end."""
+        stream = self._streams.get(request.url.path)
+        query = request.url.query
+        kind = "watch" if "watch" in query else "list" if "limit" in query else None
+        if stream is None or kind is None:
+            return await handler(request)
+        if kind == "watch":
+            await self._pace(stream)
+        answer = await handler(request)
+        stream.answered = self.clock.monotonic()
+        # A 410 status on a watch would repeat the same resourceVersion for ever: kopf ends, the process restarts.
+        if answer.status in ({401, 403, 404, 410} if kind == "list" else {401, 403, 404}):
+            await self._refuse(request, answer, stream, kind)
+        if answer.status == 200 and kind == "watch":
+            screened: Any = Screened(answer.content, lambda: self._alive(stream), lambda: self._broken(stream, request))
+            answer.content = screened
+        elif answer.status == 200:
+            self._alive(stream)
+            if "continue" not in query:
+                self._count_list(stream, self._by_path[request.url.path])
+        return answer
+
+    def _alive(self, stream: _Stream) -> None:
+        stream.answered = self.clock.monotonic()
+        stream.refusals = 0
+
+    async def _broken(self, stream: _Stream, request: aiohttp.ClientRequest) -> None:
+        plural = self._by_path[request.url.path].plural
+        self.refused(plural, 500)
+        log.warning("watch broke off with an error", resource=plural)
+        await self._pause(stream)
+
+    def _count_list(self, stream: _Stream, resource: Resource) -> None:
+        stream.lists += 1
+        if stream.lists > 1:
+            self.relisted(resource)
+
+    async def _pace(self, stream: _Stream) -> None:
+        wait = stream.opened + PACE - self.clock.monotonic()
+        if wait > 0:
+            await self.sleep(wait)
+        stream.opened = self.clock.monotonic()
+
+    async def _refuse(
+        self, request: aiohttp.ClientRequest, answer: aiohttp.ClientResponse, stream: _Stream, kind: str
+    ) -> None:
+        await answer.read()
+        answer.release()
+        plural = self._by_path[request.url.path].plural
+        self.refused(plural, answer.status)
+        if stream.refusals == 0:
+            log.error("api server refuses", request=kind, resource=plural, status=answer.status)
+        await self._pause(stream)
+        raise aiohttp.ClientPayloadError(f"{kind} answered {answer.status}")
+
+    async def _pause(self, stream: _Stream) -> None:
+        stream.refusals += 1
+        await self.sleep(self.jitter.spread(min(LONGEST_PAUSE, 2.0 ** min(stream.refusals, 5) / 2), 0.3))
+
+
+class Screened:
+    """The lines of one watch without those that end kopf: in-stream errors other than 410, and broken JSON.
+
+    kopf reads a watch by `iter_chunked` only; instead of such a line it gets a ClientPayloadError, after which it
+    watches again from the last version that it saw.
+    """
+
+    def __init__(
+        self, content: aiohttp.StreamReader, alive: Callable[[], None], broken: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._content = content
+        self._alive = alive
+        self._broken = broken
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content, name)
+
+    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        """Yield whole lines as they come. Raises ClientPayloadError where the stream is not to be believed."""
+        rest = b""
+        async for chunk in self._content.iter_chunked(size):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                if line.strip():
+                    await self._screen(line)
+                    yield line + b"\n"
+
+    async def _screen(self, line: bytes) -> None:
+        try:
+            event = json.loads(line)
+            fatal = event["type"] == "ERROR" and event["object"]["code"] != 410
+        except (ValueError, KeyError, TypeError):
+            fatal = True
+        if fatal:
+            await self._broken()
+            raise aiohttp.ClientPayloadError("the watch broke off")
+        self._alive()
