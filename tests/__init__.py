@@ -1,0 +1,1 @@
+"""Tests, the real control plane they run on, benchmarks and the demo."""

@@ -1,0 +1,123 @@
+"""The programs that tests, benchmarks and the demo run beside Coffer: which version, from where, built how.
+
+Versions are written once, in the go.mod files under modules/; everything else is derived from them.
+"""
+
+import hashlib
+import os
+import platform
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+MODULES = Path(__file__).parent / "modules"
+ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+PLATFORM = f"{platform.system().lower()}-{ARCHITECTURE}"
+
+
+@dataclass(frozen=True)
+class Release:
+    """Where a published binary lies, below a base URL that a variable overrides (tests, mirrors)."""
+
+    variable: str
+    """Environment variable with another base URL of the same layout."""
+    base: str
+    """The publisher's own site."""
+    path: str
+    """Path of the binary or archive; {version} and {platform} are filled in."""
+    checksums: str
+    """Path of the file with its SHA-256."""
+    member: str = ""
+    """The binary's path inside the archive; empty: the file is the binary itself."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One binary."""
+
+    name: str
+    """File name of the binary."""
+    module: str
+    """Folder under modules/ whose go.mod fixes its version."""
+    package: str
+    """Go package of its main function."""
+    versioned_by: str
+    """Go module whose version is the program's."""
+    release: Release | None = None
+    """The published binary; None: always built."""
+
+    @property
+    def folder(self) -> Path:
+        """The Go module that builds it."""
+        return MODULES / self.module
+
+    @property
+    def version(self) -> str:
+        """The version in go.mod, with its v."""
+        text = (self.folder / "go.mod").read_text()
+        found = re.search(rf"^\s+{re.escape(self.versioned_by)} (v\S+)", text, re.MULTILINE)
+        if not found:
+            raise LookupError(f"{self.folder / 'go.mod'} does not require {self.versioned_by}")
+        return found[1]
+
+    @property
+    def linker_flags(self) -> str:
+        """Value of -ldflags; without a version clients cannot parse what the API server says about itself."""
+        if self.module != "kubernetes":
+            return "-s -w"
+        version = next(each.version for each in PROGRAMS.values() if each.versioned_by == "k8s.io/kubernetes")
+        major, minor = version.removeprefix("v").split(".")[:2]
+        stamps = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
+        return "-s -w" + "".join(f" -X k8s.io/component-base/version.{key}={value}" for key, value in stamps.items())
+
+    def path(self, template: str) -> str:
+        """Fill a release's path."""
+        return template.format(version=self.version, platform=PLATFORM, slashed=PLATFORM.replace("-", "/"))
+
+
+def _kubernetes(name: str) -> Program:
+    path = "{version}/bin/{slashed}/" + name
+    release = Release("COFFER_KUBERNETES_URL", "https://dl.k8s.io", path, path + ".sha256")
+    return Program(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}", "k8s.io/kubernetes", release)
+
+
+_ETCD = Release(
+    "COFFER_ETCD_URL",
+    "https://github.com/etcd-io/etcd/releases/download",
+    "{version}/etcd-{version}-{platform}.tar.gz",
+    "{version}/SHA256SUMS",
+    "etcd-{version}-{platform}/etcd",
+)
+_HELM = Release(
+    "COFFER_HELM_URL",
+    "https://get.helm.sh",
+    "helm-{version}-{platform}.tar.gz",
+    "helm-{version}-{platform}.tar.gz.sha256sum",
+    "{platform}/helm",
+)
+_SEALED_SECRETS = "github.com/bitnami/sealed-secrets"
+
+CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager")
+PROGRAMS = {
+    program.name: program
+    for program in (
+        Program("etcd", "kubernetes", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", _ETCD),
+        _kubernetes("kube-apiserver"),
+        _kubernetes("kube-controller-manager"),
+        _kubernetes("kubectl"),
+        Program("helm", "helm", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4", _HELM),
+        Program("kubeseal", "kubeseal", f"{_SEALED_SECRETS}/cmd/kubeseal", _SEALED_SECRETS),
+    )
+}
+
+
+def cache_root() -> Path:
+    """The folder outside the checkout that keeps binaries and toolchains from one run to the next."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "coffer"
+
+
+def cache_folder(program: Program) -> Path:
+    """The folder of this very version: any change to go.mod, go.sum or the flags makes it another one."""
+    parts = [(program.folder / name).read_bytes() for name in ("go.mod", "go.sum")]
+    digest = hashlib.sha256(b"\0".join([*parts, program.linker_flags.encode(), PLATFORM.encode()]))
+    return cache_root() / f"{program.module}-{digest.hexdigest()[:16]}"
