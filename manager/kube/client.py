@@ -125,13 +125,14 @@ class KubeClient:
         """Call a subresource or review endpoint that answers with an object, such as TokenReview."""
         return await self._call("create", "POST", resource, path, resource.kind, body=body)
 
-    async def reachable(self) -> bool:
-        """Tell whether the API server answers at all."""
+    async def served(self, resource: Resource) -> bool:
+        """Tell whether the API server knows a resource: false until its CRD is installed."""
+        path = f"/apis/{resource.group}/{resource.version}" if resource.group else f"/api/{resource.version}"
         try:
-            async with self._session.get(f"{self._base}/version", timeout=self._timeout) as answer:
-                return answer.status < 500
-        except (aiohttp.ClientError, TimeoutError, OSError):
+            listed = await self._call("discover", "GET", resource, path, path)
+        except NotFound:
             return False
+        return any(each.get("name") == resource.plural for each in listed.get("resources") or ())
 
     async def watch(
         self, resource: Resource, *, namespace: str, selector: str, version: str, seconds: int = 300

@@ -41,19 +41,18 @@ class Feed:
         if change is not None:
             self._dispatch(change)
 
-    def replay(self) -> None:
-        """Tell every handler of everything that is known: the end of the first sweep."""
-        for resource in self._handlers:
-            for key, meta in list(self._cache.items(resource)):
-                self._dispatch(Change(key, None, meta))
+    async def fill(self, client: KubeClient, resource: Resource) -> None:
+        """List a resource into the cache without telling anybody: the "synced" barrier of DESIGN.md section 3.
 
-    async def fill(self, client: KubeClient, resources: Iterable[Resource]) -> None:
-        """List resources into the cache without telling anybody: the "synced" barrier of DESIGN.md section 3.
-
-        Raises ApiError when a list cannot be had: nothing may be decided on half a picture.
+        Raises ApiError when the list cannot be had: nothing may be decided on half a picture.
         """
-        for resource in resources:
-            await self._list(client, resource, dispatch=False)
+        await self._list(client, resource, dispatch=False)
+
+    def replay(self, handlers: Mapping[Resource, Handler]) -> None:
+        """Tell the handlers of one module of everything that is known, once all that it needs is."""
+        for resource, handler in handlers.items():
+            for key, meta in list(self._cache.items(resource)):
+                _tell(handler, Change(key, None, meta))
 
     async def sweep(self, client: KubeClient) -> None:
         """List everything again and make up for what the watches did not tell, deletions above all.
@@ -94,7 +93,11 @@ class Feed:
 
     def _dispatch(self, change: Change) -> None:
         for handler in self._handlers.get(change.key.resource, ()):
-            try:
-                handler(change)
-            except Exception as error:  # one module's fault must not hide the change from the others
-                log.error("handler failed", object=str(change.key), error=describe(error))
+            _tell(handler, change)
+
+
+def _tell(handler: Handler, change: Change) -> None:
+    try:
+        handler(change)
+    except Exception as error:  # one module's fault must not hide the change from the others
+        log.error("handler failed", object=str(change.key), error=describe(error))

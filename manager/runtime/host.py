@@ -1,5 +1,6 @@
 """Runs kopf as the event source, and nothing more: settings, session, and handlers that only pass events on."""
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -135,8 +136,11 @@ class KopfHost:
         self._resources = resources
         self._jitter = jitter
 
-    async def run(self) -> None:
-        """Watch until cancelled; a normal return means that kopf gave up and the process must end."""
+    async def run(self, ready: asyncio.Event) -> None:
+        """Watch until cancelled; a normal return means that kopf gave up and the process must end.
+
+        `ready` is set when kopf has begun, and with it has replaced the process's signal handlers.
+        """
         logging.getLogger("kopf").setLevel(logging.WARNING)  # its DEBUG prints bodies
         streams = self._streams
         session = self._connection.session(AGENT, streams.survive, streams.metadata_only)
@@ -146,6 +150,7 @@ class KopfHost:
                 settings=configure(self._jitter),
                 memories=EphemeralMemories(),
                 memo=Quiet(),
+                ready_flag=ready,
                 clusterwide=True,
                 standalone=True,
             )

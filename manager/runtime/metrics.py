@@ -40,7 +40,9 @@ class Metrics:
             "coffer_queue_depth", "Keys queued, delayed or held", ["controller", "state"], registry=self.registry
         )
         self.leader = Gauge("coffer_leader", "1 on the replica that writes", registry=self.registry)
-        self.synced = Gauge("coffer_synced", "1 when the metadata cache is complete", registry=self.registry)
+        self.synced = Gauge(
+            "coffer_synced", "1 when everything that a module needs is known", ["module"], registry=self.registry
+        )
         self.watch_refused = Counter(
             "coffer_watch_refused_total",
             "Lists and watches that the API server refused",

@@ -1,7 +1,8 @@
 """What a module is to the process, and what the process gives to a module."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import web
 
@@ -10,7 +11,7 @@ from manager.kube.apply import Writer
 from manager.kube.cache import Change, MetadataCache
 from manager.kube.client import KubeClient
 from manager.kube.events import EventRecorder
-from manager.kube.resources import Resource
+from manager.kube.resources import Key, Resource
 from manager.runtime.controller import Controller
 from manager.runtime.metrics import Metrics
 from manager.settings import Settings
@@ -43,11 +44,13 @@ class Module:
     handlers: Mapping[Resource, Handler]
     """Every resource that the module must see, and what to do about a change of it."""
     controllers: tuple[Controller, ...]
-    standby: tuple[Callable[[], Awaitable[None]], ...] = ()
+    standby: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
     """Tasks that run for the whole life of the process, on a standby too."""
     ready: Callable[[], bool] = lambda: True
     """Whether the module could serve: part of /readyz."""
     routes: tuple[web.RouteDef, ...] = field(default=())
     """HTTP endpoints served by every replica."""
+    verify: Callable[[], Iterable[tuple[Controller, Key]]] = tuple
+    """Keys whose objects may have been edited while no replica was leading; compared once, paced, after a start."""
     close: Callable[[], Awaitable[None]] | None = None
     """Gives back what the module holds, when the process ends."""

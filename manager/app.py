@@ -1,0 +1,193 @@
+"""Wiring: settings, client, cache, modules, health, lease, workers, kopf. The one place that knows all."""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import NoReturn
+
+import structlog
+from aiohttp import web
+
+from external import module as external
+from manager import VERSION
+from manager.clock import Clock, Jitter, SystemClock
+from manager.errors import CofferError, NotLeader
+from manager.kube.apply import Writer
+from manager.kube.cache import MetadataCache
+from manager.kube.client import KubeClient
+from manager.kube.connection import Connection, connect
+from manager.kube.events import EventRecorder
+from manager.kube.resources import Resource
+from manager.runtime.feed import Feed
+from manager.runtime.health import Health, serve
+from manager.runtime.lead import Leader
+from manager.runtime.lease import Lease
+from manager.runtime.metrics import Metrics
+from manager.runtime.module import Context, Handler, Module
+from manager.runtime.streams import Streams
+from manager.settings import Settings
+from reflector import module as reflector
+from sealed import module as sealed
+
+BUILDERS: tuple[tuple[str, Callable[[Context], Module]], ...] = (
+    ("sealed", sealed.build),
+    ("external", external.build),
+    ("reflector", reflector.build),
+)
+DRAIN = 2.0  # seconds that running reconciles may take to finish on SIGTERM; handover stays below 3 s
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Replica:
+    """One process, wired but not yet running."""
+
+    connection: Connection
+    client: KubeClient
+    lease: Lease
+    modules: tuple[Module, ...]
+    leader: Leader
+    health: Health
+    metrics: Metrics
+
+
+async def run(settings: Settings, end: Callable[[int], NoReturn] = os._exit) -> bool:
+    """Serve until SIGTERM or SIGINT; true asks the caller to start the process again (a CRD has appeared).
+
+    Calls `end(1)` at once when this replica can no longer be sure of its lease.
+
+    Raises:
+        CofferError: settings or surroundings that make a start impossible.
+
+    """
+    async with AsyncExitStack() as stack:
+        replica = await _wire(settings, stack)
+        await _listen(settings, replica, stack)
+        return await _until_the_end(replica, end)
+
+
+async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
+    clock, jitter, metrics = SystemClock(), Jitter(), Metrics()
+    process = settings.process
+    connection = await connect(process.kubeconfig, process.context)
+    namespace = process.namespace or os.environ.get("POD_NAMESPACE", "") or connection.default_namespace
+    identity = process.instance or os.environ.get("POD_NAME", "") or f"{socket.gethostname()}-{secrets.token_hex(3)}"
+    agent = f"coffer/{VERSION}"
+    client = KubeClient(connection, agent, timeout=process.request_timeout, observe=metrics.requested)
+    stack.push_async_callback(client.close)
+    # A request that hangs must be given up while there is still time to try another before the renew deadline.
+    patience = min(process.request_timeout, settings.lease.renew_deadline / 2)
+    lease_client = KubeClient(connection, agent, timeout=patience, observe=metrics.requested)
+    stack.push_async_callback(lease_client.close)
+    lease = Lease(lease_client, namespace, identity, settings.lease, clock, jitter)
+    cache = MetadataCache()
+    events = EventRecorder(client, clock, identity)
+
+    def context(name: str) -> Context:
+        writer = Writer(client, lease.certain, clock, f"coffer-{name}")
+        return Context(settings, client, cache, writer, events, metrics, clock, jitter, namespace)
+
+    modules = tuple(build(context(name)) for name, build in BUILDERS if getattr(settings.modules, name))
+    for module in modules:
+        if module.close is not None:
+            stack.push_async_callback(module.close)
+    leader = _leader(settings, modules, Feed(cache, _handlers(modules)), connection, client, metrics, clock, jitter)
+    return Replica(connection, client, lease, modules, leader, _health(lease, modules, leader), metrics)
+
+
+def _leader(
+    settings: Settings,
+    modules: tuple[Module, ...],
+    feed: Feed,
+    connection: Connection,
+    client: KubeClient,
+    metrics: Metrics,
+    clock: Clock,
+    jitter: Jitter,
+) -> Leader:
+    relisted = asyncio.Event()
+    streams = Streams(
+        feed.resources,
+        clock,
+        jitter,
+        lambda plural, status: metrics.watch_refused.labels(plural, str(status)).inc(),
+        lambda _resource: relisted.set(),
+    )
+    return Leader(settings, modules, feed, streams, connection, client, metrics, jitter, relisted)
+
+
+def _handlers(modules: tuple[Module, ...]) -> dict[Resource, list[Handler]]:
+    table: dict[Resource, list[Handler]] = defaultdict(list)
+    for module in modules:
+        for resource, handler in module.handlers.items():
+            table[resource].append(handler)
+    return dict(table)
+
+
+def _health(lease: Lease, modules: tuple[Module, ...], leader: Leader) -> Health:
+    def keys_loaded() -> str:
+        return ", ".join(f"{module.name} is not ready" for module in modules if not module.ready())
+
+    live = {"workers": leader.stuck_workers, "watches": leader.silent_watches}
+    ready = {"api server": lambda: "" if lease.alive() else "no answer to the lease loop", "modules": keys_loaded}
+    return Health(live, ready)
+
+
+async def _listen(settings: Settings, replica: Replica, stack: AsyncExitStack) -> None:
+    routes = [*replica.health.routes(), *(route for module in replica.modules for route in module.routes)]
+    runner = await serve(settings.process.listen, routes)
+    stack.push_async_callback(runner.cleanup)
+
+    async def metrics(_request: web.Request) -> web.Response:
+        replica.leader.measure()
+        return web.Response(body=replica.metrics.render(), content_type="text/plain", charset="utf-8")
+
+    runner = await serve(settings.process.listen_metrics, [web.get("/metrics", metrics)])
+    stack.push_async_callback(runner.cleanup)
+
+
+async def _until_the_end(replica: Replica, end: Callable[[int], NoReturn]) -> bool:
+    stop = asyncio.Event()
+
+    def catch_signals() -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+
+    catch_signals()
+    stopped = asyncio.create_task(stop.wait(), name="signals")
+    outdated = asyncio.create_task(replica.leader.outdated.wait(), name="outdated")
+    # Every task of ours is created before kopf's: kopf cancels at its end whatever is younger than itself.
+    standby = [asyncio.create_task(task(), name="standby") for module in replica.modules for task in module.standby]
+    leading = asyncio.create_task(_lead(replica, catch_signals, end), name="leader")
+    done, _ = await asyncio.wait({stopped, outdated, leading, *standby}, return_when=asyncio.FIRST_COMPLETED)
+    if stopped in done or outdated in done:
+        log.info("stopping")
+        await replica.leader.drain(DRAIN)
+    await replica.lease.release()
+    for task in (stopped, outdated, leading, *standby):
+        task.cancel()
+    for task in done:
+        task.result()
+    if not done & {stopped, outdated}:
+        raise CofferError("a task that runs for ever has ended")
+    return outdated in done
+
+
+async def _lead(replica: Replica, catch_signals: Callable[[], None], end: Callable[[int], NoReturn]) -> None:
+    await replica.lease.acquire()
+    replica.metrics.leader.set(1)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(replica.lease.keep(), name="lease")
+            group.create_task(replica.leader.run(catch_signals), name="work")
+    except* NotLeader:
+        log.error("lease lost; ending at once", identity=replica.lease.identity)
+        end(1)

@@ -1,0 +1,70 @@
+"""The `coffer` command."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from manager import VERSION
+from manager.errors import CofferError
+from manager.settings import Settings, load, option_names
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """One controller for every Secret in a Kubernetes cluster."""
+
+
+@main.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"coffer version: {VERSION}")
+
+
+def run(config: str | None, **flags: Any) -> None:
+    """Run the controller: in a cluster, or anywhere with --kubeconfig or KUBECONFIG."""
+    from manager import app  # here: `coffer version` must not pay for kopf
+    from manager.runtime import logging
+
+    try:
+        settings = load(flags, os.environ, _document(config))
+        logging.setup(settings.process.log_level, settings.process.log_format)
+        again = asyncio.run(app.run(settings))
+    except CofferError as error:
+        raise click.ClickException(str(error)) from error
+    if again:
+        arguments = [sys.executable, *sys.orig_argv[1:]]
+        os.execv(sys.executable, arguments)
+
+
+def _document(config: str | None) -> object:
+    if not config:
+        return None
+    try:
+        return yaml.safe_load(Path(config).read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise click.ClickException(f"--config {config}: {type(error).__name__}") from error
+
+
+def _options() -> list[click.Parameter]:
+    options: list[click.Parameter] = [
+        click.Option(["--config"], help="YAML file with the same settings, one mapping a section.", metavar="FILE"),
+    ]
+    for section, name, kind, text in option_names():
+        flag = f"--{section}-{name}".replace("_", "-")
+        names = [flag, f"{section}_{name}"] + (["--kubeconfig"] if flag == "--process-kubeconfig" else [])
+        default = getattr(getattr(Settings(), section), name)
+        shown = ",".join(default) if isinstance(default, tuple) else default
+        options.append(click.Option(names, help=f"{text}  [default: {shown}]", metavar=_metavar(kind)))
+    return options
+
+
+def _metavar(kind: type) -> str:
+    return {bool: "BOOL", int: "N", float: "SECONDS", str: "TEXT"}.get(kind, "A,B")
+
+
+main.add_command(click.Command("run", callback=run, params=_options(), help=run.__doc__))

@@ -1,0 +1,183 @@
+"""What the leading replica does: fill the cache, start the modules whose objects are known, watch, sweep."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from manager.clock import Jitter
+from manager.errors import ApiError, CofferError, Unreachable
+from manager.kube.client import KubeClient
+from manager.kube.connection import Connection
+from manager.kube.resources import Resource
+from manager.runtime.feed import Feed
+from manager.runtime.host import KopfHost
+from manager.runtime.metrics import Metrics
+from manager.runtime.module import Module
+from manager.runtime.originals import find_original
+from manager.runtime.streams import Streams
+from manager.settings import Settings
+
+REPEAT = 3.0  # seconds between two attempts to list what could not be listed
+LOOK_FOR_CRD = 10.0  # seconds between two looks for a missing CRD; nothing is asked once all are there
+LOOK_FOR_ORIGINAL = 15.0  # seconds between two looks whether an original controller has gone
+SETTLE = 2.0  # seconds after a relist before the sweep, so that several relists cost one
+VERIFY_PACE = 0.05  # seconds between two keys of the background comparison after a start
+
+log = structlog.get_logger(__name__)
+
+
+class Leader:
+    """The work of the replica that holds the lease.
+
+    Args:
+        relisted: set when a watch had to list anew, so that deletions may have been missed.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        modules: tuple[Module, ...],
+        feed: Feed,
+        streams: Streams,
+        connection: Connection,
+        client: KubeClient,
+        metrics: Metrics,
+        jitter: Jitter,
+        relisted: asyncio.Event,
+    ) -> None:
+        self._settings = settings
+        self._modules = modules
+        self._feed = feed
+        self._streams = streams
+        self._connection = connection
+        self._client = client
+        self._metrics = metrics
+        self._jitter = jitter
+        self._relisted = relisted
+        self._working: set[asyncio.Task[None]] = set()
+        self._watching = False
+        self.outdated = asyncio.Event()
+        """Set when a CRD has appeared: kopf serves it only when the process starts again."""
+
+    async def run(self, catch_signals: Callable[[], None]) -> None:
+        """Work for ever. Raises NotLeader, in a group, when a write was refused by the lease."""
+        served = await self._served()
+        async with asyncio.TaskGroup() as group:
+            filled = {each: group.create_task(self._fill(each), name=f"fill {each.plural}") for each in served}
+            for module in self._modules:
+                known = [filled[resource] for resource in module.handlers if resource in filled]
+                self._working.add(group.create_task(self._start(module, known), name=module.name))
+            group.create_task(self._sweep(), name="sweeps")
+            group.create_task(self._look_for_crds(served), name="crds")
+            host = KopfHost(self._connection, self._feed, self._streams, served, self._jitter)
+            watching = asyncio.Event()
+            group.create_task(self._watch(host, watching), name="kopf")  # last: it cancels at its end what is younger
+            await watching.wait()
+            await asyncio.sleep(0.05)
+            catch_signals()  # kopf has just put its own handlers in the place of ours
+
+    async def drain(self, seconds: float) -> None:
+        """Let running reconciles finish, then stop the workers."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while self._busy() and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.02)
+        for task in self._working:
+            task.cancel()
+
+    def stuck_workers(self) -> str:
+        """Return the keys that have been worked on for minutes; health turns red for them."""
+        stuck = [key for module in self._modules for each in module.controllers for key in each.stuck()]
+        return ", ".join(map(str, stuck[:3])) + (" …" if len(stuck) > 3 else "")
+
+    def silent_watches(self) -> str:
+        """Return the resources whose watch has died, as far as this replica watches at all."""
+        return ", ".join(self._streams.silent()) if self._watching else ""
+
+    def measure(self) -> None:
+        """Bring the gauges up to date; called at a scrape."""
+        for module in self._modules:
+            for each in module.controllers:
+                self._metrics.depth.labels(each.name, "queued").set(len(each.queue))
+                self._metrics.depth.labels(each.name, "waiting").set(each.queue.waiting)
+
+    def _busy(self) -> bool:
+        return any(each.busy for module in self._modules for each in module.controllers)
+
+    async def _served(self) -> tuple[Resource, ...]:
+        while True:
+            try:
+                return tuple([each for each in self._feed.resources if await self._client.served(each)])
+            except ApiError as error:
+                log.warning("cannot discover", status=error.status, error=error.reason)
+                await asyncio.sleep(REPEAT)
+
+    async def _start(self, module: Module, known: Iterable[asyncio.Task[None]]) -> None:
+        for task in known:
+            await task
+        self._feed.replay(module.handlers)
+        self._metrics.synced.labels(module.name).set(1)
+        await self._wait_for_original(module)
+        log.info("module started", module=module.name)
+        async with asyncio.TaskGroup() as group:
+            for controller in module.controllers:
+                group.create_task(controller.run(), name=controller.name)
+            group.create_task(self._verify(module), name=f"{module.name} verify")
+
+    async def _fill(self, resource: Resource) -> None:
+        while True:
+            try:
+                return await self._feed.fill(self._client, resource)
+            except ApiError as error:
+                log.error("cannot list", resource=resource.plural, status=error.status, error=error.reason)
+                await asyncio.sleep(self._jitter.spread(REPEAT))
+
+    async def _wait_for_original(self, module: Module) -> None:
+        gauge = self._metrics.observing.labels(module.name)
+        while not self._settings.modules.takeover:
+            try:
+                found = await find_original(self._client, module.name)
+            except Unreachable:
+                await asyncio.sleep(REPEAT)
+                continue
+            gauge.set(1 if found else 0)
+            if not found:
+                return
+            log.warning("an original controller is running; only observing", module=module.name, original=found)
+            await asyncio.sleep(LOOK_FOR_ORIGINAL)
+
+    async def _verify(self, module: Module) -> None:
+        for controller, key in module.verify():
+            controller.queue.add(key, urgent=False)
+            await asyncio.sleep(VERIFY_PACE)
+
+    async def _watch(self, host: KopfHost, ready: asyncio.Event) -> None:
+        self._watching = True
+        await host.run(ready)
+        raise CofferError("kopf has ended")
+
+    async def _sweep(self) -> None:
+        interval = self._settings.process.sweep_interval
+        while True:
+            try:
+                await asyncio.wait_for(self._relisted.wait(), self._jitter.spread(interval))
+                await asyncio.sleep(SETTLE)
+            except TimeoutError:
+                pass
+            self._relisted.clear()
+            await self._feed.sweep(self._client)
+
+    async def _look_for_crds(self, served: tuple[Resource, ...]) -> None:
+        missing = [each for each in self._feed.resources if each not in served]
+        for resource in missing:
+            log.warning("not served: its CRD is not installed", resource=resource.plural, group=resource.group)
+        while missing:
+            await asyncio.sleep(self._jitter.spread(LOOK_FOR_CRD))
+            for resource in missing:
+                try:
+                    if await self._client.served(resource):
+                        log.info("served now; starting again", resource=resource.plural)
+                        self.outdated.set()
+                        return
+                except ApiError as error:
+                    log.debug("cannot discover", status=error.status)
