@@ -1,6 +1,6 @@
 """The type of a decrypted value, so that no log line, message or traceback can show one by accident."""
 
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 
 class Plain:
@@ -38,13 +38,3 @@ class Plain:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Plain value is never pickled")
-
-
-def mask(data: dict[str, bytes]) -> dict[str, Plain]:
-    """Wrap every value of a Secret's decoded data."""
-    return {key: Plain(value) for key, value in data.items()}
-
-
-def reveal(data: dict[str, Plain]) -> dict[str, Any]:
-    """Unwrap for the one place that writes a Secret."""
-    return {key: value.reveal() for key, value in data.items()}

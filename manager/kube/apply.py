@@ -108,6 +108,11 @@ class Writer:
         _require_preconditions(metadata)
         return await self._client.patch(action.key, {**action.patch, "metadata": metadata}, manager=manager)
 
+    async def create_sealing_key(self, body: Body) -> Body:
+        """Create a sealing key: the only write that may carry its label; sealed.keys calls it, nobody else."""
+        self._certain()
+        return await self._client.create(SECRETS, body, manager=self._manager)
+
 
 class DeleteBrake:
     """Stops one module after 50 deletes in a minute: a wrong decision must not empty a cluster."""

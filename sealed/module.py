@@ -1,0 +1,62 @@
+"""Wires the sealed module into the process."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+from manager.kube.resources import SECRETS, Key
+from manager.runtime.controller import Controller
+from manager.runtime.module import Context, Module
+from manager.runtime.queue import KeyedQueue
+from sealed.handlers import Handlers
+from sealed.http import SealingApi
+from sealed.keys import KeyWatch
+from sealed.metrics import SealedMetrics
+from sealed.reconcile import Reconciler
+from sealed.registry import KeyRegistry
+from sealed.renewal import Renewal
+
+
+def build(context: Context) -> Module:
+    """Return the module: SealedSecrets, sealing keys, the /v1 endpoint."""
+    settings = context.settings.sealed
+    metrics = SealedMetrics(context.metrics.registry)
+    executor = ThreadPoolExecutor(settings.threads or usable_cores(), thread_name_prefix="rsa")
+    queue = KeyedQueue(context.clock, context.jitter)
+    handlers = Handlers(context.cache, queue, skip_recreate=settings.skip_recreate)
+    renewals = KeyedQueue(context.clock, context.jitter)
+    the_keys = Key(SECRETS, context.namespace, settings.key_prefix)
+
+    def changed() -> None:
+        metrics.keys.set(len(registry.keys))
+        metrics.broken_keys.set(len(registry.broken))
+        handlers.keys_changed()
+        renewals.add(the_keys)
+
+    registry = KeyRegistry(executor, settings.key_order_priority, changed)
+    watch = KeyWatch(
+        context.client, registry, context.namespace, settings.key_namespaces, settings.key_prefix, context.jitter
+    )
+    renewal = Renewal(context.writer, watch, registry, settings, executor)
+    reconciler = Reconciler(context, registry, executor, metrics)
+    renewals.add(the_keys)
+
+    async def close() -> None:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+    return Module(
+        name="sealed",
+        handlers=handlers.table(),
+        controllers=(
+            Controller("sealed", queue, reconciler.reconcile, settings.concurrency, context.clock, context.metrics),
+            Controller("sealing-keys", renewals, renewal.reconcile, 1, context.clock, context.metrics),
+        ),
+        standby=(watch.run,),
+        ready=lambda: watch.listed and registry.current is not None,
+        routes=SealingApi(registry, metrics).routes(),
+        close=close,
+    )
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use; more RSA threads than that only disturb the event loop."""
+    return len(os.sched_getaffinity(0))

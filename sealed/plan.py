@@ -1,0 +1,265 @@
+"""The rules: from a SealedSecret, its decrypted values and the Secret of its name to what must be written. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from manager.errors import NeedsHuman, WaitFor
+from manager.kube.apply import Action, Create, Update, template_metadata
+from manager.kube.cache import controller_of
+from manager.kube.resources import SEALED_SECRETS, SECRETS, Body, Key
+from manager.kube.secretdata import LARGEST, decoded, encoded, size
+from manager.plain import Plain
+from sealed.crypto import Scope, scope_of
+
+PREFIX = "sealedsecrets.bitnami.com/"
+MANAGED = PREFIX + "managed"
+PATCH = PREFIX + "patch"
+SKIP_OWNER = PREFIX + "skip-set-owner-references"
+MANAGER = "coffer-sealed"
+UNSEAL_FAILED = "ErrUnsealFailed"
+UPDATE_FAILED = "ErrUpdateFailed"
+REFLECTOR_PREFIX = "reflector.v1.k8s.emberstack.com/"
+GONE_SOON = 2.0  # seconds between two looks at a Secret that garbage collection is about to take
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is known when a SealedSecret is decided upon."""
+
+    key: Key
+    sealed: Body = field(repr=False)
+    secret: Body | None = field(repr=False)
+    """The Secret of the same namespace and name, as the API server has it now."""
+    values: Mapping[str, Plain] | None
+    """The decrypted items; None when nothing had to be decrypted, see `settled`."""
+
+    @property
+    def template(self) -> Mapping[str, Any]:
+        """`spec.template`, empty when absent or not a mapping."""
+        return _mapping(_mapping(self.sealed.get("spec")).get("template"))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to write; None when the Secret is as it should be."""
+
+    action: Action | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What the status says about the last success; kept in the cache for every SealedSecret."""
+
+    synced: bool
+    generation: int
+    scope: str
+    secret_version: str
+
+
+def mark_of(sealed: Body) -> Mark:
+    """Read the mark from a status, however odd it is."""
+    status = _mapping(sealed.get("status"))
+    conditions = status.get("conditions")
+    synced = any(
+        isinstance(each, dict) and each.get("type") == "Synced" and each.get("status") == "True"
+        for each in (conditions if isinstance(conditions, list) else ())
+    )
+    return Mark(
+        synced=synced,
+        generation=status.get("observedGeneration") or 0,
+        scope=str(status.get("scope") or ""),
+        secret_version=str(status.get("secretResourceVersion") or ""),
+    )
+
+
+def settled(generation: int, annotations: Mapping[str, str], mark: Mark) -> bool:
+    """Tell whether this very SealedSecret was unsealed before, so that nothing need be decrypted (DESIGN.md section 4).
+
+    A Secret that was edited since is left alone: users may rely on it (sealed-secrets.md section 13, drift).
+    """
+    return mark.synced and mark.generation == generation and mark.scope == scope_of(annotations).value
+
+
+def plan(view: View) -> Plan:
+    """Decide what to write for one SealedSecret.
+
+    Raises:
+        NeedsHuman: a foreign or immutable Secret is in the way, or the template asks for what is refused.
+        WaitFor: the Secret belongs to a SealedSecret of this name that is gone.
+
+    """
+    if view.secret is None:
+        return Plan(Create(_secret_key(view), _new_secret(view, _data(view))))
+    annotations = _annotations(view.secret)
+    _require_ours(view, view.secret, annotations)
+    if view.values is None:
+        return Plan(None)
+    data = _data(view)
+    wanted = (
+        _patched(view, view.secret, data) if annotations.get(PATCH) == "true" else _replaced(view, view.secret, data)
+    )
+    if wanted == view.secret:
+        return Plan(None)
+    _require_mutable(view.secret, wanted)
+    return Plan(Update(_secret_key(view), wanted))
+
+
+def unseal_failed(view_key: Key, problems: str, scope: Scope, tried: int) -> NeedsHuman:
+    """Return the error for values that no key opens: what was tried, and what usually is the cause."""
+    hint = ""
+    if "no key could decrypt" in problems:
+        keys = f"{tried} key{'' if tried == 1 else 's'}"
+        tried_as = f"scope {scope.value}, namespace {view_key.namespace}, name {view_key.name}"
+        cure = "it was sealed for another cluster, scope, namespace or name: seal it again with kubeseal"
+        hint = f": tried {keys} with {tried_as}; {cure}" if tried else ": this controller has no sealing key yet"
+    return NeedsHuman(UNSEAL_FAILED, problems + hint)
+
+
+def misplaced(annotations: Mapping[str, str]) -> str:
+    """Return the message for reflector annotations on the SealedSecret itself, empty when there are none."""
+    names = sorted(name for name in annotations if name.startswith(REFLECTOR_PREFIX))
+    if not names:
+        return ""
+    where = "spec.template.metadata.annotations"
+    return f"{', '.join(names)}: has no effect here; put it under {where}, from where it reaches the Secret"
+
+
+def _data(view: View) -> dict[str, Plain]:
+    """Join decrypted items and plain template values; a decrypted item wins over a template (0.37, section 13)."""
+    data = dict(view.values or {})
+    for name, text in _mapping(view.template.get("data")).items():
+        if text is None:
+            data.pop(name, None)  # 0.40: null drops the key
+        elif name in data:
+            continue
+        elif "{{" in str(text):
+            message = (
+                f"spec.template.data[{name}]: templates are not supported by this version; seal the finished value"
+            )
+            raise NeedsHuman(UNSEAL_FAILED, message)
+        else:
+            data[name] = Plain(str(text).encode())
+    if size(data) > LARGEST:
+        raise NeedsHuman(UPDATE_FAILED, f"the values take {size(data)} bytes, a Secret holds {LARGEST}")
+    return data
+
+
+def _new_secret(view: View, data: Mapping[str, Plain]) -> Body:
+    metadata: Body = {"name": view.key.name, "namespace": view.key.namespace, **_template_metadata(view)}
+    finalizers = _mapping(view.template.get("metadata")).get("finalizers")
+    if isinstance(finalizers, list):
+        metadata["finalizers"] = [str(each) for each in finalizers]
+    if not _skips_owner(view):
+        metadata["ownerReferences"] = [owner_reference(view.sealed)]
+    secret: Body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": encoded(data)}
+    if view.template.get("type"):
+        secret["type"] = str(view.template["type"])
+    if view.template.get("immutable") is True:
+        secret["immutable"] = True
+    return secret
+
+
+def _replaced(view: View, secret: Body, data: Mapping[str, Plain]) -> Body:
+    """Return the Secret with data, labels and annotations ours alone, everything else as it is (4.3)."""
+    template = _template_metadata(view)
+    metadata = {**secret["metadata"]}
+    for name in ("labels", "annotations"):
+        if template[name] != (metadata.get(name) or {}):
+            metadata[name] = template[name]
+    if not _skips_owner(view):
+        metadata["ownerReferences"] = _own_only(secret, view.sealed)
+    return _with_data(view, {**secret, "metadata": metadata}, encoded(data))
+
+
+def _patched(view: View, secret: Body, data: Mapping[str, Plain]) -> Body:
+    """Return the Secret with ours merged in; it is adopted only where `managed` is consented to as well (4.3)."""
+    template = _template_metadata(view)
+    metadata = {**secret["metadata"]}
+    for name in ("labels", "annotations"):
+        merged = {**(metadata.get(name) or {}), **template[name]}
+        if merged:
+            metadata[name] = merged
+    if (metadata.get("annotations") or {}).get(MANAGED) == "true" and not _skips_owner(view):
+        metadata["ownerReferences"] = _own_only(secret, view.sealed)
+    return _with_data(view, {**secret, "metadata": metadata}, {**(secret.get("data") or {}), **encoded(data)})
+
+
+def _with_data(view: View, secret: Body, data: dict[str, str]) -> Body:
+    result = {**secret}
+    if data != (secret.get("data") or {}):
+        result["data"] = data
+    if view.template.get("type"):  # an empty type means Opaque at creation and "leave it" afterwards
+        result["type"] = str(view.template["type"])
+    if view.template.get("immutable") is True:
+        result["immutable"] = True
+    return result
+
+
+def _require_ours(view: View, secret: Body, annotations: Mapping[str, str]) -> None:
+    """Raise unless the Secret is proven ours or opened to us by its annotations (DESIGN.md 4a, 3)."""
+    owner = controller_of(secret["metadata"])
+    if owner is not None and owner.uid == view.sealed["metadata"]["uid"]:
+        return
+    if annotations.get(MANAGED) == "true" or annotations.get(PATCH) == "true":
+        return
+    if owner is None and _skips_owner(view) and _written_by_us(secret):
+        return
+    if owner is not None and (owner.kind, owner.name) == (SEALED_SECRETS.kind, view.key.name):
+        message = "the Secret belongs to an earlier SealedSecret of this name and is about to be removed with it"
+        raise WaitFor(UPDATE_FAILED, message, delay=GONE_SOON)
+    message = f'Resource "{view.key.name}" already exists and is not managed by SealedSecret'
+    cure = f'to hand it over annotate the Secret with {MANAGED}: "true"'
+    raise NeedsHuman(UPDATE_FAILED, f"{message}: {cure}")
+
+
+def _require_mutable(secret: Body, wanted: Body) -> None:
+    if secret.get("immutable") and decoded(secret) != decoded(wanted):
+        name = f"{secret['metadata']['namespace']}/{secret['metadata']['name']}"
+        message = f"error updating {name}, the target Secret is immutable: delete it and it is made anew"
+        raise NeedsHuman(UPDATE_FAILED, message)
+    if wanted.get("type", "Opaque") != secret.get("type", "Opaque"):
+        message = f"spec.template.type is {wanted.get('type')}, but the Secret has type {secret.get('type')}"
+        raise NeedsHuman(UPDATE_FAILED, f"{message}, which cannot change: delete it and it is made anew")
+
+
+def owner_reference(sealed: Body) -> Body:
+    """Return the single ownerReference that the contract names (4.3): no blockOwnerDeletion."""
+    return {
+        "apiVersion": SEALED_SECRETS.api_version,
+        "kind": SEALED_SECRETS.kind,
+        "name": sealed["metadata"]["name"],
+        "uid": sealed["metadata"]["uid"],
+        "controller": True,
+    }
+
+
+def _own_only(secret: Body, sealed: Body) -> list[Body]:
+    present: list[Body] = secret["metadata"].get("ownerReferences") or []
+    ours = owner_reference(sealed)
+    return present if present == [ours] else [ours]
+
+
+def _written_by_us(secret: Body) -> bool:
+    fields = secret["metadata"].get("managedFields") or ()
+    return any(each.get("manager") == MANAGER and "f:data" in (each.get("fieldsV1") or {}) for each in fields)
+
+
+def _skips_owner(view: View) -> bool:
+    return _template_metadata(view)["annotations"].get(SKIP_OWNER) == "true"
+
+
+def _template_metadata(view: View) -> dict[str, dict[str, str]]:
+    return template_metadata(_mapping(view.template.get("metadata")))
+
+
+def _secret_key(view: View) -> Key:
+    return Key(SECRETS, view.key.namespace, view.key.name)
+
+
+def _annotations(body: Body) -> Mapping[str, str]:
+    return _mapping(body["metadata"].get("annotations"))
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,154 @@
+"""One SealedSecret: observe, plan, act, report."""
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from manager.clock import rfc3339
+from manager.errors import AlreadyExists, Forbidden, Invalid, NeedsHuman, ReconcileError, Retry
+from manager.kube.conditions import Condition, find_condition, same_condition, set_condition
+from manager.kube.resources import SECRETS, Body, Key
+from manager.kube.status import write_status
+from manager.plain import Plain
+from manager.runtime.controller import DONE, Again, again_for
+from manager.runtime.module import Context
+from sealed.crypto import label, scope_of
+from sealed.metrics import SealedMetrics
+from sealed.plan import UNSEAL_FAILED, UPDATE_FAILED, Plan, View, mark_of, misplaced, plan, settled, unseal_failed
+from sealed.registry import KeyRegistry
+from sealed.unseal import UnsealFailed, decrypt_items
+
+COMPONENT = "sealed-secrets"  # the event source that users' alerts know (sealed-secrets.md 4.6)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one pass."""
+
+    secret_version: str = ""
+    written: bool = False
+    error: ReconcileError | None = None
+
+
+class Reconciler:
+    """Makes the Secret of a SealedSecret what it should be.
+
+    Args:
+        executor: where RSA runs; one thread a usable core.
+    """
+
+    def __init__(self, context: Context, registry: KeyRegistry, executor: Executor, metrics: SealedMetrics) -> None:
+        self._context = context
+        self._registry = registry
+        self._executor = executor
+        self._metrics = metrics
+
+    async def reconcile(self, key: Key) -> Again:
+        """Bring one SealedSecret to its desired state: observe, plan, act, report."""
+        self._metrics.requests.inc()
+        view = await self._observe(key)
+        if view is None:
+            return DONE
+        try:
+            view = replace(view, values=await self._unseal(view))
+            outcome = await self._act(view, plan(view))
+        except ReconcileError as error:
+            outcome = Outcome(error=error)
+        return await self._report(view, outcome)
+
+    async def _observe(self, key: Key) -> View | None:
+        sealed = await self._context.client.find(key)
+        if sealed is None or "deletionTimestamp" in sealed["metadata"]:
+            return None  # garbage collection removes the Secret by its ownerReference
+        secret = await self._context.client.find(Key(SECRETS, key.namespace, key.name))
+        return View(key, sealed, secret, None)
+
+    async def _unseal(self, view: View) -> Mapping[str, Plain] | None:
+        """Decrypt in a thread; None when that was done before and the Secret is there."""
+        sealed, meta = view.sealed, view.sealed["metadata"]
+        annotations = meta.get("annotations") or {}
+        if view.secret is not None and settled(meta.get("generation", 0), annotations, mark_of(sealed)):
+            return None
+        spec = sealed.get("spec") or {}
+        if spec.get("data") is not None:
+            cure = "seal again with a current kubeseal"
+            raise NeedsHuman(
+                UNSEAL_FAILED, f"spec.data is the deprecated format, which this version does not read: {cure}"
+            )
+        scope = scope_of(annotations)
+        keys = self._registry.trial_order()
+        decrypt = partial(
+            decrypt_items, spec.get("encryptedData"), label(scope, view.key.namespace, view.key.name), keys
+        )
+        try:
+            unsealed = await asyncio.get_running_loop().run_in_executor(self._executor, decrypt)
+        except UnsealFailed as error:
+            raise unseal_failed(view.key, str(error), scope, len(keys)) from None
+        self._metrics.decrypted.inc()
+        self._registry.worked(unsealed.key_ids)
+        return unsealed.values
+
+    async def _act(self, view: View, decided: Plan) -> Outcome:
+        secret = view.secret
+        if decided.action is not None:
+            secret = await self._write(view, decided)
+        return Outcome(secret["metadata"]["resourceVersion"] if secret else "", decided.action is not None)
+
+    async def _write(self, view: View, decided: Plan) -> Body | None:
+        if decided.action is None:
+            return view.secret
+        try:
+            return await self._context.writer.apply(decided.action)
+        except AlreadyExists:
+            raise Retry(UPDATE_FAILED, "a Secret of this name has just been made; looking again") from None
+        except Forbidden as error:
+            raise Retry(UPDATE_FAILED, str(error)) from error
+        except Invalid as error:
+            raise NeedsHuman(UPDATE_FAILED, str(error)) from error
+
+    async def _report(self, view: View, outcome: Outcome) -> Again:
+        """Write the status if it changed, post events, and say when to look again: the single exit."""
+        meta = view.sealed["metadata"]
+        condition = _condition(outcome)
+        old = find_condition((view.sealed.get("status") or {}).get("conditions"), "Synced")
+        await write_status(self._context.client, view.key, view.sealed, self._status(view, outcome, condition))
+        await self._tell(view, outcome, news=not same_condition(old, condition))
+        if outcome.error is None:
+            return DONE
+        reason = "unseal" if outcome.error.reason == UNSEAL_FAILED else "update"
+        self._metrics.errors.labels(reason, meta["namespace"]).inc()
+        return again_for(outcome.error)
+
+    def _status(self, view: View, outcome: Outcome, condition: Condition) -> dict[str, Any]:
+        status, meta = view.sealed.get("status") or {}, view.sealed["metadata"]
+        old = find_condition(status.get("conditions"), "Synced")
+        unchanged = same_condition(old, condition) and status.get("observedGeneration") == meta.get("generation")
+        now = self._context.clock.now()
+        stamped = {**condition, "lastUpdateTime": (old or {}).get("lastUpdateTime") if unchanged else rfc3339(now)}
+        return {
+            "observedGeneration": meta.get("generation", 0),
+            "conditions": status["conditions"] if unchanged else set_condition(status.get("conditions"), stamped, now),
+            "scope": scope_of(meta.get("annotations") or {}).value,
+            "secretResourceVersion": outcome.secret_version,
+        }
+
+    async def _tell(self, view: View, outcome: Outcome, *, news: bool) -> None:
+        events, uid = self._context.events, view.sealed["metadata"]["uid"]
+        warning = misplaced(view.sealed["metadata"].get("annotations") or {})
+        if warning:
+            await events.warning(view.key, uid, "MisplacedAnnotation", warning, component=COMPONENT)
+        if outcome.error is not None:
+            prefix = "Failed to unseal: " if outcome.error.reason == UNSEAL_FAILED else ""
+            message = prefix + outcome.error.message
+            await events.warning(view.key, uid, outcome.error.event, message, component=COMPONENT)
+        elif outcome.written or news:
+            await events.normal(view.key, uid, "Unsealed", "SealedSecret unsealed successfully", component=COMPONENT)
+
+
+def _condition(outcome: Outcome) -> Condition:
+    if outcome.error is None:
+        return {"type": "Synced", "status": "True", "reason": "Unsealed", "message": ""}
+    return {"type": "Synced", "status": "False", "reason": outcome.error.reason, "message": outcome.error.message}
