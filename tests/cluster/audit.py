@@ -1,0 +1,108 @@
+"""Reads the API server's audit log: which requests were made, by whom, with which result."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+READS = frozenset({"get", "list", "watch"})
+
+
+def service_account(namespace: str, name: str) -> str:
+    """Return the user name under which the API server knows a ServiceAccount."""
+    return f"system:serviceaccount:{namespace}:{name}"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One line of the log. A watch has two: ResponseStarted when it opens, ResponseComplete when it ends."""
+
+    user: str
+    """Who asked."""
+    user_agent: str
+    """With which program."""
+    verb: str
+    """get, list, watch, create, update, patch, delete, deletecollection; the HTTP method where it is no resource."""
+    group: str
+    """API group, empty for the core."""
+    resource: str
+    """Plural, empty for paths such as /healthz."""
+    subresource: str
+    """status, token, …; mostly empty."""
+    namespace: str
+    """Empty for cluster-wide requests."""
+    name: str
+    """Empty for collections and for what is created."""
+    code: int
+    """HTTP status."""
+    stage: str
+    """ResponseStarted or ResponseComplete; Panic if the server failed."""
+    time: str
+    """When the request arrived, RFC 3339 with microseconds."""
+    uri: str
+    """Path and query."""
+
+    @classmethod
+    def parse(cls, line: bytes) -> Self:
+        """Read one line."""
+        event: dict[str, Any] = json.loads(line)
+        about = event.get("objectRef", {})
+        return cls(
+            user=event["user"].get("username", ""),
+            user_agent=event.get("userAgent", ""),
+            verb=event["verb"],
+            group=about.get("apiGroup", ""),
+            resource=about.get("resource", ""),
+            subresource=about.get("subresource", ""),
+            namespace=about.get("namespace", ""),
+            name=about.get("name", ""),
+            code=event.get("responseStatus", {}).get("code", 0),
+            stage=event["stage"],
+            time=event["requestReceivedTimestamp"],
+            uri=event["requestURI"],
+        )
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it could change something and was let through."""
+        return bool(self.resource) and self.verb not in READS and self.code < 400
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A moment in the log."""
+
+    offset: int = 0
+    """Bytes before it."""
+
+
+START = Mark()
+
+
+@dataclass(frozen=True)
+class AuditLog:
+    """The log of one control plane.
+
+    A line is written when the answer has been sent, so the last request may be missing for a moment: wait for it.
+    """
+
+    path: Path
+    """The file."""
+
+    def mark(self) -> Mark:
+        """Remember this moment."""
+        return Mark(self.path.stat().st_size)
+
+    def requests(self, since: Mark = START, *, user: str = "", agent: str = "") -> list[Request]:
+        """Return the requests logged since a mark, narrowed to a user name or to the beginning of a user agent."""
+        with self.path.open("rb") as file:
+            file.seek(since.offset)
+            lines = file.read().split(b"\n")[:-1]  # what follows the last line end is still being written
+        found = (Request.parse(line) for line in lines)
+        return [each for each in found if user in ("", each.user) and each.user_agent.startswith(agent)]
+
+    def writes(self, since: Mark = START, *, user: str = "", ignoring: Iterable[str] = ()) -> list[Request]:
+        """Return the accepted writes since a mark, without those to the named resources."""
+        unwanted = set(ignoring)
+        return [each for each in self.requests(since, user=user) if each.is_write and each.resource not in unwanted]

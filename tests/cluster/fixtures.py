@@ -1,0 +1,53 @@
+"""Fixtures for every test that needs an API server: one control plane a session, fresh namespaces for each test."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from uuid import uuid4
+
+import pytest
+
+from tests.cluster.audit import AuditLog
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.kube import Kube
+
+MakeNamespace = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    """The session's own control plane, started by the first test that wants it."""
+    with ControlPlane() as plane:
+        yield plane
+
+
+@pytest.fixture(scope="session")
+def kube(control_plane: ControlPlane) -> Iterator[Kube]:
+    """An administrator's client."""
+    with closing(control_plane.client()) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def audit(control_plane: ControlPlane) -> AuditLog:
+    """The audit log."""
+    return AuditLog(control_plane.audit_log)
+
+
+@pytest.fixture
+def namespace(kube: Kube) -> Iterator[MakeNamespace]:
+    """Make namespaces that no other test has: `namespace("rabbitmq", labels={…})` returns the name.
+
+    They are deleted after the test, without waiting for their end.
+    """
+    made: list[str] = []
+
+    def make(prefix: str = "test", labels: Mapping[str, str] | None = None) -> str:
+        name = f"{prefix}-{uuid4().hex[:8]}"
+        metadata = {"name": name, "labels": dict(labels or {})}
+        kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+        made.append(name)
+        return name
+
+    yield make
+    for name in made:
+        kube.delete("namespaces", name)
