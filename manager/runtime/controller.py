@@ -9,11 +9,21 @@ from typing import Protocol
 import structlog
 
 from manager.clock import Clock
-from manager.errors import Conflict, NeedsHuman, NotLeader, ReconcileError, Unreachable, WaitFor
+from manager.errors import (
+    ApiError,
+    Conflict,
+    NeedsHuman,
+    NotFound,
+    NotLeader,
+    ReconcileError,
+    Unreachable,
+    WaitFor,
+)
 from manager.kube.resources import Key
 from manager.runtime.queue import KeyedQueue
 
 API_SERVER = "api server"  # the gate of keys that wait for the API server to answer again
+OVERLOADED = frozenset({0, 429, 502, 503, 504})  # answers that speak of the server, not of the object
 STUCK_AFTER = 180.0  # seconds one key may take; the longest legitimate path is 60 s of back-off inside an SDK
 
 log = structlog.get_logger(__name__)
@@ -65,6 +75,8 @@ class Controller:
     observer: Observer
     busy: dict[Key, float] = field(default_factory=dict)
     """Keys being worked on, and since when (monotonic seconds)."""
+    stopping: bool = False
+    """Set to let the workers finish what they hold and take nothing more."""
 
     async def run(self) -> None:
         """Work for ever; returns only by cancellation or because this replica may no longer write."""
@@ -78,7 +90,7 @@ class Controller:
         return [key for key, since in self.busy.items() if now - since > STUCK_AFTER]
 
     async def _work(self) -> None:
-        while True:
+        while not self.stopping:
             key = await self.queue.get()
             self.busy[key] = self.clock.monotonic()
             started = time.perf_counter()
@@ -94,19 +106,29 @@ class Controller:
             again = await self.reconcile(key)
         except NotLeader:
             raise  # ends the process: another replica may be writing already
-        except Conflict:
-            self.queue.retry(key)
-            return "conflict"
         except Unreachable as error:
-            self.queue.hold(key, API_SERVER)
-            log.warning("api server does not answer", key=str(key), status=error.status, error=error.reason)
-            return "unreachable"
+            return self._unreachable(key, error)
+        except ApiError as error:  # Conflict and NotFound above all: the object moved while it was worked on
+            self.queue.retry(key)
+            if not isinstance(error, Conflict | NotFound):
+                log.warning("api server refuses", key=str(key), status=error.status, error=str(error))
+            return "conflict"
         except Exception as error:  # without this a fault in one object's path stops all others
             self.queue.retry(key)
             log.error("reconcile failed unexpectedly", key=str(key), controller=self.name, error=describe(error))
             return "panic"
         self.queue.release(API_SERVER)
         return self._schedule(key, again)
+
+    def _unreachable(self, key: Key, error: Unreachable) -> str:
+        log.warning("api server does not answer", key=str(key), status=error.status, error=error.reason)
+        # A 500 may concern this object alone (a failing webhook): at the gate, others' success would let it through
+        # again and again without a pause.
+        if error.status in OVERLOADED:
+            self.queue.hold(key, API_SERVER)
+        else:
+            self.queue.retry(key)
+        return "unreachable"
 
     def _schedule(self, key: Key, again: Again) -> str:
         if again.answered is not None:

@@ -48,6 +48,7 @@ class Leader:
     ) -> None:
         self._settings = settings
         self._modules = modules
+        self._controllers = [controller for module in modules for controller in module.controllers]
         self._feed = feed
         self._streams = streams
         self._connection = connection
@@ -79,6 +80,8 @@ class Leader:
 
     async def drain(self, seconds: float) -> None:
         """Let running reconciles finish, then stop the workers."""
+        for controller in self._controllers:
+            controller.stopping = True
         deadline = asyncio.get_running_loop().time() + seconds
         while self._busy() and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.02)
@@ -87,7 +90,7 @@ class Leader:
 
     def stuck_workers(self) -> str:
         """Return the keys that have been worked on for minutes; health turns red for them."""
-        stuck = [key for module in self._modules for each in module.controllers for key in each.stuck()]
+        stuck = [key for each in self._controllers for key in each.stuck()]
         return ", ".join(map(str, stuck[:3])) + (" …" if len(stuck) > 3 else "")
 
     def silent_watches(self) -> str:
@@ -96,13 +99,12 @@ class Leader:
 
     def measure(self) -> None:
         """Bring the gauges up to date; called at a scrape."""
-        for module in self._modules:
-            for each in module.controllers:
-                self._metrics.depth.labels(each.name, "queued").set(len(each.queue))
-                self._metrics.depth.labels(each.name, "waiting").set(each.queue.waiting)
+        for each in self._controllers:
+            self._metrics.depth.labels(each.name, "queued").set(len(each.queue))
+            self._metrics.depth.labels(each.name, "waiting").set(each.queue.waiting)
 
     def _busy(self) -> bool:
-        return any(each.busy for module in self._modules for each in module.controllers)
+        return any(each.busy for each in self._controllers)
 
     async def _served(self) -> tuple[Resource, ...]:
         while True:
@@ -152,6 +154,7 @@ class Leader:
             await asyncio.sleep(VERIFY_PACE)
 
     async def _watch(self, host: KopfHost, ready: asyncio.Event) -> None:
+        self._streams.begin()
         self._watching = True
         await host.run(ready)
         raise CofferError("kopf has ended")

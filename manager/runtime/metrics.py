@@ -1,6 +1,6 @@
 """Prometheus metrics of the process; a module adds its own to the same registry."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
@@ -14,6 +14,7 @@ class Metrics:
     """What Coffer measures about itself; no label ever carries the name of a Secret (reliability.md L4)."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # a second series for every counter that nobody reads
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)

@@ -46,8 +46,12 @@ class Streams:
     _streams: dict[str, _Stream] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        now = self.clock.monotonic()
         self._by_path = {resource.path(): resource for resource in self.resources}
+        self.begin()
+
+    def begin(self) -> None:
+        """Start counting silence from now: a standby watches nothing, however long it has been one."""
+        now = self.clock.monotonic()
         self._streams = {path: _Stream(now) for path in self._by_path}
 
     def silent(self) -> list[str]:
