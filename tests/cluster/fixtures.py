@@ -9,6 +9,7 @@ import pytest
 from tests.cluster.audit import AuditLog
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kube import Kube
+from tests.cluster.proxy import FaultProxy
 
 MakeNamespace = Callable[..., str]
 
@@ -31,6 +32,13 @@ def kube(control_plane: ControlPlane) -> Iterator[Kube]:
 def audit(control_plane: ControlPlane) -> AuditLog:
     """The audit log."""
     return AuditLog(control_plane.audit_log)
+
+
+@pytest.fixture
+def fault_proxy(control_plane: ControlPlane) -> Iterator[FaultProxy]:
+    """A fault proxy in front of the API server, new for each test."""
+    with FaultProxy(control_plane.url, control_plane.ca_file) as proxy:
+        yield proxy
 
 
 @pytest.fixture
