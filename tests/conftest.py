@@ -3,9 +3,9 @@
 import pytest
 
 from tests.cluster import build
-from tests.cluster.fixtures import audit, control_plane, fault_proxy, kube, namespace
+from tests.cluster.fixtures import audit, control_plane, fault_proxy, kube, moto, moto_server, namespace
 
-__all__ = ["audit", "control_plane", "fault_proxy", "kube", "namespace"]
+__all__ = ["audit", "control_plane", "fault_proxy", "kube", "moto", "moto_server", "namespace"]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

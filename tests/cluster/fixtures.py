@@ -9,6 +9,7 @@ import pytest
 from tests.cluster.audit import AuditLog
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kube import Kube
+from tests.cluster.moto import Moto
 from tests.cluster.proxy import FaultProxy
 
 MakeNamespace = Callable[..., str]
@@ -39,6 +40,20 @@ def fault_proxy(control_plane: ControlPlane) -> Iterator[FaultProxy]:
     """A fault proxy in front of the API server, new for each test."""
     with FaultProxy(control_plane.url, control_plane.ca_file) as proxy:
         yield proxy
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[Moto]:
+    """The session's own AWS; tests ask for `moto`."""
+    with Moto() as aws:
+        yield aws
+
+
+@pytest.fixture
+def moto(moto_server: Moto) -> Moto:
+    """AWS, empty and healthy."""
+    moto_server.reset()
+    return moto_server
 
 
 @pytest.fixture

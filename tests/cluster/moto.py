@@ -1,0 +1,167 @@
+"""AWS as moto's server plays it, behind a proxy that counts the calls and fails on demand."""
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qs
+
+import aiohttp
+import boto3
+import urllib3
+from aiohttp import web
+
+from tests.cluster.process import Folder, Process
+from tests.cluster.serving import Served, abort, passed_on
+from tests.cluster.wait import wait_until
+
+REGION = "ap-northeast-2"
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "an example, not a key"}
+JSON = "application/x-amz-json-1.1"
+MAIN = "import sys; from moto.server import main; main(sys.argv[1:])"
+
+
+@dataclass(frozen=True)
+class AwsCall:
+    """One call to AWS."""
+
+    action: str
+    """GetSecretValue, AssumeRole, …"""
+    access_key: str
+    """Whose key signed it: which identity was used."""
+
+
+@dataclass
+class AwsFault:
+    """How the next calls of an action fail."""
+
+    action: str
+    """The action; `*` for all."""
+    times: int
+    """How many calls are left."""
+    code: str
+    """AWS error code; empty: no answer at all until healed."""
+    status: int
+    """HTTP status."""
+
+
+@dataclass
+class Moto:
+    """Use it as a context manager, or call `start` and `stop`."""
+
+    url: str = ""
+    """Endpoint for every AWS service."""
+    calls: list[AwsCall] = field(default_factory=list)
+    """All calls so far."""
+    faults: list[AwsFault] = field(default_factory=list)
+    """What is still to fail."""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the server and the proxy. Raises TimeoutError with the end of the log."""
+        self._folder = Folder(Path(tempfile.mkdtemp(prefix="coffer-moto-")))
+        socket, log = self._folder.path / "socket", self._folder.path / "moto.log"
+        self._process = Process("moto", [sys.executable, "-c", MAIN, "-H", f"unix://{socket}", "-p", "0"], log, KEYS)
+        self._served = Served(self._handle)
+        self.url = self._served.start()
+        self._served.call(self._open(socket))
+        wait_until(self._answers, timeout=30, what="moto")
+
+    def stop(self) -> None:
+        """End both."""
+        self.heal()
+        self._served.call(self._session.close())
+        self._served.stop()
+        self._process.kill()
+        self._folder.remove()
+
+    def reset(self) -> None:
+        """Forget all that AWS holds, all faults and all calls."""
+        self.heal()
+        self._ask("POST", "reset")
+        self.calls.clear()
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that lead a process to this AWS, without any credentials."""
+        services = ("SECRETSMANAGER", "STS", "SSM")
+        return {"AWS_ENDPOINT_URL": self.url} | {f"AWS_{service}_ENDPOINT": self.url for service in services}
+
+    def client(self, service: str = "secretsmanager") -> Any:
+        """Return a boto3 client for setting the scene; its calls count too."""
+        identity = {"aws_access_key_id": "AKIATEST", "aws_secret_access_key": KEYS["AWS_SECRET_ACCESS_KEY"]}
+        return boto3.client(service, endpoint_url=self.url, region_name=REGION, **identity)
+
+    def counts(self, access_key: str = KEYS["AWS_ACCESS_KEY_ID"]) -> Mapping[str, int]:
+        """Return how often each action was called with a key; the scene-setting client's own is AKIATEST."""
+        return Counter(call.action for call in self.calls if call.access_key == access_key)
+
+    def fail(self, action: str, code: str = "AccessDeniedException", status: int = 400, times: int = 1) -> AwsFault:
+        """Let the next calls fail: ThrottlingException, InternalServiceError with 500, …; `*` is any action."""
+        fault = AwsFault(action, times, code, status)
+        self.faults.append(fault)
+        return fault
+
+    def hang(self, action: str, times: int = 1) -> AwsFault:
+        """Let the next calls wait until `heal`, longer than any client does."""
+        return self.fail(action, code="", times=times)
+
+    def heal(self) -> None:
+        """Forget all faults; what hangs is cut."""
+        self.faults.clear()
+        self._served.call(self._release())
+
+    def _answers(self) -> bool:
+        self._process.check()
+        return self._ask("GET", "data.json") == 200
+
+    def _ask(self, method: str, what: str) -> int:
+        with urllib3.PoolManager(retries=False, timeout=5.0) as pool:
+            return pool.request(method, f"{self.url}/moto-api/{what}").status
+
+    async def _open(self, socket: Path) -> None:
+        self._session = aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket), limit=0))
+        self._healed = asyncio.Event()
+
+    async def _release(self) -> None:
+        self._healed.set()
+        self._healed = asyncio.Event()
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        fault = self._note(request, body) if request.method == "POST" and request.path == "/" else None
+        if fault and not fault.code:
+            await self._healed.wait()
+            return abort(request)
+        if fault:
+            text = json.dumps({"__type": fault.code, "message": "injected by the test"})
+            return web.Response(status=fault.status, text=text, content_type=JSON)
+        try:
+            async with self._session.request(
+                request.method, f"http://aws{request.raw_path}", data=body, headers=passed_on(request.headers)
+            ) as answer:
+                return web.Response(status=answer.status, body=await answer.read(), headers=passed_on(answer.headers))
+        except aiohttp.ClientError:
+            return abort(request)
+
+    def _note(self, request: web.Request, body: bytes) -> AwsFault | None:
+        """Record the call; return the fault that it meets."""
+        target = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        action = target or parse_qs(body.decode(errors="replace")).get("Action", [""])[0]
+        key = request.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
+        self.calls.append(AwsCall(action, key))
+        fault = next((each for each in self.faults if each.times > 0 and each.action in ("*", action)), None)
+        if fault:
+            fault.times -= 1
+        return fault
