@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import structlog
 from aiohttp import web
@@ -24,6 +24,7 @@ from manager.kube.client import KubeClient
 from manager.kube.connection import Connection, connect
 from manager.kube.events import EventRecorder
 from manager.kube.resources import Resource
+from manager.runtime.controller import describe
 from manager.runtime.feed import Feed
 from manager.runtime.health import Health, serve
 from manager.runtime.lead import Leader
@@ -174,11 +175,17 @@ async def _until_the_end(replica: Replica, end: Callable[[int], NoReturn]) -> bo
     await replica.lease.release()
     for task in (stopped, outdated, leading, *standby):
         task.cancel()
-    for task in done:
-        task.result()
     if not done & {stopped, outdated}:
-        raise CofferError("a task that runs for ever has ended")
+        raise CofferError(f"ending: {', '.join(_cause(task) for task in done)}")
     return outdated in done
+
+
+def _cause(task: asyncio.Task[Any]) -> str:
+    """Name why a task that runs for ever has ended; texts and tracebacks of foreign errors may quote values."""
+    error = task.exception() or CofferError("a task that runs for ever has ended")
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) if isinstance(error, CofferError) else describe(error)
 
 
 async def _lead(replica: Replica, catch_signals: Callable[[], None], end: Callable[[int], NoReturn]) -> None:

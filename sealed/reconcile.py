@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from manager.clock import rfc3339
-from manager.errors import AlreadyExists, Forbidden, Invalid, NeedsHuman, ReconcileError, Retry
+from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError, Retry
 from manager.kube.conditions import Condition, find_condition, same_condition, set_condition
 from manager.kube.resources import SECRETS, Body, Key
 from manager.kube.status import write_status
@@ -63,7 +63,9 @@ class Reconciler:
         sealed = await self._context.client.find(key)
         if sealed is None or "deletionTimestamp" in sealed["metadata"]:
             return None  # garbage collection removes the Secret by its ownerReference
-        secret = await self._context.client.find(Key(SECRETS, key.namespace, key.name))
+        target = Key(SECRETS, key.namespace, key.name)
+        # A Secret that the cache does not show is created without asking; if it is there after all, that is refused.
+        secret = await self._context.client.find(target) if self._context.cache.get(target) else None
         return View(key, sealed, secret, None)
 
     async def _unseal(self, view: View) -> Mapping[str, Plain] | None:
@@ -102,8 +104,8 @@ class Reconciler:
             return view.secret
         try:
             return await self._context.writer.apply(decided.action)
-        except AlreadyExists:
-            raise Retry(UPDATE_FAILED, "a Secret of this name has just been made; looking again") from None
+        except AlreadyExists as error:
+            raise Conflict(error.status, error.reason, error.place) from error  # made a moment ago: look again
         except Forbidden as error:
             raise Retry(UPDATE_FAILED, str(error)) from error
         except Invalid as error:

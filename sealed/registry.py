@@ -122,19 +122,27 @@ class KeyRegistry:
         name = (meta["namespace"], meta["name"])
         if self._version.get(name) == meta["resourceVersion"]:
             return
+        self._version[name] = meta["resourceVersion"]
         loop = asyncio.get_running_loop()
         entry: SealingKey | BrokenKey
         try:
             entry = await loop.run_in_executor(self._executor, read_key, secret, self._priority)
-            log.info("sealing key registered", secret="/".join(name), key=entry.id)
         except ValueError as error:
             entry = BrokenKey(meta["uid"], name, str(error))
-            log.error("sealing key is not usable", secret="/".join(name), problem=str(error))
-        self._version[name] = meta["resourceVersion"]
+        if self._version.get(name) != meta["resourceVersion"]:
+            return  # removed or replaced while it was being read
+        self._announce(entry)
         before = {each.id for each in self.keys}
         self._of_secret[name] = entry
         if {each.id for each in self.keys} != before:
             self._changed()
+
+    def _announce(self, entry: SealingKey | BrokenKey) -> None:
+        secret = "/".join(entry.secret)
+        if isinstance(entry, SealingKey):
+            log.info("sealing key registered", secret=secret, key=entry.id)
+        else:
+            log.error("sealing key is not usable", secret=secret, problem=entry.problem)
 
     def remove(self, name: tuple[str, str]) -> None:
         """Forget a key whose Secret is gone or no longer labelled active."""

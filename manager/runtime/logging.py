@@ -8,6 +8,8 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from manager.runtime.controller import describe
+
 LONGEST_VALUE = 1000  # characters; a condition's text fits, a Secret's document does not
 SIMPLE = (str, int, float, bool, type(None))
 
@@ -27,9 +29,10 @@ class PlacesOnly(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass the record on without its message."""
-        error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
+        raised = record.exc_info[1] if record.exc_info else None
+        error = describe(raised) if raised is not None else ""
         log = structlog.get_logger(record.name)
-        log.log(record.levelno, "library message", at=f"{record.module}:{record.lineno}", error=error)
+        log.log(record.levelno, "library message", at=f"{record.name}:{record.lineno}", error=error)
 
 
 def setup(level: str, form: str) -> None:
