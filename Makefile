@@ -1,0 +1,60 @@
+# Needs python3 (3.11 or newer), make and a network; everything else is brought.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup cluster test lint fmt bench soak demo lock crds clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: $(INSTALLED) ## the Python environment, as locked
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Python 3.11 or newer is needed, this is {v[0]}.{v[1]}; try: make PYTHON=python3.13")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+
+$(INSTALLED): requirements.lock pyproject.toml $(BIN)/uv
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+cluster: setup ## etcd, kube-apiserver, … and helm into a cache outside the checkout
+	@$(BIN)/python -m tests.cluster.build >/dev/null
+
+lint: setup ## style, types, layers and size budgets
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy tests/cluster tools
+	$(BIN)/lint-imports
+	$(BIN)/python tools/budgets.py
+
+test: lint cluster ## everything but what must take long
+	$(BIN)/pytest -m "not soak"
+
+soak: cluster ## what must take long: quiet, fuzz, scale
+	$(BIN)/pytest -m soak
+
+bench: cluster ## the figures, on this machine
+	$(BIN)/python -m tests.bench
+
+demo: setup ## the whole story on a real API server; KEEP=1 leaves it running
+	@KEEP=$(KEEP) $(BIN)/python -m tests.demo
+
+fmt: setup ## format and fix
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+crds: setup ## charts/coffer/crds from the models
+	$(BIN)/python -m manager.kube.crds
+
+lock: $(BIN)/uv ## requirements.lock from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra controller --group dev \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
+
+clean: ## all that make made in the checkout; the cache of binaries stays
+	rm -rf .venv .demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
