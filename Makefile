@@ -28,7 +28,7 @@ lint: setup ## style, types, layers and size budgets
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests/cluster tools
+	$(BIN)/mypy tests/cluster tests/unit/cluster tools
 	$(BIN)/lint-imports
 	$(BIN)/python tools/budgets.py
 

@@ -18,7 +18,7 @@ def lines(root: Path, folders: tuple[str, ...]) -> dict[str, list[str]]:
 
 def functions(files: dict[str, list[str]]) -> dict[str, int]:
     """Return the length of each function, docstring included."""
-    found = {}
+    found: dict[str, int] = {}
     for file, text in files.items():
         nodes = [node for node in ast.walk(ast.parse("\n".join(text))) if isinstance(node, Function)]
         found |= {f"{file}:{each.lineno} {each.name}": (each.end_lineno or 0) - each.lineno + 1 for each in nodes}
