@@ -1,0 +1,1 @@
+"""Coffer as a process against a real API server."""

@@ -1,0 +1,80 @@
+"""What must hold after every test, whatever it did: nothing leaked, nothing of kopf's, conditions well formed."""
+
+import base64
+import json
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote
+
+from tests.cluster.kube import Kube, Object
+
+WINDOW = 12  # characters of a value that betray it (reliability.md L1); shorter pieces occur by chance
+KINDS = ("secrets", "configmaps", "sealedsecrets", "externalsecrets", "secretstores", "v1/Event")
+HIDDEN = {"data", "stringData", "spec"}  # a fake store's spec holds its values
+
+
+class Canaries:
+    """Finds pieces of secret values in texts: raw, URL-encoded, hex, and base64 at each of its three alignments."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        self._pieces = {piece for value in values for form in _forms(value) for piece in _windows(form)}
+
+    def found(self, text: str) -> str:
+        """Return where a piece stands, with what is around it, empty for nowhere."""
+        at = next((at for at, piece in enumerate(_windows(text)) if piece in self._pieces), None)
+        return "" if at is None else f"at {at}: …{text[max(0, at - 80) : at]}[here]"
+
+
+def assert_nothing_leaked(values: Iterable[str], texts: Iterable[tuple[str, str]]) -> None:
+    """Fail if any of the named texts holds a piece of any value."""
+    canaries = Canaries(values)
+    leaks = {name: found for name, text in texts if (found := canaries.found(text))}
+    assert not leaks, f"secret values leaked: {json.dumps(leaks, indent=1)}"
+
+
+def assert_sound(kube: Kube, values: Iterable[str], namespaces: Iterable[str]) -> None:
+    """Check every object of some namespaces: no leak beside the data, no trace of kopf, conditions as they should be.
+
+    An annotation, a finalizer or a field of kopf would hold Secret data or wedge the object when Coffer goes.
+    """
+    objects = [(kind, each) for namespace in namespaces for kind in KINDS for each in _listed(kube, kind, namespace)]
+    for kind, each in objects:
+        metadata, name = each["metadata"], f"{kind} {each['metadata']['namespace']}/{each['metadata']['name']}"
+        about = json.dumps([metadata.get("annotations"), metadata.get("finalizers")])
+        assert "kopf" not in about, f"kopf left something on {name}"
+        assert "coffer.dev/never-set" not in about, f"kopf's finalizer on {name}"
+        _assert_conditions_sound(name, each)
+    assert_nothing_leaked(values, ((f"{kind} {each['metadata']['name']}", _public(each)) for kind, each in objects))
+
+
+def _assert_conditions_sound(name: str, each: Object) -> None:
+    conditions = (each.get("status") or {}).get("conditions") or []
+    types = [condition["type"] for condition in conditions]
+    assert len(types) == len(set(types)), f"{name} has two conditions of one type"
+    for condition in conditions:
+        assert condition["status"] in {"True", "False", "Unknown"}, name
+        assert condition.get("reason"), f"{name}: a condition without a reason"
+        assert condition.get("lastTransitionTime"), f"{name}: a condition without a transition time"
+        assert condition["status"] == "True" or condition.get("message"), f"{name}: a failure without a word"
+
+
+def _listed(kube: Kube, kind: str, namespace: str) -> list[Object]:
+    try:
+        return kube.list(kind, namespace)
+    except LookupError:
+        return []  # a module's CRDs are not installed here
+
+
+def _public(each: Object) -> str:
+    return json.dumps({key: value for key, value in each.items() if key not in HIDDEN})
+
+
+def _forms(value: str) -> Iterator[str]:
+    raw = value.encode()
+    yield from (value, quote(value, safe=""), raw.hex())
+    for shift in range(3):
+        text = base64.b64encode(b"\0" * shift + raw).decode()
+        yield text[-(-shift * 8 // 6) : -4]  # without the characters that hold bits of the neighbours
+
+
+def _windows(text: str) -> Iterator[str]:
+    return (text[at : at + WINDOW] for at in range(len(text) - WINDOW + 1))

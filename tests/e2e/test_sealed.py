@@ -1,0 +1,278 @@
+"""SealedSecrets become Secrets, and every rule about the Secret that is already there (sealed-secrets.md 9.4)."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sealed.certificate import generate
+from sealed.crypto import Scope
+from tests.e2e.manifests import MIRROR, SEALED, canary, encoded, sealed_secret, secret
+from tests.e2e.world import World
+
+MANAGED, PATCH = {f"{SEALED}managed": "true"}, {f"{SEALED}patch": "true"}
+
+
+def test_a_sealed_secret_becomes_a_secret_that_it_owns(world: World) -> None:
+    ns, values = world.namespace(), {"username": "app", "password": canary()}
+    metadata = {"labels": {"mylabel": "myvalue"}, "annotations": {"note": "kept"}}
+
+    [sealed] = world.apply(sealed_secret(world.certificate, ns, "app", values, metadata=metadata))
+
+    made = world.await_data(ns, "app", values)
+    condition = world.await_ready("sealedsecrets", ns, "app")
+    assert made["metadata"]["labels"] == {"mylabel": "myvalue"}
+    assert made["metadata"]["annotations"] == {"note": "kept"}
+    assert made["type"] == "Opaque"
+    [owner] = made["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["uid"], owner["controller"]) == ("SealedSecret", sealed["metadata"]["uid"], True)
+    assert "blockOwnerDeletion" not in owner
+    assert condition["lastUpdateTime"] == condition["lastTransitionTime"]
+    assert world.await_event(ns, "app", "Unsealed")["source"]["component"] == "sealed-secrets"
+
+
+def test_a_changed_sealed_secret_changes_the_secret(world: World) -> None:
+    ns, first, second = world.namespace(), {"old": canary(), "both": canary()}, {"both": canary(), "new": canary()}
+    world.apply(sealed_secret(world.certificate, ns, "app", first))
+    world.await_data(ns, "app", first)
+
+    world.apply(sealed_secret(world.certificate, ns, "app", second))
+
+    world.await_data(ns, "app", second)
+    found = world.kube.wait_until(
+        lambda: world.kube.get("sealedsecrets", "app", ns), lambda each: each["status"]["observedGeneration"] == 2
+    )
+    assert found["status"]["conditions"][0]["status"] == "True"
+
+
+def test_a_value_made_with_raw_can_be_added_to_a_sealed_secret(world: World) -> None:
+    ns, values, added = world.namespace(), {"one": canary()}, canary()
+    [first] = world.apply(sealed_secret(world.certificate, ns, "app", values))
+    blob = sealed_secret(world.certificate, ns, "app", {"two": added})["spec"]["encryptedData"]["two"]
+
+    world.kube.patch("sealedsecrets", "app", ns, {"spec": {"encryptedData": {"two": blob}}})
+    world.await_data(ns, "app", {**values, "two": added})
+
+    one = first["spec"]["encryptedData"]["one"]
+    world.kube.patch("sealedsecrets", "app", ns, {"spec": {"encryptedData": {"one": None, "renamed": one}}})
+    world.await_data(ns, "app", {"renamed": values["one"], "two": added})
+
+
+@pytest.mark.parametrize("kind", ["kubernetes.io/dockerconfigjson", "kubernetes.io/basic-auth", "example.com/own"])
+def test_the_type_of_the_secret_is_the_templates(world: World, kind: str) -> None:
+    ns = world.namespace()
+    values = {".dockerconfigjson": '{"auths": {}}', "username": "app", "password": canary()}
+
+    world.apply(sealed_secret(world.certificate, ns, "typed", values, type=kind))
+
+    assert world.await_data(ns, "typed", values)["type"] == kind
+
+
+def test_an_immutable_secret_is_made_and_its_later_refusal_is_explained(world: World) -> None:
+    ns, values = world.namespace(), {"foo": canary()}
+    world.apply(sealed_secret(world.certificate, ns, "fixed", values, immutable=True))
+    assert world.await_data(ns, "fixed", values)["immutable"] is True
+
+    world.apply(sealed_secret(world.certificate, ns, "fixed", {"foo": canary()}, immutable=True))
+
+    world.await_condition("sealedsecrets", ns, "fixed", "False", text="the target Secret is immutable")
+    assert world.kube.get("sealedsecrets", "fixed", ns)["status"]["observedGeneration"] == 2
+    world.await_event(ns, "fixed", "ErrUpdateFailed", "the target Secret is immutable")
+    assert world.data(ns, "fixed") == values
+
+
+def test_a_secret_that_is_managed_by_consent_is_replaced_and_adopted(world: World) -> None:
+    ns, values = world.namespace(), {"foo": canary()}
+    world.apply(secret(ns, "app", {"foo": "old", "foo2": "old"}, labels={"anything": "x"}, annotations=MANAGED))
+
+    [sealed] = world.apply(sealed_secret(world.certificate, ns, "app", values, metadata={"labels": {"ours": "1"}}))
+
+    made = world.await_data(ns, "app", values)
+    assert made["metadata"].get("annotations", {}) == {}
+    assert made["metadata"]["labels"] == {"ours": "1"}
+    assert [each["uid"] for each in made["metadata"]["ownerReferences"]] == [sealed["metadata"]["uid"]]
+    world.await_event(ns, "app", "Unsealed")
+
+
+def test_a_secret_that_is_patched_by_consent_keeps_what_is_not_ours(world: World) -> None:
+    ns, ours = world.namespace(), canary()
+    labels = {"anything": "x"}
+    world.apply(secret(ns, "app", {"foo": "old", "foo2": "kept"}, labels=labels, annotations=PATCH))
+
+    world.apply(sealed_secret(world.certificate, ns, "app", {"foo": ours}, metadata={"labels": {"ours": "1"}}))
+
+    made = world.await_data(ns, "app", {"foo": ours, "foo2": "kept"})
+    assert made["metadata"]["labels"] == {"anything": "x", "ours": "1"}
+    assert made["metadata"]["annotations"] == PATCH
+    assert "ownerReferences" not in made["metadata"]
+
+
+def test_an_empty_secret_can_be_patched(world: World) -> None:
+    ns, ours = world.namespace(), canary()
+    world.apply(secret(ns, "app", {}, annotations=PATCH))
+
+    world.apply(sealed_secret(world.certificate, ns, "app", {"foo": ours}))
+
+    assert "ownerReferences" not in world.await_data(ns, "app", {"foo": ours})["metadata"]
+
+
+def test_managed_and_patch_together_merge_and_adopt(world: World) -> None:
+    ns, ours = world.namespace(), canary()
+    world.apply(secret(ns, "app", {"foo": "old", "foo2": "kept"}, annotations=MANAGED | PATCH))
+
+    world.apply(sealed_secret(world.certificate, ns, "app", {"foo": ours}))
+
+    made = world.await_data(ns, "app", {"foo": ours, "foo2": "kept"})
+    assert made["metadata"]["annotations"] == MANAGED | PATCH
+    assert len(made["metadata"]["ownerReferences"]) == 1
+
+
+def test_a_secret_in_the_way_waits_for_its_owners_consent(world: World) -> None:
+    ns, values = world.namespace(), {"foo": canary()}
+    [foreign] = world.apply(secret(ns, "app", {"foo": canary()}))
+    world.apply(sealed_secret(world.certificate, ns, "app", values))
+
+    world.await_condition("sealedsecrets", ns, "app", "False", text="already exists and is not managed by SealedSecret")
+    world.await_event(ns, "app", "ErrUpdateFailed", f"{SEALED}managed")
+    assert world.kube.get("secrets", "app", ns) == foreign
+
+    world.kube.annotate("secrets", "app", ns, MANAGED)
+    world.await_data(ns, "app", values)
+    world.await_ready("sealedsecrets", ns, "app")
+
+
+@pytest.mark.parametrize("metadata", [{}, {"annotations": MANAGED}], ids=["owned", "managed"])
+def test_a_deleted_secret_comes_back(world: World, metadata: dict[str, object]) -> None:
+    ns, values = world.namespace(), {"foo": canary()}
+    world.apply(sealed_secret(world.certificate, ns, "app", values, metadata=metadata))
+    before = world.await_data(ns, "app", values)
+    world.await_ready("sealedsecrets", ns, "app")
+
+    world.kube.delete("secrets", "app", ns)
+
+    made = world.await_data(ns, "app", values)
+    assert made["metadata"]["uid"] != before["metadata"]["uid"]
+    assert len(made["metadata"]["ownerReferences"]) == 1
+
+
+def test_a_deleted_sealed_secret_takes_its_secret_with_it(world: World) -> None:
+    ns, values = world.namespace(), {"foo": canary()}
+    world.apply(sealed_secret(world.certificate, ns, "app", values))
+    world.await_data(ns, "app", values)
+
+    world.kube.delete("sealedsecrets", "app", ns)
+
+    world.await_gone("secrets", ns, "app")
+
+
+def test_a_sealed_secret_deleted_and_made_again_ends_with_a_secret_of_its_own(world: World) -> None:
+    ns, values = world.namespace(), {"foo": canary()}
+    manifest = sealed_secret(world.certificate, ns, "app", values)
+    world.apply(manifest)
+    world.await_data(ns, "app", values)
+
+    world.kube.delete("sealedsecrets", "app", ns)
+    world.await_gone("sealedsecrets", ns, "app")
+    [again] = world.apply(manifest)
+
+    def owner() -> list[str]:
+        return [each["uid"] for each in world.kube.get("secrets", "app", ns)["metadata"]["ownerReferences"]]
+
+    world.kube.wait_until(owner, lambda found: found == [again["metadata"]["uid"]], timeout=20)
+    world.await_ready("sealedsecrets", ns, "app")
+    assert world.data(ns, "app") == values
+
+
+def test_without_an_owner_the_secret_outlives_its_sealed_secret(world: World) -> None:
+    ns, values = world.namespace(), {"foo": canary()}
+    metadata = {"annotations": {f"{SEALED}skip-set-owner-references": "true"}}
+    world.apply(sealed_secret(world.certificate, ns, "app", values, metadata=metadata))
+
+    world.await_ready("sealedsecrets", ns, "app")
+    assert "ownerReferences" not in world.await_data(ns, "app", values)["metadata"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "sealed_for", "opens"),
+    [
+        (Scope.STRICT, ("", "other-name"), False),
+        (Scope.STRICT, ("other-namespace", ""), False),
+        (Scope.NAMESPACE_WIDE, ("", "other-name"), True),
+        (Scope.NAMESPACE_WIDE, ("other-namespace", ""), False),
+        (Scope.CLUSTER_WIDE, ("other-namespace", "other-name"), True),
+    ],
+)
+def test_a_scope_decides_where_a_value_opens(
+    world: World, scope: Scope, sealed_for: tuple[str, str], opens: bool
+) -> None:
+    ns, values = world.namespace(), {"foo": canary()}
+
+    world.apply(sealed_secret(world.certificate, ns, "app", values, scope=scope, sealed_for=sealed_for))
+
+    if opens:
+        world.await_data(ns, "app", values)
+        return
+    world.await_condition("sealedsecrets", ns, "app", "False", text="no key could decrypt")
+    message = world.await_event(ns, "app", "ErrUnsealFailed", "Failed to unseal: no key could decrypt")["message"]
+    assert all(word in message for word in ("1 key", f"scope {scope}", f"namespace {ns}", "name app"))
+    assert world.data(ns, "app") is None
+
+
+def test_a_scope_mended_on_the_object_is_noticed(world: World) -> None:
+    ns, values = world.namespace(), {"foo": canary()}
+    manifest = sealed_secret(world.certificate, ns, "app", values, scope=Scope.CLUSTER_WIDE)
+    manifest["metadata"]["annotations"] = {}
+    world.apply(manifest)
+    world.await_condition("sealedsecrets", ns, "app", "False", text="no key could decrypt")
+
+    world.kube.annotate("sealedsecrets", "app", ns, {f"{SEALED}cluster-wide": "true"})
+
+    world.await_data(ns, "app", values)
+    world.await_ready("sealedsecrets", ns, "app")
+
+
+def test_a_reflector_annotation_on_the_sealed_secret_itself_is_pointed_out(world: World) -> None:
+    ns, values = world.namespace(), {"foo": canary()}
+    annotations = {f"{MIRROR}reflection-allowed": "true"}
+
+    world.apply(sealed_secret(world.certificate, ns, "app", values, annotations=annotations))
+
+    event = world.await_event(ns, "app", "MisplacedAnnotation", "spec.template.metadata")
+    assert event["type"] == "Warning"
+    assert "annotations" not in world.await_data(ns, "app", values)["metadata"]
+
+
+def test_a_key_restored_later_opens_what_failed_before(world: World) -> None:
+    assert world.coffer is not None
+    ns, values = world.namespace(), {"foo": canary()}
+    key = foreign_key()
+    world.apply(sealed_secret(key["tls.crt"].encode(), ns, "app", values))
+    world.await_condition("sealedsecrets", ns, "app", "False", text="no key could decrypt")
+
+    restored = secret(
+        world.coffer.installation.namespace,
+        "sealed-secrets-key-restored",
+        key,
+        type="kubernetes.io/tls",
+        labels={f"{SEALED}sealed-secrets-key": "active"},
+    )
+    world.apply(restored)
+    try:
+        world.await_data(ns, "app", values)
+        world.await_ready("sealedsecrets", ns, "app")
+    finally:
+        world.kube.delete("secrets", "sealed-secrets-key-restored", world.coffer.installation.namespace)
+
+
+def test_plain_values_of_the_template_stand_beside_decrypted_ones(world: World) -> None:
+    ns, hidden = world.namespace(), canary()
+
+    world.apply(sealed_secret(world.certificate, ns, "app", {"password": hidden}, data={"host": "db.example.com"}))
+
+    made = world.await_data(ns, "app", {"password": hidden, "host": "db.example.com"})
+    assert made["data"]["password"] == encoded(hidden)
+
+
+def foreign_key() -> dict[str, str]:
+    """Return a sealing key pair from long ago, which this cluster does not have; only this test's values use it."""
+    private_key, certificate = generate(2048, timedelta(days=10), "", datetime.now(UTC) - timedelta(days=5))
+    return {"tls.key": private_key.decode(), "tls.crt": certificate.decode()}

@@ -1,0 +1,150 @@
+"""One control plane as a test sees it: unique namespaces, the objects in them, and what must hold when they go."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from tests.cluster.audit import AuditLog, Request
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.kube import ApiError, Kube, Object, Objects, decoded
+from tests.cluster.moto import Moto
+from tests.cluster.wait import wait_until
+from tests.controller import Coffer
+from tests.e2e.manifests import CANARIES
+from tests.e2e.oracles import assert_sound
+
+PATIENCE = 10.0  # seconds for something that takes milliseconds on an idle machine
+CONDITION = {"sealedsecrets": "Synced"}
+CUSTOM = ("sealedsecrets", "externalsecrets", "secretstores")
+
+
+@dataclass
+class World:
+    """What a test may touch; every test has its own."""
+
+    plane: ControlPlane
+    kube: Kube
+    moto: Moto
+    coffer: Coffer | None = None
+    """The controller that works here from the beginning, if there is one."""
+    namespaces: list[str] = field(default_factory=list)
+    """Those of this test."""
+
+    @property
+    def audit(self) -> AuditLog:
+        """What the API server was asked."""
+        return AuditLog(self.plane.audit_log)
+
+    @property
+    def certificate(self) -> bytes:
+        """The certificate that seals for the controller here."""
+        if self.coffer is None:
+            raise RuntimeError("no controller yet")
+        return self.coffer.certificate()
+
+    def namespace(self, prefix: str = "test", **labels: str) -> str:
+        """Make a namespace that no other test has; `team_env="prod"` is the label `team-env`."""
+        name = f"{prefix}-{uuid4().hex[:8]}"
+        shown = {key.replace("_", "-"): value for key, value in labels.items()}
+        self.kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": shown}})
+        self.namespaces.append(name)
+        return name
+
+    def apply(self, *manifests: Object) -> Objects:
+        """Apply objects as a person does; what a person wrote in stringData the API server turns into data."""
+        return self.kube.apply(*manifests)
+
+    def data(self, namespace: str, name: str) -> dict[str, str] | None:
+        """Return a Secret's values as text, None while there is none."""
+        found = self.kube.find("secrets", name, namespace)
+        return None if found is None else decoded(found)
+
+    def await_data(self, namespace: str, name: str, data: Mapping[str, str], timeout: float = PATIENCE) -> Object:
+        """Wait until a Secret holds exactly this; return it."""
+        wanted = dict(data)
+        wait_until(
+            lambda: sorted(self.data(namespace, name) or ()) == sorted(wanted) and self.data(namespace, name) == wanted,
+            timeout=timeout,
+            what=f"Secret {namespace}/{name} with the values of {sorted(wanted)}",
+        )
+        return self.kube.get("secrets", name, namespace)
+
+    def await_gone(self, kind: str, namespace: str, name: str, timeout: float = PATIENCE) -> None:
+        """Wait until an object does not exist."""
+        wait_until(lambda: not self.kube.find(kind, name, namespace), timeout=timeout, what=f"{kind} {name} to go")
+
+    def condition(self, kind: str, namespace: str, name: str) -> Object:
+        """Return the one condition that a kind has: Synced of SealedSecrets, Ready of all others; {} while none."""
+        found = self.kube.get(kind, name, namespace)
+        wanted = CONDITION.get(kind, "Ready")
+        conditions: Objects = found.get("status", {}).get("conditions", [])
+        return next((each for each in conditions if each["type"] == wanted), {})
+
+    def await_condition(
+        self, kind: str, namespace: str, name: str, status: str, *, text: str = "", timeout: float = PATIENCE
+    ) -> Object:
+        """Wait until the condition has this status and its reason or message contains `text`; return it."""
+        return wait_until(
+            lambda: self.condition(kind, namespace, name),
+            lambda found: found.get("status") == status and text in f"{found.get('reason')} {found.get('message')}",
+            timeout=timeout,
+            what=f"{kind} {namespace}/{name} to be {status} {text}",
+        )
+
+    def await_ready(self, kind: str, namespace: str, name: str, timeout: float = PATIENCE) -> Object:
+        """Wait until the condition is True for the object as it is now."""
+        return self.await_condition(kind, namespace, name, "True", timeout=timeout)
+
+    def events(self, namespace: str, name: str, reason: str = "") -> Objects:
+        """Return the Events about the objects of this name."""
+        return [each for each in self.kube.events(namespace, name) if reason in ("", each["reason"])]
+
+    def await_event(self, namespace: str, name: str, reason: str, text: str = "") -> Object:
+        """Wait for an Event whose message contains `text`."""
+        found = wait_until(
+            lambda: [each for each in self.events(namespace, name, reason) if text in each["message"]],
+            timeout=PATIENCE,
+            what=f"an Event {reason} about {namespace}/{name}: {text}",
+        )
+        return found[0]
+
+    def await_steady(
+        self, probe: Callable[[], object], passes: Callable[[], object], timeout: float = PATIENCE
+    ) -> None:
+        """Show that something did NOT happen: `passes` tells that the controller has come by, then `probe` holds."""
+        wait_until(passes, timeout=timeout, what="the controller to come by")
+        assert probe()
+
+    def writes(self, since_user: str, namespaces: list[str] | None = None) -> list[Request]:
+        """Return the accepted writes of a user in this test's namespaces, without Events."""
+        within = set(self.namespaces if namespaces is None else namespaces)
+        return [each for each in self.audit.writes(user=since_user, ignoring=["events"]) if each.namespace in within]
+
+    def close(self) -> None:
+        """Check what must hold after every test, then let its namespaces go."""
+        try:
+            assert_sound(self.kube, CANARIES, self.namespaces)
+        finally:
+            for namespace in self.namespaces:
+                self._empty(namespace)
+                self.kube.delete("namespaces", namespace)
+
+    def _empty(self, namespace: str) -> None:
+        """Take the custom resources away at once: a controller of the next test must not find them."""
+        for kind in CUSTOM:
+            try:
+                left = self.kube.list(kind, namespace)
+            except LookupError:
+                continue
+            for each in left:
+                name = each["metadata"]["name"]
+                if each["metadata"].get("finalizers"):
+                    self._unfinalize(kind, namespace, name)
+                self.kube.delete(kind, name, namespace)
+
+    def _unfinalize(self, kind: str, namespace: str, name: str) -> None:
+        try:
+            self.kube.patch(kind, name, namespace, {"metadata": {"finalizers": None}})
+        except ApiError as error:
+            if error.status != 404:
+                raise
