@@ -1,0 +1,180 @@
+"""Opens provider clients: resolves a store and its credentials, keeps the client while neither has changed."""
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from external.admission import admits
+from external.metrics import ExternalMetrics
+from external.model import AwsProvider, SecretKeySelector, SecretStoreSpec, parse
+from external.providers.aws import AwsSecretsManager, require_served
+from external.providers.fake import FakeClient
+from external.providers.protocol import Client
+from manager.errors import NeedsHuman
+from manager.kube.cache import MetadataCache
+from manager.kube.client import KubeClient
+from manager.kube.references import resolve
+from manager.kube.resources import CLUSTER_SECRET_STORES, NAMESPACES, SECRETS, Body, Key
+from manager.kube.secretdata import decoded
+from manager.plain import Plain
+from manager.settings import ExternalSettings
+
+INVALID = "InvalidProviderConfig"
+FAILED = "SecretSyncedError"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A client and the identity under which it reads; equal identities may share values, others never."""
+
+    client: Client
+    identity: tuple[str, ...]
+
+
+class Clients:
+    """Clients by store and, where a cluster store takes its consumer's credentials, by namespace.
+
+    Args:
+        executor: opening a client blocks: SDKs import themselves, roles are assumed.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        cache: MetadataCache,
+        executor: Executor,
+        settings: ExternalSettings,
+        metrics: ExternalMetrics,
+    ) -> None:
+        self._client = client
+        self._cache = cache
+        self._executor = executor
+        self._settings = settings
+        self._metrics = metrics
+        self._opened: dict[tuple[Key, str], Opened] = {}
+        self._locks: dict[tuple[Key, str], asyncio.Lock] = {}
+
+    async def for_consumer(self, store: Key, namespace: str) -> Opened:
+        """Return the client for an ExternalSecret of a namespace.
+
+        Raises:
+            NeedsHuman: the store is missing, not ready, of another class, or does not admit the namespace.
+
+        """
+        meta = self._cache.get(store)
+        if meta is None:
+            raise NeedsHuman(FAILED, f'could not get {store.resource.kind} "{store.name}": it does not exist')
+        if not self.serves(meta.digest.controller):
+            raise NeedsHuman(FAILED, f'{store.resource.kind} "{store.name}": can not reference unmanaged store')
+        if not meta.digest.ready:
+            raise NeedsHuman(FAILED, f'{store.resource.kind} "{store.name}" is not ready')
+        return await self._kept(store, namespace)
+
+    def serves(self, controller: str) -> bool:
+        """Tell whether a store of this class is ours."""
+        return controller in ("", self._settings.controller_class)
+
+    def forget(self, store: Key) -> None:
+        """Drop the clients of a store that is gone."""
+        for name in [each for each in self._opened if each[0] == store]:
+            self._opened.pop(name, None)
+            self._locks.pop(name, None)
+
+    async def open(self, store: Key, body: Body, consumer: str) -> Client:
+        """Open a client for a store as it stands, whether the store is ready or not. Raises NeedsHuman."""
+        spec = parse(SecretStoreSpec, body.get("spec"), reason=INVALID)
+        values = await self._credentials(store, spec.provider.aws, consumer)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, self._make, store, spec, values, consumer)
+
+    async def _kept(self, store: Key, namespace: str) -> Opened:
+        self._admit(store, namespace)
+        meta = self._cache.get(store)
+        referent = meta is not None and any(not place for place, _ in meta.digest.credentials)
+        name = (store, namespace if referent else "")
+        async with self._locks.setdefault(name, asyncio.Lock()):
+            kept = self._opened.get(name)
+            expected = self._expected(store, name[1])
+            if kept is None or kept.identity != expected:
+                body = await self._client.find(store)
+                if body is None:
+                    raise NeedsHuman(FAILED, f'could not get {store.resource.kind} "{store.name}": it does not exist')
+                kept = self._opened[name] = Opened(await self.open(store, body, name[1]), expected)
+            return kept
+
+    def _expected(self, store: Key, consumer: str) -> tuple[str, ...]:
+        """Return the identity that a client opened now has: the store and its credentials as the cache shows them.
+
+        A cache that lags behind what was read changes it once more, and the client is opened again.
+        """
+        meta = self._cache.get(store)
+        if meta is None:
+            return ()
+        keys = [Key(SECRETS, place or consumer, name) for place, name in meta.digest.credentials]
+        found = [(key, self._cache.get(key)) for key in keys]
+        versions = sorted(f"{key.namespace}/{key.name}@{each.version if each else ''}" for key, each in found)
+        return (meta.uid, str(meta.generation), consumer, *versions)
+
+    def _admit(self, store: Key, namespace: str) -> None:
+        if store.resource is not CLUSTER_SECRET_STORES:
+            return
+        meta = self._cache.get(store)
+        labels = self._cache.get(Key(NAMESPACES, "", namespace))
+        if meta is None or not admits(meta.digest.conditions, namespace, labels.labels if labels else {}):
+            text = f'using cluster store "{store.name}" is not allowed from namespace "{namespace}"'
+            raise NeedsHuman(FAILED, f"{text}: denied by spec.condition")
+
+    def _make(self, store: Key, spec: SecretStoreSpec, values: Mapping[str, Plain], consumer: str) -> Client:
+        provider = spec.provider
+        named = [name for name, value in provider.model_dump(exclude_none=True).items() if value is not None]
+        if len(named) != 1:
+            text = f"secret stores must only have exactly one backend specified, found {len(named)}"
+            raise NeedsHuman(INVALID, f"spec.provider: {text}")
+        if provider.fake is not None:
+            return FakeClient(provider.fake)
+        if provider.aws is not None:
+            require_served(provider.aws, INVALID)
+            if not values:
+                self._require_ambient(store, consumer)
+            timeout = self._settings.provider_timeout
+            return AwsSecretsManager(provider.aws, values, spec.retry_settings, self._metrics.called, timeout)
+        raise NeedsHuman(INVALID, f"spec.provider.{named[0]}: this version serves aws and fake")
+
+    def _require_ambient(self, store: Key, consumer: str) -> None:
+        """Raise unless a store without credentials may act as Coffer itself (DESIGN.md 4a, 1)."""
+        allowed = self._settings.ambient_namespaces
+        namespace = store.namespace or consumer
+        if store.resource is CLUSTER_SECRET_STORES or "*" in allowed or namespace in allowed:
+            return
+        text = "spec.provider.aws.auth is missing, and this namespace may not use the controller's own identity"
+        raise NeedsHuman(INVALID, f"{text}: add secretRef, or ask an administrator for external.ambient_namespaces")
+
+    async def _credentials(self, store: Key, aws: AwsProvider | None, consumer: str) -> Mapping[str, Plain]:
+        reference = aws.auth.secret_ref if aws and aws.auth else None
+        if reference is None:
+            return {}
+        at = "spec.provider.aws.auth.secretRef"
+        wanted = {
+            "access_key_id": (reference.access_key_id_secret_ref, f"{at}.accessKeyIDSecretRef"),
+            "secret_access_key": (reference.secret_access_key_secret_ref, f"{at}.secretAccessKeySecretRef"),
+            "session_token": (reference.session_token_secret_ref, f"{at}.sessionTokenSecretRef"),
+        }
+        return {
+            field: await self._value(store, selector, place, consumer)
+            for field, (selector, place) in wanted.items()
+            if selector is not None or field != "session_token"
+        }
+
+    async def _value(self, store: Key, selector: SecretKeySelector | None, at: str, consumer: str) -> Plain:
+        if selector is None:
+            raise NeedsHuman(INVALID, f"{at} is missing")
+        key = resolve(store, SECRETS, selector.name, selector.namespace, at=at, consumer=consumer)
+        secret = await self._client.find(key)
+        if secret is None:
+            text = f'cannot get Kubernetes secret "{key.name}" from namespace "{key.namespace}": it does not exist'
+            raise NeedsHuman(INVALID, f"{at}: {text}")
+        data = decoded(secret)
+        if selector.key is None or selector.key not in data:
+            raise NeedsHuman(INVALID, f'{at}: cannot find secret data for key: "{selector.key}"')
+        return data[selector.key]

@@ -1,0 +1,118 @@
+"""What the cache keeps of stores and ExternalSecrets, so that a converged one costs no request. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from external.durations import parse_duration
+from external.hashing import synced_version
+from manager.clock import parse_rfc3339
+from manager.kube.conditions import find_condition
+from manager.kube.resources import CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, SECRET_STORES, Body, Key, key_of
+
+DEFAULT_INTERVAL = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDigest:
+    """One store."""
+
+    controller: str
+    ready: bool
+    credentials: tuple[tuple[str, str], ...]
+    """(namespace, name) of every Secret it refers to; the namespace is empty where the consumer's is meant."""
+    conditions: tuple[Mapping[str, Any], ...]
+    """`spec.conditions` as written: which namespaces a cluster store admits."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalDigest:
+    """One ExternalSecret."""
+
+    ready: bool
+    target: str
+    creates: str
+    stores: tuple[Key, ...]
+    synced: str
+    current: str
+    """What `synced` is after a sync of this very object."""
+    refreshed: float | None
+    """Unix time of the last refresh, as far as the status tells."""
+    interval: float
+    policy: str
+
+
+def store_digest(body: Body) -> StoreDigest:
+    """Read a store, however odd it is."""
+    spec = _mapping(body.get("spec"))
+    ready = find_condition(_mapping(body.get("status")).get("conditions"), "Ready")
+    namespace = body["metadata"].get("namespace", "")
+    credentials = sorted({(namespace or place, name) for place, name in _selectors(spec.get("provider"))})
+    return StoreDigest(
+        controller=str(spec.get("controller") or ""),
+        ready=(ready or {}).get("status") == "True",
+        credentials=tuple(credentials),
+        conditions=tuple(each for each in _list(spec.get("conditions")) if isinstance(each, dict)),
+    )
+
+
+def external_digest(body: Body) -> ExternalDigest:
+    """Read an ExternalSecret, however odd it is."""
+    spec, status = _mapping(body.get("spec")), _mapping(body.get("status"))
+    target = _mapping(spec.get("target"))
+    refreshed = parse_rfc3339(status.get("refreshTime"))
+    return ExternalDigest(
+        ready=(find_condition(status.get("conditions"), "Ready") or {}).get("status") == "True",
+        target=str(target.get("name") or body["metadata"]["name"]),
+        creates=str(target.get("creationPolicy") or "Owner"),
+        stores=tuple(sorted(set(_stores(body, spec)), key=str)),
+        synced=str(status.get("syncedResourceVersion") or ""),
+        current=synced_version(body),
+        refreshed=refreshed.timestamp() if refreshed else None,
+        interval=_interval(spec.get("refreshInterval")),
+        policy=str(spec.get("refreshPolicy") or "Periodic"),
+    )
+
+
+def store_key(namespace: str, name: str, kind: str | None) -> Key:
+    """Return the key of the store that a reference names; any other kind than ClusterSecretStore is SecretStore."""
+    if kind == CLUSTER_SECRET_STORES.kind:
+        return Key(CLUSTER_SECRET_STORES, "", name)
+    return Key(SECRET_STORES, namespace, name)
+
+
+def _stores(body: Body, spec: Mapping[str, Any]) -> Iterator[Key]:
+    namespace = key_of(EXTERNAL_SECRETS, body).namespace
+    entries = [each for field in ("data", "dataFrom") for each in _list(spec.get(field))]
+    references = [spec.get("secretStoreRef")]
+    references += [_mapping(_mapping(each).get("sourceRef")).get("storeRef") for each in entries]
+    for reference in references:
+        name = _mapping(reference).get("name")
+        if name:
+            yield store_key(namespace, str(name), _mapping(reference).get("kind"))
+
+
+def _selectors(value: object) -> Iterator[tuple[str, str]]:
+    """Yield every reference to a Secret inside a provider, whichever provider it is."""
+    for field, inner in _mapping(value).items():
+        if field.endswith("SecretRef") and isinstance(inner, dict) and inner.get("name"):
+            yield str(inner.get("namespace") or ""), str(inner["name"])
+        elif isinstance(inner, dict):
+            yield from _selectors(inner)
+        for each in _list(inner):
+            yield from _selectors(each)
+
+
+def _interval(text: object) -> float:
+    try:
+        return parse_duration(text) if isinstance(text, str) else DEFAULT_INTERVAL
+    except ValueError:
+        return DEFAULT_INTERVAL
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

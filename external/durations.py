@@ -1,0 +1,30 @@
+"""Go durations, as users write refresh intervals."""
+
+import math
+
+UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds of a text such as `1h0m0s`. Raises ValueError."""
+    rest, sign = text.strip(), 1.0
+    if rest[:1] in ("+", "-"):
+        sign, rest = (-1.0 if rest[0] == "-" else 1.0), rest[1:]
+    if rest == "0":
+        return 0.0
+    total, parts = 0.0, 0
+    while rest:
+        number = _leading(rest, "0123456789.")
+        unit = _leading(rest[len(number) :], "nsuµμmh")
+        total += float(number) * UNITS[unit] if unit in UNITS and number else math.nan
+        rest, parts = rest[len(number) + len(unit) :], parts + 1
+        if math.isnan(total) or not unit:
+            raise ValueError("not a duration")
+    if not parts:
+        raise ValueError("not a duration")
+    return sign * total
+
+
+def _leading(text: str, alphabet: str) -> str:
+    end = next((at for at, character in enumerate(text) if character not in alphabet), len(text))
+    return text[:end]

@@ -1,0 +1,151 @@
+"""Which ExternalSecrets and stores does a change touch? Nothing here asks the API server."""
+
+from collections.abc import Mapping
+
+from external.digest import ExternalDigest, external_digest, store_digest
+from external.plan import MANAGED
+from external.refresh import due_in
+from manager.clock import Clock, Jitter
+from manager.kube.cache import Change, Meta, MetadataCache
+from manager.kube.resources import (
+    CLUSTER_SECRET_STORES,
+    EXTERNAL_SECRETS,
+    NAMESPACES,
+    SECRET_STORES,
+    SECRETS,
+    Key,
+    Resource,
+)
+from manager.runtime.module import Handler
+from manager.runtime.queue import KeyedQueue
+
+
+class Handlers:
+    """Turns changes into keys: stores wake up by their credentials, ExternalSecrets by stores and targets.
+
+    Args:
+        written: target -> resourceVersion of our last write, so that its echo costs nothing.
+    """
+
+    def __init__(
+        self,
+        cache: MetadataCache,
+        queue: KeyedQueue,
+        stores: KeyedQueue,
+        written: Mapping[Key, str],
+        clock: Clock,
+        jitter: Jitter,
+    ) -> None:
+        self._cache = cache
+        self._queue = queue
+        self._stores = stores
+        self._written = written
+        self._clock = clock
+        self._jitter = jitter
+        cache.digest(EXTERNAL_SECRETS, external_digest)
+        self._by_target = cache.index(EXTERNAL_SECRETS, lambda key, meta: ((key.namespace, meta.digest.target),))
+        self._by_store = cache.index(EXTERNAL_SECRETS, lambda _, meta: meta.digest.stores)
+        self._by_credential = []
+        for resource in (SECRET_STORES, CLUSTER_SECRET_STORES):
+            cache.digest(resource, store_digest)
+            self._by_credential.append(cache.index(resource, lambda _, meta: meta.digest.credentials))
+
+    def table(self) -> Mapping[Resource, Handler]:
+        """Return what must be watched, and by whom."""
+        return {
+            SECRET_STORES: self.store,
+            CLUSTER_SECRET_STORES: self.store,
+            EXTERNAL_SECRETS: self.external_secret,
+            SECRETS: self.secret,
+            NAMESPACES: self.namespace,
+        }
+
+    def external_secret(self, change: Change) -> None:
+        """Work on an ExternalSecret, or only wait for its next refresh when it is converged."""
+        meta = change.after
+        if meta is None:
+            return
+        remaining = self._settled_for(change.key, meta)
+        if remaining is not None:
+            if change.before is None:
+                self._queue.add_after(change.key, self._jitter.spread(remaining))
+        elif change.before is None or not _only_status_moved(change.before, meta):
+            self._queue.add(change.key)
+
+    def store(self, change: Change) -> None:
+        """Validate a store that changed, and wake up those that wait for it."""
+        before, after = change.before, change.after
+        if after is not None and (before is None or _spec_moved(before, after)):
+            if not (before is None and after.digest.ready):
+                self._stores.add(change.key)
+            else:
+                self._stores.add_after(change.key, self._jitter.spread(60.0, 0.9))
+        moved = before is None or after is None or _spec_moved(before, after)
+        if moved or (before and after and before.digest.ready != after.digest.ready):
+            self._wake(change.key, everyone=before is not None and moved)
+
+    def secret(self, change: Change) -> None:
+        """Repair a target that changed under us; revalidate the stores whose credentials these are."""
+        key, after = change.key, change.after
+        if after is None or self._written.get(key) != after.version:
+            for each in self._by_target.find((key.namespace, key.name)):
+                self._target_changed(each, change)
+        for index in self._by_credential:
+            for store in index.find((key.namespace, key.name)) | index.find(("", key.name)):
+                self._credential_changed(store, change)
+
+    def namespace(self, change: Change) -> None:
+        """Wake up a namespace's waiting ExternalSecrets when its labels change: a store may admit it now."""
+        if change.before is None or change.after is None or change.before.labels == change.after.labels:
+            return
+        for key, meta in self._cache.items(EXTERNAL_SECRETS):
+            if key.namespace == change.key.name and not meta.digest.ready:
+                self._queue.add(key)
+
+    def _target_changed(self, key: Key, change: Change) -> None:
+        meta = self._cache.get(key)
+        if meta is None:
+            return
+        first_sight = change.before is None and change.after is not None
+        if first_sight and self._settled_for(key, meta) is not None:
+            return
+        self._queue.add(key)
+
+    def _credential_changed(self, store: Key, change: Change) -> None:
+        meta = self._cache.get(store)
+        if meta is None or (change.before is None and meta.digest.ready):
+            return
+        self._stores.add(store)
+        self._wake(store, everyone=True)
+
+    def _wake(self, store: Key, *, everyone: bool) -> None:
+        for key in self._by_store.find(store):
+            meta = self._cache.get(key)
+            if meta is not None and (everyone or not meta.digest.ready):
+                self._queue.add(key)
+
+    def _settled_for(self, key: Key, meta: Meta) -> float | None:
+        """Return the seconds until the next refresh of a converged ExternalSecret, None when it is not converged."""
+        digest: ExternalDigest = meta.digest
+        if meta.deleting or not digest.ready or not self._target_stands(key, digest, meta.uid):
+            return None
+        due = due_in(digest, digest.refreshed, self._clock.now().timestamp())
+        return None if due == 0.0 else due if due is not None else 86_400.0
+
+    def _target_stands(self, key: Key, digest: ExternalDigest, uid: str) -> bool:
+        if digest.creates == "None":
+            return True
+        target = self._cache.get(Key(SECRETS, key.namespace, digest.target))
+        if target is None:
+            return digest.creates in ("Merge", "Orphan")
+        owned = digest.creates != "Owner" or (target.owner is not None and target.owner.uid == uid)
+        return owned and target.labels.get(MANAGED) == "true"
+
+
+def _only_status_moved(before: Meta, after: Meta) -> bool:
+    same = (before.uid, before.digest.current, before.deleting) == (after.uid, after.digest.current, after.deleting)
+    return same and before.generation == after.generation
+
+
+def _spec_moved(before: Meta, after: Meta) -> bool:
+    return (before.uid, before.generation) != (after.uid, after.generation)

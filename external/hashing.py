@@ -1,0 +1,54 @@
+"""Hashes that ExternalSecrets and their targets carry, bit for bit as external-secrets computes them (section 0)."""
+
+import hashlib
+from collections.abc import Mapping
+
+from manager.kube.resources import Body
+from manager.plain import Plain
+
+FIELD_MANAGER = "externalsecrets.external-secrets.io/"
+LONGEST_MANAGER = 63  # characters; the original's limit decides when a name is hashed
+
+
+def object_hash(rendering: str | bytes) -> str:
+    """Return lowercase hex SHA3-224 of Go's `%+v` text of a value."""
+    return hashlib.sha3_224(rendering if isinstance(rendering, bytes) else rendering.encode()).hexdigest()
+
+
+def data_hash(data: Mapping[str, Plain]) -> str:
+    """Return the hash of a Secret's data: `map[key:[1 2 3] …]`, keys in byte order, bytes in decimal."""
+    entries = (
+        f"{key}:[{' '.join(map(str, value.reveal()))}]" for key, value in sorted(data.items(), key=_bytes_of_key)
+    )
+    return object_hash(f"map[{' '.join(entries)}]")
+
+
+def metadata_hash(labels: Mapping[str, str] | None, annotations: Mapping[str, str] | None) -> str:
+    """Return the hash of an object's annotations and labels."""
+    return object_hash(f"{{annotations:{_go_map(annotations)} labels:{_go_map(labels)}}}")
+
+
+def synced_version(body: Body) -> str:
+    """Return what `status.syncedResourceVersion` is after a sync of this very object."""
+    meta = body["metadata"]
+    return f"{meta.get('generation', 0)}-{metadata_hash(meta.get('labels'), meta.get('annotations'))}"
+
+
+def owner_hash(namespace: str, name: str) -> str:
+    """Return the value of the created-by label."""
+    return object_hash(f"{namespace}/{name}")
+
+
+def field_manager(name: str) -> str:
+    """Return the field manager under which the target of an ExternalSecret is written."""
+    plain = FIELD_MANAGER + name
+    return plain if len(plain) <= LONGEST_MANAGER else f"{FIELD_MANAGER}sha3/{object_hash(name)}"
+
+
+def _go_map(values: Mapping[str, str] | None) -> str:
+    ordered = sorted((values or {}).items(), key=lambda item: item[0].encode())
+    return f"map[{' '.join(f'{key}:{value}' for key, value in ordered)}]"
+
+
+def _bytes_of_key(item: tuple[str, Plain]) -> bytes:
+    return item[0].encode()

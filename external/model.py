@@ -1,0 +1,237 @@
+"""The fields of our custom resources, typed: what the CRDs are generated from and what the reconcilers read.
+
+Sources: external-secrets-core.md 1.1 and 1.3. What this version does not serve is in the schema all the same, is kept,
+and is answered by a condition that names the field.
+"""
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic.alias_generators import to_camel
+
+from manager.errors import NeedsHuman
+
+Name = Annotated[
+    str,
+    StringConstraints(
+        min_length=1,
+        max_length=253,
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+    ),
+]
+DataKey = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+NamespaceName = Annotated[
+    str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+]
+Decoding = Literal["Auto", "Base64", "Base64URL", "None"]
+Conversion = Literal["Default", "Unicode"]
+NullBytes = Literal["Ignore", "Fail"]
+
+
+class Model(BaseModel):
+    """Camel case outside, snake case inside; unknown fields are kept; errors never quote the input."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="allow", hide_input_in_errors=True, frozen=True
+    )
+
+
+class SecretStoreRef(Model):
+    """Names a store."""
+
+    name: Name | None = None
+    kind: Literal["SecretStore", "ClusterSecretStore"] | None = None
+
+
+class RemoteRef(Model):
+    """What to read from the provider."""
+
+    key: str
+    property: str | None = None
+    version: str | None = None
+    metadata_policy: Literal["None", "Fetch"] | None = None
+    conversion_strategy: Conversion | None = None
+    decoding_strategy: Decoding | None = None
+    null_byte_policy: NullBytes | None = None
+
+
+class SourceRef(Model):
+    """Overrides the store of one entry."""
+
+    store_ref: SecretStoreRef | None = None
+    generator_ref: dict[str, Any] | None = None
+
+
+class Data(Model):
+    """One key of the target and where it comes from."""
+
+    secret_key: DataKey
+    remote_ref: RemoteRef
+    source_ref: SourceRef | None = None
+
+
+class DataFrom(Model):
+    """Several keys of the target from one place."""
+
+    extract: RemoteRef | None = None
+    find: dict[str, Any] | None = None
+    rewrite: list[dict[str, Any]] | None = None
+    source_ref: SourceRef | None = None
+
+
+class Target(Model):
+    """The Secret to write."""
+
+    name: Name | None = None
+    creation_policy: Literal["Owner", "Orphan", "Merge", "None", "CreateOrMerge"] = "Owner"
+    deletion_policy: Literal["Delete", "Merge", "Retain"] = "Retain"
+    immutable: bool | None = None
+    manifest: dict[str, Any] | None = None
+    template: dict[str, Any] | None = None
+
+
+class ExternalSecretSpec(Model):
+    """What an ExternalSecret asks for."""
+
+    secret_store_ref: SecretStoreRef | None = None
+    target: Target = Field(default_factory=Target)
+    refresh_policy: Literal["CreatedOnce", "Periodic", "OnChange"] | None = None
+    refresh_interval: str = "1h0m0s"
+    sync_windows: dict[str, Any] | None = None
+    data: list[Data] | None = None
+    data_from: list[DataFrom] | None = None
+
+
+class Condition(Model):
+    """One status condition."""
+
+    type: str
+    status: str
+    reason: str | None = None
+    message: str | None = None
+    last_transition_time: str | None = None
+
+
+class Binding(Model):
+    """Names the Secret that was written."""
+
+    name: str = ""
+
+
+class ExternalSecretStatus(Model):
+    """What was done for an ExternalSecret."""
+
+    refresh_time: str | None = None
+    synced_resource_version: str | None = None
+    conditions: list[Condition] | None = None
+    binding: Binding | None = None
+
+
+class SecretKeySelector(Model):
+    """One key of a Secret."""
+
+    name: Name | None = None
+    namespace: NamespaceName | None = None
+    key: DataKey | None = None
+
+
+class AwsSecretRef(Model):
+    """Static AWS credentials."""
+
+    access_key_id_secret_ref: Annotated[SecretKeySelector | None, Field(alias="accessKeyIDSecretRef")] = None
+    secret_access_key_secret_ref: SecretKeySelector | None = None
+    session_token_secret_ref: SecretKeySelector | None = None
+
+
+class AwsAuth(Model):
+    """How to become somebody in AWS."""
+
+    secret_ref: AwsSecretRef | None = None
+    jwt: dict[str, Any] | None = None
+
+
+class AwsProvider(Model):
+    """AWS Secrets Manager."""
+
+    service: Literal["SecretsManager", "ParameterStore", "CertificateManager"]
+    region: str
+    auth: AwsAuth | None = None
+    role: str | None = None
+    additional_roles: list[str] | None = None
+    external_id: Annotated[str | None, Field(alias="externalID")] = None
+    prefix: str | None = None
+    session_tags: list[dict[str, Any]] | None = None
+    transitive_tag_keys: list[str] | None = None
+    session_tags_policy: Literal["None", "Simple", "Custom"] | None = None
+    custom_session_tags: dict[str, str] | None = None
+    secrets_manager: dict[str, Any] | None = None
+
+
+class FakeData(Model):
+    """One value of the fake provider."""
+
+    key: str
+    value: str = ""
+    version: str | None = None
+
+
+class FakeProvider(Model):
+    """Values that stand in the store itself, for tests."""
+
+    data: list[FakeData] = Field(default_factory=list)
+    validation_result: int | None = None
+
+
+class Provider(Model):
+    """Exactly one provider; those that this version does not know are kept as they are."""
+
+    aws: AwsProvider | None = None
+    fake: FakeProvider | None = None
+
+
+class StoreCondition(Model):
+    """Namespaces that may use a ClusterSecretStore."""
+
+    namespace_selector: dict[str, Any] | None = None
+    namespaces: list[NamespaceName] | None = None
+    namespace_regexes: list[str] | None = None
+
+
+class RetrySettings(Model):
+    """Retries inside the provider's SDK."""
+
+    max_retries: int | None = None
+    retry_interval: str | None = None
+
+
+class SecretStoreSpec(Model):
+    """Where secrets come from."""
+
+    controller: str | None = None
+    provider: Provider
+    retry_settings: RetrySettings | None = None
+    refresh_interval: Annotated[int | str | None, Field(json_schema_extra={"x-kubernetes-int-or-string": True})] = None
+    conditions: list[StoreCondition] | None = None
+
+
+class SecretStoreStatus(Model):
+    """Whether a store can be used."""
+
+    conditions: list[Condition] | None = None
+    capabilities: str | None = None
+
+
+Parsed = TypeVar("Parsed", bound=Model)
+
+
+def parse(model: type[Parsed], raw: object, *, reason: str, at: str = "spec") -> Parsed:
+    """Read what a user wrote. Raises NeedsHuman that names every wrong field, and no value."""
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        problems = {f"{_place(at, each['loc'])}: {each['msg']}" for each in error.errors(include_input=False)}
+        raise NeedsHuman(reason, "; ".join(sorted(problems))) from None
+
+
+def _place(at: str, path: tuple[int | str, ...]) -> str:
+    return at + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)

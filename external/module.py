@@ -1,0 +1,49 @@
+"""Wires the external module into the process."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from external.clients import Clients
+from external.fetch import Fetcher
+from external.handlers import Handlers
+from external.metrics import ExternalMetrics
+from external.reader import SharedReader
+from external.reconcile import Reconciler
+from external.stores import StoreReconciler
+from manager.kube.resources import EXTERNAL_SECRETS, Key
+from manager.runtime.controller import Controller
+from manager.runtime.module import Context, Module
+from manager.runtime.queue import KeyedQueue
+
+STORES_AT_ONCE = 4  # validations at a time; a store costs a handful of requests every five minutes
+
+
+def build(context: Context) -> Module:
+    """Return the module: SecretStores, ClusterSecretStores, ExternalSecrets."""
+    settings = context.settings.external
+    metrics = ExternalMetrics(context.metrics.registry)
+    executor = ThreadPoolExecutor(settings.provider_threads, thread_name_prefix="provider")
+    queue = KeyedQueue(context.clock, context.jitter)
+    stores = KeyedQueue(context.clock, context.jitter)
+    written: dict[Key, str] = {}
+    handlers = Handlers(context.cache, queue, stores, written, context.clock, context.jitter)
+    clients = Clients(context.client, context.cache, executor, settings, metrics)
+    reader = SharedReader(executor, context.clock, metrics, settings.provider_timeout)
+    reconciler = Reconciler(context, Fetcher(clients, reader), metrics, written)
+    validator = StoreReconciler(context, clients, executor)
+    syncs = Controller("external", queue, reconciler.reconcile, settings.concurrency, context.clock, context.metrics)
+    validations = Controller("stores", stores, validator.reconcile, STORES_AT_ONCE, context.clock, context.metrics)
+
+    def verify() -> Iterable[tuple[Controller, Key]]:
+        return [(syncs, key) for key, _ in context.cache.items(EXTERNAL_SECRETS)]
+
+    async def close() -> None:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+    return Module(
+        name="external",
+        handlers=handlers.table(),
+        controllers=(syncs, validations),
+        verify=verify,
+        close=close,
+    )

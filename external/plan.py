@@ -1,0 +1,224 @@
+"""The rules: from an ExternalSecret, fetched data and the Secret of its target's name to what must be written. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from external.clients import FAILED
+from external.hashing import data_hash, field_manager, owner_hash
+from external.model import ExternalSecretSpec
+from manager.errors import NeedsHuman
+from manager.kube.apply import Action, Create, Delete, Update
+from manager.kube.cache import controller_of
+from manager.kube.resources import EXTERNAL_SECRETS, SECRETS, Body, Key
+from manager.kube.secretdata import LARGEST, decoded, encoded, size
+from manager.plain import Plain
+
+MANAGED = "reconcile.external-secrets.io/managed"
+CREATED_BY = "reconcile.external-secrets.io/created-by"
+DATA_HASH = "reconcile.external-secrets.io/data-hash"
+FINALIZER = "externalsecrets.external-secrets.io/externalsecret-cleanup"
+ADOPT = "coffer.dev/adopt"
+UPDATE_FAILED = "UpdateFailed"
+NOT_COPIED = (
+    "kubectl.kubernetes.io/",
+    "argocd.argoproj.io/",
+    "kustomize.toolkit.fluxcd.io/",
+    "helm.toolkit.fluxcd.io/",
+)
+"""Prefixes of labels and annotations that speak of the ExternalSecret itself: on the target they would leak what was
+applied, or let a GitOps tool delete it (reliability.md L2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is known when an ExternalSecret is decided upon."""
+
+    key: Key
+    body: Body = field(repr=False)
+    spec: ExternalSecretSpec = field(repr=False)
+    secret: Body | None = field(repr=False)
+    data: Mapping[str, Plain] | None = None
+    """The fetched data; None when no refresh was due."""
+    adopt_foreign: bool = False
+
+    @property
+    def target(self) -> Key:
+        """The Secret to write."""
+        return Key(SECRETS, self.key.namespace, self.spec.target.name or self.key.name)
+
+    @property
+    def uid(self) -> str:
+        """The uid of the ExternalSecret."""
+        return str(self.body["metadata"]["uid"])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to write, and what the condition says when that has worked."""
+
+    action: Action | None = None
+    reason: str = "SecretSynced"
+    message: str = "secret synced"
+
+
+def plan(view: View) -> Plan:
+    """Decide what to write for one ExternalSecret whose data was fetched.
+
+    Raises:
+        NeedsHuman: a foreign or immutable Secret is in the way.
+
+    """
+    policy, data = view.spec.target.creation_policy, view.data
+    if data is None or policy == "None":
+        return Plan()
+    if not data and view.spec.target.deletion_policy != "Merge":
+        return _without_data(view)
+    if size(data) > LARGEST:
+        raise NeedsHuman(
+            FAILED, f"could not update secret: the values take {size(data)} bytes, a Secret holds {LARGEST}"
+        )
+    if view.secret is None:
+        if policy == "Merge":
+            return Plan(None, "SecretMissing", "secret will not be created due to CreationPolicy=Merge")
+        return Plan(Create(view.target, _wanted(view, _empty(view), data)))
+    _require_ours(view, view.secret)
+    wanted = _wanted(view, view.secret, data)
+    if wanted == view.secret:
+        return Plan()
+    _require_mutable(view.secret, wanted)
+    return Plan(Update(view.target, wanted))
+
+
+def valid(view: View) -> bool:
+    """Tell whether the target is as it was written: nobody has edited or removed it (2.4)."""
+    policy = view.spec.target.creation_policy
+    if policy in ("None", "Orphan") or (policy == "Merge" and view.secret is None):
+        return True
+    if view.secret is None:
+        return False
+    meta = view.secret["metadata"]
+    marked = (meta.get("labels") or {}).get(MANAGED) == "true"
+    return marked and (meta.get("annotations") or {}).get(DATA_HASH) == data_hash(decoded(view.secret))
+
+
+def ours(view: View, secret: Body) -> bool:
+    """Tell whether a Secret is proven to be this ExternalSecret's (DESIGN.md 4a, 3).
+
+    Proof is the ownerReference's uid, the created-by hash together with a matching data hash, or the API server's own
+    record that data was written under this ExternalSecret's field manager. The managed label alone proves nothing.
+    """
+    meta = secret["metadata"]
+    owner = controller_of(meta)
+    if owner is not None:
+        return owner.uid == view.uid
+    labels, annotations = meta.get("labels") or {}, meta.get("annotations") or {}
+    created = labels.get(CREATED_BY) == owner_hash(view.key.namespace, view.key.name)
+    if created and annotations.get(DATA_HASH) == data_hash(decoded(secret)):
+        return True
+    return bool(_owned(secret, field_manager(view.key.name))["data"])
+
+
+def _without_data(view: View) -> Plan:
+    """Decide for a provider that has proven every entry absent (2.8)."""
+    if view.spec.target.deletion_policy == "Retain":
+        return Plan(None, "SecretSynced", "secret retained due to DeletionPolicy=Retain")
+    if view.spec.target.creation_policy != "Owner":
+        text = f"could not delete secret: creationPolicy={view.spec.target.creation_policy} is not Owner"
+        raise NeedsHuman(FAILED, text)
+    action = None
+    if view.secret is not None and ours(view, view.secret):
+        meta = view.secret["metadata"]
+        action = Delete(view.target, meta["uid"], meta["resourceVersion"], "every entry is absent at the provider")
+    return Plan(action, "SecretDeleted", "secret deleted due to DeletionPolicy=Delete")
+
+
+def _require_ours(view: View, secret: Body) -> None:
+    owner = controller_of(secret["metadata"])
+    if owner is not None and owner.kind == EXTERNAL_SECRETS.kind and owner.name != view.key.name:
+        text = f"target is owned by another ExternalSecret: {owner.name}"
+        raise NeedsHuman(FAILED, text, event=UPDATE_FAILED)
+    if view.spec.target.creation_policy in ("Merge", "CreateOrMerge") or ours(view, secret):
+        return
+    if owner is None and (view.adopt_foreign or (secret["metadata"].get("annotations") or {}).get(ADOPT) == "true"):
+        return
+    text = f'could not update secret: a Secret "{view.target.name}" exists that is not this ExternalSecret\'s'
+    cure = f'rename the target, use creationPolicy Merge, or hand the Secret over with the annotation {ADOPT}: "true"'
+    raise NeedsHuman(FAILED, f"{text}; {cure}", event=UPDATE_FAILED)
+
+
+def _require_mutable(secret: Body, wanted: Body) -> None:
+    if secret.get("immutable") and decoded(secret) != decoded(wanted):
+        text = f"could not update secret, target is immutable: delete {secret['metadata']['name']} and it is made anew"
+        raise NeedsHuman(FAILED, text, event=UPDATE_FAILED)
+
+
+def _wanted(view: View, secret: Body, data: Mapping[str, Plain]) -> Body:
+    """Return the Secret as it should be: what this ExternalSecret wrote before is replaced, the rest kept (2.7)."""
+    owned = _owned(secret, field_manager(view.key.name))
+    merges = view.spec.target.creation_policy in ("Merge", "CreateOrMerge")
+    kept = {name: value for name, value in decoded(secret).items() if merges and name not in owned["data"]}
+    values = {**kept, **data}
+    own = view.body["metadata"]
+    labels = _joined(secret, "labels", owned["labels"], own) | _marks(view)
+    annotations = _joined(secret, "annotations", owned["annotations"], own) | {DATA_HASH: data_hash(values)}
+    if view.spec.target.creation_policy != "Owner":
+        labels.pop(CREATED_BY, None)
+    annotations.pop(ADOPT, None)
+    meta = {**secret["metadata"], "labels": labels, "annotations": annotations}
+    references = _references(view, secret)
+    if references != (meta.get("ownerReferences") or []):
+        meta["ownerReferences"] = references
+    wanted = {**secret, "metadata": meta}
+    if values != decoded(secret) or "data" not in secret:
+        wanted["data"] = encoded(values)
+    if view.spec.target.immutable:
+        wanted["immutable"] = True
+    return wanted
+
+
+def _joined(secret: Body, name: str, owned: frozenset[str], own: Body) -> dict[str, str]:
+    present = {key: text for key, text in (secret["metadata"].get(name) or {}).items() if key not in owned}
+    return present | {key: text for key, text in (own.get(name) or {}).items() if not key.startswith(NOT_COPIED)}
+
+
+def _marks(view: View) -> dict[str, str]:
+    marks = {MANAGED: "true"}
+    if view.spec.target.creation_policy == "Owner":
+        marks[CREATED_BY] = owner_hash(view.key.namespace, view.key.name)
+    return marks
+
+
+def _references(view: View, secret: Body) -> list[Body]:
+    present: list[Body] = secret["metadata"].get("ownerReferences") or []
+    others = [each for each in present if each.get("uid") != view.uid]
+    if view.spec.target.creation_policy != "Owner":
+        return others
+    mine = {
+        "apiVersion": EXTERNAL_SECRETS.api_version,
+        "kind": EXTERNAL_SECRETS.kind,
+        "name": view.key.name,
+        "uid": view.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+    return present if mine in present else [*others, mine]
+
+
+def _empty(view: View) -> Body:
+    metadata = {"name": view.target.name, "namespace": view.target.namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque"}
+
+
+def _owned(secret: Body, manager: str) -> dict[str, frozenset[str]]:
+    """Return the data keys, labels and annotations that the API server recorded under a field manager."""
+    found: dict[str, set[str]] = {"data": set(), "labels": set(), "annotations": set()}
+    for entry in secret["metadata"].get("managedFields") or ():
+        if entry.get("manager") != manager:
+            continue
+        fields: Mapping[str, Any] = entry.get("fieldsV1") or {}
+        places = {"data": fields.get("f:data")}
+        places |= {name: (fields.get("f:metadata") or {}).get(f"f:{name}") for name in ("labels", "annotations")}
+        for name, keys in places.items():
+            found[name] |= {key.removeprefix("f:") for key in (keys or {}) if key.startswith("f:")}
+    return {name: frozenset(keys) for name, keys in found.items()}

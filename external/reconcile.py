@@ -1,0 +1,199 @@
+"""One ExternalSecret: observe, plan, act, report."""
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from external.clients import FAILED
+from external.digest import ExternalDigest, external_digest
+from external.fetch import Fetched, Fetcher, NeedsRemote, StoreUnavailable, require_served
+from external.hashing import field_manager
+from external.metrics import ExternalMetrics
+from external.model import ExternalSecretSpec, parse
+from external.plan import FINALIZER, UPDATE_FAILED, Plan, View, ours, plan, valid
+from external.refresh import Refreshed, due_in, persist_due
+from manager.clock import rfc3339
+from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError, Retry
+from manager.kube.apply import Create, Delete, Patch
+from manager.kube.conditions import find_condition, same_condition, set_condition
+from manager.kube.resources import Body, Key
+from manager.kube.status import write_status
+from manager.runtime.controller import DONE, Again, again_for
+from manager.runtime.module import Context
+
+COMPONENT = "external-secrets"
+log = structlog.get_logger(__name__)
+EVENTS = {Create: ("Created", "secret created"), Delete: ("Deleted", "secret deleted due to DeletionPolicy=Delete")}
+UPDATED = ("Updated", "secret updated")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one pass."""
+
+    decided: Plan | None = None
+    """None when nothing was due."""
+    fetched: Fetched | None = None
+    error: ReconcileError | None = None
+
+
+class Reconciler:
+    """Keeps the target Secret of an ExternalSecret as fresh as it asks for.
+
+    Args:
+        written: target -> resourceVersion of our last write; the handlers read it.
+    """
+
+    def __init__(
+        self, context: Context, fetcher: Fetcher, metrics: ExternalMetrics, written: MutableMapping[Key, str]
+    ) -> None:
+        self._context = context
+        self._fetcher = fetcher
+        self._metrics = metrics
+        self._written = written
+        self._refreshed: dict[Key, Refreshed] = {}
+
+    async def reconcile(self, key: Key) -> Again:
+        """Bring one ExternalSecret to its desired state: observe, plan, act, report."""
+        self._metrics.sync_calls.inc()
+        started = self._context.clock.now()
+        body = await self._context.client.find(key)
+        if body is None or "deletionTimestamp" in body["metadata"]:
+            return await self._gone(key, body)
+        digest = external_digest(body)
+        try:
+            view = await self._observe(key, body)
+            fetched = await self._fetch(view, digest)
+            outcome = await self._act(replace(view, data=fetched.data if fetched else None), fetched)
+        except ReconcileError as error:
+            outcome = Outcome(error=error)
+        return await self._report(key, body, outcome, started)
+
+    async def _observe(self, key: Key, body: Body) -> View:
+        spec = parse(ExternalSecretSpec, body.get("spec"), reason=FAILED)
+        require_served(spec)
+        await self._ensure_finalizer(key, body, spec)
+        view = View(key, body, spec, None, adopt_foreign=self._context.settings.external.adopt_foreign)
+        if spec.target.creation_policy == "None" or self._context.cache.get(view.target) is None:
+            return view
+        return replace(view, secret=await self._context.client.find(view.target))
+
+    async def _fetch(self, view: View, digest: ExternalDigest) -> Fetched | None:
+        """Read the providers if a refresh is due; None when the target stands as it should."""
+        identity = await self._fetcher.identity(view.key, view.spec)
+        last = self._refreshed.get(view.key)
+        now = self._context.clock.now().timestamp()
+        moment = max(last.at if last else 0.0, digest.refreshed or 0.0) or None
+        moved = last is not None and last.identity != identity
+        if digest.ready and not moved and due_in(digest, moment, now) != 0.0 and valid(view):
+            return None
+        asked = bool(digest.synced) and (moved or digest.synced != digest.current)
+        not_before = self._context.clock.monotonic() if asked else float("-inf")
+        return await self._fetcher.fetch(view.key, view.spec, not_before=not_before, interval=digest.interval)
+
+    async def _act(self, view: View, fetched: Fetched | None) -> Outcome:
+        if fetched is None:
+            return Outcome()
+        decided = plan(view)
+        if decided.action is not None:
+            await self._write(view, decided)
+        now = self._context.clock.now().timestamp()
+        self._refreshed[view.key] = Refreshed(now, fetched.identity)
+        return Outcome(decided, fetched)
+
+    async def _write(self, view: View, decided: Plan) -> None:
+        if decided.action is None:
+            return
+        try:
+            written = await self._context.writer.apply(decided.action, manager=field_manager(view.key.name))
+        except AlreadyExists as error:
+            raise Conflict(error.status, error.reason, error.place) from error  # made a moment ago: look again
+        except Forbidden as error:
+            raise Retry(FAILED, f"could not update secret: {error}", event=UPDATE_FAILED) from error
+        except Invalid as error:
+            raise NeedsHuman(FAILED, f"could not update secret: {error}", event=UPDATE_FAILED) from error
+        if written is not None:
+            self._written[view.target] = written["metadata"]["resourceVersion"]
+        reason, message = EVENTS.get(type(decided.action), UPDATED)
+        await self._context.events.normal(view.key, view.uid, reason, message, component=COMPONENT)
+
+    async def _gone(self, key: Key, body: Body | None) -> Again:
+        """Clean up after an ExternalSecret that is deleted; garbage collection takes what it owns (2.11)."""
+        self._refreshed.pop(key, None)
+        finalizers = body["metadata"].get("finalizers") or [] if body else []
+        if body is None or FINALIZER not in finalizers:
+            return DONE
+        try:
+            await self._remove_target(key, body)
+        except NeedsHuman as error:  # a spec that cannot be read names no Secret; the object must still be able to go
+            log.warning("target not removed", object=str(key), problem=error.message)
+        await self._set_finalizers(key, body, [each for each in finalizers if each != FINALIZER])
+        return DONE
+
+    async def _remove_target(self, key: Key, body: Body) -> None:
+        spec = parse(ExternalSecretSpec, body.get("spec"), reason=FAILED)
+        view = View(key, body, spec, None)
+        view = replace(view, secret=await self._context.client.find(view.target))
+        if spec.target.deletion_policy == "Delete" and view.secret is not None and ours(view, view.secret):
+            meta = view.secret["metadata"]
+            why = "its ExternalSecret is deleted and says so"
+            await self._context.writer.apply(Delete(view.target, meta["uid"], meta["resourceVersion"], why))
+
+    async def _ensure_finalizer(self, key: Key, body: Body, spec: ExternalSecretSpec) -> None:
+        present = body["metadata"].get("finalizers") or []
+        if spec.target.deletion_policy == "Delete" and FINALIZER not in present:
+            written = await self._set_finalizers(key, body, [*present, FINALIZER])
+            body["metadata"] = written["metadata"]
+
+    async def _set_finalizers(self, key: Key, body: Body, finalizers: list[str]) -> Body:
+        meta = body["metadata"]
+        patch = {"metadata": {"finalizers": finalizers}}
+        written = await self._context.writer.apply(Patch(key, meta["uid"], meta["resourceVersion"], patch))
+        return written or body
+
+    async def _report(self, key: Key, body: Body, outcome: Outcome, started: datetime) -> Again:
+        """Write the status if it changed, post events, and say when to look again: the single exit."""
+        if outcome.error is not None:
+            return await self._failed(key, body, outcome.error)
+        digest = external_digest(body)
+        if outcome.decided is not None:
+            await self._succeeded(key, body, outcome.decided, started)
+        last = self._refreshed.get(key)
+        moment = last.at if last else digest.refreshed
+        synced = replace(digest, synced=digest.current)
+        after = due_in(synced, moment, self._context.clock.now().timestamp())
+        spread = None if after is None else self._context.jitter.spread(after, 0.05)
+        return Again(after=spread, answered=("store", digest.stores))
+
+    async def _succeeded(self, key: Key, body: Body, decided: Plan, started: datetime) -> None:
+        digest = external_digest(body)
+        condition = {"type": "Ready", "status": "True", "reason": decided.reason, "message": decided.message}
+        status = body.get("status") or {}
+        old = find_condition(status.get("conditions"), "Ready")
+        unchanged = same_condition(old, condition) and digest.synced == digest.current and decided.action is None
+        if unchanged and not persist_due(digest, started.timestamp()):
+            return
+        wanted: dict[str, Any] = {"refreshTime": rfc3339(started), "syncedResourceVersion": digest.current}
+        if digest.creates != "None" and decided.reason == "SecretSynced":
+            wanted["binding"] = {"name": digest.target}
+        if not same_condition(old, condition):
+            wanted["conditions"] = set_condition(status.get("conditions"), condition, started)
+        await write_status(self._context.client, key, body, wanted)
+
+    async def _failed(self, key: Key, body: Body, error: ReconcileError) -> Again:
+        self._metrics.sync_errors.inc()
+        condition = {"type": "Ready", "status": "False", "reason": error.reason, "message": error.message}
+        status = body.get("status") or {}
+        if not same_condition(find_condition(status.get("conditions"), "Ready"), condition):
+            conditions = set_condition(status.get("conditions"), condition, self._context.clock.now())
+            await write_status(self._context.client, key, body, {"conditions": conditions})
+        uid = body["metadata"]["uid"]
+        await self._context.events.warning(key, uid, UPDATE_FAILED, error.message, component=COMPONENT)
+        if isinstance(error, StoreUnavailable):
+            return Again(gate=("store", external_digest(body).stores))
+        if isinstance(error, NeedsRemote):
+            return Again(backoff=True)
+        return again_for(error)

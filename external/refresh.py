@@ -1,0 +1,44 @@
+"""When is an ExternalSecret due? Pure (core 2.3 to 2.5, without their quirks; DESIGN.md 4a, 9)."""
+
+from dataclasses import dataclass
+
+from external.digest import ExternalDigest
+
+PERSISTED_EVERY = 600.0  # seconds; an unchanged refresh is written to the status at most this often
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """The last refresh that this process made; it may be later than what the status tells."""
+
+    at: float
+    """Unix time."""
+    identity: tuple[str, ...]
+    """Under which store and credentials."""
+
+
+def due_in(digest: ExternalDigest, last: float | None, now: float) -> float | None:
+    """Return the seconds until the next refresh, None for never.
+
+    Args:
+        last: Unix time of the last refresh, None when there was none.
+        now: Unix time.
+
+    """
+    if not digest.synced or last is None:
+        return 0.0
+    if digest.policy == "CreatedOnce":
+        return None
+    changed = digest.synced != digest.current
+    if digest.policy == "OnChange":
+        return 0.0 if changed else None
+    if digest.interval <= 0:
+        return None  # the first sync only, whatever changes
+    if changed or last > now:
+        return 0.0
+    return max(0.0, last + digest.interval - now)
+
+
+def persist_due(digest: ExternalDigest, now: float) -> bool:
+    """Tell whether the refresh time in the status is so old that it is worth a write."""
+    return digest.refreshed is None or now - digest.refreshed >= max(digest.interval, PERSISTED_EVERY)

@@ -1,0 +1,105 @@
+"""One SecretStore or ClusterSecretStore: observe, plan, act, report (core 7.1)."""
+
+import asyncio
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+from external.clients import INVALID, Clients
+from external.durations import parse_duration
+from external.providers.protocol import ProviderDenied, ProviderError, SecretAbsent
+from manager.errors import NeedsHuman, ReconcileError, Retry
+from manager.kube.conditions import find_condition, same_condition, set_condition
+from manager.kube.resources import CLUSTER_SECRET_STORES, Body, Key
+from manager.kube.status import write_status
+from manager.runtime.controller import DONE, Again, again_for
+from manager.runtime.module import Context
+
+COMPONENTS = {True: "cluster-secret-store", False: "secret-store"}
+CREATE_FAILED = "unable to create client"
+VALIDATE_FAILED = "unable to validate store"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What validation found."""
+
+    capabilities: str = ""
+    error: ReconcileError | None = None
+
+
+class StoreReconciler:
+    """Validates stores and says so in their condition; ExternalSecrets wake up by that condition, not by polling."""
+
+    def __init__(self, context: Context, clients: Clients, executor: Executor) -> None:
+        self._context = context
+        self._clients = clients
+        self._executor = executor
+
+    async def reconcile(self, key: Key) -> Again:
+        """Bring one store's condition up to date: observe, act, report."""
+        body = await self._context.client.find(key)
+        if body is None:
+            self._clients.forget(key)
+            return DONE
+        if not self._clients.serves(str((body.get("spec") or {}).get("controller") or "")):
+            return DONE
+        try:
+            outcome = await self._validate(key, body)
+        except ReconcileError as error:
+            outcome = Outcome(error=error)
+        return await self._report(key, body, outcome)
+
+    async def _validate(self, key: Key, body: Body) -> Outcome:
+        meta = self._context.cache.get(key)
+        if meta is not None and any(not namespace for namespace, _ in meta.digest.credentials):
+            return Outcome("ReadWrite")  # the credentials are each consumer's own: only their use can tell
+        try:
+            client = await self._clients.open(key, body, "")
+        except ProviderError as error:
+            raise _failed(CREATE_FAILED, error) from error
+        except NeedsHuman as error:
+            raise NeedsHuman(INVALID, f"{CREATE_FAILED}: {error.message}") from error
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._executor, client.validate)
+        except ProviderError as error:
+            raise _failed(VALIDATE_FAILED, error) from error
+        return Outcome(client.capabilities)
+
+    async def _report(self, key: Key, body: Body, outcome: Outcome) -> Again:
+        condition = {"type": "Ready", "status": "True", "reason": "Valid", "message": "store validated"}
+        if outcome.error is not None:
+            condition |= {"status": "False", "reason": outcome.error.reason, "message": outcome.error.message}
+        status = body.get("status") or {}
+        old = find_condition(status.get("conditions"), "Ready")
+        news = not same_condition(old, condition)
+        if news:
+            wanted: dict[str, Any] = {
+                "conditions": set_condition(status.get("conditions"), condition, self._context.clock.now())
+            }
+            wanted |= {"capabilities": outcome.capabilities} if outcome.capabilities else {}
+            await write_status(self._context.client, key, body, wanted)
+        await self._tell(key, body, condition, news=news)
+        if outcome.error is not None:
+            return again_for(outcome.error)
+        return Again(after=self._context.jitter.spread(self._interval(body)))
+
+    async def _tell(self, key: Key, body: Body, condition: dict[str, str], *, news: bool) -> None:
+        component = COMPONENTS[key.resource is CLUSTER_SECRET_STORES]
+        post = self._context.events.normal if condition["status"] == "True" else self._context.events.warning
+        if news or condition["status"] != "True":
+            await post(key, body["metadata"]["uid"], condition["reason"], condition["message"], component=component)
+
+    def _interval(self, body: Body) -> float:
+        given = (body.get("spec") or {}).get("refreshInterval")
+        try:
+            seconds = float(given) if isinstance(given, int) else parse_duration(given) if given else 0.0
+        except ValueError:
+            seconds = 0.0
+        return seconds if seconds > 0 else self._context.settings.external.store_requeue_interval
+
+
+def _failed(text: str, error: ProviderError) -> ReconcileError:
+    kind = NeedsHuman if isinstance(error, ProviderDenied | SecretAbsent) else Retry
+    return kind(INVALID, f"{text}: {error}")
