@@ -75,13 +75,15 @@ async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
     namespace = process.namespace or os.environ.get("POD_NAMESPACE", "") or connection.default_namespace
     identity = process.instance or os.environ.get("POD_NAME", "") or f"{socket.gethostname()}-{secrets.token_hex(3)}"
     agent = f"coffer/{VERSION}"
-    client = KubeClient(connection, agent, timeout=process.request_timeout, observe=metrics.requested)
-    stack.push_async_callback(client.close)
     # A request that hangs must be given up while there is still time to try another before the renew deadline.
     patience = min(process.request_timeout, settings.lease.renew_deadline / 2)
     lease_client = KubeClient(connection, agent, timeout=patience, observe=metrics.requested)
     stack.push_async_callback(lease_client.close)
     lease = Lease(lease_client, namespace, identity, settings.lease, clock, jitter)
+    client = KubeClient(
+        connection, agent, timeout=process.request_timeout, observe=metrics.requested, certain=lease.certain
+    )
+    stack.push_async_callback(client.close)
     cache = MetadataCache()
     events = EventRecorder(client, clock, identity)
 

@@ -43,6 +43,8 @@ class KubeClient:
         agent: the User-Agent, by which the audit log tells our requests from kopf's.
         timeout: seconds after which a request counts as Unreachable.
         observe: called with (verb, plural, status) after each request, for metrics.
+        certain: raises NotLeader unless this replica may write; asked before every change, statuses and Events too,
+            so that a replica which was stopped and resumed says nothing stale either.
     """
 
     def __init__(
@@ -52,11 +54,13 @@ class KubeClient:
         *,
         timeout: float = 15.0,
         observe: Callable[[str, str, int], None] = lambda verb, plural, status: None,
+        certain: Callable[[], None] = lambda: None,
     ) -> None:
         self._base = connection.server
         self._session = connection.session(agent)
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=min(5.0, timeout))
         self._observe = observe
+        self._certain = certain
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -95,6 +99,7 @@ class KubeClient:
 
     async def create(self, resource: Resource, body: Body, *, manager: str = "coffer") -> Body:
         """Create an object. Raises AlreadyExists when somebody was first."""
+        self._certain()
         meta = body["metadata"]
         path = resource.path(meta.get("namespace", ""))
         place = f"{resource.kind} {meta.get('namespace', '')}/{meta.get('name', '')}"
@@ -103,12 +108,14 @@ class KubeClient:
 
     async def update(self, key: Key, body: Body, *, subresource: str = "", manager: str = "coffer") -> Body:
         """Replace an object; its resourceVersion must be the one that was read. Raises Conflict when it moved."""
+        self._certain()
         path = key.resource.path(key.namespace, key.name, subresource)
         query = {"fieldManager": manager}
         return await self._call("update", "PUT", key.resource, path, str(key), body=body, query=query)
 
     async def patch(self, key: Key, patch: Body, *, subresource: str = "", manager: str = "coffer") -> Body:
         """Merge-patch an object; put uid and resourceVersion into its metadata as preconditions."""
+        self._certain()
         path = key.resource.path(key.namespace, key.name, subresource)
         headers, query = {"Content-Type": MERGE_PATCH}, {"fieldManager": manager}
         return await self._call(
@@ -117,6 +124,7 @@ class KubeClient:
 
     async def delete(self, key: Key, *, uid: str, version: str) -> None:
         """Delete exactly the object that was read. Raises Conflict when it is another or has moved, NotFound."""
+        self._certain()
         preconditions = {"uid": uid, "resourceVersion": version}
         body = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": preconditions}
         await self._call("delete", "DELETE", key.resource, key.path, str(key), body=body)
