@@ -123,6 +123,7 @@ class Coffer:
         flags: further arguments; they win over the chart's.
         environment: further variables, such as those that lead to a test's AWS.
         server: URL of a proxy in front of the API server.
+        address: where it listens.
         folder: where its log and kubeconfig go.
     """
 
@@ -134,6 +135,7 @@ class Coffer:
         flags: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         server: str = "",
+        address: str = "127.0.0.1",
         folder: Path | None = None,
     ) -> None:
         self.installation, self.name = installation, name
@@ -144,7 +146,7 @@ class Coffer:
         self.kubeconfig = installation.plane.kubeconfig_for(
             installation.token, folder / f"{unique}.kubeconfig", server=server or None, namespace=installation.namespace
         )
-        self.url, self.metrics_url = (f"http://127.0.0.1:{_free_port()}" for _ in range(2))
+        self.url, self.metrics_url = (f"http://{address}:{_free_port()}" for _ in range(2))
         self._arguments = [*installation.arguments(name), *self._own_flags(), *flags]
         self._environment = {**installation.environment(name), **(environment or {})}
         self._pool = urllib3.PoolManager(retries=False, timeout=5.0)

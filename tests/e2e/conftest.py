@@ -71,7 +71,6 @@ def arena_coffer(arena: World) -> Iterator[MakeCoffer]:
     All of one test belong to one installation, so the second is a second replica.
     """
     installation = Installation(arena.plane, arena.kube)
-    started: list[Coffer] = []
 
     def start(name: str = "coffer-0", *flags: str, proxy: FaultProxy | None = None) -> Coffer:
         coffer = Coffer(
@@ -81,7 +80,7 @@ def arena_coffer(arena: World) -> Iterator[MakeCoffer]:
             environment=arena.moto.environment(),
             server=proxy.url if proxy else "",
         )
-        started.append(coffer)
+        arena.coffers.append(coffer)
         arena.coffer = arena.coffer or coffer
         coffer.start()
         coffer.wait_ready()
@@ -90,7 +89,7 @@ def arena_coffer(arena: World) -> Iterator[MakeCoffer]:
     with ExitStack() as stack:
         stack.callback(arena.kube.delete, "namespaces", installation.namespace)
         yield start
-        for coffer in started:
+        for coffer in arena.coffers:
             finish(coffer)
 
 
@@ -110,6 +109,7 @@ def install_crds(plane: ControlPlane, kube: Kube) -> None:
 def finish(coffer: Coffer) -> None:
     """End a controller and search all that it ever said for secret values."""
     if coffer.alive:
+        coffer.resume()
         for path in ("/healthz", "/readyz", "/v1/cert.pem"):
             coffer.http(path)
         coffer.metrics()

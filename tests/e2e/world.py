@@ -27,6 +27,8 @@ class World:
     moto: Moto
     coffer: Coffer | None = None
     """The controller that works here from the beginning, if there is one."""
+    coffers: list[Coffer] = field(default_factory=list)
+    """All that this test started."""
     namespaces: list[str] = field(default_factory=list)
     """Those of this test."""
 

@@ -1,0 +1,59 @@
+"""The story of kubeseal without flags, run in a private network by test_kubeseal_proxy.py; prints JSON.
+
+Coffer is installed in kube-system, where the chart's Service has the name that kubeseal asks for, and reached through
+the API server's service proxy by an ordinary user.
+"""
+
+import json
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from tests.cluster import network
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.kube import Kube, decoded
+from tests.controller import CRDS, Coffer, Installation, of_kind
+from tests.e2e import kubeseals
+from tests.e2e.manifests import canary, secret
+
+SERVICE, NAMESPACE = "sealed-secrets-controller", "kube-system"
+FLAGS = ("--sealed-key-size=2048", "--modules-external=false", "--modules-reflector=false")
+
+
+def main() -> None:
+    """Run the story; whatever fails ends this program."""
+    with ControlPlane(network.ADDRESS) as plane, closing(plane.client()) as kube:
+        kube.install_crds(CRDS)
+        installation = Installation(plane, kube, namespace=NAMESPACE)
+        with Coffer(installation, flags=FLAGS, address=network.ADDRESS) as coffer:
+            network.expose(kube, NAMESPACE, SERVICE, int(coffer.url.rpartition(":")[2]))
+            service = next(each for each in of_kind(installation.manifests, "Service") if _named(each))
+            kube.apply(service)  # the chart's own in the place of the one that `expose` made
+            config = plane.kubeconfig_for(_developer(kube), plane.folder / "developer.kubeconfig")
+            programs = {"ours": kubeseals.OURS, "original": kubeseals.original()}
+            json.dump(
+                {name: _sealed_by(program, kube, config, coffer) for name, program in programs.items()}, sys.stdout
+            )
+
+
+def _named(service: dict[str, Any]) -> bool:
+    return bool(service["metadata"]["name"] == SERVICE)
+
+
+def _developer(kube: Kube) -> str:
+    """Return the token of somebody who has no rights but those of every authenticated user."""
+    kube.wait_until(lambda: kube.find("serviceaccounts", "default", "default"))
+    return kube.token("default", "default")
+
+
+def _sealed_by(program: Path, kube: Kube, config: Path, coffer: Coffer) -> dict[str, bool]:
+    fetched = kubeseals.run(program, "--fetch-cert", kubeconfig=config).encode()
+    name, value = f"by-{program.parent.name.lower().strip('.')}", canary()
+    kube.apply(kubeseals.seal(program, secret("default", name, {"password": value}), kubeconfig=config))
+    made = kube.wait_until(lambda: kube.get("secrets", name, "default"))
+    return {"certificate": fetched == coffer.certificate(), "secret": decoded(made) == {"password": value}}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+"""kubeseal needs no flags: the controller is found through the API server, by its Service in kube-system."""
+
+import json
+
+import pytest
+
+from tests.cluster import build, network
+
+
+@pytest.mark.skipif(bool(network.unavailable()), reason=network.unavailable() or "can run")
+def test_both_kubeseals_work_without_flags() -> None:
+    for name in ("kubeseal", "helm"):
+        build.binary(name)  # there is nothing to download in a private network
+
+    done = network.run_inside(["-m", "tests.e2e.behind_service"])
+
+    assert done.returncode == 0, done.stderr
+    everything = {"certificate": True, "secret": True}
+    assert json.loads(done.stdout) == {"ours": everything, "original": everything}
