@@ -1,20 +1,21 @@
 """Metrics of the external module: the original's names without per-object labels (core 5.5; DESIGN.md 4a, 15)."""
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class ExternalMetrics:
     """Counts syncs and provider calls."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.provider_calls = Counter(
+        # Gauges that only go up: the client library would add `_total` to a counter's name, and dashboards know these.
+        self.provider_calls = Gauge(
             "externalsecret_provider_api_calls_count",
             "Calls of providers' SDKs",
             ["provider", "call", "status"],
             registry=registry,
         )
         self.sync_calls = Counter("externalsecret_sync_calls_total", "ExternalSecrets worked on", registry=registry)
-        self.sync_errors = Counter("externalsecret_sync_calls_error", "Failed syncs", registry=registry)
+        self.sync_errors = Gauge("externalsecret_sync_calls_error", "Failed syncs", registry=registry)
         self.shared_reads = Counter(
             "coffer_provider_calls_saved_total", "Reads answered by one already made", registry=registry
         )

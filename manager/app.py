@@ -88,7 +88,8 @@ async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
     events = EventRecorder(client, clock, identity)
 
     def context(name: str) -> Context:
-        writer = Writer(client, lease.certain, clock, f"coffer-{name}")
+        paused = metrics.deletes_paused.labels(name).inc
+        writer = Writer(client, lease.certain, clock, f"coffer-{name}", paused)
         return Context(settings, client, cache, writer, events, metrics, clock, jitter, namespace)
 
     modules = tuple(_build(name, context(name)) for name in MODULES if getattr(settings.modules, name))

@@ -62,7 +62,18 @@ class Delete:
     why: str
 
 
-Action = Create | Update | Patch | Delete
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Replace single fields of an object as it was last seen, without reading it: JSON pointers to new values."""
+
+    key: Key
+    uid: str
+    version: str
+    fields: Mapping[str, Any] = field(repr=False)
+
+
+Action = Create | Update | Patch | Replace | Delete
+REPLACEABLE = ("/data", "/binaryData", "/metadata/annotations/")
 
 
 class Writer:
@@ -73,13 +84,21 @@ class Writer:
         certain: raises NotLeader unless this replica's lease is beyond doubt; asked before every write.
         clock: for the brake on deletes.
         manager: the field manager, by which managedFields shows whose a key is.
+        paused: told of every delete that is put off.
     """
 
-    def __init__(self, client: KubeClient, certain: Callable[[], None], clock: Clock, manager: str) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        certain: Callable[[], None],
+        clock: Clock,
+        manager: str,
+        paused: Callable[[], None] = lambda: None,
+    ) -> None:
         self._client = client
         self._certain = certain
         self._manager = manager
-        self.brake = DeleteBrake(clock)
+        self._brake = DeleteBrake(clock, paused)
 
     async def apply(self, action: Action, *, manager: str = "") -> Body | None:
         """Execute one action; returns the object as the server now has it, None after a delete.
@@ -93,7 +112,7 @@ class Writer:
         self._certain()
         manager = manager or self._manager
         if isinstance(action, Delete):
-            self.brake.take()
+            self._brake.take()
             await self._client.delete(action.key, uid=action.uid, version=action.version)
             return None
         if isinstance(action, Create):
@@ -103,6 +122,8 @@ class Writer:
             refuse_privileged(action.key, action.body)
             _require_preconditions(action.body["metadata"])
             return await self._client.update(action.key, action.body, manager=manager)
+        if isinstance(action, Replace):
+            return await self._client.patch_operations(action.key, _operations(action), manager=manager)
         refuse_privileged(action.key, action.patch)
         metadata = {**action.patch.get("metadata", {}), "uid": action.uid, "resourceVersion": action.version}
         _require_preconditions(metadata)
@@ -117,19 +138,18 @@ class Writer:
 class DeleteBrake:
     """Stops one module after 50 deletes in a minute: a wrong decision must not empty a cluster."""
 
-    def __init__(self, clock: Clock, limit: int = DELETES_PER_MINUTE) -> None:
+    def __init__(self, clock: Clock, paused: Callable[[], None], limit: int = DELETES_PER_MINUTE) -> None:
         self._clock = clock
+        self._paused = paused
         self._limit = limit
         self._taken: list[float] = []
-        self.paused = 0
-        """How often a delete was put off; metrics show it."""
 
     def take(self) -> None:
         """Count one delete. Raises WaitFor when the minute's share is spent."""
         now = self._clock.monotonic()
         self._taken = [moment for moment in self._taken if now - moment < 60.0]
         if len(self._taken) >= self._limit:
-            self.paused += 1
+            self._paused()
             delay = 60.0 - (now - self._taken[0]) + 1.0
             raise WaitFor("DeletesPaused", f"more than {self._limit} deletes in a minute; going on later", delay=delay)
         self._taken.append(now)
@@ -153,6 +173,16 @@ def template_metadata(metadata: Mapping[str, Any] | None) -> dict[str, dict[str,
         pairs = values.items() if isinstance(values, dict) else ()
         kept[field_name] = {str(name): str(value) for name, value in pairs if value is not None}
     return kept
+
+
+def _operations(action: Replace) -> list[Body]:
+    """Return JSON-patch operations; `replace` on uid and resourceVersion makes the server refuse another object."""
+    if not all(pointer.startswith(REPLACEABLE) for pointer in action.fields):
+        raise ValueError("only data and annotations are replaced without reading the object")
+    preconditions = {"uid": action.uid, "resourceVersion": action.version}
+    _require_preconditions(preconditions)
+    guards = [{"op": "replace", "path": f"/metadata/{name}", "value": value} for name, value in preconditions.items()]
+    return guards + [{"op": "add", "path": pointer, "value": value} for pointer, value in action.fields.items()]
 
 
 def _require_preconditions(metadata: Mapping[str, Any]) -> None:

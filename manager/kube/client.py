@@ -22,6 +22,7 @@ from manager.kube.resources import Body, Key, Resource
 PAGE = 500  # objects a LIST page holds: the API server's own clients use this; larger pages only raise our peak memory
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 
 type_of_status: Mapping[int, type[ApiError]] = {
     400: Invalid,
@@ -120,6 +121,14 @@ class KubeClient:
         headers, query = {"Content-Type": MERGE_PATCH}, {"fieldManager": manager}
         return await self._call(
             "patch", "PATCH", key.resource, path, str(key), body=patch, query=query, headers=headers
+        )
+
+    async def patch_operations(self, key: Key, operations: list[Body], *, manager: str = "coffer") -> Body:
+        """JSON-patch an object: the only patch that replaces a whole map without knowing what is in it."""
+        query, headers = {"fieldManager": manager}, {"Content-Type": JSON_PATCH}
+        place, path = str(key), key.path
+        return await self._call(
+            "patch", "PATCH", key.resource, path, place, body=operations, query=query, headers=headers
         )
 
     async def delete(self, key: Key, *, uid: str, version: str) -> None:

@@ -1,0 +1,134 @@
+"""The ten annotations of kubernetes-reflector: read, never guessed at (reflector.md section 1). Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from reflector.patterns import Match, match_list
+from reflector.selectors import Requirement, SelectorError, parse_selector
+
+PREFIX = "reflector.v1.k8s.emberstack.com/"
+ALLOWED = PREFIX + "reflection-allowed"
+ALLOWED_NAMESPACES = PREFIX + "reflection-allowed-namespaces"
+ALLOWED_SELECTOR = PREFIX + "reflection-allowed-namespaces-selector"
+AUTO = PREFIX + "reflection-auto-enabled"
+AUTO_NAMESPACES = PREFIX + "reflection-auto-namespaces"
+AUTO_SELECTOR = PREFIX + "reflection-auto-namespaces-selector"
+REFLECTS = PREFIX + "reflects"
+AUTO_REFLECTS = PREFIX + "auto-reflects"
+REFLECTED_VERSION = PREFIX + "reflected-version"
+REFLECTED_AT = PREFIX + "reflected-at"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One dimension of consent: names or labels of namespaces; either may admit (1.4)."""
+
+    names: str
+    selector: str
+
+    def admits(self, namespace: str, labels: Mapping[str, str] | None) -> bool:
+        """Tell whether a namespace is meant; labels are None while the namespace is not known."""
+        if not self.names and not self.selector:
+            return True
+        if self.names and match_list(self.names, namespace).whole:
+            return True
+        return bool(self.selector) and labels is not None and _selected(self.selector, labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What the annotations of one object say."""
+
+    allowed: bool
+    allowed_scope: Scope
+    auto: bool
+    auto_scope: Scope
+    reflects: tuple[str, str] | None
+    """Namespace and name of the source; an object that has this is a mirror."""
+    auto_reflects: bool
+    version: str
+    """The source's resourceVersion when this mirror was written; blank asks for a new copy."""
+
+    @property
+    def source(self) -> bool:
+        """Whether the object offers itself; what is a mirror itself is never pushed on (1.3)."""
+        return self.reflects is None and self.allowed
+
+    def permits(self, namespace: str, labels: Mapping[str, str] | None) -> bool:
+        """Tell whether a namespace may pull."""
+        return self.allowed and self.allowed_scope.admits(namespace, labels)
+
+    def pushes(self, namespace: str, labels: Mapping[str, str] | None) -> bool:
+        """Tell whether a namespace gets a mirror unasked."""
+        return self.permits(namespace, labels) and self.auto and self.auto_scope.admits(namespace, labels)
+
+
+def read(annotations: Mapping[str, str]) -> Marks | None:
+    """Return what an object's annotations say, None for the many that have none of the ten."""
+    if not any(name.startswith(PREFIX) for name in annotations):
+        return None
+
+    def text(name: str) -> str:
+        return annotations.get(name, "").strip()
+
+    return Marks(
+        allowed=_true(text(ALLOWED)),
+        allowed_scope=Scope(text(ALLOWED_NAMESPACES), text(ALLOWED_SELECTOR)),
+        auto=_true(text(AUTO)),
+        auto_scope=Scope(text(AUTO_NAMESPACES), text(AUTO_SELECTOR)),
+        reflects=_reference(text(REFLECTS)),
+        auto_reflects=_true(text(AUTO_REFLECTS)),
+        version=text(REFLECTED_VERSION),
+    )
+
+
+def problems(marks: Marks) -> tuple[str, ...]:
+    """Return what a user should mend, a sentence an annotation; such a part matches nothing meanwhile."""
+    found = []
+    for name, pattern in ((ALLOWED_NAMESPACES, marks.allowed_scope.names), (AUTO_NAMESPACES, marks.auto_scope.names)):
+        invalid = match_list(pattern, "").invalid
+        if invalid:
+            found.append(f"{name}: not a regular expression (RE2): {', '.join(invalid)}; `.*` means any text")
+    for name, selector in (
+        (ALLOWED_SELECTOR, marks.allowed_scope.selector),
+        (AUTO_SELECTOR, marks.auto_scope.selector),
+    ):
+        try:
+            if selector:
+                parse_selector(selector)
+        except SelectorError as error:
+            found.append(f"{name}: {error}; it matches no namespace")
+    return tuple(found)
+
+
+def ambiguous(marks: Marks, namespace: str) -> bool:
+    """Tell whether a full match of the patterns would answer differently from the original's first match (1.4)."""
+    scopes = (marks.allowed_scope.names, marks.auto_scope.names)
+    answers: list[Match] = [match_list(names, namespace) for names in scopes if names]
+    return any(each.fully != each.whole for each in answers)
+
+
+def _true(text: str) -> bool:
+    return text.lower() == "true"
+
+
+def _reference(text: str) -> tuple[str, str] | None:
+    parts = [part.strip() for part in text.split("/")]
+    if len(parts) == 2 and all(parts):
+        return parts[0], parts[1]
+    # A name alone has an empty namespace in the original: a mirror whose source is never found (1.3).
+    return ("", parts[0]) if len(parts) == 1 and parts[0] else None
+
+
+@lru_cache(maxsize=1024)
+def _requirements(selector: str) -> tuple[Requirement, ...] | None:
+    try:
+        return parse_selector(selector)
+    except SelectorError:
+        return None
+
+
+def _selected(selector: str, labels: Mapping[str, str]) -> bool:
+    requirements = _requirements(selector)
+    return requirements is not None and all(each.holds(labels) for each in requirements)

@@ -1,0 +1,43 @@
+"""Wires the reflector into the process."""
+
+from collections.abc import Iterable
+
+from manager.kube.resources import Key
+from manager.runtime.controller import Controller
+from manager.runtime.module import Context, Module
+from manager.runtime.queue import KeyedQueue
+from reflector.handlers import Handlers
+from reflector.metrics import ReflectorMetrics
+from reflector.plan import Policy
+from reflector.reconcile import Reconciler
+from reflector.view import Lookout
+from reflector.writes import Writes
+
+SOURCES_AT_ONCE = 8  # sources worked on side by side, so that one with a thousand mirrors delays no other
+
+
+def build(context: Context) -> Module:
+    """Return the module: mirrors of Secrets and ConfigMaps."""
+    settings = context.settings.reflector
+    metrics = ReflectorMetrics(context.metrics.registry)
+    queue = KeyedQueue(context.clock, context.jitter)
+    written: dict[Key, str] = {}
+    lookout = Lookout(context.cache, settings, context.namespace)
+    writes = Writes(context.client, context.writer, context.clock, metrics, lookout, settings.concurrency, written)
+    policy = Policy(settings.provenance, lookout.excluded, lookout.labels)
+    reconciler = Reconciler(context, lookout, writes, metrics, policy)
+    controller = Controller("reflector", queue, reconciler.reconcile, SOURCES_AT_ONCE, context.clock, context.metrics)
+
+    def verify() -> Iterable[tuple[Controller, Key]]:
+        for mirror in lookout.mirrors():
+            source = lookout.source_of(mirror)
+            if source is not None:
+                lookout.suspects.add(mirror)
+                yield controller, Key(mirror.resource, *source)
+
+    return Module(
+        name="reflector",
+        handlers=Handlers(lookout, queue, written, recreate=settings.recreate).table(),
+        controllers=(controller,),
+        verify=verify,
+    )

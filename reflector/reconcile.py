@@ -1,0 +1,92 @@
+"""One source and all of its mirrors: observe, plan, act, report."""
+
+from manager.clock import Clock
+from manager.errors import NeedsHuman
+from manager.kube.resources import Key
+from manager.runtime.controller import DONE, Again
+from manager.runtime.module import Context
+from reflector.metrics import ReflectorMetrics
+from reflector.plan import Do, Note, Plan, Policy, plan
+from reflector.view import Lookout, View
+from reflector.writes import Done, Writes
+
+COMPONENT = "reflector"
+
+
+class Absences:
+    """Since when sources are away; GitOps tools delete and re-create, and mirrors must live through that."""
+
+    def __init__(self, clock: Clock, grace: float) -> None:
+        self._clock = clock
+        self._grace = grace
+        self._since: dict[Key, float] = {}
+
+    def left(self, view: View) -> float:
+        """Return the seconds for which a source's mirrors still stay; zero when they may go."""
+        if view.meta is not None or not view.mirrors:
+            self._since.pop(view.key, None)
+            return 0.0
+        since = self._since.setdefault(view.key, self._clock.monotonic())
+        return max(0.0, since + self._grace - self._clock.monotonic())
+
+
+class Reconciler:
+    """Keeps the mirrors of a source as the source and its annotations want them."""
+
+    def __init__(
+        self, context: Context, lookout: Lookout, writes: Writes, metrics: ReflectorMetrics, policy: Policy
+    ) -> None:
+        self._context = context
+        self._lookout = lookout
+        self._writes = writes
+        self._metrics = metrics
+        self._policy = policy
+        self._absences = Absences(context.clock, context.settings.reflector.absent_source_grace)
+        self._conflicts: set[Key] = set()
+        self._guarded: set[Key] = set()
+
+    async def reconcile(self, key: Key) -> Again:
+        """Bring every mirror of one source to its desired state: observe, plan, act, report."""
+        view = self._lookout.view(key)
+        decided = plan(view, self._policy)
+        left = self._absences.left(view)
+        steps = () if left > 0 else decided.steps
+        done = await self._writes.carry_out(view, steps)
+        return await self._report(view, decided, done, left)
+
+    async def _report(self, view: View, decided: Plan, done: list[Done], left: float) -> Again:
+        """Post events, set metrics, and say when to look again: the single exit."""
+        self._measure(view, decided)
+        for note in decided.notes:
+            await self._warn(note)
+        for each in done:
+            if isinstance(each.error, NeedsHuman):
+                await self._warn(Note(view.key, each.error.reason, each.error.message))
+            elif each.first:
+                await self._tell_mirrored(view, each)
+        if left > 0:
+            return Again(after=left)
+        delays = [getattr(each.error, "delay", None) for each in done if each.error is not None]
+        if any(each.error is not None and not isinstance(each.error, NeedsHuman) for each in done):
+            waits = [delay for delay in delays if delay is not None]
+            return Again(after=max(waits)) if waits else Again(backoff=True)
+        return DONE
+
+    async def _warn(self, note: Note) -> None:
+        meta = self._context.cache.get(note.about)
+        if meta is not None:
+            await self._context.events.warning(note.about, meta.uid, note.reason, note.message, component=COMPONENT)
+
+    async def _tell_mirrored(self, view: View, done: Done) -> None:
+        if done.step.do is Do.REFRESH and done.step.mirror is not None and not done.step.auto:
+            text = f"mirrored from {view.key.namespace}/{view.key.name}"
+            uid = done.step.mirror.meta.uid
+            await self._context.events.normal(done.step.target, uid, "Mirrored", text, component=COMPONENT)
+
+    def _measure(self, view: View, decided: Plan) -> None:
+        conflicting = any(note.reason.startswith("Conflicting") for note in decided.notes)
+        (self._conflicts.add if conflicting else self._conflicts.discard)(view.key)
+        guarded = view.external and bool(view.mirrors or decided.steps or decided.frozen)
+        (self._guarded.add if guarded else self._guarded.discard)(view.key)
+        self._metrics.conflicts.set(len(self._conflicts))
+        self._metrics.guarded.labels(self._policy.provenance).set(len(self._guarded))

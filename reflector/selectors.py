@@ -1,0 +1,88 @@
+"""Label selectors over namespaces, with the original's grammar and quirks (reflector.md 1.5)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import re2
+
+NAME = re2.compile(r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+VALUE = re2.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+SET = re2.compile(r"(\S+)\s+(in|notin)\s*\(([^()]*)\)")
+
+
+class SelectorError(ValueError):
+    """The selector is malformed and therefore matches nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One condition on one label."""
+
+    key: str
+    operator: str
+    """`in`, `notin`, `exists` or `absent`."""
+    values: frozenset[str] = frozenset()
+
+    def holds(self, labels: Mapping[str, str]) -> bool:
+        """Tell whether the labels satisfy the condition."""
+        value = labels.get(self.key)
+        if self.operator == "exists":
+            return value is not None
+        if self.operator == "absent":
+            return value is None
+        return (value in self.values) is (self.operator == "in") if value is not None else self.operator == "notin"
+
+
+def parse_selector(text: str) -> tuple[Requirement, ...]:
+    """Read a selector. Raises SelectorError, and then all of it is void."""
+    parts = [part.strip() for part in _split(text) if part.strip()]
+    if not parts:
+        raise SelectorError("there is no requirement in it")
+    found = [_requirement(part) for part in parts]
+    # The last equality on a label wins, as in the original: `a=1,a=2` means `a=2`.
+    last = {each.key: each for each in found if each.operator == "in" and len(each.values) == 1}
+    return tuple(each for each in found if each not in last.values() or last[each.key] is each) or tuple(found)
+
+
+def _split(text: str) -> list[str]:
+    parts, depth, current = [], 0, ""
+    for character in text:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            parts.append(current)
+            current = ""
+        else:
+            current += character
+    return [*parts, current]
+
+
+def _requirement(part: str) -> Requirement:
+    found = SET.fullmatch(part)
+    if found is not None:
+        return _set(found.group(1), found.group(2), found.group(3))
+    if part.startswith("!") and "=" not in part:
+        return Requirement(_name(part[1:].strip()), "absent")
+    for sign, operator in (("!=", "notin"), ("==", "in"), ("=", "in")):
+        if sign in part:
+            key, value = part.split(sign, 1)
+            return Requirement(_name(key.strip()), operator, frozenset({_value(value.strip())}))
+    return Requirement(_name(part), "exists")
+
+
+def _set(key: str, operator: str, inner: str) -> Requirement:
+    if not inner:
+        raise SelectorError("a set is empty")
+    items = [item.strip() for item in inner.split(",") if item]
+    return Requirement(_name(key), operator, frozenset(_value(item) for item in items))
+
+
+def _name(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise SelectorError("a label's name is malformed")
+    return text
+
+
+def _value(text: str) -> str:
+    if not VALUE.fullmatch(text):
+        raise SelectorError("a label's value is malformed")
+    return text

@@ -1,0 +1,180 @@
+"""What the cache knows about one source and everything that mirrors it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from manager.kube.cache import Index, Meta, MetadataCache
+from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, Resource
+from manager.settings import ReflectorSettings
+from reflector.annotations import Marks, read
+
+KINDS = (SECRETS, CONFIGMAPS)
+REFUSE_PUSH = "coffer.dev/refuse-push"
+EXTERNAL_MANAGED = "reconcile.external-secrets.io/managed"
+LONGEST_CHAIN = 10  # mirrors of mirrors that are followed to find out where a value came from
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One namespace as a target."""
+
+    name: str
+    labels: Mapping[str, str]
+    open: bool
+    """Whether a push may write there at all: not protected, not refusing, not going away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """One object that names the source, or has the name that a push would use."""
+
+    key: Key
+    meta: Meta
+    marks: Marks | None
+    suspect: bool
+    """Whether somebody else may have written it since we did."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One source, the namespaces, and the objects in question."""
+
+    key: Key
+    meta: Meta | None
+    """None when the source is not there."""
+    marks: Marks | None
+    places: tuple[Place, ...]
+    mirrors: tuple[Mirror, ...]
+    """Objects whose `reflects` names this source."""
+    occupied: Mapping[str, Mirror]
+    """Namespace -> the object of the source's name there, whosever it is."""
+    rivals: tuple[tuple[Key, Meta, Marks], ...]
+    """Older sources of the same name, which win where both push."""
+    external: bool
+    """Whether an ExternalSecret made the source, directly or through mirrors (DESIGN.md 4a, 6)."""
+
+
+class Lookout:
+    """Builds views from the cache; the only place that knows the indexes.
+
+    Args:
+        own_namespace: Coffer's, never a target of a push.
+    """
+
+    def __init__(self, cache: MetadataCache, settings: ReflectorSettings, own_namespace: str) -> None:
+        self._cache = cache
+        self._settings = settings
+        self._own = own_namespace
+        self.suspects: set[Key] = set()
+        """Mirrors that somebody else may have written; the next pass over their source compares them."""
+        self._by_source: dict[Resource, Index] = {}
+        self._auto: dict[Resource, Index] = {}
+        for resource in KINDS:
+            cache.digest(resource, _marks_of)
+            self._by_source[resource] = cache.index(resource, lambda _, meta: _source_of(meta))
+            self._auto[resource] = cache.index(resource, _auto_values)
+
+    def sources(self) -> set[Key]:
+        """Return every source that pushes."""
+        return {key for resource in KINDS for key in self._auto[resource].find("")}
+
+    def namesakes(self, key: Key) -> frozenset[Key]:
+        """Return the pushing sources that have an object's name."""
+        return self._auto[key.resource].find(key.name)
+
+    def mirrored(self, key: Key) -> frozenset[Key]:
+        """Return the objects that name this one as their source."""
+        return self._by_source[key.resource].find((key.namespace, key.name))
+
+    def excluded(self, namespace: str) -> bool:
+        """Tell whether sources and pulls of a namespace are ignored."""
+        return any(fnmatchcase(namespace, glob) for glob in self._settings.excluded_namespaces)
+
+    def view(self, key: Key) -> View:
+        """Return what is known about a source now."""
+        meta = self._cache.get(key)
+        marks = meta.digest if meta else None
+        mirrors = [self._mirror(each) for each in sorted(self.mirrored(key))]
+        pushes = marks is not None and marks.source and marks.auto
+        places = self._places() if pushes else ()
+        found = {place.name: self._mirror(Key(key.resource, place.name, key.name)) for place in places}
+        return View(
+            key=key,
+            meta=meta,
+            marks=marks,
+            places=places,
+            mirrors=tuple(each for each in mirrors if each is not None),
+            occupied={name: each for name, each in found.items() if each is not None},
+            rivals=tuple(self._rivals(key, meta)) if pushes and meta else (),
+            external=self._external(key),
+        )
+
+    def mirrors(self) -> list[Key]:
+        """Return every mirror whose source is known."""
+        return [
+            key
+            for resource in KINDS
+            for value in self._by_source[resource].values()
+            for key in self._by_source[resource].find(value)
+        ]
+
+    def source_of(self, mirror: Key) -> tuple[str, str] | None:
+        """Return what an object names as its source."""
+        meta = self._cache.get(mirror)
+        reflects: tuple[str, str] | None = meta.digest.reflects if meta and meta.digest else None
+        return reflects
+
+    def labels(self, namespace: str) -> Mapping[str, str] | None:
+        """Return a namespace's labels, None while it is not known."""
+        meta = self._cache.get(Key(NAMESPACES, "", namespace))
+        return meta.labels if meta else None
+
+    def _mirror(self, key: Key) -> Mirror | None:
+        meta = self._cache.get(key)
+        return Mirror(key, meta, meta.digest, key in self.suspects) if meta else None
+
+    def _places(self) -> tuple[Place, ...]:
+        return tuple(
+            Place(key.name, meta.labels, self._open(key.name, meta)) for key, meta in self._cache.items(NAMESPACES)
+        )
+
+    def _open(self, name: str, meta: Meta) -> bool:
+        protected = name == self._own or any(fnmatchcase(name, glob) for glob in self._settings.protected_namespaces)
+        return not protected and not meta.deleting and meta.labels.get(REFUSE_PUSH) != "true"
+
+    def _rivals(self, key: Key, meta: Meta) -> list[tuple[Key, Meta, Marks]]:
+        found = []
+        for each in self.namesakes(key):
+            other = self._cache.get(each)
+            if other is None or self.excluded(each.namespace):
+                continue
+            if (other.created, each.namespace) < (meta.created, key.namespace):
+                found.append((each, other, other.digest))
+        return found
+
+    def _external(self, key: Key) -> bool:
+        for _ in range(LONGEST_CHAIN):
+            meta = self._cache.get(key)
+            if meta is None:
+                return False
+            owned = meta.owner is not None and meta.owner.kind == "ExternalSecret"
+            if owned or meta.labels.get(EXTERNAL_MANAGED) == "true":
+                return True
+            if meta.digest is None or meta.digest.reflects is None:
+                return False
+            key = Key(key.resource, *meta.digest.reflects)
+        return True  # a chain without an end proves nothing good
+
+
+def _marks_of(body: Body) -> Marks | None:
+    return read(body["metadata"].get("annotations") or {})
+
+
+def _source_of(meta: Meta) -> tuple[tuple[str, str], ...]:
+    return (meta.digest.reflects,) if meta.digest is not None and meta.digest.reflects else ()
+
+
+def _auto_values(key: Key, meta: Meta) -> tuple[str, ...]:
+    """Index a pushing source under its name, and under the empty text for the list of all."""
+    return (key.name, "") if meta.digest is not None and meta.digest.source and meta.digest.auto else ()
