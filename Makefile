@@ -49,7 +49,7 @@ fmt: setup ## format and fix
 	$(BIN)/ruff format .
 
 crds: setup ## charts/coffer/crds from the models
-	$(BIN)/python -m manager.kube.crds
+	$(BIN)/python -m tools.crds
 
 lock: $(BIN)/uv ## requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra controller --group dev \

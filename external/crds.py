@@ -1,0 +1,55 @@
+"""What the CRDs of external-secrets say beside their fields (external-secrets-core.md section 1)."""
+
+from external.model import ExternalSecretSpec, ExternalSecretStatus, SecretStoreSpec, SecretStoreStatus
+from manager.kube.crds import CustomResource
+from manager.kube.resources import CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, SECRET_STORES
+
+CATEGORIES = ("external-secrets",)
+LABELS = {"external-secrets.io/component": "controller"}
+REASON = '.status.conditions[?(@.type=="Ready")].reason'
+READY = '.status.conditions[?(@.type=="Ready")].status'
+STORE_COLUMNS = (
+    {"name": "AGE", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+    {"name": "Status", "type": "string", "jsonPath": REASON},
+    {"name": "Capabilities", "type": "string", "jsonPath": ".status.capabilities"},
+    {"name": "Ready", "type": "string", "jsonPath": READY},
+)
+
+CRDS = (
+    CustomResource(
+        resource=EXTERNAL_SECRETS,
+        spec=ExternalSecretSpec,
+        status=ExternalSecretStatus,
+        short_names=("es",),
+        categories=CATEGORIES,
+        unserved=("v1beta1",),
+        labels=LABELS,
+        columns=(
+            {"name": "StoreType", "type": "string", "jsonPath": ".spec.secretStoreRef.kind"},
+            {"name": "Store", "type": "string", "jsonPath": ".spec.secretStoreRef.name"},
+            {"name": "Refresh Interval", "type": "string", "jsonPath": ".spec.refreshInterval"},
+            {"name": "Status", "type": "string", "jsonPath": REASON},
+            {"name": "Ready", "type": "string", "jsonPath": READY},
+            {"name": "Last Sync", "type": "date", "jsonPath": ".status.refreshTime"},
+        ),
+        selectable=(
+            ".spec.secretStoreRef.name",
+            ".spec.secretStoreRef.kind",
+            ".spec.target.name",
+            ".spec.refreshInterval",
+        ),
+    ),
+    *(
+        CustomResource(
+            resource=resource,
+            spec=SecretStoreSpec,
+            status=SecretStoreStatus,
+            short_names=(short,),
+            categories=CATEGORIES,
+            unserved=("v1beta1",),
+            labels=LABELS,
+            columns=STORE_COLUMNS,
+        )
+        for resource, short in ((SECRET_STORES, "ss"), (CLUSTER_SECRET_STORES, "css"))
+    ),
+)
