@@ -87,7 +87,8 @@ class Reconciler:
         last = self._refreshed.get(view.key)
         now = self._context.clock.now().timestamp()
         moment = max(last.at if last else 0.0, digest.refreshed or 0.0) or None
-        moved = last is not None and last.identity != identity
+        # Another store or other credentials mean another value, unless the user asked for the first one to stay.
+        moved = last is not None and last.identity != identity and digest.policy == "Periodic" and digest.interval > 0
         if digest.ready and not moved and due_in(digest, moment, now) != 0.0 and valid(view):
             return None
         asked = bool(digest.synced) and (moved or digest.synced != digest.current)
