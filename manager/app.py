@@ -89,7 +89,8 @@ async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
 
     def context(name: str) -> Context:
         paused = metrics.deletes_paused.labels(name).inc
-        writer = Writer(client, lease.certain, clock, f"coffer-{name}", paused)
+        deletes = settings.modules.deletes_per_minute
+        writer = Writer(client, lease.certain, clock, f"coffer-{name}", paused, deletes)
         return Context(settings, client, cache, writer, events, metrics, clock, jitter, namespace)
 
     modules = tuple(_build(name, context(name)) for name in MODULES if getattr(settings.modules, name))

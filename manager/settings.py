@@ -73,6 +73,8 @@ class ModulesSettings:
     """Mirrors of Secrets and ConfigMaps."""
     takeover: bool = False
     """True: write although an original controller is still running. False: the module only observes then."""
+    deletes_per_minute: int = 50
+    """Deletes that a module makes in a minute before it pauses and alerts; raise it to withdraw many on purpose."""
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,7 @@ class Writer:
         clock: for the brake on deletes.
         manager: the field manager, by which managedFields shows whose a key is.
         paused: told of every delete that is put off.
+        deletes: how many a minute are made.
     """
 
     def __init__(
@@ -94,11 +95,12 @@ class Writer:
         clock: Clock,
         manager: str,
         paused: Callable[[], None] = lambda: None,
+        deletes: int = DELETES_PER_MINUTE,
     ) -> None:
         self._client = client
         self._certain = certain
         self._manager = manager
-        self._brake = DeleteBrake(clock, paused)
+        self._brake = DeleteBrake(clock, paused, deletes)
 
     async def apply(self, action: Action, *, manager: str = "") -> Body | None:
         """Execute one action; returns the object as the server now has it, None after a delete.
@@ -151,7 +153,8 @@ class DeleteBrake:
         if len(self._taken) >= self._limit:
             self._paused()
             delay = 60.0 - (now - self._taken[0]) + 1.0
-            raise WaitFor("DeletesPaused", f"more than {self._limit} deletes in a minute; going on later", delay=delay)
+            cure = "going on later; modules.deletes_per_minute lets more through"
+            raise WaitFor("DeletesPaused", f"more than {self._limit} deletes in a minute: {cure}", delay=delay)
         self._taken.append(now)
 
 

@@ -125,6 +125,7 @@ class KubeClient:
 
     async def patch_operations(self, key: Key, operations: list[Body], *, manager: str = "coffer") -> Body:
         """JSON-patch an object: the only patch that replaces a whole map without knowing what is in it."""
+        self._certain()
         query, headers = {"fieldManager": manager}, {"Content-Type": JSON_PATCH}
         place, path = str(key), key.path
         return await self._call(
