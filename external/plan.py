@@ -8,6 +8,7 @@ from external.clients import FAILED
 from external.hashing import data_hash, field_manager, owner_hash
 from external.model import ExternalSecretSpec
 from manager.errors import NeedsHuman
+from manager.kube import mirrors
 from manager.kube.apply import Action, Create, Delete, Update
 from manager.kube.cache import controller_of
 from manager.kube.resources import EXTERNAL_SECRETS, SECRETS, Body, Key
@@ -119,6 +120,15 @@ def ours(view: View, secret: Body) -> bool:
     return bool(_owned(secret, field_manager(view.key.name))["data"])
 
 
+def orphan(view: View, secret: Body) -> Delete | None:
+    """Return the deletion of an earlier target that is no longer named, None if it is not ours (2.7)."""
+    if secret["metadata"]["name"] == view.target.name or not ours(view, secret):
+        return None
+    meta = secret["metadata"]
+    key = Key(SECRETS, view.key.namespace, meta["name"])
+    return Delete(key, meta["uid"], meta["resourceVersion"], "its ExternalSecret has another target now")
+
+
 def _without_data(view: View) -> Plan:
     """Decide for a provider that has proven every entry absent (2.8)."""
     if view.spec.target.deletion_policy == "Retain":
@@ -139,6 +149,8 @@ def _require_ours(view: View, secret: Body) -> None:
         text = f"target is owned by another ExternalSecret: {owner.name}"
         raise NeedsHuman(FAILED, text, event=UPDATE_FAILED)
     if view.spec.target.creation_policy in ("Merge", "CreateOrMerge") or ours(view, secret):
+        return
+    if mirrors.yields(secret):
         return
     if owner is None and (view.adopt_foreign or (secret["metadata"].get("annotations") or {}).get(ADOPT) == "true"):
         return
@@ -164,7 +176,8 @@ def _wanted(view: View, secret: Body, data: Mapping[str, Plain]) -> Body:
     annotations = _joined(secret, "annotations", owned["annotations"], own) | {DATA_HASH: data_hash(values)}
     if view.spec.target.creation_policy != "Owner":
         labels.pop(CREATED_BY, None)
-    annotations.pop(ADOPT, None)
+    for name in (ADOPT, *(mirrors.MARKS if mirrors.yields(secret) else ())):
+        annotations.pop(name, None)
     meta = {**secret["metadata"], "labels": labels, "annotations": annotations}
     references = _references(view, secret)
     if references != (meta.get("ownerReferences") or []):

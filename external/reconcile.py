@@ -10,16 +10,17 @@ import structlog
 from external.clients import FAILED
 from external.digest import ExternalDigest, external_digest
 from external.fetch import Fetched, Fetcher, NeedsRemote, StoreUnavailable, require_served
-from external.hashing import field_manager
+from external.hashing import field_manager, owner_hash
 from external.metrics import ExternalMetrics
 from external.model import ExternalSecretSpec, parse
-from external.plan import FINALIZER, UPDATE_FAILED, Plan, View, ours, plan, valid
+from external.plan import CREATED_BY, FINALIZER, UPDATE_FAILED, Plan, View, orphan, ours, plan, valid
 from external.refresh import Refreshed, due_in, persist_due
 from manager.clock import rfc3339
 from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError, Retry
 from manager.kube.apply import Create, Delete, Patch
+from manager.kube.cache import Meta
 from manager.kube.conditions import find_condition, same_condition, set_condition
-from manager.kube.resources import Body, Key
+from manager.kube.resources import SECRETS, Body, Key
 from manager.kube.status import write_status
 from manager.runtime.controller import DONE, Again, again_for
 from manager.runtime.module import Context
@@ -55,6 +56,7 @@ class Reconciler:
         self._metrics = metrics
         self._written = written
         self._refreshed: dict[Key, Refreshed] = {}
+        self._created = context.cache.index(SECRETS, _created_by)
 
     async def reconcile(self, key: Key) -> Again:
         """Bring one ExternalSecret to its desired state: observe, plan, act, report."""
@@ -101,6 +103,7 @@ class Reconciler:
         decided = plan(view)
         if decided.action is not None:
             await self._write(view, decided)
+        await self._remove_orphans(view)
         now = self._context.clock.now().timestamp()
         self._refreshed[view.key] = Refreshed(now, fetched.identity)
         return Outcome(decided, fetched)
@@ -120,6 +123,20 @@ class Reconciler:
             self._written[view.target] = written["metadata"]["resourceVersion"]
         reason, message = EVENTS.get(type(decided.action), UPDATED)
         await self._context.events.normal(view.key, view.uid, reason, message, component=COMPONENT)
+
+    async def _remove_orphans(self, view: View) -> None:
+        if view.spec.target.creation_policy != "Owner":
+            return
+        created = owner_hash(view.key.namespace, view.key.name)
+        for key in self._created.find(created):
+            if not isinstance(key, Key) or key.name == view.target.name or key.namespace != view.key.namespace:
+                continue
+            secret = await self._context.client.find(key)
+            action = orphan(view, secret) if secret is not None else None
+            if action is not None:
+                await self._context.writer.apply(action)
+                message = "secret deleted because it was orphaned"
+                await self._context.events.normal(view.key, view.uid, "Deleted", message, component=COMPONENT)
 
     async def _gone(self, key: Key, body: Body | None) -> Again:
         """Clean up after an ExternalSecret that is deleted; garbage collection takes what it owns (2.11)."""
@@ -198,3 +215,7 @@ class Reconciler:
         if isinstance(error, NeedsRemote):
             return Again(backoff=True)
         return again_for(error)
+
+
+def _created_by(_key: Key, meta: Meta) -> tuple[str, ...]:
+    return (meta.labels[CREATED_BY],) if CREATED_BY in meta.labels else ()

@@ -4,20 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from manager.kube.mirrors import AUTO_REFLECTS, PREFIX, REFLECTED_VERSION, REFLECTS
 from reflector.patterns import Match, match_list
 from reflector.selectors import Requirement, SelectorError, parse_selector
 
-PREFIX = "reflector.v1.k8s.emberstack.com/"
 ALLOWED = PREFIX + "reflection-allowed"
 ALLOWED_NAMESPACES = PREFIX + "reflection-allowed-namespaces"
 ALLOWED_SELECTOR = PREFIX + "reflection-allowed-namespaces-selector"
 AUTO = PREFIX + "reflection-auto-enabled"
 AUTO_NAMESPACES = PREFIX + "reflection-auto-namespaces"
 AUTO_SELECTOR = PREFIX + "reflection-auto-namespaces-selector"
-REFLECTS = PREFIX + "reflects"
-AUTO_REFLECTS = PREFIX + "auto-reflects"
-REFLECTED_VERSION = PREFIX + "reflected-version"
-REFLECTED_AT = PREFIX + "reflected-at"
 
 
 @dataclass(frozen=True, slots=True)

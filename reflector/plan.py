@@ -69,6 +69,8 @@ def plan(view: View, policy: Policy) -> Plan:
         return _without_source(view)
     if policy.excluded(view.key.namespace) or SEALING_KEY_LABEL in view.meta.labels:
         return Plan()  # ignored at the source's side; nothing is made and nothing is taken away (1.6)
+    if view.circular:
+        return _in_a_circle(view)
     notes = [Note(view.key, "InvalidAnnotation", text) for text in problems(view.marks)]
     wanted = {place.name for place in view.places if _pushed(view, place)}
     if view.external and (wanted or view.mirrors):
@@ -99,6 +101,12 @@ def _without_source(view: View) -> Plan:
             text = f"{view.key.resource.kind} {view.key.namespace}/{view.key.name} {what}; data is left as it is"
             notes.append(Note(each.key, reason, text))
     return Plan(tuple(steps), tuple(notes))
+
+
+def _in_a_circle(view: View) -> Plan:
+    """Leave mirrors that feed each other alone: every write would ask for the next one."""
+    text = f"{view.key.namespace}/{view.key.name} reflects itself by way of its mirrors; nothing is copied"
+    return Plan(notes=tuple(Note(each.key, "CircularReference", text) for each in view.mirrors))
 
 
 def _pulls(view: View, policy: Policy, notes: list[Note]) -> Iterator[Step]:

@@ -51,6 +51,8 @@ class View:
     """Namespace -> the object of the source's name there, whosever it is."""
     rivals: tuple[tuple[Key, Meta, Marks], ...]
     """Older sources of the same name, which win where both push."""
+    circular: bool
+    """Whether the source gets its own data, by way of mirrors, from itself."""
     external: bool
     """Whether an ExternalSecret made the source, directly or through mirrors (DESIGN.md 4a, 6)."""
 
@@ -107,6 +109,7 @@ class Lookout:
             mirrors=tuple(each for each in mirrors if each is not None),
             occupied={name: each for name, each in found.items() if each is not None},
             rivals=tuple(self._rivals(key, meta)) if pushes and meta else (),
+            circular=self._circular(key),
             external=self._external(key),
         )
 
@@ -152,6 +155,15 @@ class Lookout:
             if (other.created, each.namespace) < (meta.created, key.namespace):
                 found.append((each, other, other.digest))
         return found
+
+    def _circular(self, key: Key) -> bool:
+        seen = {key}
+        while (source := self.source_of(key)) is not None:
+            key = Key(key.resource, *source)
+            if key in seen:
+                return True
+            seen.add(key)
+        return False
 
     def _external(self, key: Key) -> bool:
         for _ in range(LONGEST_CHAIN):

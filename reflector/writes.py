@@ -9,8 +9,9 @@ from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHum
 from manager.kube.apply import Action, Create, Delete, Replace, Writer
 from manager.kube.cache import controller_of
 from manager.kube.client import KubeClient
+from manager.kube.mirrors import AUTO_REFLECTS, REFLECTED_AT, REFLECTED_VERSION, REFLECTS
 from manager.kube.resources import CONFIGMAPS, Body, Key
-from reflector.annotations import AUTO_REFLECTS, REFLECTED_AT, REFLECTED_VERSION, REFLECTS, read
+from reflector.annotations import read
 from reflector.metrics import ReflectorMetrics
 from reflector.plan import Do, Step, ours
 from reflector.view import Lookout, View

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from manager.errors import NeedsHuman, WaitFor
+from manager.kube import mirrors
 from manager.kube.apply import Action, Create, Update, template_metadata
 from manager.kube.cache import controller_of
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Body, Key
@@ -19,7 +20,6 @@ SKIP_OWNER = PREFIX + "skip-set-owner-references"
 MANAGER = "coffer-sealed"
 UNSEAL_FAILED = "ErrUnsealFailed"
 UPDATE_FAILED = "ErrUpdateFailed"
-REFLECTOR_PREFIX = "reflector.v1.k8s.emberstack.com/"
 GONE_SOON = 2.0  # seconds between two looks at a Secret that garbage collection is about to take
 
 
@@ -118,7 +118,7 @@ def unseal_failed(view_key: Key, problems: str, scope: Scope, tried: int) -> Nee
 
 def misplaced(annotations: Mapping[str, str]) -> str:
     """Return the message for reflector annotations on the SealedSecret itself, empty when there are none."""
-    names = sorted(name for name in annotations if name.startswith(REFLECTOR_PREFIX))
+    names = sorted(name for name in annotations if name.startswith(mirrors.PREFIX))
     if not names:
         return ""
     where = "spec.template.metadata.annotations"
@@ -204,6 +204,8 @@ def _require_ours(view: View, secret: Body, annotations: Mapping[str, str]) -> N
     if annotations.get(MANAGED) == "true" or annotations.get(PATCH) == "true":
         return
     if owner is None and _skips_owner(view) and _written_by_us(secret):
+        return
+    if mirrors.yields(secret):
         return
     if owner is not None and (owner.kind, owner.name) == (SEALED_SECRETS.kind, view.key.name):
         message = "the Secret belongs to an earlier SealedSecret of this name and is about to be removed with it"

@@ -69,7 +69,7 @@ class Cluster:
         return _Answer(response.data)
 
     def _headers(self) -> dict[str, str]:
-        token = self._client.configuration.get_api_key_with_prefix("authorization")
+        token = self._client.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         accept = {"Accept": "application/x-pem-file, application/json, */*"}
         return accept | ({"Authorization": token} if token else {})
 

@@ -1,0 +1,22 @@
+"""How an object shows that it is an auto mirror: one that gives way to whoever claims its name (DESIGN.md 4a, 4)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+PREFIX = "reflector.v1.k8s.emberstack.com/"
+REFLECTS = PREFIX + "reflects"
+AUTO_REFLECTS = PREFIX + "auto-reflects"
+REFLECTED_VERSION = PREFIX + "reflected-version"
+REFLECTED_AT = PREFIX + "reflected-at"
+MARKS = frozenset({REFLECTS, AUTO_REFLECTS, REFLECTED_VERSION, REFLECTED_AT})
+
+
+def yields(secret: Mapping[str, Any]) -> bool:
+    """Tell whether a Secret was pushed here by the reflector and is owned by nobody else.
+
+    A SealedSecret or ExternalSecret of the name may take it over; the reflector then leaves it alone.
+    """
+    meta = secret["metadata"]
+    annotations = meta.get("annotations") or {}
+    pushed = str(annotations.get(AUTO_REFLECTS, "")).strip().lower() == "true" and bool(annotations.get(REFLECTS))
+    return pushed and not meta.get("ownerReferences")
