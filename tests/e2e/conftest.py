@@ -18,7 +18,11 @@ from tests.e2e.manifests import CANARIES
 from tests.e2e.oracles import assert_nothing_leaked
 from tests.e2e.world import World
 
-QUICK = ("--reflector-absent-source-grace=2",)  # seconds that a GitOps tool is given; 30 would be waited for in vain
+QUICK = (
+    "--reflector-absent-source-grace=2",  # seconds that a GitOps tool is given; 30 would be waited for in vain
+    "--reflector-excluded-namespaces=excluded-*",
+    "--modules-deletes-per-minute=10000",  # a whole suite in a minute looks like a catastrophe
+)
 SMALL_KEY = "--sealed-key-size=2048"  # a key of 4,096 bits takes seconds to make; the shared controller has one
 BRISK = ("--lease-duration=6", "--lease-renew-deadline=4", "--lease-retry=1")
 

@@ -31,6 +31,8 @@ class World:
     """All that this test started."""
     namespaces: list[str] = field(default_factory=list)
     """Those of this test."""
+    unique: str = field(default_factory=lambda: uuid4().hex[:6])
+    """For names that no other test may use: mirrors of another test's source would come here too."""
 
     @property
     def audit(self) -> AuditLog:

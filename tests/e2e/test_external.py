@@ -1,0 +1,439 @@
+"""ExternalSecrets sync from stores, and every rule about the Secret they write (external-secrets-core.md 8.1)."""
+
+import json
+from functools import partial
+
+import pytest
+
+from external.hashing import data_hash
+from manager.plain import Plain
+from tests.cluster.kube import Object
+from tests.e2e.manifests import canary, external_secret, fake, meta, secret, store
+from tests.e2e.world import World
+
+RECONCILE = "reconcile.external-secrets.io/"
+HASH, MANAGED, CREATED_BY = f"{RECONCILE}data-hash", f"{RECONCILE}managed", f"{RECONCILE}created-by"
+
+
+def with_store(world: World, values: dict[str, str]) -> str:
+    """Return a new namespace with a ready SecretStore `store` that holds these values."""
+    ns = world.namespace()
+    world.apply(store(ns, "store", fake(values)))
+    world.await_ready("secretstores", ns, "store")
+    return ns
+
+
+def change(world: World, ns: str, values: dict[str, str]) -> None:
+    """Change what the store holds."""
+    world.kube.patch("secretstores", "store", ns, {"spec": {"provider": fake(values)}})
+
+
+def hashed(found: Object, values: dict[str, str]) -> bool:
+    """Tell whether the hash on a Secret is that of these values."""
+    plain = {key: Plain(value.encode()) for key, value in values.items()}
+    return bool(found["metadata"]["annotations"][HASH] == data_hash(plain))
+
+
+def test_an_external_secret_makes_a_secret_that_it_owns(world: World) -> None:
+    value = canary()
+    ns = with_store(world, {"remote": value})
+    manifest = external_secret(ns, "app", "store", {"password": "remote"})
+    manifest["metadata"] |= {"labels": {"team": "a"}, "annotations": {"note": "kept"}}
+
+    [external] = world.apply(manifest)
+
+    made = world.await_data(ns, "app", {"password": value})
+    condition = world.await_ready("externalsecrets", ns, "app")
+    assert (condition["reason"], condition["message"]) == ("SecretSynced", "secret synced")
+    [owner] = made["metadata"]["ownerReferences"]
+    assert (owner["uid"], owner["controller"], owner["blockOwnerDeletion"]) == (external["metadata"]["uid"], True, True)
+    assert made["metadata"]["labels"].items() >= {"team": "a", MANAGED: "true"}.items()
+    assert made["metadata"]["annotations"]["note"] == "kept"
+    assert CREATED_BY in made["metadata"]["labels"]
+    assert hashed(made, {"password": value})
+    status = world.kube.get("externalsecrets", "app", ns)["status"]
+    assert status["binding"]["name"] == "app"
+    assert status["refreshTime"]
+    assert status["syncedResourceVersion"].startswith("1-")
+    assert world.await_event(ns, "app", "Created", "secret created")["source"]["component"] == "external-secrets"
+
+
+def test_what_describes_the_external_secret_itself_is_not_copied(world: World) -> None:
+    value = canary()
+    ns = with_store(world, {"remote": value})
+    manifest = external_secret(ns, "app", "store", {"password": "remote"})
+    manifest["metadata"]["annotations"] = {"argocd.argoproj.io/tracking-id": "x", "mine": "kept"}
+
+    world.apply(manifest)
+
+    made = world.await_data(ns, "app", {"password": value})
+    assert set(made["metadata"]["annotations"]) == {"mine", HASH}
+
+
+def test_a_long_target_name_works(world: World) -> None:
+    value, name = canary(), "target-" + "x" * 90
+    ns = with_store(world, {"remote": value})
+
+    world.apply(external_secret(ns, "app", "store", {"password": "remote"}, target={"name": name}))
+
+    world.await_data(ns, name, {"password": value})
+    bound = world.kube.wait_until(lambda: world.kube.get("externalsecrets", "app", ns)["status"]["binding"]["name"])
+    assert bound == name
+
+
+def test_a_property_and_an_extract_take_json_apart(world: World) -> None:
+    first, second = canary(), canary()
+    document = json.dumps({"db": {"url": first}, "port": 5432, "user": second})
+    ns = with_store(world, {"remote": document})
+
+    data = {"URL": ("remote", "db.url"), "PORT": ("remote", "port")}
+    world.apply(external_secret(ns, "app", "store", data))
+    extract = [{"extract": {"key": "remote"}}]
+    world.apply(external_secret(ns, "all", "store", {}, dataFrom=extract))
+
+    world.await_data(ns, "app", {"URL": first, "PORT": "5432"})
+    made = world.kube.wait_until(lambda: world.data(ns, "all")) or {}
+    assert (made["user"], made["port"], json.loads(made["db"])) == (second, "5432", {"url": first})
+
+
+def test_data_wins_over_what_is_extracted_and_stores_can_be_mixed(world: World) -> None:
+    shared, other, own = canary(), canary(), canary()
+    ns = with_store(world, {"one": json.dumps({"a": shared, "b": shared}), "b": own})
+    world.apply(store(ns, "second", fake({"two": json.dumps({"c": other})})))
+
+    sources = [
+        {"extract": {"key": "one"}},
+        {"extract": {"key": "two"}, "sourceRef": {"storeRef": {"name": "second", "kind": "SecretStore"}}},
+    ]
+    world.apply(external_secret(ns, "app", "store", {"b": "b"}, dataFrom=sources))
+
+    world.await_data(ns, "app", {"a": shared, "b": own, "c": other})
+
+
+def test_a_change_in_the_store_reaches_the_secret_and_a_key_that_goes_is_removed(world: World) -> None:
+    first, second = canary(), canary()
+    ns = with_store(world, {"remote": json.dumps({"a": first, "b": first})})
+    world.apply(external_secret(ns, "app", "store", {}, dataFrom=[{"extract": {"key": "remote"}}]))
+    world.await_data(ns, "app", {"a": first, "b": first})
+
+    change(world, ns, {"remote": json.dumps({"a": second})})
+
+    assert hashed(world.await_data(ns, "app", {"a": second}), {"a": second})
+
+
+def test_metadata_that_goes_from_the_external_secret_goes_from_the_secret_but_others_stays(world: World) -> None:
+    value = canary()
+    ns = with_store(world, {"remote": value})
+    manifest = external_secret(ns, "an-external-secret-with-a-long-name", "store", {"password": "remote"})
+    manifest["metadata"] |= {"labels": {"old": "1"}, "annotations": {"old": "1"}}
+    manifest["spec"]["target"] = {"name": "app"}
+    world.apply(manifest)
+    world.await_data(ns, "app", {"password": value})
+    world.kube.patch("secrets", "app", ns, {"metadata": {"labels": {"foreign": "1"}, "annotations": {"foreign": "1"}}})
+
+    manifest["metadata"] |= {"labels": {"new": "1"}, "annotations": {"new": "1"}}
+    world.apply(manifest)
+
+    def kept(kind: str) -> set[str]:
+        return {key for key in world.kube.get("secrets", "app", ns)["metadata"][kind] if "/" not in key}
+
+    for kind in ("labels", "annotations"):
+        world.kube.wait_until(partial(kept, kind), lambda found: found == {"foreign", "new"}, what=kind)
+
+
+def test_a_deleted_secret_comes_back(world: World) -> None:
+    value = canary()
+    ns = with_store(world, {"remote": value})
+    world.apply(external_secret(ns, "app", "store", {"password": "remote"}))
+    before = world.await_data(ns, "app", {"password": value})
+
+    world.kube.delete("secrets", "app", ns)
+
+    assert world.await_data(ns, "app", {"password": value})["metadata"]["uid"] != before["metadata"]["uid"]
+
+
+@pytest.mark.parametrize("tampering", ["data", "data and hash", "managed label"])
+def test_a_tampered_secret_is_restored_at_once(world: World, tampering: str) -> None:
+    value = canary()
+    ns = with_store(world, {"remote": value})
+    world.apply(external_secret(ns, "app", "store", {"password": "remote"}))
+    before = world.await_data(ns, "app", {"password": value})
+    world.await_ready("externalsecrets", ns, "app")
+
+    edits: dict[str, Object] = {
+        "data": {"stringData": {"password": "tampered"}},
+        "data and hash": {
+            "stringData": {"password": "tampered", "more": "x"},
+            "metadata": {"annotations": {HASH: "tampered"}},
+        },
+        "managed label": {"metadata": {"labels": {MANAGED: None}}},
+    }
+    world.kube.patch("secrets", "app", ns, edits[tampering])
+
+    def restored() -> bool:
+        found = world.kube.get("secrets", "app", ns)
+        same = world.data(ns, "app") == {"password": value} and found["metadata"]["labels"].get(MANAGED) == "true"
+        return same and found["metadata"]["annotations"][HASH] == before["metadata"]["annotations"][HASH]
+
+    world.kube.wait_until(restored, timeout=5, what="the Secret to be restored")
+
+
+def test_a_renamed_target_takes_the_old_secret_away(world: World) -> None:
+    value = canary()
+    ns = with_store(world, {"remote": value})
+    world.apply(external_secret(ns, "app", "store", {"password": "remote"}, target={"name": "before"}))
+    world.await_data(ns, "before", {"password": value})
+
+    world.apply(external_secret(ns, "app", "store", {"password": "remote"}, target={"name": "after"}))
+
+    world.await_data(ns, "after", {"password": value})
+    world.await_gone("secrets", ns, "before")
+    world.await_event(ns, "app", "Deleted", "orphaned")
+
+
+def test_an_external_secret_that_goes_takes_its_secret_with_it(world: World) -> None:
+    value = canary()
+    ns = with_store(world, {"remote": value})
+    world.apply(external_secret(ns, "app", "store", {"password": "remote"}))
+    world.await_data(ns, "app", {"password": value})
+
+    world.kube.delete("externalsecrets", "app", ns)
+
+    world.await_gone("secrets", ns, "app")
+
+
+def test_an_orphan_stays_when_its_external_secret_goes(world: World) -> None:
+    value = canary()
+    ns = with_store(world, {"remote": value})
+    target = {"creationPolicy": "Orphan"}
+    world.apply(external_secret(ns, "app", "store", {"password": "remote"}, target=target))
+    made = world.await_data(ns, "app", {"password": value})
+    assert "ownerReferences" not in made["metadata"]
+    assert CREATED_BY not in made["metadata"]["labels"]
+
+    world.kube.delete("externalsecrets", "app", ns)
+
+    world.await_gone("externalsecrets", ns, "app")
+    assert world.kube.get("secrets", "app", ns)["metadata"]["uid"] == made["metadata"]["uid"]
+
+
+def test_a_merge_adds_its_keys_and_owns_nothing_else(world: World) -> None:
+    value, theirs = canary(), canary()
+    ns = with_store(world, {"remote": value})
+    [before] = world.apply(secret(ns, "app", {"theirs": theirs, "both": "old"}, labels={"l": "1"}))
+    target = {"creationPolicy": "Merge"}
+
+    world.apply(external_secret(ns, "app", "store", {"ours": "remote", "both": "remote"}, target=target))
+
+    whole = {"theirs": theirs, "ours": value, "both": value}
+    made = world.await_data(ns, "app", whole)
+    assert hashed(made, whole)
+    assert "ownerReferences" not in made["metadata"]
+    assert set(made["metadata"]["labels"]) == {"l", MANAGED}
+    ours = [each for each in made["metadata"]["managedFields"] if "external-secrets.io" in each["manager"]]
+    assert [set(each["fieldsV1"]["f:data"]) - {"."} for each in ours] == [{"f:ours", "f:both"}]
+    assert made["metadata"]["uid"] == before["metadata"]["uid"]
+
+
+def test_a_merge_gives_up_only_its_own_keys(world: World) -> None:
+    value, theirs = canary(), canary()
+    ns = with_store(world, {"remote": json.dumps({"a": value, "b": value})})
+    world.apply(secret(ns, "app", {"theirs": theirs}))
+    target, extract = {"creationPolicy": "Merge"}, [{"extract": {"key": "remote"}}]
+    world.apply(external_secret(ns, "app", "store", {}, target=target, dataFrom=extract))
+    world.await_data(ns, "app", {"theirs": theirs, "a": value, "b": value})
+
+    change(world, ns, {"remote": json.dumps({"a": value})})
+
+    world.await_data(ns, "app", {"theirs": theirs, "a": value})
+
+
+def test_a_merge_is_repaired_when_somebody_overwrites_it(world: World) -> None:
+    value = canary()
+    ns = with_store(world, {"remote": value})
+    world.apply(secret(ns, "app", {"theirs": "x"}))
+    world.apply(external_secret(ns, "app", "store", {"ours": "remote"}, target={"creationPolicy": "Merge"}))
+    world.await_data(ns, "app", {"theirs": "x", "ours": value})
+
+    world.kube.patch("secrets", "app", ns, {"stringData": {"ours": "overwritten", "theirs": "y"}})
+
+    world.await_data(ns, "app", {"theirs": "y", "ours": value})
+
+
+def test_a_merge_without_a_secret_says_so_and_joins_it_when_it_comes(world: World) -> None:
+    value = canary()
+    ns = with_store(world, {"remote": value})
+    world.apply(external_secret(ns, "app", "store", {"ours": "remote"}, target={"creationPolicy": "Merge"}))
+    condition = world.await_condition("externalsecrets", ns, "app", "True", text="SecretMissing")
+    assert condition["message"] == "secret will not be created due to CreationPolicy=Merge"
+    assert world.data(ns, "app") is None
+
+    world.apply(secret(ns, "app", {"theirs": "x"}))
+
+    world.await_data(ns, "app", {"theirs": "x", "ours": value})
+    world.await_condition("externalsecrets", ns, "app", "True", text="SecretSynced")
+
+
+def test_with_policy_none_nothing_is_made_and_nothing_bound(world: World) -> None:
+    ns = with_store(world, {"remote": canary()})
+
+    world.apply(external_secret(ns, "app", "store", {"password": "remote"}, target={"creationPolicy": "None"}))
+
+    world.await_ready("externalsecrets", ns, "app")
+    assert world.data(ns, "app") is None
+    assert not world.kube.get("externalsecrets", "app", ns)["status"].get("binding", {}).get("name")
+
+
+def test_an_immutable_target_is_made_once(world: World) -> None:
+    first, second = canary(), canary()
+    ns = with_store(world, {"remote": first})
+    world.apply(external_secret(ns, "app", "store", {"password": "remote"}, target={"immutable": True}))
+    assert world.await_data(ns, "app", {"password": first})["immutable"] is True
+
+    change(world, ns, {"remote": second})
+
+    world.await_condition("externalsecrets", ns, "app", "False", text="immutable")
+    assert world.data(ns, "app") == {"password": first}
+
+
+def test_a_missing_remote_key_is_an_error_that_deletes_nothing(world: World) -> None:
+    value = canary()
+    ns = with_store(world, {"remote": value})
+    world.apply(external_secret(ns, "app", "store", {"password": "remote"}))
+    world.await_data(ns, "app", {"password": value})
+
+    change(world, ns, {"other": canary()})
+
+    condition = world.await_condition("externalsecrets", ns, "app", "False")
+    assert condition["reason"] == "SecretSyncedError"
+    world.await_event(ns, "app", "UpdateFailed")
+    assert world.data(ns, "app") == {"password": value}
+
+    change(world, ns, {"remote": value})
+    world.await_ready("externalsecrets", ns, "app")
+
+
+def test_with_deletion_policy_delete_a_proven_absence_takes_keys_and_then_the_secret(world: World) -> None:
+    one, two = canary(), canary()
+    ns = with_store(world, {"one": one, "two": two})
+    target = {"deletionPolicy": "Delete"}
+    world.apply(external_secret(ns, "app", "store", {"a": "one", "b": "two"}, target=target))
+    world.await_data(ns, "app", {"a": one, "b": two})
+
+    change(world, ns, {"one": one})
+    world.await_data(ns, "app", {"a": one})
+    change(world, ns, {"unrelated": "x"})
+
+    world.await_gone("secrets", ns, "app")
+    world.await_condition("externalsecrets", ns, "app", "True", text="SecretDeleted")
+    world.await_event(ns, "app", "Deleted", "secret deleted due to DeletionPolicy=Delete")
+
+
+def test_the_finalizer_of_the_original_does_not_hold_an_external_secret_back(world: World) -> None:
+    value = canary()
+    ns = with_store(world, {"remote": value})
+    manifest = external_secret(ns, "app", "store", {"password": "remote"})
+    manifest["metadata"]["finalizers"] = ["externalsecrets.external-secrets.io/externalsecret-cleanup"]
+    world.apply(manifest)
+    world.await_data(ns, "app", {"password": value})
+
+    world.kube.delete("externalsecrets", "app", ns)
+
+    world.await_gone("externalsecrets", ns, "app")
+
+
+def test_without_an_interval_the_first_value_stays(world: World) -> None:
+    first = canary()
+    ns = with_store(world, {"remote": first})
+    world.apply(external_secret(ns, "frozen", "store", {"password": "remote"}, refreshInterval="0"))
+    world.apply(external_secret(ns, "control", "store", {"password": "remote"}))
+    world.await_data(ns, "frozen", {"password": first})
+    world.await_data(ns, "control", {"password": first})
+
+    second = canary()
+    change(world, ns, {"remote": second})
+
+    world.await_data(ns, "control", {"password": second})
+    assert world.data(ns, "frozen") == {"password": first}
+
+
+def test_a_force_sync_refreshes_at_once(world: World) -> None:
+    ns = with_store(world, {"remote": canary()})
+    world.apply(external_secret(ns, "app", "store", {"password": "remote"}))
+    world.await_ready("externalsecrets", ns, "app")
+    before = world.kube.get("externalsecrets", "app", ns)["status"]["syncedResourceVersion"]
+
+    world.kube.annotate("externalsecrets", "app", ns, {"external-secrets.io/force-sync": "1"})
+
+    world.kube.wait_until(
+        lambda: world.kube.get("externalsecrets", "app", ns)["status"]["syncedResourceVersion"] != before
+    )
+
+
+def test_nobody_polls_for_a_store_that_is_not_there(world: World) -> None:
+    ns, value = world.namespace(), canary()
+    world.apply(external_secret(ns, "app", "store", {"password": "remote"}))
+    world.await_condition("externalsecrets", ns, "app", "False", text="store")
+
+    world.apply(store(ns, "store", fake({"remote": value})))
+
+    world.await_data(ns, "app", {"password": value}, timeout=3)
+    world.await_ready("externalsecrets", ns, "app")
+
+
+def test_a_store_of_another_controller_class_is_left_alone(world: World) -> None:
+    ns = world.namespace()
+    world.apply(store(ns, "theirs", fake({"remote": "x"}), controller="another"))
+    world.apply(external_secret(ns, "theirs", "theirs", {"password": "remote"}))
+    world.apply(store(ns, "store", fake({"remote": "x"}), controller="default"))
+    world.apply(external_secret(ns, "ours", "store", {"password": "remote"}))
+
+    world.await_ready("externalsecrets", ns, "ours")
+    assert world.condition("secretstores", ns, "theirs") == {}
+    assert world.data(ns, "theirs") is None
+    assert world.condition("externalsecrets", ns, "theirs").get("status") != "True"
+
+
+@pytest.mark.parametrize(
+    ("conditions", "admitted"),
+    [
+        ([], True),
+        ([{"namespaces": ["elsewhere"]}], False),
+        ([{"namespaces": ["elsewhere"]}, {"namespaces": ["{namespace}"]}], True),
+        ([{"namespaceSelector": {"matchLabels": {"team": "a"}}}], True),
+        ([{"namespaceSelector": {"matchLabels": {"team": "a", "stage": "prod"}}}], False),
+        ([{"namespaceSelector": {"matchLabels": {"team": "b"}}}, {"namespaceRegexes": ["test-.*"]}], True),
+        ([{"namespaceRegexes": ["est-"]}], False),
+        ([{"namespaceRegexes": ["("]}], False),
+    ],
+)
+def test_a_cluster_store_admits_whom_its_conditions_name(
+    world: World, conditions: list[Object], admitted: bool
+) -> None:
+    ns, value = world.namespace(team="a"), canary()
+    here = json.loads(json.dumps(conditions).replace("{namespace}", ns))
+    world.apply(store("", ns, fake({"remote": value}), conditions=here))
+    try:
+        world.apply(external_secret(ns, "app", f"cluster/{ns}", {"password": "remote"}))
+        if admitted:
+            world.await_data(ns, "app", {"password": value})
+        else:
+            world.await_condition("externalsecrets", ns, "app", "False", text="not allowed")
+            assert world.data(ns, "app") is None
+    finally:
+        world.kube.delete("clustersecretstores", ns)
+
+
+def test_an_unknown_field_of_a_provider_is_kept_and_an_unserved_one_is_named(world: World) -> None:
+    ns = world.namespace()
+    spec = {"vault": {"server": "https://vault.example.com", "path": "secret", "unknown": {"kept": True}}}
+    world.apply(
+        {"apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": meta(ns, "vault")}
+        | {"spec": {"provider": spec}}
+    )
+    generated = [{"sourceRef": {"generatorRef": {"kind": "Password", "name": "x"}}}]
+    world.apply(external_secret(ns, "app", "vault", {}, dataFrom=generated))
+
+    world.await_condition("secretstores", ns, "vault", "False", text="vault")
+    assert world.kube.get("secretstores", "vault", ns)["spec"]["provider"] == spec
+    world.await_condition("externalsecrets", ns, "app", "False", text="generatorRef")
