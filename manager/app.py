@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, NoReturn
 
 import structlog
@@ -53,10 +54,23 @@ class Replica:
     metrics: Metrics
 
 
-async def run(settings: Settings, end: Callable[[int], NoReturn] = os._exit) -> bool:
-    """Serve until SIGTERM or SIGINT; true asks the caller to start the process again (a CRD has appeared).
+class Ending(IntEnum):
+    """Why the process ends; the value is its exit code."""
 
-    Calls `end(1)` at once when this replica can no longer be sure of its lease.
+    STOPPED = 0
+    """SIGTERM or SIGINT: the lease is given back."""
+    BROKEN = 1
+    """The lease is lost, or something that runs for ever has ended."""
+    AGAIN = 75
+    """A CRD has appeared; the process must start again to serve it."""
+
+
+End = Callable[[Ending], NoReturn]
+"""Ends the process without waiting for anything: kopf, stopped in the middle of a list, may take for ever."""
+
+
+async def run(settings: Settings, end: End) -> None:
+    """Serve until the process is to end; then `end` is called, at once when the lease is lost.
 
     Raises:
         CofferError: settings or surroundings that make a start impossible.
@@ -65,7 +79,7 @@ async def run(settings: Settings, end: Callable[[int], NoReturn] = os._exit) -> 
     async with AsyncExitStack() as stack:
         replica = await _wire(settings, stack)
         await _listen(settings, replica, stack)
-        return await _until_the_end(replica, end)
+        end(await _until_the_end(replica, end))
 
 
 async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
@@ -158,7 +172,7 @@ async def _listen(settings: Settings, replica: Replica, stack: AsyncExitStack) -
     stack.push_async_callback(runner.cleanup)
 
 
-async def _until_the_end(replica: Replica, end: Callable[[int], NoReturn]) -> bool:
+async def _until_the_end(replica: Replica, end: End) -> Ending:
     stop = asyncio.Event()
 
     def catch_signals() -> None:
@@ -176,12 +190,14 @@ async def _until_the_end(replica: Replica, end: Callable[[int], NoReturn]) -> bo
     if stopped in done or outdated in done:
         log.info("stopping")
         await replica.leader.drain(DRAIN)
+    leading.cancel()  # or it would renew the lease that is being given back
     await replica.lease.release()
-    for task in (stopped, outdated, leading, *standby):
-        task.cancel()
-    if not done & {stopped, outdated}:
-        raise CofferError(f"ending: {', '.join(_cause(task) for task in done)}")
-    return outdated in done
+    if stopped in done:
+        return Ending.STOPPED
+    if outdated in done:
+        return Ending.AGAIN
+    log.error("ending", cause=", ".join(_cause(task) for task in done))
+    return Ending.BROKEN
 
 
 def _cause(task: asyncio.Task[Any]) -> str:
@@ -192,7 +208,7 @@ def _cause(task: asyncio.Task[Any]) -> str:
     return str(error) if isinstance(error, CofferError) else describe(error)
 
 
-async def _lead(replica: Replica, catch_signals: Callable[[], None], end: Callable[[int], NoReturn]) -> None:
+async def _lead(replica: Replica, catch_signals: Callable[[], None], end: End) -> None:
     await replica.lease.acquire()
     replica.metrics.leader.set(1)
     try:
@@ -201,4 +217,4 @@ async def _lead(replica: Replica, catch_signals: Callable[[], None], end: Callab
             group.create_task(replica.leader.run(catch_signals), name="work")
     except* NotLeader:
         log.error("lease lost; ending at once", identity=replica.lease.identity)
-        end(1)
+        end(Ending.BROKEN)

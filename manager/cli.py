@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 import yaml
@@ -12,6 +12,9 @@ import yaml
 from manager import VERSION
 from manager.errors import CofferError
 from manager.settings import Settings, load, option_names
+
+if TYPE_CHECKING:
+    from manager.app import Ending
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,12 +36,17 @@ def run(config: str | None, **flags: Any) -> None:
     try:
         settings = load(flags, os.environ, _document(config))
         logging.setup(settings.process.log_level, settings.process.log_format)
-        again = asyncio.run(app.run(settings))
+        asyncio.run(app.run(settings, _end))
     except CofferError as error:
         raise click.ClickException(str(error)) from error
-    if again:
+
+
+def _end(ending: "Ending") -> NoReturn:
+    sys.stdout.flush()
+    if ending.name == "AGAIN":
         arguments = [sys.executable, *sys.orig_argv[1:]]
         os.execv(sys.executable, arguments)
+    os._exit(ending)
 
 
 def _document(config: str | None) -> object:

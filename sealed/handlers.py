@@ -31,13 +31,13 @@ class Handlers:
         return {SEALED_SECRETS: self.sealed_secret, SECRETS: self.secret}
 
     def sealed_secret(self, change: Change) -> None:
-        """Work on a SealedSecret unless its last success still stands."""
-        meta = change.after
-        if meta is None or meta.deleting or self._settled(change.key, meta):
+        """Work on a SealedSecret unless its last success still stands; a changed annotation may deserve a warning."""
+        before, meta = change.before, change.after
+        if meta is None or meta.deleting or (before is not None and _only_status_moved(before, meta)):
             return
-        if change.before is not None and _only_status_moved(change.before, meta):
-            return
-        self._queue.add(change.key)
+        annotated = before is not None and before.annotations != meta.annotations
+        if annotated or not self._settled(change.key, meta):
+            self._queue.add(change.key)
 
     def secret(self, change: Change) -> None:
         """Work on the SealedSecret of this name when its Secret is gone, or when it was waiting for this Secret."""
