@@ -1,0 +1,92 @@
+"""Runs commands as a person would, shows them, and keeps the time."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.cluster import build
+from tests.cluster.wait import wait_until
+
+BOLD, DIM, GREEN, RESET = ("\033[1m", "\033[2m", "\033[32m", "\033[0m") if sys.stdout.isatty() else ("", "", "", "")
+PATIENCE = 20.0
+
+
+class StoryBroken(Exception):
+    """A command failed or a promise was not kept; the message is what to show."""
+
+
+@dataclass
+class Stage:
+    """A folder with the files of the story, and the shell in it.
+
+    Args:
+        folder: where commands run; examples/ is copied there.
+        environment: KUBECONFIG and what leads kubeseal to the controller.
+    """
+
+    folder: Path
+    environment: dict[str, str]
+    took: list[tuple[str, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        shutil.copytree(Path(__file__).parents[2] / "examples", self.folder, dirs_exist_ok=True)
+        programs = self.folder / ".bin"
+        programs.mkdir(exist_ok=True)
+        for name, target in (
+            ("kubectl", build.binary("kubectl")),
+            ("kubeseal", Path(sys.executable).with_name("kubeseal")),
+        ):
+            (programs / name).unlink(missing_ok=True)
+            (programs / name).symlink_to(target)
+        self.environment = {**os.environ, **self.environment, "PATH": f"{programs}:{os.environ['PATH']}"}
+
+    @contextmanager
+    def chapter(self, title: str) -> Iterator[None]:
+        """Tell one part and remember how long it took."""
+        print(f"\n{BOLD}{title}{RESET}")
+        started = time.monotonic()
+        yield
+        self.took.append((title, time.monotonic() - started))
+
+    def say(self, text: str) -> None:
+        """Explain, in one line."""
+        print(f"{DIM}# {text}{RESET}")
+
+    def run(self, command: str, *, quiet: bool = False) -> str:
+        """Run a shell command in the folder, showing it and its output. Raises StoryBroken when it fails."""
+        if not quiet:
+            print(f"{GREEN}${RESET} {command}")
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        if done.returncode:
+            raise StoryBroken(f"`{command}` ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        if not quiet and done.stdout:
+            print("  " + done.stdout.rstrip().replace("\n", "\n  "))
+        return done.stdout.strip()
+
+    def until(self, command: str, shows: Callable[[str], bool], what: str) -> str:
+        """Repeat a command in silence until it shows something, then show it once."""
+        started = time.monotonic()
+        try:
+            wait_until(lambda: shows(self.run(command, quiet=True)), timeout=PATIENCE, what=what)
+        except TimeoutError as error:
+            raise StoryBroken(str(error)) from None
+        seconds = time.monotonic() - started
+        output = self.run(command)
+        if seconds > 0.3:
+            print(f"{DIM}  ({what}: {seconds:.1f} s){RESET}")
+        return output
