@@ -11,10 +11,10 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
+from external.digest import external_digest
 from tests.cluster.audit import Mark
 from tests.cluster.calls import Call
 from tests.cluster.kube import Object
@@ -147,13 +147,14 @@ class Story:
         ready += [("secretstores", self.app, "aws"), ("externalsecrets", self.app, "database")]
         for kind, namespace, name in ready:
             self.world.await_ready(kind, namespace, name, timeout)
-        for namespace, name in ((self.app, "aws-credentials"), (self.rabbit, "rabbitmq-auth")):
-            recorded = partial(self._recorded, namespace, name)
-            self.world.kube.wait_until(recorded, timeout=timeout, what=f"the status of {name}")
+        self.world.kube.wait_until(self._all_recorded, timeout=timeout, what="statuses of what is there now")
 
-    def _recorded(self, namespace: str, name: str) -> bool:
-        found = self.world.kube.get("sealedsecrets", name, namespace)
-        return bool(found["status"]["observedGeneration"] == found["metadata"]["generation"])
+    def _all_recorded(self) -> bool:
+        sealed = [("aws-credentials", self.app), ("rabbitmq-auth", self.rabbit)]
+        found = [self.world.kube.get("sealedsecrets", name, namespace) for name, namespace in sealed]
+        synced = external_digest(self.world.kube.get("externalsecrets", "database", self.app))
+        seen = (each["status"]["observedGeneration"] == each["metadata"]["generation"] for each in found)
+        return synced.synced == synced.current and all(seen)
 
     def _new(self, name: str) -> str:
         self.values[name] = canary()

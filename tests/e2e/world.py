@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from uuid import uuid4
 
 from tests.cluster.audit import AuditLog, Request
@@ -9,7 +10,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kube import ApiError, Kube, Object, Objects, decoded
 from tests.cluster.moto import Moto
 from tests.cluster.wait import wait_until
-from tests.controller import Coffer
+from tests.controller import START_TIMEOUT, Coffer
 from tests.e2e.manifests import CANARIES
 from tests.e2e.oracles import assert_sound
 
@@ -39,12 +40,12 @@ class World:
         """What the API server was asked."""
         return AuditLog(self.plane.audit_log)
 
-    @property
+    @cached_property
     def certificate(self) -> bytes:
-        """The certificate that seals for the controller here."""
+        """The certificate that seals for the controller here; kept, as a developer keeps it while that is away."""
         if self.coffer is None:
             raise RuntimeError("no controller yet")
-        return self.coffer.certificate()
+        return wait_until(self.coffer.certificate, timeout=START_TIMEOUT, what="the certificate")
 
     def namespace(self, prefix: str = "test", **labels: str) -> str:
         """Make a namespace that no other test has; `team_env="prod"` is the label `team-env`."""
