@@ -3,9 +3,11 @@
 import base64
 import hashlib
 import re
+import secrets
 from datetime import datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -14,7 +16,9 @@ from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 KEY_USAGE = ObjectIdentifier("2.5.29.15")
 ENCIPHER_ONLY = bytes.fromhex("03020001")  # the original's usage, which the library's own builder refuses to write
-PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+# A block that never ends stops at the next BEGIN: without that, a file of BEGIN lines takes quadratic time.
+PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----(?:(?!-----BEGIN ).)*?-----END \1-----", re.DOTALL)
+LARGEST_SERIAL = 2**128
 NO_CERTIFICATE = "data does not contain any valid RSA or ECDSA certificates"
 
 
@@ -32,7 +36,7 @@ def generate(key_size: int, ttl: timedelta, common_name: str, now: datetime) -> 
         .subject_name(subject)
         .issuer_name(subject)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(1 + secrets.randbelow(LARGEST_SERIAL - 1))
         .not_valid_before(start)
         .not_valid_after(start + ttl)
         .add_extension(x509.UnrecognizedExtension(KEY_USAGE, ENCIPHER_ONLY), critical=True)
@@ -63,7 +67,7 @@ def load_private_key(pem: bytes, *, trusted: bool = False) -> RSAPrivateKey:
             key = serialization.load_pem_private_key(
                 block.group(0), password=None, unsafe_skip_rsa_key_validation=trusted
             )
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             raise ValueError("the private key cannot be read") from None
         if not isinstance(key, RSAPrivateKey):
             raise ValueError("not an RSA key")
@@ -82,10 +86,10 @@ def first_certificate(pem: bytes) -> x509.Certificate:
         try:
             certificate = x509.load_pem_x509_certificate(block.group(0))
             key = certificate.public_key()
-        except ValueError:
+        except (ValueError, UnsupportedAlgorithm):
             raise ValueError(NO_CERTIFICATE) from None
         if not isinstance(key, RSAPublicKey):
-            raise ValueError("expected RSA public key, got another kind of key")
+            raise ValueError("expected RSA public key but found another kind of key")
         return certificate
     raise ValueError(NO_CERTIFICATE)
 

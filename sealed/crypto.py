@@ -1,8 +1,8 @@
 """The wire format of a sealed value, and the scopes it can be bound to (sealed-secrets.md section 2). Pure."""
 
 import base64
-import binascii
 import os
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -20,10 +20,15 @@ CLUSTER_WIDE = "sealedsecrets.bitnami.com/cluster-wide"
 SESSION_KEY = 32  # bytes: AES-256
 NONCE = bytes(12)  # all zero, safe because every value has a session key of its own (2.1)
 ALPHABET = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+PADDING, LINE_BREAKS = ord("="), b"\r\n"
+WELL_FORMED = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)?")
 
 
 class CannotDecrypt(CofferError):
     """This key does not open this value; nothing tells why, or the controller would be an oracle."""
+
+    def __init__(self) -> None:
+        super().__init__("no key could decrypt secret")
 
 
 class BrokenBase64(CofferError):
@@ -68,13 +73,13 @@ def seal(public_key: RSAPublicKey, plaintext: Plain, bound_to: bytes) -> str:
 def unseal(private_key: RSAPrivateKey, blob: bytes, bound_to: bytes) -> Plain:
     """Open a value. Raises CannotDecrypt, whatever the cause."""
     size = int.from_bytes(blob[:2], "big")
-    if len(blob) < 2 + size or len(blob) < 2:
-        raise CannotDecrypt("no key could decrypt secret")
+    if len(blob) < 2 + size:
+        raise CannotDecrypt
     try:
         session = private_key.decrypt(blob[2 : 2 + size], _oaep(bound_to))
         return Plain(AESGCM(session).decrypt(NONCE, blob[2 + size :], None))
     except (ValueError, InvalidTag):
-        raise CannotDecrypt("no key could decrypt secret") from None
+        raise CannotDecrypt from None
 
 
 def decode_blob(text: str) -> bytes:
@@ -84,38 +89,36 @@ def decode_blob(text: str) -> bytes:
         BrokenBase64: with Go's text and offset.
 
     """
-    raw = text.encode()
-    compact = raw.replace(b"\r", b"").replace(b"\n", b"")
-    try:
-        return base64.b64decode(compact, validate=True)
-    except binascii.Error:
-        raise BrokenBase64(_first_broken(raw)) from None
+    raw = text.encode(errors="replace")  # JSON can carry half a surrogate pair, which has no encoding
+    compact = raw.translate(None, LINE_BREAKS)
+    if not WELL_FORMED.fullmatch(compact):
+        raise BrokenBase64(_first_broken(raw))
+    return base64.b64decode(compact)
 
 
 def _first_broken(raw: bytes) -> int:
     """Return the offset at which Go's base64 decoder reports the first error."""
     seen = 0  # characters of the alphabet so far, line breaks not counted
     for offset, byte in enumerate(raw):
-        if byte in b"\r\n":
-            continue
         if byte in ALPHABET:
             seen += 1
-            continue
-        return _padding_error(raw, offset, seen % 4) if byte == ord("=") else offset
-    return len(raw) - seen % 4 if seen % 4 else len(raw)
+        elif byte == PADDING:
+            return _broken_padding(raw, offset, seen % 4)
+        elif byte not in LINE_BREAKS:
+            return offset
+    return len(raw) - seen % 4
 
 
-def _padding_error(raw: bytes, offset: int, position: int) -> int:
+def _broken_padding(raw: bytes, offset: int, position: int) -> int:
+    """Return the offset of the error, given the first `=` and its position in a group of four characters."""
     if position < 2:
         return offset
-    rest = [(at, byte) for at, byte in enumerate(raw[offset + 1 :], offset + 1) if byte not in b"\r\n"]
-    needed = 3 - position
-    for at, byte in rest[:needed]:
-        if byte != ord("="):
-            return at
-    if len(rest) < needed:
+    rest = [at for at in range(offset + 1, len(raw)) if raw[at] not in LINE_BREAKS]
+    if position == 3:
+        return rest[0]  # there must be more, or nothing would be broken
+    if not rest:
         return len(raw)
-    return rest[needed][0] if len(rest) > needed else offset
+    return rest[1] if raw[rest[0]] == PADDING else rest[0] - 1
 
 
 def _oaep(bound_to: bytes) -> padding.OAEP:

@@ -10,8 +10,6 @@ from manager.errors import CofferError
 from manager.plain import Plain
 from sealed.crypto import BrokenBase64, CannotDecrypt, decode_blob, unseal
 
-NO_KEY = "no key could decrypt secret"
-
 Keys = Sequence[tuple[str, RSAPrivateKey]]
 
 
@@ -66,4 +64,4 @@ def _open(blob: bytes, bound_to: bytes, keys: Keys) -> tuple[int, Plain]:
             return position, unseal(key, blob, bound_to)
         except CannotDecrypt:
             continue
-    raise CannotDecrypt(NO_KEY)
+    raise CannotDecrypt
