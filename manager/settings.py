@@ -262,7 +262,7 @@ def _convert(source: str, value: Any, kind: Any) -> Any:
         items = value.split(",") if isinstance(value, str) else value
         return tuple(str(item).strip() for item in items if str(item).strip())
     except (KeyError, ValueError, TypeError) as error:
-        raise SettingsError(f"{source}: cannot be read as {getattr(kind, '__name__', 'a list')}") from error
+        raise SettingsError(f"{source}: cannot be read as {kind.__name__ if kind in _CONVERT else 'a list'}") from error
 
 
 @cache

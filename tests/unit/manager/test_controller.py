@@ -1,0 +1,156 @@
+"""Workers turn what a reconcile says, or how it fails, into when its key returns."""
+
+import asyncio
+from typing import Any
+
+import pytest
+import structlog
+
+from manager.errors import ApiError, Conflict, NeedsHuman, NotFound, NotLeader, Retry, Unreachable, WaitFor
+from manager.kube.resources import SECRETS, Key
+from manager.runtime.controller import API_SERVER, DONE, STUCK_AFTER, Again, Controller, again_for, describe
+from manager.runtime.queue import KeyedQueue
+from tests.stand_ins import HandClock, no_jitter
+
+A, B = Key(SECRETS, "ns", "a"), Key(SECRETS, "ns", "b")
+
+
+class Observed:
+    def __init__(self) -> None:
+        self.results: list[tuple[str, str]] = []
+
+    def reconciled(self, controller: str, result: str, seconds: float) -> None:
+        self.results.append((controller, result))
+
+
+class Bench:
+    """A controller whose reconcile does what the test says."""
+
+    def __init__(self) -> None:
+        self.clock, self.observed = HandClock(), Observed()
+        self.queue = KeyedQueue(self.clock, no_jitter())
+        self.answers: dict[Key, Any] = {}
+        self.seen: list[Key] = []
+        self.controller = Controller("test", self.queue, self.reconcile, 2, self.clock, self.observed)
+
+    async def reconcile(self, key: Key) -> Again:
+        self.seen.append(key)
+        answer = self.answers.get(key, DONE)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer  # type: ignore[no-any-return]
+
+    async def work(self, *keys: Key) -> list[str]:
+        """Work on keys until the queue is empty; return the results."""
+        self.queue.add_all(keys)
+        running = asyncio.create_task(self.controller.run())
+        for _ in range(50):
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        return [result for _, result in self.observed.results]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.mark.parametrize(
+    ("answer", "result", "waiting"),
+    [
+        (DONE, "success", 0),
+        (Again(after=5), "success", 1),
+        (Again(backoff=True), "backoff", 1),
+        (Again(gate="aws"), "held", 2),
+        (Conflict(409, "Conflict", "x"), "conflict", 1),
+        (NotFound(404, "NotFound", "x"), "conflict", 1),
+        (ApiError(403, "Forbidden", "x"), "conflict", 1),
+        (Unreachable(0, "TimeoutError", "x"), "unreachable", 2),
+        (Unreachable(503, "", "x"), "unreachable", 2),
+        (Unreachable(500, "", "x"), "unreachable", 1),
+        (ValueError("secret canary"), "panic", 1),
+    ],
+)
+async def test_every_end_of_a_reconcile_has_its_consequence(
+    bench: Bench, answer: Any, result: str, waiting: int
+) -> None:
+    bench.answers[A] = answer
+
+    assert await bench.work(A) == [result]
+    assert bench.queue.waiting == waiting
+    assert bench.controller.busy == {}
+
+
+async def test_a_fault_in_one_key_does_not_stop_the_others(bench: Bench) -> None:
+    bench.answers[A] = RuntimeError("boom")
+
+    assert sorted(await bench.work(A, B)) == ["panic", "success"]
+
+
+async def test_the_log_of_a_fault_has_no_text_of_it(bench: Bench) -> None:
+    bench.answers[A] = ValueError("canary-77")
+    with structlog.testing.capture_logs() as logs:
+        await bench.work(A)
+
+    assert "canary-77" not in str(logs)
+    assert logs[0]["error"].startswith("ValueError at test_controller.py:")
+
+
+async def test_a_replica_that_may_not_write_ends_its_workers(bench: Bench) -> None:
+    bench.answers[A] = NotLeader("the lease is not certain")
+    bench.queue.add(A)
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        async with asyncio.timeout(5):
+            await bench.controller.run()
+
+    assert caught.group_contains(NotLeader)
+
+
+async def test_one_answer_of_the_api_server_opens_its_gate(bench: Bench) -> None:
+    bench.queue.hold(A, API_SERVER)
+
+    await bench.work(B)
+
+    assert bench.queue.waiting == 0
+    assert A in bench.seen
+
+
+async def test_an_answered_dependency_lets_its_keys_through(bench: Bench) -> None:
+    bench.queue.hold(A, "aws")
+    bench.answers[B] = Again(answered="aws")
+
+    await bench.work(B)
+
+    assert A in bench.seen
+
+
+async def test_a_stopping_controller_takes_nothing_new(bench: Bench) -> None:
+    bench.controller.stopping = True
+
+    assert await bench.work(A) == []
+
+
+def test_a_key_that_is_worked_on_for_minutes_is_stuck(bench: Bench) -> None:
+    bench.controller.busy[A] = 0.0
+    assert bench.controller.stuck() == []
+
+    bench.clock.pass_by(STUCK_AFTER + 1)
+    assert bench.controller.stuck() == [A]
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (NeedsHuman("R", "m"), DONE),
+        (WaitFor("R", "m", delay=7), Again(after=7)),
+        (Retry("R", "m"), Again(backoff=True)),
+    ],
+)
+def test_an_error_says_when_to_look_again(error: Any, again: Again) -> None:
+    assert again_for(error) == again
+
+
+def test_an_error_without_a_place_is_named_by_its_class() -> None:
+    assert describe(KeyError("canary")) == "KeyError"

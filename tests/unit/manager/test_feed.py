@@ -1,0 +1,152 @@
+"""Observations reach every handler; what was missed is found by a sweep."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import structlog
+
+from manager.errors import Forbidden, Gone
+from manager.kube.cache import Change, MetadataCache
+from manager.kube.resources import CONFIGMAPS, SECRETS, Key, Resource
+from manager.runtime.feed import Feed
+
+
+def body(name: str, version: str) -> dict[str, Any]:
+    return {"metadata": {"namespace": "ns", "name": name, "uid": f"u-{name}", "resourceVersion": version}}
+
+
+class Lists:
+    """A client whose lists are given."""
+
+    def __init__(self, items: dict[Resource, list[dict[str, Any]]], version: str = "50") -> None:
+        self.items, self.version, self.errors = items, version, []  # type: ignore[var-annotated]
+
+    async def pages(self, resource: Resource) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:
+        if self.errors:
+            raise self.errors.pop()
+        for each in self.items.get(resource, []):
+            yield [each], self.version
+        if not self.items.get(resource):
+            yield [], self.version
+
+
+class Watcher:
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self.cache = MetadataCache()
+        self.feed = Feed(self.cache, {SECRETS: [self.changes.append], CONFIGMAPS: [self.changes.append]})
+
+    def names(self) -> list[tuple[str, bool]]:
+        """Return the name of each change and whether the object is there after it."""
+        found = [(change.key.name, change.after is not None) for change in self.changes]
+        self.changes.clear()
+        return found
+
+
+@pytest.fixture
+def watcher() -> Watcher:
+    return Watcher()
+
+
+def test_a_change_reaches_every_handler_of_its_resource() -> None:
+    first: list[Change] = []
+    second: list[Change] = []
+    feed = Feed(MetadataCache(), {SECRETS: [first.append, second.append]})
+
+    feed.observe(SECRETS, "ADDED", body("a", "1"))
+
+    assert len(first) == len(second) == 1
+    assert feed.resources == (SECRETS,)
+
+
+def test_nothing_new_reaches_nobody(watcher: Watcher) -> None:
+    watcher.feed.observe(SECRETS, "ADDED", body("a", "1"))
+    watcher.feed.observe(SECRETS, None, body("a", "1"))
+
+    assert watcher.names() == [("a", True)]
+
+
+def test_a_handler_that_fails_hides_nothing_from_the_others() -> None:
+    seen: list[Change] = []
+
+    def broken(_: Change) -> None:
+        raise ValueError("canary-1")
+
+    feed = Feed(MetadataCache(), {SECRETS: [broken, seen.append]})
+    with structlog.testing.capture_logs() as logs:
+        feed.observe(SECRETS, "ADDED", body("a", "1"))
+
+    assert len(seen) == 1
+    assert "canary-1" not in str(logs)
+
+
+def test_an_object_that_cannot_be_read_is_named_by_its_kind_only(watcher: Watcher) -> None:
+    with structlog.testing.capture_logs() as logs:
+        watcher.feed.observe(SECRETS, "ADDED", {"metadata": {"namespace": "canary-2"}})
+
+    assert watcher.names() == []
+    assert logs[0]["resource"] == "secrets"
+    assert "canary-2" not in str(logs)
+
+
+async def test_filling_tells_nobody_and_replaying_tells_all(watcher: Watcher) -> None:
+    client: Any = Lists({SECRETS: [body("a", "1"), body("b", "2")]})
+    await watcher.feed.fill(client, SECRETS)
+    assert watcher.names() == []
+    replayed: list[Change] = []
+
+    watcher.feed.replay({SECRETS: replayed.append})
+
+    assert [change.key.name for change in replayed] == ["a", "b"]
+    assert all(change.before is None for change in replayed)
+
+
+async def test_a_sweep_finds_what_is_new_changed_and_gone(watcher: Watcher) -> None:
+    for each in (body("same", "1"), body("changed", "2"), body("gone", "3")):
+        watcher.feed.observe(SECRETS, None, each)
+    watcher.names()
+    client: Any = Lists({SECRETS: [body("same", "1"), body("changed", "20"), body("new", "30")]})
+
+    await watcher.feed.sweep(client)
+
+    assert watcher.names() == [("changed", True), ("new", True), ("gone", False)]
+
+
+async def test_what_is_newer_than_the_list_is_not_missing(watcher: Watcher) -> None:
+    watcher.feed.observe(SECRETS, "ADDED", body("fresh", "51"))
+    watcher.names()
+    client: Any = Lists({}, version="50")
+
+    await watcher.feed.sweep(client)
+
+    assert watcher.names() == []
+    assert watcher.cache.get(Key(SECRETS, "ns", "fresh")) is not None
+
+
+async def test_a_list_that_expires_is_begun_again(watcher: Watcher) -> None:
+    client: Any = Lists({SECRETS: [body("a", "1")]})
+    client.errors = [Gone(410, "Expired", "x"), Gone(410, "Expired", "x")]
+
+    await watcher.feed.fill(client, SECRETS)
+
+    assert watcher.cache.count(SECRETS) == 1
+
+
+async def test_a_list_that_always_expires_is_an_error(watcher: Watcher) -> None:
+    client: Any = Lists({})
+    client.errors = [Gone(410, "Expired", "x")] * 3
+
+    with pytest.raises(Gone):
+        await watcher.feed.fill(client, SECRETS)
+
+
+async def test_a_kind_that_cannot_be_listed_leaves_the_sweep_of_the_others(watcher: Watcher) -> None:
+    watcher.feed.observe(CONFIGMAPS, None, body("gone", "1"))
+    watcher.names()
+    client: Any = Lists({})
+    client.errors = [Forbidden(403, "Forbidden", "list secrets")]
+
+    await watcher.feed.sweep(client)
+
+    assert watcher.names() == [("gone", False)]

@@ -1,0 +1,211 @@
+"""Leader election against an in-memory lease; the real one is fought over in tests/e2e/test_replicas.py."""
+
+from typing import Any
+
+import pytest
+
+from manager.errors import ApiError, Conflict, Forbidden, NotLeader, Unreachable
+from manager.kube.resources import LEASES, Key
+from manager.runtime.lease import Lease, micro_time
+from manager.settings import LeaseSettings
+from tests.stand_ins import EPOCH, HandClock, MemoryApi, no_jitter
+
+KEY = Key(LEASES, "coffer", "coffer")
+SETTINGS = LeaseSettings()
+
+
+class Election:
+    """One or two candidates over one lease."""
+
+    def __init__(self) -> None:
+        self.api, self.clock = MemoryApi(), HandClock()
+
+    def candidate(self, name: str = "a", **settings: Any) -> Lease:
+        client: Any = self.api
+        return Lease(client, "coffer", name, LeaseSettings(**settings), self.clock, no_jitter())
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        spec: dict[str, Any] = self.api.objects[KEY]["spec"]
+        return spec
+
+
+@pytest.fixture
+def election() -> Election:
+    return Election()
+
+
+async def test_a_lease_that_nobody_has_is_taken(election: Election) -> None:
+    lease = election.candidate()
+    assert not lease.held
+
+    await lease.acquire()
+
+    assert lease.held
+    assert election.spec == {
+        "holderIdentity": "a",
+        "leaseDurationSeconds": 15,
+        "renewTime": "2026-01-01T00:00:00.000000Z",
+        "acquireTime": "2026-01-01T00:00:00.000000Z",
+        "leaseTransitions": 0,
+    }
+
+
+async def test_a_lease_that_is_renewed_is_not_taken(election: Election) -> None:
+    first, second = election.candidate("a"), election.candidate("b")
+    await first.acquire()
+    for _ in range(30):
+        election.clock.pass_by(2)
+        assert await first._attempt()
+        assert not await second._attempt()
+
+    assert election.spec["holderIdentity"] == "a"
+
+
+async def test_a_lease_that_nobody_renews_is_taken_after_its_duration(election: Election) -> None:
+    first, second = election.candidate("a"), election.candidate("b")
+    await first.acquire()
+    assert not await second._attempt()
+
+    election.clock.pass_by(SETTINGS.duration - 0.1)
+    assert not await second._attempt()
+    election.clock.pass_by(0.1)
+    assert await second._attempt()
+
+    assert election.spec["holderIdentity"] == "b"
+    assert election.spec["leaseTransitions"] == 1
+
+
+async def test_the_other_clock_does_not_matter(election: Election) -> None:
+    first, second = election.candidate("a"), election.candidate("b")
+    await first.acquire()
+    election.spec["renewTime"] = "1999-01-01T00:00:00.000000Z"
+
+    assert not await second._attempt()
+    election.clock.pass_by(SETTINGS.duration)
+    assert await second._attempt()
+
+
+async def test_a_container_that_restarts_under_its_name_goes_on_at_once(election: Election) -> None:
+    await election.candidate("pod-0").acquire()
+
+    assert await election.candidate("pod-0")._attempt()
+    assert election.spec["leaseTransitions"] == 0
+
+
+async def test_a_released_lease_is_taken_at_once(election: Election) -> None:
+    first, second = election.candidate("a"), election.candidate("b")
+    await first.acquire()
+    assert not await second._attempt()
+
+    await first.release()
+
+    assert not first.held
+    assert await second._attempt()
+
+
+async def test_what_another_has_taken_is_not_released(election: Election) -> None:
+    first, second = election.candidate("a"), election.candidate("b")
+    await first.acquire()
+    await second._attempt()
+    election.clock.pass_by(SETTINGS.duration)
+    await second.acquire()
+
+    await first.release()
+
+    assert election.spec["holderIdentity"] == "b"
+
+
+async def test_a_release_that_fails_is_survived(election: Election) -> None:
+    lease = election.candidate()
+    await lease.acquire()
+    election.api.fail("get", Unreachable(0, "TimeoutError", "get lease"))
+
+    await lease.release()
+
+    assert not lease.held
+
+
+async def test_a_replica_that_was_frozen_knows_that_it_may_not_write(election: Election) -> None:
+    lease = election.candidate()
+    await lease.acquire()
+
+    election.clock.pass_by(SETTINGS.renew_deadline - 0.1)
+    lease.certain()
+    election.clock.pass_by(0.1)
+    with pytest.raises(NotLeader):
+        lease.certain()
+
+
+async def test_certainty_counts_from_when_the_renewal_was_sent(election: Election) -> None:
+    lease = election.candidate()
+    update = election.api.update
+    await lease.acquire()
+
+    async def slow(*args: Any, **options: Any) -> Any:
+        election.clock.pass_by(4)
+        return await update(*args, **options)
+
+    election.api.update = slow  # type: ignore[method-assign]
+    assert await lease._attempt()
+
+    election.clock.pass_by(SETTINGS.renew_deadline - 4)
+    assert not lease.held
+
+
+@pytest.mark.parametrize(
+    "error", [Conflict(409, "Conflict", "x"), Forbidden(403, "Forbidden", "x"), Unreachable(503, "", "x")]
+)
+async def test_an_attempt_that_is_refused_leaves_the_deadline_running(election: Election, error: ApiError) -> None:
+    lease = election.candidate()
+    await lease.acquire()
+    election.api.fail("update", error)
+
+    assert not await lease._attempt()
+    assert lease.held
+    election.clock.pass_by(SETTINGS.renew_deadline)
+    assert not lease.held
+
+
+async def test_losing_the_lease_to_another_is_noticed_at_once(election: Election) -> None:
+    first = election.candidate("a")
+    await first.acquire()
+    election.spec["holderIdentity"] = "b"
+
+    assert not await first._attempt()
+    assert not first.held
+
+
+async def test_keeping_ends_when_the_lease_is_lost(election: Election) -> None:
+    lease = election.candidate("a", duration=0.3, renew_deadline=0.2, retry=0.001)
+    await lease.acquire()
+    election.spec["holderIdentity"] = "b"
+
+    with pytest.raises(NotLeader):
+        await lease.keep()
+
+
+async def test_the_loop_is_alive_while_the_api_server_answers(election: Election) -> None:
+    lease = election.candidate()
+    await lease.acquire()
+    assert lease.alive()
+
+    election.clock.pass_by(29)
+    assert lease.alive()
+    election.clock.pass_by(2)
+    assert not lease.alive()
+
+
+async def test_without_election_one_replica_is_always_certain(election: Election) -> None:
+    lease = election.candidate(enabled=False)
+    await lease.acquire()
+    election.clock.pass_by(1000)
+
+    lease.certain()
+    assert lease.alive()
+    await lease.release()
+    assert election.api.calls == []
+
+
+def test_micro_time_is_kubernetes() -> None:
+    assert micro_time(EPOCH) == "2026-01-01T00:00:00.000000Z"

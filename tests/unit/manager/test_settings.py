@@ -1,0 +1,111 @@
+"""Settings come from flags, variables, the originals' variables and a file, in this order."""
+
+from dataclasses import fields
+
+import pytest
+from click.testing import CliRunner
+
+from manager import VERSION
+from manager.cli import main
+from manager.errors import SettingsError
+from manager.settings import Settings, documentation, load, option_names
+
+
+def test_without_anything_there_are_defaults() -> None:
+    assert load({}) == Settings()
+
+
+def test_the_first_source_wins() -> None:
+    document = {"sealed": {"key_prefix": "file"}}
+    original, ours = {"SEALED_SECRETS_KEY_PREFIX": "original"}, {"COFFER_SEALED_KEY_PREFIX": "ours"}
+    flags = {"sealed_key_prefix": "flag"}
+
+    assert load({}, {}, document).sealed.key_prefix == "file"
+    assert load({}, original, document).sealed.key_prefix == "original"
+    assert load({}, original | ours, document).sealed.key_prefix == "ours"
+    assert load(flags, original | ours, document).sealed.key_prefix == "flag"
+
+
+def test_an_empty_variable_counts_as_not_given() -> None:
+    assert load({}, {"COFFER_SEALED_KEY_PREFIX": ""}).sealed.key_prefix == "sealed-secrets-key"
+
+
+@pytest.mark.parametrize(
+    "name", ["ES_Reflector__Watcher__ExcludedNamespaces", "Reflector__Watcher__ExcludedNamespaces"]
+)
+def test_reflectors_variable_is_read(name: str) -> None:
+    assert load({}, {name: "a-*, b,"}).reflector.excluded_namespaces == ("a-*", "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("true", True), ("TRUE", True), ("1", True), ("no", False), ("false", False), (True, True)]
+)
+def test_booleans_are_read_as_people_write_them(text: object, value: bool) -> None:
+    assert load({"modules_takeover": text}).modules.takeover is value
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "document", "said"),
+    [
+        ({"sealed_key_size": "big"}, {}, None, "--sealed-key-size: cannot be read as int"),
+        ({}, {"COFFER_LEASE_DURATION": "x"}, None, "COFFER_LEASE_DURATION: cannot be read as float"),
+        ({}, {}, {"modules": {"sealed": "perhaps"}}, "modules.sealed: cannot be read as bool"),
+        ({}, {}, {"modules": {"sealled": True}}, "unknown setting in the settings file: modules.sealled"),
+        ({}, {}, {"module": {}}, "unknown section in the settings file: module"),
+        ({}, {}, {"modules": [1]}, "modules in the settings file must be a mapping"),
+        ({}, {}, ["x"], "the settings file must be a mapping of sections"),
+        ({"lease_duration": "5"}, {}, None, "retry < renew_deadline < duration"),
+        ({"lease_retry": "11"}, {}, None, "retry < renew_deadline < duration"),
+        ({"sealed_key_size": "1024"}, {}, None, "at least 2048"),
+        ({"reflector_provenance": "maybe"}, {}, None, "warn, deny or allow"),
+        ({"process_log_format": "xml"}, {}, None, "json or text"),
+        ({"process_request_timeout": "0"}, {}, None, "must be positive"),
+        ({"external_ambient_namespaces": 5}, {}, None, "cannot be read as a list"),
+    ],
+)
+def test_what_cannot_be_used_is_named(
+    flags: dict[str, object], environ: dict[str, str], document: object, said: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(flags, environ, document)
+
+    assert said in str(caught.value)
+
+
+def test_a_list_may_be_a_list_in_the_file() -> None:
+    document = {"external": {"ambient_namespaces": ["a", " b "]}}
+
+    assert load({}, {}, document).external.ambient_namespaces == ("a", "b")
+
+
+def test_every_setting_is_documented() -> None:
+    for section in fields(Settings):
+        kind = type(getattr(Settings(), section.name))
+        assert set(documentation(kind)) == {each.name for each in fields(kind)}
+
+
+def test_every_setting_has_a_flag_with_its_default_in_the_help() -> None:
+    shown = " ".join(CliRunner().invoke(main, ["run", "--help"], terminal_width=10_000).output.split())
+
+    for section, name, _, text in option_names():
+        assert f"--{section}-{name}".replace("_", "-") in shown
+        assert text in shown
+    assert "[default: sealed-secrets-key]" in shown
+
+
+def test_the_version_is_printed() -> None:
+    assert CliRunner().invoke(main, ["version"]).output == f"coffer version: {VERSION}\n"
+
+
+def test_a_settings_file_that_cannot_be_read_is_named(tmp_path: object) -> None:
+    result = CliRunner().invoke(main, ["run", "--config", f"{tmp_path}/none.yaml"])
+
+    assert result.exit_code == 1
+    assert "none.yaml: FileNotFoundError" in result.output
+
+
+def test_a_wrong_flag_ends_with_its_name() -> None:
+    result = CliRunner().invoke(main, ["run", "--sealed-key-size=big"])
+
+    assert result.exit_code == 1
+    assert "--sealed-key-size" in result.output

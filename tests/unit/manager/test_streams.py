@@ -1,0 +1,225 @@
+"""kopf's lists and watches through our middlewares, against a small HTTP server that misbehaves on demand."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from manager.kube.resources import CONFIGMAPS, SEALED_SECRETS, SECRETS
+from manager.runtime.streams import PACE, SILENT_AFTER, Streams
+from tests.stand_ins import HandClock, no_jitter
+
+RESOURCES = (SECRETS, CONFIGMAPS, SEALED_SECRETS)
+
+
+class Server:
+    """Answers what the test says, and remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.clock = HandClock()
+        self.refused: list[tuple[str, int]] = []
+        self.relisted: list[str] = []
+        self.slept: list[float] = []
+        self.accepted: list[str] = []
+        self.answer: Any = web.json_response
+        self.streams = Streams(
+            RESOURCES,
+            self.clock,
+            no_jitter(),
+            lambda plural, status: self.refused.append((plural, status)),
+            lambda resource: self.relisted.append(resource.plural),
+            self.sleep,
+        )
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.clock.pass_by(seconds)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.accepted.append(request.headers.get("Accept", ""))
+        response: web.StreamResponse = self.answer(request)
+        return response
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    given = Server()
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", given.handle)
+    async with TestServer(application) as running:
+        middlewares = (given.streams.survive, given.streams.metadata_only)
+        async with aiohttp.ClientSession(running.make_url("/"), middlewares=middlewares) as session:
+            given.session = session  # type: ignore[attr-defined]
+            yield given
+
+
+async def ask(server: Server, path: str, **query: str) -> aiohttp.ClientResponse:
+    answer: aiohttp.ClientResponse = await server.session.get(path, params=query)  # type: ignore[attr-defined]
+    return answer
+
+
+async def lines(answer: aiohttp.ClientResponse) -> list[Any]:
+    """Read a watch as kopf does."""
+    text = b"".join([chunk async for chunk in answer.content.iter_chunked(1024)])
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def stream(*events: bytes) -> Any:
+    return lambda _: web.Response(body=b"".join(each + b"\n" for each in events))
+
+
+def event(kind: str, **content: Any) -> bytes:
+    return json.dumps({"type": kind, "object": content}).encode()
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+async def test_a_refused_list_is_repeated_after_a_pause(server: Server, status: int) -> None:
+    server.answer = lambda _: web.Response(status=status)
+
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await ask(server, "/api/v1/secrets", limit="500")
+
+    assert server.refused == [("secrets", status)]
+    assert len(server.slept) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_refused_watch_is_repeated_after_a_pause(server: Server, status: int) -> None:
+    server.answer = lambda _: web.Response(status=status)
+
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await ask(server, SEALED_SECRETS.path(), watch="true")
+
+    assert server.refused == [("sealedsecrets", status)]
+
+
+async def test_a_410_status_on_a_watch_is_left_to_kopf(server: Server) -> None:
+    server.answer = lambda _: web.Response(status=410)
+
+    assert (await ask(server, "/api/v1/secrets", watch="true")).status == 410
+
+
+async def test_a_500_is_left_to_kopfs_own_retries(server: Server) -> None:
+    server.answer = lambda _: web.Response(status=500)
+
+    assert (await ask(server, "/api/v1/secrets", limit="500")).status == 500
+
+
+async def test_repeated_refusals_pause_longer_up_to_half_a_minute(server: Server) -> None:
+    server.answer = lambda _: web.Response(status=403)
+    for _ in range(8):
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await ask(server, "/api/v1/secrets", limit="500")
+
+    assert server.slept == sorted(server.slept)
+    assert server.slept[-1] <= 30
+
+
+async def test_a_success_ends_the_series_of_refusals(server: Server) -> None:
+    server.answer = lambda _: web.Response(status=403)
+    for _ in range(4):
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await ask(server, "/api/v1/secrets", limit="500")
+    server.answer = lambda _: web.json_response({"items": []})
+    await ask(server, "/api/v1/secrets", limit="500")
+    server.answer = lambda _: web.Response(status=403)
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await ask(server, "/api/v1/secrets", limit="500")
+
+    assert server.slept[-1] == server.slept[0]
+
+
+async def test_what_is_no_list_or_watch_of_ours_passes_untouched(server: Server) -> None:
+    server.answer = lambda _: web.Response(status=403)
+
+    assert (await ask(server, "/api/v1")).status == 403
+    assert (await ask(server, "/api/v1/namespaces/ns/secrets", limit="500")).status == 403
+    assert server.refused == []
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "accept"),
+    [
+        ("/api/v1/secrets", {"limit": "500"}, "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"),
+        ("/api/v1/configmaps", {"limit": "500"}, "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"),
+        ("/api/v1/secrets", {"watch": "true"}, "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"),
+        (SEALED_SECRETS.path(), {"limit": "500"}, "*/*"),
+        ("/api/v1/namespaces/ns/secrets/a", {}, "*/*"),
+    ],
+)
+async def test_values_of_secrets_are_never_asked_for(server: Server, path: str, query: Any, accept: str) -> None:
+    server.answer = lambda _: web.json_response({"items": []})
+    await ask(server, path, **query)
+
+    assert server.accepted == [accept]
+
+
+async def test_an_empty_metadata_list_comes_as_one(server: Server) -> None:
+    server.answer = lambda _: web.json_response({"kind": "PartialObjectMetadataList", "items": None})
+
+    answer = await ask(server, "/api/v1/secrets", limit="500")
+
+    assert (await answer.json())["items"] == []
+
+
+async def test_a_good_watch_passes_line_by_line(server: Server) -> None:
+    server.answer = stream(event("ADDED", a=1), event("BOOKMARK"), event("DELETED", b="x" * 5000))
+
+    found = await lines(await ask(server, "/api/v1/secrets", watch="true"))
+
+    assert [each["type"] for each in found] == ["ADDED", "BOOKMARK", "DELETED"]
+
+
+async def test_an_expired_watch_is_told_to_kopf(server: Server) -> None:
+    server.answer = stream(event("ERROR", code=410))
+
+    (found,) = await lines(await ask(server, "/api/v1/secrets", watch="true"))
+
+    assert found["type"] == "ERROR"
+
+
+@pytest.mark.parametrize(
+    "line", [event("ERROR", code=500), event("ERROR", code=504), b"{garbage", b"[]", b'{"type": "ERROR"}', b'"text"']
+)
+async def test_what_would_end_kopf_breaks_the_watch_off_instead(server: Server, line: bytes) -> None:
+    server.answer = stream(event("ADDED", a=1), line, event("ADDED", b=1))
+    answer = await ask(server, "/api/v1/secrets", watch="true")
+
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await lines(answer)
+
+    assert server.refused == [("secrets", 500)]
+    assert len(server.slept) == 1
+
+
+async def test_watches_of_one_resource_are_paced(server: Server) -> None:
+    server.answer = stream()
+    for _ in range(3):
+        await lines(await ask(server, "/api/v1/secrets", watch="true"))
+
+    assert server.slept == [PACE, PACE]
+
+
+async def test_only_a_second_list_is_a_relist(server: Server) -> None:
+    server.answer = lambda _: web.json_response({"items": []})
+    await ask(server, "/api/v1/secrets", limit="500")
+    await ask(server, "/api/v1/secrets", **{"limit": "500", "continue": "x"})
+    await ask(server, "/api/v1/configmaps", limit="500")
+    assert server.relisted == []
+
+    await ask(server, "/api/v1/secrets", limit="500")
+    assert server.relisted == ["secrets"]
+
+
+async def test_a_resource_without_an_answer_for_minutes_is_silent(server: Server) -> None:
+    server.clock.pass_by(SILENT_AFTER + 1)
+    server.answer = lambda _: web.json_response({"items": []})
+    await ask(server, "/api/v1/secrets", limit="500")
+
+    assert server.streams.silent() == ["configmaps", "sealedsecrets"]
+    server.streams.begin()
+    assert server.streams.silent() == []
