@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+import yaml
 from aiohttp import ClientMiddlewareType
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
@@ -14,6 +15,8 @@ from kubernetes.aio.config.config_exception import ConfigException
 
 from manager.errors import SettingsError
 
+UNREADABLE = (ConfigException, yaml.YAMLError, OSError, ValueError, LookupError, TypeError, AttributeError)
+"""What the library raises for a kubeconfig that is missing, is no YAML, or has something else where it looks."""
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -89,12 +92,11 @@ async def connect(kubeconfig: str = "", context: str = "") -> Connection:
         return _in_cluster(os.environ)
     configuration = Configuration()
     try:
-        loader = await kube_config.load_kube_config(path or None, context or None, configuration)
-    except (ConfigException, OSError, ValueError, KeyError) as error:
+        await kube_config.load_kube_config(path or None, context or None, configuration)
+        tls = RESTClientObject(configuration).ssl_context
+        namespace = _context_namespace(path, context) or "default"
+    except UNREADABLE as error:
         raise SettingsError(f"no usable kubeconfig at {path or '~/.kube/config'}: {type(error).__name__}") from error
-    del loader
-    tls = RESTClientObject(configuration).ssl_context
-    namespace = _context_namespace(path, context) or "default"
     return Connection(configuration.host.rstrip("/"), tls, ConfiguredToken(configuration), namespace)
 
 

@@ -60,7 +60,7 @@ async def serve(address: str, routes: Iterable[web.RouteDef]) -> web.AppRunner:
     await runner.setup()
     try:
         await web.TCPSite(runner, host.strip("[]") or None, int(port)).start()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         await runner.cleanup()
         raise SettingsError(f"cannot listen on {address}: {type(error).__name__}") from error
     return runner

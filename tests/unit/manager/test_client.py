@@ -1,0 +1,304 @@
+"""The client against a small HTTP server: every refusal is one of our errors, none quotes the server."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from manager.errors import (
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    NotFound,
+    SettingsError,
+    Unreachable,
+)
+from manager.kube.client import KubeClient
+from manager.kube.connection import TokenFile, connect
+from manager.kube.resources import SEALED_SECRETS, SECRETS, Key
+from manager.runtime.originals import find_original
+
+KEY = Key(SECRETS, "ns", "a")
+CANARY = "canary-5e1f"
+
+
+class Server:
+    """Answers what the test says, and remembers requests."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, str, dict[str, str], Any]] = []
+        self.observed: list[tuple[str, str, int]] = []
+        self.answers: list[web.StreamResponse] = []
+        self.hang = asyncio.Event()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        text = await request.text()
+        headers = dict(request.headers)
+        self.requests.append((request.method, request.path_qs, headers, json.loads(text) if text else None))
+        if not self.answers:
+            await self.hang.wait()
+        return self.answers.pop(0)
+
+    def status(self, code: int, reason: str = "", **more: Any) -> None:
+        body = {"kind": "Status", "reason": reason, "message": f"value {CANARY} is wrong", **more}
+        self.answers.append(web.json_response(body, status=code))
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    given = Server()
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", given.handle)
+    async with TestServer(application) as running:
+        file = tmp_path / "kubeconfig"
+        file.write_text(kubeconfig(str(running.make_url("")).rstrip("/")))
+        connection = await connect(str(file))
+        given.client = KubeClient(  # type: ignore[attr-defined]
+            connection, "agent/1", timeout=0.3, observe=lambda *call: given.observed.append(call)
+        )
+        given.connection = connection  # type: ignore[attr-defined]
+        yield given
+        given.hang.set()
+        await given.client.close()  # type: ignore[attr-defined]
+
+
+def kubeconfig(server: str, token: str = "t0ken", namespace: str = "here") -> str:
+    return json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "c",
+            "clusters": [{"name": "k", "cluster": {"server": server}}],
+            "users": [{"name": "u", "user": {"token": token}}],
+            "contexts": [
+                {"name": "c", "context": {"cluster": "k", "user": "u", "namespace": namespace}},
+                {"name": "bare", "context": {"cluster": "k", "user": "u"}},
+            ],
+        }
+    )
+
+
+def client(server: Server) -> KubeClient:
+    found: KubeClient = server.client  # type: ignore[attr-defined]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "error"),
+    [
+        (400, "BadRequest", Invalid),
+        (401, "Unauthorized", Forbidden),
+        (403, "Forbidden", Forbidden),
+        (404, "NotFound", NotFound),
+        (409, "Conflict", Conflict),
+        (409, "AlreadyExists", AlreadyExists),
+        (410, "Expired", Gone),
+        (413, "RequestEntityTooLarge", Invalid),
+        (422, "Invalid", Invalid),
+        (429, "TooManyRequests", Unreachable),
+        (500, "InternalError", Unreachable),
+        (503, "", Unreachable),
+    ],
+)
+async def test_every_refusal_is_one_of_our_errors(
+    server: Server, status: int, reason: str, error: type[ApiError]
+) -> None:
+    server.status(status, reason)
+
+    with pytest.raises(error) as caught:
+        await client(server).get(KEY)
+
+    assert type(caught.value) is error
+    assert caught.value.status == status
+    assert "get Secret ns/a" in str(caught.value)
+    assert CANARY not in str(caught.value)
+    assert server.observed == [("get", "secrets", status)]
+
+
+async def test_causes_keep_fields_and_lose_messages(server: Server) -> None:
+    causes = [{"field": "data[k]", "reason": "FieldValueTooLong", "message": CANARY}]
+    server.status(422, "Invalid", details={"causes": causes})
+
+    with pytest.raises(Invalid) as caught:
+        await client(server).create(SECRETS, {"metadata": {"namespace": "ns", "name": "a"}})
+
+    assert "data[k]: FieldValueTooLong" in str(caught.value)
+    assert CANARY not in str(caught.value)
+
+
+async def test_a_terminating_namespace_is_recognised(server: Server) -> None:
+    server.status(403, "Forbidden", details={"causes": [{"reason": "NamespaceTerminating", "field": "metadata"}]})
+
+    with pytest.raises(Forbidden) as caught:
+        await client(server).create(SECRETS, {"metadata": {"namespace": "ns", "name": "a"}})
+
+    assert caught.value.reason == "NamespaceTerminating"
+
+
+@pytest.mark.parametrize("text", ["", "<html>", "[]", "null"])
+async def test_an_answer_that_is_no_status_is_survived(server: Server, text: str) -> None:
+    server.answers.append(web.Response(status=502, text=text))
+
+    with pytest.raises(Unreachable):
+        await client(server).get(KEY)
+
+
+async def test_no_answer_in_time_is_unreachable(server: Server) -> None:
+    with pytest.raises(Unreachable) as caught:
+        await client(server).get(KEY)
+
+    assert caught.value.status == 0
+    assert server.observed == [("get", "secrets", 0)]
+
+
+async def test_absence_is_none_only_when_it_is_proven(server: Server) -> None:
+    server.status(404, "NotFound")
+    assert await client(server).find(KEY) is None
+
+    server.status(500)
+    with pytest.raises(Unreachable):
+        await client(server).find(KEY)
+
+
+async def test_lists_come_in_pages_of_metadata(server: Server) -> None:
+    for items, token in (([{"n": 1}], "next"), ([{"n": 2}], "")):
+        server.answers.append(
+            web.json_response({"metadata": {"resourceVersion": "7", "continue": token}, "items": items})
+        )
+
+    found = [page async for page in client(server).pages(SECRETS, selector="a=b")]
+
+    assert found == [([{"n": 1}], "7"), ([{"n": 2}], "7")]
+    first, second = server.requests
+    assert "limit=500" in first[1]
+    assert "labelSelector=a" in first[1]
+    assert "continue=next" in second[1]
+    assert "PartialObjectMetadataList" in first[2]["Accept"]
+
+
+async def test_custom_resources_are_listed_whole_and_null_is_empty(server: Server) -> None:
+    server.answers.append(web.json_response({"metadata": {}, "items": None}))
+
+    assert [page async for page in client(server).pages(SEALED_SECRETS)] == [([], "")]
+    assert "PartialObjectMetadata" not in server.requests[0][2].get("Accept", "")
+
+
+async def test_writes_carry_manager_type_and_preconditions(server: Server) -> None:
+    api = client(server)
+    for _ in range(5):
+        server.answers.append(web.json_response({"metadata": {}}))
+    body = {"metadata": {"namespace": "ns", "name": "a", "resourceVersion": "5"}}
+    await api.create(SECRETS, body, manager="m")
+    await api.update(KEY, body)
+    await api.patch(KEY, {"x": 1}, subresource="status")
+    await api.patch_operations(KEY, [{"op": "add"}])
+    await api.delete(KEY, uid="u", version="5")
+
+    create, update, patch, operations, delete = server.requests
+    assert create[:2] == ("POST", "/api/v1/namespaces/ns/secrets?fieldManager=m")
+    assert update[:2] == ("PUT", "/api/v1/namespaces/ns/secrets/a?fieldManager=coffer")
+    assert patch[1].startswith("/api/v1/namespaces/ns/secrets/a/status")
+    assert patch[2]["Content-Type"] == "application/merge-patch+json"
+    assert operations[2]["Content-Type"] == "application/json-patch+json"
+    assert delete[3]["preconditions"] == {"uid": "u", "resourceVersion": "5"}
+    assert all(each[2]["User-Agent"] == "agent/1" for each in server.requests)
+    assert all(each[2]["Authorization"] == "Bearer t0ken" for each in server.requests)
+
+
+@pytest.mark.parametrize(
+    ("answer", "served"),
+    [({"resources": [{"name": "sealedsecrets"}]}, True), ({"resources": [{"name": "other"}]}, False), ({}, False)],
+)
+async def test_a_resource_is_served_when_discovery_names_it(server: Server, answer: Any, served: bool) -> None:
+    server.answers.append(web.json_response(answer))
+
+    assert await client(server).served(SEALED_SECRETS) is served
+
+
+async def test_an_unknown_group_is_not_served(server: Server) -> None:
+    server.status(404, "NotFound")
+
+    assert not await client(server).served(SEALED_SECRETS)
+
+
+async def test_a_watch_yields_events_and_ends_with_the_stream(server: Server) -> None:
+    lines = [{"type": "ADDED", "object": {"a": 1}}, {"type": "BOOKMARK", "object": {}}]
+    server.answers.append(web.Response(text="".join(json.dumps(each) + "\n" for each in lines)))
+    watch = client(server).watch(SECRETS, namespace="ns", selector="a=b", version="7")
+
+    assert [each async for each in watch] == [("ADDED", {"a": 1}), ("BOOKMARK", {})]
+    assert "resourceVersion=7" in server.requests[0][1]
+
+
+async def test_a_broken_watch_is_unreachable_and_a_refused_one_is_its_error(server: Server) -> None:
+    server.answers.append(web.Response(text="{garbage\n"))
+    server.status(403, "Forbidden")
+    for error in (Unreachable, Forbidden):
+        watch = client(server).watch(SECRETS, namespace="ns", selector="", version="7")
+        with pytest.raises(error):
+            _ = [each async for each in watch]
+
+
+async def test_the_contexts_namespace_is_the_default(server: Server, tmp_path: Path) -> None:
+    assert server.connection.default_namespace == "here"  # type: ignore[attr-defined]
+    file = tmp_path / "other"
+    file.write_text(kubeconfig("https://127.0.0.1:1"))
+
+    assert (await connect(str(file), "bare")).default_namespace == "default"
+
+
+@pytest.mark.parametrize("text", [None, "", "{}", "[1", "just text"])
+async def test_a_kubeconfig_that_cannot_be_used_is_named(tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "config"
+    if text is not None:
+        file.write_text(text)
+
+    with pytest.raises(SettingsError, match="no usable kubeconfig"):
+        await connect(str(file))
+
+
+async def test_a_rotated_token_is_used_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("one\n")
+    token = TokenFile(file)
+    assert await token.header() == "Bearer one"
+
+    replaced = tmp_path / "new"
+    replaced.write_text("two\n")
+    replaced.replace(file)
+
+    assert await token.header() == "Bearer two"
+    assert "two" not in repr(token)
+
+
+def deployment(ready: int | None) -> dict[str, Any]:
+    return {"metadata": {"namespace": "sealed", "name": "controller"}, "status": {"readyReplicas": ready}}
+
+
+@pytest.mark.parametrize(("ready", "found"), [(1, "sealed/controller"), (0, ""), (None, "")])
+async def test_only_a_running_original_counts(server: Server, ready: int | None, found: str) -> None:
+    for _ in range(2):
+        server.answers.append(web.json_response({"metadata": {}, "items": [deployment(ready)]}))
+
+    assert await find_original(client(server), "sealed") == found
+
+
+async def test_an_original_that_cannot_be_looked_for_is_taken_as_absent(server: Server) -> None:
+    server.status(403, "Forbidden")
+
+    assert await find_original(client(server), "reflector") == ""
+
+
+async def test_without_an_api_server_nothing_is_concluded(server: Server) -> None:
+    server.status(503)
+
+    with pytest.raises(Unreachable):
+        await find_original(client(server), "reflector")
