@@ -7,8 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -235,9 +237,9 @@ class Coffer:
         pairs = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
         return {series: float(value) for series, value in pairs}
 
-    def metric(self, prefix: str) -> float:
-        """Return the sum of all series that begin with a prefix."""
-        return sum(value for series, value in self.metrics().items() if series.startswith(prefix))
+    def metric(self, prefix: str, having: str = "") -> float:
+        """Return the sum of all series that begin with a prefix and contain `having`, such as a label."""
+        return sum(value for series, value in self.metrics().items() if series.startswith(prefix) and having in series)
 
     def certificate(self) -> bytes:
         """Return the PEM certificate that seals for it."""
@@ -268,6 +270,25 @@ class Coffer:
             f"--process-instance={self.name}",
             f"--process-namespace={self.installation.namespace}",
         ]
+
+
+@contextmanager
+def kubelet(coffer: Coffer) -> Iterator[None]:
+    """Start the controller again whenever it has died."""
+    done = threading.Event()
+
+    def restart() -> None:
+        while not done.wait(0.02):
+            if not coffer.alive:
+                coffer.start()
+
+    thread = threading.Thread(target=restart, name="kubelet", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def leader_of(kube: Kube, namespace: str, lease: str = "coffer") -> str:

@@ -1,7 +1,8 @@
-"""The two worlds of the end-to-end tests: one with a controller that all share, one for tests that kill theirs.
+"""The worlds of the end-to-end tests; two controllers never work on one control plane.
 
-`world` is for tests that only use Coffer. `arena` has a control plane without one: a test starts its own there with
-`arena_coffer(…)`, through the fault proxy or in several replicas. Two controllers never work on one control plane.
+`world` has a controller that all tests share, for those that only use Coffer. The arena is a second control plane:
+`arena` has no controller, a test starts its own with `arena_coffer(…)`, or several replicas; `stage` has one behind the
+fault proxy that all tests of a module share, restarted whenever it dies, with the module's FLAGS.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kube import Kube
 from tests.cluster.moto import Moto
 from tests.cluster.proxy import FaultProxy
-from tests.controller import CRDS, Coffer, Installation
+from tests.controller import CRDS, Coffer, Installation, kubelet
 from tests.e2e.manifests import CANARIES
 from tests.e2e.oracles import assert_nothing_leaked
 from tests.e2e.world import World
@@ -69,11 +70,12 @@ def arena(arena_plane: ControlPlane, moto: Moto) -> Iterator[World]:
 
 
 @pytest.fixture
-def arena_coffer(arena: World) -> Iterator[MakeCoffer]:
-    """Start controllers in the arena: `arena_coffer("a", "--flag=…", proxy=fault_proxy)`; they end with the test.
+def arena_coffer(arena: World, arena_proxy: FaultProxy) -> Iterator[MakeCoffer]:
+    """Start controllers in the arena: `arena_coffer("a", "--flag=…", proxy=arena_proxy)`; they end before the proxy.
 
     All of one test belong to one installation, so the second is a second replica.
     """
+    del arena_proxy  # named only so that it outlives them
     installation = Installation(arena.plane, arena.kube)
 
     def start(name: str = "coffer-0", *flags: str, proxy: FaultProxy | None = None) -> Coffer:
@@ -102,6 +104,41 @@ def arena_proxy(arena_plane: ControlPlane) -> Iterator[FaultProxy]:
     """A fault proxy in front of the arena's API server."""
     with FaultProxy(arena_plane.url, arena_plane.ca_file) as proxy:
         yield proxy
+
+
+@pytest.fixture(scope="module")
+def staged_proxy(arena_plane: ControlPlane) -> Iterator[FaultProxy]:
+    """The fault proxy of a module's controller."""
+    with FaultProxy(arena_plane.url, arena_plane.ca_file) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def staged_coffer(
+    request: pytest.FixtureRequest, arena_plane: ControlPlane, staged_proxy: FaultProxy, moto_server: Moto
+) -> Iterator[Coffer]:
+    """The controller of a module."""
+    with closing(arena_plane.client()) as kube:
+        installation = Installation(arena_plane, kube)
+        flags = (SMALL_KEY, *QUICK, *getattr(request.module, "FLAGS", ()))
+        environment = moto_server.environment()
+        coffer = Coffer(installation, flags=flags, environment=environment, server=staged_proxy.url)
+        coffer.start()
+        coffer.wait_leading()
+        with kubelet(coffer):
+            yield coffer
+        finish(coffer)
+
+
+@pytest.fixture
+def stage(arena_plane: ControlPlane, staged_coffer: Coffer, staged_proxy: FaultProxy, moto: Moto) -> Iterator[World]:
+    """The arena with the module's controller behind the fault proxy."""
+    staged_coffer.wait_leading()
+    with closing(arena_plane.client()) as kube:
+        world = World(arena_plane, kube, moto, staged_coffer, proxy=staged_proxy)
+        yield world
+        staged_proxy.heal()
+        world.close()
 
 
 def install_crds(plane: ControlPlane, kube: Kube) -> None:

@@ -17,15 +17,15 @@ from tests.cluster.moto import KEYS, REGION
 SEALED, MIRROR, ESO = "sealedsecrets.bitnami.com/", "reflector.v1.k8s.emberstack.com/", "external-secrets.io"
 ALPHABET = string.ascii_letters + string.digits
 
-CANARIES: set[str] = set()
+CANARIES: list[str] = []
 """Every value that was meant to stay secret, of all tests so far."""
 
 
 def canary() -> str:
     """Return a new value that must appear nowhere but in the data of Secrets; slashes make encodings differ."""
     half = ["".join(secrets.choice(ALPHABET) for _ in range(12)) for _ in range(2)]
-    CANARIES.add("/".join(half))
-    return "/".join(half)
+    CANARIES.append("/".join(half))
+    return CANARIES[-1]
 
 
 def meta(namespace: str, name: str, *, labels: Any = None, annotations: Any = None) -> Object:

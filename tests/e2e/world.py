@@ -9,6 +9,7 @@ from tests.cluster.audit import AuditLog, Request
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kube import ApiError, Kube, Object, Objects, decoded
 from tests.cluster.moto import Moto
+from tests.cluster.proxy import FaultProxy
 from tests.cluster.wait import wait_until
 from tests.controller import START_TIMEOUT, Coffer
 from tests.e2e.manifests import CANARIES
@@ -28,17 +29,28 @@ class World:
     moto: Moto
     coffer: Coffer | None = None
     """The controller that works here from the beginning, if there is one."""
+    proxy: FaultProxy | None = None
+    """What stands between that controller and the API server."""
     coffers: list[Coffer] = field(default_factory=list)
     """All that this test started."""
     namespaces: list[str] = field(default_factory=list)
     """Those of this test."""
     unique: str = field(default_factory=lambda: uuid4().hex[:6])
     """For names that no other test may use: mirrors of another test's source would come here too."""
+    born: int = field(default_factory=lambda: len(CANARIES))
+    """How many canaries there were before."""
 
     @property
     def audit(self) -> AuditLog:
         """What the API server was asked."""
         return AuditLog(self.plane.audit_log)
+
+    @property
+    def faults(self) -> FaultProxy:
+        """The proxy, where there is one."""
+        if self.proxy is None:
+            raise RuntimeError("no fault proxy in this world")
+        return self.proxy
 
     @cached_property
     def certificate(self) -> bytes:
@@ -128,7 +140,7 @@ class World:
     def close(self) -> None:
         """Check what must hold after every test, then let its namespaces go."""
         try:
-            assert_sound(self.kube, CANARIES, self.namespaces)
+            assert_sound(self.kube, CANARIES[self.born :], self.namespaces)
         finally:
             for namespace in self.namespaces:
                 self._empty(namespace)

@@ -1,0 +1,47 @@
+"""What no watch tells is found by the sweep: a lost event costs time, never the result (reliability.md U)."""
+
+import pytest
+
+from tests.e2e.story import Story
+from tests.e2e.world import World
+
+FLAGS = ("--process-sweep-interval=1",)
+
+
+def test_a_deletion_that_no_watch_tells_is_noticed(stage: World) -> None:
+    story = Story(stage)
+    story.applied()
+    story.settle()
+
+    for namespace, name in ((story.app, "my-secret"), (story.app, "database-credentials")):
+        lost = stage.faults.drop_event(1, "secrets")
+        stage.kube.delete("secrets", name, namespace)
+        stage.kube.wait_until(lost.fired.is_set)
+
+    story.settle()
+
+
+def test_a_source_whose_deletion_no_watch_tells_loses_its_pushed_mirror(stage: World) -> None:
+    story = Story(stage)
+    story.applied()
+    story.settle()
+    stage.kube.delete("sealedsecrets", "rabbitmq-auth", story.rabbit, propagation="Orphan")
+    stage.await_gone("sealedsecrets", story.rabbit, "rabbitmq-auth")
+
+    lost = stage.faults.drop_event(1, "secrets")
+    stage.kube.delete("secrets", "rabbitmq-auth", story.rabbit)
+    stage.kube.wait_until(lost.fired.is_set)
+
+    stage.await_gone("secrets", story.pushed, "rabbitmq-auth")
+    assert stage.data(story.service, "rabbitmq-auth"), "a mirror that a user asked for keeps its data"
+
+
+@pytest.mark.parametrize("plural", ["sealedsecrets", "externalsecrets", "secretstores", "secrets"])
+def test_changes_that_no_watch_tells_are_noticed(stage: World, plural: str) -> None:
+    story = Story(stage)
+    for position in range(1, 4):
+        stage.faults.drop_event(position, plural)
+
+    story.applied()
+
+    story.settle()
