@@ -10,6 +10,7 @@ from tests.e2e.world import World
 
 VERSION = f"{MIRROR}reflected-version"
 AUTO = f"{MIRROR}auto-reflects"
+AUTO_NAMESPACES = f"{MIRROR}reflection-auto-namespaces"
 SELECTOR = f"{MIRROR}reflection-allowed-namespaces-selector"
 
 
@@ -264,10 +265,12 @@ def test_a_foreign_object_in_the_way_is_left_untouched_until_it_goes(world: Worl
 
 
 def test_a_pull_of_the_same_name_under_a_pushing_source_stays_the_users(world: World) -> None:
-    source, value = pushing(world, "pulls-.*,nobody")
-    pulled = pulling(world, source)
+    source, value = pushing(world, "pulls-.*,nobody", **{AUTO_NAMESPACES: "nobody"})
+    pulled = pulling(world, source)  # before anything is pushed there: a mirror of ours would be adopted by this apply
     world.await_data(pulled, shared(world), {"key": value})
 
+    annotate(world, source, reflection_auto_namespaces="pulls-.*")
+    world.await_data(pulled, shared(world), {"key": update(world, source)})
     annotate(world, source, reflection_auto_namespaces="nobody")
     second = update(world, source)
 

@@ -1,0 +1,275 @@
+"""From a SealedSecret and the Secret in its place to what is written: the tables of sealed-secrets.md 3 and 4.3."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from manager.errors import NeedsHuman, WaitFor
+from manager.kube.apply import Create, Update
+from manager.kube.mirrors import AUTO_REFLECTS, REFLECTS
+from manager.kube.resources import SEALED_SECRETS, SECRETS, Key
+from manager.kube.secretdata import LARGEST
+from manager.plain import Plain
+from sealed.crypto import CLUSTER_WIDE, Scope
+from sealed.plan import MANAGED, MANAGER, PATCH, SKIP_OWNER, View, mark_of, misplaced, plan, settled, unseal_failed
+
+KEY = Key(SEALED_SECRETS, "ns", "a")
+OURS = {
+    "apiVersion": "bitnami.com/v1alpha1",
+    "kind": "SealedSecret",
+    "name": "a",
+    "uid": "sealed-uid",
+    "controller": True,
+}
+FOREIGN = {**OURS, "kind": "Other", "name": "x", "uid": "other"}
+
+
+def encoded(**data: str) -> dict[str, str]:
+    return {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
+
+
+def sealed(template: Any = None, **metadata: Any) -> dict[str, Any]:
+    meta = {"namespace": "ns", "name": "a", "uid": "sealed-uid", "generation": 1, **metadata}
+    return {"metadata": meta, "spec": {"encryptedData": {}, "template": template or {}}}
+
+
+def secret(data: dict[str, str] | None = None, owner: Any = None, **more: Any) -> dict[str, Any]:
+    meta = {"namespace": "ns", "name": "a", "uid": "s", "resourceVersion": "7", **more.pop("metadata", {})}
+    if owner:
+        meta["ownerReferences"] = [owner]
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": meta,
+        "type": "Opaque",
+        "data": data or encoded(k="v"),
+        **more,
+    }
+
+
+def decided(existing: Any = None, template: Any = None, values: Any = None, **metadata: Any) -> Any:
+    values = {"k": "v"} if values is None else values
+    return plan(
+        View(KEY, sealed(template, **metadata), existing, {key: Plain(text.encode()) for key, text in values.items()})
+    ).action
+
+
+def annotated(**annotations: str) -> dict[str, Any]:
+    return {"annotations": annotations}
+
+
+def test_a_secret_that_is_not_there_is_created() -> None:
+    action = decided(template={"type": "kubernetes.io/tls", "immutable": True, "metadata": {"labels": {"l": "1"}}})
+
+    assert isinstance(action, Create)
+    assert action.key == Key(SECRETS, "ns", "a")
+    assert action.body == {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": "a",
+            "namespace": "ns",
+            "labels": {"l": "1"},
+            "annotations": {},
+            "ownerReferences": [OURS],
+        },
+        "type": "kubernetes.io/tls",
+        "immutable": True,
+        "data": encoded(k="v"),
+    }
+
+
+def test_what_a_template_must_not_bring_is_dropped() -> None:
+    metadata = {
+        "name": "other",
+        "namespace": "kube-system",
+        "uid": "u",
+        "resourceVersion": "1",
+        "generateName": "g",
+        "ownerReferences": [FOREIGN],
+        "managedFields": [],
+        "finalizers": ["f"],
+    }
+
+    found = decided(template={"metadata": metadata}).body["metadata"]
+
+    assert found == {
+        "name": "a",
+        "namespace": "ns",
+        "labels": {},
+        "annotations": {},
+        "finalizers": ["f"],
+        "ownerReferences": [OURS],
+    }
+
+
+def test_a_secret_as_it_should_be_is_left_alone() -> None:
+    assert decided(secret(owner=OURS)) is None
+
+
+def test_our_secret_is_replaced_as_a_whole() -> None:
+    existing = secret(encoded(k="old", foreign="x"), OURS, metadata={"labels": {"old": "1"}, "annotations": {"o": "1"}})
+
+    action = decided(existing, {"metadata": {"labels": {"new": "1"}}})
+
+    assert isinstance(action, Update)
+    assert action.body["data"] == encoded(k="v")
+    assert action.body["metadata"]["labels"] == {"new": "1"}
+    assert action.body["metadata"]["annotations"] == {}
+    assert action.body["metadata"]["resourceVersion"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("annotations", "adopted", "merged"),
+    [
+        ({MANAGED: "true"}, True, False),
+        ({PATCH: "true"}, False, True),
+        ({MANAGED: "true", PATCH: "true"}, True, True),
+    ],
+)
+def test_a_secret_that_is_opened_to_us_is_taken_as_it_says(
+    annotations: dict[str, str], adopted: bool, merged: bool
+) -> None:
+    existing = secret(encoded(k="old", mine="x"), metadata={**annotated(**annotations), "labels": {"mine": "1"}})
+
+    action = decided(existing, {"metadata": {"labels": {"new": "1"}}})
+
+    meta = action.body["metadata"]
+    assert meta.get("ownerReferences") == ([OURS] if adopted else None)
+    assert action.body["data"] == (encoded(k="v", mine="x") if merged else encoded(k="v"))
+    assert meta["labels"] == ({"mine": "1", "new": "1"} if merged else {"new": "1"})
+    assert meta["annotations"] == (annotations if merged else {})
+
+
+@pytest.mark.parametrize("value", ["TRUE", "1", "yes", "", "false"])
+def test_only_the_exact_word_opens_a_secret(value: str) -> None:
+    with pytest.raises(NeedsHuman):
+        decided(secret(metadata=annotated(**{MANAGED: value, PATCH: value})))
+
+
+@pytest.mark.parametrize("owner", [None, FOREIGN])
+def test_a_foreign_secret_is_left_and_the_cure_named(owner: Any) -> None:
+    with pytest.raises(NeedsHuman) as caught:
+        decided(secret(owner=owner))
+
+    assert caught.value.reason == "ErrUpdateFailed"
+    assert 'Resource "a" already exists and is not managed by SealedSecret' in caught.value.message
+    assert MANAGED in caught.value.message
+
+
+def test_the_secret_of_an_earlier_sealed_secret_is_waited_for() -> None:
+    with pytest.raises(WaitFor):
+        decided(secret(owner={**OURS, "uid": "earlier"}))
+
+
+def test_a_pushed_mirror_gives_way() -> None:
+    existing = secret(metadata=annotated(**{AUTO_REFLECTS: "True", REFLECTS: "x/a"}))
+
+    action = decided(existing)
+
+    assert action.body["metadata"]["annotations"] == {}
+    assert action.body["metadata"]["ownerReferences"] == [OURS]
+
+
+def test_without_owner_references_the_servers_record_is_the_proof() -> None:
+    template = {"metadata": annotated(**{SKIP_OWNER: "true"})}
+    assert "ownerReferences" not in decided(template=template).body["metadata"]
+    fields = [{"manager": MANAGER, "fieldsV1": {"f:data": {"f:k": {}}}}]
+    written = secret(metadata={**annotated(**{SKIP_OWNER: "true"}), "managedFields": fields, "labels": {}})
+
+    assert decided(written, template) is None
+    with pytest.raises(NeedsHuman):
+        decided(secret(metadata=annotated(**{SKIP_OWNER: "true"})), template)
+
+
+def test_an_immutable_secret_is_not_written() -> None:
+    with pytest.raises(NeedsHuman, match="the target Secret is immutable"):
+        decided(secret(encoded(k="old"), OURS, immutable=True))
+
+
+def test_an_immutable_secret_with_the_right_data_is_fine() -> None:
+    assert decided(secret(owner=OURS, immutable=True), {"immutable": True}) is None
+
+
+def test_a_type_never_changes() -> None:
+    with pytest.raises(NeedsHuman, match="which cannot change"):
+        decided(secret(owner=OURS), {"type": "kubernetes.io/tls"})
+
+
+def test_an_empty_type_leaves_the_one_that_is_there() -> None:
+    existing = secret(owner=None, type="kubernetes.io/tls", metadata=annotated(**{PATCH: "true"}))
+
+    assert decided(existing, values={"n": "1"}).body["type"] == "kubernetes.io/tls"
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        ({"p": "plain"}, {"k": "v", "p": "plain"}),
+        ({"k": "from template"}, {"k": "v"}),
+        ({"k": None}, {}),
+        ({"absent": None}, {"k": "v"}),
+        (None, {"k": "v"}),
+        ("odd", {"k": "v"}),
+    ],
+)
+def test_plain_template_values_are_joined_and_encrypted_ones_win(data: Any, wanted: dict[str, str]) -> None:
+    assert decided(template={"data": data}).body["data"] == encoded(**wanted)
+
+
+def test_a_template_with_actions_is_refused_by_field() -> None:
+    with pytest.raises(NeedsHuman) as caught:
+        decided(template={"data": {"config": "{{ .k }}"}})
+
+    assert "spec.template.data[config]" in caught.value.message
+
+
+def test_more_than_a_secret_holds_is_refused_with_its_size() -> None:
+    with pytest.raises(NeedsHuman, match=str(LARGEST + 1)):
+        decided(values={"k": "x" * (LARGEST + 1)})
+
+
+def test_nothing_is_decided_without_values_when_all_stands() -> None:
+    assert plan(View(KEY, sealed(), secret(owner=OURS), None)).action is None
+    with pytest.raises(NeedsHuman):
+        plan(View(KEY, sealed(), secret(), None))
+
+
+@pytest.mark.parametrize(
+    "status", [None, {}, "x", {"conditions": "x"}, {"conditions": [5]}, {"observedGeneration": None}]
+)
+def test_an_odd_status_has_no_mark(status: Any) -> None:
+    assert not mark_of({"status": status}).synced
+
+
+def test_a_mark_stands_for_generation_and_scope() -> None:
+    status = {
+        "conditions": [{"type": "Synced", "status": "True"}],
+        "observedGeneration": 3,
+        "scope": "strict",
+        "secretResourceVersion": "9",
+    }
+    mark = mark_of({"status": status})
+
+    assert mark.secret_version == "9"
+    assert settled(3, {}, mark)
+    assert not settled(4, {}, mark)
+    assert not settled(3, {CLUSTER_WIDE: "true"}, mark)
+
+
+def test_the_diagnosis_names_what_was_tried() -> None:
+    text = unseal_failed(KEY, "no key could decrypt secret (k)", Scope.STRICT, 3).message
+
+    assert text.startswith("no key could decrypt secret (k)")
+    assert "tried 3 keys with scope strict, namespace ns, name a" in text
+    assert "no sealing key yet" in unseal_failed(KEY, "no key could decrypt secret (k)", Scope.STRICT, 0).message
+    assert unseal_failed(KEY, "illegal base64 data at input byte 0 (k)", Scope.STRICT, 3).message.endswith("(k)")
+
+
+@pytest.mark.parametrize(("annotations", "said"), [({}, False), ({"other": "x"}, False), ({REFLECTS: "x/y"}, True)])
+def test_reflector_annotations_on_the_wrong_object_are_told(annotations: dict[str, str], said: bool) -> None:
+    text = misplaced(annotations)
+
+    assert bool(text) is said
+    assert not said or "spec.template.metadata.annotations" in text
