@@ -7,6 +7,7 @@ fault proxy that all tests of a module share, restarted whenever it dies, with t
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from functools import partial
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.cluster.proxy import FaultProxy
 from tests.controller import CRDS, Coffer, Installation, kubelet
 from tests.e2e.manifests import CANARIES
 from tests.e2e.oracles import assert_nothing_leaked
-from tests.e2e.world import World
+from tests.e2e.world import CUSTOM, World
 
 QUICK = (
     "--reflector-absent-source-grace=2",  # seconds that a GitOps tool is given; 30 would be waited for in vain
@@ -144,6 +145,8 @@ def stage(arena_plane: ControlPlane, staged_coffer: Coffer, staged_proxy: FaultP
 def install_crds(plane: ControlPlane, kube: Kube) -> None:
     """Bring the chart's CRDs, and let the garbage collector know them now."""
     kube.install_crds(CRDS)
+    for kind in CUSTOM:
+        kube.wait_until(partial(kube.list, kind), lambda _: True, what=f"the storage of {kind}")
     plane.restart_controllers()
 
 
