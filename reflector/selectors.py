@@ -40,8 +40,12 @@ def parse_selector(text: str) -> tuple[Requirement, ...]:
         raise SelectorError("there is no requirement in it")
     found = [_requirement(part) for part in parts]
     # The last equality on a label wins, as in the original: `a=1,a=2` means `a=2`.
-    last = {each.key: each for each in found if each.operator == "in" and len(each.values) == 1}
-    return tuple(each for each in found if each not in last.values() or last[each.key] is each) or tuple(found)
+    last = {each.key: each for each in found if _equality(each)}
+    return tuple(each for each in found if not _equality(each) or last[each.key] is each)
+
+
+def _equality(requirement: Requirement) -> bool:
+    return requirement.operator == "in" and len(requirement.values) == 1
 
 
 def _split(text: str) -> list[str]:
