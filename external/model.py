@@ -6,10 +6,17 @@ and is answered by a condition that names the field.
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
+from external.durations import parse_duration
 from manager.errors import NeedsHuman
+
+
+def _duration(text: str) -> str:
+    parse_duration(text)
+    return text
+
 
 Name = Annotated[
     str,
@@ -23,6 +30,8 @@ DataKey = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern
 NamespaceName = Annotated[
     str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
 ]
+Duration = Annotated[str, AfterValidator(_duration)]
+"""Checked here and not in the schema: the originals' admission takes any text (1)."""
 Decoding = Literal["Auto", "Base64", "Base64URL", "None"]
 Conversion = Literal["Default", "Unicode"]
 NullBytes = Literal["Ignore", "Fail"]
@@ -96,7 +105,7 @@ class ExternalSecretSpec(Model):
     secret_store_ref: SecretStoreRef | None = None
     target: Target = Field(default_factory=Target)
     refresh_policy: Literal["CreatedOnce", "Periodic", "OnChange"] | None = None
-    refresh_interval: str = "1h0m0s"
+    refresh_interval: Duration = "1h0m0s"
     sync_windows: dict[str, Any] | None = None
     data: list[Data] | None = None
     data_from: list[DataFrom] | None = None
