@@ -1,0 +1,7 @@
+"""docs/settings.md is what the settings say."""
+
+from tools.settings_doc import FILE, rendered
+
+
+def test_the_page_is_current() -> None:
+    assert FILE.read_text() == rendered(), "run python -m tools.settings_doc"
