@@ -1,0 +1,181 @@
+"""The chart renders, asks for no more rights than its modules need, and its alert rules are valid."""
+
+import itertools
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cluster import build
+
+CHART = Path(__file__).parents[3] / "charts" / "coffer"
+MODULES = ("sealed", "external", "reflector")
+PROMTOOL = shutil.which("promtool")
+
+
+def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(build.binary("helm")), *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def rendered(*values: str) -> list[dict[str, Any]]:
+    done = helm("template", "coffer", str(CHART), "--namespace=kube-system", *(f"--set={value}" for value in values))
+    assert done.returncode == 0, done.stderr
+    return [each for each in yaml.safe_load_all(done.stdout) if each]
+
+
+def one(manifests: list[dict[str, Any]], kind: str, name: str = "coffer") -> dict[str, Any]:
+    (found,) = [each for each in manifests if (each["kind"], each["metadata"]["name"]) == (kind, name)]
+    return found
+
+
+def rights(*values: str) -> dict[str, set[str]]:
+    """Return resource -> verbs of the ClusterRole."""
+    found: dict[str, set[str]] = {}
+    for rule in one(rendered(*values), "ClusterRole")["rules"]:
+        for resource in rule["resources"]:
+            found.setdefault(resource, set()).update(rule["verbs"])
+    return found
+
+
+def only(*modules: str) -> list[str]:
+    return [f"modules.{name}={'true' if name in modules else 'false'}" for name in MODULES]
+
+
+@pytest.mark.parametrize("switches", list(itertools.product([True, False], repeat=3)))
+def test_the_chart_renders_with_every_choice_of_modules(switches: tuple[bool, ...]) -> None:
+    chosen = [name for name, on in zip(MODULES, switches, strict=True) if on]
+    manifests = rendered(*only(*chosen))
+
+    arguments = one(manifests, "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"]
+    for name in MODULES:
+        assert f"--modules-{name}={'true' if name in chosen else 'false'}" in arguments
+    services = [each["metadata"]["name"] for each in manifests if each["kind"] == "Service"]
+    assert ("sealed-secrets-controller" in services) is ("sealed" in chosen)
+
+
+def test_the_chart_is_clean() -> None:
+    done = helm("lint", "--strict", str(CHART))
+
+    assert done.returncode == 0, done.stdout
+
+
+def test_no_rule_has_a_wildcard() -> None:
+    for each in rendered():
+        for rule in each.get("rules") or []:
+            assert "*" not in [*rule["verbs"], *rule["resources"], *rule["apiGroups"]]
+
+
+def test_rights_shrink_with_the_modules() -> None:
+    assert rights(*only("sealed")).keys() == {
+        "events",
+        "deployments",
+        "secrets",
+        "sealedsecrets",
+        "sealedsecrets/status",
+    }
+    assert rights(*only("sealed"))["secrets"] == {"get", "list", "watch", "create", "update"}
+    assert "configmaps" not in rights(*only("external"))
+    assert "externalsecrets" not in rights(*only("reflector"))
+    assert rights(*only()).keys() == {"events", "deployments"}
+
+
+def test_leases_may_be_changed_by_name_only() -> None:
+    create, change = one(rendered(), "Role")["rules"]
+
+    assert create["verbs"] == ["create"]
+    assert change["resourceNames"] == ["coffer"]
+    (_, renamed) = one(rendered("settings.lease.name=mine"), "Role")["rules"]
+    assert renamed["resourceNames"] == ["mine"]
+
+
+def test_settings_become_flags() -> None:
+    manifests = rendered("settings.reflector.provenance=deny", "settings.sealed.key_namespaces={a,b}")
+
+    arguments = one(manifests, "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert "--reflector-provenance=deny" in arguments
+    assert "--sealed-key-namespaces=a,b" in arguments
+
+
+def test_the_pod_is_restricted() -> None:
+    pod = one(rendered(), "Deployment")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def test_the_service_is_what_kubeseal_looks_for() -> None:
+    service = one(rendered(), "Service", "sealed-secrets-controller")
+    role = one(rendered(), "Role", "coffer-service-proxier")
+
+    assert service["spec"]["ports"][0]["name"] == "http"
+    assert "http:sealed-secrets-controller:http" in role["rules"][1]["resourceNames"]
+    kinds = [each["metadata"]["name"] for each in rendered("service.proxier.create=false") if each["kind"] == "Role"]
+    assert kinds == ["coffer"]
+
+
+def test_monitoring_objects_come_when_asked_for() -> None:
+    kinds = {each["kind"] for each in rendered("metrics.serviceMonitor.enabled=true", "metrics.rules.enabled=true")}
+
+    assert {"ServiceMonitor", "PrometheusRule"} <= kinds
+    assert not {"ServiceMonitor", "PrometheusRule"} & {each["kind"] for each in rendered()}
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian's package prometheus)")
+def test_the_alert_rules_are_valid_and_fire(tmp_path: Path) -> None:
+    rules = CHART / "files" / "rules.yaml"
+    test = {
+        "rule_files": [str(rules)],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [
+                    {"series": 'coffer_leader{pod="a"}', "values": "1x4 0x10"},
+                    {
+                        "series": 'sealed_secrets_controller_unseal_errors_total{reason="update",namespace="test"}',
+                        "values": "0x5 1+1x10",
+                    },
+                ],
+                "alert_rule_test": [
+                    {"eval_time": "4m", "alertname": "CofferNoLeader"},
+                    {"eval_time": "5m", "alertname": "SealedSecretsUnsealErrorHigh"},
+                    {
+                        "eval_time": "10m",
+                        "alertname": "CofferNoLeader",
+                        "exp_alerts": [
+                            {
+                                "exp_labels": {"severity": "critical"},
+                                "exp_annotations": annotations(rules, "CofferNoLeader"),
+                            }
+                        ],
+                    },
+                ],
+            }
+        ],
+    }
+    file = tmp_path / "test.yaml"
+    file.write_text(yaml.safe_dump(test))
+
+    done = subprocess.run(
+        [str(PROMTOOL), "test", "rules", str(file)], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def annotations(rules: Path, alert: str) -> dict[str, str]:
+    (group,) = yaml.safe_load(rules.read_text())["groups"]
+    (found,) = [each for each in group["rules"] if each["alert"] == alert]
+    result: dict[str, str] = found["annotations"]
+    return result
