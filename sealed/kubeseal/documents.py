@@ -1,8 +1,10 @@
 """Streams of Kubernetes objects in YAML or JSON, read with care and written as the original writes them."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -12,6 +14,8 @@ import yaml
 LARGEST_INPUT = 16 * 1024 * 1024  # bytes; a Secret holds 1 MiB
 MOST_NODES = 200_000  # values after aliases are expanded: a 323-byte file can ask for gigabytes (reliability.md H4)
 NOTHING_FOUND = "no secrets found. Ensure the input is valid and UTF-8 encoded"
+# Go's JSON encoder writes these as escapes, also within text.
+ESCAPED = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
 
 Document = dict[str, Any]
 
@@ -21,15 +25,35 @@ class InputError(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1 as Kubernetes tools read it: `y` and `n` are booleans, dates are text."""
+    """YAML 1.1 as Kubernetes tools read it: `y` and `n` are booleans; dates, times of day and fractions are text.
+
+    A number that 64 bits cannot hold keeps its text too, where the original rounds it.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Make every key a text: for Python 1 and true are the same key."""
+        self.flatten_mapping(node)
+        return {
+            text_of(self.construct_object(key, deep=True)): self.construct_object(value, deep=deep)
+            for key, value in node.value
+        }
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes what another YAML 1.1 reader would not take for text."""
+
+
+_UNTOUCHED = ("bool", "merge", "null")
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] in _UNTOUCHED]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.bool_values = {**yaml.SafeLoader.bool_values, "y": True, "n": False}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), list("yYnN"))
+_INTEGER = "[-+]?(0b[01][01_]{0,63}|0x[0-9a-fA-F][0-9a-fA-F_]{0,15}|0[0-7_]{0,21}|[1-9][0-9_]{0,18})"
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(f"^{_INTEGER}$"), list("-+0123456789"))
+for _class in (_Loader, _Dumper):
+    _class.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), list("yYnN"))
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", re.compile("."), list("-+.0123456789"))
 
 
 def read(raw: bytes) -> list[Document]:
@@ -42,64 +66,105 @@ def read(raw: bytes) -> list[Document]:
     if len(raw) > LARGEST_INPUT:
         raise InputError(f"input is larger than {LARGEST_INPUT} bytes")
     try:
-        text = raw.decode()
-        found = list(_json_stream(text)) if text.lstrip().startswith("{") else list(yaml.load_all(text, _Loader))
-    except (UnicodeDecodeError, ValueError, yaml.YAMLError, RecursionError):
+        documents = [each for each in _documents(raw.decode("utf-8-sig")) if each]
+    except InputError:
+        raise
+    except Exception:  # beside its own errors PyYAML lets through whatever an odd text does to it
         raise InputError(NOTHING_FOUND) from None
-    documents = [each for each in found if each]
     if not documents or not all(isinstance(each, dict) for each in documents):
         raise InputError(NOTHING_FOUND)
-    if any(_nodes(each, {}) > MOST_NODES for each in documents):
-        raise InputError("input expands to too many values")
     return documents
 
 
-def render(document: Document, form: str) -> str:
+def render(document: Document, form: str) -> bytes:
     """Return one object as text, in `json` or `yaml` (7.5)."""
     if form == "yaml":
-        return "---\n" + yaml.safe_dump(document, default_flow_style=False, allow_unicode=True, width=2**31)
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        text = yaml.dump(document, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, width=2**31)
+        return f"---\n{text}".encode()
+    return (json.dumps(document, indent=2, ensure_ascii=False).translate(ESCAPED) + "\n").encode()
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Write a file as a whole or not at all, readable by its owner only; a failure leaves the old one."""
-    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8") as file:
-        temporary = Path(file.name)
-        try:
-            file.write(text)
-            file.flush()
-            temporary.chmod(0o600)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+def read_file(path: Path) -> bytes:
+    """Return what a file holds. Raises InputError in the original's words."""
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise InputError(_cannot_open(path, error)) from None
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all, readable by its owner only; a failure leaves the old one.
+
+    Raises:
+        InputError: it cannot be written.
+
+    """
+    try:
+        with NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            try:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+                file.close()  # Windows renames no open file
+                temporary.replace(path)
+            except BaseException:
+                temporary.unlink()
+                raise
+    except OSError as error:
+        raise InputError(_cannot_open(path, error)) from None
 
 
 def text_of(value: object) -> str:
-    """Return a scalar as it lands in a string field: booleans and numbers become their text (7.3)."""
+    """Return a scalar as it lands in a string field: null is empty, booleans and numbers become their text (7.3)."""
+    if value is None:
+        return ""
     if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str | int | float):
+        return str(value).lower()
+    if isinstance(value, int):
         return str(value)
+    if isinstance(value, str):
+        # JSON may write a character as two escapes, which YAML's reader does not join; half a pair is replaced.
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     raise InputError(f"a text was expected where the input has a {type(value).__name__}")
 
 
+def _documents(text: str) -> list[Any]:
+    if text.lstrip().startswith("{"):
+        with suppress(ValueError):  # YAML may begin like that too
+            return list(_json_stream(text))
+    return list(_yaml_stream(text))
+
+
 def _json_stream(text: str) -> Iterator[Any]:
-    decoder, position = json.JSONDecoder(), 0
+    decoder, text, position = json.JSONDecoder(parse_float=str), text.strip(), 0
     while position < len(text):
-        rest = text[position:]
-        position += len(rest) - len(rest.lstrip())
-        if position < len(text):
-            value, position = decoder.raw_decode(text, position)
-            yield value
+        value, position = decoder.raw_decode(text, position)
+        yield value
+        while text[position : position + 1].isspace():
+            position += 1
 
 
-def _nodes(value: object, known: dict[int, int]) -> int:
-    """Count the values of a document with every alias expanded, without expanding any."""
-    if not isinstance(value, dict | list):
+def _yaml_stream(text: str) -> Iterator[Any]:
+    loader = _Loader(text)
+    while loader.check_node():
+        node = loader.get_node()
+        if _size(node, {}) > MOST_NODES:
+            raise InputError("input expands to too many values")
+        yield loader.construct_document(node)
+
+
+def _size(node: Any, known: dict[int, int]) -> int:
+    """Count the values of a document with every alias and merge expanded, without expanding any."""
+    if isinstance(node, yaml.ScalarNode):
         return 1
-    if id(value) not in known:
-        known[id(value)] = MOST_NODES + 1  # a document that contains itself is too large
-        children = value.values() if isinstance(value, dict) else value
-        known[id(value)] = 1 + sum(_nodes(each, known) for each in children)
-    return known[id(value)]
+    if id(node) not in known:
+        known[id(node)] = MOST_NODES + 1  # a document that contains itself is too large
+        pairs = isinstance(node, yaml.MappingNode)
+        children = [child for pair in node.value for child in pair] if pairs else node.value
+        known[id(node)] = 1 + sum(_size(each, known) for each in children)
+    return known[id(node)]
+
+
+def _cannot_open(path: Path, error: Exception) -> str:
+    return f"open {path}: {(getattr(error, 'strerror', None) or 'not a usable path').lower()}"

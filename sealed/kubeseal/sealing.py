@@ -1,7 +1,5 @@
 """From a Secret to a SealedSecret. Pure but for the random session keys."""
 
-import base64
-import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,15 +9,16 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from manager.plain import Plain
 from sealed.certificate import first_certificate
-from sealed.crypto import CLUSTER_WIDE, NAMESPACE_WIDE, Scope, label, scope_of, seal
+from sealed.crypto import CLUSTER_WIDE, NAMESPACE_WIDE, BrokenBase64, Scope, decode_blob, label, scope_of, seal
 from sealed.kubeseal.documents import Document, InputError, text_of
 
 LAST_APPLIED = ("kubectl.kubernetes.io/last-applied-configuration", "kubecfg.ksonnet.io/last-applied-configuration")
-SERVER_FIELDS = frozenset(
-    {"ownerReferences", "selfLink", "uid", "resourceVersion", "generation", "managedFields"}
-    | {"creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"}
-)
 ANNOTATION_OF = {Scope.NAMESPACE_WIDE: NAMESPACE_WIDE, Scope.CLUSTER_WIDE: CLUSTER_WIDE}
+SMALLEST_KEY = 1024  # bits; the original refuses smaller ones too
+EMPTY = (
+    "secret.data is empty in input Secret, assuming this is an error and aborting. "
+    "To work with empty data, --allow-empty-data can be used"
+)
 
 
 @dataclass(frozen=True)
@@ -46,63 +45,87 @@ def public_key(pem: bytes, now: datetime) -> RSAPublicKey:
     if ends < now:
         raise InputError(f"failed to encrypt using an expired certificate on {ends:%B} {ends.day}, {ends.year}")
     key = certificate.public_key()
-    if not isinstance(key, RSAPublicKey):
-        raise InputError("expected RSA public key")
+    if not isinstance(key, RSAPublicKey) or key.key_size < SMALLEST_KEY:
+        raise InputError(f"the certificate's key is too short; RSA keys have {SMALLEST_KEY} bits or more")
     return key
 
 
 def seal_secret(secret: Document, key: RSAPublicKey, options: Options) -> Document:
-    """Return the SealedSecret of one Secret; rules in the order of sealed-secrets.md 7.3.
+    """Return the SealedSecret of one Secret; rules in the order of sealed-secrets.md 7.3, fields in that of 7.5.
 
     Raises:
         InputError: with the original's text.
 
     """
     if not secret.get("data") and not secret.get("stringData") and not options.allow_empty_data:
-        raise InputError(
-            "secret.data is empty in input Secret, assuming this is an error and aborting. "
-            "To work with empty data, --allow-empty-data can be used."
-        )
-    metadata = _metadata(secret, options)
-    scope = scope_of(metadata.get("annotations") or {})
-    namespace, name = metadata.get("namespace", ""), metadata["name"]
+        raise InputError(EMPTY)
+    metadata = _metadata(_mapping(secret, "metadata"), options)
+    scope = scope_of(metadata.get("annotations", {}))
+    name, namespace = metadata["name"], metadata.get("namespace", "")
+    annotations = {ANNOTATION_OF[scope]: "true"} if scope in ANNOTATION_OF else {}
     bound_to = label(scope, namespace, name)
-    encrypted = {key_: seal(key, value, bound_to) for key_, value in sorted(plaintext(secret).items())}
-    outer: Document = {"name": name} | ({"namespace": namespace} if namespace else {})
-    if scope in ANNOTATION_OF:
-        outer["annotations"] = {ANNOTATION_OF[scope]: "true"}
-    template: Document = {"metadata": metadata}
-    template |= {field: secret[field] for field in ("type", "immutable") if secret.get(field) is not None}
-    spec = {"template": template, "encryptedData": encrypted}
-    return {"kind": "SealedSecret", "apiVersion": "bitnami.com/v1alpha1", "metadata": outer, "spec": spec}
+    template = {"metadata": metadata, "type": text_of(secret.get("type")), "immutable": _immutable(secret)}
+    return {
+        "kind": "SealedSecret",
+        "apiVersion": "bitnami.com/v1alpha1",
+        "metadata": _without_empty({"name": name, "namespace": namespace, "annotations": annotations}),
+        "spec": {
+            "template": _without_empty(template),
+            "encryptedData": {item: seal(key, value, bound_to) for item, value in sorted(plaintext(secret).items())},
+        },
+    }
+
+
+def seal_value(value: Plain, key: RSAPublicKey, options: Options) -> str:
+    """Return one sealed value (7.6). Raises InputError when the flags do not say for whom."""
+    scope, namespace = options.scope, options.namespace
+    if scope is not Scope.CLUSTER_WIDE:
+        namespace = namespace or options.default_namespace()
+        if not namespace:
+            raise InputError(f"must provide the --namespace flag with --raw and --scope {scope}")
+    if scope is Scope.STRICT and not options.name:
+        raise InputError(f"must provide the --name flag with --raw and --scope {scope}")
+    return seal(key, value, label(scope, namespace, options.name))
 
 
 def plaintext(secret: Document) -> dict[str, Plain]:
     """Return the values of a Secret; `stringData` wins over `data`, as in the API server."""
-    values = {}
-    for name, text in _mapping(secret, "data").items():
-        try:
-            values[str(name)] = Plain(base64.b64decode(text_of("" if text is None else text), validate=True))
-        except binascii.Error:
-            raise InputError(f"data[{name}] is not base64") from None
-    for name, text in _mapping(secret, "stringData").items():
-        values[str(name)] = Plain(text_of("" if text is None else text).encode())
-    return values
+    values = {text_of(name): _decoded(name, value) for name, value in _mapping(secret, "data").items()}
+    texts = _texts(secret, "stringData")
+    return values | {name: Plain(text.encode()) for name, text in texts.items()}
 
 
-def _metadata(secret: Document, options: Options) -> Document:
-    """Return the metadata for the template: what the API server fills in, and copies of plaintext, are dropped."""
-    metadata = {field: value for field, value in _mapping(secret, "metadata").items() if field not in SERVER_FIELDS}
-    annotations = {name: text for name, text in _texts(metadata, "annotations").items() if name not in LAST_APPLIED}
+def _decoded(name: object, value: object) -> Plain:
+    if value is not None and not isinstance(value, str):
+        raise InputError(f"data[{name}] must be base64 text; quote it, or move it to stringData")
+    try:
+        return Plain(decode_blob(value or ""))
+    except BrokenBase64 as error:
+        raise InputError(f"{error} ({name})") from None
+
+
+def _metadata(given: Mapping[Any, Any], options: Options) -> Document:
+    """Return the metadata for the template, in the original's order.
+
+    Only known fields: what the API server fills in has no place in Git, and a field that is unknown here may be a
+    misplaced `stringData`. Annotations that hold a copy of the plaintext are dropped.
+    """
+    annotations = {name: text for name, text in _texts(given, "annotations").items() if name not in LAST_APPLIED}
     if options.scope in ANNOTATION_OF:
         annotations = {name: text for name, text in annotations.items() if name not in ANNOTATION_OF.values()}
         annotations[ANNOTATION_OF[options.scope]] = "true"
-    metadata = {**metadata, "annotations": annotations, "labels": _texts(metadata, "labels")}
-    metadata["name"] = options.name or text_of(metadata.get("name") or "")
-    if not metadata["name"]:
+    name = options.name or text_of(given.get("name"))
+    if not name:
         raise InputError("missing metadata.name in input Secret")
-    metadata["namespace"] = _namespace(text_of(metadata.get("namespace") or ""), scope_of(annotations), options)
-    return {field: value for field, value in metadata.items() if value or value == 0}
+    metadata = {
+        "name": name,
+        "generateName": text_of(given.get("generateName")),
+        "namespace": _namespace(text_of(given.get("namespace")), scope_of(annotations), options),
+        "labels": _texts(given, "labels"),
+        "annotations": dict(sorted(annotations.items())),
+        "finalizers": _finalizers(given),
+    }
+    return _without_empty(metadata)
 
 
 def _namespace(own: str, scope: Scope, options: Options) -> str:
@@ -118,12 +141,32 @@ def _namespace(own: str, scope: Scope, options: Options) -> str:
     return namespace
 
 
-def _texts(metadata: Mapping[str, Any], field: str) -> dict[str, str]:
-    return {str(name): text_of("" if text is None else text) for name, text in _mapping(metadata, field).items()}
+def _immutable(secret: Document) -> bool | None:
+    value = secret.get("immutable")
+    if value is not None and not isinstance(value, bool):
+        raise InputError("immutable must be true or false")
+    return value
 
 
-def _mapping(holder: Mapping[str, Any], field: str) -> Mapping[Any, Any]:
+def _finalizers(given: Mapping[Any, Any]) -> list[str]:
+    value = given.get("finalizers") or []
+    if not isinstance(value, list):
+        raise InputError("finalizers must be a list")
+    return [text_of(each) for each in value]
+
+
+def _texts(holder: Mapping[Any, Any], field: str) -> dict[str, str]:
+    texts = {text_of(name): text_of(text) for name, text in _mapping(holder, field).items()}
+    return dict(sorted(texts.items()))
+
+
+def _mapping(holder: Mapping[Any, Any], field: str) -> Mapping[Any, Any]:
     value = holder.get(field) or {}
     if not isinstance(value, dict):
         raise InputError(f"{field} must be a mapping")
     return value
+
+
+def _without_empty(fields: Document) -> Document:
+    """Leave out what is empty; `false` is a value."""
+    return {field: value for field, value in fields.items() if value or value is False}
