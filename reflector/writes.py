@@ -101,7 +101,8 @@ class Writes:
             written = await self._write(step, Create(step.target, self._new(source, step)))
         else:
             meta = step.mirror.meta
-            written = await self._write(step, Replace(step.target, meta.uid, meta.version, self._fields(source, step)))
+            fields = self._fields(source, step)
+            written = await self._write(step, Replace(step.target, meta.uid, meta.version, fields, meta.annotations))
         self._lookout.suspects.discard(step.target)
         return written and step.mirror is not None and step.mirror.marks is not None and not step.mirror.marks.version
 

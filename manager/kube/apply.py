@@ -16,6 +16,7 @@ from manager.kube.resources import SECRETS, Body, Key
 
 SERVICE_ACCOUNT_TOKEN = "kubernetes.io/service-account-token"
 BOOTSTRAP_TOKEN = "bootstrap.kubernetes.io/token"
+TOKEN_OWNER = "kubernetes.io/service-account.name"  # the API server takes no token Secret without it
 PRIVILEGED_TYPES = frozenset({SERVICE_ACCOUNT_TOKEN, BOOTSTRAP_TOKEN})  # the API server grants rights for these
 SEALING_KEY_LABEL = "sealedsecrets.bitnami.com/sealed-secrets-key"
 REFUSED = "PrivilegedSecret"
@@ -70,6 +71,8 @@ class Replace:
     uid: str
     version: str
     fields: Mapping[str, Any] = field(repr=False)
+    annotations: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Those of the object as it was seen: its type is not among its metadata, but a token Secret shows in them."""
 
 
 Action = Create | Update | Patch | Replace | Delete
@@ -125,6 +128,7 @@ class Writer:
             _require_preconditions(action.body["metadata"])
             return await self._client.update(action.key, action.body, manager=manager)
         if isinstance(action, Replace):
+            refuse_token(action)
             return await self._client.patch_operations(action.key, _operations(action), manager=manager)
         refuse_privileged(action.key, action.patch)
         metadata = {**action.patch.get("metadata", {}), "uid": action.uid, "resourceVersion": action.version}
@@ -166,6 +170,15 @@ def refuse_privileged(key: Key, body: Mapping[str, Any]) -> None:
         raise NeedsHuman(REFUSED, f"a Secret of type {body['type']} is never written: use another type")
     if SEALING_KEY_LABEL in (body.get("metadata", {}).get("labels") or {}):
         raise NeedsHuman(REFUSED, f"a Secret with the label {SEALING_KEY_LABEL} is never written: remove the label")
+
+
+def refuse_token(action: Replace) -> None:
+    """Raise NeedsHuman for a Secret whose type, which nobody read, grants rights: both kinds are known without it."""
+    key = action.key
+    bootstrap = key.namespace == "kube-system" and key.name.startswith("bootstrap-token-")
+    if key.resource is SECRETS and (bootstrap or TOKEN_OWNER in action.annotations):
+        kind = BOOTSTRAP_TOKEN if bootstrap else SERVICE_ACCOUNT_TOKEN
+        raise NeedsHuman(REFUSED, f"a Secret of type {kind} is never written: use another type")
 
 
 def template_metadata(metadata: Mapping[str, Any] | None) -> dict[str, dict[str, str]]:
