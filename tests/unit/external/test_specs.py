@@ -1,0 +1,145 @@
+"""What is read from ExternalSecrets and stores, however odd they are (external-secrets-core.md 1 and 7.4)."""
+
+from typing import Any
+
+import pytest
+
+from external.admission import admits, selects
+from external.digest import external_digest, store_digest
+from external.fetch import require_served
+from external.model import ExternalSecretSpec, SecretStoreSpec, parse
+from manager.errors import NeedsHuman
+from manager.kube.resources import CLUSTER_SECRET_STORES, SECRET_STORES, Key
+from tests.unit.external.objects import spec
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"target": {"template": {"data": {}}}}, "spec.target.template"),
+        ({"target": {"manifest": {"kind": "ConfigMap"}}}, "spec.target.manifest"),
+        ({"syncWindows": {"kind": "allow"}}, "spec.syncWindows"),
+        ({"dataFrom": [{"find": {"name": {}}}]}, "spec.dataFrom[0].find"),
+        ({"dataFrom": [{"extract": {"key": "r"}, "rewrite": [{}]}]}, "spec.dataFrom[0].rewrite"),
+        ({"dataFrom": [{"sourceRef": {"generatorRef": {"kind": "UUID"}}}]}, "sourceRef.generatorRef"),
+    ],
+)
+def test_what_is_not_served_is_answered_by_its_field(changes: Any, field: str) -> None:
+    with pytest.raises(NeedsHuman) as caught:
+        require_served(spec(**changes))
+
+    assert field in caught.value.message
+
+
+def test_nothing_to_fetch_is_an_error() -> None:
+    with pytest.raises(NeedsHuman, match="either data or dataFrom"):
+        require_served(spec(data=[]))
+
+
+@pytest.mark.parametrize(
+    ("raw", "place"),
+    [
+        ({"data": [{"secretKey": "canary key", "remoteRef": {"key": "r"}}]}, "spec.data[0].secretKey"),
+        ({"data": [{"secretKey": "k"}]}, "spec.data[0].remoteRef"),
+        ({"target": {"creationPolicy": "canary"}}, "spec.target.creationPolicy"),
+        ({"data": "canary"}, "spec.data"),
+        ("canary", "spec"),
+        (None, "spec"),
+    ],
+)
+def test_a_spec_that_cannot_be_read_is_named_by_field_and_not_quoted(raw: Any, place: str) -> None:
+    with pytest.raises(NeedsHuman) as caught:
+        parse(ExternalSecretSpec, raw, reason="SecretSyncedError")
+
+    assert place in caught.value.message
+    assert "canary" not in caught.value.message
+
+
+def test_unknown_provider_fields_are_kept() -> None:
+    found = parse(SecretStoreSpec, {"provider": {"vault": {"server": "x"}}}, reason="R")
+
+    assert found.provider.model_dump(exclude_none=True) == {"vault": {"server": "x"}}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"spec": None},
+        {"spec": "x", "status": 5},
+        {"spec": {"data": [5], "dataFrom": {}}, "status": {"refreshTime": "x"}},
+    ],
+)
+def test_an_odd_external_secret_is_digested(odd: Any) -> None:
+    found = external_digest({"metadata": {"namespace": "ns", "name": "es"}, **odd})
+
+    assert found.target == "es"
+    assert not found.ready
+
+
+def test_a_digest_names_every_store_once() -> None:
+    refs = [{"name": "a"}, {"name": "b", "kind": "ClusterSecretStore"}, {"name": "a"}]
+    data = [{"sourceRef": {"storeRef": each}} for each in refs]
+
+    found = external_digest(
+        {"metadata": {"namespace": "ns", "name": "es"}, "spec": {"secretStoreRef": {"name": "a"}, "data": data}}
+    )
+
+    assert set(found.stores) == {Key(SECRET_STORES, "ns", "a"), Key(CLUSTER_SECRET_STORES, "", "b")}
+    assert len(found.stores) == 2
+
+
+def test_a_stores_credentials_are_found_wherever_they_stand() -> None:
+    provider = {
+        "x": {
+            "auth": {
+                "secretRef": {
+                    "accessKeyIDSecretRef": {"name": "a", "key": "k"},
+                    "tokenSecretRef": {"name": "b", "namespace": "other"},
+                }
+            },
+            "list": [{"caSecretRef": {"name": "c"}}],
+        }
+    }
+
+    cluster = store_digest({"metadata": {"name": "s"}, "spec": {"provider": provider}})
+    namespaced = store_digest({"metadata": {"name": "s", "namespace": "ns"}, "spec": {"provider": provider}})
+
+    assert set(cluster.credentials) == {("", "a"), ("other", "b"), ("", "c")}
+    assert set(namespaced.credentials) == {("ns", "a"), ("ns", "b"), ("ns", "c")}
+
+
+@pytest.mark.parametrize(
+    ("condition", "answer"),
+    [
+        ({"namespaces": ["prod"]}, True),
+        ({"namespaces": ["other"]}, False),
+        ({"namespaceRegexes": ["pro.*"]}, True),
+        ({"namespaceRegexes": ["pro"]}, False),
+        ({"namespaceRegexes": ["rod"]}, False),
+        ({"namespaceRegexes": ["x|prod"]}, True),
+        ({"namespaceRegexes": ["(?!x)"]}, False),
+        ({"namespaceSelector": {"matchLabels": {"t": "1"}}}, True),
+        ({"namespaceSelector": {"matchLabels": {"t": "2"}}}, False),
+        ({"namespaceSelector": {}}, True),
+        ({}, False),
+    ],
+)
+def test_a_cluster_store_admits_by_full_match(condition: Any, answer: bool) -> None:
+    assert admits([condition], "prod", {"t": "1"}) is answer
+    assert admits([], "prod", {})
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "answer"),
+    [
+        ("In", ["1"], True),
+        ("In", ["2"], False),
+        ("NotIn", ["2"], True),
+        ("Exists", None, True),
+        ("DoesNotExist", None, False),
+        ("Gt", ["0"], False),
+    ],
+)
+def test_selector_expressions(operator: str, values: Any, answer: bool) -> None:
+    assert selects({"matchExpressions": [{"key": "t", "operator": operator, "values": values}]}, {"t": "1"}) is answer

@@ -1,0 +1,161 @@
+"""Hashes, durations, properties, decoding and keys (external-secrets-core.md 0 and 2.6; providers 1.4-1.6)."""
+
+from typing import Any
+
+import pytest
+
+from external.durations import parse_duration
+from external.hashing import data_hash, field_manager, metadata_hash, object_hash, synced_version
+from external.properties import convert_keys, decode, take, to_map, validate_keys
+from manager.errors import NeedsHuman
+from manager.plain import Plain
+
+
+def test_hashes_are_the_originals() -> None:
+    assert (
+        data_hash({"foo": Plain(b"value1"), "bar": Plain(b"value2")})
+        == "1bed8bcbcb4547ffe19a19cd47d9078e84aa6598266d86b99f992d64"
+    )
+    assert data_hash({}) == "74a974446e359fb3e6baff9bd0058950e6edd0f040888d9989b0a11b"
+    assert object_hash("<nil>") == "c461202a18e99215f121936fb2452e03843828e448a00a53f285a6fc"
+    assert metadata_hash({}, None) == "f47fe3c0b255b6dd8047cdffa772587bb829efe7a1cb70febeda2eb2"
+    assert metadata_hash({"a": "b"}, {"foo": "bar"}) == "a366c67789d90ed5749538ecaaf6585f8d4e358f422e41255a51f01c"
+
+
+def test_a_synced_version_is_generation_and_metadata() -> None:
+    body = {"metadata": {"generation": 3, "labels": {"a": "b"}, "annotations": {"foo": "bar"}}}
+
+    assert synced_version(body) == "3-a366c67789d90ed5749538ecaaf6585f8d4e358f422e41255a51f01c"
+
+
+@pytest.mark.parametrize(("length", "hashed"), [(1, False), (27, False), (28, True), (200, True)])
+def test_a_long_name_is_hashed_in_the_field_manager(length: int, hashed: bool) -> None:
+    manager = field_manager("n" * length)
+
+    assert manager.startswith("externalsecrets.external-secrets.io/")
+    assert ("/sha3/" in manager) is hashed
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1h0m0s", 3600),
+        ("5m", 300),
+        ("1.5h", 5400),
+        ("100ms", 0.1),
+        ("0", 0),
+        ("-1s", -1),
+        ("1m30s", 90),
+        ("2us", 2e-6),
+        ("1h2m3s4ms", 3723.004),
+    ],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "5", "m", "1x", "1h 2m", "1.2.3s", "h1"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - the caller words the message
+        parse_duration(text)
+
+
+DOCUMENT = (
+    b'{"a.b": "flat", "a": {"b": "nested", "n": 1.50, "l": [1, {"z": "q\\u00e4"}]},'
+    b' "t": true, "none": null, "o": { "k" : 1 }}'
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("a.b", b"flat"),
+        ("a.n", b"1.50"),
+        ("a.l.0", b"1"),
+        ("a.l.1.z", "qä".encode()),
+        ("a.l", b'[1, {"z": "q\\u00e4"}]'),
+        ("t", b"true"),
+        ("none", b""),
+        ("o", b'{ "k" : 1 }'),
+    ],
+)
+def test_a_property_is_taken_as_it_was_written(path: str, value: bytes) -> None:
+    found = take(DOCUMENT, path)
+
+    assert found is not None
+    assert found.reveal() == value
+
+
+@pytest.mark.parametrize("path", ["missing", "a.missing", "a.l.7", "t.x", "a.l.x", ""])
+def test_a_property_that_is_not_there_is_none(path: str) -> None:
+    assert take(DOCUMENT, path) is None
+
+
+@pytest.mark.parametrize("document", [b"", b"no json", b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_json_has_no_properties(document: bytes) -> None:
+    assert take(document, "a") is None
+    assert to_map(document) is None
+
+
+@pytest.mark.parametrize("path", ["a.#", "a.*", "a|b", "@this", "a.#(x==1)", "a\\.b"])
+def test_query_syntax_is_refused_by_name(path: str) -> None:
+    with pytest.raises(NeedsHuman, match="gjson"):
+        take(DOCUMENT, path)
+
+
+def test_an_object_becomes_a_map_of_texts() -> None:
+    found = to_map(DOCUMENT) or {}
+
+    assert {name: value.reveal() for name, value in found.items()} == {
+        "a.b": b"flat",
+        "a": b'{"b": "nested", "n": 1.50, "l": [1, {"z": "q\\u00e4"}]}',
+        "t": b"true",
+        "none": b"",
+        "o": b'{ "k" : 1 }',
+    }
+    assert to_map(b"[1]") is None
+
+
+@pytest.mark.parametrize(
+    ("strategy", "value", "found"),
+    [
+        (None, b"YQ==", b"YQ=="),
+        ("None", b"YQ==", b"YQ=="),
+        ("Base64", b"YQ==", b"a"),
+        ("Base64URL", b"_-8=", b"\xff\xef"),
+        ("Auto", b"YQ==", b"a"),
+        ("Auto", b"_-8=", b"\xff\xef"),
+        ("Auto", b"plain text", b"plain text"),
+    ],
+)
+def test_decoding(strategy: Any, value: bytes, found: bytes) -> None:
+    assert decode(Plain(value), strategy, ValueError).reveal() == found
+
+
+@pytest.mark.parametrize("strategy", ["Base64", "Base64URL"])
+def test_what_cannot_be_decoded_is_an_error_without_the_value(strategy: str) -> None:
+    with pytest.raises(ValueError, match="the value is not Base64") as caught:
+        decode(Plain(b"canary!"), strategy, ValueError)
+
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("strategy", "name"), [(None, "a_b"), ("Default", "a_b"), ("Unicode", "a_U002f_b")])
+def test_keys_are_made_to_fit(strategy: Any, name: str) -> None:
+    assert list(convert_keys({"a/b": Plain(b"1")}, strategy, ValueError)) == [name]
+
+
+def test_an_emoji_is_spelled_out() -> None:
+    assert list(convert_keys({"\U0001f600": Plain(b"1")}, "Unicode", ValueError)) == ["_U1f600_"]
+
+
+def test_two_keys_never_become_one() -> None:
+    with pytest.raises(ValueError, match="secret name collision during conversion"):
+        convert_keys({"a/b": Plain(b"1"), "a:b": Plain(b"2")}, None, ValueError)
+
+
+def test_the_empty_key_is_dropped_and_a_bad_one_refused() -> None:
+    assert validate_keys({"": Plain(b"1"), "ok": Plain(b"2")}, ValueError) == {"ok": Plain(b"2")}
+    for bad in ("a/b", "x" * 254):
+        with pytest.raises(ValueError, match="invalid secret keys"):
+            validate_keys({bad: Plain(b"1")}, ValueError)
