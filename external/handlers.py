@@ -25,6 +25,7 @@ class Handlers:
 
     Args:
         written: target -> resourceVersion of our last write, so that its echo costs nothing.
+        stale: ExternalSecrets whose store or credentials have changed; the reconciler refreshes and forgets them.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Handlers:
         queue: KeyedQueue,
         stores: KeyedQueue,
         written: Mapping[Key, str],
+        stale: set[Key],
         clock: Clock,
         jitter: Jitter,
     ) -> None:
@@ -40,6 +42,7 @@ class Handlers:
         self._queue = queue
         self._stores = stores
         self._written = written
+        self._stale = stale
         self._clock = clock
         self._jitter = jitter
         cache.digest(EXTERNAL_SECRETS, external_digest)
@@ -121,6 +124,8 @@ class Handlers:
     def _wake(self, store: Key, *, everyone: bool) -> None:
         for key in self._by_store.find(store):
             meta = self._cache.get(key)
+            if everyone:
+                self._stale.add(key)
             if meta is not None and (everyone or not meta.digest.ready):
                 self._queue.add(key)
 

@@ -26,10 +26,11 @@ def build(context: Context) -> Module:
     queue = KeyedQueue(context.clock, context.jitter)
     stores = KeyedQueue(context.clock, context.jitter)
     written: dict[Key, str] = {}
-    handlers = Handlers(context.cache, queue, stores, written, context.clock, context.jitter)
+    stale: set[Key] = set()
+    handlers = Handlers(context.cache, queue, stores, written, stale, context.clock, context.jitter)
     clients = Clients(context.client, context.cache, executor, settings, metrics)
     reader = SharedReader(executor, context.clock, metrics, settings.provider_timeout)
-    reconciler = Reconciler(context, Fetcher(clients, reader), metrics, written)
+    reconciler = Reconciler(context, Fetcher(clients, reader), metrics, written, stale)
     validator = StoreReconciler(context, clients, executor)
     syncs = Controller("external", queue, reconciler.reconcile, settings.concurrency, context.clock, context.metrics)
     validations = Controller("stores", stores, validator.reconcile, STORES_AT_ONCE, context.clock, context.metrics)

@@ -46,15 +46,22 @@ class Reconciler:
 
     Args:
         written: target -> resourceVersion of our last write; the handlers read it.
+        stale: ExternalSecrets whose store or credentials have changed since; the handlers fill it.
     """
 
     def __init__(
-        self, context: Context, fetcher: Fetcher, metrics: ExternalMetrics, written: MutableMapping[Key, str]
+        self,
+        context: Context,
+        fetcher: Fetcher,
+        metrics: ExternalMetrics,
+        written: MutableMapping[Key, str],
+        stale: set[Key],
     ) -> None:
         self._context = context
         self._fetcher = fetcher
         self._metrics = metrics
         self._written = written
+        self._stale = stale
         self._refreshed: dict[Key, Refreshed] = {}
         self._created = context.cache.index(SECRETS, _created_by)
 
@@ -90,7 +97,8 @@ class Reconciler:
         now = self._context.clock.now().timestamp()
         moment = max(last.at if last else 0.0, digest.refreshed or 0.0) or None
         # Another store or other credentials mean another value, unless the user asked for the first one to stay.
-        moved = last is not None and last.identity != identity and digest.policy == "Periodic" and digest.interval > 0
+        other = view.key in self._stale or (last is not None and last.identity != identity)
+        moved = other and digest.policy == "Periodic" and digest.interval > 0
         if digest.ready and not moved and due_in(digest, moment, now) != 0.0 and valid(view):
             return None
         asked = bool(digest.synced) and (moved or digest.synced != digest.current)
@@ -106,6 +114,7 @@ class Reconciler:
         await self._remove_orphans(view)
         now = self._context.clock.now().timestamp()
         self._refreshed[view.key] = Refreshed(now, fetched.identity)
+        self._stale.discard(view.key)
         return Outcome(decided, fetched)
 
     async def _write(self, view: View, decided: Plan) -> None:
@@ -141,6 +150,7 @@ class Reconciler:
     async def _gone(self, key: Key, body: Body | None) -> Again:
         """Clean up after an ExternalSecret that is deleted; garbage collection takes what it owns (2.11)."""
         self._refreshed.pop(key, None)
+        self._stale.discard(key)
         finalizers = body["metadata"].get("finalizers") or [] if body else []
         if body is None or FINALIZER not in finalizers:
             return DONE
