@@ -1,0 +1,288 @@
+"""A hostile tenant gets nothing that is not theirs, by no route (DESIGN.md 4a; reliability.md B, S4)."""
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cluster.kube import Object
+from tests.controller import CRDS
+from tests.e2e.manifests import (
+    MIRROR,
+    SEALED,
+    allowed,
+    aws,
+    aws_keys,
+    canary,
+    config_map,
+    external_secret,
+    fake,
+    reflects,
+    sealed_secret,
+    secret,
+    store,
+)
+from tests.e2e.test_sealed import foreign_key
+from tests.e2e.world import World
+
+KEY_LABEL = f"{SEALED}sealed-secrets-key"
+TOKEN, BOOTSTRAP = "kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token"
+ACCOUNT = {"kubernetes.io/service-account.name": "default"}
+MANAGED = "reconcile.external-secrets.io/managed"
+
+
+def await_account(world: World, ns: str) -> None:
+    """Wait for a namespace's default ServiceAccount, without which no token Secret can be made."""
+    world.kube.wait_until(lambda: world.kube.find("serviceaccounts", "default", ns))
+
+
+@pytest.mark.parametrize("kind", [TOKEN, BOOTSTRAP])
+def test_a_sealed_secret_cannot_make_a_secret_that_grants_rights(world: World, kind: str) -> None:
+    ns = world.namespace()
+    await_account(world, ns)
+
+    metadata = {"annotations": ACCOUNT}
+    world.apply(sealed_secret(world.certificate, ns, "token", {"a": canary()}, type=kind, metadata=metadata))
+
+    world.await_condition("sealedsecrets", ns, "token", "False", text=kind)
+    assert world.data(ns, "token") is None
+
+
+def test_nothing_is_merged_patched_or_pulled_into_a_secret_that_grants_rights(world: World) -> None:
+    ns, source = world.namespace(), world.namespace()
+    await_account(world, ns)
+    consent = {"sealed": {f"{SEALED}patch": "true"}, "external": {}, "pulled": reflects(source, "source")}
+    for name, annotations in consent.items():
+        world.apply(secret(ns, name, {}, type=TOKEN, annotations=ACCOUNT | annotations))
+    before = {name: world.kube.wait_until(partial(world.data, ns, name)) for name in consent}
+
+    world.apply(
+        secret(source, "source", {"token": canary()}, annotations=allowed()),
+        store(ns, "store", fake({"remote": canary()})),
+        external_secret(ns, "external", "store", {"token": "remote"}, target={"creationPolicy": "Merge"}),
+        sealed_secret(world.certificate, ns, "sealed", {"token": canary()}),
+    )
+
+    world.await_condition("sealedsecrets", ns, "sealed", "False", text=TOKEN)
+    world.await_condition("externalsecrets", ns, "external", "False", text=TOKEN)
+    world.await_event(source, "source", "MirrorFailed", TOKEN)
+    assert {name: world.data(ns, name) for name in consent} == before
+
+
+def test_a_token_is_never_pushed_to_another_namespace(world: World) -> None:
+    ns, target = world.namespace(), world.namespace()
+    await_account(world, ns)
+    world.apply(secret(ns, "token", {}, type=TOKEN, annotations=ACCOUNT | allowed(target, auto="")))
+
+    world.await_event(ns, "token", "MirrorFailed", TOKEN)
+
+    assert world.data(target, "token") is None
+
+
+@pytest.mark.parametrize("route", ["sealed", "external"])
+def test_nobody_can_smuggle_in_a_sealing_key(world: World, route: str) -> None:
+    assert world.coffer is not None
+    ns, label = world.namespace(), {KEY_LABEL: "active"}
+    before = world.coffer.certificate()
+    if route == "sealed":
+        world.apply(sealed_secret(world.certificate, ns, "key", foreign_key(), metadata={"labels": label}))
+    else:
+        manifest = external_secret(ns, "key", "store", {"tls.key": "key", "tls.crt": "crt"})
+        manifest["metadata"]["labels"] = label
+        world.apply(store(ns, "store", fake({"key": "x", "crt": "y"})), manifest)
+
+    world.await_condition(f"{route}secrets", ns, "key", "False", text=KEY_LABEL)
+    assert world.data(ns, "key") is None
+    assert world.coffer.certificate() == before
+
+
+def test_a_sealing_key_is_never_mirrored(world: World) -> None:
+    assert world.coffer is not None
+    home, target = world.coffer.installation.namespace, world.namespace()
+    key = world.kube.list("secrets", home, labelSelector=KEY_LABEL)[0]["metadata"]["name"]
+    own, control = world.namespace(), world.namespace()
+    world.apply(secret(own, "fake-key", {"a": canary()}, labels={KEY_LABEL: "x"}, annotations=allowed(auto="")))
+    world.kube.annotate("secrets", key, home, allowed(target, auto=""))
+    try:
+        for name, ns in ((key, home), ("fake-key", own)):
+            world.apply(secret(target, f"pulls-{name}"[:60], {"x": "x"}, annotations=reflects(ns, name)))
+        world.apply(secret(own, "control", {"a": "1"}, annotations=allowed(f"{control},{target}", auto="")))
+        world.await_data(target, "control", {"a": "1"})
+
+        assert world.data(target, key) is None
+        assert world.data(target, "fake-key") is None
+        assert world.data(target, f"pulls-{key}"[:60]) == {"x": "x"}
+        assert world.data(target, "pulls-fake-key") == {"x": "x"}
+    finally:
+        world.kube.annotate("secrets", key, home, dict.fromkeys(allowed(target, auto="")))
+
+
+def test_a_template_cannot_choose_owner_identity_or_place(world: World) -> None:
+    ns, elsewhere, values = world.namespace(), world.namespace(), {"a": canary()}
+    [owner] = world.apply(config_map(ns, "victim", {}))
+    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "victim", "uid": owner["metadata"]["uid"]}
+    metadata = {
+        "ownerReferences": [reference],
+        "uid": owner["metadata"]["uid"],
+        "generateName": "other-",
+        "name": "other",
+        "namespace": elsewhere,
+        "resourceVersion": "1",
+    }
+
+    world.apply(sealed_secret(world.certificate, ns, "app", values, metadata=metadata))
+
+    made = world.await_data(ns, "app", values)
+    assert [each["kind"] for each in made["metadata"]["ownerReferences"]] == ["SealedSecret"]
+    assert "generateName" not in made["metadata"]
+    assert [each for each in world.kube.list("secrets", elsewhere) if each["type"] == "Opaque"] == []
+
+
+def references(schema: Object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the path of every field of a schema that names an object in a namespace."""
+    properties: Object = schema.get("properties") or (schema.get("items") or {}).get("properties") or {}
+    if {"name", "namespace"} <= set(properties):
+        yield path
+    for name, each in properties.items():
+        yield from references(each, (*path, name))
+
+
+def store_references() -> list[tuple[str, ...]]:
+    """Return those of the SecretStore's provider; a new field has its test by being in the CRD."""
+    crd = yaml.safe_load(Path(CRDS / "secretstores.yaml").read_text())
+    schema = next(each for each in crd["spec"]["versions"] if each["served"])["schema"]["openAPIV3Schema"]
+    return list(references(schema["properties"]["spec"]["properties"]["provider"]))
+
+
+def test_the_references_of_a_store_are_known() -> None:
+    assert len(store_references()) >= 3
+
+
+@pytest.mark.parametrize("path", store_references(), ids=".".join)
+def test_a_store_cannot_read_a_secret_of_another_namespace(world: World, path: tuple[str, ...]) -> None:
+    assert world.coffer is not None
+    mine, theirs = world.namespace(), world.namespace()
+    world.apply(secret(theirs, "aws-credentials", aws_keys()), secret(mine, "aws-credentials", aws_keys()))
+    mark = world.audit.mark()
+    provider = aws()
+    at = provider
+    for step in path[:-1]:
+        at = at.setdefault(step, {})
+    at[path[-1]] = {"name": "aws-credentials", "key": "AWS_ACCESS_KEY_ID", "namespace": theirs}
+
+    world.apply(store(mine, "store", provider))
+
+    condition = world.await_condition("secretstores", mine, "store", "False", text=path[-1])
+    assert condition["reason"] == "InvalidProviderConfig"
+    read = [each for each in world.audit.requests(mark, user=world.coffer.installation.user) if each.verb == "get"]
+    assert not [each for each in read if each.namespace == theirs]
+
+
+def test_a_cluster_store_without_a_namespace_uses_each_consumers_own_credentials(world: World) -> None:
+    first, second = world.namespace(), world.namespace()
+    keys = {ns: f"AKIA{ns[-8:].upper()}" for ns in (first, second)}
+    value = canary()
+    world.moto.client().create_secret(Name=f"remote-{first}", SecretString=value)
+    world.apply(store("", first, aws()))
+    try:
+        for ns, key in keys.items():
+            world.apply(secret(ns, "aws-credentials", aws_keys(key)))
+            world.apply(external_secret(ns, "app", f"cluster/{first}", {"a": f"remote-{first}"}))
+            world.await_data(ns, "app", {"a": value})
+        assert all(world.moto.counts(key)["GetSecretValue"] == 1 for key in keys.values())
+    finally:
+        world.kube.delete("clustersecretstores", first)
+
+
+SQUATTERS: dict[str, Object] = {
+    "bare": {},
+    "annotated": {"metadata": {"annotations": {"a": "1"}}},
+    "of Helm": {"metadata": {"labels": {"app.kubernetes.io/managed-by": "Helm"}}},
+    "with the original's label": {"metadata": {"labels": {MANAGED: "true"}}},
+    "immutable": {"immutable": True},
+    "terminating": {"metadata": {"finalizers": ["example.com/hold"]}},
+    "a mirror of another": {"metadata": {"annotations": reflects("elsewhere", "x")}},
+    "owned": {"metadata": {"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "controller": True}]}},
+}
+
+
+def squat(world: World, ns: str, name: str, how: str) -> Object:
+    """Put a foreign Secret in the way and return it."""
+    extra = json.loads(json.dumps(SQUATTERS[how]))
+    manifest = secret(ns, name, {"theirs": canary()})
+    manifest |= {key: value for key, value in extra.items() if key != "metadata"}
+    manifest["metadata"] |= extra.get("metadata", {})
+    if how == "owned":
+        [owner] = world.apply(config_map(ns, f"owner-{name}", {}))
+        manifest["metadata"]["ownerReferences"][0] |= {key: owner["metadata"][key] for key in ("name", "uid")}
+    world.apply(manifest)
+    if how == "terminating":
+        world.kube.delete("secrets", name, ns)
+    return world.kube.get("secrets", name, ns)
+
+
+@pytest.mark.parametrize("how", SQUATTERS, ids=lambda how: how.replace(" ", "-"))
+def test_a_foreign_secret_in_the_way_of_any_module_stays_as_it_is(world: World, how: str) -> None:
+    ns, source = world.namespace(), world.namespace()
+    names = ["sealed", "external", f"pushed-{world.unique}"]
+    before = [squat(world, ns, name, how) for name in names]
+    claims: list[Callable[[], Any]] = [
+        lambda: world.apply(sealed_secret(world.certificate, ns, names[0], {"ours": canary()})),
+        lambda: world.apply(external_secret(ns, names[1], "store", {"ours": "remote"})),
+        lambda: world.apply(secret(source, names[2], {"ours": canary()}, annotations=allowed(ns, auto=""))),
+    ]
+
+    world.apply(store(ns, "store", fake({"remote": canary()})))
+    world.await_ready("secretstores", ns, "store")
+    for claim in claims:
+        claim()
+
+    world.await_condition("sealedsecrets", ns, names[0], "False")
+    world.await_condition("externalsecrets", ns, names[1], "False")
+    world.await_event(source, names[2], "ConflictingObject", ns)
+    assert [world.kube.get("secrets", name, ns) for name in names] == before
+    for name in names:
+        world.kube.patch("secrets", name, ns, {"metadata": {"finalizers": None}})
+
+
+def test_nothing_is_pushed_into_kube_system_or_our_own_namespace(world: World) -> None:
+    assert world.coffer is not None
+    home, control = world.coffer.installation.namespace, world.namespace()
+    name, ns = f"pushed-{world.unique}", world.namespace()
+
+    world.apply(secret(ns, name, {"a": "1"}, annotations=allowed(f"kube-system,{home},{control}", auto="")))
+
+    world.await_data(control, name, {"a": "1"})
+    assert world.data("kube-system", name) is None
+    assert world.data(home, name) is None
+
+
+def test_a_pattern_made_to_hang_a_matcher_hangs_nothing(world: World) -> None:
+    assert world.coffer is not None
+    ns, target = world.namespace(), world.namespace("x" * 50)
+    evil = "([a-z0-9-]+)+_,(a|aa)+$,(.*)*(.*)*(.*)*z"
+    world.apply(*(secret(ns, f"evil-{at}", {"a": "1"}, annotations=allowed(evil, auto="")) for at in range(5)))
+    world.apply(secret(ns, f"control-{world.unique}", {"a": "1"}, annotations=allowed(target, auto="")))
+
+    world.await_data(target, f"control-{world.unique}", {"a": "1"}, timeout=3)
+    assert world.coffer.http("/healthz").status == 200
+
+
+def test_a_circle_of_mirrors_comes_to_rest_and_is_nobodys_provenance(world: World) -> None:
+    ns = world.namespace()
+    for one, other in (("a", "b"), ("b", "c"), ("c", "a")):
+        world.apply(secret(ns, one, {"x": one}, annotations=reflects(ns, other) | allowed()))
+    control = world.namespace()
+    world.apply(secret(ns, f"s-{world.unique}", {"x": "1"}, annotations=allowed(control, auto="")))
+    world.await_data(control, f"s-{world.unique}", {"x": "1"})
+    assert world.coffer is not None
+
+    writes = world.writes(world.coffer.installation.user)
+
+    assert len(writes) <= 10, "the circle writes for ever"
+    assert not [each for name in "abc" for each in world.events(ns, name, "MirrorsExternalSecret")]
+    assert f"{MIRROR}auto-reflects" not in str(world.kube.get("secrets", f"s-{world.unique}", ns)["metadata"])
