@@ -71,6 +71,7 @@ class Leader:
                 self._working.add(group.create_task(self._start(module, known), name=module.name))
             group.create_task(self._sweep(), name="sweeps")
             group.create_task(self._look_for_crds(served), name="crds")
+            self._streams.begin(served)
             host = KopfHost(self._connection, self._feed, self._streams, served, self._jitter)
             watching = asyncio.Event()
             group.create_task(self._watch(host, watching), name="kopf")  # last: it cancels at its end what is younger
@@ -154,7 +155,6 @@ class Leader:
             await asyncio.sleep(VERIFY_PACE)
 
     async def _watch(self, host: KopfHost, ready: asyncio.Event) -> None:
-        self._streams.begin()
         self._watching = True
         await host.run(ready)
         raise CofferError("kopf has ended")

@@ -46,12 +46,12 @@ class Streams:
     _streams: dict[str, _Stream] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._by_path = {resource.path(): resource for resource in self.resources}
-        self.begin()
+        self.begin(self.resources)
 
-    def begin(self) -> None:
-        """Start counting silence from now: a standby watches nothing, however long it has been one."""
+    def begin(self, resources: tuple[Resource, ...]) -> None:
+        """Start counting silence from now, of what is watched: a standby watches nothing, nor is a missing CRD watched."""
         now = self.clock.monotonic()
+        self._by_path = {resource.path(): resource for resource in resources}
         self._streams = {path: _Stream(now) for path in self._by_path}
 
     def silent(self) -> list[str]:

@@ -221,5 +221,7 @@ async def test_a_resource_without_an_answer_for_minutes_is_silent(server: Server
     await ask(server, "/api/v1/secrets", limit="500")
 
     assert server.streams.silent() == ["configmaps", "sealedsecrets"]
-    server.streams.begin()
+    server.streams.begin((SECRETS, CONFIGMAPS))
     assert server.streams.silent() == []
+    server.clock.pass_by(SILENT_AFTER + 1)
+    assert server.streams.silent() == ["secrets", "configmaps"]
