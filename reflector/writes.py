@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from manager.clock import Clock
 from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, NotFound, ReconcileError, Retry
-from manager.kube.apply import Action, Create, Delete, Replace, Writer, refuse_privileged
+from manager.kube.apply import Action, Create, Delete, Replace, Writer
 from manager.kube.cache import controller_of
 from manager.kube.client import KubeClient
 from manager.kube.mirrors import AUTO_REFLECTS, REFLECTED_AT, REFLECTED_VERSION, REFLECTS

@@ -49,7 +49,7 @@ class Streams:
         self.begin(self.resources)
 
     def begin(self, resources: tuple[Resource, ...]) -> None:
-        """Start counting silence from now, of what is watched: a standby watches nothing, nor is a missing CRD watched."""
+        """Start counting silence from now, of what is watched: not on a standby, nor where a CRD is missing."""
         now = self.clock.monotonic()
         self._by_path = {resource.path(): resource for resource in resources}
         self._streams = {path: _Stream(now) for path in self._by_path}
