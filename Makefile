@@ -22,7 +22,7 @@ $(INSTALLED): requirements.lock pyproject.toml $(BIN)/uv
 	@touch $@
 
 cluster: setup ## etcd, kube-apiserver, … and helm into a cache outside the checkout
-	@$(BIN)/python -m tests.cluster.build >/dev/null
+	@$(BIN)/python -m tests.cluster.build etcd kube-apiserver kube-controller-manager kubectl helm kubeseal >/dev/null
 
 lint: setup ## style, types, layers and size budgets
 	$(BIN)/ruff check .
