@@ -16,6 +16,7 @@ MOST_NODES = 200_000  # values after aliases are expanded: a 323-byte file can a
 NOTHING_FOUND = "no secrets found. Ensure the input is valid and UTF-8 encoded"
 # Go's JSON encoder writes these as escapes, also within text.
 ESCAPED = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
+ODD_BREAK = re.compile("[\x85\u2028\u2029\ufeff]")
 
 Document = dict[str, Any]
 
@@ -40,7 +41,12 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what another YAML 1.1 reader would not take for text."""
+    """Quotes what another YAML 1.1 reader would not take for text, and escapes what PyYAML writes as a line break."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        """Return the node of a text."""
+        style = '"' if ODD_BREAK.search(data) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style)
 
 
 _UNTOUCHED = ("bool", "merge", "null")
@@ -53,6 +59,7 @@ _INTEGER = "[-+]?(0b[01][01_]{0,63}|0x[0-9a-fA-F][0-9a-fA-F_]{0,15}|0[0-7_]{0,21
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(f"^{_INTEGER}$"), list("-+0123456789"))
 for _class in (_Loader, _Dumper):
     _class.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), list("yYnN"))
+_Dumper.add_representer(str, _Dumper.represent_str)
 _Dumper.add_implicit_resolver("tag:yaml.org,2002:float", re.compile("."), list("-+.0123456789"))
 
 
