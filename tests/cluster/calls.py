@@ -33,13 +33,15 @@ class Call:
     """The client program."""
     preconditions: dict[str, str]
     """uid and resourceVersion that the write insists on; empty: it would hit whatever is there."""
+    accept: str = ""
+    """In which form it wants the answer; metadata alone, for instance."""
     status: int | None = None
     """Answer; None while there is none, or when the connection was cut before one."""
     body: Any = field(default=None, repr=False)
     """Parsed body, not in the repr: it may hold a secret."""
 
     @classmethod
-    def read(cls, method: str, path: str, query: str, user_agent: str, body: bytes) -> Self:
+    def read(cls, method: str, path: str, query: str, user_agent: str, body: bytes, accept: str = "") -> Self:
         """Understand a request."""
         parsed = _json(body)
         asked = dict(parse_qsl(query, keep_blank_values=True))
@@ -55,6 +57,7 @@ class Call:
             subresource=subresource,
             user_agent=user_agent,
             preconditions=_preconditions(parsed),
+            accept=accept,
             body=parsed,
         )
 

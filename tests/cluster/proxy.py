@@ -124,9 +124,8 @@ class FaultProxy(Faults):
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        call = Call.read(
-            request.method, request.path, request.query_string, request.headers.get("User-Agent", ""), body
-        )
+        agent, accept = (request.headers.get(name, "") for name in ("User-Agent", "Accept"))
+        call = Call.read(request.method, request.path, request.query_string, agent, body, accept)
         self.calls.append(call)
         await self._passing.wait()
         answer = self.due_answer(call)

@@ -1,0 +1,112 @@
+"""Where nothing changes nothing is asked and nothing is written; a restart costs neither (reliability.md H1)."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+
+from tests.cluster.audit import Mark, Request
+from tests.controller import Coffer
+from tests.e2e.conftest import MakeCoffer
+from tests.e2e.manifests import allowed, aws, aws_keys, canary, external_secret, sealed_secret, secret, store
+from tests.e2e.world import World
+
+SIZES = [pytest.param(20, 8.0, id="some"), pytest.param(2_000, 300.0, id="many", marks=pytest.mark.soak)]
+QUIET_CPU = 0.02  # of a core
+REMOTES = 20  # AWS secrets that the ExternalSecrets share
+
+
+def converge(arena: World, count: int, timeout: float) -> None:
+    """Make `count` converged objects of each kind."""
+    ns, target, values = arena.namespace("many"), arena.namespace("target"), {"key": canary()}
+    aws_client = arena.moto.client()
+    for at in range(REMOTES):
+        aws_client.create_secret(Name=f"{arena.unique}-{at}", SecretString=values["key"])
+    arena.apply(secret(ns, "aws-credentials", aws_keys()), store(ns, "aws", aws()))
+    arena.await_ready("secretstores", ns, "aws")
+
+    def make(at: int) -> None:
+        remote = {"key": f"{arena.unique}-{at % REMOTES}"}
+        arena.apply(
+            sealed_secret(arena.certificate, ns, f"sealed-{at}", values),
+            external_secret(ns, f"external-{at}", "aws", remote),
+            secret(ns, f"source-{at}", values, annotations=allowed(target, auto="")),
+        )
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(make, range(count)))
+
+    def made() -> int:
+        here = [each["metadata"]["name"] for each in arena.kube.list("secrets", ns)]
+        return len(here) + len(arena.kube.list("secrets", target))
+
+    arena.kube.wait_until(made, lambda found: found == 4 * count + 1, timeout=timeout, what="all Secrets")
+    for kind in ("sealedsecrets", "externalsecrets"):
+        arena.kube.wait_until(partial(unready, arena, kind, ns), lambda found: not found, timeout=timeout)
+
+
+def unready(arena: World, kind: str, ns: str) -> list[str]:
+    """Return the names of the objects that do not say that all is well."""
+    return [
+        each["metadata"]["name"]
+        for each in arena.kube.list(kind, ns)
+        if not any(found["status"] == "True" for found in each.get("status", {}).get("conditions", []))
+    ]
+
+
+def requests_of(coffer: Coffer, arena: World, since: Mark) -> list[Request]:
+    """Return what a controller asked, without what it asks all the time: its lease and watches that are renewed."""
+    asked = arena.audit.requests(since, user=coffer.installation.user)
+    return [each for each in asked if each.resource != "leases" and each.verb != "watch"]
+
+
+def settled(coffer: Coffer) -> bool:
+    """Tell whether no key is queued or worked on."""
+    return coffer.metric("coffer_queue_depth", 'state="queued"') == 0
+
+
+@pytest.mark.parametrize(("count", "seconds"), SIZES)
+@pytest.mark.timeout(1200)
+def test_a_converged_cluster_is_quiet(arena: World, arena_coffer: MakeCoffer, count: int, seconds: float) -> None:
+    coffer = arena_coffer("coffer-0")
+    coffer.wait_leading()
+    converge(arena, count, timeout=30 + count)
+    arena.kube.wait_until(lambda: settled(coffer))
+
+    mark, cpu, since = arena.audit.mark(), coffer.cpu(), time.monotonic()
+    aws_calls = len(arena.moto.calls)
+    arena.kube.wait_until(lambda: time.monotonic() - since >= seconds, timeout=seconds + 10)
+    share = (coffer.cpu() - cpu) / (time.monotonic() - since)
+
+    asked = requests_of(coffer, arena, mark)
+    assert not [each for each in asked if each.verb != "list"], "a request in a quiet cluster"
+    assert len(arena.moto.calls) == aws_calls
+    assert share < QUIET_CPU, f"{share:.1%} of a core for nothing"
+
+
+@pytest.mark.parametrize("count", [20, pytest.param(1_000, marks=pytest.mark.soak)])
+@pytest.mark.timeout(600)
+def test_a_restart_decrypts_nothing_writes_nothing_and_asks_no_provider(
+    arena: World, arena_coffer: MakeCoffer, count: int
+) -> None:
+    first = arena_coffer("coffer-0")
+    first.wait_leading()
+    converge(arena, count, timeout=30 + count)
+    arena.kube.wait_until(lambda: settled(first))
+    first.stop()
+
+    mark, aws_calls = arena.audit.mark(), len(arena.moto.calls)
+    second = arena_coffer("coffer-1")
+    second.wait_leading()
+    on_the_way = [each for each in requests_of(second, arena, mark) if each.namespace in arena.namespaces]
+    compared = 0.05 * count * 3  # the background comparison is paced
+    arena.kube.wait_until(
+        lambda: second.metric("coffer_reconcile_total", 'controller="external"') >= count, timeout=30 + compared
+    )
+    arena.kube.wait_until(lambda: settled(second))
+
+    assert not [each for each in on_the_way if each.verb not in {"list", "get"}]
+    assert not [each for each in requests_of(second, arena, mark) if each.is_write]
+    assert second.metric("coffer_sealed_decryptions_total") == 0
+    assert len(arena.moto.calls) == aws_calls

@@ -1,0 +1,91 @@
+"""Coffer has the rights that it uses and no others (reliability.md P1): the audit log against the chart's rules."""
+
+from collections.abc import Iterator
+
+from tests.cluster.audit import Request
+from tests.controller import Coffer, Installation
+from tests.e2e.manifests import (
+    allowed,
+    canary,
+    config_map,
+    external_secret,
+    fake,
+    reflects,
+    sealed_secret,
+    store,
+)
+from tests.e2e.story import Story
+from tests.e2e.world import World
+
+FLAGS = ("--process-sweep-interval=5",)
+ASKED_BY_ADMISSION = {("", "external-secrets.io", "externalsecrets/finalizers", "update")}
+"""By OwnerReferencesPermissionEnforcement, where that plugin is on, before it lets a target block its owner's end."""
+
+Right = tuple[str, str, str, str]
+"""Namespace ("" for all), API group, resource with subresource, verb."""
+
+
+def given(installation: Installation) -> set[Right]:
+    """Return every single right in the chart's rules."""
+    return {
+        (namespace, group, resource, verb)
+        for namespace, rule in installation.rules()
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def used(installation: Installation, requests: list[Request]) -> Iterator[Right]:
+    """Yield the rights that requests needed, in the namespace of a Role where one gives them."""
+    rights = given(installation)
+    for each in requests:
+        resource = "/".join(filter(None, (each.resource, each.subresource)))
+        own = (installation.namespace, each.group, resource, each.verb)
+        yield own if own in rights else ("", each.group, resource, each.verb)
+
+
+def exercise(stage: World) -> None:
+    """Let every module do everything that it can do."""
+    story = Story(stage)
+    story.tell()
+    ns, target, value = stage.namespace(), stage.namespace(), canary()
+    stage.apply(
+        store(ns, "store", fake({"remote": value})),
+        external_secret(ns, "going", "store", {"a": "remote"}, target={"deletionPolicy": "Delete"}),
+        sealed_secret(stage.certificate, ns, "changed", {"a": value}),
+        config_map(ns, "map", {"a": "1"}, annotations=allowed(target, auto=target)),
+        config_map(target, "pulled", {"x": "1"}, annotations=reflects(ns, "map")),
+    )
+    stage.await_data(ns, "going", {"a": value})
+    stage.await_data(ns, "changed", {"a": value})
+    stage.kube.wait_until(lambda: stage.kube.get("configmaps", "map", target))
+    stage.apply(sealed_secret(stage.certificate, ns, "changed", {"b": value}))
+    stage.await_data(ns, "changed", {"b": value})
+    stage.kube.patch("secrets", "changed", ns, {"stringData": {"b": "edited"}})
+    stage.kube.delete("externalsecrets", "going", ns)
+    stage.kube.delete("configmaps", "map", ns)
+    stage.await_gone("externalsecrets", ns, "going")
+    stage.await_gone("configmaps", target, "map")
+    stage.apply(store("", stage.unique, fake({"remote": value})))
+    stage.kube.wait_until(lambda: stage.condition("clustersecretstores", "", stage.unique), bool)
+    stage.kube.delete("clustersecretstores", stage.unique)
+
+
+def test_every_right_of_the_chart_is_used_and_none_is_missing(stage: World, staged_coffer: Coffer) -> None:
+    exercise(stage)
+
+    installation = staged_coffer.installation
+    requests = [each for each in stage.audit.requests(user=installation.user) if each.resource]
+    refused = [each for each in requests if each.code == 403 and each.namespace in stage.namespaces]
+    assert not refused
+    assert given(installation) - set(used(installation, requests)) == ASKED_BY_ADMISSION, "rights that nothing needs"
+
+
+def test_no_value_of_a_secret_is_listed_or_watched(stage: World, staged_coffer: Coffer) -> None:
+    Story(stage).tell()
+
+    answers = [call for call in stage.faults.calls if call.plural == "secrets" and call.verb in {"list", "watch"}]
+    home = staged_coffer.installation.namespace
+    assert {call.namespace for call in answers} == {"", home}
+    assert all("PartialObjectMetadata" in call.accept for call in answers if not call.namespace)
