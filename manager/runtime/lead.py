@@ -19,8 +19,8 @@ from manager.runtime.streams import Streams
 from manager.settings import Settings
 
 REPEAT = 3.0  # seconds between two attempts to list what could not be listed
-LOOK_FOR_CRD = 10.0  # seconds between two looks for a missing CRD; nothing is asked once all are there
-LOOK_FOR_ORIGINAL = 15.0  # seconds between two looks whether an original controller has gone
+LOOK_FOR_CRD = 5.0  # seconds between two looks for a missing CRD; nothing is asked once all are there
+LOOK_FOR_ORIGINAL = 5.0  # seconds between two looks whether an original controller has gone
 SETTLE = 2.0  # seconds after a relist before the sweep, so that several relists cost one
 VERIFY_PACE = 0.05  # seconds between two keys of the background comparison after a start
 

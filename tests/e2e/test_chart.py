@@ -1,0 +1,67 @@
+"""The chart installed by real helm, once; and a module beside a live original."""
+
+import subprocess
+from typing import Any
+
+from tests.cluster import build
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.wait import wait_until
+from tests.controller import CHART
+from tests.e2e.manifests import allowed, canary, secret
+from tests.e2e.world import World
+
+
+def helm(plane: ControlPlane, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(build.binary("helm")), f"--kubeconfig={plane.kubeconfig}", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_helm_installs_one_release_and_refuses_a_second(arena: World) -> None:
+    first, second = arena.namespace("first"), arena.namespace("second")
+    try:
+        done = helm(arena.plane, "install", "coffer", str(CHART), f"--namespace={first}")
+        assert done.returncode == 0, done.stderr
+        assert f"--controller-namespace {first}" in done.stdout
+        deployment = arena.kube.get("deployments", "coffer", first)
+        assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == "coffer"
+
+        refused = helm(arena.plane, "install", "again", str(CHART), f"--namespace={second}")
+
+        assert refused.returncode != 0
+        assert 'ClusterRole "coffer"' in refused.stderr
+        assert arena.kube.find("deployments", "coffer", second) is None
+    finally:
+        helm(arena.plane, "uninstall", "coffer", f"--namespace={first}")
+    assert arena.kube.find("clusterroles", "coffer") is None
+
+
+def original(namespace: str) -> dict[str, Any]:
+    labels = {"app.kubernetes.io/name": "reflector"}
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "r", "image": "r"}]}}
+    spec = {"selector": {"matchLabels": labels}, "template": pod}
+    metadata = {"name": "reflector", "namespace": namespace, "labels": labels}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+
+
+def test_beside_a_live_original_a_module_only_observes(arena: World, arena_coffer: Any) -> None:
+    ns, pushed = arena.namespace("source"), arena.namespace("pushed")
+    arena.apply(original(ns))
+    arena.kube.patch(
+        "deployments", "reflector", ns, {"status": {"readyReplicas": 1, "replicas": 1}}, subresource="status"
+    )
+    value = canary()
+    arena.apply(secret(ns, "shared", {"key": value}, annotations=allowed(auto=f"{pushed}")))
+
+    coffer = arena_coffer()
+    coffer.wait_leading()
+
+    observing = 'coffer_module_observing{module="reflector"}'
+    wait_until(lambda: coffer.metrics().get(observing) == 1, timeout=10, what="the reflector to observe")
+    assert coffer.metrics()['coffer_module_observing{module="sealed"}'] == 0
+    assert arena.data(pushed, "shared") is None
+    assert any(f"{ns}/reflector" in str(line.get("original")) for line in coffer.lines())
+
+    arena.kube.delete("deployments", "reflector", ns)
+
+    wait_until(lambda: arena.data(pushed, "shared") == {"key": value}, timeout=30, what="the reflector to take over")
+    assert coffer.metrics()[observing] == 0
