@@ -1,7 +1,6 @@
 """From a provider's text to a value: `property`, `extract`, decoding, key conversion (providers 1.4-1.6; core 2.6)."""
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,10 @@ from manager.plain import Plain
 
 BEYOND = frozenset("*?#|@{}[]!\\")  # gjson syntax that this version does not read
 LONGEST_KEY = 253
+DECODER = json.JSONDecoder(parse_int=float)  # numbers are kept as text; Python refuses integers of 4,300 digits
+LINE_ENDS = b"\r\n"  # Go's decoders skip them: many a value in a store ends with one
+
+ALPHABETS = {"Base64": (b"+/",), "Base64URL": (b"-_",), "Auto": (b"+/", b"-_")}
 
 Fail = Callable[[str], Exception]
 
@@ -37,13 +40,13 @@ def take(document: bytes, path: str) -> Plain | None:
     root = _parse(document)
     if root is None:
         return None
-    found = _member(root, path)
+    found = _members(root).get(path)
     if found is None and BEYOND & set(path):
         raise NeedsHuman("SecretSyncedError", "property uses gjson query syntax, which this version does not read")
     if found is None:
         found = root
         for step in path.split("."):
-            found = _member(found, step) if found is not None else None
+            found = _members(found).get(step) if found is not None else None
     return None if found is None else _plain(found)
 
 
@@ -52,20 +55,17 @@ def to_map(document: bytes) -> dict[str, Plain] | None:
     root = _parse(document)
     if root is None or not isinstance(root.value, dict):
         return None
-    members = {name: _member(root, name) for name in root.value}
-    return {name: _plain(member) for name, member in members.items() if member is not None}
+    return {name: _plain(member) for name, member in _members(root).items()}
 
 
 def decode(value: Plain, strategy: str | None, fail: Fail) -> Plain:
     """Apply a decodingStrategy."""
     if strategy in (None, "", "None"):
         return value
-    decoders: Mapping[str, tuple[str, ...]] = {"Base64": ("std",), "Base64URL": ("url",), "Auto": ("std", "url")}
-    for kind in decoders[strategy or ""]:
+    for alphabet in ALPHABETS[strategy or ""]:
         try:
-            altchars = b"-_" if kind == "url" else None
-            return Plain(base64.b64decode(value.reveal(), altchars=altchars, validate=True))
-        except (binascii.Error, ValueError):
+            return _decoded(value, alphabet)
+        except ValueError:
             continue
     if strategy == "Auto":
         return value
@@ -91,6 +91,13 @@ def validate_keys(data: Mapping[str, Plain], fail: Fail) -> dict[str, Plain]:
     return {key: value for key, value in data.items() if key}
 
 
+def _decoded(value: Plain, alphabet: bytes) -> Plain:
+    text = value.reveal().translate(None, LINE_ENDS)
+    if alphabet == b"-_" and any(each in text for each in (b"+", b"/")):
+        raise ValueError("not of this alphabet")  # b64decode takes both alphabets then
+    return Plain(base64.b64decode(text, altchars=alphabet, validate=True))
+
+
 def _fits(character: str) -> bool:
     return character in "-._" or character.isalpha() or character.isnumeric()
 
@@ -101,45 +108,38 @@ def _replacement(character: str, strategy: str | None) -> str:
 
 def _plain(found: _Slice) -> Plain:
     if isinstance(found.value, str):
-        return Plain(found.value.encode("utf-8", "surrogatepass"))
+        # Half a surrogate pair becomes U+FFFD, as in Go: it has no UTF-8, and encoding it would raise.
+        whole = found.value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return Plain(whole.encode())
     return Plain(b"" if found.value is None else found.text.encode())
 
 
 def _parse(document: bytes) -> _Slice | None:
     try:
-        text = document.decode()
-        return _Slice(json.loads(text), text.strip())
+        text = document.decode().strip()
+        return _Slice(DECODER.decode(text), text)
     except (ValueError, RecursionError):
         return None
 
 
-def _member(holder: _Slice, step: str) -> _Slice | None:
-    if isinstance(holder.value, dict) and step in holder.value:
-        return _find(holder, lambda position, key: key == step)
-    if isinstance(holder.value, list) and step.isdecimal() and int(step) < len(holder.value):
-        wanted = int(step)
-        return _find(holder, lambda position, key: position == wanted)
-    return None
+def _members(holder: _Slice) -> dict[str, _Slice]:
+    """Return the members of an object, or the items of an array by position, each with its own text.
 
-
-def _find(holder: _Slice, wanted: Callable[[int, str], bool]) -> _Slice | None:
-    """Walk over the members of an object or array and return the last wanted one, with its own text."""
-    text, at, position = holder.text, 1, 0
-    decoder = json.JSONDecoder()
-    keyed = isinstance(holder.value, dict)
-    found = None
-    while True:
-        at = _skip(text, at)
-        if text[at] in "}]":
-            return found
-        key = ""
-        if keyed:
-            key, at = decoder.raw_decode(text, at)
+    One pass over the text: tenants choose how many members there are, and the event loop waits.
+    """
+    found: dict[str, _Slice] = {}
+    if not isinstance(holder.value, dict | list):
+        return found
+    text, at = holder.text, _skip(holder.text, 1)
+    while text[at] not in "}]":
+        step = str(len(found))
+        if isinstance(holder.value, dict):
+            step, at = DECODER.raw_decode(text, at)
             at = _skip(text, at)
-        value, end = decoder.raw_decode(text, at)
-        if wanted(position, key):
-            found = _Slice(value, text[at:end])
-        at, position = end, position + 1
+        value, end = DECODER.raw_decode(text, at)
+        found[step] = _Slice(value, text[at:end])
+        at = _skip(text, end)
+    return found
 
 
 def _skip(text: str, at: int) -> int:

@@ -1,5 +1,7 @@
 """Hashes, durations, properties, decoding and keys (external-secrets-core.md 0 and 2.6; providers 1.4-1.6)."""
 
+import json
+import time
 from typing import Any
 
 import pytest
@@ -103,6 +105,37 @@ def test_query_syntax_is_refused_by_name(path: str) -> None:
         take(DOCUMENT, path)
 
 
+@pytest.mark.parametrize(
+    ("document", "path", "value"),
+    [
+        (b'[[1,2],[3,{"a":[]}]]', "1.1.a", b"[]"),
+        (b' [ "x" , "y" ] ', "1", b"y"),
+        (b'{"a":' + b"1" * 5000 + b"}", "a", b"1" * 5000),
+        (b'{"k*":"flat"}', "k*", b"flat"),
+        (b'{"a":"half \\ud83d"}', "a", "half \ufffd".encode()),
+        (b'{"a":"\\ud83d\\ude00"}', "a", "\U0001f600".encode()),
+        (b'{"a":{"":{"b":1}}}', "a..b", b"1"),
+        (b'{"a": -0.0}', "a", b"-0.0"),
+        (b"[]", "0", None),
+        (b"{}", "0", None),
+        (b'"text"', "a", None),
+    ],
+)
+def test_odd_documents_are_read_as_they_are(document: bytes, path: str, value: bytes | None) -> None:
+    found = take(document, path)
+
+    assert (found and found.reveal()) == value
+
+
+def test_a_document_of_many_members_does_not_hold_up_the_process() -> None:
+    """Each member once: with a pass for every member this took half a minute, in which the lease was lost."""
+    document = json.dumps({f"key-{number}": number for number in range(20_000)}).encode()
+
+    started = time.process_time()  # of this process alone: a busy machine must not fail it
+    assert len(to_map(document) or ()) == 20_000
+    assert time.process_time() - started < 3.0
+
+
 def test_an_object_becomes_a_map_of_texts() -> None:
     found = to_map(DOCUMENT) or {}
 
@@ -126,10 +159,30 @@ def test_an_object_becomes_a_map_of_texts() -> None:
         ("Auto", b"YQ==", b"a"),
         ("Auto", b"_-8=", b"\xff\xef"),
         ("Auto", b"plain text", b"plain text"),
+        ("Auto", b"+/8=", b"\xfb\xff"),
+        ("Base64", b"YQ==\r\n", b"a"),
+        ("Base64URL", b"_-\n8=\n", b"\xff\xef"),
+        ("Base64", b"", b""),
     ],
 )
 def test_decoding(strategy: Any, value: bytes, found: bytes) -> None:
     assert decode(Plain(value), strategy, ValueError).reveal() == found
+
+
+@pytest.mark.parametrize(
+    ("strategy", "value"),
+    [
+        ("Base64", b"_-8="),
+        ("Base64URL", b"+/8="),
+        ("Base64", b"YQ"),
+        ("Base64", b"YQ==YQ=="),
+        ("Base64URL", b"Y Q=="),
+        ("Base64", b"\xff"),
+    ],
+)
+def test_the_alphabet_and_the_padding_are_strict(strategy: str, value: bytes) -> None:
+    with pytest.raises(ValueError, match="the value is not Base64"):
+        decode(Plain(value), strategy, ValueError)
 
 
 @pytest.mark.parametrize("strategy", ["Base64", "Base64URL"])
