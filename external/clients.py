@@ -65,7 +65,7 @@ class Clients:
         meta = self._cache.get(store)
         if meta is None:
             raise NeedsHuman(FAILED, f'could not get {store.resource.kind} "{store.name}": it does not exist')
-        if not self.serves(meta.digest.controller):
+        if not self.serves_store(store):
             raise NeedsHuman(FAILED, f'{store.resource.kind} "{store.name}": can not reference unmanaged store')
         if not meta.digest.ready:
             raise NeedsHuman(FAILED, f'{store.resource.kind} "{store.name}" is not ready')
@@ -74,6 +74,11 @@ class Clients:
     def serves(self, controller: str) -> bool:
         """Tell whether a store of this class is ours."""
         return controller in ("", self._settings.controller_class)
+
+    def serves_store(self, store: Key) -> bool:
+        """Tell whether a store is ours, or is not there."""
+        meta = self._cache.get(store)
+        return meta is None or self.serves(meta.digest.controller)
 
     def forget(self, store: Key) -> None:
         """Drop the clients of a store that is gone."""

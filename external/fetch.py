@@ -1,5 +1,7 @@
 """Gathers the data of one ExternalSecret from its providers, entry by entry (core 2.6)."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from external.clients import FAILED, Clients, Opened
@@ -13,15 +15,14 @@ from manager.kube.resources import Key
 from manager.plain import Plain
 
 FETCH_FAILED = "could not get secret data from provider"
-RECHECK = 60.0  # seconds between two attempts when the provider says no: only a person, at the provider, can help
 
 
 class StoreUnavailable(Retry):
     """A provider does not answer; keys of one store wait at its gate."""
 
-    def __init__(self, message: str, store: Key) -> None:
-        super().__init__(FAILED, message)
-        self.store = store
+
+class NeedsRemote(ReconcileError):
+    """What is wrong stands at the provider, which tells nobody when it is mended: looked at again, slowly."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,20 @@ class Fetcher:
         self._clients = clients
         self._reader = reader
 
+    def serves(self, stores: Iterable[Key]) -> bool:
+        """Tell whether all of these stores, as far as they are there, are for this controller."""
+        return all(self._clients.serves_store(each) for each in stores)
+
     async def identity(self, key: Key, spec: ExternalSecretSpec) -> tuple[str, ...]:
-        """Return under what the entries would be read now; it changes with every store and credential."""
-        opened = [await self.store(key, spec, each) for each in entries(spec)]
-        return tuple(sorted({part for _, each in opened for part in each.identity}))
+        """Return under what the entries would be read now; it changes with every store and credential.
+
+        Raises as `fetch` does.
+        """
+        parts: set[str] = set()
+        for at, entry in entries(spec):
+            with _placed(at, entry):
+                parts.update((await self.open(key, spec, entry)).identity)
+        return tuple(sorted(parts))
 
     async def fetch(self, key: Key, spec: ExternalSecretSpec, *, not_before: float, interval: float) -> Fetched:
         """Return the merged data: `dataFrom` first, later entries win, `data` wins over all.
@@ -54,25 +65,23 @@ class Fetcher:
             interval: the refresh interval; a shared value is at most a quarter of it old.
 
         Raises:
-            NeedsHuman: naming the entry, for what only a person can mend.
+            NeedsHuman: naming the entry, for what only a person can mend in the cluster.
+            NeedsRemote: likewise, at the provider.
             StoreUnavailable: the provider does not answer.
 
         """
         run = _Run(self, key, spec, not_before, min(LONGEST_SHARED, interval / 4) if interval > 0 else LONGEST_SHARED)
-        for index, source in enumerate(spec.data_from or ()):
-            await run.take(f"spec.dataFrom[{index}].extract", source)
-        for number, entry in enumerate(spec.data or ()):
-            await run.take(f"spec.data[{number}]", entry)
+        for at, entry in entries(spec):
+            await run.take(at, entry)
         return Fetched(run.data, tuple(sorted(run.identity)), tuple(run.absent))
 
-    async def store(self, key: Key, spec: ExternalSecretSpec, entry: Data | DataFrom) -> tuple[Key, Opened]:
+    async def open(self, key: Key, spec: ExternalSecretSpec, entry: Data | DataFrom) -> Opened:
         """Open the store of one entry: its own, or the one that the ExternalSecret names for all."""
         override = entry.source_ref.store_ref if entry.source_ref else None
         chosen = override or spec.secret_store_ref
         if chosen is None or not chosen.name:
-            raise NeedsHuman(FAILED, f"{FETCH_FAILED}: spec.secretStoreRef.name is missing")
-        store = store_key(key.namespace, chosen.name, chosen.kind)
-        return store, await self._clients.for_consumer(store, key.namespace)
+            raise NeedsHuman(FAILED, "spec.secretStoreRef.name is missing")
+        return await self._clients.for_consumer(store_key(key.namespace, chosen.name, chosen.kind), key.namespace)
 
     async def read(self, opened: Opened, reference: RemoteRef, not_before: float, max_age: float) -> Plain:
         """Read one whole secret."""
@@ -96,22 +105,15 @@ class _Run:
 
     async def take(self, at: str, entry: Data | DataFrom) -> None:
         """Process one entry; every error comes out with the entry's place."""
-        store: Key | None = None
-        try:
-            store, opened = await self._fetcher.store(self._key, self._spec, entry)
+        with _placed(at, entry):
+            opened = await self._fetcher.open(self._key, self._spec, entry)
             self.identity.update(opened.identity)
-            await (self._one(opened, entry) if isinstance(entry, Data) else self._extract(opened, entry))
-        except SecretAbsent as error:
-            if self._spec.target.deletion_policy == "Retain":
-                raise NeedsRemote(at, str(error), _remote(entry)) from None
-            self.absent.append(at)
-        except ProviderUnavailable as error:
-            raise StoreUnavailable(f"{FETCH_FAILED}: {at}: {error}", store or self._key) from None
-        except ProviderError as error:
-            raise NeedsRemote(at, str(error), _remote(entry)) from None
-        except NeedsHuman as error:
-            text = error.message if error.message.startswith(FETCH_FAILED) else f"{FETCH_FAILED}: {at}: {error.message}"
-            raise NeedsHuman(FAILED, text) from None
+            try:
+                await (self._one(opened, entry) if isinstance(entry, Data) else self._extract(opened, entry))
+            except SecretAbsent:
+                if self._spec.target.deletion_policy == "Retain":
+                    raise
+                self.absent.append(f"{at} (key: {_remote(entry)})")
 
     async def _one(self, opened: Opened, entry: Data) -> None:
         reference = entry.remote_ref
@@ -140,16 +142,10 @@ class _Run:
         return found
 
 
-class NeedsRemote(ReconcileError):
-    """What is wrong stands at the provider, which tells nobody when it is mended: looked at again, slowly."""
-
-    def __init__(self, at: str, text: str, remote: str) -> None:
-        super().__init__(FAILED, f"{FETCH_FAILED}: {at} (key: {remote}): {text}")
-
-
-def entries(spec: ExternalSecretSpec) -> list[Data | DataFrom]:
-    """Return all entries in the order in which they are processed."""
-    return [*(spec.data_from or ()), *(spec.data or ())]
+def entries(spec: ExternalSecretSpec) -> list[tuple[str, Data | DataFrom]]:
+    """Return all entries with their places, in the order in which they are processed."""
+    sources = [(f"spec.dataFrom[{index}].extract", each) for index, each in enumerate(spec.data_from or ())]
+    return [*sources, *((f"spec.data[{index}]", each) for index, each in enumerate(spec.data or ()))]
 
 
 def require_served(spec: ExternalSecretSpec) -> None:
@@ -163,9 +159,9 @@ def require_served(spec: ExternalSecretSpec) -> None:
     for index, each in enumerate(spec.data_from or ()):
         unserved[f"spec.dataFrom[{index}].find"] = each.find
         unserved[f"spec.dataFrom[{index}].rewrite"] = {"given": True} if each.rewrite else None
-    for index, entry in enumerate(entries(spec)):
+    for at, entry in entries(spec):
         generator = entry.source_ref.generator_ref if entry.source_ref else None
-        unserved[f"entry {index}: sourceRef.generatorRef"] = generator
+        unserved[f"{at.removesuffix('.extract')}.sourceRef.generatorRef"] = generator
     found = [at for at, value in unserved.items() if value is not None]
     if found:
         raise NeedsHuman(FAILED, f"{', '.join(found)}: not served by this version; remove it")
@@ -174,6 +170,19 @@ def require_served(spec: ExternalSecretSpec) -> None:
             raise NeedsHuman(FAILED, f"spec.dataFrom[{index}]: either extract, find, or sourceRef must be set")
     if not entries(spec):
         raise NeedsHuman(FAILED, "either data or dataFrom should be specified")
+
+
+@contextmanager
+def _placed(at: str, entry: Data | DataFrom) -> Iterator[None]:
+    """Give every error the place of its entry, and the fixed words that the original's condition has (2.9)."""
+    try:
+        yield
+    except ProviderUnavailable as error:
+        raise StoreUnavailable(FAILED, f"{FETCH_FAILED}: {at}: {error}") from None
+    except ProviderError as error:
+        raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {at} (key: {_remote(entry)}): {error}") from None
+    except NeedsHuman as error:
+        raise NeedsHuman(FAILED, f"{FETCH_FAILED}: {at}: {error.message}") from None
 
 
 def _wrong(text: str) -> ProviderError:

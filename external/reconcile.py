@@ -28,6 +28,7 @@ from manager.runtime.module import Context
 COMPONENT = "external-secrets"
 log = structlog.get_logger(__name__)
 EVENTS = {Create: ("Created", "secret created"), Delete: ("Deleted", "secret deleted due to DeletionPolicy=Delete")}
+MISSING = "MissingProviderSecret"
 UPDATED = ("Updated", "secret updated")
 
 
@@ -73,6 +74,8 @@ class Reconciler:
         if body is None or "deletionTimestamp" in body["metadata"]:
             return await self._gone(key, body)
         digest = external_digest(body)
+        if not self._fetcher.serves(digest.stores):
+            return DONE  # the controller of that class looks after it: two would fight over the condition
         try:
             view = await self._observe(key, body)
             fetched = await self._fetch(view, digest)
@@ -103,7 +106,11 @@ class Reconciler:
             return None
         asked = bool(digest.synced) and (moved or digest.synced != digest.current)
         not_before = self._context.clock.monotonic() if asked else float("-inf")
-        return await self._fetcher.fetch(view.key, view.spec, not_before=not_before, interval=digest.interval)
+        fetched = await self._fetcher.fetch(view.key, view.spec, not_before=not_before, interval=digest.interval)
+        if fetched.absent:
+            message = f"secret does not exist at provider using {', '.join(fetched.absent)}"
+            await self._context.events.normal(view.key, view.uid, MISSING, message, component=COMPONENT)
+        return fetched
 
     async def _act(self, view: View, fetched: Fetched | None) -> Outcome:
         if fetched is None:
