@@ -291,6 +291,33 @@ def kubelet(coffer: Coffer) -> Iterator[None]:
         thread.join()
 
 
+@contextmanager
+def always_serving(coffer: Coffer) -> Iterator[None]:
+    """Check all the time that a replica is ready and serves the certificate."""
+    done = threading.Event()
+    failures: list[tuple[str, object]] = []
+
+    def watch() -> None:
+        with urllib3.PoolManager(retries=False, timeout=3.0) as pool:
+            while not done.wait(0.1):
+                for path in ("/readyz", "/v1/cert.pem", "/healthz"):
+                    try:
+                        status: object = pool.request("GET", coffer.url + path).status
+                    except urllib3.exceptions.HTTPError as error:
+                        status = type(error).__name__
+                    if status != 200:
+                        failures.append((path, status))
+
+    watcher = threading.Thread(target=watch, name=f"watches {coffer.name}", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+    assert not failures, f"{coffer.name} did not serve: {failures[:5]}"
+
+
 def leader_of(kube: Kube, namespace: str, lease: str = "coffer") -> str:
     """Return who holds the lease now, empty for nobody."""
     found = kube.find("leases", lease, namespace) or {}

@@ -15,7 +15,7 @@ from tests.e2e.story import Story
 from tests.e2e.world import World
 
 LONGEST = 30  # writes; more than the story has, so that none is left out
-POINTS = [pytest.param(n, marks=[pytest.mark.soak] if n % 4 else []) for n in range(1, LONGEST + 1)]
+POINTS = [pytest.param(n, marks=[pytest.mark.soak] if n % 5 else []) for n in range(1, LONGEST + 1)]
 
 
 @dataclass(frozen=True)
