@@ -1,6 +1,6 @@
 """Which ExternalSecrets and stores does a change touch? Nothing here asks the API server."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 
 from external.digest import ExternalDigest, external_digest, store_digest
 from external.plan import MANAGED
@@ -33,7 +33,7 @@ class Handlers:
         cache: MetadataCache,
         queue: KeyedQueue,
         stores: KeyedQueue,
-        written: Mapping[Key, str],
+        written: MutableMapping[Key, str],
         stale: set[Key],
         clock: Clock,
         jitter: Jitter,
@@ -67,6 +67,7 @@ class Handlers:
         """Work on an ExternalSecret, or only wait for its next refresh when it is converged."""
         meta = change.after
         if meta is None:
+            self._queue.add(change.key)  # so that what is remembered of it is forgotten
             return
         remaining = self._settled_for(change.key, meta)
         if remaining is not None:
@@ -90,6 +91,8 @@ class Handlers:
     def secret(self, change: Change) -> None:
         """Repair a target that changed under us; revalidate the stores whose credentials these are."""
         key, after = change.key, change.after
+        if after is None:
+            self._written.pop(key, None)
         if after is None or self._written.get(key) != after.version:
             for each in self._by_target.find((key.namespace, key.name)):
                 self._target_changed(each, change)

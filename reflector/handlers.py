@@ -1,6 +1,6 @@
 """Which sources does a change touch? The queue holds sources only; nothing here asks the API server."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 
 from manager.kube.cache import Change, Meta
 from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Key, Resource
@@ -17,7 +17,9 @@ class Handlers:
         recreate: a deleted auto mirror comes back at once.
     """
 
-    def __init__(self, lookout: Lookout, queue: KeyedQueue, written: Mapping[Key, str], *, recreate: bool) -> None:
+    def __init__(
+        self, lookout: Lookout, queue: KeyedQueue, written: MutableMapping[Key, str], *, recreate: bool
+    ) -> None:
         self._lookout = lookout
         self._queue = queue
         self._written = written
@@ -58,6 +60,7 @@ class Handlers:
         after = change.after
         if after is None:
             self._lookout.suspects.discard(change.key)
+            self._written.pop(change.key, None)
         elif change.before is not None and after.digest is not None and after.digest.reflects:
             self._lookout.suspects.add(change.key)
 
