@@ -61,10 +61,11 @@ class Cluster:
         try:
             found = json.loads(self._get(f"/api/v1/namespaces/{quote(namespace, '')}/services/{quote(service, '')}"))
             ports = found["spec"].get("ports") or [{}]
+            path = proxy_path(namespace, service, ports[0].get("name") or "", "/v1/cert.pem")
         except Exception as error:
             raise InputError(f"cannot get sealed secret service: {_short(error)}.\n{HINT}") from None
         try:
-            return self._get(proxy_path(namespace, service, ports[0].get("name", ""), "/v1/cert.pem"))
+            return self._get(path)
         except Exception as error:
             raise InputError(f"cannot fetch certificate: {_short(error)}") from None
 
@@ -127,6 +128,7 @@ def open_certificate(place: str) -> bytes:
         with urllib.request.urlopen(place, timeout=PATIENCE) as answer:  # noqa: S310  http and https only, see above
             content: bytes = answer.read(LARGEST_CERTIFICATE)
     except urllib.error.HTTPError as error:
+        error.close()
         raise InputError(f'cannot fetch "{place}": {error.code} {error.reason}') from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise InputError(f'cannot fetch "{place}": {_short(error)}') from None
