@@ -22,7 +22,11 @@ class GoCommand(click.Command):
         switches = {name for each in options if each.type is click.BOOL and not each.is_flag for name in each.opts}
         end = args.index("--") if "--" in args else len(args)
         flags = [f"{each}=true" if each in switches else SHORT_WITH_EQUALS.sub(r"-\1\2", each) for each in args[:end]]
-        return super().parse_args(ctx, flags + args[end:])
+        try:
+            return super().parse_args(ctx, flags + args[end:])
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # without it the usage is not shown
+            raise
 
 
 def _option(*names: str, **settings: Any) -> Callable[[Command], Command]:
@@ -42,6 +46,7 @@ def _scope(_context: click.Context, _option: click.Parameter, value: str) -> str
 
 
 @click.command(
+    "kubeseal",
     cls=GoCommand,
     context_settings={"help_option_names": ["-h", "--help"], "allow_extra_args": True},
 )
