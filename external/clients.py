@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from external.admission import admits
@@ -11,8 +10,10 @@ from external.model import AwsProvider, SecretKeySelector, SecretStoreSpec, pars
 from external.providers.aws import AwsSecretsManager, require_served
 from external.providers.fake import FakeClient
 from external.providers.protocol import Client
-from manager.errors import NeedsHuman
-from manager.kube.cache import MetadataCache
+from external.threads import Threads
+from manager.clock import Clock, parse_rfc3339
+from manager.errors import NeedsHuman, WaitFor
+from manager.kube.cache import Meta, MetadataCache
 from manager.kube.client import KubeClient
 from manager.kube.references import resolve
 from manager.kube.resources import CLUSTER_SECRET_STORES, NAMESPACES, SECRETS, Body, Key
@@ -22,6 +23,11 @@ from manager.settings import ExternalSettings
 
 INVALID = "InvalidProviderConfig"
 FAILED = "SecretSyncedError"
+JUDGED_WITHIN = 10.0  # seconds; of a store that is older and has no condition, something is wrong
+
+
+class Pending(WaitFor):
+    """Something is on its way, and nothing is wrong yet: no condition, no Event."""
 
 
 @dataclass(frozen=True)
@@ -30,26 +36,30 @@ class Opened:
 
     client: Client
     identity: tuple[str, ...]
+    tenant: str
+    """Whose share of the threads its calls take: a namespace's stores together, each cluster store for itself."""
 
 
 class Clients:
     """Clients by store and, where a cluster store takes its consumer's credentials, by namespace.
 
     Args:
-        executor: opening a client blocks: SDKs import themselves, roles are assumed.
+        threads: opening a client takes a moment: SDKs are imported. It asks no provider.
     """
 
     def __init__(
         self,
         client: KubeClient,
         cache: MetadataCache,
-        executor: Executor,
+        threads: Threads,
         settings: ExternalSettings,
         metrics: ExternalMetrics,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._client = client
         self._cache = cache
-        self._executor = executor
+        self._threads = threads
         self._settings = settings
         self._metrics = metrics
         self._opened: dict[tuple[Key, str], Opened] = {}
@@ -60,6 +70,7 @@ class Clients:
 
         Raises:
             NeedsHuman: the store is missing, not ready, of another class, or does not admit the namespace.
+            Pending: the store has just been made and nobody has looked at it yet.
 
         """
         meta = self._cache.get(store)
@@ -67,6 +78,8 @@ class Clients:
             raise NeedsHuman(FAILED, f'could not get {store.resource.kind} "{store.name}": it does not exist')
         if not self.serves_store(store):
             raise NeedsHuman(FAILED, f'{store.resource.kind} "{store.name}": can not reference unmanaged store')
+        if not meta.digest.judged and self._age(meta) < JUDGED_WITHIN:
+            raise Pending(FAILED, f'{store.resource.kind} "{store.name}" is not validated yet', delay=JUDGED_WITHIN)
         if not meta.digest.ready:
             raise NeedsHuman(FAILED, f'{store.resource.kind} "{store.name}" is not ready')
         return await self._kept(store, namespace)
@@ -86,27 +99,41 @@ class Clients:
             self._opened.pop(name, None)
             self._locks.pop(name, None)
 
-    async def open(self, store: Key, body: Body, consumer: str) -> Client:
-        """Open a client for a store as it stands, whether the store is ready or not. Raises NeedsHuman."""
-        spec = parse(SecretStoreSpec, body.get("spec"), reason=INVALID)
-        values = await self._credentials(store, spec.provider.aws, consumer)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._make, store, spec, values, consumer)
+    async def open(self, store: Key, body: Body) -> Client:
+        """Return the client of a store as it stands, whether the store is ready or not; its consumers get the same one.
+
+        Raises:
+            NeedsHuman: naming the field that is wrong or the Secret that is missing.
+            ProviderError: the client cannot be made.
+
+        """
+        return (await self._current(store, "", body)).client
 
     async def _kept(self, store: Key, namespace: str) -> Opened:
         self._admit(store, namespace)
         meta = self._cache.get(store)
         referent = meta is not None and any(not place for place, _ in meta.digest.credentials)
-        name = (store, namespace if referent else "")
+        return await self._current(store, namespace if referent else "")
+
+    async def _current(self, store: Key, consumer: str, body: Body | None = None) -> Opened:
+        name = (store, consumer)
         async with self._locks.setdefault(name, asyncio.Lock()):
-            kept = self._opened.get(name)
-            expected = self._expected(store, name[1])
-            if kept is None or kept.identity != expected:
-                body = await self._client.find(store)
-                if body is None:
-                    raise NeedsHuman(FAILED, f'could not get {store.resource.kind} "{store.name}": it does not exist')
-                kept = self._opened[name] = Opened(await self.open(store, body, name[1]), expected)
-            return kept
+            kept, expected = self._opened.get(name), self._expected(store, consumer)
+            if kept is not None and kept.identity == expected and not self._newer(store, body):
+                return kept
+            body = body or await self._client.find(store)
+            if body is None:
+                raise NeedsHuman(FAILED, f'could not get {store.resource.kind} "{store.name}": it does not exist')
+            spec = parse(SecretStoreSpec, body.get("spec"), reason=INVALID)
+            values = await self._credentials(store, spec.provider.aws, consumer)
+            client = await self._threads.run(tenant_of(store), lambda: self._make(store, spec, values, consumer))
+            opened = self._opened[name] = Opened(client, expected, tenant_of(store))
+            return opened
+
+    def _newer(self, store: Key, body: Body | None) -> bool:
+        """Tell whether a body is of another generation than the cache shows, which lags behind what is read."""
+        meta = self._cache.get(store)
+        return body is not None and (meta is None or meta.generation != body["metadata"].get("generation"))
 
     def _expected(self, store: Key, consumer: str) -> tuple[str, ...]:
         """Return the identity that a client opened now has: the store and its credentials as the cache shows them.
@@ -120,6 +147,10 @@ class Clients:
         found = [(key, self._cache.get(key)) for key in keys]
         versions = sorted(f"{key.namespace}/{key.name}@{each.version if each else ''}" for key, each in found)
         return (meta.uid, str(meta.generation), consumer, *versions)
+
+    def _age(self, meta: Meta) -> float:
+        created = parse_rfc3339(meta.created)
+        return abs((self._clock.now() - created).total_seconds()) if created else JUDGED_WITHIN
 
     def _admit(self, store: Key, namespace: str) -> None:
         if store.resource is not CLUSTER_SECRET_STORES:
@@ -183,3 +214,8 @@ class Clients:
         if selector.key is None or selector.key not in data:
             raise NeedsHuman(INVALID, f'{at}: cannot find secret data for key: "{selector.key}"')
         return data[selector.key]
+
+
+def tenant_of(store: Key) -> str:
+    """Return whose share of the threads a store's calls take."""
+    return f"namespace {store.namespace}" if store.namespace else f"cluster store {store.name}"

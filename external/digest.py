@@ -19,6 +19,8 @@ class StoreDigest:
 
     controller: str
     ready: bool
+    judged: bool
+    """Whether it has the condition at all."""
     credentials: tuple[tuple[str, str], ...]
     """(namespace, name) of every Secret it refers to; the namespace is empty where the consumer's is meant."""
     conditions: tuple[Mapping[str, Any], ...]
@@ -51,6 +53,7 @@ def store_digest(body: Body) -> StoreDigest:
     return StoreDigest(
         controller=str(spec.get("controller") or ""),
         ready=(ready or {}).get("status") == "True",
+        judged=ready is not None,
         credentials=tuple(credentials),
         conditions=tuple(each for each in _list(spec.get("conditions")) if isinstance(each, dict)),
     )

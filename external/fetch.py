@@ -9,7 +9,7 @@ from external.digest import store_key
 from external.model import Data, DataFrom, ExternalSecretSpec, RemoteRef
 from external.properties import convert_keys, decode, take, to_map, validate_keys
 from external.providers.protocol import ProviderError, ProviderUnavailable, SecretAbsent
-from external.reader import LONGEST_SHARED, SharedReader, Want
+from external.reader import Fresh, SharedReader, Want
 from manager.errors import NeedsHuman, ReconcileError, Retry
 from manager.kube.resources import Key
 from manager.plain import Plain
@@ -57,20 +57,17 @@ class Fetcher:
                 parts.update((await self.open(key, spec, entry)).identity)
         return tuple(sorted(parts))
 
-    async def fetch(self, key: Key, spec: ExternalSecretSpec, *, not_before: float, interval: float) -> Fetched:
+    async def fetch(self, key: Key, spec: ExternalSecretSpec, fresh: Fresh) -> Fetched:
         """Return the merged data: `dataFrom` first, later entries win, `data` wins over all.
-
-        Args:
-            not_before: monotonic second before which no shared read may have started.
-            interval: the refresh interval; a shared value is at most a quarter of it old.
 
         Raises:
             NeedsHuman: naming the entry, for what only a person can mend in the cluster.
             NeedsRemote: likewise, at the provider.
             StoreUnavailable: the provider does not answer.
+            Pending: it has not answered yet.
 
         """
-        run = _Run(self, key, spec, not_before, min(LONGEST_SHARED, interval / 4) if interval > 0 else LONGEST_SHARED)
+        run = _Run(self, key, spec, fresh)
         for at, entry in entries(spec):
             await run.take(at, entry)
         return Fetched(run.data, tuple(sorted(run.identity)), tuple(run.absent))
@@ -83,22 +80,20 @@ class Fetcher:
             raise NeedsHuman(FAILED, "spec.secretStoreRef.name is missing")
         return await self._clients.for_consumer(store_key(key.namespace, chosen.name, chosen.kind), key.namespace)
 
-    async def read(self, opened: Opened, reference: RemoteRef, not_before: float, max_age: float) -> Plain:
+    async def read(self, opened: Opened, reference: RemoteRef, fresh: Fresh) -> Plain:
         """Read one whole secret."""
         metadata = reference.metadata_policy == "Fetch"
-        want = Want(reference.key, reference.version or "", metadata, not_before, max_age)
-        return await self._reader.read(opened.identity, opened.client, want)
+        return await self._reader.read(opened, Want(reference.key, reference.version or "", metadata), fresh)
 
 
 class _Run:
     """The state of one fetch."""
 
-    def __init__(self, fetcher: Fetcher, key: Key, spec: ExternalSecretSpec, not_before: float, max_age: float) -> None:
+    def __init__(self, fetcher: Fetcher, key: Key, spec: ExternalSecretSpec, fresh: Fresh) -> None:
         self._fetcher = fetcher
         self._key = key
         self._spec = spec
-        self._not_before = not_before
-        self._max_age = max_age
+        self._fresh = fresh
         self.data: dict[str, Plain] = {}
         self.identity: set[str] = set()
         self.absent: list[str] = []
@@ -133,7 +128,7 @@ class _Run:
             self.data[name] = _checked(name, decode(value, reference.decoding_strategy, _wrong), reference)
 
     async def _value(self, opened: Opened, reference: RemoteRef) -> Plain:
-        whole = await self._fetcher.read(opened, reference, self._not_before, self._max_age)
+        whole = await self._fetcher.read(opened, reference, self._fresh)
         if not reference.property:
             return whole
         found = take(whole.reveal(), reference.property)

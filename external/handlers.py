@@ -85,7 +85,7 @@ class Handlers:
             else:
                 self._stores.add_after(change.key, self._jitter.spread(60.0, 0.9))
         moved = before is None or after is None or _spec_moved(before, after)
-        if moved or (before and after and before.digest.ready != after.digest.ready):
+        if moved or (before and after and _verdict(before) != _verdict(after)):
             self._wake(change.key, everyone=before is not None and moved)
 
     def secret(self, change: Change) -> None:
@@ -153,6 +153,10 @@ class Handlers:
 def _only_status_moved(before: Meta, after: Meta) -> bool:
     same = (before.uid, before.digest.current, before.deleting) == (after.uid, after.digest.current, after.deleting)
     return same and before.generation == after.generation
+
+
+def _verdict(store: Meta) -> tuple[bool, bool]:
+    return store.digest.judged, store.digest.ready
 
 
 def _spec_moved(before: Meta, after: Meta) -> bool:

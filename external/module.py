@@ -1,7 +1,6 @@
 """Wires the external module into the process."""
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 
 from external.clients import Clients
 from external.fetch import Fetcher
@@ -10,6 +9,7 @@ from external.metrics import ExternalMetrics
 from external.reader import SharedReader
 from external.reconcile import Reconciler
 from external.stores import StoreReconciler
+from external.threads import Threads
 from manager.kube.resources import EXTERNAL_SECRETS, Key
 from manager.runtime.controller import Controller
 from manager.runtime.module import Context, Module
@@ -22,16 +22,16 @@ def build(context: Context) -> Module:
     """Return the module: SecretStores, ClusterSecretStores, ExternalSecrets."""
     settings = context.settings.external
     metrics = ExternalMetrics(context.metrics.registry)
-    executor = ThreadPoolExecutor(settings.provider_threads, thread_name_prefix="provider")
+    threads = Threads(settings.provider_threads, settings.provider_timeout)
     queue = KeyedQueue(context.clock, context.jitter)
     stores = KeyedQueue(context.clock, context.jitter)
     written: dict[Key, str] = {}
     stale: set[Key] = set()
     handlers = Handlers(context.cache, queue, stores, written, stale, context.clock, context.jitter)
-    clients = Clients(context.client, context.cache, executor, settings, metrics)
-    reader = SharedReader(executor, context.clock, metrics, settings.provider_timeout)
+    clients = Clients(context.client, context.cache, threads, settings, metrics, context.clock)
+    reader = SharedReader(threads, context.clock, metrics)
     reconciler = Reconciler(context, Fetcher(clients, reader), metrics, written, stale)
-    validator = StoreReconciler(context, clients, executor)
+    validator = StoreReconciler(context, clients, threads)
     syncs = Controller("external", queue, reconciler.reconcile, settings.concurrency, context.clock, context.metrics)
     validations = Controller("stores", stores, validator.reconcile, STORES_AT_ONCE, context.clock, context.metrics)
 
@@ -39,7 +39,7 @@ def build(context: Context) -> Module:
         return [(syncs, key) for key, _ in context.cache.items(EXTERNAL_SECRETS)]
 
     async def close() -> None:
-        executor.shutdown(wait=False, cancel_futures=True)
+        threads.close()
 
     return Module(
         name="external",

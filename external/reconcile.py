@@ -7,13 +7,14 @@ from typing import Any
 
 import structlog
 
-from external.clients import FAILED
+from external.clients import FAILED, Pending
 from external.digest import ExternalDigest, external_digest
 from external.fetch import Fetched, Fetcher, NeedsRemote, StoreUnavailable, require_served
 from external.hashing import field_manager, owner_hash
 from external.metrics import ExternalMetrics
 from external.model import ExternalSecretSpec, parse
 from external.plan import CREATED_BY, FINALIZER, UPDATE_FAILED, Plan, View, orphan, ours, plan, valid
+from external.reader import LONGEST_SHARED, Fresh
 from external.refresh import Refreshed, due_in, persist_due
 from manager.clock import rfc3339
 from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError, Retry
@@ -106,7 +107,10 @@ class Reconciler:
             return None
         asked = bool(digest.synced) and (moved or digest.synced != digest.current)
         not_before = self._context.clock.monotonic() if asked else float("-inf")
-        fetched = await self._fetcher.fetch(view.key, view.spec, not_before=not_before, interval=digest.interval)
+        # A shared value is at most a quarter of the interval old: twice as long would show in what the user sees.
+        max_age = min(LONGEST_SHARED, digest.interval / 4) if digest.interval > 0 else LONGEST_SHARED
+        fresh = Fresh((view.key, digest.current, identity), not_before, max_age)
+        fetched = await self._fetcher.fetch(view.key, view.spec, fresh)
         if fetched.absent:
             message = f"secret does not exist at provider using {', '.join(fetched.absent)}"
             await self._context.events.normal(view.key, view.uid, MISSING, message, component=COMPONENT)
@@ -219,6 +223,8 @@ class Reconciler:
         await write_status(self._context.client, key, body, wanted)
 
     async def _failed(self, key: Key, body: Body, error: ReconcileError) -> Again:
+        if isinstance(error, Pending):
+            return Again(after=self._context.jitter.spread(error.delay))
         self._metrics.sync_errors.inc()
         condition = {"type": "Ready", "status": "False", "reason": error.reason, "message": error.message}
         status = body.get("status") or {}

@@ -1,13 +1,12 @@
 """One SecretStore or ClusterSecretStore: observe, plan, act, report (core 7.1)."""
 
-import asyncio
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
-from external.clients import INVALID, Clients
+from external.clients import INVALID, Clients, tenant_of
 from external.durations import parse_duration
 from external.providers.protocol import ProviderDenied, ProviderError, SecretAbsent
+from external.threads import Threads
 from manager.errors import NeedsHuman, ReconcileError, Retry
 from manager.kube.conditions import find_condition, same_condition, set_condition
 from manager.kube.resources import CLUSTER_SECRET_STORES, Body, Key
@@ -31,10 +30,10 @@ class Outcome:
 class StoreReconciler:
     """Validates stores and says so in their condition; ExternalSecrets wake up by that condition, not by polling."""
 
-    def __init__(self, context: Context, clients: Clients, executor: Executor) -> None:
+    def __init__(self, context: Context, clients: Clients, threads: Threads) -> None:
         self._context = context
         self._clients = clients
-        self._executor = executor
+        self._threads = threads
 
     async def reconcile(self, key: Key) -> Again:
         """Bring one store's condition up to date: observe, act, report."""
@@ -55,14 +54,13 @@ class StoreReconciler:
         if meta is not None and any(not namespace for namespace, _ in meta.digest.credentials):
             return Outcome("ReadWrite")  # the credentials are each consumer's own: only their use can tell
         try:
-            client = await self._clients.open(key, body, "")
+            client = await self._clients.open(key, body)
         except ProviderError as error:
             raise _failed(CREATE_FAILED, error) from error
         except NeedsHuman as error:
             raise NeedsHuman(INVALID, f"{CREATE_FAILED}: {error.message}") from error
-        loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(self._executor, client.validate)
+            await self._threads.run(tenant_of(key), client.validate)
         except ProviderError as error:
             raise _failed(VALIDATE_FAILED, error) from error
         return Outcome(client.capabilities)

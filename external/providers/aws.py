@@ -23,6 +23,7 @@ UNAVAILABLE = frozenset(
     {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "InternalServiceError"}
     | {"InternalServiceErrorException", "ServiceUnavailable", "InternalFailure", "RequestTimeout", "SlowDown"}
 )
+MOST_ATTEMPTS = 5  # of one call; more would outlast the deadline whatever a tenant writes
 MARKED = "marked for deletion"  # how AWS calls a secret that is scheduled to go (2.4)
 
 
@@ -31,7 +32,7 @@ class AwsSecretsManager:
 
     Args:
         credentials: access_key_id, secret_access_key, session_token; empty for the SDK's own chain.
-        timeout: seconds for one HTTP request.
+        timeout: seconds after which no call is still running, retries included: its thread is wanted by others.
     """
 
     capabilities = "ReadWrite"
@@ -95,9 +96,9 @@ class AwsSecretsManager:
         return session
 
     def _assume(self, session: Any, role: str, options: dict[str, str]) -> Any:
-        """Return a session whose credentials are those of a role, kept and renewed before they expire."""
+        """Return a session whose credentials are those of a role, asked for when needed, kept and renewed in time."""
         import boto3
-        from botocore.credentials import RefreshableCredentials
+        from botocore.credentials import DeferredRefreshableCredentials
         from botocore.session import get_session
 
         endpoint = os.environ.get("AWS_STS_ENDPOINT")
@@ -114,8 +115,8 @@ class AwsSecretsManager:
             }
 
         inner = get_session()
-        inner._credentials = RefreshableCredentials.create_from_metadata(  # noqa: SLF001  botocore has no public way
-            metadata=refresh(), refresh_using=refresh, method="sts-assume-role"
+        inner._credentials = DeferredRefreshableCredentials(  # noqa: SLF001  botocore has no public way
+            refresh_using=refresh, method="sts-assume-role"
         )
         return boto3.Session(botocore_session=inner, region_name=self._spec.region)
 
@@ -175,12 +176,18 @@ def _text(credentials: Credentials, name: str) -> str | None:
 
 
 def _options(retries: RetrySettings | None, timeout: float) -> Any:
+    """Return the SDK's limits (2.2, 6).
+
+    `retryInterval` is not waited for here: the store's gate keeps the pauses, and no thread sleeps through them.
+    """
     from botocore.config import Config
 
-    attempts = (retries.max_retries if retries and retries.max_retries is not None else 2) + 1
+    wanted = retries.max_retries if retries and retries.max_retries is not None else 3
+    attempts = min(max(1, wanted), MOST_ATTEMPTS)
+    each = timeout / attempts
     return Config(
-        connect_timeout=min(5.0, timeout),
-        read_timeout=timeout,
+        connect_timeout=min(3.0, each / 2),
+        read_timeout=each - min(3.0, each / 2),
         retries={"mode": "standard", "total_max_attempts": attempts},
         user_agent_appid="coffer",
     )

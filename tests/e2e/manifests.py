@@ -17,6 +17,9 @@ from tests.cluster.moto import KEYS, REGION
 SEALED, MIRROR, ESO = "sealedsecrets.bitnami.com/", "reflector.v1.k8s.emberstack.com/", "external-secrets.io"
 ALPHABET = string.ascii_letters + string.digits
 
+Remote = str | tuple[str, str] | dict[str, str]
+"""A remote key, a remote key and a property, or a whole `remoteRef`."""
+
 CANARIES: list[str] = []
 """Every value that was meant to stay secret, of all tests so far."""
 
@@ -111,14 +114,12 @@ def aws_keys(access_key: str = KEYS["AWS_ACCESS_KEY_ID"]) -> dict[str, str]:
     return {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": canary()}
 
 
-def external_secret(
-    namespace: str, name: str, store_name: str, data: Mapping[str, str | tuple[str, str]], **spec: Any
-) -> Object:
+def external_secret(namespace: str, name: str, store_name: str, data: Mapping[str, Remote], **spec: Any) -> Object:
     """Return an ExternalSecret.
 
     Args:
         store_name: of a SecretStore; `cluster/NAME` is a ClusterSecretStore.
-        data: key of the Secret to remote key, or to remote key and property.
+        data: key of the Secret to where its value is.
         spec: further fields, such as `refreshInterval` or `target`.
     """
     *cluster, plain_name = store_name.split("/")
@@ -149,6 +150,8 @@ def encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def _remote(remote: str | tuple[str, str]) -> Object:
+def _remote(remote: Remote) -> Object:
+    if isinstance(remote, dict):
+        return remote
     key, *rest = (remote,) if isinstance(remote, str) else remote
     return {"key": key, **({"property": rest[0]} if rest else {})}

@@ -1,0 +1,199 @@
+"""AWS Secrets Manager as a provider: what is read, what it costs, and that no failure takes a Secret away."""
+
+import json
+from uuid import uuid4
+
+import pytest
+
+from tests.e2e.manifests import Remote, aws, aws_keys, canary, external_secret, fake, secret, store
+from tests.e2e.world import World
+
+ROLE = "arn:aws:iam::123456789012:role/reader"
+FAILURES = [
+    ("AccessDeniedException", 400),
+    ("ThrottlingException", 400),
+    ("InternalServiceErrorException", 500),
+    ("DecryptionFailure", 400),
+    ("InvalidRequestException", 400),
+    ("UnrecognizedClientException", 403),
+    ("", 0),  # no answer at all
+]
+
+
+def key_of(ns: str) -> str:
+    """Return the access key of a namespace's store, by which its calls are counted."""
+    return f"AKIA{ns[-8:].upper()}"
+
+
+def with_store(world: World, **provider: object) -> str:
+    """Return a new namespace with a ready store of AWS and credentials of its own."""
+    ns = world.namespace()
+    spec = aws()
+    spec["aws"] |= provider
+    world.apply(secret(ns, "aws-credentials", aws_keys(key_of(ns))), store(ns, "aws", spec))
+    world.await_ready("secretstores", ns, "aws")
+    return ns
+
+
+def remote(world: World, value: str) -> str:
+    """Make a secret in AWS; return its name."""
+    name = f"remote/{uuid4().hex[:8]}"
+    world.moto.client().create_secret(Name=name, SecretString=value)
+    return name
+
+
+def test_a_store_validates_without_reading_anything(world: World) -> None:
+    ns = with_store(world)
+
+    assert world.kube.get("secretstores", "aws", ns)["status"]["capabilities"] == "ReadWrite"
+    assert not world.moto.counts(key_of(ns))
+
+
+def test_versions_and_stages_are_read_as_asked(world: World) -> None:
+    ns, first, second = with_store(world), canary(), canary()
+    name = remote(world, first)
+    client = world.moto.client()
+    old = client.describe_secret(SecretId=name)["VersionIdsToStages"]
+    client.put_secret_value(SecretId=name, SecretString=second)
+    versions = {"current": "", "previous": "AWSPREVIOUS", "by_id": f"uuid/{next(iter(old))}"}
+
+    data = {key: {"key": name, "version": text} for key, text in versions.items()}
+    world.apply(external_secret(ns, "app", "aws", data))
+
+    world.await_data(ns, "app", {"current": second, "previous": first, "by_id": first})
+
+
+def test_binary_secrets_and_tags_are_read_too(world: World) -> None:
+    ns, value, client = with_store(world), canary(), world.moto.client()
+    name = f"binary/{uuid4().hex[:8]}"
+    client.create_secret(Name=name, SecretBinary=value.encode(), Tags=[{"Key": "team", "Value": "a"}])
+
+    tags = {"key": name, "metadataPolicy": "Fetch"}
+    data: dict[str, Remote] = {"tags": tags, "team": {**tags, "property": "team"}, "value": name}
+    world.apply(external_secret(ns, "app", "aws", data))
+
+    world.await_data(ns, "app", {"tags": '{"team":"a"}', "team": "a", "value": value})
+
+
+def test_a_prefix_stands_before_every_key(world: World) -> None:
+    name, value = f"team-a/{uuid4().hex[:8]}", canary()
+    world.moto.client().create_secret(Name=name, SecretString=value)
+    ns = with_store(world, prefix="team-a/")
+
+    world.apply(external_secret(ns, "app", "aws", {"key": name.removeprefix("team-a/")}))
+
+    world.await_data(ns, "app", {"key": value})
+
+
+def test_a_role_is_assumed_once_and_used(world: World) -> None:
+    ns, name = with_store(world, role=ROLE), remote(world, value := canary())
+
+    for at in range(3):
+        world.apply(external_secret(ns, f"app-{at}", "aws", {"key": name}, refreshInterval="1s"))
+        world.await_data(ns, f"app-{at}", {"key": value})
+
+    assert world.moto.counts(key_of(ns)) == {"AssumeRole": 1}
+
+
+def test_those_who_want_the_same_share_one_call(world: World) -> None:
+    ns, count = with_store(world), 12
+    names = [remote(world, json.dumps({f"key-{at}": canary() for at in range(count)})) for _ in range(2)]
+
+    world.apply(
+        *(external_secret(ns, f"app-{at}", "aws", {"key": (names[at % 2], f"key-{at}")}) for at in range(count))
+    )
+
+    for at in range(count):
+        world.await_ready("externalsecrets", ns, f"app-{at}")
+    assert world.moto.counts(key_of(ns))["GetSecretValue"] <= 4
+
+
+def test_new_credentials_are_used_at_once(world: World) -> None:
+    ns, name = with_store(world), remote(world, value := canary())
+    world.apply(external_secret(ns, "app", "aws", {"key": name}))
+    world.await_data(ns, "app", {"key": value})
+
+    renewed = f"{key_of(ns)}NEW"
+    world.apply(secret(ns, "aws-credentials", aws_keys(renewed)))
+
+    world.kube.wait_until(lambda: world.moto.counts(renewed)["GetSecretValue"] == 1, what="a read with the new keys")
+
+
+def test_a_store_without_its_credentials_says_so_and_recovers_with_them(world: World) -> None:
+    ns, name = with_store(world), remote(world, value := canary())
+    world.kube.delete("secrets", "aws-credentials", ns)
+    world.await_condition("secretstores", ns, "aws", "False", text="aws-credentials")
+    world.apply(external_secret(ns, "app", "aws", {"key": name}))
+    world.await_condition("externalsecrets", ns, "app", "False", text="not ready")
+
+    world.apply(secret(ns, "aws-credentials", aws_keys(key_of(ns))))
+
+    world.await_data(ns, "app", {"key": value}, timeout=3)
+
+
+@pytest.mark.parametrize("deletion", ["Retain", "Delete"])
+@pytest.mark.parametrize(("code", "status"), FAILURES, ids=[code or "hang" for code, _ in FAILURES])
+def test_no_failure_of_aws_takes_a_secret_away(world: World, code: str, status: int, deletion: str) -> None:
+    ns, name = with_store(world, retrySettings={"maxRetries": 0}), remote(world, value := canary())
+    world.apply(external_secret(ns, "app", "aws", {"key": name}, target={"deletionPolicy": deletion}))
+    world.await_data(ns, "app", {"key": value})
+    world.await_ready("externalsecrets", ns, "app")
+
+    fault = (
+        world.moto.fail("GetSecretValue", code, status, times=1000) if code else world.moto.hang("GetSecretValue", 1000)
+    )
+    world.kube.annotate("externalsecrets", "app", ns, {"external-secrets.io/force-sync": "1"})
+    world.kube.wait_until(lambda: fault.times < 1000, what="the failing call")
+    if code:
+        world.await_condition("externalsecrets", ns, "app", "False", text=code)
+    assert world.data(ns, "app") == {"key": value}
+
+    changed = canary()
+    world.moto.client().put_secret_value(SecretId=name, SecretString=changed)
+    world.moto.heal()
+    world.kube.annotate("externalsecrets", "app", ns, {"external-secrets.io/force-sync": "2"})
+    world.await_data(ns, "app", {"key": changed}, timeout=40)
+    world.await_ready("externalsecrets", ns, "app", timeout=40)
+
+
+def test_a_secret_that_is_gone_in_aws_goes_only_where_the_policy_says_so(world: World) -> None:
+    ns, name = with_store(world), remote(world, value := canary())
+    for deletion in ("Retain", "Delete"):
+        target = {"deletionPolicy": deletion}
+        world.apply(external_secret(ns, deletion.lower(), "aws", {"key": name}, target=target))
+        world.await_data(ns, deletion.lower(), {"key": value})
+
+    world.moto.client().delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    for deletion in ("retain", "delete"):
+        world.kube.annotate("externalsecrets", deletion, ns, {"external-secrets.io/force-sync": "1"})
+
+    world.await_gone("secrets", ns, "delete")
+    world.await_condition("externalsecrets", ns, "retain", "False", text="does not exist")
+    assert world.data(ns, "retain") == {"key": value}
+
+
+def test_a_provider_that_hangs_delays_no_other_store(world: World) -> None:
+    stuck, name = with_store(world), remote(world, canary())
+    world.moto.hang("GetSecretValue", 1000)
+    try:
+        world.apply(*(external_secret(stuck, f"stuck-{at}", "aws", {"key": name}) for at in range(4)))
+        world.kube.wait_until(lambda: world.moto.counts(key_of(stuck))["GetSecretValue"] >= 1)
+
+        ns, value = world.namespace(), canary()
+        world.apply(store(ns, "store", fake({"remote": value})))
+        world.apply(external_secret(ns, "app", "store", {"key": "remote"}))
+        world.await_data(ns, "app", {"key": value}, timeout=3)
+    finally:
+        world.moto.heal()
+
+
+def test_what_aws_is_asked_can_be_counted(world: World) -> None:
+    assert world.coffer is not None
+    ns, name = with_store(world), remote(world, value := canary())
+    series = ("externalsecret_provider_api_calls_count", 'call="GetSecretValue"')
+    before = world.coffer.metric(*series)
+
+    world.apply(external_secret(ns, "app", "aws", {"key": name}))
+    world.await_data(ns, "app", {"key": value})
+
+    assert world.coffer.metric(*series) == before + 1

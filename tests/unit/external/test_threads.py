@@ -1,0 +1,70 @@
+"""A tenant whose provider hangs holds half of the threads at most, and never for longer than the deadline."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from external.providers.protocol import ProviderDenied, ProviderUnavailable
+from external.threads import Threads
+
+
+@pytest.fixture
+def hang() -> Iterator[threading.Event]:
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+async def test_the_result_and_the_error_of_a_call_come_back() -> None:
+    threads = Threads(2, 10)
+
+    def refuse() -> None:
+        raise ProviderDenied("no")
+
+    assert await threads.run("a", lambda: 7) == 7
+    with pytest.raises(ProviderDenied):
+        await threads.run("a", refuse)
+    threads.close()
+
+
+async def test_a_tenant_who_hangs_leaves_threads_to_the_others(hang: threading.Event) -> None:
+    threads = Threads(4, 10)
+    stuck = [asyncio.create_task(threads.run("hostile", hang.wait)) for _ in range(10)]
+    await asyncio.sleep(0)
+
+    assert await asyncio.gather(*(threads.run("other", lambda at=at: at) for at in range(10))) == list(range(10))  # type: ignore[misc]
+
+    assert not any(task.done() for task in stuck)
+    hang.set()
+    assert await asyncio.gather(*stuck) == [True] * 10
+    threads.close()
+
+
+async def test_a_call_is_given_up_at_the_deadline_and_its_thread_stays_counted(hang: threading.Event) -> None:
+    threads = Threads(2, 0.02)
+
+    with pytest.raises(ProviderUnavailable, match=r"no answer within 0\.02 s"):
+        await threads.run("a", hang.wait)
+    with pytest.raises(ProviderUnavailable):
+        await threads.run("a", lambda: "the share of this tenant is still in use")
+
+    hang.set()
+    threads.close()
+
+
+async def test_the_share_comes_back_when_the_sdk_gives_up(hang: threading.Event) -> None:
+    threads = Threads(2, 0.02)
+    with pytest.raises(ProviderUnavailable):
+        await threads.run("a", hang.wait)
+
+    hang.set()
+    result = None
+    while result is None:
+        try:
+            result = await threads.run("a", lambda: "free")
+        except ProviderUnavailable:
+            continue
+
+    threads.close()
