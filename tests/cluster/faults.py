@@ -99,13 +99,17 @@ class Faults:
         self._after.append(fault)
         return fault
 
-    def answer(self, verb: str, plural: str, code: int, times: int = 1, **headers: str) -> Answer:
+    def answer(self, verb: str, plural: str, code: int, times: int = 1, *, agent: str = "", **headers: str) -> Answer:
         """Answer the next matching calls with this status instead of asking the server; `*` is any verb or plural.
 
-        Keywords become headers: `Retry_After="1"`.
+        Only calls of a program whose User-Agent begins with `agent` match. Keywords become headers: `Retry_After="1"`.
         """
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        fault = Answer(lambda call: verb in (ANY, call.verb) and _about(call, plural), times, code=code, headers=named)
+
+        def matches(call: Call) -> bool:
+            return verb in (ANY, call.verb) and _about(call, plural) and call.user_agent.startswith(agent)
+
+        fault = Answer(matches, times, code=code, headers=named)
         self._answers.append(fault)
         return fault
 

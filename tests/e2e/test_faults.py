@@ -82,7 +82,7 @@ def test_a_list_or_watch_is_refused_and_then_not(stage: World, staged_coffer: Co
     metric = partial(staged_coffer.metric, f'coffer_watch_refused_total{{resource="sealedsecrets",status="{code}"}}')
     before = metric()
 
-    refused = stage.faults.answer(verb, "sealedsecrets", code, times=2)  # a sweep that is under way may take one
+    refused = stage.faults.answer(verb, "sealedsecrets", code, agent="kopf/")  # no sweep that is under way takes it
     if verb == "list":
         stage.faults.watch_error(410, "sealedsecrets")
     else:
@@ -92,7 +92,7 @@ def test_a_list_or_watch_is_refused_and_then_not(stage: World, staged_coffer: Co
 
     stage.await_data(ns, "app", values)
     assert (staged_coffer.process.pid, staged_coffer.alive) == (pid, True)
-    assert (metric() > before) == (code < 429)
+    assert metric() - before == (1 if code < 429 else 0)
 
 
 FAILURES = [(verb, code) for verb in ("create", "patch", "update", "get") for code in (409, 429, 500, 503)]

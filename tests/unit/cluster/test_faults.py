@@ -78,6 +78,14 @@ def test_an_answer_is_given_as_often_as_asked_and_only_where_it_belongs() -> Non
     assert answers[1].headers == {"Retry-After": "1"}
 
 
+def test_an_answer_may_be_for_one_program_alone() -> None:
+    faults = Faults()
+    faults.answer("create", "secrets", 503, agent="another/")
+    faults.answer("create", "secrets", 410, agent="age")
+    answers = [faults.due_answer(call()) for _ in range(2)]
+    assert [each.code if each else 0 for each in answers] == [410, 0]
+
+
 def test_two_drops_count_the_same_events_and_bookmarks_count_for_none() -> None:
     faults = Faults()
     faults.drop_event(1)
