@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from external.durations import parse_duration
 from external.hashing import synced_version
 from manager.clock import parse_rfc3339
+from manager.durations import parse_duration
 from manager.kube.conditions import find_condition
 from manager.kube.resources import CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, SECRET_STORES, Body, Key, key_of
 

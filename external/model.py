@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
-from external.durations import parse_duration
+from manager.durations import parse_duration
 from manager.errors import NeedsHuman
 
 

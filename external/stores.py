@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from external.clients import INVALID, Clients, tenant_of
-from external.durations import parse_duration
 from external.providers.protocol import ProviderDenied, ProviderError, SecretAbsent
 from external.threads import Threads
+from manager.durations import parse_duration
 from manager.errors import NeedsHuman, ReconcileError, Retry
 from manager.kube.conditions import find_condition, same_condition, set_condition
 from manager.kube.resources import CLUSTER_SECRET_STORES, Body, Key

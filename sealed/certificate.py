@@ -86,7 +86,7 @@ def first_certificate(pem: bytes) -> x509.Certificate:
         try:
             certificate = x509.load_pem_x509_certificate(block.group(0))
             key = certificate.public_key()
-        except (ValueError, UnsupportedAlgorithm):
+        except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
             raise ValueError(NO_CERTIFICATE) from None
         if not isinstance(key, RSAPublicKey):
             raise ValueError("expected RSA public key but found another kind of key")

@@ -9,7 +9,7 @@ from manager.runtime.queue import KeyedQueue
 from sealed.plan import mark_of, settled
 
 FAILING = "failing"
-"""Index value of SealedSecrets that are not synced."""
+"""Index value of SealedSecrets that are not synced, or whose spec has changed since they were."""
 
 
 class Handlers:
@@ -24,7 +24,7 @@ class Handlers:
         self._queue = queue
         self._skip_recreate = skip_recreate
         cache.digest(SEALED_SECRETS, mark_of)
-        self._failing: Index = cache.index(SEALED_SECRETS, lambda _, meta: () if meta.digest.synced else (FAILING,))
+        self._failing: Index = cache.index(SEALED_SECRETS, _unsettled)
 
     def table(self) -> Mapping[Resource, Handler]:
         """Return what must be watched, and by whom."""
@@ -46,7 +46,7 @@ class Handlers:
         if sealed is None or sealed.deleting:
             return
         if change.after is None:
-            if not self._skip_recreate:
+            if not (self._skip_recreate and sealed.digest.synced):
                 self._queue.add(key)
         elif not sealed.digest.synced and (change.after.owner is None or change.after.owner.uid != sealed.uid):
             self._queue.add(key)  # the Secret in its way has changed; our own is never in the way
@@ -59,6 +59,10 @@ class Handlers:
         secret = self._cache.get(Key(SECRETS, key.namespace, key.name))
         as_written = secret is not None and secret.version == meta.digest.secret_version
         return as_written and settled(meta.generation, meta.annotations, meta.digest)
+
+
+def _unsettled(_: Key, meta: Meta) -> tuple[str, ...]:
+    return () if meta.digest.synced and meta.digest.generation == meta.generation else (FAILING,)
 
 
 def _only_status_moved(before: Meta, after: Meta) -> bool:

@@ -10,6 +10,7 @@ from manager.errors import ApiError
 from manager.kube.apply import SEALING_KEY_LABEL
 from manager.kube.client import KubeClient
 from manager.kube.resources import SECRETS, Key
+from manager.runtime.controller import describe
 from sealed.registry import ACTIVE, KeyRegistry
 
 SELECTOR = f"{SEALING_KEY_LABEL}={ACTIVE}"
@@ -47,15 +48,20 @@ class KeyWatch:
             for namespace in self._namespaces:
                 group.create_task(self._follow(namespace), name=f"sealing keys in {namespace}")
 
+    async def refresh(self) -> None:
+        """Read Coffer's own keys again, without waiting for the watch. Raises ApiError."""
+        await self._list(self._own)
+
     async def _follow(self, namespace: str) -> None:
         pause, version = 0.5, ""
         while True:
             try:
                 version = await self._watch(namespace, version or await self._list(namespace))
                 pause = 0.5
-            except ApiError as error:
+            except Exception as error:  # nothing that the API server or a proxy answers may end the process
                 version = ""
-                log.warning("sealing keys cannot be read", namespace=namespace, status=error.status)
+                said = str(error) if isinstance(error, ApiError) else describe(error)
+                log.warning("sealing keys cannot be read", namespace=namespace, error=said)
                 await asyncio.sleep(self._jitter.spread(pause, 0.3))
                 pause = min(LONGEST_PAUSE, pause * 2)
 
@@ -74,7 +80,7 @@ class KeyWatch:
             if legacy is not None:
                 names.add((namespace, self._legacy))
                 await self._registry.put(legacy)
-        self._registry.keep_only(names, namespace)
+        self._registry.keep_only(names, namespace, version)
         self._listed.add(namespace)
         return version
 
@@ -88,5 +94,5 @@ class KeyWatch:
             if event in ("ADDED", "MODIFIED"):
                 await self._registry.put(secret)
             elif event == "DELETED":
-                self._registry.remove((namespace, secret["metadata"]["name"]))
+                self._registry.remove((namespace, secret["metadata"]["name"]), version)
         return version

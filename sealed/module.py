@@ -27,16 +27,16 @@ def build(context: Context) -> Module:
     the_keys = Key(SECRETS, context.namespace, settings.key_prefix)
 
     def changed() -> None:
-        metrics.keys.set(len(registry.keys))
-        metrics.broken_keys.set(len(registry.broken))
         handlers.keys_changed()
         renewals.add(the_keys)
 
     registry = KeyRegistry(executor, settings.key_order_priority, changed)
+    metrics.keys.set_function(lambda: len(registry.keys))
+    metrics.broken_keys.set_function(lambda: len(registry.broken))
     watch = KeyWatch(
         context.client, registry, context.namespace, settings.key_namespaces, settings.key_prefix, context.jitter
     )
-    renewal = Renewal(context.writer, watch, registry, settings, executor)
+    renewal = Renewal(context, watch, registry, executor)
     reconciler = Reconciler(context, registry, executor, metrics)
     renewals.add(the_keys)
 

@@ -32,12 +32,17 @@ class View:
     secret: Body | None = field(repr=False)
     """The Secret of the same namespace and name, as the API server has it now."""
     values: Mapping[str, Plain] | None
-    """The decrypted items; None when nothing had to be decrypted, see `settled`."""
+    """The decrypted items; None when nothing had to be decrypted, see `stands`."""
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """`spec`, empty when absent or not a mapping."""
+        return _mapping(self.sealed.get("spec"))
 
     @property
     def template(self) -> Mapping[str, Any]:
         """`spec.template`, empty when absent or not a mapping."""
-        return _mapping(_mapping(self.sealed.get("spec")).get("template"))
+        return _mapping(self.spec.get("template"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,14 @@ def settled(generation: int, annotations: Mapping[str, str], mark: Mark) -> bool
     A Secret that was edited since is left alone: users may rely on it (sealed-secrets.md section 13, drift).
     """
     return mark.synced and mark.generation == generation and mark.scope == scope_of(annotations).value
+
+
+def stands(view: View) -> bool:
+    """Tell whether the last success still stands; a Secret that somebody put in the place of ours is none of it."""
+    meta = view.sealed["metadata"]
+    if view.secret is None or not (_owned(view, view.secret) or _written_by_us(view.secret)):
+        return False
+    return settled(meta.get("generation", 0), _annotations(view.sealed), mark_of(view.sealed))
 
 
 def plan(view: View) -> Plan:
@@ -198,9 +211,9 @@ def _with_data(view: View, secret: Body, data: dict[str, str]) -> Body:
 
 def _require_ours(view: View, secret: Body, annotations: Mapping[str, str]) -> None:
     """Raise unless the Secret is proven ours or opened to us by its annotations (DESIGN.md 4a, 3)."""
-    owner = controller_of(secret["metadata"])
-    if owner is not None and owner.uid == view.sealed["metadata"]["uid"]:
+    if _owned(view, secret):
         return
+    owner = controller_of(secret["metadata"])
     if annotations.get(MANAGED) == "true" or annotations.get(PATCH) == "true":
         return
     if owner is None and _skips_owner(view) and _written_by_us(secret):
@@ -240,6 +253,11 @@ def _own_only(secret: Body, sealed: Body) -> list[Body]:
     present: list[Body] = secret["metadata"].get("ownerReferences") or []
     ours = owner_reference(sealed)
     return present if present == [ours] else [ours]
+
+
+def _owned(view: View, secret: Body) -> bool:
+    owner = controller_of(secret["metadata"])
+    return owner is not None and owner.uid == view.sealed["metadata"]["uid"]
 
 
 def _written_by_us(secret: Body) -> bool:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from manager.clock import rfc3339
-from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError, Retry
+from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError, Retry, WaitFor
 from manager.kube.conditions import Condition, find_condition, same_condition, set_condition
 from manager.kube.resources import SECRETS, Body, Key
 from manager.kube.status import write_status
@@ -17,11 +17,12 @@ from manager.runtime.controller import DONE, Again, again_for
 from manager.runtime.module import Context
 from sealed.crypto import label, scope_of
 from sealed.metrics import SealedMetrics
-from sealed.plan import UNSEAL_FAILED, UPDATE_FAILED, Plan, View, mark_of, misplaced, plan, settled, unseal_failed
+from sealed.plan import UNSEAL_FAILED, UPDATE_FAILED, Plan, View, misplaced, plan, stands, unseal_failed
 from sealed.registry import KeyRegistry
 from sealed.unseal import UnsealFailed, decrypt_items
 
 COMPONENT = "sealed-secrets"  # the event source that users' alerts know (sealed-secrets.md 4.6)
+REFUSED_AGAIN = 600.0  # seconds until the API server is asked again to take what it refused as invalid
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Reconciler:
     async def reconcile(self, key: Key) -> Again:
         """Bring one SealedSecret to its desired state: observe, plan, act, report."""
         self._metrics.requests.inc()
+        revision = self._registry.revision
         view = await self._observe(key)
         if view is None:
             return DONE
@@ -57,7 +59,10 @@ class Reconciler:
             outcome = await self._act(view, plan(view))
         except ReconcileError as error:
             outcome = Outcome(error=error)
-        return await self._report(view, outcome)
+        again = await self._report(view, outcome)
+        if outcome.error is not None and self._registry.revision != revision:
+            return Again(after=0.0)  # a key that came meanwhile has woken only those that had failed by then
+        return again
 
     async def _observe(self, key: Key) -> View | None:
         sealed = await self._context.client.find(key)
@@ -70,17 +75,15 @@ class Reconciler:
 
     async def _unseal(self, view: View) -> Mapping[str, Plain] | None:
         """Decrypt in a thread; None when that was done before and the Secret is there."""
-        sealed, meta = view.sealed, view.sealed["metadata"]
-        annotations = meta.get("annotations") or {}
-        if view.secret is not None and settled(meta.get("generation", 0), annotations, mark_of(sealed)):
+        if stands(view):
             return None
-        spec = sealed.get("spec") or {}
+        spec = view.spec
         if spec.get("data") is not None:
             cure = "seal again with a current kubeseal"
             raise NeedsHuman(
                 UNSEAL_FAILED, f"spec.data is the deprecated format, which this version does not read: {cure}"
             )
-        scope = scope_of(annotations)
+        scope = scope_of(view.sealed["metadata"].get("annotations") or {})
         keys = self._registry.trial_order()
         decrypt = partial(
             decrypt_items, spec.get("encryptedData"), label(scope, view.key.namespace, view.key.name), keys
@@ -109,13 +112,14 @@ class Reconciler:
         except Forbidden as error:
             raise Retry(UPDATE_FAILED, str(error)) from error
         except Invalid as error:
-            raise NeedsHuman(UPDATE_FAILED, str(error)) from error
+            # An admission policy may be what refuses, and be mended without any change that would be seen here.
+            raise WaitFor(UPDATE_FAILED, str(error), delay=REFUSED_AGAIN) from error
 
     async def _report(self, view: View, outcome: Outcome) -> Again:
         """Write the status if it changed, post events, and say when to look again: the single exit."""
         meta = view.sealed["metadata"]
         condition = _condition(outcome)
-        old = find_condition((view.sealed.get("status") or {}).get("conditions"), "Synced")
+        old = find_condition(_status_of(view).get("conditions"), "Synced")
         await write_status(self._context.client, view.key, view.sealed, self._status(view, outcome, condition))
         await self._tell(view, outcome, news=not same_condition(old, condition))
         if outcome.error is None:
@@ -125,7 +129,7 @@ class Reconciler:
         return again_for(outcome.error)
 
     def _status(self, view: View, outcome: Outcome, condition: Condition) -> dict[str, Any]:
-        status, meta = view.sealed.get("status") or {}, view.sealed["metadata"]
+        status, meta = _status_of(view), view.sealed["metadata"]
         old = find_condition(status.get("conditions"), "Synced")
         unchanged = same_condition(old, condition) and status.get("observedGeneration") == meta.get("generation")
         now = self._context.clock.now()
@@ -148,6 +152,11 @@ class Reconciler:
             await events.warning(view.key, uid, outcome.error.event, message, component=COMPONENT)
         elif outcome.written or news:
             await events.normal(view.key, uid, "Unsealed", "SealedSecret unsealed successfully", component=COMPONENT)
+
+
+def _status_of(view: View) -> dict[str, Any]:
+    status = view.sealed.get("status")
+    return status if isinstance(status, dict) else {}
 
 
 def _condition(outcome: Outcome) -> Condition:

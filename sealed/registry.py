@@ -10,6 +10,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from manager.clock import parse_rfc3339
+from manager.kube.cache import newer
 from manager.kube.resources import Body
 from manager.kube.secretdata import decoded
 from sealed import certificate
@@ -85,6 +86,8 @@ class KeyRegistry:
         self._changed = changed
         self._of_secret: dict[tuple[str, str], SealingKey | BrokenKey] = {}
         self._version: dict[tuple[str, str], str] = {}
+        self.revision = 0
+        """Grows with every change of the set of keys."""
         self._last_used: list[str] = []
 
     @property
@@ -95,7 +98,9 @@ class KeyRegistry:
     @property
     def keys(self) -> list[SealingKey]:
         """All keys, the current one first."""
-        unique = {each.id: each for each in self._of_secret.values() if isinstance(each, SealingKey)}
+        usable = [each for each in self._of_secret.values() if isinstance(each, SealingKey)]
+        usable.sort(key=lambda each: (each.ordered_at, each.secret))
+        unique = {each.id: each for each in usable}  # of two Secrets with one key the newer
         return sorted(unique.values(), key=lambda each: (each.ordered_at, each.secret), reverse=True)
 
     @property
@@ -117,10 +122,10 @@ class KeyRegistry:
             self._last_used = sorted(identities) + rest
 
     async def put(self, secret: Body) -> None:
-        """Take in a labelled key Secret, whatever it holds."""
+        """Take in a labelled key Secret, whatever it holds; an older state than is known is left aside."""
         meta = secret["metadata"]
         name = (meta["namespace"], meta["name"])
-        if self._version.get(name) == meta["resourceVersion"]:
+        if name in self._version and not newer(meta["resourceVersion"], self._version[name]):
             return
         self._version[name] = meta["resourceVersion"]
         loop = asyncio.get_running_loop()
@@ -129,13 +134,15 @@ class KeyRegistry:
             entry = await loop.run_in_executor(self._executor, read_key, secret, self._priority)
         except ValueError as error:
             entry = BrokenKey(meta["uid"], name, str(error))
+        except Exception as error:  # whatever a library makes of odd bytes, it must not end the watch
+            entry = BrokenKey(meta["uid"], name, f"it cannot be read ({type(error).__name__})")
         if self._version.get(name) != meta["resourceVersion"]:
             return  # removed or replaced while it was being read
         self._announce(entry)
         before = {each.id for each in self.keys}
         self._of_secret[name] = entry
         if {each.id for each in self.keys} != before:
-            self._changed()
+            self._announce_change()
 
     def _announce(self, entry: SealingKey | BrokenKey) -> None:
         secret = "/".join(entry.secret)
@@ -144,14 +151,20 @@ class KeyRegistry:
         else:
             log.error("sealing key is not usable", secret=secret, problem=entry.problem)
 
-    def remove(self, name: tuple[str, str]) -> None:
-        """Forget a key whose Secret is gone or no longer labelled active."""
+    def remove(self, name: tuple[str, str], version: str) -> None:
+        """Forget a key whose Secret was gone, or no longer labelled active, at `version`; not one made since."""
+        if newer(self._version.get(name, version), version):
+            return
         self._version.pop(name, None)
         if self._of_secret.pop(name, None) is not None:
             log.info("sealing key removed", secret="/".join(name))
-            self._changed()
+            self._announce_change()
 
-    def keep_only(self, names: set[tuple[str, str]], namespace: str) -> None:
-        """Forget the keys of a namespace that a fresh list no longer shows."""
+    def keep_only(self, names: set[tuple[str, str]], namespace: str, version: str) -> None:
+        """Forget the keys of a namespace that a list of `version` does not show."""
         for name in [each for each in self._of_secret if each[0] == namespace and each not in names]:
-            self.remove(name)
+            self.remove(name, version)
+
+    def _announce_change(self) -> None:
+        self.revision += 1
+        self._changed()

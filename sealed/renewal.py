@@ -8,16 +8,22 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 
+import structlog
+
+from manager.durations import parse_duration
 from manager.errors import SettingsError
-from manager.kube.apply import SEALING_KEY_LABEL, Writer
+from manager.kube.apply import SEALING_KEY_LABEL
 from manager.kube.resources import Body, Key
 from manager.runtime.controller import Again
+from manager.runtime.module import Context
 from manager.settings import SealedSettings
 from sealed import certificate
 from sealed.keys import KeyWatch
 from sealed.registry import ACTIVE, KeyRegistry, SealingKey
 
 LONGEST_WAIT = timedelta(days=1)  # between two looks at the schedule, so that a changed clock is noticed
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,11 +37,12 @@ class Schedule:
 
     def due(self, current: SealingKey | None, now: datetime) -> timedelta | None:
         """Return how long until a new key is needed: zero at once, None never."""
-        if current is None or (self.cutoff is not None and current.ordered_at < self.cutoff):
+        if current is None:
             return timedelta(0)
-        if self.period is None:
-            return None
-        return max(timedelta(0), current.ordered_at + self.period - now)
+        moments = [] if self.period is None else [current.ordered_at + self.period]
+        if self.cutoff is not None and current.ordered_at < self.cutoff:
+            moments.append(self.cutoff)  # one that is still to come is waited for: no key made before it is good enough
+        return max(timedelta(0), min(moments) - now) if moments else None
 
 
 def schedule_of(settings: SealedSettings) -> Schedule:
@@ -67,28 +74,33 @@ def key_secret(namespace: str, settings: SealedSettings, private_key: bytes, cer
 class Renewal:
     """Reconciles the one key of its queue: the set of sealing keys itself."""
 
-    def __init__(
-        self, writer: Writer, watch: KeyWatch, registry: KeyRegistry, settings: SealedSettings, executor: Executor
-    ) -> None:
-        self._writer = writer
+    def __init__(self, context: Context, watch: KeyWatch, registry: KeyRegistry, executor: Executor) -> None:
+        self._writer = context.writer
+        self._clock = context.clock
+        self._settings = context.settings.sealed
         self._watch = watch
         self._registry = registry
-        self._settings = settings
         self._executor = executor
-        self._schedule = schedule_of(settings)
+        self._schedule = schedule_of(self._settings)
 
     async def reconcile(self, key: Key) -> Again:
         """Make a key when one is due."""
         if not self._watch.listed:
             return Again(after=0.2)  # a key made before the list is known would be one too many
-        now = datetime.now(UTC)
-        due = self._schedule.due(self._registry.current, now)
-        if due is None:
-            return Again(after=LONGEST_WAIT.total_seconds())
-        if due > timedelta(0):
-            return Again(after=min(due, LONGEST_WAIT).total_seconds())
-        await self._create(key.namespace, now)
-        return Again(after=1.0)
+        if not self._due():
+            await self._watch.refresh()  # another replica may have made one that the watch has not shown yet
+        if not self._due():
+            await self._create(key.namespace, self._clock.now())
+        wait = self._due()
+        if not wait:  # whatever makes the new key worthless would make the next one worthless too
+            log.error("a new sealing key did not become the current one")
+            return Again(backoff=True)
+        return Again(after=wait.total_seconds())
+
+    def _due(self) -> timedelta:
+        """Return how long until the next look: zero when a key is due now."""
+        due = self._schedule.due(self._registry.current, self._clock.now())
+        return LONGEST_WAIT if due is None else min(due, LONGEST_WAIT)
 
     async def _create(self, namespace: str, now: datetime) -> None:
         settings = self._settings
@@ -100,18 +112,8 @@ class Renewal:
 
 
 def go_duration(name: str, text: str) -> timedelta:
-    """Read a Go duration of hours, minutes and seconds, such as `720h` or `1h30m`. Raises SettingsError."""
-    units = {"h": "hours", "m": "minutes", "s": "seconds"}
-    parts: dict[str, float] = {}
-    number = ""
-    for character in text.strip():
-        if character.isdigit() or character == ".":
-            number += character
-        elif character in units and number:
-            parts[units[character]] = float(number)
-            number = ""
-        else:
-            raise SettingsError(f"{name}: not a duration like 720h")
-    if number and float(number) != 0:
-        raise SettingsError(f"{name}: a number needs a unit, as in 720h")
-    return timedelta(**parts)
+    """Read a Go duration such as `720h` or `1h30m`. Raises SettingsError that names the setting."""
+    try:
+        return timedelta(seconds=parse_duration(text))
+    except (ValueError, OverflowError) as error:
+        raise SettingsError(f"{name}: not a duration like 720h") from error

@@ -10,6 +10,10 @@ from manager.errors import CofferError
 from manager.plain import Plain
 from sealed.crypto import BrokenBase64, CannotDecrypt, decode_blob, unseal
 
+MOST_FAILURES = 10
+"""Items that may fail before the rest is left: each costs an RSA operation a key, and a place in the condition."""
+LONGEST_NAME = 253  # characters of a Secret's key (Kubernetes: IsConfigMapKey); a user may have written more
+
 Keys = Sequence[tuple[str, RSAPrivateKey]]
 
 
@@ -38,21 +42,25 @@ def decrypt_items(encrypted: object, bound_to: bytes, keys: Keys) -> Unsealed:
         keys: in the order in which they are tried; the one that worked is tried first for the next item.
 
     Raises:
-        UnsealFailed: with all problems at once.
+        UnsealFailed: with the first ten problems at once.
 
     """
     values: dict[str, Plain] = {}
     problems: dict[str, list[str]] = defaultdict(list)
     used: set[str] = set()
     order = list(keys)
-    for name, text in sorted(encrypted.items()) if isinstance(encrypted, dict) else ():
+    items = sorted(encrypted.items()) if isinstance(encrypted, dict) else []
+    for position, (name, text) in enumerate(items):
+        if sum(map(len, problems.values())) == MOST_FAILURES:
+            problems["items not looked at after these"].append(str(len(items) - position))
+            break
         try:
-            position, values[name] = _open(decode_blob(text if isinstance(text, str) else ""), bound_to, order)
+            opener, values[name] = _open(decode_blob(text if isinstance(text, str) else ""), bound_to, order)
         except (BrokenBase64, CannotDecrypt) as error:
-            problems[str(error)].append(name)
+            problems[str(error)].append(name[:LONGEST_NAME])
             continue
-        used.add(order[position][0])
-        order.insert(0, order.pop(position))
+        used.add(order[opener][0])
+        order.insert(0, order.pop(opener))
     if problems:
         raise UnsealFailed(tuple(f"{text} ({', '.join(names)})" for text, names in sorted(problems.items())))
     return Unsealed(values, frozenset(used))

@@ -6,8 +6,9 @@ import pytest
 
 from sealed.certificate import generate
 from sealed.crypto import Scope
+from tests.cluster.wait import wait_until
 from tests.e2e.manifests import MIRROR, SEALED, canary, encoded, sealed_secret, secret
-from tests.e2e.world import World
+from tests.e2e.world import PATIENCE, World
 
 MANAGED, PATCH = {f"{SEALED}managed": "true"}, {f"{SEALED}patch": "true"}
 
@@ -242,14 +243,15 @@ def test_a_reflector_annotation_on_the_sealed_secret_itself_is_pointed_out(world
 
 
 def test_a_key_restored_later_opens_what_failed_before(world: World) -> None:
-    assert world.coffer is not None
+    coffer = world.coffer
+    assert coffer is not None
     ns, values = world.namespace(), {"foo": canary()}
     key = foreign_key()
     world.apply(sealed_secret(key["tls.crt"].encode(), ns, "app", values))
     world.await_condition("sealedsecrets", ns, "app", "False", text="no key could decrypt")
 
     restored = secret(
-        world.coffer.installation.namespace,
+        coffer.installation.namespace,
         "sealed-secrets-key-restored",
         key,
         type="kubernetes.io/tls",
@@ -260,7 +262,9 @@ def test_a_key_restored_later_opens_what_failed_before(world: World) -> None:
         world.await_data(ns, "app", values)
         world.await_ready("sealedsecrets", ns, "app")
     finally:
-        world.kube.delete("secrets", "sealed-secrets-key-restored", world.coffer.installation.namespace)
+        world.kube.delete("secrets", "sealed-secrets-key-restored", coffer.installation.namespace)
+        # Other tests count the keys.
+        wait_until(lambda: coffer.metric("coffer_sealing_keys") == 1, timeout=PATIENCE, what="the key to go")
 
 
 def test_plain_values_of_the_template_stand_beside_decrypted_ones(world: World) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from external.durations import parse_duration
 from external.hashing import data_hash, field_manager, metadata_hash, object_hash, synced_version
 from external.properties import convert_keys, decode, take, to_map, validate_keys
+from manager.durations import parse_duration
 from manager.errors import NeedsHuman
 from manager.plain import Plain
 

@@ -59,9 +59,11 @@ def pem(key: AnyKey, form: serialization.PrivateFormat = serialization.PrivateFo
     return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
 
 
-def certificate(key: AnyKey, *, lasts: timedelta = timedelta(days=3650)) -> bytes:
+def certificate(
+    key: AnyKey, *, lasts: timedelta = timedelta(days=3650), begins: timedelta = timedelta(days=-1)
+) -> bytes:
     """Return PEM of a bare self-signed certificate that began a day ago."""
-    start, nobody = datetime.now(UTC) - timedelta(days=1), x509.Name([])
+    start, nobody = datetime.now(UTC) + begins, x509.Name([])
     builder = x509.CertificateBuilder(nobody, nobody, key.public_key(), 7, start, start + lasts)
     made = builder.sign(key, None if isinstance(key, Ed25519PrivateKey) else SHA256())
     return made.public_bytes(serialization.Encoding.PEM)

@@ -1,4 +1,4 @@
-"""Go durations, as users write refresh intervals."""
+"""Go durations, as users write intervals and periods."""
 
 import math
 
