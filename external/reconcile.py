@@ -205,7 +205,7 @@ class Reconciler:
         synced = replace(digest, synced=digest.current)
         after = due_in(synced, moment, self._context.clock.now().timestamp())
         spread = None if after is None else self._context.jitter.spread(after, 0.05)
-        return Again(after=spread, answered=("store", digest.stores))
+        return Again(after=spread, answered=("store", digest.stores) if outcome.fetched else None)
 
     async def _succeeded(self, key: Key, body: Body, decided: Plan, started: datetime) -> None:
         digest = external_digest(body)
@@ -235,8 +235,8 @@ class Reconciler:
         await self._context.events.warning(key, uid, UPDATE_FAILED, error.message, component=COMPONENT)
         if isinstance(error, StoreUnavailable):
             return Again(gate=("store", external_digest(body).stores))
-        if isinstance(error, NeedsRemote):
-            return Again(backoff=True)
+        if isinstance(error, NeedsRemote):  # an answer all the same: those who wait for one may ask now
+            return Again(backoff=True, answered=("store", external_digest(body).stores))
         return again_for(error)
 
 
