@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from external.clients import INVALID, Clients, tenant_of
+from external.digest import SHORTEST_INTERVAL
 from external.durations import parse_duration
 from external.providers.protocol import ProviderDenied, ProviderError, SecretAbsent
 from external.threads import Threads
@@ -93,9 +94,10 @@ class StoreReconciler:
         given = (body.get("spec") or {}).get("refreshInterval")
         try:
             seconds = float(given) if isinstance(given, int) else parse_duration(given) if given else 0.0
-        except ValueError:
+        except (ValueError, OverflowError):
             seconds = 0.0
-        return seconds if seconds > 0 else self._context.settings.external.store_requeue_interval
+        default = self._context.settings.external.store_requeue_interval
+        return max(seconds, SHORTEST_INTERVAL) if seconds > 0 else default
 
 
 def _failed(text: str, error: ProviderError) -> ReconcileError:

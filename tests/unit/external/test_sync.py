@@ -100,6 +100,20 @@ async def test_an_unchanged_refresh_writes_no_status_before_ten_minutes(bench: B
     assert bench.api.counts()["update"] == 0
 
 
+@pytest.mark.parametrize("interval", ["1ns", "1ms", "999ms"])
+async def test_nobody_makes_us_ask_more_than_once_a_second(bench: Bench, interval: str) -> None:
+    await synced(bench, refreshInterval=interval)
+    bench.store(values={"remote": "x", "other": "2"}, refreshInterval=interval)
+    await bench.settle()
+    before = len(bench.api.calls)
+
+    for _ in range(20):
+        bench.pass_by(0.04)
+        await bench.settle()
+
+    assert len(bench.api.calls) == before
+
+
 @pytest.mark.parametrize("tampering", ["data", "hash", "label", "removed"])
 async def test_a_target_that_was_edited_is_restored_without_waiting(bench: Bench, tampering: str) -> None:
     await synced(bench)
