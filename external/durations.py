@@ -2,7 +2,9 @@
 
 import math
 
-LONGEST = 64  # characters; all units with nine decimals are shorter, and what a tenant writes is parsed on the event loop
+LONGEST = (
+    64  # characters; all units with nine decimals are shorter, and what a tenant writes is parsed on the event loop
+)
 UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
