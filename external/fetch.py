@@ -70,6 +70,9 @@ class Fetcher:
         run = _Run(self, key, spec, fresh)
         for at, entry in entries(spec):
             await run.take(at, entry)
+        if not run.data and spec.target.deletion_policy == "Delete" and len(run.absent) < len(entries(spec)):
+            text = "there is no key in what the provider gave, and not every entry is proven absent: nothing is deleted"
+            raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}")
         return Fetched(run.data, tuple(sorted(run.identity)), tuple(run.absent))
 
     async def open(self, key: Key, spec: ExternalSecretSpec, entry: Data | DataFrom) -> Opened:

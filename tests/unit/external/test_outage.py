@@ -83,3 +83,20 @@ async def test_one_that_asks_nothing_lets_nobody_through(bench: Bench, line: Lin
 
     looked_at = {place for _, place in bench.api.calls[before:]}
     assert looked_at == {"ExternalSecret ns/settled", "Secret ns/settled"}
+
+
+async def test_a_changed_store_is_read_once_for_all(bench: Bench, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.store(values={"a": "1"})
+    for at in range(20):
+        bench.external(f"es-{at}", data=[{"secretKey": "k", "remoteRef": {"key": "a"}}])
+    await bench.settle()
+    monkeypatch.setattr(
+        bench.stage.clock, "monotonic", lambda: bench.stage.clock.pass_by(1e-6) or bench.stage.clock.seconds
+    )
+    line.asked.clear()
+
+    bench.store(values={"a": "2"})
+    await bench.settle()
+
+    assert {bench.data(f"es-{at}")["k"] for at in range(20)} == {b"2"}
+    assert line.asked == ["a"]

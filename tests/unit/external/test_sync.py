@@ -346,3 +346,69 @@ async def test_a_spec_that_cannot_be_read_is_answered_and_not_tried_again(bench:
     bench.external()
     await bench.settle()
     assert bench.ready() == SYNCED
+
+
+async def test_one_who_restores_in_turns_with_another_stops_and_says_so(bench: Bench) -> None:
+    await synced(bench)
+    before = bench.api.counts()["update"]
+
+    for _ in range(10):
+        secret = json.loads(json.dumps(bench.body(SECRETS, "es")))
+        secret["data"] = encoded(k="evil")
+        entry = {"manager": "another", "operation": "Update", "fieldsV1": {"f:data": {"f:k": {}}}}
+        secret["metadata"]["managedFields"].append(entry)
+        bench.api.put(SECRETS, secret)
+        await bench.settle()
+
+    assert bench.api.counts()["update"] - before == 3
+    assert "somebody keeps changing or deleting it (field managers of its data: another)" in bench.ready()[2]
+    bench.pass_by(601)
+    await bench.settle()
+    assert bench.ready() == SYNCED
+    assert bench.data() == {"k": b"canary-one"}
+
+
+async def test_a_new_value_is_written_however_often_it_changes(bench: Bench) -> None:
+    await synced(bench)
+
+    for at in range(10):
+        bench.store(values={"remote": f"{at}"})
+        await bench.settle()
+        assert bench.data() == {"k": f"{at}".encode()}
+
+
+async def test_an_empty_answer_deletes_nothing(bench: Bench) -> None:
+    bench.store(values={"remote": '{"a":"1"}'})
+    extract = [{"extract": {"key": "remote"}}]
+    bench.external(data=None, dataFrom=extract, target={"deletionPolicy": "Delete"})
+    await bench.settle()
+
+    bench.store(values={"remote": "{}"})
+    await bench.settle()
+
+    assert bench.data() == {"a": b"1"}
+    assert bench.ready()[0] == "False"
+    assert "nothing is deleted" in bench.ready()[2]
+
+
+async def test_a_secret_that_was_only_merged_into_is_not_taken_over(bench: Bench) -> None:
+    bench.store(values={"remote": "x"})
+    bench.secret(theirs="1")
+    bench.external(target={"creationPolicy": "Merge"})
+    await bench.settle()
+    assert bench.data() == {"theirs": b"1", "k": b"x"}
+
+    bench.external()
+    await bench.settle()
+
+    assert bench.data() == {"theirs": b"1", "k": b"x"}
+    assert ADOPT in bench.ready()[2]
+
+
+async def test_the_finalizer_of_another_controllers_object_stays(bench: Bench) -> None:
+    bench.store("theirs", {"remote": "x"}, controller="another")
+    meta = {"finalizers": [FINALIZER], "deletionTimestamp": "now"}
+    bench.external(meta=meta, secretStoreRef={"name": "theirs"}, target={"deletionPolicy": "Delete"})
+    await bench.settle()
+
+    assert (bench.body(EXTERNAL_SECRETS, "es") or {})["metadata"]["finalizers"] == [FINALIZER]
