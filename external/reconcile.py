@@ -21,7 +21,7 @@ from manager.clock import rfc3339
 from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError, Retry, WaitFor
 from manager.kube.apply import Create, Delete, Patch, Update
 from manager.kube.cache import Meta
-from manager.kube.conditions import find_condition, same_condition, set_condition
+from manager.kube.conditions import brief, find_condition, same_condition, set_condition
 from manager.kube.resources import SECRETS, Body, Key
 from manager.kube.status import write_status
 from manager.runtime.controller import DONE, Again, again_for
@@ -253,7 +253,7 @@ class Reconciler:
         if isinstance(error, Pending):
             return Again(after=self._context.jitter.spread(error.delay))
         self._metrics.sync_errors.inc()
-        condition = {"type": "Ready", "status": "False", "reason": error.reason, "message": error.message}
+        condition = {"type": "Ready", "status": "False", "reason": error.reason, "message": brief(error.message)}
         status = body.get("status") or {}
         if not same_condition(find_condition(status.get("conditions"), "Ready"), condition):
             conditions = set_condition(status.get("conditions"), condition, self._context.clock.now())

@@ -9,7 +9,8 @@ from external.durations import parse_duration
 from external.providers.protocol import ProviderDenied, ProviderError, SecretAbsent
 from external.threads import Threads
 from manager.errors import NeedsHuman, ReconcileError, Retry
-from manager.kube.conditions import find_condition, same_condition, set_condition
+from manager.kube.apply import Patch
+from manager.kube.conditions import brief, find_condition, same_condition, set_condition
 from manager.kube.resources import CLUSTER_SECRET_STORES, Body, Key
 from manager.kube.status import write_status
 from manager.runtime.controller import DONE, Again, again_for
@@ -17,6 +18,7 @@ from manager.runtime.module import Context
 
 COMPONENTS = {True: "cluster-secret-store", False: "secret-store"}
 CREATE_FAILED = "unable to create client"
+FINALIZER = "secretstore.externalsecrets.io/finalizer"  # of the original, for stores that PushSecrets have used
 VALIDATE_FAILED = "unable to validate store"
 
 
@@ -44,11 +46,22 @@ class StoreReconciler:
             return DONE
         if not self._clients.serves(str((body.get("spec") or {}).get("controller") or "")):
             return DONE
+        if "deletionTimestamp" in body["metadata"]:
+            await self._release(key, body)
+            return DONE
         try:
             outcome = await self._validate(key, body)
         except ReconcileError as error:
             outcome = Outcome(error=error)
         return await self._report(key, body, outcome)
+
+    async def _release(self, key: Key, body: Body) -> None:
+        """Take off the finalizer that the original left: nobody else would, and the namespace could not go."""
+        meta = body["metadata"]
+        finalizers = meta.get("finalizers") or []
+        if FINALIZER in finalizers:
+            patch = {"metadata": {"finalizers": [each for each in finalizers if each != FINALIZER]}}
+            await self._context.writer.apply(Patch(key, meta["uid"], meta["resourceVersion"], patch))
 
     async def _validate(self, key: Key, body: Body) -> Outcome:
         meta = self._context.cache.get(key)
@@ -69,7 +82,7 @@ class StoreReconciler:
     async def _report(self, key: Key, body: Body, outcome: Outcome) -> Again:
         condition = {"type": "Ready", "status": "True", "reason": "Valid", "message": "store validated"}
         if outcome.error is not None:
-            condition |= {"status": "False", "reason": outcome.error.reason, "message": outcome.error.message}
+            condition |= {"status": "False", "reason": outcome.error.reason, "message": brief(outcome.error.message)}
         status = body.get("status") or {}
         old = find_condition(status.get("conditions"), "Ready")
         news = not same_condition(old, condition)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,6 +14,7 @@ from external.providers.protocol import (
     ProviderError,
     ProviderUnavailable,
     SecretAbsent,
+    Want,
 )
 from manager.errors import NeedsHuman
 from manager.plain import Plain
@@ -37,6 +38,7 @@ class AwsSecretsManager:
     """
 
     capabilities = "ReadWrite"
+    batch = 1
 
     def __init__(
         self,
@@ -55,14 +57,17 @@ class AwsSecretsManager:
             "", lambda: self._made(self._session, "secretsmanager", "AWS_SECRETSMANAGER_ENDPOINT")
         )
 
-    def read(self, key: str, version: str, *, metadata: bool) -> Plain:
+    def read(self, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
         """Return SecretString, or SecretBinary where there is none; with `metadata` the tags."""
-        secret_id = (self._spec.prefix or "") + key
-        if metadata:
+        return {want: self._value(want) for want in wants}
+
+    def _value(self, want: Want) -> Plain:
+        secret_id = (self._spec.prefix or "") + want.key
+        if want.metadata:
             answer = self._mapped.call("DescribeSecret", lambda: self._client.describe_secret(SecretId=secret_id))
             tags = {tag["Key"]: tag["Value"] for tag in answer.get("Tags") or ()}
             return Plain(json.dumps(tags, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
-        wanted = _version(version)
+        wanted = _version(want.version)
         answer = self._mapped.call(
             "GetSecretValue", lambda: self._client.get_secret_value(SecretId=secret_id, **wanted)
         )

@@ -1,9 +1,11 @@
 """A provider that does not answer, as ExternalSecrets live through it; what it says is scripted."""
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 
 from external.providers.fake import FakeClient
-from external.providers.protocol import ProviderUnavailable
+from external.providers.protocol import ProviderError, ProviderUnavailable, Want
 from manager.kube.resources import EXTERNAL_SECRETS, SECRETS
 from manager.plain import Plain
 from tests.unit.external.bench import Bench
@@ -17,11 +19,11 @@ class Line:
         self.asked: list[str] = []
         answer = FakeClient.read
 
-        def read(client: FakeClient, key: str, version: str, *, metadata: bool) -> Plain:
-            self.asked.append(key)
+        def read(client: FakeClient, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
+            self.asked.extend(want.key for want in wants)
             if not self.up:
                 raise ProviderUnavailable("busy")
-            return answer(client, key, version, metadata=metadata)
+            return answer(client, wants)
 
         monkeypatch.setattr(FakeClient, "read", read)
 
