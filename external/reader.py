@@ -10,7 +10,7 @@ import structlog
 from external.clients import FAILED, Opened, Pending
 from external.metrics import ExternalMetrics
 from external.providers.protocol import ProviderError, ProviderUnavailable, Want
-from external.threads import Threads
+from external.threads import SILENT, Threads
 from manager.clock import Clock
 from manager.plain import Plain
 from manager.runtime.controller import describe
@@ -158,10 +158,11 @@ class SharedReader:
         for each in asked:
             each.started = self._clock.monotonic()
         opened, wants = line.opened, [each.want for each in asked]
+        tenant = SILENT if line.down else opened.tenant
         results: Mapping[Want, Plain | ProviderError] = {}
         error: ProviderError = ProviderUnavailable("no answer")
         try:
-            results = await self._threads.run(opened.tenant, lambda: opened.client.read(wants))
+            results = await self._threads.run(tenant, lambda: opened.client.read(wants))
         except ProviderError as raised:
             error = raised
         except Exception as fault:  # a provider's own fault concerns its store; without this nobody would hear of it

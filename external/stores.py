@@ -7,7 +7,7 @@ from external.clients import INVALID, Clients, tenant_of
 from external.digest import SHORTEST_INTERVAL
 from external.durations import parse_duration
 from external.providers.protocol import ProviderDenied, ProviderError, SecretAbsent
-from external.threads import Threads
+from external.threads import SILENT, Threads
 from manager.errors import NeedsHuman, ReconcileError, Retry
 from manager.kube.apply import Patch
 from manager.kube.conditions import brief, find_condition, same_condition, set_condition
@@ -74,7 +74,7 @@ class StoreReconciler:
         except NeedsHuman as error:
             raise NeedsHuman(INVALID, f"{CREATE_FAILED}: {error.message}") from error
         try:
-            await self._threads.run(tenant_of(key), client.validate)
+            await self._threads.run(SILENT if _failed_before(body) else tenant_of(key), client.validate)
         except ProviderError as error:
             raise _failed(VALIDATE_FAILED, error) from error
         return Outcome(client.capabilities)
@@ -111,6 +111,11 @@ class StoreReconciler:
             seconds = 0.0
         default = self._context.settings.external.store_requeue_interval
         return max(seconds, SHORTEST_INTERVAL) if seconds > 0 else default
+
+
+def _failed_before(body: Body) -> bool:
+    ready = find_condition((body.get("status") or {}).get("conditions"), "Ready")
+    return ready is not None and ready.get("status") != "True"
 
 
 def _failed(text: str, error: ProviderError) -> ReconcileError:

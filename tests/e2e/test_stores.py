@@ -30,7 +30,7 @@ def test_nobody_polls_for_a_store_that_is_not_there(world: World) -> None:
 
     world.apply(store(ns, "store", fake({"remote": value})))
 
-    world.await_data(ns, "app", {"password": value}, timeout=3)
+    world.await_data(ns, "app", {"password": value}, timeout=8)
     world.await_ready("externalsecrets", ns, "app")
 
 

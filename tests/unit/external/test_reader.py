@@ -283,3 +283,21 @@ async def test_a_fault_of_a_provider_is_logged_by_its_place_alone(desk: Desk) ->
     assert found == {"a": "no answer"}
     assert logs[0]["error"].startswith("ValueError at test_reader.py:")
     assert "canary" not in str(logs)
+
+
+async def test_however_many_providers_are_silent_half_of_the_threads_are_for_the_others(desk: Desk) -> None:
+    silent = Provider()
+    silent.error = ProviderUnavailable("busy")
+    lines = [Opened(silent, (f"store-{at}",), f"tenant-{at}") for at in range(4 * AT_ONCE)]
+    for each in lines:
+        await desk.reader.read([(each, WANT)], desk.fresh())
+    desk.clock.pass_by(PAUSE)
+
+    silent.open.clear()
+    asking = [asyncio.create_task(desk.reader.read([(each, WANT)], desk.fresh())) for each in lines]
+    await asyncio.sleep(0)
+    assert await desk.read(desk.fresh()) == b"remote 1"
+
+    assert not any(each.done() for each in asking)
+    silent.open.set()
+    await asyncio.gather(*asking)
