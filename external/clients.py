@@ -95,7 +95,14 @@ class Clients:
 
     def forget(self, store: Key) -> None:
         """Drop the clients of a store that is gone."""
-        for name in [each for each in self._opened if each[0] == store]:
+        self._drop([name for name in self._locks if name[0] == store])
+
+    def forget_consumer(self, namespace: str) -> None:
+        """Drop the clients that were opened with the credentials of a namespace that is gone."""
+        self._drop([name for name in self._locks if name[1] == namespace])
+
+    def _drop(self, names: list[tuple[Key, str]]) -> None:
+        for name in names:
             self._opened.pop(name, None)
             self._locks.pop(name, None)
 

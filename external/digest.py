@@ -11,6 +11,7 @@ from manager.kube.conditions import find_condition
 from manager.kube.resources import CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, SECRET_STORES, Body, Key, key_of
 
 DEFAULT_INTERVAL = 3600.0
+SHORTEST_INTERVAL = 1.0  # seconds; what a tenant writes below it would keep a worker and the provider busy for ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +109,10 @@ def _selectors(value: object) -> Iterator[tuple[str, str]]:
 
 def _interval(text: object) -> float:
     try:
-        return parse_duration(text) if isinstance(text, str) else DEFAULT_INTERVAL
+        seconds = parse_duration(text) if isinstance(text, str) else DEFAULT_INTERVAL
     except ValueError:
         return DEFAULT_INTERVAL
+    return max(seconds, SHORTEST_INTERVAL) if seconds > 0 else seconds
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """Gathers the data of one ExternalSecret from its providers, entry by entry (core 2.6)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ from external.clients import FAILED, Clients, Opened
 from external.digest import store_key
 from external.model import Data, DataFrom, ExternalSecretSpec, RemoteRef
 from external.properties import convert_keys, decode, take, to_map, validate_keys
-from external.providers.protocol import ProviderError, ProviderUnavailable, SecretAbsent
-from external.reader import Fresh, SharedReader, Want
+from external.providers.protocol import ProviderError, ProviderUnavailable, SecretAbsent, Want
+from external.reader import Answer, Fresh, SharedReader
 from manager.errors import NeedsHuman, ReconcileError, Retry
 from manager.kube.resources import Key
 from manager.plain import Plain
@@ -60,6 +60,8 @@ class Fetcher:
     async def fetch(self, key: Key, spec: ExternalSecretSpec, fresh: Fresh) -> Fetched:
         """Return the merged data: `dataFrom` first, later entries win, `data` wins over all.
 
+        Everything is asked for at once; what takes long is waited for by nobody.
+
         Raises:
             NeedsHuman: naming the entry, for what only a person can mend in the cluster.
             NeedsRemote: likewise, at the provider.
@@ -67,10 +69,21 @@ class Fetcher:
             Pending: it has not answered yet.
 
         """
-        run = _Run(self, key, spec, fresh)
+        opened = []
         for at, entry in entries(spec):
-            await run.take(at, entry)
-        return Fetched(run.data, tuple(sorted(run.identity)), tuple(run.absent))
+            with _placed(at, entry):
+                opened.append(await self.open(key, spec, entry))
+        wanted = [(each, _want(entry)) for each, (_, entry) in zip(opened, entries(spec), strict=True)]
+        answers = await self._reader.read(wanted, fresh)
+        merge = _Merge(spec.target.deletion_policy)
+        for (each, want), (at, entry) in zip(wanted, entries(spec), strict=True):
+            merge.take(at, entry, answers[each.identity, want])
+        if not merge.data and spec.target.deletion_policy == "Delete" and len(merge.absent) < len(wanted):
+            text = "there is no key in what the provider gave, and not every entry is proven absent: nothing is deleted"
+            raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}")
+        return Fetched(
+            merge.data, tuple(sorted({part for each in opened for part in each.identity})), tuple(merge.absent)
+        )
 
     async def open(self, key: Key, spec: ExternalSecretSpec, entry: Data | DataFrom) -> Opened:
         """Open the store of one entry: its own, or the one that the ExternalSecret names for all."""
@@ -80,61 +93,55 @@ class Fetcher:
             raise NeedsHuman(FAILED, "spec.secretStoreRef.name is missing")
         return await self._clients.for_consumer(store_key(key.namespace, chosen.name, chosen.kind), key.namespace)
 
-    async def read(self, opened: Opened, reference: RemoteRef, fresh: Fresh) -> Plain:
-        """Read one whole secret."""
-        metadata = reference.metadata_policy == "Fetch"
-        return await self._reader.read(opened, Want(reference.key, reference.version or "", metadata), fresh)
 
+class _Merge:
+    """Puts the answers together, entry by entry."""
 
-class _Run:
-    """The state of one fetch."""
-
-    def __init__(self, fetcher: Fetcher, key: Key, spec: ExternalSecretSpec, fresh: Fresh) -> None:
-        self._fetcher = fetcher
-        self._key = key
-        self._spec = spec
-        self._fresh = fresh
+    def __init__(self, deletion_policy: str) -> None:
+        self._deletion_policy = deletion_policy
         self.data: dict[str, Plain] = {}
-        self.identity: set[str] = set()
         self.absent: list[str] = []
 
-    async def take(self, at: str, entry: Data | DataFrom) -> None:
+    def take(self, at: str, entry: Data | DataFrom, answer: Answer) -> None:
         """Process one entry; every error comes out with the entry's place."""
         with _placed(at, entry):
-            opened = await self._fetcher.open(self._key, self._spec, entry)
-            self.identity.update(opened.identity)
             try:
-                await (self._one(opened, entry) if isinstance(entry, Data) else self._extract(opened, entry))
+                whole = answer.coming.result()
             except SecretAbsent:
-                if self._spec.target.deletion_policy == "Retain":
+                if self._deletion_policy == "Retain":
                     raise
                 self.absent.append(f"{at} (key: {_remote(entry)})")
+                return
+            self.data.update(_one(entry, whole) if isinstance(entry, Data) else _extract(entry, whole))
 
-    async def _one(self, opened: Opened, entry: Data) -> None:
-        reference = entry.remote_ref
-        value = await self._value(opened, reference)
-        value = decode(value, reference.decoding_strategy, _wrong)
-        self.data[entry.secret_key] = _checked(entry.secret_key, value, reference)
 
-    async def _extract(self, opened: Opened, entry: DataFrom) -> None:
-        reference = entry.extract
-        if reference is None:
-            return  # `require_served` has refused it; the original makes nothing of it
-        members = to_map((await self._value(opened, reference)).reveal())
-        if members is None:
-            raise _wrong("unable to unmarshal secret: it is not a JSON object")
-        converted = convert_keys(members, reference.conversion_strategy, _wrong)
-        for name, value in validate_keys(converted, _wrong).items():
-            self.data[name] = _checked(name, decode(value, reference.decoding_strategy, _wrong), reference)
+def _one(entry: Data, whole: Plain) -> Mapping[str, Plain]:
+    reference = entry.remote_ref
+    value = decode(_value(reference, whole), reference.decoding_strategy, _wrong)
+    return {entry.secret_key: _checked(entry.secret_key, value, reference)}
 
-    async def _value(self, opened: Opened, reference: RemoteRef) -> Plain:
-        whole = await self._fetcher.read(opened, reference, self._fresh)
-        if not reference.property:
-            return whole
-        found = take(whole.reveal(), reference.property)
-        if found is None:
-            raise _wrong(f"key {reference.property} does not exist in secret {reference.key}")
-        return found
+
+def _extract(entry: DataFrom, whole: Plain) -> Mapping[str, Plain]:
+    reference = entry.extract
+    if reference is None:
+        return {}  # `require_served` has refused it; the original makes nothing of it
+    members = to_map(_value(reference, whole).reveal())
+    if members is None:
+        raise _wrong("unable to unmarshal secret: it is not a JSON object")
+    converted = validate_keys(convert_keys(members, reference.conversion_strategy, _wrong), _wrong)
+    return {
+        name: _checked(name, decode(value, reference.decoding_strategy, _wrong), reference)
+        for name, value in converted.items()
+    }
+
+
+def _value(reference: RemoteRef, whole: Plain) -> Plain:
+    if not reference.property:
+        return whole
+    found = take(whole.reveal(), reference.property)
+    if found is None:
+        raise _wrong(f"key {reference.property} does not exist in secret {reference.key}")
+    return found
 
 
 def entries(spec: ExternalSecretSpec) -> list[tuple[str, Data | DataFrom]]:
@@ -190,6 +197,17 @@ def _checked(name: str, value: Plain, reference: RemoteRef) -> Plain:
     return value
 
 
+def _want(entry: Data | DataFrom) -> Want:
+    reference = _reference(entry)
+    return Want(reference.key, reference.version or "", reference.metadata_policy == "Fetch")
+
+
 def _remote(entry: Data | DataFrom) -> str:
+    return _reference(entry).key
+
+
+def _reference(entry: Data | DataFrom) -> RemoteRef:
     reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
-    return reference.key if reference else ""
+    if reference is None:
+        raise NeedsHuman(FAILED, "either extract, find, or sourceRef must be set")
+    return reference

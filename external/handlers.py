@@ -1,11 +1,11 @@
 """Which ExternalSecrets and stores does a change touch? Nothing here asks the API server."""
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 
 from external.digest import ExternalDigest, external_digest, store_digest
 from external.plan import MANAGED
 from external.refresh import due_in
-from manager.clock import Clock, Jitter
+from manager.clock import Clock, Jitter, parse_rfc3339
 from manager.kube.cache import Change, Meta, MetadataCache
 from manager.kube.resources import (
     CLUSTER_SECRET_STORES,
@@ -26,6 +26,7 @@ class Handlers:
     Args:
         written: target -> resourceVersion of our last write, so that its echo costs nothing.
         stale: ExternalSecrets whose store or credentials have changed; the reconciler refreshes and forgets them.
+        forget_consumer: told of a namespace that is gone, whose clients nobody needs any more.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Handlers:
         stores: KeyedQueue,
         written: MutableMapping[Key, str],
         stale: set[Key],
+        forget_consumer: Callable[[str], None],
         clock: Clock,
         jitter: Jitter,
     ) -> None:
@@ -43,7 +45,9 @@ class Handlers:
         self._stores = stores
         self._written = written
         self._stale = stale
+        self._forget_consumer = forget_consumer
         self._clock = clock
+        self._started = clock.now()
         self._jitter = jitter
         cache.digest(EXTERNAL_SECRETS, external_digest)
         self._by_target = cache.index(EXTERNAL_SECRETS, lambda key, meta: ((key.namespace, meta.digest.target),))
@@ -79,7 +83,9 @@ class Handlers:
     def store(self, change: Change) -> None:
         """Validate a store that changed, and wake up those that wait for it."""
         before, after = change.before, change.after
-        if after is not None and (before is None or _spec_moved(before, after)):
+        if after is None:
+            self._stores.add(change.key)  # so that its clients and their credentials are forgotten
+        elif before is None or _spec_moved(before, after):
             if not (before is None and after.digest.ready):
                 self._stores.add(change.key)
             else:
@@ -97,11 +103,15 @@ class Handlers:
             for each in self._by_target.find((key.namespace, key.name)):
                 self._target_changed(each, change)
         for index in self._by_credential:
-            for store in index.find((key.namespace, key.name)) | index.find(("", key.name)):
+            for store in index.find((key.namespace, key.name)):
                 self._credential_changed(store, change)
+            for store in index.find(("", key.name)):  # each consumer's own: another tenant's is nobody else's news
+                self._credential_changed(store, change, consumer=key.namespace)
 
     def namespace(self, change: Change) -> None:
         """Wake up a namespace's waiting ExternalSecrets when its labels change: a store may admit it now."""
+        if change.after is None:
+            self._forget_consumer(change.key.name)
         if change.before is None or change.after is None or change.before.labels == change.after.labels:
             return
         for key, meta in self._cache.items(EXTERNAL_SECRETS):
@@ -117,15 +127,23 @@ class Handlers:
             return
         self._queue.add(key)
 
-    def _credential_changed(self, store: Key, change: Change) -> None:
+    def _credential_changed(self, store: Key, change: Change, consumer: str = "") -> None:
         meta = self._cache.get(store)
-        if meta is None or (change.before is None and meta.digest.ready):
+        if meta is None or (meta.digest.ready and self._was_there(change)):
             return
-        self._stores.add(store)
-        self._wake(store, everyone=True)
+        if not consumer:
+            self._stores.add(store)
+        self._wake(store, everyone=True, consumer=consumer)
 
-    def _wake(self, store: Key, *, everyone: bool) -> None:
+    def _was_there(self, change: Change) -> bool:
+        """Tell whether an object is new only to us, who have just started."""
+        made = parse_rfc3339(change.after.created) if change.before is None and change.after else None
+        return made is not None and made < self._started
+
+    def _wake(self, store: Key, *, everyone: bool, consumer: str = "") -> None:
         for key in self._by_store.find(store):
+            if consumer not in ("", key.namespace):
+                continue
             meta = self._cache.get(key)
             if everyone:
                 self._stale.add(key)

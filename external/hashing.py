@@ -7,6 +7,7 @@ from manager.kube.resources import Body
 from manager.plain import Plain
 
 FIELD_MANAGER = "externalsecrets.external-secrets.io/"
+DECIMALS = tuple(map(str, range(256)))  # five times as fast as `str`: a MiB is hashed several times while others wait
 LONGEST_MANAGER = 63  # characters; the original's limit decides when a name is hashed
 
 
@@ -17,8 +18,9 @@ def object_hash(rendering: str | bytes) -> str:
 
 def data_hash(data: Mapping[str, Plain]) -> str:
     """Return the hash of a Secret's data: `map[key:[1 2 3] …]`, keys in byte order, bytes in decimal."""
+    decimal = DECIMALS.__getitem__
     entries = (
-        f"{key}:[{' '.join(map(str, value.reveal()))}]" for key, value in sorted(data.items(), key=_bytes_of_key)
+        f"{key}:[{' '.join(map(decimal, value.reveal()))}]" for key, value in sorted(data.items(), key=_bytes_of_key)
     )
     return object_hash(f"map[{' '.join(entries)}]")
 

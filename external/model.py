@@ -198,10 +198,25 @@ class Provider(Model):
     fake: FakeProvider | None = None
 
 
+class LabelRequirement(Model):
+    """One expression of a label selector."""
+
+    key: str
+    operator: str
+    values: list[str] | None = None
+
+
+class LabelSelector(Model):
+    """Kubernetes' own."""
+
+    match_labels: dict[str, str] | None = None
+    match_expressions: list[LabelRequirement] | None = None
+
+
 class StoreCondition(Model):
     """Namespaces that may use a ClusterSecretStore."""
 
-    namespace_selector: dict[str, Any] | None = None
+    namespace_selector: LabelSelector | None = None
     namespaces: list[NamespaceName] | None = None
     namespace_regexes: list[str] | None = None
 
@@ -230,6 +245,7 @@ class SecretStoreStatus(Model):
     capabilities: str | None = None
 
 
+MOST_PROBLEMS = 10  # named in one message
 Parsed = TypeVar("Parsed", bound=Model)
 
 
@@ -238,8 +254,9 @@ def parse(model: type[Parsed], raw: object, *, reason: str, at: str = "spec") ->
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        problems = {f"{_place(at, each['loc'])}: {each['msg']}" for each in error.errors(include_input=False)}
-        raise NeedsHuman(reason, "; ".join(sorted(problems))) from None
+        problems = sorted({f"{_place(at, each['loc'])}: {each['msg']}" for each in error.errors(include_input=False)})
+        more = [f"and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []
+        raise NeedsHuman(reason, "; ".join([*problems[:MOST_PROBLEMS], *more])) from None
 
 
 def _place(at: str, path: tuple[int | str, ...]) -> str:

@@ -27,8 +27,10 @@ def build(context: Context) -> Module:
     stores = KeyedQueue(context.clock, context.jitter)
     written: dict[Key, str] = {}
     stale: set[Key] = set()
-    handlers = Handlers(context.cache, queue, stores, written, stale, context.clock, context.jitter)
     clients = Clients(context.client, context.cache, threads, settings, metrics, context.clock)
+    handlers = Handlers(
+        context.cache, queue, stores, written, stale, clients.forget_consumer, context.clock, context.jitter
+    )
     reader = SharedReader(threads, context.clock, metrics)
     reconciler = Reconciler(context, Fetcher(clients, reader), metrics, written, stale)
     validator = StoreReconciler(context, clients, threads)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from external.clients import FAILED
-from external.hashing import data_hash, field_manager, owner_hash
+from external.hashing import data_hash, field_manager, metadata_hash, owner_hash
 from external.model import ExternalSecretSpec
 from manager.errors import NeedsHuman
 from manager.kube import mirrors
@@ -107,7 +107,8 @@ def ours(view: View, secret: Body) -> bool:
     """Tell whether a Secret is proven to be this ExternalSecret's (DESIGN.md 4a, 3).
 
     Proof is the ownerReference's uid, the created-by hash together with a matching data hash, or the API server's own
-    record that data was written under this ExternalSecret's field manager. The managed label alone proves nothing.
+    record that this ExternalSecret's field manager made the Secret: its type is set once and never again. Having
+    written some of its keys proves nothing, as a Merge has; neither does the managed label.
     """
     meta = secret["metadata"]
     owner = controller_of(meta)
@@ -117,7 +118,7 @@ def ours(view: View, secret: Body) -> bool:
     created = labels.get(CREATED_BY) == owner_hash(view.key.namespace, view.key.name)
     if created and annotations.get(DATA_HASH) == data_hash(decoded(secret)):
         return True
-    return bool(_owned(secret, field_manager(view.key.name))["data"])
+    return _made_under(secret, field_manager(view.key.name))
 
 
 def orphan(view: View, secret: Body) -> Delete | None:
@@ -178,6 +179,10 @@ def _wanted(view: View, secret: Body, data: Mapping[str, Plain]) -> Body:
         labels.pop(CREATED_BY, None)
     for name in (ADOPT, *(mirrors.MARKS if mirrors.yields(secret) else ())):
         annotations.pop(name, None)
+    if view.spec.target.creation_policy == "Orphan" and "uid" in secret["metadata"] and not ours(view, secret):
+        annotations[ADOPT] = (
+            "true"  # without an ownerReference nothing else would show next time that it was handed over
+        )
     meta = {**secret["metadata"], "labels": labels, "annotations": annotations}
     references = _references(view, secret)
     if references != (meta.get("ownerReferences") or []):
@@ -221,6 +226,24 @@ def _references(view: View, secret: Body) -> list[Body]:
 def _empty(view: View) -> Body:
     metadata = {"name": view.target.name, "namespace": view.target.namespace}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque"}
+
+
+def _made_under(secret: Body, manager: str) -> bool:
+    entries = secret["metadata"].get("managedFields") or ()
+    return any(each.get("manager") == manager and "f:type" in (each.get("fieldsV1") or {}) for each in entries)
+
+
+def others(secret: Body, manager: str) -> tuple[str, ...]:
+    """Return the field managers, but for one's own, that have written data of a Secret."""
+    entries = secret["metadata"].get("managedFields") or ()
+    found = {str(each.get("manager")) for each in entries if "f:data" in (each.get("fieldsV1") or {})}
+    return tuple(sorted(found - {manager}))
+
+
+def content(action: Create | Update) -> tuple[str, str]:
+    """Return what tells two writes of a Secret apart, without its values."""
+    meta = action.body["metadata"]
+    return str(meta["annotations"][DATA_HASH]), metadata_hash(meta["labels"], meta["annotations"])
 
 
 def _owned(secret: Body, manager: str) -> dict[str, frozenset[str]]:

@@ -2,8 +2,10 @@
 
 import base64
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from manager.errors import NeedsHuman
@@ -30,8 +32,8 @@ class _Slice:
 def take(document: bytes, path: str) -> Plain | None:
     """Return the value at a property path, None when it does not exist.
 
-    A key that contains the dots itself wins over the path. Strings come unescaped, numbers and nested values as they
-    were written, null as empty.
+    A key that contains the dots itself wins over the path; of a key that stands twice the first counts. Strings come
+    unescaped, nested values as they were written, numbers without an exponent, null as empty (providers 1.5).
 
     Raises:
         NeedsHuman: the path uses query syntax.
@@ -40,14 +42,18 @@ def take(document: bytes, path: str) -> Plain | None:
     root = _parse(document)
     if root is None:
         return None
-    found = _members(root).get(path)
-    if found is None and BEYOND & set(path):
+    at = _enter(root.text, 0, path)
+    if at is None and BEYOND & set(path):
         raise NeedsHuman("SecretSyncedError", "property uses gjson query syntax, which this version does not read")
-    if found is None:
-        found = root
+    if at is None:
+        at = 0
         for step in path.split("."):
-            found = _members(found).get(step) if found is not None else None
-    return None if found is None else _plain(found)
+            at = _enter(root.text, at, step)
+            if at is None:
+                return None
+    value, end = DECODER.raw_decode(root.text, at)
+    text = root.text[at:end]
+    return _plain(_Slice(value, _number(value, text) if isinstance(value, float) else text))
 
 
 def to_map(document: bytes) -> dict[str, Plain] | None:
@@ -99,7 +105,7 @@ def _decoded(value: Plain, alphabet: bytes) -> Plain:
 
 
 def _fits(character: str) -> bool:
-    return character in "-._" or character.isalpha() or character.isnumeric()
+    return character in "-._" or (character.isascii() and character.isalnum())  # what the API server takes
 
 
 def _replacement(character: str, strategy: str | None) -> str:
@@ -122,22 +128,46 @@ def _parse(document: bytes) -> _Slice | None:
         return None
 
 
-def _members(holder: _Slice) -> dict[str, _Slice]:
-    """Return the members of an object, or the items of an array by position, each with its own text.
+def _number(value: float, text: str) -> str:
+    """Write a number as gjson does: integers digit by digit, others as the shortest decimal without an exponent."""
+    if text.removeprefix("-").isdecimal():
+        return text
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    plain = format(Decimal(repr(value)), "f")
+    return plain.rstrip("0").removesuffix(".") if "." in plain else plain
 
-    One pass over the text: tenants choose how many members there are, and the event loop waits.
+
+def _enter(text: str, at: int, step: str) -> int | None:
+    """Return where the value of one member starts in the container at `at`, None when there is no such member.
+
+    What stands before it is skipped and nothing is read twice: tenants choose how deep and how large a document is, and
+    the event loop waits.
     """
-    found: dict[str, _Slice] = {}
-    if not isinstance(holder.value, dict | list):
-        return found
-    text, at = holder.text, _skip(holder.text, 1)
+    if text[at] not in "{[":
+        return None
+    named, position, at = text[at] == "{", 0, _skip(text, at + 1)
     while text[at] not in "}]":
-        step = str(len(found))
-        if isinstance(holder.value, dict):
-            step, at = DECODER.raw_decode(text, at)
+        name = str(position)
+        if named:
+            name, at = DECODER.raw_decode(text, at)
             at = _skip(text, at)
-        value, end = DECODER.raw_decode(text, at)
-        found[step] = _Slice(value, text[at:end])
+        if name == step:
+            return at
+        _, end = DECODER.raw_decode(text, at)
+        position, at = position + 1, _skip(text, end)
+    return None
+
+
+def _members(holder: _Slice) -> dict[str, _Slice]:
+    """Return the members of an object, each with its own text, in one pass over it."""
+    found: dict[str, _Slice] = {}
+    text, at = holder.text, _skip(holder.text, 1)
+    while text[at] != "}":
+        name, at = DECODER.raw_decode(text, at)
+        start = _skip(text, at)
+        value, end = DECODER.raw_decode(text, start)
+        found[name] = _Slice(value, text[start:end])
         at = _skip(text, end)
     return found
 

@@ -1,20 +1,33 @@
 """One provider call for everybody who wants the same value now; a provider that does not answer is left in peace."""
 
 import asyncio
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Coroutine, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
 
 from external.clients import FAILED, Opened, Pending
 from external.metrics import ExternalMetrics
-from external.providers.protocol import ProviderUnavailable
-from external.threads import Threads
+from external.providers.protocol import ProviderError, ProviderUnavailable, Want
+from external.threads import SILENT, Threads
 from manager.clock import Clock
 from manager.plain import Plain
+from manager.runtime.controller import describe
+
+log = structlog.get_logger(__name__)
 
 LONGEST_SHARED = 30.0  # seconds a value is kept for others that are due together; then it leaves memory
 PATIENCE = 5.0  # seconds a worker waits: longer than a slow answer, and workers that wait for one store help no other
 ASK_AGAIN = 2.0  # seconds until a worker that left looks whether the answer has come
 PAUSE = 2.0  # seconds in which a provider that did not answer is not asked; its store's gate waits longer and longer
+AT_ONCE = 4  # calls of one identity at a time; further ones would only wait for a thread of their tenant's share
+GATHER = 0.02  # seconds in which those who ask a provider that takes several keys a call find together
+IDLE_LINES = 64  # identities without a call that are remembered before the list is cleared of them
+
+
+Asked = tuple[tuple[str, ...], Want]
+"""Under which identity, and what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,109 +42,156 @@ class Fresh:
     """Seconds; derived from the refresh interval."""
 
 
-@dataclass(frozen=True, slots=True)
-class Want:
-    """What to read."""
+@dataclass(slots=True, eq=False)
+class Answer:
+    """One value, or the error in its place, on its way or there."""
 
-    key: str
-    version: str
-    metadata: bool
-
-
-@dataclass(slots=True)
-class _Entry:
-    started: float
-    answer: asyncio.Task[Plain]
-    left: set[Hashable]
+    want: Want
+    coming: "asyncio.Future[Plain]"
+    started: float | None = None
+    """Monotonic second at which the provider was asked; None while that is still to happen."""
+    left: set[Hashable] = field(default_factory=set)
     """Askers that have not waited for the answer; without them a slow provider would be asked for ever."""
 
     def serves(self, fresh: Fresh, now: float) -> bool:
-        new_enough = self.started >= fresh.not_before and now - self.started <= fresh.max_age
-        return new_enough or fresh.asker in self.left
+        """Tell whether the value is, or will be, new enough."""
+        if self.started is None or fresh.asker in self.left:
+            return True
+        return self.started >= fresh.not_before and now - self.started <= fresh.max_age
 
 
-@dataclass(slots=True)
-class _Down:
-    """A provider that did not answer the last time."""
+@dataclass(slots=True, eq=False)
+class _Line:
+    """What is asked under one identity."""
 
-    until: float
-    text: str
+    opened: Opened
+    answers: dict[Want, Answer] = field(default_factory=dict)
+    waiting: deque[Answer] = field(default_factory=deque)
+    calls: int = 0
+    gathering: bool = False
+    down: str = ""
+    """What the provider's silence is called; empty while it answers."""
+    down_until: float = 0.0
 
 
 class SharedReader:
     """Reads from providers; identities never share a value.
 
     Args:
-        patience: seconds a caller waits for an answer.
+        patience: seconds a caller waits for his answers.
     """
 
     def __init__(self, threads: Threads, clock: Clock, metrics: ExternalMetrics, patience: float = PATIENCE) -> None:
-        self._patience = patience
+        self.patience = patience
         self._threads = threads
         self._clock = clock
         self._metrics = metrics
-        self._entries: dict[Hashable, _Entry] = {}
-        self._down: dict[Hashable, _Down] = {}
+        self._lines: dict[tuple[str, ...], _Line] = {}
+        self._calls: set[asyncio.Task[None]] = set()
 
-    async def read(self, opened: Opened, want: Want, fresh: Fresh) -> Plain:
-        """Return the secret.
+    async def read(self, wanted: Iterable[tuple[Opened, Want]], fresh: Fresh) -> Mapping[Asked, Answer]:
+        """Return an answer, which has come, for every (identity, want): all are asked for at the same time.
+
+        An error stands in its answer. It is never shared beyond those who wait for it, except that of no answer at
+        all, for PAUSE.
 
         Raises:
-            ProviderError: an error is never shared beyond those who wait for it, except that of no answer, for PAUSE.
-            Pending: the answer takes longer than a worker should wait.
+            Pending: they take longer than a worker should wait.
 
         """
-        name = (opened.identity, want)
-        now = self._clock.monotonic()
-        entry = self._entries.get(name)
-        if entry is not None and entry.serves(fresh, now):
-            self._metrics.shared_reads.inc()
-        else:
-            self._require_answering(opened.identity, now)
-            entry = self._start(name, opened, want, entry.left if entry else set())
-        await asyncio.wait({entry.answer}, timeout=self._patience)
-        if not entry.answer.done():
-            entry.left.add(fresh.asker)
+        found = {(opened.identity, want): self._answer(opened, want, fresh) for opened, want in wanted}
+        coming = {each.coming for each in found.values()}
+        done = not coming or not (await asyncio.wait(coming, timeout=self.patience))[1]
+        for each in found.values():
+            (each.left.discard if done else each.left.add)(fresh.asker)
+        if not done:
             raise Pending(FAILED, "the provider has not answered yet", delay=ASK_AGAIN)
-        entry.left.discard(fresh.asker)
-        return entry.answer.result()
+        return found
 
-    def _start(self, name: Hashable, opened: Opened, want: Want, left: set[Hashable]) -> _Entry:
-        entry = _Entry(self._clock.monotonic(), asyncio.create_task(self._call(opened, want)), left)
-        self._entries[name] = entry
-        entry.answer.add_done_callback(lambda _: self._forget_later(name, entry))
-        return entry
+    def _answer(self, opened: Opened, want: Want, fresh: Fresh) -> Answer:
+        line = self._line(opened)
+        now = self._clock.monotonic()
+        known = line.answers.get(want)
+        if known is not None and known.serves(fresh, now):
+            self._metrics.shared_reads.inc()
+            return known
+        answer = Answer(want, asyncio.get_running_loop().create_future(), left=known.left if known else set())
+        # Fetched, whoever still waits: asyncio would log the traceback of an error that nobody asked for.
+        answer.coming.add_done_callback(lambda done: done.cancelled() or done.exception())
+        if line.down and now < line.down_until:
+            answer.coming.set_exception(ProviderUnavailable(line.down))
+            return answer
+        if line.down:
+            line.down_until = now + LONGEST_SHARED  # one call tries; the others wait for what comes of it
+        line.answers[want] = answer
+        line.waiting.append(answer)
+        self._gather(line)
+        return answer
 
-    def _require_answering(self, identity: Hashable, now: float) -> None:
-        down = self._down.get(identity)
-        if down is None:
-            return
-        if now < down.until:
-            raise ProviderUnavailable(down.text)
-        down.until = now + LONGEST_SHARED  # one call tries; the others wait for what comes of it
+    def _line(self, opened: Opened) -> _Line:
+        if opened.identity not in self._lines and len(self._lines) >= IDLE_LINES:
+            self._lines = {name: line for name, line in self._lines.items() if line.answers or line.down}
+        line = self._lines.setdefault(opened.identity, _Line(opened))
+        line.opened = opened
+        return line
 
-    async def _call(self, opened: Opened, want: Want) -> Plain:
+    def _gather(self, line: _Line) -> None:
+        if line.opened.client.batch == 1:
+            self._call_next(line)
+        elif not line.gathering:
+            line.gathering = True
+            asyncio.get_running_loop().call_later(GATHER, self._call_next, line)
+
+    def _call_next(self, line: _Line) -> None:
+        line.gathering = False
+        while line.waiting and line.calls < AT_ONCE:
+            size = min(len(line.waiting), line.opened.client.batch)
+            line.calls += 1
+            self._spawn(self._call(line, [line.waiting.popleft() for _ in range(size)]))
+
+    def _spawn(self, call: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(call)
+        self._calls.add(task)  # the loop itself keeps no task from being collected
+        task.add_done_callback(self._calls.discard)
+
+    async def _call(self, line: _Line, asked: list[Answer]) -> None:
+        for each in asked:
+            each.started = self._clock.monotonic()
+        opened, wants = line.opened, [each.want for each in asked]
+        tenant = SILENT if line.down else opened.tenant
+        results: Mapping[Want, Plain | ProviderError] = {}
+        error: ProviderError = ProviderUnavailable("no answer")
         try:
-            value = await self._threads.run(
-                opened.tenant, lambda: opened.client.read(want.key, want.version, metadata=want.metadata)
-            )
-        except ProviderUnavailable as error:
-            now = self._clock.monotonic()
-            self._down = {name: down for name, down in self._down.items() if down.until > now - LONGEST_SHARED}
-            self._down[opened.identity] = _Down(now + PAUSE, str(error))
-            raise
-        except BaseException:
-            self._down.pop(opened.identity, None)
-            raise
-        self._down.pop(opened.identity, None)
-        return value
+            results = await self._threads.run(tenant, lambda: opened.client.read(wants))
+        except ProviderError as raised:
+            error = raised
+        except Exception as fault:  # a provider's own fault concerns its store; without this nobody would hear of it
+            log.error("provider failed unexpectedly", tenant=opened.tenant, error=describe(fault))
+        line.calls -= 1
+        given = [results.get(each.want, error) for each in asked]
+        self._note(line, given)
+        for each, result in zip(asked, given, strict=True):
+            self._settle(line, each, result)
+        self._call_next(line)
 
-    def _forget_later(self, name: Hashable, entry: _Entry) -> None:
-        if entry.answer.cancelled() or entry.answer.exception() is not None:
-            self._forget(name, entry)
+    def _note(self, line: _Line, given: Iterable[Plain | ProviderError]) -> None:
+        """Keep in mind whether the provider answers; those still in line share the news that it does not."""
+        silent = next((each for each in given if isinstance(each, ProviderUnavailable)), None)
+        line.down = str(silent) if silent else ""
+        if silent is None:
+            return
+        line.down_until = self._clock.monotonic() + PAUSE
+        while line.waiting:
+            self._settle(line, line.waiting.popleft(), ProviderUnavailable(line.down))
+
+    def _settle(self, line: _Line, answer: Answer, result: Plain | ProviderError) -> None:
+        if isinstance(result, ProviderError):
+            answer.coming.set_exception(result)
+            self._forget(line, answer)
         else:
-            asyncio.get_running_loop().call_later(LONGEST_SHARED, self._forget, name, entry)
+            answer.coming.set_result(result)
+            asyncio.get_running_loop().call_later(LONGEST_SHARED, self._forget, line, answer)
 
-    def _forget(self, name: Hashable, entry: _Entry) -> None:
-        if self._entries.get(name) is entry:
-            del self._entries[name]
+    def _forget(self, line: _Line, answer: Answer) -> None:
+        if line.answers.get(answer.want) is answer:
+            del line.answers[answer.want]

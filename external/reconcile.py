@@ -13,14 +13,15 @@ from external.fetch import Fetched, Fetcher, NeedsRemote, StoreUnavailable, requ
 from external.hashing import field_manager, owner_hash
 from external.metrics import ExternalMetrics
 from external.model import ExternalSecretSpec, parse
-from external.plan import CREATED_BY, FINALIZER, UPDATE_FAILED, Plan, View, orphan, ours, plan, valid
+from external.plan import CREATED_BY, FINALIZER, UPDATE_FAILED, Plan, View, content, orphan, others, ours, plan, valid
 from external.reader import LONGEST_SHARED, Fresh
 from external.refresh import Refreshed, due_in, persist_due
+from external.repeats import Repeats
 from manager.clock import rfc3339
-from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError, Retry
-from manager.kube.apply import Create, Delete, Patch
+from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError, Retry, WaitFor
+from manager.kube.apply import Create, Delete, Patch, Update
 from manager.kube.cache import Meta
-from manager.kube.conditions import find_condition, same_condition, set_condition
+from manager.kube.conditions import brief, find_condition, same_condition, set_condition
 from manager.kube.resources import SECRETS, Body, Key
 from manager.kube.status import write_status
 from manager.runtime.controller import DONE, Again, again_for
@@ -65,6 +66,7 @@ class Reconciler:
         self._written = written
         self._stale = stale
         self._refreshed: dict[Key, Refreshed] = {}
+        self._repeats = Repeats(context.clock)
         self._created = context.cache.index(SECRETS, _created_by)
 
     async def reconcile(self, key: Key) -> Again:
@@ -72,11 +74,13 @@ class Reconciler:
         self._metrics.sync_calls.inc()
         started = self._context.clock.now()
         body = await self._context.client.find(key)
-        if body is None or "deletionTimestamp" in body["metadata"]:
-            return await self._gone(key, body)
+        if body is None:
+            return self._forget(key)
         digest = external_digest(body)
         if not self._fetcher.serves(digest.stores):
-            return DONE  # the controller of that class looks after it: two would fight over the condition
+            return DONE  # the controller of that class looks after it: two would fight over condition and finalizer
+        if "deletionTimestamp" in body["metadata"]:
+            return await self._gone(key, body)
         try:
             view = await self._observe(key, body)
             fetched = await self._fetch(view, digest)
@@ -105,7 +109,8 @@ class Reconciler:
         moved = other and digest.policy == "Periodic" and digest.interval > 0
         if digest.ready and not moved and due_in(digest, moment, now) != 0.0 and valid(view):
             return None
-        asked = bool(digest.synced) and (moved or digest.synced != digest.current)
+        # What was read under another identity is not shared in any case; only the user's own wish wants a newer value.
+        asked = bool(digest.synced) and digest.synced != digest.current
         not_before = self._context.clock.monotonic() if asked else float("-inf")
         # A shared value is at most a quarter of the interval old: twice as long would show in what the user sees.
         max_age = min(LONGEST_SHARED, digest.interval / 4) if digest.interval > 0 else LONGEST_SHARED
@@ -129,10 +134,13 @@ class Reconciler:
         return Outcome(decided, fetched)
 
     async def _write(self, view: View, decided: Plan) -> None:
-        if decided.action is None:
+        action = decided.action
+        if action is None:
             return
+        if isinstance(action, Create | Update):
+            self._require_peace(view, action)
         try:
-            written = await self._context.writer.apply(decided.action, manager=field_manager(view.key.name))
+            written = await self._context.writer.apply(action, manager=field_manager(view.key.name))
         except AlreadyExists as error:
             raise Conflict(error.status, error.reason, error.place) from error  # made a moment ago: look again
         except Forbidden as error:
@@ -141,8 +149,20 @@ class Reconciler:
             raise NeedsHuman(FAILED, f"could not update secret: {error}", event=UPDATE_FAILED) from error
         if written is not None:
             self._written[view.target] = written["metadata"]["resourceVersion"]
-        reason, message = EVENTS.get(type(decided.action), UPDATED)
+        if isinstance(action, Create | Update):
+            self._repeats.wrote(view.key, content(action))
+        reason, message = EVENTS.get(type(action), UPDATED)
         await self._context.events.normal(view.key, view.uid, reason, message, component=COMPONENT)
+
+    def _require_peace(self, view: View, action: Create | Update) -> None:
+        """Raise WaitFor where somebody undoes again and again what is written here."""
+        delay = self._repeats.wait(view.key, content(action))
+        if not delay:
+            return
+        names = others(view.secret, field_manager(view.key.name)) if view.secret else ()
+        who = f" (field managers of its data: {', '.join(names)})" if names else ""
+        text = f"could not update secret: somebody keeps changing or deleting it{who}; tried again in ten minutes"
+        raise WaitFor(FAILED, text, delay=delay, event=UPDATE_FAILED)
 
     async def _remove_orphans(self, view: View) -> None:
         if view.spec.target.creation_policy != "Owner":
@@ -158,17 +178,24 @@ class Reconciler:
                 message = "secret deleted because it was orphaned"
                 await self._context.events.normal(view.key, view.uid, "Deleted", message, component=COMPONENT)
 
-    async def _gone(self, key: Key, body: Body | None) -> Again:
-        """Clean up after an ExternalSecret that is deleted; garbage collection takes what it owns (2.11)."""
+    def _forget(self, key: Key) -> Again:
         self._refreshed.pop(key, None)
         self._stale.discard(key)
-        finalizers = body["metadata"].get("finalizers") or [] if body else []
-        if body is None or FINALIZER not in finalizers:
+        self._repeats.forget(key)
+        return DONE
+
+    async def _gone(self, key: Key, body: Body) -> Again:
+        """Clean up after an ExternalSecret that is deleted; garbage collection takes what it owns (2.11)."""
+        self._forget(key)
+        finalizers = body["metadata"].get("finalizers") or []
+        if FINALIZER not in finalizers:
             return DONE
         try:
             await self._remove_target(key, body)
         except NeedsHuman as error:  # a spec that cannot be read names no Secret; the object must still be able to go
             log.warning("target not removed", object=str(key), problem=error.message)
+        except ReconcileError as error:
+            return again_for(error)
         await self._set_finalizers(key, body, [each for each in finalizers if each != FINALIZER])
         return DONE
 
@@ -205,7 +232,7 @@ class Reconciler:
         synced = replace(digest, synced=digest.current)
         after = due_in(synced, moment, self._context.clock.now().timestamp())
         spread = None if after is None else self._context.jitter.spread(after, 0.05)
-        return Again(after=spread, answered=("store", digest.stores))
+        return Again(after=spread, answered=("store", digest.stores) if outcome.fetched else None)
 
     async def _succeeded(self, key: Key, body: Body, decided: Plan, started: datetime) -> None:
         digest = external_digest(body)
@@ -226,7 +253,7 @@ class Reconciler:
         if isinstance(error, Pending):
             return Again(after=self._context.jitter.spread(error.delay))
         self._metrics.sync_errors.inc()
-        condition = {"type": "Ready", "status": "False", "reason": error.reason, "message": error.message}
+        condition = {"type": "Ready", "status": "False", "reason": error.reason, "message": brief(error.message)}
         status = body.get("status") or {}
         if not same_condition(find_condition(status.get("conditions"), "Ready"), condition):
             conditions = set_condition(status.get("conditions"), condition, self._context.clock.now())
@@ -235,8 +262,8 @@ class Reconciler:
         await self._context.events.warning(key, uid, UPDATE_FAILED, error.message, component=COMPONENT)
         if isinstance(error, StoreUnavailable):
             return Again(gate=("store", external_digest(body).stores))
-        if isinstance(error, NeedsRemote):
-            return Again(backoff=True)
+        if isinstance(error, NeedsRemote):  # an answer all the same: those who wait for one may ask now
+            return Again(backoff=True, answered=("store", external_digest(body).stores))
         return again_for(error)
 
 

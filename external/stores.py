@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from external.clients import INVALID, Clients, tenant_of
+from external.digest import SHORTEST_INTERVAL
 from external.providers.protocol import ProviderDenied, ProviderError, SecretAbsent
-from external.threads import Threads
+from external.threads import SILENT, Threads
 from manager.durations import parse_duration
 from manager.errors import NeedsHuman, ReconcileError, Retry
-from manager.kube.conditions import find_condition, same_condition, set_condition
+from manager.kube.apply import Patch
+from manager.kube.conditions import brief, find_condition, same_condition, set_condition
 from manager.kube.resources import CLUSTER_SECRET_STORES, Body, Key
 from manager.kube.status import write_status
 from manager.runtime.controller import DONE, Again, again_for
@@ -16,6 +18,7 @@ from manager.runtime.module import Context
 
 COMPONENTS = {True: "cluster-secret-store", False: "secret-store"}
 CREATE_FAILED = "unable to create client"
+FINALIZER = "secretstore.externalsecrets.io/finalizer"  # of the original, for stores that PushSecrets have used
 VALIDATE_FAILED = "unable to validate store"
 
 
@@ -43,11 +46,22 @@ class StoreReconciler:
             return DONE
         if not self._clients.serves(str((body.get("spec") or {}).get("controller") or "")):
             return DONE
+        if "deletionTimestamp" in body["metadata"]:
+            await self._release(key, body)
+            return DONE
         try:
             outcome = await self._validate(key, body)
         except ReconcileError as error:
             outcome = Outcome(error=error)
         return await self._report(key, body, outcome)
+
+    async def _release(self, key: Key, body: Body) -> None:
+        """Take off the finalizer that the original left: nobody else would, and the namespace could not go."""
+        meta = body["metadata"]
+        finalizers = meta.get("finalizers") or []
+        if FINALIZER in finalizers:
+            patch = {"metadata": {"finalizers": [each for each in finalizers if each != FINALIZER]}}
+            await self._context.writer.apply(Patch(key, meta["uid"], meta["resourceVersion"], patch))
 
     async def _validate(self, key: Key, body: Body) -> Outcome:
         meta = self._context.cache.get(key)
@@ -60,7 +74,7 @@ class StoreReconciler:
         except NeedsHuman as error:
             raise NeedsHuman(INVALID, f"{CREATE_FAILED}: {error.message}") from error
         try:
-            await self._threads.run(tenant_of(key), client.validate)
+            await self._threads.run(SILENT if _failed_before(body) else tenant_of(key), client.validate)
         except ProviderError as error:
             raise _failed(VALIDATE_FAILED, error) from error
         return Outcome(client.capabilities)
@@ -68,7 +82,7 @@ class StoreReconciler:
     async def _report(self, key: Key, body: Body, outcome: Outcome) -> Again:
         condition = {"type": "Ready", "status": "True", "reason": "Valid", "message": "store validated"}
         if outcome.error is not None:
-            condition |= {"status": "False", "reason": outcome.error.reason, "message": outcome.error.message}
+            condition |= {"status": "False", "reason": outcome.error.reason, "message": brief(outcome.error.message)}
         status = body.get("status") or {}
         old = find_condition(status.get("conditions"), "Ready")
         news = not same_condition(old, condition)
@@ -93,9 +107,15 @@ class StoreReconciler:
         given = (body.get("spec") or {}).get("refreshInterval")
         try:
             seconds = float(given) if isinstance(given, int) else parse_duration(given) if given else 0.0
-        except ValueError:
+        except (ValueError, OverflowError):
             seconds = 0.0
-        return seconds if seconds > 0 else self._context.settings.external.store_requeue_interval
+        default = self._context.settings.external.store_requeue_interval
+        return max(seconds, SHORTEST_INTERVAL) if seconds > 0 else default
+
+
+def _failed_before(body: Body) -> bool:
+    ready = find_condition((body.get("status") or {}).get("conditions"), "Ready")
+    return ready is not None and ready.get("status") != "True"
 
 
 def _failed(text: str, error: ProviderError) -> ReconcileError:

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 from external.providers.protocol import ProviderUnavailable
 
 Result = TypeVar("Result")
+SILENT = "providers that did not answer"
+"""The tenant of calls that only find out whether a provider answers again: all of those share one share."""
 
 
 class Threads:

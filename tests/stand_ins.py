@@ -152,7 +152,10 @@ class MemoryApi:
                 raise Conflict(409, "Conflict", str(key))
 
     def _managed(self, body: Body, manager: str) -> Body:
-        fields = {"f:data": {f"f:{name}": {} for name in body.get("data") or {}}}
+        fields: Body = {"f:data": {f"f:{name}": {} for name in body.get("data") or {}}}
+        present = [each for each in body["metadata"].get("managedFields") or [] if each["manager"] == manager]
+        if "uid" not in body["metadata"] or any("f:type" in each["fieldsV1"] for each in present):
+            fields["f:type"] = {}  # whoever makes an object sets its type, and nobody can afterwards
         entry = {"manager": manager, "operation": "Update", "fieldsV1": fields}
         others = [each for each in body["metadata"].get("managedFields") or [] if each["manager"] != manager]
         body["metadata"]["managedFields"] = [*others, entry]

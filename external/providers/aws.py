@@ -1,8 +1,9 @@
-"""AWS Secrets Manager (providers 2.1 to 2.4). boto3 is imported with the first AWS store, not before."""
+"""AWS Secrets Manager (providers 2.1 to 2.4). botocore is imported with the first AWS store, not before."""
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from external.model import AwsProvider, RetrySettings
@@ -13,6 +14,7 @@ from external.providers.protocol import (
     ProviderError,
     ProviderUnavailable,
     SecretAbsent,
+    Want,
 )
 from manager.errors import NeedsHuman
 from manager.plain import Plain
@@ -36,6 +38,7 @@ class AwsSecretsManager:
     """
 
     capabilities = "ReadWrite"
+    batch = 1
 
     def __init__(
         self,
@@ -50,19 +53,21 @@ class AwsSecretsManager:
         self._mapped = _Mapped(count)
         self._options = _options(retries, timeout)
         self._session = self._mapped.call("", lambda: self._open(credentials))
-        endpoint = os.environ.get("AWS_SECRETSMANAGER_ENDPOINT")
         self._client = self._mapped.call(
-            "", lambda: self._session.client("secretsmanager", endpoint_url=endpoint or None, config=self._options)
+            "", lambda: self._made(self._session, "secretsmanager", "AWS_SECRETSMANAGER_ENDPOINT")
         )
 
-    def read(self, key: str, version: str, *, metadata: bool) -> Plain:
+    def read(self, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
         """Return SecretString, or SecretBinary where there is none; with `metadata` the tags."""
-        secret_id = (self._spec.prefix or "") + key
-        if metadata:
+        return {want: self._value(want) for want in wants}
+
+    def _value(self, want: Want) -> Plain:
+        secret_id = (self._spec.prefix or "") + want.key
+        if want.metadata:
             answer = self._mapped.call("DescribeSecret", lambda: self._client.describe_secret(SecretId=secret_id))
             tags = {tag["Key"]: tag["Value"] for tag in answer.get("Tags") or ()}
             return Plain(json.dumps(tags, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
-        wanted = _version(version)
+        wanted = _version(want.version)
         answer = self._mapped.call(
             "GetSecretValue", lambda: self._client.get_secret_value(SecretId=secret_id, **wanted)
         )
@@ -80,14 +85,10 @@ class AwsSecretsManager:
         self._mapped.call("", found.get_frozen_credentials)
 
     def _open(self, credentials: Credentials) -> Any:
-        import boto3
-
-        static = {
-            "aws_access_key_id": _text(credentials, "access_key_id"),
-            "aws_secret_access_key": _text(credentials, "secret_access_key"),
-            "aws_session_token": _text(credentials, "session_token"),
-        }
-        session = boto3.Session(region_name=self._spec.region, **static)
+        session = _session()
+        if credentials:
+            names = ("access_key_id", "secret_access_key", "session_token")
+            session.set_credentials(*(_text(credentials, name) for name in names))
         for role in self._spec.additional_roles or ():
             session = self._assume(session, role, {})
         if self._spec.role:
@@ -97,12 +98,7 @@ class AwsSecretsManager:
 
     def _assume(self, session: Any, role: str, options: dict[str, str]) -> Any:
         """Return a session whose credentials are those of a role, asked for when needed, kept and renewed in time."""
-        import boto3
-        from botocore.credentials import DeferredRefreshableCredentials
-        from botocore.session import get_session
-
-        endpoint = os.environ.get("AWS_STS_ENDPOINT")
-        sts = session.client("sts", endpoint_url=endpoint or None, config=self._options)
+        sts = self._made(session, "sts", "AWS_STS_ENDPOINT")
 
         def refresh() -> dict[str, str]:
             arguments = {"RoleArn": role, "RoleSessionName": SESSION_NAME, **options}
@@ -114,11 +110,49 @@ class AwsSecretsManager:
                 "expiry_time": found["Expiration"].isoformat(),
             }
 
-        inner = get_session()
-        inner._credentials = DeferredRefreshableCredentials(  # noqa: SLF001  botocore has no public way
-            refresh_using=refresh, method="sts-assume-role"
+        return _session(refresh)
+
+    def _made(self, session: Any, service: str, variable: str) -> Any:
+        """Return a client of one of Amazon's services."""
+        endpoint = os.environ.get(variable) or None
+        return session.create_client(
+            service, region_name=self._spec.region, endpoint_url=endpoint, config=self._options
         )
-        return boto3.Session(botocore_session=inner, region_name=self._spec.region)
+
+
+def _session(refresh: Callable[[], dict[str, str]] | None = None) -> Any:
+    """Return a session of the SDK; its credentials come from `refresh` where that is given, and are kept until due."""
+    from botocore.credentials import CredentialResolver
+    from botocore.session import get_session
+
+    session = get_session()
+    # One for all: each would hold its own 8 MB of descriptions of Amazon's services, and read them for 40 ms.
+    session.register_component("data_loader", _descriptions())
+    if refresh is not None:
+        session.register_component("credential_provider", CredentialResolver([_Assumed(refresh)]))
+    return session
+
+
+class _Assumed:
+    """The SDK's protocol of a source of credentials: here a role, asked for when it is first needed."""
+
+    METHOD = "sts-assume-role"
+
+    def __init__(self, refresh: Callable[[], dict[str, str]]) -> None:
+        self._refresh = refresh
+
+    def load(self) -> Any:
+        """Return credentials that renew themselves."""
+        from botocore.credentials import DeferredRefreshableCredentials
+
+        return DeferredRefreshableCredentials(refresh_using=self._refresh, method=self.METHOD)
+
+
+@cache
+def _descriptions() -> Any:
+    from botocore.loaders import create_loader
+
+    return create_loader()
 
 
 class _Mapped:

@@ -1,7 +1,9 @@
 """The fake provider: values that stand in the store itself (providers 4.4)."""
 
+from collections.abc import Mapping, Sequence
+
 from external.model import FakeProvider
-from external.providers.protocol import ProviderDenied, SecretAbsent
+from external.providers.protocol import ProviderDenied, ProviderError, SecretAbsent, Want
 from manager.plain import Plain
 
 
@@ -9,16 +11,20 @@ class FakeClient:
     """Looks a value up by key and version."""
 
     capabilities = "ReadWrite"
+    batch = 100
 
     def __init__(self, spec: FakeProvider) -> None:
         self._spec = spec
 
-    def read(self, key: str, version: str, *, metadata: bool) -> Plain:
-        """Return the value of the store's list; there are no tags."""
+    def read(self, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
+        """Return the values of the store's list; there are no tags."""
+        return {want: self._value(want) for want in wants}
+
+    def _value(self, want: Want) -> Plain | ProviderError:
         for each in self._spec.data:
-            if each.key == key and (each.version or "") == version and not metadata:
+            if each.key == want.key and (each.version or "") == want.version and not want.metadata:
                 return Plain(each.value.encode())
-        raise SecretAbsent("Secret does not exist")
+        return SecretAbsent("Secret does not exist")
 
     def validate(self) -> None:
         """Answer as `validationResult` says."""

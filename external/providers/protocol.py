@@ -1,6 +1,7 @@
 """What a provider of secrets is: one small class, blocking, whose errors say what the caller must do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from manager.errors import CofferError
@@ -23,14 +24,26 @@ class ProviderUnavailable(ProviderError):
     """No answer, throttled, or an answer that is the provider's fault: worth trying again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What to read: one whole secret, or what is told of it."""
+
+    key: str
+    version: str = ""
+    metadata: bool = False
+    """True: its tags as a JSON object instead of its value."""
+
+
 class Client(Protocol):
     """An open connection to one provider under one identity; its methods block and are called in threads."""
 
     capabilities: str
     """ReadOnly, WriteOnly or ReadWrite, as `status.capabilities` shows."""
+    batch: int
+    """How many secrets `read` takes at most; more than one where a single call of the provider can answer them."""
 
-    def read(self, key: str, version: str, *, metadata: bool) -> Plain:
-        """Return the whole secret, or its tags as a JSON object. Raises ProviderError."""
+    def read(self, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
+        """Return every secret, or the error in its place. Raises ProviderError where it concerns all."""
         ...
 
     def validate(self) -> None:

@@ -9,6 +9,14 @@ from manager.clock import rfc3339
 Condition = dict[str, Any]
 
 
+LONGEST_MESSAGE = 4096  # characters; names of a MiB may stand in a spec, and would not fit into the object once more
+
+
+def brief(message: str) -> str:
+    """Return a message that fits into a condition, whatever names it quotes."""
+    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 2] + " …"
+
+
 def find_condition(conditions: object, kind: str) -> Condition | None:
     """Return the condition of a type from a status list, whatever a user made of that list."""
     if isinstance(conditions, list):

@@ -24,6 +24,7 @@ class _Gate:
     waiting: dict[Key, None] = field(default_factory=dict)
     attempts: int = 0
     probe: Key | None = None
+    """Has an appointment, or is being worked on: then it is not among those that wait."""
 
 
 class KeyedQueue:
@@ -103,10 +104,7 @@ class KeyedQueue:
         state = self._gates.setdefault(gate, _Gate())
         state.waiting[key] = None
         if state.probe in (None, key):
-            state.probe = key
-            delay = self._jitter.spread(min(LONGEST_GATE, FIRST_BACKOFF * 2 ** min(state.attempts, 10)), 0.2)
-            state.attempts += 1
-            self.add_after(key, delay)
+            self._send_as_probe(key, state)
 
     def release(self, gate: Hashable) -> None:
         """Let the keys of a gate through, paced: their dependency has just answered."""
@@ -123,6 +121,8 @@ class KeyedQueue:
             key = self._pop()
             if key is not None:
                 self._active.add(key)
+                for gate in self._gates.values():
+                    gate.waiting.pop(key, None)
                 return key
             self._wake.clear()
             try:
@@ -133,9 +133,29 @@ class KeyedQueue:
     def done(self, key: Key) -> None:
         """Give a key back; if it was added meanwhile it is queued again."""
         self._active.discard(key)
+        self._replace_probe(key)
         again = self._again.pop(key, None)
         if again is not None:
             self.add(key, urgent=again)
+
+    def _send_as_probe(self, key: Key, gate: _Gate) -> None:
+        gate.probe = key
+        delay = self._jitter.spread(min(LONGEST_GATE, FIRST_BACKOFF * 2 ** min(gate.attempts, 10)), 0.2)
+        gate.attempts += 1
+        self.add_after(key, delay)
+
+    def _replace_probe(self, key: Key) -> None:
+        """Send another key where a probe came back without a verdict: gone, or wrong in itself.
+
+        Without this the others would wait for a dependency that nobody asks any more.
+        """
+        for name, gate in list(self._gates.items()):
+            if gate.probe != key or key in gate.waiting:
+                continue
+            if gate.waiting:
+                self._send_as_probe(next(iter(gate.waiting)), gate)
+            else:
+                del self._gates[name]
 
     def _pop(self) -> Key | None:
         for line, urgent in ((self._urgent, True), (self._routine, False)):

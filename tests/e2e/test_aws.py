@@ -128,7 +128,7 @@ def test_a_store_without_its_credentials_says_so_and_recovers_with_them(world: W
 
     world.apply(secret(ns, "aws-credentials", aws_keys(key_of(ns))))
 
-    world.await_data(ns, "app", {"key": value}, timeout=3)
+    world.await_data(ns, "app", {"key": value}, timeout=8)
 
 
 @pytest.mark.parametrize("deletion", ["Retain", "Delete"])
@@ -173,16 +173,16 @@ def test_a_secret_that_is_gone_in_aws_goes_only_where_the_policy_says_so(world: 
 
 
 def test_a_provider_that_hangs_delays_no_other_store(world: World) -> None:
-    stuck, name = with_store(world), remote(world, canary())
+    stuck, names = with_store(world), [remote(world, canary()) for _ in range(12)]
     world.moto.hang("GetSecretValue", 1000)
     try:
-        world.apply(*(external_secret(stuck, f"stuck-{at}", "aws", {"key": name}) for at in range(4)))
+        world.apply(*(external_secret(stuck, f"stuck-{at}", "aws", {"key": name}) for at, name in enumerate(names)))
         world.kube.wait_until(lambda: world.moto.counts(key_of(stuck))["GetSecretValue"] >= 1)
 
         ns, value = world.namespace(), canary()
         world.apply(store(ns, "store", fake({"remote": value})))
         world.apply(external_secret(ns, "app", "store", {"key": "remote"}))
-        world.await_data(ns, "app", {"key": value}, timeout=3)
+        world.await_data(ns, "app", {"key": value}, timeout=8)
     finally:
         world.moto.heal()
 

@@ -27,7 +27,7 @@ def encoded(**data: str) -> dict[str, str]:
     return {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
 
 
-def secret(owner: Any = None, manager: str = "", keys: Any = ("k",), **more: Any) -> dict[str, Any]:
+def secret(owner: Any = None, manager: str = "", keys: Any = ("k",), made: bool = False, **more: Any) -> dict[str, Any]:
     meta: dict[str, Any] = {
         "namespace": "ns",
         "name": "es",
@@ -48,5 +48,6 @@ def secret(owner: Any = None, manager: str = "", keys: Any = ("k",), **more: Any
         ]
     if manager:
         fields = {"f:data": {f"f:{key}": {} for key in keys}, "f:metadata": {"f:labels": {"f:stale": {}}}}
+        fields |= {"f:type": {}} if made else {}
         meta["managedFields"] = [{"manager": manager, "fieldsV1": fields}]
     return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": meta, "data": encoded(k="v"), **more}

@@ -1,21 +1,27 @@
 """One call for all who want the same now, and what a provider that is slow or silent costs the others."""
 
+import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import pytest
+import structlog
 from prometheus_client import CollectorRegistry
 
 from external.clients import Opened, Pending
 from external.metrics import ExternalMetrics
-from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable
-from external.reader import PAUSE, Fresh, SharedReader, Want
+from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, Want
+from external.reader import AT_ONCE, PAUSE, Answer, Fresh, SharedReader
 from external.threads import Threads
 from manager.plain import Plain
 from tests.stand_ins import HandClock
 
-WANT = Want("remote", "", metadata=False)
+WANT = Want("remote")
 ALWAYS = float("-inf")
+PATIENT, HASTY = (
+    10.0,
+    0.02,
+)  # seconds; a busy machine must not make an answer late, nor a test wait for what does not come
 
 
 class Provider:
@@ -23,19 +29,21 @@ class Provider:
 
     capabilities = "ReadOnly"
 
-    def __init__(self) -> None:
-        self.calls = 0
+    def __init__(self, batch: int = 1) -> None:
+        self.batch = batch
+        self.calls: list[list[str]] = []
         self.open = threading.Event()
         self.open.set()
-        self.error: ProviderError | None = None
+        self.error: Exception | None = None
+        self.answers: dict[str, Plain | ProviderError] = {}
 
-    def read(self, key: str, version: str, *, metadata: bool) -> Plain:
-        self.calls += 1
-        number = self.calls
+    def read(self, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
+        self.calls.append([want.key for want in wants])
+        number = len(self.calls)
         self.open.wait(10)
         if self.error is not None:
             raise self.error
-        return Plain(f"{key} {number}".encode())
+        return {want: self.answers.get(want.key, Plain(f"{want.key} {number}".encode())) for want in wants}
 
     def validate(self) -> None:
         raise AssertionError("nobody asked")
@@ -44,26 +52,45 @@ class Provider:
 class Desk:
     """A reader, its clock, and one provider behind it."""
 
-    def __init__(self) -> None:
+    def __init__(self, batch: int = 1) -> None:
         self.clock = HandClock()
-        self.threads = Threads(4, 10)
-        self.reader = SharedReader(self.threads, self.clock, ExternalMetrics(CollectorRegistry()), patience=0.02)
-        self.provider = Provider()
+        self.threads = Threads(2 * AT_ONCE, 10)
+        self.reader = SharedReader(self.threads, self.clock, ExternalMetrics(CollectorRegistry()), patience=PATIENT)
+        self.provider = Provider(batch)
+
+    def hang(self) -> None:
+        """Let the provider answer nothing, and nobody wait for it."""
+        self.provider.open.clear()
+        self.reader.patience = HASTY
+
+    def resume(self) -> None:
+        """Let the provider answer again."""
+        self.provider.open.set()
+        self.reader.patience = PATIENT
 
     def fresh(self, asker: str = "a", max_age: float = 30, *, now: bool = False) -> Fresh:
         return Fresh(asker, self.clock.monotonic() if now else ALWAYS, max_age)
 
     async def read(self, fresh: Fresh, identity: str = "store", want: Want = WANT) -> bytes:
-        return (await self.reader.read(Opened(self.provider, (identity,), "tenant"), want, fresh)).reveal()
+        opened = Opened(self.provider, (identity,), "tenant")
+        found = await self.reader.read([(opened, want)], fresh)
+        return found[opened.identity, want].coming.result().reveal()
 
-    async def answered(self, fresh: Fresh) -> bytes:
+    async def keys(self, *keys: str, asker: str = "a") -> dict[str, bytes | str]:
+        """Read several keys at once; return values and the texts of errors."""
+        opened = Opened(self.provider, ("store",), "tenant")
+        found = await self.reader.read([(opened, Want(key)) for key in keys], self.fresh(asker))
+        return {want.key: _shown(answer) for (_, want), answer in found.items()}
+
+    async def answered(self, fresh: Fresh, want: Want = WANT) -> bytes:
         """Read until the answer is there, as a reconciler that is told to come again does."""
-        self.provider.open.set()
-        while True:
-            try:
-                return await self.read(fresh)
-            except Pending:
-                self.clock.pass_by(2)
+        self.resume()
+        return await self.read(fresh, want=want)
+
+
+def _shown(answer: Answer) -> bytes | str:
+    error = answer.coming.exception()
+    return str(error) if error else answer.coming.result().reveal()
 
 
 @pytest.fixture
@@ -79,15 +106,15 @@ async def test_what_was_read_a_moment_ago_is_shared(desk: Desk) -> None:
     desk.clock.pass_by(20)
 
     assert await desk.read(desk.fresh("b")) == b"remote 1"
-    assert desk.provider.calls == 1
+    assert len(desk.provider.calls) == 1
 
 
 @pytest.mark.parametrize(
     "other",
     [
         lambda desk: desk.read(desk.fresh(), identity="other credentials"),
-        lambda desk: desk.read(desk.fresh(), want=Want("remote", "v1", metadata=False)),
-        lambda desk: desk.read(desk.fresh(), want=Want("remote", "", metadata=True)),
+        lambda desk: desk.read(desk.fresh(), want=Want("remote", "v1")),
+        lambda desk: desk.read(desk.fresh(), want=Want("remote", metadata=True)),
     ],
     ids=["identity", "version", "metadata"],
 )
@@ -96,7 +123,7 @@ async def test_nothing_else_is_shared(desk: Desk, other: Callable[[Desk], object
 
     await other(desk)  # type: ignore[misc]
 
-    assert desk.provider.calls == 2
+    assert len(desk.provider.calls) == 2
 
 
 async def test_a_value_older_than_asked_for_is_read_again(desk: Desk) -> None:
@@ -114,17 +141,17 @@ async def test_who_asks_now_gets_no_earlier_value(desk: Desk) -> None:
 
 
 async def test_a_slow_answer_frees_the_worker_and_is_there_when_it_returns(desk: Desk) -> None:
-    desk.provider.open.clear()
+    desk.hang()
     with pytest.raises(Pending):
         await desk.read(desk.fresh(max_age=0.1))
     desk.clock.pass_by(2)
 
     assert await desk.answered(desk.fresh(max_age=0.1)) == b"remote 1"
-    assert desk.provider.calls == 1
+    assert len(desk.provider.calls) == 1
 
 
 async def test_a_slow_answer_to_who_asked_for_a_new_value_is_not_asked_for_again(desk: Desk) -> None:
-    desk.provider.open.clear()
+    desk.hang()
     with pytest.raises(Pending):
         await desk.read(desk.fresh(now=True))
     desk.clock.pass_by(2)
@@ -136,14 +163,14 @@ async def test_a_slow_answer_to_who_asked_for_a_new_value_is_not_asked_for_again
 
 
 async def test_two_who_ask_a_slow_provider_in_turns_both_get_an_answer(desk: Desk) -> None:
-    desk.provider.open.clear()
+    desk.hang()
     for asker in "abab":
         with pytest.raises(Pending):
             await desk.read(desk.fresh(asker, now=True))
         desk.clock.pass_by(1)
 
     assert {await desk.answered(desk.fresh(asker, now=True)) for asker in "ab"} == {b"remote 2"}
-    assert desk.provider.calls == 2
+    assert len(desk.provider.calls) == 2
 
 
 async def test_an_error_is_not_remembered(desk: Desk) -> None:
@@ -159,13 +186,13 @@ async def test_a_provider_that_does_not_answer_is_left_in_peace_for_a_moment(des
     desk.provider.error = ProviderUnavailable("busy")
     for key in ("one", "two", "three"):
         with pytest.raises(ProviderUnavailable, match="busy"):
-            await desk.read(desk.fresh(), want=Want(key, "", metadata=False))
-    assert desk.provider.calls == 1
+            await desk.read(desk.fresh(), want=Want(key))
+    assert len(desk.provider.calls) == 1
 
     desk.provider.error = None
     desk.clock.pass_by(PAUSE)
     assert await desk.read(desk.fresh()) == b"remote 2"
-    assert await desk.read(desk.fresh(), want=Want("two", "", metadata=False)) == b"two 3"
+    assert await desk.read(desk.fresh(), want=Want("two")) == b"two 3"
 
 
 async def test_a_silent_provider_is_tried_by_one_call_at_a_time(desk: Desk) -> None:
@@ -173,14 +200,14 @@ async def test_a_silent_provider_is_tried_by_one_call_at_a_time(desk: Desk) -> N
     with pytest.raises(ProviderUnavailable):
         await desk.read(desk.fresh())
     desk.clock.pass_by(PAUSE)
-    desk.provider.open.clear()
+    desk.hang()
 
     with pytest.raises(Pending):
         await desk.read(desk.fresh())
     with pytest.raises(ProviderUnavailable):
-        await desk.read(desk.fresh(), want=Want("other", "", metadata=False))
+        await desk.read(desk.fresh(), want=Want("other"))
 
-    assert desk.provider.calls == 2
+    assert len(desk.provider.calls) == 2
 
 
 async def test_other_credentials_are_not_left_in_peace_with_it(desk: Desk) -> None:
@@ -190,3 +217,87 @@ async def test_other_credentials_are_not_left_in_peace_with_it(desk: Desk) -> No
     desk.provider.error = None
 
     assert await desk.read(desk.fresh(), identity="other") == b"remote 2"
+
+
+async def test_everything_is_asked_for_at_once_and_waited_for_together(desk: Desk) -> None:
+    """One after the other, a thousand entries of a slow provider held a worker until health called it stuck."""
+    desk.hang()
+    keys = [f"k{at}" for at in range(AT_ONCE + 2)]
+    with pytest.raises(Pending):
+        await desk.keys(*keys)
+    assert len(desk.provider.calls) == AT_ONCE, "so many of one identity at a time"
+
+    desk.resume()
+    found = await desk.keys(*keys)
+
+    assert set(found) == set(keys)
+    assert sorted(desk.provider.calls) == sorted([key] for key in keys)
+
+
+async def test_what_was_there_before_the_last_answer_is_not_read_again(desk: Desk) -> None:
+    await desk.keys("early")
+    desk.hang()
+    with pytest.raises(Pending):
+        await desk.keys("early", "late")
+    desk.clock.pass_by(29)
+
+    await desk.answered(desk.fresh(max_age=0.1), want=Want("late"))
+
+    assert desk.provider.calls == [["early"], ["late"]]
+    assert await desk.read(desk.fresh(max_age=0.1), want=Want("early")) == b"early 1"
+
+
+async def test_several_keys_go_into_one_call_where_the_provider_takes_that() -> None:
+    desk = Desk(batch=3)
+
+    found = await asyncio.gather(desk.keys("a", "b"), desk.keys("c", asker="b"), desk.keys("d", "a", asker="c"))
+
+    assert sorted(map(len, desk.provider.calls)) == [1, 3]
+    assert sorted(key for call in desk.provider.calls for key in call) == list("abcd")
+    assert [set(each) for each in found] == [{"a", "b"}, {"c"}, {"d", "a"}]
+    desk.threads.close()
+
+
+async def test_an_error_of_one_key_is_not_that_of_the_others() -> None:
+    desk = Desk(batch=3)
+    desk.provider.answers["b"] = SecretAbsent("Secret does not exist")
+
+    assert await desk.keys("a", "b") == {"a": b"a 1", "b": "Secret does not exist"}
+    desk.threads.close()
+
+
+async def test_those_in_line_hear_that_the_provider_is_silent(desk: Desk) -> None:
+    desk.provider.error = ProviderUnavailable("busy")
+
+    found = await desk.keys(*(f"k{at}" for at in range(50)))
+
+    assert set(found.values()) == {"busy"}
+    assert len(desk.provider.calls) <= AT_ONCE
+
+
+async def test_a_fault_of_a_provider_is_logged_by_its_place_alone(desk: Desk) -> None:
+    desk.provider.error = ValueError("canary")
+    with structlog.testing.capture_logs() as logs:
+        found = await desk.keys("a")
+
+    assert found == {"a": "no answer"}
+    assert logs[0]["error"].startswith("ValueError at test_reader.py:")
+    assert "canary" not in str(logs)
+
+
+async def test_however_many_providers_are_silent_half_of_the_threads_are_for_the_others(desk: Desk) -> None:
+    silent = Provider()
+    silent.error = ProviderUnavailable("busy")
+    lines = [Opened(silent, (f"store-{at}",), f"tenant-{at}") for at in range(4 * AT_ONCE)]
+    for each in lines:
+        await desk.reader.read([(each, WANT)], desk.fresh())
+    desk.clock.pass_by(PAUSE)
+
+    silent.open.clear()
+    asking = [asyncio.create_task(desk.reader.read([(each, WANT)], desk.fresh())) for each in lines]
+    await asyncio.sleep(0)
+    assert await desk.read(desk.fresh()) == b"remote 1"
+
+    assert not any(each.done() for each in asking)
+    silent.open.set()
+    await asyncio.gather(*asking)

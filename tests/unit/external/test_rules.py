@@ -96,7 +96,8 @@ def test_labels_and_annotations_of_the_external_secret_are_copied_but_those_abou
     [
         (secret(owner=UID), True),
         (secret(owner="another"), False),
-        (secret(manager=field_manager("es")), True),
+        (secret(manager=field_manager("es"), made=True), True),
+        (secret(manager=field_manager("es")), False),  # a Merge has written keys of it
         (secret(manager="kubectl"), False),
         (secret(metadata={"labels": {MANAGED: "true"}}), False),
         (secret(metadata={"labels": {CREATED_BY: owner_hash("ns", "es")}}), False),
@@ -148,6 +149,14 @@ def test_a_secret_that_is_handed_over_is_adopted() -> None:
     assert isinstance(found, Update)
     assert ADOPT not in found.body["metadata"]["annotations"]
     assert found.body["metadata"]["ownerReferences"][0]["uid"] == UID
+
+
+def test_what_was_handed_over_to_an_orphan_stays_handed_over() -> None:
+    existing = secret(metadata={"annotations": {ADOPT: "true"}})
+    found = plan(view(existing, {"k": "new"}, {"creationPolicy": "Orphan"})).action
+
+    assert isinstance(found, Update)
+    assert isinstance(plan(view(found.body, {"k": "newer"}, {"creationPolicy": "Orphan"})).action, Update)
 
 
 def test_a_setting_restores_taking_over() -> None:

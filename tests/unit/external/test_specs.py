@@ -55,6 +55,15 @@ def test_a_spec_that_cannot_be_read_is_named_by_field_and_not_quoted(raw: Any, p
     assert "canary" not in caught.value.message
 
 
+def test_of_very_many_faults_the_first_are_named() -> None:
+    with pytest.raises(NeedsHuman) as caught:
+        parse(ExternalSecretSpec, {"data": [{}] * 1000}, reason="SecretSyncedError")
+
+    assert "spec.data[0].remoteRef" in caught.value.message
+    assert "and 1990 more" in caught.value.message
+    assert len(caught.value.message) < 1000
+
+
 def test_unknown_provider_fields_are_kept() -> None:
     found = parse(SecretStoreSpec, {"provider": {"vault": {"server": "x"}}}, reason="R")
 

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from external.plan import ADOPT, DATA_HASH, FINALIZER, MANAGED
+from external.stores import FINALIZER as STORE_FINALIZER
 from manager.errors import Conflict, Forbidden, Invalid
-from manager.kube.resources import EXTERNAL_SECRETS, SECRET_STORES, SECRETS
+from manager.kube.conditions import LONGEST_MESSAGE
+from manager.kube.resources import CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, SECRET_STORES, SECRETS, Resource
 from tests.unit.external.bench import Bench
 from tests.unit.external.objects import encoded
 
@@ -98,6 +100,20 @@ async def test_an_unchanged_refresh_writes_no_status_before_ten_minutes(bench: B
         await bench.settle()
     assert bench.api.counts()["patch status"] == before["patch status"] + 1
     assert bench.api.counts()["update"] == 0
+
+
+@pytest.mark.parametrize("interval", ["1ns", "1ms", "999ms"])
+async def test_nobody_makes_us_ask_more_than_once_a_second(bench: Bench, interval: str) -> None:
+    await synced(bench, refreshInterval=interval)
+    bench.store(values={"remote": "x", "other": "2"}, refreshInterval=interval)
+    await bench.settle()
+    before = len(bench.api.calls)
+
+    for _ in range(20):
+        bench.pass_by(0.04)
+        await bench.settle()
+
+    assert len(bench.api.calls) == before
 
 
 @pytest.mark.parametrize("tampering", ["data", "hash", "label", "removed"])
@@ -332,3 +348,90 @@ async def test_a_spec_that_cannot_be_read_is_answered_and_not_tried_again(bench:
     bench.external()
     await bench.settle()
     assert bench.ready() == SYNCED
+
+
+async def test_one_who_restores_in_turns_with_another_stops_and_says_so(bench: Bench) -> None:
+    await synced(bench)
+    before = bench.api.counts()["update"]
+
+    for _ in range(10):
+        secret = json.loads(json.dumps(bench.body(SECRETS, "es")))
+        secret["data"] = encoded(k="evil")
+        entry = {"manager": "another", "operation": "Update", "fieldsV1": {"f:data": {"f:k": {}}}}
+        secret["metadata"]["managedFields"].append(entry)
+        bench.api.put(SECRETS, secret)
+        await bench.settle()
+
+    assert bench.api.counts()["update"] - before == 3
+    assert "somebody keeps changing or deleting it (field managers of its data: another)" in bench.ready()[2]
+    bench.pass_by(601)
+    await bench.settle()
+    assert bench.ready() == SYNCED
+    assert bench.data() == {"k": b"canary-one"}
+
+
+async def test_a_new_value_is_written_however_often_it_changes(bench: Bench) -> None:
+    await synced(bench)
+
+    for at in range(10):
+        bench.store(values={"remote": f"{at}"})
+        await bench.settle()
+        assert bench.data() == {"k": f"{at}".encode()}
+
+
+async def test_an_empty_answer_deletes_nothing(bench: Bench) -> None:
+    bench.store(values={"remote": '{"a":"1"}'})
+    extract = [{"extract": {"key": "remote"}}]
+    bench.external(data=None, dataFrom=extract, target={"deletionPolicy": "Delete"})
+    await bench.settle()
+
+    bench.store(values={"remote": "{}"})
+    await bench.settle()
+
+    assert bench.data() == {"a": b"1"}
+    assert bench.ready()[0] == "False"
+    assert "nothing is deleted" in bench.ready()[2]
+
+
+async def test_a_secret_that_was_only_merged_into_is_not_taken_over(bench: Bench) -> None:
+    bench.store(values={"remote": "x"})
+    bench.secret(theirs="1")
+    bench.external(target={"creationPolicy": "Merge"})
+    await bench.settle()
+    assert bench.data() == {"theirs": b"1", "k": b"x"}
+
+    bench.external()
+    await bench.settle()
+
+    assert bench.data() == {"theirs": b"1", "k": b"x"}
+    assert ADOPT in bench.ready()[2]
+
+
+async def test_the_finalizer_of_another_controllers_object_stays(bench: Bench) -> None:
+    bench.store("theirs", {"remote": "x"}, controller="another")
+    meta = {"finalizers": [FINALIZER], "deletionTimestamp": "now"}
+    bench.external(meta=meta, secretStoreRef={"name": "theirs"}, target={"deletionPolicy": "Delete"})
+    await bench.settle()
+
+    assert (bench.body(EXTERNAL_SECRETS, "es") or {})["metadata"]["finalizers"] == [FINALIZER]
+
+
+@pytest.mark.parametrize("resource", [SECRET_STORES, CLUSTER_SECRET_STORES])
+async def test_the_originals_finalizer_does_not_hold_a_store_back(bench: Bench, resource: Resource) -> None:
+    name = "cluster-store" if resource is CLUSTER_SECRET_STORES else "store"
+    bench.store(name)
+    made = bench.body(resource, name) or {}
+    made["metadata"] |= {"finalizers": ["mine", STORE_FINALIZER], "deletionTimestamp": "now"}
+    bench.api.put(resource, made)
+    await bench.settle()
+
+    assert (bench.body(resource, name) or {})["metadata"]["finalizers"] == ["mine"]
+
+
+async def test_a_name_of_any_length_fits_into_the_condition(bench: Bench) -> None:
+    bench.store(values={"remote": "x"})
+    bench.external(data=[{"secretKey": "k", "remoteRef": {"key": "x" * 500_000}}])
+    await bench.settle()
+
+    assert bench.ready()[0] == "False"
+    assert len(bench.ready()[2]) <= LONGEST_MESSAGE

@@ -191,6 +191,38 @@ async def test_gates_know_nothing_of_each_other(queue: KeyedQueue) -> None:
     assert await ready(queue) == [B]
 
 
+async def test_when_the_probe_does_not_come_back_another_goes(queue: KeyedQueue, clock: HandClock) -> None:
+    for each in (A, B, C):
+        queue.hold(each, "aws")
+    clock.pass_by(LONGEST_GATE)
+    assert await ready(queue) == [A]
+
+    queue.done(A)  # without a word about the gate: gone, or wrong in itself
+    clock.pass_by(LONGEST_GATE)
+    assert await ready(queue) == [B]
+    queue.hold(B, "aws")
+    queue.done(B)
+    clock.pass_by(LONGEST_GATE + 2)
+    assert await ready(queue) == [B], "its pauses grow on"
+
+    queue.done(B)
+    clock.pass_by(LONGEST_GATE + 2)
+    assert await ready(queue) == [C]
+    queue.done(C)
+    assert queue.waiting == 0
+
+
+async def test_while_a_probe_is_worked_on_no_second_one_goes(queue: KeyedQueue, clock: HandClock) -> None:
+    queue.hold(A, "aws")
+    clock.pass_by(LONGEST_GATE)
+    assert await ready(queue) == [A]
+
+    queue.hold(B, "aws")
+    clock.pass_by(LONGEST_GATE)
+
+    assert await ready(queue) == []
+
+
 class Play:
     """A queue under arbitrary use, and what must come out of it."""
 
@@ -234,7 +266,6 @@ class Play:
             for each in self.active:
                 self.queue.done(each)
             self.active.clear()
-            self.queue.release("g")
             self.clock.pass_by(LONGEST_BACKOFF)
             await self.take()
 

@@ -1,0 +1,121 @@
+"""Whom a change of a Secret, a store or a namespace wakes, and whom not."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from external.handlers import Handlers
+from manager.clock import rfc3339
+from manager.kube.cache import Change
+from manager.kube.resources import (
+    CLUSTER_SECRET_STORES,
+    EXTERNAL_SECRETS,
+    NAMESPACES,
+    SECRET_STORES,
+    SECRETS,
+    Body,
+    Key,
+    Resource,
+)
+from manager.runtime.queue import KeyedQueue
+from tests.stand_ins import Stage, no_jitter
+
+READY = {"conditions": [{"type": "Ready", "status": "True"}]}
+
+
+class Desk:
+    """Handlers over an empty cache, half an hour after the start; nobody works on what they queue."""
+
+    def __init__(self) -> None:
+        self.stage = Stage()
+        clock = self.stage.clock
+        self.queue, self.stores = KeyedQueue(clock, no_jitter()), KeyedQueue(clock, no_jitter())
+        self.stale: set[Key] = set()
+        self.forgotten: list[str] = []
+        forget = self.forgotten.append
+        cache = self.stage.cache
+        self.handlers = Handlers(cache, self.queue, self.stores, {}, self.stale, forget, clock, no_jitter())
+        self.before = rfc3339(clock.now() - timedelta(seconds=1))
+        clock.pass_by(1800)
+        self.after = rfc3339(clock.now())
+
+    def observe(self, resource: Resource, name: str, namespace: str = "", created: str = "", **body: Any) -> Change:
+        """Let an object be seen."""
+        meta = {"name": name, "creationTimestamp": created or self.after}
+        meta |= {"namespace": namespace} if namespace else {}
+        stored = self.stage.api.put(resource, body | {"metadata": meta})
+        change = self.stage.cache.observe(resource, None, stored)
+        assert change is not None
+        return change
+
+
+def store_spec(namespace: str = "") -> Body:
+    keys: list[Body] = [
+        {"name": "keys", "key": each} | ({"namespace": namespace} if namespace else {}) for each in "ab"
+    ]
+    reference = {"accessKeyIDSecretRef": keys[0], "secretAccessKeySecretRef": keys[1]}
+    return {"provider": {"aws": {"service": "SecretsManager", "region": "r", "auth": {"secretRef": reference}}}}
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def consumers(desk: Desk, kind: str, *namespaces: str) -> None:
+    for each in namespaces:
+        spec = {"secretStoreRef": {"name": "store", "kind": kind}}
+        desk.observe(EXTERNAL_SECRETS, "es", each, spec=spec, status=READY)
+
+
+def test_a_tenants_own_credentials_wake_only_his_own(desk: Desk) -> None:
+    desk.observe(CLUSTER_SECRET_STORES, "store", spec=store_spec(), status=READY)
+    consumers(desk, "ClusterSecretStore", "a", "b")
+
+    desk.handlers.secret(desk.observe(SECRETS, "keys", "a"))
+
+    assert desk.stale == {Key(EXTERNAL_SECRETS, "a", "es")}
+    assert (len(desk.queue), len(desk.stores)) == (1, 0)
+
+
+def test_credentials_that_an_administrator_holds_wake_all(desk: Desk) -> None:
+    desk.observe(CLUSTER_SECRET_STORES, "store", spec=store_spec("vault"), status=READY)
+    consumers(desk, "ClusterSecretStore", "a", "b")
+
+    desk.handlers.secret(desk.observe(SECRETS, "keys", "vault"))
+
+    assert (len(desk.queue), len(desk.stores)) == (2, 1)
+
+
+@pytest.mark.parametrize(("made", "woken"), [("before", 0), ("after", 1)])
+def test_credentials_that_come_back_are_seen_even_while_the_store_still_looks_ready(
+    desk: Desk, made: str, woken: int
+) -> None:
+    """Deleted and made again within a moment: the verdict that they are missing is on its way."""
+    desk.observe(SECRET_STORES, "store", "ns", spec=store_spec(), status=READY)
+    consumers(desk, "SecretStore", "ns")
+
+    desk.handlers.secret(desk.observe(SECRETS, "keys", "ns", created=getattr(desk, made)))
+
+    assert (len(desk.queue), len(desk.stores)) == (woken, woken)
+
+
+def test_a_store_that_goes_is_looked_at_once_more_to_forget_its_credentials(desk: Desk) -> None:
+    desk.observe(SECRET_STORES, "store", "ns", spec=store_spec(), status=READY)
+    change = desk.stage.cache.forget(Key(SECRET_STORES, "ns", "store"))
+    assert change is not None
+
+    desk.handlers.store(change)
+
+    assert len(desk.stores) == 1
+
+
+def test_a_namespace_that_goes_takes_the_clients_of_its_credentials_with_it(desk: Desk) -> None:
+    desk.observe(NAMESPACES, "a")
+    change = desk.stage.cache.forget(Key(NAMESPACES, "", "a"))
+    assert change is not None
+
+    desk.handlers.namespace(change)
+
+    assert desk.forgotten == ["a"]
