@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from manager.kube.mirrors import AUTO_REFLECTS, PREFIX, REFLECTED_VERSION, REFLECTS
-from reflector.patterns import Match, match_list
+from reflector.patterns import patterns
 from reflector.selectors import Requirement, SelectorError, parse_selector
 
 ALLOWED = PREFIX + "reflection-allowed"
@@ -14,6 +14,7 @@ ALLOWED_SELECTOR = PREFIX + "reflection-allowed-namespaces-selector"
 AUTO = PREFIX + "reflection-auto-enabled"
 AUTO_NAMESPACES = PREFIX + "reflection-auto-namespaces"
 AUTO_SELECTOR = PREFIX + "reflection-auto-namespaces-selector"
+MOST_SHOWN, LONGEST_SHOWN = 3, 60  # items of a faulty list that a message quotes, and their characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Scope:
         """Tell whether a namespace is meant; labels are None while the namespace is not known."""
         if not self.names and not self.selector:
             return True
-        if self.names and match_list(self.names, namespace).whole:
+        if self.names and patterns(self.names).match(namespace).whole:
             return True
         return bool(self.selector) and labels is not None and _selected(self.selector, labels)
 
@@ -82,10 +83,11 @@ def read(annotations: Mapping[str, str]) -> Marks | None:
 def problems(marks: Marks) -> tuple[str, ...]:
     """Return what a user should mend, a sentence an annotation; such a part matches nothing meanwhile."""
     found = []
-    for name, pattern in ((ALLOWED_NAMESPACES, marks.allowed_scope.names), (AUTO_NAMESPACES, marks.auto_scope.names)):
-        invalid = match_list(pattern, "").invalid
+    for name, text in ((ALLOWED_NAMESPACES, marks.allowed_scope.names), (AUTO_NAMESPACES, marks.auto_scope.names)):
+        invalid = patterns(text).invalid
         if invalid:
-            found.append(f"{name}: not a regular expression (RE2): {', '.join(invalid)}; `.*` means any text")
+            shown = ", ".join(each[:LONGEST_SHOWN] for each in invalid[:MOST_SHOWN])
+            found.append(f"{name}: not a regular expression (RE2), or too large: {shown}; `.*` means any text")
     for name, selector in (
         (ALLOWED_SELECTOR, marks.allowed_scope.selector),
         (AUTO_SELECTOR, marks.auto_scope.selector),
@@ -100,8 +102,7 @@ def problems(marks: Marks) -> tuple[str, ...]:
 
 def ambiguous(marks: Marks, namespace: str) -> bool:
     """Tell whether a full match of the patterns would answer differently from the original's first match (1.4)."""
-    scopes = (marks.allowed_scope.names, marks.auto_scope.names)
-    answers: list[Match] = [match_list(names, namespace) for names in scopes if names]
+    answers = [patterns(each.names).match(namespace) for each in (marks.allowed_scope, marks.auto_scope) if each.names]
     return any(each.fully != each.whole for each in answers)
 
 

@@ -1,6 +1,5 @@
-"""Annotations, patterns, selectors and the scenario matrix of reflector.md 1, 2.9 and 8, without a cluster."""
+"""Annotations, selectors and the scenario matrix of reflector.md 1, 2.9 and 8, without a cluster."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,6 @@ from manager.kube.mirrors import AUTO_REFLECTS, PREFIX, REFLECTED_VERSION, REFLE
 from manager.kube.resources import NAMESPACES, SECRETS, Key
 from manager.settings import ReflectorSettings
 from reflector.annotations import Marks, Scope, ambiguous, problems, read
-from reflector.patterns import match_list
 from reflector.plan import Do, Plan, Policy, plan
 from reflector.selectors import SelectorError, parse_selector
 from reflector.view import EXTERNAL_MANAGED, REFUSE_PUSH, Lookout
@@ -55,54 +53,6 @@ def test_reflects_names_namespace_and_name(text: str, source: Any) -> None:
 def test_objects_without_the_annotations_have_no_marks() -> None:
     assert read({}) is None
     assert read({"other/reflects": "a/b"}) is None
-
-
-@pytest.mark.parametrize(
-    ("patterns", "name", "whole", "fully"),
-    [
-        ("a,b", "b", True, True),
-        (" a , b ", "b", True, True),
-        ("a", "ab", False, False),
-        ("dev|dev-.*", "dev-1", False, True),
-        ("dev-.*|dev", "dev-1", True, True),
-        ("team-.*?", "team-a", False, True),
-        ("team-[0-9]*", "team-42", True, True),
-        ("Team", "team", False, False),
-        (",", "a", False, False),
-        ("a{1", "aa", False, False),
-        ("3}", "aa", False, False),
-        ("*", "a", False, False),
-        ("*,a", "a", True, True),
-        ("^(?!(?:default|kube-system)$).*", "default", False, False),
-        ("^(?!(?:default|kube-system)$).*", "default-2", True, True),
-        ("^(?!default$).*", "default", False, False),
-        ("^(?!kube-).*$", "kube-public", False, False),
-        ("^(?!kube-).*$", "app", True, True),
-        ("(?!a|b).*", "ab", False, False),
-        ("^(?!(a.c)$).*", "x", False, False),
-    ],
-)
-def test_names_match_as_the_original_matches_them(patterns: str, name: str, whole: bool, fully: bool) -> None:
-    found = match_list(patterns, name)
-
-    assert (found.whole, found.fully) == (whole, fully)
-
-
-def test_an_attack_by_pattern_takes_no_time() -> None:
-    started = time.perf_counter()
-    for number in range(50):
-        match_list(f"([a-z0-9]+)+_{number}", "a" * 63)
-
-    assert time.perf_counter() - started < 0.5
-
-
-def test_what_is_no_expression_is_named() -> None:
-    found = problems(marks(reflection_allowed_namespaces="*,ok", reflection_auto_namespaces="(?=x)"))
-
-    assert len(found) == 2
-    assert "reflection-allowed-namespaces" in found[0]
-    assert "`.*` means any text" in found[0]
-    assert problems(marks(reflection_allowed_namespaces="ok")) == ()
 
 
 def test_a_selector_that_cannot_be_read_is_named() -> None:
