@@ -106,6 +106,11 @@ class Clients:
             self._opened.pop(name, None)
             self._locks.pop(name, None)
 
+    def kept(self, store: Key) -> Client | None:
+        """Return the client that was opened with a store's own credentials, if neither has changed since."""
+        kept = self._opened.get((store, ""))
+        return kept.client if kept is not None and kept.identity == self._expected(store, "") else None
+
     async def open(self, store: Key, body: Body) -> Client:
         """Return the client of a store as it stands, whether the store is ready or not; its consumers get the same one.
 

@@ -26,6 +26,8 @@ class StoreDigest:
     """(namespace, name) of every Secret it refers to; the namespace is empty where the consumer's is meant."""
     conditions: tuple[Mapping[str, Any], ...]
     """`spec.conditions` as written: which namespaces a cluster store admits."""
+    interval: float
+    """Seconds between two validations as the store wants them; zero where it names none that can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ def store_digest(body: Body) -> StoreDigest:
         judged=ready is not None,
         credentials=tuple(credentials),
         conditions=tuple(each for each in _list(spec.get("conditions")) if isinstance(each, dict)),
+        interval=_store_interval(spec.get("refreshInterval")),
     )
 
 
@@ -105,6 +108,15 @@ def _selectors(value: object) -> Iterator[tuple[str, str]]:
             yield from _selectors(inner)
         for each in _list(inner):
             yield from _selectors(each)
+
+
+def _store_interval(given: object) -> float:
+    """Read an interval, which a store may give as a number of seconds too."""
+    try:
+        seconds = float(given) if isinstance(given, int) else parse_duration(given) if isinstance(given, str) else 0.0
+    except (ValueError, OverflowError):
+        seconds = 0.0
+    return max(seconds, SHORTEST_INTERVAL) if seconds > 0 else 0.0
 
 
 def _interval(text: object) -> float:

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from external.clients import INVALID, Clients, tenant_of
-from external.digest import SHORTEST_INTERVAL
+from external.digest import StoreDigest, store_digest
 from external.providers.protocol import ProviderDenied, ProviderError, SecretAbsent
 from external.threads import SILENT, Threads
-from manager.durations import parse_duration
 from manager.errors import NeedsHuman, ReconcileError, Retry
 from manager.kube.apply import Patch
 from manager.kube.conditions import brief, find_condition, same_condition, set_condition
@@ -40,6 +39,9 @@ class StoreReconciler:
 
     async def reconcile(self, key: Key) -> Again:
         """Bring one store's condition up to date: observe, act, report."""
+        digest = await self._still_valid(key)
+        if digest is not None:
+            return self._next(digest)
         body = await self._context.client.find(key)
         if body is None:
             self._clients.forget(key)
@@ -54,6 +56,19 @@ class StoreReconciler:
         except ReconcileError as error:
             outcome = Outcome(error=error)
         return await self._report(key, body, outcome)
+
+    async def _still_valid(self, key: Key) -> StoreDigest | None:
+        """Return what is known of a store that says that it is valid and still is; the API server is not asked."""
+        meta = self._context.cache.get(key)
+        client = self._clients.kept(key)
+        if meta is None or meta.deleting or not meta.digest.ready or client is None:
+            return None
+        try:
+            await self._threads.run(tenant_of(key), client.validate)
+        except ProviderError:
+            return None  # looked at in full, for its condition
+        digest: StoreDigest = meta.digest
+        return digest
 
     async def _release(self, key: Key, body: Body) -> None:
         """Take off the finalizer that the original left: nobody else would, and the namespace could not go."""
@@ -95,7 +110,7 @@ class StoreReconciler:
         await self._tell(key, body, condition, news=news)
         if outcome.error is not None:
             return again_for(outcome.error)
-        return Again(after=self._context.jitter.spread(self._interval(body)))
+        return self._next(store_digest(body))
 
     async def _tell(self, key: Key, body: Body, condition: dict[str, str], *, news: bool) -> None:
         component = COMPONENTS[key.resource is CLUSTER_SECRET_STORES]
@@ -103,14 +118,9 @@ class StoreReconciler:
         if news or condition["status"] != "True":
             await post(key, body["metadata"]["uid"], condition["reason"], condition["message"], component=component)
 
-    def _interval(self, body: Body) -> float:
-        given = (body.get("spec") or {}).get("refreshInterval")
-        try:
-            seconds = float(given) if isinstance(given, int) else parse_duration(given) if given else 0.0
-        except (ValueError, OverflowError):
-            seconds = 0.0
-        default = self._context.settings.external.store_requeue_interval
-        return max(seconds, SHORTEST_INTERVAL) if seconds > 0 else default
+    def _next(self, digest: StoreDigest) -> Again:
+        interval = digest.interval or self._context.settings.external.store_requeue_interval
+        return Again(after=self._context.jitter.spread(interval))
 
 
 def _failed_before(body: Body) -> bool:

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from external.plan import ADOPT, DATA_HASH, FINALIZER, MANAGED
-from external.stores import FINALIZER as STORE_FINALIZER
 from manager.errors import Conflict, Forbidden, Invalid
 from manager.kube.conditions import LONGEST_MESSAGE
-from manager.kube.resources import CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, SECRET_STORES, SECRETS, Resource
+from manager.kube.resources import EXTERNAL_SECRETS, SECRET_STORES, SECRETS
 from tests.unit.external.bench import Bench
 from tests.unit.external.objects import encoded
 
@@ -83,7 +82,7 @@ async def test_nothing_is_asked_or_written_while_nothing_is_due(bench: Bench) ->
     bench.pass_by(1800)
     await bench.settle()
 
-    assert [place for _, place in bench.api.calls[before:] if not place.startswith("SecretStore ")] == []
+    assert bench.api.calls[before:] == [], "the store was validated meanwhile, which concerns its provider alone"
 
 
 async def test_an_unchanged_refresh_writes_no_status_before_ten_minutes(bench: Bench) -> None:
@@ -414,18 +413,6 @@ async def test_the_finalizer_of_another_controllers_object_stays(bench: Bench) -
     await bench.settle()
 
     assert (bench.body(EXTERNAL_SECRETS, "es") or {})["metadata"]["finalizers"] == [FINALIZER]
-
-
-@pytest.mark.parametrize("resource", [SECRET_STORES, CLUSTER_SECRET_STORES])
-async def test_the_originals_finalizer_does_not_hold_a_store_back(bench: Bench, resource: Resource) -> None:
-    name = "cluster-store" if resource is CLUSTER_SECRET_STORES else "store"
-    bench.store(name)
-    made = bench.body(resource, name) or {}
-    made["metadata"] |= {"finalizers": ["mine", STORE_FINALIZER], "deletionTimestamp": "now"}
-    bench.api.put(resource, made)
-    await bench.settle()
-
-    assert (bench.body(resource, name) or {})["metadata"]["finalizers"] == ["mine"]
 
 
 async def test_a_name_of_any_length_fits_into_the_condition(bench: Bench) -> None:
