@@ -97,7 +97,8 @@ class MetadataCache:
             if before is None or before.uid != after.uid:
                 return None  # an object of that name made since must not be forgotten
             return self.forget(key)
-        if before is not None and before.uid == after.uid and not newer(after.version, before.version):
+        # Another object of the name is no exception: a list that is read slowly may still hold the one before.
+        if before is not None and not newer(after.version, before.version):
             return None
         self._objects.setdefault(resource, {})[key.namespace, key.name] = after
         self._reindex(key, before, after)

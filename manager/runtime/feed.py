@@ -25,6 +25,8 @@ class Feed:
     def __init__(self, cache: MetadataCache, handlers: Mapping[Resource, Iterable[Handler]]) -> None:
         self._cache = cache
         self._handlers = {resource: tuple(each) for resource, each in handlers.items()}
+        self._departed: dict[Resource, dict[Key, str]] = {}
+        """While a resource is listed: what a watch reported deleted meanwhile, and at which version."""
 
     @property
     def resources(self) -> tuple[Resource, ...]:
@@ -33,11 +35,7 @@ class Feed:
 
     def observe(self, resource: Resource, event: str | None, body: Body) -> None:
         """Take in one object and dispatch the change, if there is one. Never raises."""
-        try:
-            change = self._cache.observe(resource, event, body)
-        except Exception as error:  # an object that cannot be read must not stop the stream of its kind
-            log.error("object not understood", resource=resource.plural, error=describe(error))
-            return
+        change = self._absorb(resource, event, body)
         if change is not None:
             self._dispatch(change)
 
@@ -74,22 +72,44 @@ class Feed:
         raise Gone(410, "Expired", f"list {resource.plural}")
 
     async def _list_once(self, client: KubeClient, resource: Resource, *, dispatch: bool) -> None:
-        seen: set[Key] = set()
-        listed_at = ""
-        async for items, version in client.pages(resource):
-            listed_at = listed_at or version
-            for body in items:
-                seen.add(key_of(resource, body))
-                if dispatch:
-                    self.observe(resource, None, body)
-                else:
-                    self._cache.observe(resource, None, body)
+        departed = self._departed[resource] = {}
+        try:
+            seen, listed_at = await self._take_in(client, resource, departed, dispatch=dispatch)
+        finally:
+            del self._departed[resource]
         for key, meta in list(self._cache.items(resource)):
             # What is newer than the list was made after it and is not missing.
             if key not in seen and not newer(meta.version, listed_at):
                 change = self._cache.forget(key)
                 if change is not None and dispatch:
                     self._dispatch(change)
+
+    async def _take_in(
+        self, client: KubeClient, resource: Resource, departed: Mapping[Key, str], *, dispatch: bool
+    ) -> tuple[set[Key], str]:
+        seen: set[Key] = set()
+        listed_at = ""
+        async for items, version in client.pages(resource):
+            listed_at = listed_at or version
+            for body in items:
+                key = key_of(resource, body)
+                seen.add(key)
+                # All pages show the moment of the first: what was deleted since must not come back from a later one.
+                if key in departed and not newer(body["metadata"]["resourceVersion"], departed[key]):
+                    continue
+                change = self._absorb(resource, None, body)
+                if change is not None and dispatch:
+                    self._dispatch(change)
+        return seen, listed_at
+
+    def _absorb(self, resource: Resource, event: str | None, body: Body) -> Change | None:
+        try:
+            if event == "DELETED" and resource in self._departed:
+                self._departed[resource][key_of(resource, body)] = body["metadata"]["resourceVersion"]
+            return self._cache.observe(resource, event, body)
+        except Exception as error:  # an object that cannot be read must not stop the list or the stream of its kind
+            log.error("object not understood", resource=resource.plural, error=describe(error))
+            return None
 
     def _dispatch(self, change: Change) -> None:
         for handler in self._handlers.get(change.key.resource, ()):

@@ -40,15 +40,22 @@ def test_versions_are_compared_as_numbers() -> None:
     assert cache.observe(SECRETS, "MODIFIED", body("100")) is not None
 
 
-def test_an_object_made_anew_is_a_change_even_with_an_older_version() -> None:
+def test_an_object_made_anew_is_a_change() -> None:
     cache = MetadataCache()
     cache.observe(SECRETS, None, body("9", "u1"))
 
-    change = cache.observe(SECRETS, "ADDED", body("8", "u2"))
+    change = cache.observe(SECRETS, "ADDED", body("10", "u2"))
 
     assert change is not None
     assert change.after is not None
     assert change.after.uid == "u2"
+
+
+def test_the_object_before_does_not_come_back_from_an_old_list() -> None:
+    cache = MetadataCache()
+    cache.observe(SECRETS, "ADDED", body("10", "u2"))
+
+    assert cache.observe(SECRETS, None, body("9", "u1")) is None
 
 
 def test_the_deletion_of_an_earlier_object_of_the_name_is_ignored() -> None:
