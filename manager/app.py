@@ -131,15 +131,14 @@ def _leader(
     clock: Clock,
     jitter: Jitter,
 ) -> Leader:
-    relisted = asyncio.Event()
     streams = Streams(
         feed.resources,
         clock,
         jitter,
         lambda plural, status: metrics.watch_refused.labels(plural, str(status)).inc(),
-        lambda _resource: relisted.set(),
+        feed.listed,
     )
-    return Leader(settings, modules, feed, streams, connection, client, metrics, jitter, relisted)
+    return Leader(settings, modules, feed, streams, connection, client, metrics, jitter)
 
 
 def _handlers(modules: tuple[Module, ...]) -> dict[Resource, list[Handler]]:

@@ -1,5 +1,7 @@
 """The way of an observation to the modules: kopf's events and our own metadata sweep end in the same place."""
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 import structlog
@@ -25,8 +27,11 @@ class Feed:
     def __init__(self, cache: MetadataCache, handlers: Mapping[Resource, Iterable[Handler]]) -> None:
         self._cache = cache
         self._handlers = {resource: tuple(each) for resource, each in handlers.items()}
+        self._listing: dict[Resource, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._departed: dict[Resource, dict[Key, str]] = {}
         """While a resource is listed: what a watch reported deleted meanwhile, and at which version."""
+        self._relists: dict[Resource, tuple[set[Key], str]] = {}
+        """While a resource is listed: what kopf's own list of it held meanwhile."""
 
     @property
     def resources(self) -> tuple[Resource, ...]:
@@ -63,10 +68,18 @@ class Feed:
             except ApiError as error:
                 log.warning("sweep incomplete", resource=resource.plural, status=error.status)
 
+    def listed(self, resource: Resource, seen: set[Key], version: str) -> None:
+        """Take in that kopf has listed a resource: what was known and is not in the list went unseen."""
+        if resource in self._departed:
+            self._relists[resource] = seen, version  # our own list may still bring what is gone by now
+        else:
+            self._forget_missing(resource, seen, version, dispatch=True)
+
     async def _list(self, client: KubeClient, resource: Resource, *, dispatch: bool) -> None:
         for _ in range(3):
             try:
-                return await self._list_once(client, resource, dispatch=dispatch)
+                async with self._listing[resource]:
+                    return await self._list_once(client, resource, dispatch=dispatch)
             except Gone:  # the continue token expired on a slow list: begin again
                 continue
         raise Gone(410, "Expired", f"list {resource.plural}")
@@ -77,6 +90,12 @@ class Feed:
             seen, listed_at = await self._take_in(client, resource, departed, dispatch=dispatch)
         finally:
             del self._departed[resource]
+            relist = self._relists.pop(resource, None)
+        self._forget_missing(resource, seen, listed_at, dispatch=dispatch)
+        if relist is not None:
+            self._forget_missing(resource, *relist, dispatch=dispatch)
+
+    def _forget_missing(self, resource: Resource, seen: set[Key], listed_at: str, *, dispatch: bool) -> None:
         for key, meta in list(self._cache.items(resource)):
             # What is newer than the list was made after it and is not missing.
             if key not in seen and not newer(meta.version, listed_at):

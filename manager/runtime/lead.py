@@ -21,18 +21,14 @@ from manager.settings import Settings
 REPEAT = 3.0  # seconds between two attempts to list what could not be listed
 LOOK_FOR_CRD = 5.0  # seconds between two looks for a missing CRD; nothing is asked once all are there
 LOOK_FOR_ORIGINAL = 5.0  # seconds between two looks whether an original controller has gone
-SETTLE = 2.0  # seconds after a relist before the sweep, so that several relists cost one
+FILLED = 10.0  # seconds that the watches wait for our own lists; one that is refused must not hold up the others
 VERIFY_PACE = 0.05  # seconds between two keys of the background comparison after a start
 
 log = structlog.get_logger(__name__)
 
 
 class Leader:
-    """The work of the replica that holds the lease.
-
-    Args:
-        relisted: set when a watch had to list anew, so that deletions may have been missed.
-    """
+    """The work of the replica that holds the lease."""
 
     def __init__(
         self,
@@ -44,7 +40,6 @@ class Leader:
         client: KubeClient,
         metrics: Metrics,
         jitter: Jitter,
-        relisted: asyncio.Event,
     ) -> None:
         self._settings = settings
         self._modules = modules
@@ -55,7 +50,6 @@ class Leader:
         self._client = client
         self._metrics = metrics
         self._jitter = jitter
-        self._relisted = relisted
         self._working: set[asyncio.Task[None]] = set()
         self._watching = False
         self.outdated = asyncio.Event()
@@ -74,6 +68,9 @@ class Leader:
             self._streams.begin(served)
             host = KopfHost(self._connection, self._feed, self._streams, served, self._jitter)
             watching = asyncio.Event()
+            # Our own lists come first: what kopf then tells is known, and no converged object is looked at again.
+            if filled:
+                await asyncio.wait(filled.values(), timeout=FILLED)
             group.create_task(self._watch(host, watching), name="kopf")  # last: it cancels at its end what is younger
             await watching.wait()
             await asyncio.sleep(0.05)
@@ -160,14 +157,8 @@ class Leader:
         raise CofferError("kopf has ended")
 
     async def _sweep(self) -> None:
-        interval = self._settings.process.sweep_interval
         while True:
-            try:
-                await asyncio.wait_for(self._relisted.wait(), self._jitter.spread(interval))
-                await asyncio.sleep(SETTLE)
-            except TimeoutError:
-                pass
-            self._relisted.clear()
+            await asyncio.sleep(self._jitter.spread(self._settings.process.sweep_interval))
             await self._feed.sweep(self._client)
 
     async def _look_for_crds(self, served: tuple[Resource, ...]) -> None:

@@ -10,7 +10,7 @@ import aiohttp
 import structlog
 
 from manager.clock import Clock, Jitter
-from manager.kube.resources import Resource
+from manager.kube.resources import Body, Key, Resource, key_of
 
 PACE = 1.0  # seconds between two watch requests of a resource; kopf re-opens an ended one without any pause
 LONGEST_PAUSE = 30.0
@@ -24,7 +24,8 @@ class _Stream:
     answered: float
     opened: float = float("-inf")
     refusals: int = 0
-    lists: int = 0
+    listed_at: str = ""
+    seen: set[Key] = field(default_factory=set)
 
 
 @dataclass
@@ -34,14 +35,15 @@ class Streams:
     Args:
         resources: what kopf was told to watch.
         refused: told of (plural, status) whenever the API server refuses; a wrong RBAC must not be silent.
-        relisted: told when a resource is listed again: deletions may have been missed meanwhile.
+        listed: told of (resource, keys, resourceVersion) after each whole list: what is not in it has gone, which
+            kopf does not report.
     """
 
     resources: tuple[Resource, ...]
     clock: Clock
     jitter: Jitter
     refused: Callable[[str, int], None]
-    relisted: Callable[[Resource], None]
+    listed: Callable[[Resource, set[Key], str], None]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _streams: dict[str, _Stream] = field(default_factory=dict)
 
@@ -95,9 +97,7 @@ class Streams:
             answer.content = screened
         elif answer.status == 200:
             self._alive(stream)
-            _never_null(answer)
-            if "continue" not in query:
-                self._count_list(stream, self._by_path[request.url.path])
+            self._follow(answer, stream, self._by_path[request.url.path], first="continue" not in query)
         return answer
 
     def _alive(self, stream: _Stream) -> None:
@@ -110,10 +110,28 @@ class Streams:
         log.warning("watch broke off with an error", resource=plural)
         await self._pause(stream)
 
-    def _count_list(self, stream: _Stream, resource: Resource) -> None:
-        stream.lists += 1
-        if stream.lists > 1:
-            self.relisted(resource)
+    def _follow(self, answer: aiohttp.ClientResponse, stream: _Stream, resource: Resource, *, first: bool) -> None:
+        """Note what a page holds while kopf reads it, and give an empty one as such: kopf ends on `items: null`."""
+        read = answer.json
+
+        async def page(**options: Any) -> Any:
+            try:
+                body = await read(**options)
+                items = body.get("items") or []
+                self._note(stream, resource, body["metadata"], items, first=first)
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
+                raise aiohttp.ClientPayloadError("the list cannot be read") from error
+            return {**body, "items": items}
+
+        vars(answer)["json"] = page
+
+    def _note(self, stream: _Stream, resource: Resource, meta: Body, items: list[Body], *, first: bool) -> None:
+        if first:
+            stream.seen, stream.listed_at = set(), meta["resourceVersion"]
+        stream.seen.update(key_of(resource, each) for each in items)
+        if not meta.get("continue"):
+            seen, stream.seen = stream.seen, set()
+            self.listed(resource, seen, stream.listed_at)
 
     async def _pace(self, stream: _Stream) -> None:
         wait = stream.opened + PACE - self.clock.monotonic()
@@ -136,17 +154,6 @@ class Streams:
     async def _pause(self, stream: _Stream) -> None:
         stream.refusals += 1
         await self.sleep(self.jitter.spread(min(LONGEST_PAUSE, 2.0 ** min(stream.refusals, 5) / 2), 0.3))
-
-
-def _never_null(answer: aiohttp.ClientResponse) -> None:
-    """Give an empty list as one: the metadata of no objects at all comes as `items: null`, on which kopf ends."""
-    read = answer.json
-
-    async def listed(**options: Any) -> Any:
-        body = await read(**options)
-        return {**body, "items": body.get("items") or []}
-
-    vars(answer)["json"] = listed
 
 
 class Screened:

@@ -1,5 +1,6 @@
 """Observations reach every handler; what was missed is found by a sweep."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -176,6 +177,37 @@ async def test_what_comes_anew_while_a_list_is_read_stays(watcher: Watcher) -> N
     found = watcher.cache.get(Key(SECRETS, "ns", "b"))
     assert found is not None
     assert found.version == "61"
+
+
+def test_what_is_not_in_kopfs_list_has_gone(watcher: Watcher) -> None:
+    for each in (body("stays", "1"), body("gone", "2"), body("newer", "9")):
+        watcher.feed.observe(SECRETS, None, each)
+    watcher.names()
+
+    watcher.feed.listed(SECRETS, {Key(SECRETS, "ns", "stays")}, "5")
+
+    assert watcher.names() == [("gone", False)]
+
+
+async def test_what_kopf_lists_while_we_list_is_heeded_afterwards(watcher: Watcher) -> None:
+    """What went between our list and kopf's is in no watch: ours is older and still holds it."""
+
+    def kopf_lists() -> None:
+        watcher.feed.listed(SECRETS, {Key(SECRETS, "ns", "a")}, "60")
+
+    client: Any = Interrupted({SECRETS: [body("a", "1"), body("b", "2")]}, kopf_lists)
+
+    await watcher.feed.fill(client, SECRETS)
+
+    assert [key.name for key, _ in watcher.cache.items(SECRETS)] == ["a"]
+
+
+async def test_lists_of_one_resource_go_one_after_another(watcher: Watcher) -> None:
+    client: Any = Lists({SECRETS: [body("a", "1")]})
+
+    await asyncio.gather(watcher.feed.fill(client, SECRETS), watcher.feed.sweep(client))
+
+    assert watcher.cache.count(SECRETS) == 1
 
 
 async def test_a_list_that_expires_is_begun_again(watcher: Watcher) -> None:

@@ -22,7 +22,7 @@ class Server:
     def __init__(self) -> None:
         self.clock = HandClock()
         self.refused: list[tuple[str, int]] = []
-        self.relisted: list[str] = []
+        self.listed: list[tuple[str, set[str], str]] = []
         self.slept: list[float] = []
         self.accepted: list[str] = []
         self.answer: Any = web.json_response
@@ -31,7 +31,7 @@ class Server:
             self.clock,
             no_jitter(),
             lambda plural, status: self.refused.append((plural, status)),
-            lambda resource: self.relisted.append(resource.plural),
+            lambda resource, keys, version: self.listed.append((resource.plural, {key.name for key in keys}, version)),
             self.sleep,
         )
 
@@ -159,7 +159,7 @@ async def test_values_of_secrets_are_never_asked_for(server: Server, path: str, 
 
 
 async def test_an_empty_metadata_list_comes_as_one(server: Server) -> None:
-    server.answer = lambda _: web.json_response({"kind": "PartialObjectMetadataList", "items": None})
+    server.answer = lambda _: web.json_response({"metadata": {"resourceVersion": "7"}, "items": None})
 
     answer = await ask(server, "/api/v1/secrets", limit="500")
 
@@ -204,15 +204,38 @@ async def test_watches_of_one_resource_are_paced(server: Server) -> None:
     assert server.slept == [PACE, PACE]
 
 
-async def test_only_a_second_list_is_a_relist(server: Server) -> None:
-    server.answer = lambda _: web.json_response({"items": []})
-    await ask(server, "/api/v1/secrets", limit="500")
-    await ask(server, "/api/v1/secrets", **{"limit": "500", "continue": "x"})
-    await ask(server, "/api/v1/configmaps", limit="500")
-    assert server.relisted == []
+def page(*names: str, version: str = "7", more: str = "") -> dict[str, Any]:
+    items = [{"metadata": {"namespace": "ns", "name": name}} for name in names]
+    return {"metadata": {"resourceVersion": version, "continue": more}, "items": items}
 
-    await ask(server, "/api/v1/secrets", limit="500")
-    assert server.relisted == ["secrets"]
+
+async def read(server: Server, content: object, **query: str) -> None:
+    """Let kopf read one page of Secrets."""
+    server.answer = lambda _: web.json_response(content)
+    await (await ask(server, "/api/v1/secrets", limit="500", **query)).json()
+
+
+async def test_what_a_whole_list_holds_is_told_with_the_version_of_its_first_page(server: Server) -> None:
+    await read(server, page("a", "b", more="x"))
+    assert server.listed == []
+    await read(server, page("c", version="9"), **{"continue": "x"})
+
+    assert server.listed == [("secrets", {"a", "b", "c"}, "7")]
+
+
+async def test_a_list_that_is_begun_again_holds_nothing_of_the_first_try(server: Server) -> None:
+    await read(server, page("a", more="x"))
+    await read(server, page("b", version="8"))
+
+    assert server.listed == [("secrets", {"b"}, "8")]
+
+
+@pytest.mark.parametrize("content", [None, [], "text", {}, {"metadata": None}, {"metadata": {}, "items": [{}]}])
+async def test_a_list_that_cannot_be_read_is_repeated(server: Server, content: object) -> None:
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await read(server, content)
+
+    assert server.listed == []
 
 
 async def test_a_resource_without_an_answer_for_minutes_is_silent(server: Server) -> None:
