@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import structlog
 from aiohttp import web
+from yarl import URL
 
 from manager import VERSION
 from manager.clock import Clock, Jitter, SystemClock
@@ -131,12 +132,14 @@ def _leader(
     clock: Clock,
     jitter: Jitter,
 ) -> Leader:
+    base = URL(connection.server).path.rstrip("/")
     streams = Streams(
         feed.resources,
         clock,
         jitter,
         lambda plural, status: metrics.watch_refused.labels(plural, str(status)).inc(),
         feed.listed,
+        base=base,
     )
     return Leader(settings, modules, feed, streams, connection, client, metrics, jitter)
 

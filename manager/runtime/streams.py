@@ -34,6 +34,7 @@ class Streams:
 
     Args:
         resources: what kopf was told to watch.
+        base: path of the API server's address; empty unless a proxy serves it below one.
         refused: told of (plural, status) whenever the API server refuses; a wrong RBAC must not be silent.
         listed: told of (resource, keys, resourceVersion) after each whole list: what is not in it has gone, which
             kopf does not report.
@@ -45,6 +46,7 @@ class Streams:
     refused: Callable[[str, int], None]
     listed: Callable[[Resource, set[Key], str], None]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    base: str = ""
     _streams: dict[str, _Stream] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -53,7 +55,7 @@ class Streams:
     def begin(self, resources: tuple[Resource, ...]) -> None:
         """Start counting silence from now, of what is watched: not on a standby, nor where a CRD is missing."""
         now = self.clock.monotonic()
-        self._by_path = {resource.path(): resource for resource in resources}
+        self._by_path = {self.base + resource.path(): resource for resource in resources}
         self._streams = {path: _Stream(now) for path in self._by_path}
 
     def silent(self) -> list[str]:
@@ -89,8 +91,9 @@ class Streams:
             await self._pace(stream)
         answer = await handler(request)
         stream.answered = self.clock.monotonic()
-        # A 410 status on a watch would repeat the same resourceVersion for ever: kopf ends, the process restarts.
-        if answer.status in ({401, 403, 404, 410} if kind == "list" else {401, 403, 404}):
+        if kind == "watch" and answer.status == 410:
+            return _expired(answer)
+        if answer.status in {401, 403, 404, 410}:
             await self._refuse(request, answer, stream, kind)
         if answer.status == 200 and kind == "watch":
             screened: Any = Screened(answer.content, lambda: self._alive(stream), lambda: self._broken(stream, request))
@@ -156,8 +159,21 @@ class Streams:
         await self.sleep(self.jitter.spread(min(LONGEST_PAUSE, 2.0 ** min(stream.refusals, 5) / 2), 0.3))
 
 
+def _expired(answer: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
+    """Turn a 410 status into the event that kopf lists again for; the status itself would end it."""
+
+    class Expired:
+        async def iter_chunked(self, _size: int) -> AsyncIterator[bytes]:
+            yield b'{"type": "ERROR", "object": {"kind": "Status", "code": 410}}\n'
+
+    content: Any = Expired()
+    answer.release()
+    answer.status, answer.content = 200, content
+    return answer
+
+
 class Screened:
-    """The lines of one watch without those that end kopf: in-stream errors other than 410, and broken JSON.
+    """The lines of one watch without those that end kopf: in-stream errors other than 410, and what is no object.
 
     kopf reads a watch by `iter_chunked` only; instead of such a line it gets a ClientPayloadError, after which it
     watches again from the last version that it saw.
@@ -186,7 +202,10 @@ class Screened:
     async def _screen(self, line: bytes) -> None:
         try:
             event = json.loads(line)
-            fatal = event["type"] == "ERROR" and event["object"]["code"] != 410
+            if event["type"] == "ERROR":
+                fatal = event["object"]["code"] != 410
+            else:
+                fatal = not isinstance(event["object"]["metadata"], dict)
         except (ValueError, KeyError, TypeError):
             fatal = True
         if fatal:

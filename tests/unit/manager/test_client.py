@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from kubernetes.aio.config.config_exception import ConfigException
 
 from manager.errors import (
     AlreadyExists,
@@ -22,7 +23,7 @@ from manager.errors import (
     Unreachable,
 )
 from manager.kube.client import KubeClient
-from manager.kube.connection import TokenFile, connect
+from manager.kube.connection import ConfiguredToken, Connection, TokenFile, connect
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Key
 from manager.runtime.originals import find_original
 
@@ -91,6 +92,11 @@ def client(server: Server) -> KubeClient:
     return found
 
 
+def connection(server: Server) -> Connection:
+    found: Connection = server.connection  # type: ignore[attr-defined]
+    return found
+
+
 @pytest.mark.parametrize(
     ("status", "reason", "error"),
     [
@@ -121,6 +127,65 @@ async def test_every_refusal_is_one_of_our_errors(
     assert "get Secret ns/a" in str(caught.value)
     assert CANARY not in str(caught.value)
     assert server.observed == [("get", "secrets", status)]
+
+
+@pytest.mark.parametrize("text", ["<html>", "", "null", "[]", '{"items": []}'])
+async def test_an_answer_that_is_no_object_counts_as_none(server: Server, text: str) -> None:
+    """It comes from something between us and the API server, which may be gone in a moment."""
+    server.answers.append(web.Response(text=text))
+
+    with pytest.raises(Unreachable):
+        await client(server).get(KEY)
+
+
+async def test_a_redirect_is_not_followed(server: Server) -> None:
+    server.answers.append(web.Response(status=307, headers={"Location": "/elsewhere"}))
+
+    with pytest.raises(Unreachable):
+        await client(server).get(KEY)
+
+    assert len(server.requests) == 1
+
+
+async def test_the_token_is_shown_to_the_api_server_alone(server: Server) -> None:
+    seen: list[str | None] = []
+
+    async def elsewhere(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("Authorization"))
+        return web.Response()
+
+    application = web.Application()
+    application.router.add_get("/", elsewhere)
+    async with TestServer(application) as other, connection(server).session("kopf/1") as session:
+        server.answers.append(web.Response(status=307, headers={"Location": str(other.make_url("/"))}))
+        await session.get(connection(server).server + "/api/v1/secrets")
+
+    assert server.requests[0][2]["Authorization"] == "Bearer t0ken"
+    assert seen == [None]
+
+
+async def test_a_token_that_cannot_be_had_counts_as_no_answer(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def failing(*_: Any, **__: Any) -> str:
+        raise ConfigException(f"exec: {CANARY}")
+
+    token = connection(server).token
+    assert isinstance(token, ConfiguredToken)
+    monkeypatch.setattr(token.configuration, "get_api_key_with_prefix", failing)
+
+    with pytest.raises(Unreachable) as caught:
+        await client(server).get(KEY)
+
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize("details", ["text", [], {"causes": "text"}, {"causes": [None, "text", {"reason": CANARY}]}])
+async def test_a_refusal_of_any_shape_is_one_of_our_errors(server: Server, details: Any) -> None:
+    server.status(422, f"The value {CANARY} is wrong", details=details)
+
+    with pytest.raises(Invalid) as caught:
+        await client(server).get(KEY)
+
+    assert CANARY not in str(caught.value)
 
 
 async def test_causes_keep_fields_and_lose_messages(server: Server) -> None:

@@ -73,7 +73,7 @@ def stream(*events: bytes) -> Any:
 
 
 def event(kind: str, **content: Any) -> bytes:
-    return json.dumps({"type": kind, "object": content}).encode()
+    return json.dumps({"type": kind, "object": {"metadata": {}, **content}}).encode()
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
@@ -97,10 +97,25 @@ async def test_a_refused_watch_is_repeated_after_a_pause(server: Server, status:
     assert server.refused == [("sealedsecrets", status)]
 
 
-async def test_a_410_status_on_a_watch_is_left_to_kopf(server: Server) -> None:
+async def test_a_410_status_on_a_watch_makes_kopf_list_again(server: Server) -> None:
     server.answer = lambda _: web.Response(status=410)
 
-    assert (await ask(server, "/api/v1/secrets", watch="true")).status == 410
+    answer = await ask(server, "/api/v1/secrets", watch="true")
+
+    assert answer.status == 200
+    (found,) = await lines(answer)
+    assert (found["type"], found["object"]["code"]) == ("ERROR", 410)
+
+
+async def test_an_api_server_below_a_path_is_looked_after_like_any(server: Server) -> None:
+    server.streams.base = "/k8s/clusters/c-1"
+    server.streams.begin(RESOURCES)
+    server.answer = lambda _: web.Response(status=403)
+
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await ask(server, "/k8s/clusters/c-1/api/v1/secrets", limit="500")
+
+    assert "PartialObjectMetadataList" in server.accepted[0]
 
 
 async def test_a_500_is_left_to_kopfs_own_retries(server: Server) -> None:
@@ -183,7 +198,16 @@ async def test_an_expired_watch_is_told_to_kopf(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [event("ERROR", code=500), event("ERROR", code=504), b"{garbage", b"[]", b'{"type": "ERROR"}', b'"text"']
+    "line",
+    [
+        event("ERROR", code=500),
+        event("ERROR", code=504),
+        b"{garbage",
+        b"[]",
+        b'{"type": "ERROR"}',
+        b'"text"',
+        b'{"type": "ADDED", "object": {}}',
+    ],
 )
 async def test_what_would_end_kopf_breaks_the_watch_off_instead(server: Server, line: bytes) -> None:
     server.answer = stream(event("ADDED", a=1), line, event("ADDED", b=1))
