@@ -156,7 +156,7 @@ class DeleteBrake:
         self._taken = [moment for moment in self._taken if now - moment < 60.0]
         if len(self._taken) >= self._limit:
             self._paused()
-            delay = 60.0 - (now - self._taken[0]) + 1.0
+            delay = 61.0 - (now - self._taken[0] if self._taken else 0.0)
             cure = "going on later; modules.deletes_per_minute lets more through"
             raise WaitFor("DeletesPaused", f"more than {self._limit} deletes in a minute: {cure}", delay=delay)
         self._taken.append(now)

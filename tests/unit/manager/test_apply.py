@@ -196,6 +196,13 @@ def test_the_brake_forgets_after_a_minute() -> None:
     brake.take()
 
 
+def test_a_brake_of_zero_puts_every_delete_off() -> None:
+    with pytest.raises(WaitFor) as caught:
+        DeleteBrake(HandClock(), lambda: None, 0).take()
+
+    assert caught.value.delay == pytest.approx(61)
+
+
 def test_an_action_never_shows_what_it_writes() -> None:
     stored = {**secret(), "metadata": {"uid": "u", "resourceVersion": "1"}}
     shown = repr([*actions(stored), Replace(KEY, "u", "1", {"/data": {"k": "Y2FuYXJ5"}})])
