@@ -74,6 +74,7 @@ def test_rights_shrink_with_the_modules() -> None:
     assert rights(*only("sealed")).keys() == {
         "events",
         "deployments",
+        "subjectaccessreviews",
         "secrets",
         "sealedsecrets",
         "sealedsecrets/status",
@@ -81,7 +82,7 @@ def test_rights_shrink_with_the_modules() -> None:
     assert rights(*only("sealed"))["secrets"] == {"get", "list", "watch", "create", "update"}
     assert "configmaps" not in rights(*only("external"))
     assert "externalsecrets" not in rights(*only("reflector"))
-    assert rights(*only()).keys() == {"events", "deployments"}
+    assert rights(*only()).keys() == {"events", "deployments", "subjectaccessreviews"}
 
 
 def test_leases_may_be_changed_by_name_only() -> None:

@@ -345,15 +345,36 @@ async def test_a_rotated_token_is_used_at_once(tmp_path: Path) -> None:
 
 
 def deployment(ready: int | None) -> dict[str, Any]:
-    return {"metadata": {"namespace": "sealed", "name": "controller"}, "status": {"readyReplicas": ready}}
+    spec = {"template": {"spec": {"serviceAccountName": "unsealer"}}}
+    metadata = {"namespace": "sealed", "name": "controller"}
+    return {"metadata": metadata, "spec": spec, "status": {"readyReplicas": ready}}
 
 
 @pytest.mark.parametrize(("ready", "found"), [(1, "sealed/controller"), (0, ""), (None, "")])
 async def test_only_a_running_original_counts(server: Server, ready: int | None, found: str) -> None:
-    for _ in range(2):
-        server.answers.append(web.json_response({"metadata": {}, "items": [deployment(ready)]}))
+    server.answers.append(web.json_response({"metadata": {}, "items": [deployment(ready)]}))
+    server.answers.append(web.json_response({"metadata": {}, "status": {"allowed": True}}))
 
     assert await find_original(client(server), "sealed") == found
+
+
+async def test_who_may_not_write_everywhere_is_no_original_whatever_its_labels(server: Server) -> None:
+    """Or any tenant could stop a module for the whole cluster."""
+    server.answers.append(web.json_response({"metadata": {}, "items": [deployment(1)]}))
+    server.answers.append(web.json_response({"metadata": {}, "status": {"allowed": False}}))
+
+    assert await find_original(client(server), "reflector") == ""
+
+    asked = server.requests[1][3]["spec"]
+    assert asked["user"] == "system:serviceaccount:sealed:unsealer"
+    assert asked["resourceAttributes"] == {"verb": "create", "resource": "secrets"}
+
+
+async def test_where_rights_cannot_be_asked_for_a_running_original_counts(server: Server) -> None:
+    server.answers.append(web.json_response({"metadata": {}, "items": [deployment(1)]}))
+    server.status(403, "Forbidden")
+
+    assert await find_original(client(server), "reflector") == "sealed/controller"
 
 
 async def test_an_original_that_cannot_be_looked_for_is_taken_as_absent(server: Server) -> None:
