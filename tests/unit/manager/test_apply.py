@@ -196,6 +196,23 @@ def test_the_brake_forgets_after_a_minute() -> None:
     brake.take()
 
 
+@pytest.mark.parametrize(
+    ("key", "annotations", "labels"),
+    [
+        (KEY, {"kubernetes.io/service-account.name": "default"}, {}),
+        (Key(SECRETS, "kube-system", "bootstrap-token-abcdef"), {}, {}),
+        (KEY, {}, {SEALING_KEY_LABEL: "active"}),
+    ],
+)
+async def test_a_secret_that_nobody_read_is_known_for_what_it_is(
+    gate: Gate, key: Key, annotations: dict[str, str], labels: dict[str, str]
+) -> None:
+    with pytest.raises(NeedsHuman):
+        await gate.writer.apply(Replace(key, "u", "1", {"/data": {}}, annotations, labels))
+
+    assert gate.api.calls == []
+
+
 def test_a_brake_of_zero_puts_every_delete_off() -> None:
     with pytest.raises(WaitFor) as caught:
         DeleteBrake(HandClock(), lambda: None, 0).take()
