@@ -92,6 +92,7 @@ class Streams:
         answer = await handler(request)
         stream.answered = self.clock.monotonic()
         if kind == "watch" and answer.status == 410:
+            self.refused(self._by_path[request.url.path].plural, 410)
             return _expired(answer)
         if answer.status in {401, 403, 404, 410}:
             await self._refuse(request, answer, stream, kind)
