@@ -30,10 +30,12 @@ def version() -> None:
 
 def run(config: str | None, **flags: Any) -> None:
     """Run the controller: in a cluster, or anywhere with --kubeconfig or KUBECONFIG."""
-    from manager import app  # here: `coffer version` must not pay for kopf
-    from manager.runtime import logging
-    from manager.runtime.controller import describe
-
+    try:
+        from manager import app  # here: `coffer version` must not pay for kopf
+        from manager.runtime import logging
+        from manager.runtime.controller import describe
+    except ModuleNotFoundError as error:  # kubeseal installs alone, and brings this command along
+        raise click.ClickException(f"{error.name} is missing; pip install 'coffer[controller]'") from error
     try:
         settings = load(flags, os.environ, _document(config))
         logging.setup(settings.process.log_level, settings.process.log_format)

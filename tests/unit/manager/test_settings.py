@@ -1,5 +1,6 @@
 """Settings come from flags, variables, the originals' variables and a file, in this order."""
 
+import sys
 from dataclasses import fields
 
 import pytest
@@ -123,6 +124,16 @@ def test_what_goes_wrong_unexpectedly_is_named_without_its_words(monkeypatch: py
     assert result.exit_code == 1
     assert "unexpected: ValueError at test_settings.py" in result.output
     assert "canary" not in result.output
+
+
+def test_where_only_kubeseal_is_installed_the_controller_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "manager.app", None)
+    monkeypatch.delattr("manager.app", raising=False)
+
+    result = CliRunner().invoke(main, ["run"])
+
+    assert result.exit_code == 1
+    assert "pip install 'coffer[controller]'" in result.output
 
 
 def test_a_wrong_flag_ends_with_its_name() -> None:
