@@ -26,6 +26,7 @@ from manager.kube.client import KubeClient
 from manager.kube.connection import ConfiguredToken, Connection, TokenFile, connect
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Key
 from manager.runtime.originals import find_original
+from tests.cluster.certificates import Authority
 
 KEY = Key(SECRETS, "ns", "a")
 CANARY = "canary-5e1f"
@@ -342,6 +343,24 @@ async def test_a_rotated_token_is_used_at_once(tmp_path: Path) -> None:
 
     assert await token.header() == "Bearer two"
     assert "two" not in repr(token)
+
+
+async def test_in_a_pod_the_service_account_speaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Authority.create(tmp_path)
+    (tmp_path / "token").write_text("pod-token\n")
+    (tmp_path / "namespace").write_text("kube-system\n")
+    monkeypatch.setattr("manager.kube.connection.SERVICE_ACCOUNT", tmp_path)
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "6443")
+
+    found = await connect()
+
+    assert (found.server, found.default_namespace) == ("https://[fd00::1]:6443", "kube-system")
+    assert await found.token.header() == "Bearer pod-token"
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST")
+    with pytest.raises(SettingsError, match="KUBERNETES_SERVICE_HOST"):
+        await connect()
 
 
 def deployment(ready: int | None) -> dict[str, Any]:
