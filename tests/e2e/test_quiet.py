@@ -15,6 +15,7 @@ from tests.e2e.manifests import allowed, aws, aws_keys, canary, external_secret,
 from tests.e2e.world import World
 
 SIZES = [pytest.param(20, 8.0, id="some"), pytest.param(2_000, 300.0, id="many", marks=pytest.mark.soak)]
+SERIES = 300  # DESIGN.md 4a, 15
 QUIET_CPU = 0.02  # of a core
 COMPARED_A_SECOND = 20  # keys of one module; manager.runtime.lead.VERIFY_PACE
 REMOTES = 20  # AWS secrets that the ExternalSecrets share
@@ -87,6 +88,7 @@ def test_a_converged_cluster_is_quiet(arena: World, arena_coffer: MakeCoffer, co
     sweeps = Counter(each.resource for each in asked if "continue=" not in each.uri)
     assert all(times <= 1 for times in sweeps.values()), f"more lists than one sweep in ten minutes: {sweeps}"
     assert len(arena.moto.calls) == aws_calls
+    assert len(coffer.metrics()) <= SERIES, "series that grow with the objects"
     assert share < QUIET_CPU, f"{share:.1%} of a core for nothing"
 
 
