@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import structlog
 from aiohttp import web
+from yarl import URL
 
 from manager import VERSION
 from manager.clock import Clock, Jitter, SystemClock
@@ -79,7 +80,7 @@ async def run(settings: Settings, end: End) -> None:
     async with AsyncExitStack() as stack:
         replica = await _wire(settings, stack)
         await _listen(settings, replica, stack)
-        end(await _until_the_end(replica, end))
+        end(await _until_the_end(replica))
 
 
 async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
@@ -131,15 +132,16 @@ def _leader(
     clock: Clock,
     jitter: Jitter,
 ) -> Leader:
-    relisted = asyncio.Event()
+    base = URL(connection.server).path.rstrip("/")
     streams = Streams(
         feed.resources,
         clock,
         jitter,
         lambda plural, status: metrics.watch_refused.labels(plural, str(status)).inc(),
-        lambda _resource: relisted.set(),
+        feed.listed,
+        base=base,
     )
-    return Leader(settings, modules, feed, streams, connection, client, metrics, jitter, relisted)
+    return Leader(settings, modules, feed, streams, connection, client, metrics, jitter)
 
 
 def _handlers(modules: tuple[Module, ...]) -> dict[Resource, list[Handler]]:
@@ -172,7 +174,7 @@ async def _listen(settings: Settings, replica: Replica, stack: AsyncExitStack) -
     stack.push_async_callback(runner.cleanup)
 
 
-async def _until_the_end(replica: Replica, end: End) -> Ending:
+async def _until_the_end(replica: Replica) -> Ending:
     stop = asyncio.Event()
 
     def catch_signals() -> None:
@@ -185,36 +187,40 @@ async def _until_the_end(replica: Replica, end: End) -> Ending:
     outdated = asyncio.create_task(replica.leader.outdated.wait(), name="outdated")
     # Every task of ours is created before kopf's: kopf cancels at its end whatever is younger than itself.
     standby = [asyncio.create_task(task(), name="standby") for module in replica.modules for task in module.standby]
-    leading = asyncio.create_task(_lead(replica, catch_signals, end), name="leader")
-    done, _ = await asyncio.wait({stopped, outdated, leading, *standby}, return_when=asyncio.FIRST_COMPLETED)
-    if stopped in done or outdated in done:
-        log.info("stopping")
-        await replica.leader.drain(DRAIN)
+    leading = asyncio.create_task(_lead(replica, catch_signals), name="leader")
+    ends: set[asyncio.Future[Any]] = {stopped, outdated, replica.leader.failed, leading, *standby}
+    done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    if not done & {stopped, outdated}:
+        return await _broken(replica, leading, done)
+    log.info("stopping")
+    await replica.leader.drain(DRAIN)
     leading.cancel()  # or it would renew the lease that is being given back
     await replica.lease.release()
-    if stopped in done:
-        return Ending.STOPPED
-    if outdated in done:
-        return Ending.AGAIN
-    log.error("ending", cause=", ".join(_cause(task) for task in done))
+    return Ending.STOPPED if stopped in done else Ending.AGAIN
+
+
+async def _lead(replica: Replica, catch_signals: Callable[[], None]) -> None:
+    await replica.lease.acquire()
+    replica.metrics.leader.set(1)
+    await replica.leader.run(replica.lease.keep, catch_signals)
+
+
+async def _broken(replica: Replica, leading: asyncio.Task[None], done: set[asyncio.Future[Any]]) -> Ending:
+    """Say why, and give the lease back unless that is what was lost: then not even that is waited for."""
+    errors = [_cause(each.result() if each is replica.leader.failed else each.exception()) for each in done]
+    if any(isinstance(each, NotLeader) for each in errors):
+        log.error("lease lost; ending at once", identity=replica.lease.identity)
+        return Ending.BROKEN
+    log.error(
+        "ending", cause=", ".join(str(each) if isinstance(each, CofferError) else describe(each) for each in errors)
+    )
+    leading.cancel()
+    await replica.lease.release()
     return Ending.BROKEN
 
 
-def _cause(task: asyncio.Task[Any]) -> str:
-    """Name why a task that runs for ever has ended; texts and tracebacks of foreign errors may quote values."""
-    error = task.exception() or CofferError("a task that runs for ever has ended")
+def _cause(error: BaseException | None) -> BaseException:
+    """Return the first error of a group; only its own words are logged, others' may quote values."""
     while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return str(error) if isinstance(error, CofferError) else describe(error)
-
-
-async def _lead(replica: Replica, catch_signals: Callable[[], None], end: End) -> None:
-    await replica.lease.acquire()
-    replica.metrics.leader.set(1)
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(replica.lease.keep(), name="lease")
-            group.create_task(replica.leader.run(catch_signals), name="work")
-    except* NotLeader:
-        log.error("lease lost; ending at once", identity=replica.lease.identity)
-        end(Ending.BROKEN)
+        error = next((each for each in error.exceptions if isinstance(each, NotLeader)), error.exceptions[0])
+    return error or CofferError("a task that runs for ever has ended")

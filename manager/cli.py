@@ -10,7 +10,7 @@ import click
 import yaml
 
 from manager import VERSION
-from manager.errors import CofferError
+from manager.errors import CofferError, SettingsError
 from manager.settings import Settings, load, option_names
 
 if TYPE_CHECKING:
@@ -30,15 +30,20 @@ def version() -> None:
 
 def run(config: str | None, **flags: Any) -> None:
     """Run the controller: in a cluster, or anywhere with --kubeconfig or KUBECONFIG."""
-    from manager import app  # here: `coffer version` must not pay for kopf
-    from manager.runtime import logging
-
+    try:
+        from manager import app  # here: `coffer version` must not pay for kopf
+        from manager.runtime import logging
+        from manager.runtime.controller import describe
+    except ModuleNotFoundError as error:  # kubeseal installs alone, and brings this command along
+        raise click.ClickException(f"{error.name} is missing; pip install 'coffer[controller]'") from error
     try:
         settings = load(flags, os.environ, _document(config))
         logging.setup(settings.process.log_level, settings.process.log_format)
         asyncio.run(app.run(settings, _end))
     except CofferError as error:
         raise click.ClickException(str(error)) from error
+    except Exception as error:  # a traceback would print texts of libraries, which may quote values
+        raise click.ClickException(f"unexpected: {describe(error)}") from None
 
 
 def _end(ending: "Ending") -> NoReturn:
@@ -54,8 +59,8 @@ def _document(config: str | None) -> object:
         return None
     try:
         return yaml.safe_load(Path(config).read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise click.ClickException(f"--config {config}: {type(error).__name__}") from error
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise SettingsError(f"--config {config}: {type(error).__name__}") from error
 
 
 def _options() -> list[click.Parameter]:

@@ -74,7 +74,8 @@ class ModulesSettings:
     takeover: bool = False
     """True: write although an original controller is still running. False: the module only observes then."""
     deletes_per_minute: int = 50
-    """Deletes that a module makes in a minute before it pauses and alerts; raise it to withdraw many on purpose."""
+    """Deletes that a module makes in a minute before it pauses and alerts; raise it to withdraw many on purpose.
+    0 puts every delete off."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,20 @@ ORIGINAL_VARIABLES: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType
 )
 
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+POSITIVE = (
+    ("process", "request_timeout"),
+    ("process", "sweep_interval"),
+    ("sealed", "concurrency"),
+    ("external", "store_requeue_interval"),
+    ("external", "concurrency"),
+    ("external", "provider_threads"),
+    ("external", "provider_timeout"),
+    ("reflector", "concurrency"),
+)
+"""Where zero would mean a loop without a pause, or a module that does nothing and says nothing."""
+
+
 def option_names() -> list[tuple[str, str, type, str]]:
     """Return (section, field, type, help) of every setting, for the command line."""
     sections: list[tuple[str, type]] = list(get_type_hints(Settings).items())
@@ -216,10 +231,15 @@ def validated(settings: Settings) -> Settings:
     lease = settings.lease
     checks = (
         (lease.retry < lease.renew_deadline < lease.duration, "lease: retry < renew_deadline < duration must hold"),
-        (settings.process.request_timeout > 0, "process.request_timeout must be positive"),
+        (lease.retry > 0, "lease.retry must be positive"),
         (settings.sealed.key_size >= 2048, "sealed.key_size must be at least 2048"),
+        (settings.sealed.threads >= 0, "sealed.threads must not be negative"),
+        (settings.modules.deletes_per_minute >= 0, "modules.deletes_per_minute must not be negative"),
+        (settings.reflector.absent_source_grace >= 0, "reflector.absent_source_grace must not be negative"),
         (settings.reflector.provenance in {"warn", "deny", "allow"}, "reflector.provenance: warn, deny or allow"),
         (settings.process.log_format in {"json", "text"}, "process.log_format: json or text"),
+        (settings.process.log_level.upper() in LOG_LEVELS, f"process.log_level: {', '.join(LOG_LEVELS)}"),
+        *((getattr(getattr(settings, part), name) > 0, f"{part}.{name} must be positive") for part, name in POSITIVE),
     )
     for holds, message in checks:
         if not holds:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from manager.kube.apply import TOKEN_OWNER
 from manager.kube.cache import Index, Meta, MetadataCache
 from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, Resource
 from manager.settings import ReflectorSettings
@@ -74,6 +75,7 @@ class Lookout:
         self._auto: dict[Resource, Index] = {}
         for resource in KINDS:
             cache.digest(resource, _marks_of)
+            cache.keep(resource, TOKEN_OWNER)  # what the write gate knows a token Secret by
             self._by_source[resource] = cache.index(resource, lambda _, meta: _source_of(meta))
             self._auto[resource] = cache.index(resource, _auto_values)
 

@@ -102,7 +102,8 @@ class Writes:
         else:
             meta = step.mirror.meta
             fields = self._fields(source, step)
-            written = await self._write(step, Replace(step.target, meta.uid, meta.version, fields, meta.annotations))
+            replaced = Replace(step.target, meta.uid, meta.version, fields, meta.annotations, meta.labels)
+            written = await self._write(step, replaced)
         self._lookout.suspects.discard(step.target)
         return written and step.mirror is not None and step.mirror.marks is not None and not step.mirror.marks.version
 

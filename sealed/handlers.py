@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from manager.kube import mirrors
 from manager.kube.cache import Change, Index, Meta, MetadataCache
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Key, Resource
 from manager.runtime.module import Handler
@@ -24,6 +25,7 @@ class Handlers:
         self._queue = queue
         self._skip_recreate = skip_recreate
         cache.digest(SEALED_SECRETS, mark_of)
+        cache.keep(SEALED_SECRETS, "sealedsecrets.bitnami.com/", mirrors.PREFIX)  # the scope; and what is misplaced
         self._failing: Index = cache.index(SEALED_SECRETS, _unsettled)
 
     def table(self) -> Mapping[Resource, Handler]:

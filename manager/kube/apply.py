@@ -73,6 +73,8 @@ class Replace:
     fields: Mapping[str, Any] = field(repr=False)
     annotations: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Those of the object as it was seen: its type is not among its metadata, but a token Secret shows in them."""
+    labels: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Those of the object as it was seen."""
 
 
 Action = Create | Update | Patch | Replace | Delete
@@ -128,7 +130,7 @@ class Writer:
             _require_preconditions(action.body["metadata"])
             return await self._client.update(action.key, action.body, manager=manager)
         if isinstance(action, Replace):
-            refuse_token(action)
+            refuse_unread(action)
             return await self._client.patch_operations(action.key, _operations(action), manager=manager)
         refuse_privileged(action.key, action.patch)
         metadata = {**action.patch.get("metadata", {}), "uid": action.uid, "resourceVersion": action.version}
@@ -156,7 +158,7 @@ class DeleteBrake:
         self._taken = [moment for moment in self._taken if now - moment < 60.0]
         if len(self._taken) >= self._limit:
             self._paused()
-            delay = 60.0 - (now - self._taken[0]) + 1.0
+            delay = 61.0 - (now - self._taken[0] if self._taken else 0.0)
             cure = "going on later; modules.deletes_per_minute lets more through"
             raise WaitFor("DeletesPaused", f"more than {self._limit} deletes in a minute: {cure}", delay=delay)
         self._taken.append(now)
@@ -172,9 +174,13 @@ def refuse_privileged(key: Key, body: Mapping[str, Any]) -> None:
         raise NeedsHuman(REFUSED, f"a Secret with the label {SEALING_KEY_LABEL} is never written: remove the label")
 
 
-def refuse_token(action: Replace) -> None:
-    """Raise NeedsHuman for a Secret whose type, which nobody read, grants rights: both kinds are known without it."""
+def refuse_unread(action: Replace) -> None:
+    """Raise NeedsHuman for a sealing key, and for a Secret whose type, which nobody read, grants rights.
+
+    Both kinds of those are known without it.
+    """
     key = action.key
+    refuse_privileged(key, {"metadata": {"labels": action.labels}})
     bootstrap = key.namespace == "kube-system" and key.name.startswith("bootstrap-token-")
     if key.resource is SECRETS and (bootstrap or TOKEN_OWNER in action.annotations):
         kind = BOOTSTRAP_TOKEN if bootstrap else SERVICE_ACCOUNT_TOKEN

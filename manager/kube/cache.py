@@ -9,7 +9,6 @@ from typing import Any
 from manager.kube.resources import Body, Key, Resource, key_of
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # holds a Secret's values in clear text
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,7 @@ class Meta:
     deleting: bool
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
+    """Those that a module asked for with `keep`."""
     owner: Owner | None
     digest: Any
     """What the module's digest function took from the body; None for metadata-only resources."""
@@ -61,6 +61,7 @@ class MetadataCache:
         self._digests = dict(digests)
         self._objects: dict[Resource, dict[tuple[str, str], Meta]] = {}
         self._index_of: dict[Resource, list[Index]] = {}
+        self._kept: dict[Resource, tuple[str, ...]] = {}
 
     def index(self, resource: Resource, function: "type_index") -> "Index":
         """Create a reverse index over a resource; call before the first object is observed."""
@@ -71,6 +72,13 @@ class MetadataCache:
     def digest(self, resource: Resource, function: type_digest) -> None:
         """Register what to keep of the bodies of a resource; call before the first object is observed."""
         self._digests[resource] = function
+
+    def keep(self, resource: Resource, *prefixes: str) -> None:
+        """Keep the annotations of a resource whose names begin so; call before the first object is observed.
+
+        No others are: an object may carry 256 KiB of them, and kubectl leaves a copy of a Secret's data in one.
+        """
+        self._kept[resource] = (*self._kept.get(resource, ()), *prefixes)
 
     def get(self, key: Key) -> Meta | None:
         """Return what is known of an object."""
@@ -97,7 +105,8 @@ class MetadataCache:
             if before is None or before.uid != after.uid:
                 return None  # an object of that name made since must not be forgotten
             return self.forget(key)
-        if before is not None and before.uid == after.uid and not newer(after.version, before.version):
+        # Another object of the name is no exception: a list that is read slowly may still hold the one before.
+        if before is not None and not newer(after.version, before.version):
             return None
         self._objects.setdefault(resource, {})[key.namespace, key.name] = after
         self._reindex(key, before, after)
@@ -124,8 +133,8 @@ class MetadataCache:
             generation=meta.get("generation", 0),
             created=meta.get("creationTimestamp", ""),
             deleting="deletionTimestamp" in meta,
-            labels=_compact(meta.get("labels")),
-            annotations=_compact(meta.get("annotations")),
+            labels=_compact(meta.get("labels"), ("",)),
+            annotations=_compact(meta.get("annotations"), self._kept.get(resource, ())),
             owner=controller_of(meta),
             digest=digest(body) if digest else None,
         )
@@ -177,8 +186,8 @@ def controller_of(meta: Body) -> Owner | None:
     return None
 
 
-def _compact(values: object) -> Mapping[str, str]:
-    """Keep labels or annotations small: shared keys, and never the copy of a Secret's data that kubectl leaves."""
-    if not isinstance(values, dict) or not values:
+def _compact(values: object, prefixes: tuple[str, ...]) -> Mapping[str, str]:
+    """Keep labels or annotations small: those that somebody reads, under shared names."""
+    if not isinstance(values, dict):
         return EMPTY
-    return {intern(name): value for name, value in values.items() if name != LAST_APPLIED}
+    return {intern(name): value for name, value in values.items() if name.startswith(prefixes)} or EMPTY

@@ -166,8 +166,8 @@ class KubeClient:
         timeout = aiohttp.ClientTimeout(total=None, connect=5, sock_read=75)
         url = self._base + resource.path(namespace)
         try:
-            async with self._session.get(url, params=query, timeout=timeout) as answer:
-                if answer.status >= 400:
+            async with self._session.get(url, params=query, timeout=timeout, allow_redirects=False) as answer:
+                if answer.status != 200:
                     raise _refused(answer.status, await answer.read(), "watch", resource.plural)
                 async for line in answer.content:
                     event = json.loads(line)
@@ -192,7 +192,13 @@ class KubeClient:
             data = None if body is None else json.dumps(body)
             sent = {"Content-Type": "application/json", **(headers or {})} if data else headers
             async with self._session.request(
-                method, self._base + path, data=data, params=query, headers=sent, timeout=self._timeout
+                method,
+                self._base + path,
+                data=data,
+                params=query,
+                headers=sent,
+                timeout=self._timeout,
+                allow_redirects=False,
             ) as answer:
                 status, content = answer.status, await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -201,8 +207,23 @@ class KubeClient:
             self._observe(verb, resource.plural, status)
         if status >= 400:
             raise _refused(status, content, verb, place)
-        parsed: Body = json.loads(content)
-        return parsed
+        return _parsed(status, content, f"{verb} {place}")
+
+
+def _word(reason: object) -> str:
+    """Return a reason as far as it is one: an admission webhook may put a sentence there, with values in it."""
+    return reason if isinstance(reason, str) and reason.isalnum() else ""
+
+
+def _parsed(status: int, content: bytes, place: str) -> Body:
+    """Return the object of an answer; what is none comes from something between us and the API server."""
+    try:
+        parsed = json.loads(content)
+    except ValueError:
+        parsed = None
+    if status >= 300 or not isinstance(parsed, dict) or ("items" in parsed and "metadata" not in parsed):
+        raise Unreachable(0, "NoObject", place)
+    return parsed
 
 
 def _refused(status: int, content: bytes, verb: str, place: str) -> ApiError:
@@ -212,9 +233,11 @@ def _refused(status: int, content: bytes, verb: str, place: str) -> ApiError:
     except ValueError:
         answer = {}
     answer = answer if isinstance(answer, dict) else {}
-    reason = str(answer.get("reason", ""))
-    causes = (answer.get("details") or {}).get("causes") or []
-    detail = ", ".join(sorted({f"{cause.get('field', '')}: {cause.get('reason', '')}" for cause in causes}))
+    reason = _word(answer.get("reason"))
+    details = answer.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    causes = [each for each in causes if isinstance(each, dict)] if isinstance(causes, list) else []
+    detail = ", ".join(sorted({f"{cause.get('field', '')}: {_word(cause.get('reason'))}" for cause in causes}))
     kind = type_of_status.get(status, Unreachable)
     if reason == "AlreadyExists":
         kind = AlreadyExists

@@ -12,6 +12,7 @@ from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import kube_config
 from kubernetes.aio.config.config_exception import ConfigException
+from yarl import URL
 
 from manager.errors import SettingsError
 
@@ -44,8 +45,14 @@ class ConfiguredToken:
     configuration: Configuration
 
     async def header(self) -> str | None:
-        """Return the Authorization value of now, None where a client certificate speaks."""
-        value: str | None = await self.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        """Return the Authorization value of now, None where a client certificate speaks.
+
+        Raises ClientConnectionError when none can be had, such as from an exec plugin: to be tried again.
+        """
+        try:
+            value: str | None = await self.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        except UNREADABLE as error:
+            raise aiohttp.ClientConnectionError(f"no token: {type(error).__name__}") from error
         return value
 
 
@@ -63,11 +70,13 @@ class Connection:
 
         The environment's proxies and ~/.netrc are not consulted: that costs 0.8 ms a request (kopf.md section 4).
         """
+        origin = URL(self.server).origin()
 
         async def authorise(
             request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
         ) -> aiohttp.ClientResponse:
-            header = await self.token.header()
+            # A redirect leads here again; the token is for the API server alone.
+            header = await self.token.header() if request.url.origin() == origin else None
             if header:
                 request.headers["Authorization"] = header
             return await handler(request)

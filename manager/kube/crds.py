@@ -33,11 +33,16 @@ def render(custom: CustomResource) -> Body:
     """Return the CustomResourceDefinition."""
     resource = custom.resource
     singular = resource.kind.lower()
-    names = {"kind": resource.kind, "listKind": f"{resource.kind}List", "plural": resource.plural, "singular": singular}
+    names: Body = {
+        "kind": resource.kind,
+        "listKind": f"{resource.kind}List",
+        "plural": resource.plural,
+        "singular": singular,
+    }
     if custom.short_names:
-        names["shortNames"] = list(custom.short_names)  # type: ignore[assignment]  # names hold texts and lists
+        names["shortNames"] = list(custom.short_names)
     if custom.categories:
-        names["categories"] = list(custom.categories)  # type: ignore[assignment]
+        names["categories"] = list(custom.categories)
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",

@@ -26,7 +26,7 @@ class EventRecorder:
         self._client = client
         self._clock = clock
         self._instance = instance
-        self._said: OrderedDict[tuple[str, str, str], float] = OrderedDict()
+        self._said: OrderedDict[tuple[str, int], float] = OrderedDict()
 
     async def normal(self, key: Key, uid: str, reason: str, message: str, *, component: str) -> None:
         """Tell that something went as wished."""
@@ -37,16 +37,18 @@ class EventRecorder:
         await self._post(key, uid, "Warning", reason, message, component)
 
     async def _post(self, key: Key, uid: str, kind: str, reason: str, message: str, component: str) -> None:
-        if not uid or self._repeated((uid, reason, message)):
+        said = (uid, hash((reason, message)))  # ten thousand texts would be ten megabytes
+        if not uid or self._repeated(said):
             return
         body = self._body(key, uid, kind, reason, message[:LONGEST_MESSAGE], component)
         log.info("event", object=str(key), type=kind, reason=reason, message=message)
         try:
             await self._client.create(EVENTS, body)
         except ApiError as error:
+            self._said.pop(said, None)  # nobody has read it
             log.warning("event not posted", object=str(key), reason=reason, status=error.status)
 
-    def _repeated(self, said: tuple[str, str, str]) -> bool:
+    def _repeated(self, said: tuple[str, int]) -> bool:
         now = self._clock.monotonic()
         last = self._said.get(said)
         if last is not None and now - last < REPEATED_AFTER:
@@ -63,7 +65,7 @@ class EventRecorder:
         return {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"generateName": f"{key.name[:200]}.", "namespace": namespace},
+            "metadata": {"generateName": f"{key.name[:200].rstrip('-.')}.", "namespace": namespace},
             "involvedObject": {
                 "apiVersion": key.resource.api_version,
                 "kind": key.resource.kind,

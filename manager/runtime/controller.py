@@ -109,6 +109,7 @@ class Controller:
         except Unreachable as error:
             return self._unreachable(key, error)
         except ApiError as error:  # Conflict and NotFound above all: the object moved while it was worked on
+            self.queue.release(API_SERVER)  # a refusal is an answer
             self.queue.retry(key)
             if not isinstance(error, Conflict | NotFound):
                 log.warning("api server refuses", key=str(key), status=error.status, error=str(error))

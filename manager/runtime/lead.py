@@ -1,7 +1,8 @@
 """What the leading replica does: fill the cache, start the modules whose objects are known, watch, sweep."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 import structlog
 
@@ -21,18 +22,14 @@ from manager.settings import Settings
 REPEAT = 3.0  # seconds between two attempts to list what could not be listed
 LOOK_FOR_CRD = 5.0  # seconds between two looks for a missing CRD; nothing is asked once all are there
 LOOK_FOR_ORIGINAL = 5.0  # seconds between two looks whether an original controller has gone
-SETTLE = 2.0  # seconds after a relist before the sweep, so that several relists cost one
+FILLED = 10.0  # seconds that the watches wait for our own lists; one that is refused must not hold up the others
 VERIFY_PACE = 0.05  # seconds between two keys of the background comparison after a start
 
 log = structlog.get_logger(__name__)
 
 
 class Leader:
-    """The work of the replica that holds the lease.
-
-    Args:
-        relisted: set when a watch had to list anew, so that deletions may have been missed.
-    """
+    """The work of the replica that holds the lease."""
 
     def __init__(
         self,
@@ -44,7 +41,6 @@ class Leader:
         client: KubeClient,
         metrics: Metrics,
         jitter: Jitter,
-        relisted: asyncio.Event,
     ) -> None:
         self._settings = settings
         self._modules = modules
@@ -55,29 +51,61 @@ class Leader:
         self._client = client
         self._metrics = metrics
         self._jitter = jitter
-        self._relisted = relisted
         self._working: set[asyncio.Task[None]] = set()
         self._watching = False
+        for module in modules:
+            metrics.synced.labels(module.name).set(0)  # a series that is not there cannot raise an alert
         self.outdated = asyncio.Event()
         """Set when a CRD has appeared: kopf serves it only when the process starts again."""
+        self.failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        """What ended the first of the tasks that run for ever; the others may take long to stop, kopf above all."""
 
-    async def run(self, catch_signals: Callable[[], None]) -> None:
-        """Work for ever. Raises NotLeader, in a group, when a write was refused by the lease."""
+    async def run(self, keep: Callable[[], Coroutine[Any, Any, None]], catch_signals: Callable[[], None]) -> None:
+        """Keep the lease and work for ever. What goes wrong is in `failed` before this returns.
+
+        Args:
+            keep: renews the lease for ever.
+            catch_signals: called when kopf has put its own handlers in the place of ours.
+
+        """
+        async with asyncio.TaskGroup() as group:
+            self._notice(group.create_task(keep(), name="lease"))
+            self._notice(group.create_task(self._work(catch_signals), name="work"))
+
+    async def _work(self, catch_signals: Callable[[], None]) -> None:
         served = await self._served()
         async with asyncio.TaskGroup() as group:
             filled = {each: group.create_task(self._fill(each), name=f"fill {each.plural}") for each in served}
             for module in self._modules:
                 known = [filled[resource] for resource in module.handlers if resource in filled]
                 self._working.add(group.create_task(self._start(module, known), name=module.name))
-            group.create_task(self._sweep(), name="sweeps")
-            group.create_task(self._look_for_crds(served), name="crds")
+            others = [
+                *filled.values(),
+                *self._working,
+                group.create_task(self._sweep(), name="sweeps"),
+                group.create_task(self._look_for_crds(served), name="crds"),
+            ]
+            for task in others:
+                self._notice(task)
             self._streams.begin(served)
             host = KopfHost(self._connection, self._feed, self._streams, served, self._jitter)
             watching = asyncio.Event()
-            group.create_task(self._watch(host, watching), name="kopf")  # last: it cancels at its end what is younger
+            # Our own lists come first: what kopf then tells is known, and no converged object is looked at again.
+            if filled:
+                await asyncio.wait(filled.values(), timeout=FILLED)
+            # Last: kopf cancels at its end what is younger.
+            self._notice(group.create_task(self._watch(host, watching), name="kopf"))
             await watching.wait()
             await asyncio.sleep(0.05)
             catch_signals()  # kopf has just put its own handlers in the place of ours
+
+    def _notice(self, task: asyncio.Task[None]) -> None:
+        def ended(task: asyncio.Task[None]) -> None:
+            error = None if task.cancelled() else task.exception()
+            if error is not None and not self.failed.done():
+                self.failed.set_result(error)
+
+        task.add_done_callback(ended)
 
     async def drain(self, seconds: float) -> None:
         """Let running reconciles finish, then stop the workers."""
@@ -160,14 +188,8 @@ class Leader:
         raise CofferError("kopf has ended")
 
     async def _sweep(self) -> None:
-        interval = self._settings.process.sweep_interval
         while True:
-            try:
-                await asyncio.wait_for(self._relisted.wait(), self._jitter.spread(interval))
-                await asyncio.sleep(SETTLE)
-            except TimeoutError:
-                pass
-            self._relisted.clear()
+            await asyncio.sleep(self._jitter.spread(self._settings.process.sweep_interval))
             await self._feed.sweep(self._client)
 
     async def _look_for_crds(self, served: tuple[Resource, ...]) -> None:

@@ -21,6 +21,7 @@ class _Seen:
 
     mark: tuple[str, str] = ("", "")
     since: float = 0.0
+    duration: float = 0.0
 
 
 class Lease:
@@ -49,7 +50,8 @@ class Lease:
         self._jitter = jitter
         self._seen = _Seen()
         self._renewed: float | None = None
-        self._answered = clock.monotonic()
+        self._claimed = False
+        self._answered: float | None = None
 
     def certain(self) -> None:
         """Raise NotLeader unless the last renewal was SENT less than the renew deadline ago.
@@ -72,7 +74,9 @@ class Lease:
 
     def alive(self, within: float = 30.0) -> bool:
         """Tell whether the election loop has had an answer from the API server in the last seconds."""
-        return not self._settings.enabled or self._clock.monotonic() - self._answered < within
+        if not self._settings.enabled:
+            return True
+        return self._answered is not None and self._clock.monotonic() - self._answered < within
 
     async def acquire(self) -> None:
         """Wait until this replica holds the lease."""
@@ -104,29 +108,41 @@ class Lease:
 
     async def release(self) -> None:
         """Let another replica take over at once; a failure only costs it the wait."""
-        if not self._settings.enabled or self._renewed is None:
+        if not self._claimed:
             return
         self._renewed = None
         try:
-            lease = await self._client.get(self._key)
-            if lease["spec"].get("holderIdentity") == self.identity:
-                lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": self._moment()}
-                await self._client.update(self._key, lease)
+            for _ in range(3):
+                if await self._given_back():
+                    return
         except ApiError as error:
             log.warning("lease not released", status=error.status)
+
+    async def _given_back(self) -> bool:
+        lease = await self._client.get(self._key)
+        spec = lease.get("spec") or {}
+        if spec.get("holderIdentity") != self.identity:
+            return True
+        lease["spec"] = spec | {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": self._moment()}
+        try:
+            await self._client.update(self._key, lease)
+        except Conflict:  # a renewal that was under way has come first
+            return False
+        return True
 
     async def _attempt(self) -> bool:
         sent = self._clock.monotonic()
         try:
             lease = await self._client.find(self._key)
             self._answered = self._clock.monotonic()
-            if lease is None:
-                await self._client.create(LEASES, self._new())
-            elif self._free(lease):
-                await self._client.update(self._key, self._taken(lease))
-            else:
+            if not self._free(lease):
                 self._renewed = None
                 return False
+            self._claimed = True  # from here on the lease may be ours though no answer says so
+            if lease is None:
+                await self._client.create(LEASES, self._new())
+            else:
+                await self._client.update(self._key, self._taken(lease))
         except (AlreadyExists, Conflict):
             return False
         except ApiError as error:
@@ -135,16 +151,15 @@ class Lease:
         self._renewed = sent
         return True
 
-    def _free(self, lease: Body) -> bool:
-        spec = lease.get("spec") or {}
-        holder = spec.get("holderIdentity") or ""
-        mark = (holder, str(spec.get("renewTime")))
+    def _free(self, lease: Body | None) -> bool:
+        """Tell whether the lease may be taken; one that was deleted is still held by whom it named last."""
         now = self._clock.monotonic()
-        if mark != self._seen.mark:
-            self._seen = _Seen(mark, now)
-        if holder in ("", self.identity):
-            return True
-        return now - self._seen.since >= float(spec.get("leaseDurationSeconds") or self._settings.duration)
+        if lease is not None:
+            spec = lease.get("spec") or {}
+            mark = (spec.get("holderIdentity") or "", str(spec.get("renewTime")))
+            if mark != self._seen.mark:
+                self._seen = _Seen(mark, now, float(spec.get("leaseDurationSeconds") or self._settings.duration))
+        return self._seen.mark[0] in ("", self.identity) or now - self._seen.since >= self._seen.duration
 
     def _taken(self, lease: Body) -> Body:
         spec = lease.get("spec") or {}

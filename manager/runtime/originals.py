@@ -1,4 +1,8 @@
-"""Finds a live controller of a system that Coffer replaces: two of them must not write the same objects."""
+"""Finds a live controller of a system that Coffer replaces: two of them must not write the same objects.
+
+Its labels alone prove nothing: any tenant may run a Deployment that carries them, and would stop a module for the whole
+cluster. What an original has and a tenant has not is the right to write Secrets everywhere.
+"""
 
 from collections.abc import Mapping
 
@@ -6,7 +10,7 @@ import structlog
 
 from manager.errors import ApiError, Unreachable
 from manager.kube.client import KubeClient
-from manager.kube.resources import DEPLOYMENTS, Body
+from manager.kube.resources import DEPLOYMENTS, SUBJECT_ACCESS_REVIEWS, Body
 
 SELECTORS: Mapping[str, tuple[str, ...]] = {
     "sealed": ("app.kubernetes.io/name=sealed-secrets", "name=sealed-secrets-controller"),
@@ -24,13 +28,37 @@ async def find_original(client: KubeClient, module: str) -> str:
         try:
             async for items, _ in client.pages(DEPLOYMENTS, selector=selector):
                 for body in items:
-                    if _runs(body):
+                    if _runs(body) and await _may_write(client, body):
                         return f"{body['metadata']['namespace']}/{body['metadata']['name']}"
         except Unreachable:
             raise
         except ApiError as error:
             log.warning("cannot look for an original controller", module=module, status=error.status)
     return ""
+
+
+async def _may_write(client: KubeClient, body: Body) -> bool:
+    """Tell whether a Deployment's ServiceAccount may create Secrets in every namespace; where unknown, that it may."""
+    namespace = body["metadata"]["namespace"]
+    account = body["spec"]["template"]["spec"].get("serviceAccountName") or "default"
+    groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"]
+    review = {
+        "apiVersion": SUBJECT_ACCESS_REVIEWS.api_version,
+        "kind": SUBJECT_ACCESS_REVIEWS.kind,
+        "spec": {
+            "user": f"system:serviceaccount:{namespace}:{account}",
+            "groups": groups,
+            "resourceAttributes": {"verb": "create", "resource": "secrets"},
+        },
+    }
+    try:
+        answer = await client.post(SUBJECT_ACCESS_REVIEWS, SUBJECT_ACCESS_REVIEWS.path(), review)
+    except Unreachable:
+        raise
+    except ApiError as error:
+        log.warning("cannot ask for the rights of a Deployment", namespace=namespace, status=error.status)
+        return True
+    return bool((answer.get("status") or {}).get("allowed"))
 
 
 def _runs(body: Body) -> bool:

@@ -15,6 +15,10 @@ LONGEST_BACKOFF = 60.0  # seconds; DESIGN.md 4a, 8: grows to 60 s and never give
 LONGEST_GATE = 10.0  # seconds between two probes of a dependency: bounds how late recovery is noticed
 RELEASED_AT_ONCE = 50  # keys a reopened gate lets through before it paces the rest, one such batch every 0.5 s
 PACE = 0.5
+URGENT_IN_A_ROW = (
+    7  # then one routine key: a tenant who changes objects without end must not stop refreshes and retries
+)
+SLACK = 64  # superseded appointments that are tolerated before the heap is cleaned
 
 
 @dataclass
@@ -24,7 +28,7 @@ class _Gate:
     waiting: dict[Key, None] = field(default_factory=dict)
     attempts: int = 0
     probe: Key | None = None
-    """Has an appointment, or is being worked on: then it is not among those that wait."""
+    """Who asks the dependency; while it is worked on it is not among those that wait."""
 
 
 class KeyedQueue:
@@ -49,6 +53,9 @@ class KeyedQueue:
         self._due: dict[Key, float] = {}
         self._failures: dict[Key, int] = {}
         self._gates: dict[Hashable, _Gate] = {}
+        self._waits_at: dict[Key, set[Hashable]] = {}
+        self._came_from: dict[Key, set[Hashable]] = {}  # active key -> gates that it waited at when it was taken
+        self._row = 0  # urgent keys taken since the last routine one
         self._order = count()
         self._wake = asyncio.Event()
 
@@ -85,6 +92,9 @@ class KeyedQueue:
             return
         self._due[key] = due
         heapq.heappush(self._delayed, (due, next(self._order), key))
+        if len(self._delayed) > 2 * len(self._due) + SLACK:
+            self._delayed = [each for each in self._delayed if self._due.get(each[2]) == each[0]]
+            heapq.heapify(self._delayed)
         self._wake.set()
 
     def retry(self, key: Key) -> float:
@@ -103,8 +113,9 @@ class KeyedQueue:
         """Park a key until its dependency works again; one parked key returns from time to time as the probe."""
         state = self._gates.setdefault(gate, _Gate())
         state.waiting[key] = None
+        self._waits_at.setdefault(key, set()).add(gate)
         if state.probe in (None, key):
-            self._send_as_probe(key, state)
+            self._send_probe(state, key)
 
     def release(self, gate: Hashable) -> None:
         """Let the keys of a gate through, paced: their dependency has just answered."""
@@ -112,17 +123,19 @@ class KeyedQueue:
         if state is None:
             return
         for position, key in enumerate(state.waiting):
+            self._waits_at[key].discard(gate)
             self.add_after(key, (position // RELEASED_AT_ONCE) * PACE)
 
     async def get(self) -> Key:
-        """Wait for the next key; call `done` with it afterwards."""
+        """Wait for the next key; call `done` with it afterwards.
+
+        What was arranged for the key before ends here, appointment and gates: the result of the work arranges anew.
+        """
         while True:
             pause = self._promote()
             key = self._pop()
             if key is not None:
-                self._active.add(key)
-                for gate in self._gates.values():
-                    gate.waiting.pop(key, None)
+                self._take(key)
                 return key
             self._wake.clear()
             try:
@@ -131,39 +144,51 @@ class KeyedQueue:
                 continue
 
     def done(self, key: Key) -> None:
-        """Give a key back; if it was added meanwhile it is queued again."""
+        """Give a key back; if it was added meanwhile it is queued again.
+
+        Was it the probe of a gate and waits there no more, another takes its place: it may be gone, or fail for a
+        reason of its own, and nobody would ask the dependency again.
+        """
         self._active.discard(key)
-        self._replace_probe(key)
+        for gate in self._came_from.pop(key, ()):
+            self._replace_probe(gate, key)
         again = self._again.pop(key, None)
         if again is not None:
             self.add(key, urgent=again)
 
-    def _send_as_probe(self, key: Key, gate: _Gate) -> None:
-        gate.probe = key
-        delay = self._jitter.spread(min(LONGEST_GATE, FIRST_BACKOFF * 2 ** min(gate.attempts, 10)), 0.2)
-        gate.attempts += 1
+    def _take(self, key: Key) -> None:
+        self._active.add(key)
+        self._due.pop(key, None)
+        gates = self._waits_at.pop(key, None)
+        if gates:
+            self._came_from[key] = gates
+            for gate in gates:
+                self._gates[gate].waiting.pop(key)
+
+    def _send_probe(self, state: _Gate, key: Key) -> None:
+        state.probe = key
+        delay = self._jitter.spread(min(LONGEST_GATE, FIRST_BACKOFF * 2 ** min(state.attempts, 10)), 0.2)
+        state.attempts += 1
         self.add_after(key, delay)
 
-    def _replace_probe(self, key: Key) -> None:
-        """Send another key where a probe came back without a verdict: gone, or wrong in itself.
-
-        Without this the others would wait for a dependency that nobody asks any more.
-        """
-        for name, gate in list(self._gates.items()):
-            if gate.probe != key or key in gate.waiting:
-                continue
-            if gate.waiting:
-                self._send_as_probe(next(iter(gate.waiting)), gate)
-            else:
-                del self._gates[name]
+    def _replace_probe(self, gate: Hashable, key: Key) -> None:
+        state = self._gates.get(gate)
+        if state is None or state.probe != key or key in state.waiting:
+            return
+        if state.waiting:
+            self._send_probe(state, next(iter(state.waiting)))
+        else:
+            del self._gates[gate]
 
     def _pop(self) -> Key | None:
-        for line, urgent in ((self._urgent, True), (self._routine, False)):
+        lines = ((self._urgent, True), (self._routine, False))
+        for line, urgent in lines if self._row < URGENT_IN_A_ROW else reversed(lines):
             while line:
                 key = line.popleft()
                 # A key that was raised from routine to urgent stands in both lines; only the recorded one counts.
                 if self._queued.get(key) is urgent:
                     del self._queued[key]
+                    self._row = self._row + 1 if urgent else 0
                     return key
         return None
 

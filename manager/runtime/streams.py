@@ -10,7 +10,7 @@ import aiohttp
 import structlog
 
 from manager.clock import Clock, Jitter
-from manager.kube.resources import Resource
+from manager.kube.resources import Body, Key, Resource, key_of
 
 PACE = 1.0  # seconds between two watch requests of a resource; kopf re-opens an ended one without any pause
 LONGEST_PAUSE = 30.0
@@ -24,7 +24,8 @@ class _Stream:
     answered: float
     opened: float = float("-inf")
     refusals: int = 0
-    lists: int = 0
+    listed_at: str = ""
+    seen: set[Key] = field(default_factory=set)
 
 
 @dataclass
@@ -33,16 +34,19 @@ class Streams:
 
     Args:
         resources: what kopf was told to watch.
+        base: path of the API server's address; empty unless a proxy serves it below one.
         refused: told of (plural, status) whenever the API server refuses; a wrong RBAC must not be silent.
-        relisted: told when a resource is listed again: deletions may have been missed meanwhile.
+        listed: told of (resource, keys, resourceVersion) after each whole list: what is not in it has gone, which
+            kopf does not report.
     """
 
     resources: tuple[Resource, ...]
     clock: Clock
     jitter: Jitter
     refused: Callable[[str, int], None]
-    relisted: Callable[[Resource], None]
+    listed: Callable[[Resource, set[Key], str], None]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    base: str = ""
     _streams: dict[str, _Stream] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -51,7 +55,7 @@ class Streams:
     def begin(self, resources: tuple[Resource, ...]) -> None:
         """Start counting silence from now, of what is watched: not on a standby, nor where a CRD is missing."""
         now = self.clock.monotonic()
-        self._by_path = {resource.path(): resource for resource in resources}
+        self._by_path = {self.base + resource.path(): resource for resource in resources}
         self._streams = {path: _Stream(now) for path in self._by_path}
 
     def silent(self) -> list[str]:
@@ -87,17 +91,17 @@ class Streams:
             await self._pace(stream)
         answer = await handler(request)
         stream.answered = self.clock.monotonic()
-        # A 410 status on a watch would repeat the same resourceVersion for ever: kopf ends, the process restarts.
-        if answer.status in ({401, 403, 404, 410} if kind == "list" else {401, 403, 404}):
+        if kind == "watch" and answer.status == 410:
+            self.refused(self._by_path[request.url.path].plural, 410)
+            return _expired(answer)
+        if answer.status in {401, 403, 404, 410}:
             await self._refuse(request, answer, stream, kind)
         if answer.status == 200 and kind == "watch":
             screened: Any = Screened(answer.content, lambda: self._alive(stream), lambda: self._broken(stream, request))
             answer.content = screened
         elif answer.status == 200:
             self._alive(stream)
-            _never_null(answer)
-            if "continue" not in query:
-                self._count_list(stream, self._by_path[request.url.path])
+            self._follow(answer, stream, self._by_path[request.url.path], first="continue" not in query)
         return answer
 
     def _alive(self, stream: _Stream) -> None:
@@ -110,10 +114,28 @@ class Streams:
         log.warning("watch broke off with an error", resource=plural)
         await self._pause(stream)
 
-    def _count_list(self, stream: _Stream, resource: Resource) -> None:
-        stream.lists += 1
-        if stream.lists > 1:
-            self.relisted(resource)
+    def _follow(self, answer: aiohttp.ClientResponse, stream: _Stream, resource: Resource, *, first: bool) -> None:
+        """Note what a page holds while kopf reads it, and give an empty one as such: kopf ends on `items: null`."""
+        read = answer.json
+
+        async def page(**options: Any) -> Any:
+            try:
+                body = await read(**options)
+                items = body.get("items") or []
+                self._note(stream, resource, body["metadata"], items, first=first)
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
+                raise aiohttp.ClientPayloadError("the list cannot be read") from error
+            return {**body, "items": items}
+
+        vars(answer)["json"] = page
+
+    def _note(self, stream: _Stream, resource: Resource, meta: Body, items: list[Body], *, first: bool) -> None:
+        if first:
+            stream.seen, stream.listed_at = set(), meta["resourceVersion"]
+        stream.seen.update(key_of(resource, each) for each in items)
+        if not meta.get("continue"):
+            seen, stream.seen = stream.seen, set()
+            self.listed(resource, seen, stream.listed_at)
 
     async def _pace(self, stream: _Stream) -> None:
         wait = stream.opened + PACE - self.clock.monotonic()
@@ -138,19 +160,21 @@ class Streams:
         await self.sleep(self.jitter.spread(min(LONGEST_PAUSE, 2.0 ** min(stream.refusals, 5) / 2), 0.3))
 
 
-def _never_null(answer: aiohttp.ClientResponse) -> None:
-    """Give an empty list as one: the metadata of no objects at all comes as `items: null`, on which kopf ends."""
-    read = answer.json
+def _expired(answer: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
+    """Turn a 410 status into the event that kopf lists again for; the status itself would end it."""
 
-    async def listed(**options: Any) -> Any:
-        body = await read(**options)
-        return {**body, "items": body.get("items") or []}
+    class Expired:
+        async def iter_chunked(self, _size: int) -> AsyncIterator[bytes]:
+            yield b'{"type": "ERROR", "object": {"kind": "Status", "code": 410}}\n'
 
-    vars(answer)["json"] = listed
+    content: Any = Expired()
+    answer.release()
+    answer.status, answer.content = 200, content
+    return answer
 
 
 class Screened:
-    """The lines of one watch without those that end kopf: in-stream errors other than 410, and broken JSON.
+    """The lines of one watch without those that end kopf: in-stream errors other than 410, and what is no object.
 
     kopf reads a watch by `iter_chunked` only; instead of such a line it gets a ClientPayloadError, after which it
     watches again from the last version that it saw.
@@ -179,7 +203,10 @@ class Screened:
     async def _screen(self, line: bytes) -> None:
         try:
             event = json.loads(line)
-            fatal = event["type"] == "ERROR" and event["object"]["code"] != 410
+            if event["type"] == "ERROR":
+                fatal = event["object"]["code"] != 410
+            else:
+                fatal = not isinstance(event["object"]["metadata"], dict)
         except (ValueError, KeyError, TypeError):
             fatal = True
         if fatal:

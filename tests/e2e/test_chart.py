@@ -1,7 +1,10 @@
 """The chart installed by real helm, once; and a module beside a live original."""
 
 import subprocess
+from collections.abc import Callable, Iterator
 from typing import Any
+
+import pytest
 
 from tests.cluster import build
 from tests.cluster.controlplane import ControlPlane
@@ -35,20 +38,45 @@ def test_helm_installs_one_release_and_refuses_a_second(arena: World) -> None:
     assert arena.kube.find("clusterroles", "coffer") is None
 
 
-def original(namespace: str) -> dict[str, Any]:
-    labels = {"app.kubernetes.io/name": "reflector"}
+def running(arena: World, namespace: str, name: str) -> None:
+    """Let a Deployment with an original's labels run."""
+    labels = {"app.kubernetes.io/name": name}
     pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "r", "image": "r"}]}}
     spec = {"selector": {"matchLabels": labels}, "template": pod}
-    metadata = {"name": "reflector", "namespace": namespace, "labels": labels}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+    metadata = {"name": name, "namespace": namespace, "labels": labels}
+    arena.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec})
+    status = {"status": {"readyReplicas": 1, "replicas": 1}}
+    arena.kube.patch("deployments", name, namespace, status, subresource="status")
 
 
-def test_beside_a_live_original_a_module_only_observes(arena: World, arena_coffer: Any) -> None:
-    ns, pushed = arena.namespace("source"), arena.namespace("pushed")
-    arena.apply(original(ns))
-    arena.kube.patch(
-        "deployments", "reflector", ns, {"status": {"readyReplicas": 1, "replicas": 1}}, subresource="status"
+def allow_everywhere(arena: World, namespace: str) -> Callable[[], object]:
+    """Give a namespace's ServiceAccount what an original has; returns what takes it away again."""
+    api, group = "rbac.authorization.k8s.io/v1", "rbac.authorization.k8s.io"
+    rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]}
+    metadata = {"name": f"original-{namespace}"}
+    subject = {"kind": "ServiceAccount", "name": "default", "namespace": namespace}
+    ref = {"apiGroup": group, "kind": "ClusterRole", "name": metadata["name"]}
+    arena.apply(
+        {"apiVersion": api, "kind": "ClusterRole", "metadata": metadata, "rules": [rule]},
+        {"apiVersion": api, "kind": "ClusterRoleBinding", "metadata": metadata, "roleRef": ref, "subjects": [subject]},
     )
+    return lambda: [arena.kube.delete(kind, metadata["name"]) for kind in ("clusterrolebindings", "clusterroles")]
+
+
+@pytest.fixture
+def with_rights(arena: World) -> Iterator[str]:
+    """A namespace whose ServiceAccount may create Secrets everywhere."""
+    namespace = arena.namespace("original")
+    take_away = allow_everywhere(arena, namespace)
+    yield namespace
+    take_away()
+
+
+def test_beside_a_live_original_a_module_only_observes(arena: World, arena_coffer: Any, with_rights: str) -> None:
+    """A tenant's Deployment with an original's labels stops nothing: it lacks the rights."""
+    ns, pushed = with_rights, arena.namespace("pushed")
+    running(arena, ns, "reflector")
+    running(arena, arena.namespace("tenant"), "sealed-secrets")
     value = canary()
     arena.apply(secret(ns, "shared", {"key": value}, annotations=allowed(auto=f"{pushed}")))
 

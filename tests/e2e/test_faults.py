@@ -72,7 +72,7 @@ def test_all_watches_break_and_go_on(stage: World, staged_coffer: Coffer, fault:
 
 
 LISTS = [("list", code) for code in (401, 403, 404, 410, 429, 500)]
-WATCHES = [("watch", code) for code in (401, 403, 404)]
+WATCHES = [("watch", code) for code in (401, 403, 404, 410)]
 
 
 @pytest.mark.parametrize(("verb", "code"), [*LISTS, *WATCHES])

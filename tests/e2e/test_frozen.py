@@ -1,4 +1,4 @@
-"""A leader that was stopped, while another took over, and goes on with its queue still full (reliability.md R1)."""
+"""A leader that was stopped, or cut off, while another took over (reliability.md R1)."""
 
 import time
 
@@ -41,4 +41,24 @@ def test_a_leader_that_was_frozen_writes_nothing_stale_and_ends_by_itself(
     accepted = [call for call in arena_proxy.calls[before:] if call.is_write and (call.status or 500) < 400]
     assert not accepted, "a stale write was accepted"
     assert leader_of(arena.kube, second.installation.namespace) == second.name
+    assert any("lease lost" in str(line["event"]) for line in first.lines())
+
+
+def test_a_leader_that_is_cut_off_ends_by_itself_before_another_leads(
+    arena: World, arena_coffer: MakeCoffer, arena_proxy: FaultProxy
+) -> None:
+    """It can tell nobody and ask nobody; only the time since its last renewal is left, and nothing may hold it up."""
+    first = arena_coffer("a", *BRISK, proxy=arena_proxy)
+    first.wait_leading()
+    second = arena_coffer("b", *BRISK)
+    namespace, values = arena.namespace(), {"password": canary()}
+
+    with arena_proxy.blackhole(), always_serving(second):
+        arena.kube.wait_until(lambda: not first.alive, timeout=15, what="the old leader to end by itself")
+        assert leader_of(arena.kube, second.installation.namespace) == first.name, "it ended only after the takeover"
+        second.wait_leading()
+
+    arena.apply(sealed_secret(second.certificate(), namespace, "app", values))
+    arena.await_data(namespace, "app", values)
+    assert first.process.exit_code == 1
     assert any("lease lost" in str(line["event"]) for line in first.lines())

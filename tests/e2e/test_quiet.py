@@ -1,7 +1,9 @@
 """Where nothing changes nothing is asked and nothing is written; a restart costs neither (reliability.md H1)."""
 
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from functools import partial
 
 import pytest
@@ -13,7 +15,9 @@ from tests.e2e.manifests import allowed, aws, aws_keys, canary, external_secret,
 from tests.e2e.world import World
 
 SIZES = [pytest.param(20, 8.0, id="some"), pytest.param(2_000, 300.0, id="many", marks=pytest.mark.soak)]
+SERIES = 300  # DESIGN.md 4a, 15
 QUIET_CPU = 0.02  # of a core
+COMPARED_A_SECOND = 20  # keys of one module; manager.runtime.lead.VERIFY_PACE
 REMOTES = 20  # AWS secrets that the ExternalSecrets share
 
 
@@ -81,8 +85,17 @@ def test_a_converged_cluster_is_quiet(arena: World, arena_coffer: MakeCoffer, co
 
     asked = requests_of(coffer, arena, mark)
     assert not [each for each in asked if each.verb != "list"], "a request in a quiet cluster"
+    sweeps = Counter(each.resource for each in asked if "continue=" not in each.uri)
+    assert all(times <= 1 for times in sweeps.values()), f"more lists than one sweep in ten minutes: {sweeps}"
     assert len(arena.moto.calls) == aws_calls
+    assert len(coffer.metrics()) <= SERIES, "series that grow with the objects"
     assert share < QUIET_CPU, f"{share:.1%} of a core for nothing"
+
+
+def seconds_of_comparing(coffer: Coffer) -> float:
+    """Return for how long the paced comparison after a start may have been running."""
+    started = min(line["time"] for line in coffer.lines() if line["event"] == "module started")
+    return (datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds()
 
 
 @pytest.mark.parametrize("count", [20, pytest.param(1_000, marks=pytest.mark.soak)])
@@ -100,6 +113,7 @@ def test_a_restart_decrypts_nothing_writes_nothing_and_asks_no_provider(
     second = arena_coffer("coffer-1")
     second.wait_leading()
     on_the_way = [each for each in requests_of(second, arena, mark) if each.namespace in arena.namespaces]
+    comparing = seconds_of_comparing(second)
     compared = 0.05 * count * 3  # the background comparison is paced
     arena.kube.wait_until(
         lambda: second.metric("coffer_reconcile_total", 'controller="external"') >= count, timeout=30 + compared
@@ -107,6 +121,9 @@ def test_a_restart_decrypts_nothing_writes_nothing_and_asks_no_provider(
     arena.kube.wait_until(lambda: settled(second))
 
     assert not [each for each in on_the_way if each.verb not in {"list", "get"}]
+    for kind in ("sealedsecrets", "externalsecrets"):
+        read = {each.name for each in on_the_way if (each.verb, each.resource) == ("get", kind)}
+        assert len(read) <= COMPARED_A_SECOND * comparing + 2, f"{kind} read for more than the paced comparison"
     assert not [each for each in requests_of(second, arena, mark) if each.is_write]
     assert second.metric("coffer_sealed_decryptions_total") == 0
     assert len(arena.moto.calls) == aws_calls

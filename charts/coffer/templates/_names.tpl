@@ -18,7 +18,24 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 {{- range $section, $fields := .Values.settings }}
 {{- range $field, $value := $fields }}
-- --{{ $section }}-{{ $field | replace "_" "-" }}={{ if kindIs "slice" $value }}{{ join "," $value }}{{ else }}{{ $value }}{{ end }}
+{{- $text := ternary $value (toJson $value) (kindIs "string" $value) }}{{/* toJson: a large number as a text is 1e+06 */}}
+{{- if kindIs "slice" $value }}{{ $text = join "," $value }}{{ end }}
+- {{ printf "--%s-%s=%s" $section ($field | replace "_" "-") $text | quote }}
+{{- end }}
+{{- end }}
+{{- end -}}
+{{- define "coffer.checked" -}}
+{{- range $name := list "sealed" "external" "reflector" "takeover" }}
+{{- if hasKey (default dict $.Values.settings.modules) $name }}
+{{- fail (printf "settings.modules.%s: use modules.%s, which the rights follow too" $name $name) }}
+{{- end }}
+{{- end }}
+{{- if gt (int .Values.replicaCount) 1 }}
+{{- if dig "process" "instance" "" .Values.settings }}
+{{- fail "settings.process.instance: two replicas of one name would both hold the lease; leave it out, the Pod's name is taken" }}
+{{- end }}
+{{- if eq (dig "lease" "enabled" true .Values.settings | toString) "false" }}
+{{- fail "settings.lease.enabled: without an election only one replica may run: set replicaCount to 1" }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -74,6 +74,7 @@ def test_rights_shrink_with_the_modules() -> None:
     assert rights(*only("sealed")).keys() == {
         "events",
         "deployments",
+        "subjectaccessreviews",
         "secrets",
         "sealedsecrets",
         "sealedsecrets/status",
@@ -81,7 +82,7 @@ def test_rights_shrink_with_the_modules() -> None:
     assert rights(*only("sealed"))["secrets"] == {"get", "list", "watch", "create", "update"}
     assert "configmaps" not in rights(*only("external"))
     assert "externalsecrets" not in rights(*only("reflector"))
-    assert rights(*only()).keys() == {"events", "deployments"}
+    assert rights(*only()).keys() == {"events", "deployments", "subjectaccessreviews"}
 
 
 def test_leases_may_be_changed_by_name_only() -> None:
@@ -99,6 +100,44 @@ def test_settings_become_flags() -> None:
     arguments = one(manifests, "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"]
     assert "--reflector-provenance=deny" in arguments
     assert "--sealed-key-namespaces=a,b" in arguments
+
+
+def test_every_value_arrives_as_it_was_written(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    sealed = {"my_cn": "a: b # c", "key_renew_period": "720h", "skip_recreate": True, "key_size": 4096}
+    file.write_text(yaml.safe_dump({"settings": {"sealed": sealed, "modules": {"deletes_per_minute": 1_000_000}}}))
+
+    done = helm("template", "coffer", str(CHART), f"--values={file}")
+
+    assert done.returncode == 0, done.stderr
+    manifests = [each for each in yaml.safe_load_all(done.stdout) if each]
+    arguments = one(manifests, "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert set(arguments) >= {
+        "--sealed-my-cn=a: b # c",
+        "--sealed-key-renew-period=720h",
+        "--sealed-skip-recreate=true",
+        "--sealed-key-size=4096",
+        "--modules-deletes-per-minute=1000000",
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("settings.process.instance=me", "two replicas of one name"),
+        ("settings.lease.enabled=false", "set replicaCount to 1"),
+        ("settings.modules.sealed=false", "use modules.sealed"),
+    ],
+)
+def test_what_would_make_two_writers_or_wrong_rights_is_refused(value: str, said: str) -> None:
+    done = helm("template", "coffer", str(CHART), f"--set={value}")
+
+    assert done.returncode != 0
+    assert said in done.stderr
+
+
+def test_a_single_replica_may_do_without_an_election() -> None:
+    rendered("settings.lease.enabled=false", "replicaCount=1")
 
 
 def test_the_pod_is_restricted() -> None:

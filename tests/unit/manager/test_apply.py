@@ -196,6 +196,30 @@ def test_the_brake_forgets_after_a_minute() -> None:
     brake.take()
 
 
+@pytest.mark.parametrize(
+    ("key", "annotations", "labels"),
+    [
+        (KEY, {"kubernetes.io/service-account.name": "default"}, {}),
+        (Key(SECRETS, "kube-system", "bootstrap-token-abcdef"), {}, {}),
+        (KEY, {}, {SEALING_KEY_LABEL: "active"}),
+    ],
+)
+async def test_a_secret_that_nobody_read_is_known_for_what_it_is(
+    gate: Gate, key: Key, annotations: dict[str, str], labels: dict[str, str]
+) -> None:
+    with pytest.raises(NeedsHuman):
+        await gate.writer.apply(Replace(key, "u", "1", {"/data": {}}, annotations, labels))
+
+    assert gate.api.calls == []
+
+
+def test_a_brake_of_zero_puts_every_delete_off() -> None:
+    with pytest.raises(WaitFor) as caught:
+        DeleteBrake(HandClock(), lambda: None, 0).take()
+
+    assert caught.value.delay == pytest.approx(61)
+
+
 def test_an_action_never_shows_what_it_writes() -> None:
     stored = {**secret(), "metadata": {"uid": "u", "resourceVersion": "1"}}
     shown = repr([*actions(stored), Replace(KEY, "u", "1", {"/data": {"k": "Y2FuYXJ5"}})])

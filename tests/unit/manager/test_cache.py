@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from manager.kube.cache import EMPTY, LAST_APPLIED, Index, MetadataCache, Owner, controller_of, newer
+from manager.kube.cache import EMPTY, Index, MetadataCache, Owner, controller_of, newer
 from manager.kube.resources import CLUSTER_SECRET_STORES, NAMESPACES, SEALED_SECRETS, SECRETS, Key, key_of
 
 KEY = Key(SECRETS, "ns", "a")
@@ -40,15 +40,22 @@ def test_versions_are_compared_as_numbers() -> None:
     assert cache.observe(SECRETS, "MODIFIED", body("100")) is not None
 
 
-def test_an_object_made_anew_is_a_change_even_with_an_older_version() -> None:
+def test_an_object_made_anew_is_a_change() -> None:
     cache = MetadataCache()
     cache.observe(SECRETS, None, body("9", "u1"))
 
-    change = cache.observe(SECRETS, "ADDED", body("8", "u2"))
+    change = cache.observe(SECRETS, "ADDED", body("10", "u2"))
 
     assert change is not None
     assert change.after is not None
     assert change.after.uid == "u2"
+
+
+def test_the_object_before_does_not_come_back_from_an_old_list() -> None:
+    cache = MetadataCache()
+    cache.observe(SECRETS, "ADDED", body("10", "u2"))
+
+    assert cache.observe(SECRETS, None, body("9", "u1")) is None
 
 
 def test_the_deletion_of_an_earlier_object_of_the_name_is_ignored() -> None:
@@ -79,25 +86,29 @@ def test_what_was_never_seen_cannot_be_deleted_or_forgotten() -> None:
     assert cache.forget(KEY) is None
 
 
-def test_the_copy_of_a_secret_that_kubectl_leaves_is_never_kept() -> None:
+def test_only_annotations_that_somebody_reads_are_kept() -> None:
+    """kubectl leaves a copy of a Secret's data in one, and a tenant may fill 256 KiB of every object with others."""
     cache = MetadataCache()
-    cache.observe(SECRETS, None, body(annotations={LAST_APPLIED: '{"stringData":{"p":"canary"}}', "a": "b"}))
+    cache.keep(SECRETS, "ours/")
+    cache.keep(SECRETS, "theirs/a")
+    applied = {"kubectl.kubernetes.io/last-applied-configuration": '{"stringData":{"p":"canary"}}'}
+    cache.observe(SECRETS, None, body(annotations={**applied, "ours/a": "b", "theirs/a": "c", "theirs/b": "d"}))
 
     meta = cache.get(KEY)
 
     assert meta is not None
-    assert meta.annotations == {"a": "b"}
+    assert meta.annotations == {"ours/a": "b", "theirs/a": "c"}
     assert "canary" not in repr(meta)
 
 
-def test_the_last_applied_copy_of_other_kinds_is_gone_too() -> None:
+def test_without_a_reader_no_annotation_is_kept() -> None:
     cache = MetadataCache()
-    cache.observe(SEALED_SECRETS, None, body(annotations={LAST_APPLIED: "x"}))
+    cache.observe(SEALED_SECRETS, None, body(annotations={"a": "x"}))
 
     meta = cache.get(Key(SEALED_SECRETS, "ns", "a"))
 
     assert meta is not None
-    assert not meta.annotations
+    assert meta.annotations is EMPTY
 
 
 def test_objects_without_labels_share_one_empty_mapping() -> None:

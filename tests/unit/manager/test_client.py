@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from kubernetes.aio.config.config_exception import ConfigException
 
 from manager.errors import (
     AlreadyExists,
@@ -22,9 +23,10 @@ from manager.errors import (
     Unreachable,
 )
 from manager.kube.client import KubeClient
-from manager.kube.connection import TokenFile, connect
+from manager.kube.connection import ConfiguredToken, Connection, TokenFile, connect
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Key
 from manager.runtime.originals import find_original
+from tests.cluster.certificates import Authority
 
 KEY = Key(SECRETS, "ns", "a")
 CANARY = "canary-5e1f"
@@ -91,6 +93,11 @@ def client(server: Server) -> KubeClient:
     return found
 
 
+def connection(server: Server) -> Connection:
+    found: Connection = server.connection  # type: ignore[attr-defined]
+    return found
+
+
 @pytest.mark.parametrize(
     ("status", "reason", "error"),
     [
@@ -121,6 +128,65 @@ async def test_every_refusal_is_one_of_our_errors(
     assert "get Secret ns/a" in str(caught.value)
     assert CANARY not in str(caught.value)
     assert server.observed == [("get", "secrets", status)]
+
+
+@pytest.mark.parametrize("text", ["<html>", "", "null", "[]", '{"items": []}'])
+async def test_an_answer_that_is_no_object_counts_as_none(server: Server, text: str) -> None:
+    """It comes from something between us and the API server, which may be gone in a moment."""
+    server.answers.append(web.Response(text=text))
+
+    with pytest.raises(Unreachable):
+        await client(server).get(KEY)
+
+
+async def test_a_redirect_is_not_followed(server: Server) -> None:
+    server.answers.append(web.Response(status=307, headers={"Location": "/elsewhere"}))
+
+    with pytest.raises(Unreachable):
+        await client(server).get(KEY)
+
+    assert len(server.requests) == 1
+
+
+async def test_the_token_is_shown_to_the_api_server_alone(server: Server) -> None:
+    seen: list[str | None] = []
+
+    async def elsewhere(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("Authorization"))
+        return web.Response()
+
+    application = web.Application()
+    application.router.add_get("/", elsewhere)
+    async with TestServer(application) as other, connection(server).session("kopf/1") as session:
+        server.answers.append(web.Response(status=307, headers={"Location": str(other.make_url("/"))}))
+        await session.get(connection(server).server + "/api/v1/secrets")
+
+    assert server.requests[0][2]["Authorization"] == "Bearer t0ken"
+    assert seen == [None]
+
+
+async def test_a_token_that_cannot_be_had_counts_as_no_answer(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def failing(*_: Any, **__: Any) -> str:
+        raise ConfigException(f"exec: {CANARY}")
+
+    token = connection(server).token
+    assert isinstance(token, ConfiguredToken)
+    monkeypatch.setattr(token.configuration, "get_api_key_with_prefix", failing)
+
+    with pytest.raises(Unreachable) as caught:
+        await client(server).get(KEY)
+
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize("details", ["text", [], {"causes": "text"}, {"causes": [None, "text", {"reason": CANARY}]}])
+async def test_a_refusal_of_any_shape_is_one_of_our_errors(server: Server, details: Any) -> None:
+    server.status(422, f"The value {CANARY} is wrong", details=details)
+
+    with pytest.raises(Invalid) as caught:
+        await client(server).get(KEY)
+
+    assert CANARY not in str(caught.value)
 
 
 async def test_causes_keep_fields_and_lose_messages(server: Server) -> None:
@@ -279,16 +345,55 @@ async def test_a_rotated_token_is_used_at_once(tmp_path: Path) -> None:
     assert "two" not in repr(token)
 
 
+async def test_in_a_pod_the_service_account_speaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Authority.create(tmp_path)
+    (tmp_path / "token").write_text("pod-token\n")
+    (tmp_path / "namespace").write_text("kube-system\n")
+    monkeypatch.setattr("manager.kube.connection.SERVICE_ACCOUNT", tmp_path)
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "6443")
+
+    found = await connect()
+
+    assert (found.server, found.default_namespace) == ("https://[fd00::1]:6443", "kube-system")
+    assert await found.token.header() == "Bearer pod-token"
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST")
+    with pytest.raises(SettingsError, match="KUBERNETES_SERVICE_HOST"):
+        await connect()
+
+
 def deployment(ready: int | None) -> dict[str, Any]:
-    return {"metadata": {"namespace": "sealed", "name": "controller"}, "status": {"readyReplicas": ready}}
+    spec = {"template": {"spec": {"serviceAccountName": "unsealer"}}}
+    metadata = {"namespace": "sealed", "name": "controller"}
+    return {"metadata": metadata, "spec": spec, "status": {"readyReplicas": ready}}
 
 
 @pytest.mark.parametrize(("ready", "found"), [(1, "sealed/controller"), (0, ""), (None, "")])
 async def test_only_a_running_original_counts(server: Server, ready: int | None, found: str) -> None:
-    for _ in range(2):
-        server.answers.append(web.json_response({"metadata": {}, "items": [deployment(ready)]}))
+    server.answers.append(web.json_response({"metadata": {}, "items": [deployment(ready)]}))
+    server.answers.append(web.json_response({"metadata": {}, "status": {"allowed": True}}))
 
     assert await find_original(client(server), "sealed") == found
+
+
+async def test_who_may_not_write_everywhere_is_no_original_whatever_its_labels(server: Server) -> None:
+    """Or any tenant could stop a module for the whole cluster."""
+    server.answers.append(web.json_response({"metadata": {}, "items": [deployment(1)]}))
+    server.answers.append(web.json_response({"metadata": {}, "status": {"allowed": False}}))
+
+    assert await find_original(client(server), "reflector") == ""
+
+    asked = server.requests[1][3]["spec"]
+    assert asked["user"] == "system:serviceaccount:sealed:unsealer"
+    assert asked["resourceAttributes"] == {"verb": "create", "resource": "secrets"}
+
+
+async def test_where_rights_cannot_be_asked_for_a_running_original_counts(server: Server) -> None:
+    server.answers.append(web.json_response({"metadata": {}, "items": [deployment(1)]}))
+    server.status(403, "Forbidden")
+
+    assert await find_original(client(server), "reflector") == "sealed/controller"
 
 
 async def test_an_original_that_cannot_be_looked_for_is_taken_as_absent(server: Server) -> None:

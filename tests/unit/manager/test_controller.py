@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import structlog
 
-from manager.errors import ApiError, Conflict, NeedsHuman, NotFound, NotLeader, Retry, Unreachable, WaitFor
+from manager.errors import ApiError, Conflict, Forbidden, NeedsHuman, NotFound, NotLeader, Retry, Unreachable, WaitFor
 from manager.kube.resources import SECRETS, Key
 from manager.runtime.controller import API_SERVER, DONE, STUCK_AFTER, Again, Controller, again_for, describe
 from manager.runtime.queue import KeyedQueue
@@ -115,6 +115,28 @@ async def test_one_answer_of_the_api_server_opens_its_gate(bench: Bench) -> None
 
     assert bench.queue.waiting == 0
     assert A in bench.seen
+
+
+async def test_a_refusal_is_an_answer_too(bench: Bench) -> None:
+    """The first to ask after an outage may be an object that the API server refuses for good."""
+    bench.queue.hold(A, API_SERVER)
+    bench.answers[B] = Forbidden(403, "Forbidden", "create x")
+
+    await bench.work(B)
+
+    assert A in bench.seen
+
+
+async def test_a_probe_that_fails_on_its_own_leaves_the_gate_to_the_next(bench: Bench) -> None:
+    for each in (A, B):
+        bench.queue.hold(each, "aws")
+    bench.answers[A] = ValueError("its own fault")
+    await bench.work(A)
+    bench.clock.pass_by(60)
+
+    await bench.work()
+
+    assert B in bench.seen
 
 
 async def test_an_answered_dependency_lets_its_keys_through(bench: Bench) -> None:

@@ -1,6 +1,7 @@
 """Observations reach every handler; what was missed is found by a sweep."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -102,6 +103,18 @@ async def test_filling_tells_nobody_and_replaying_tells_all(watcher: Watcher) ->
     assert all(change.before is None for change in replayed)
 
 
+async def test_an_object_that_cannot_be_read_leaves_the_list_of_the_others(watcher: Watcher) -> None:
+    def digest(given: dict[str, Any]) -> str:
+        return str(given["spec"])
+
+    watcher.cache.digest(SECRETS, digest)
+    client: Any = Lists({SECRETS: [body("bad", "1"), {**body("good", "2"), "spec": "s"}]})
+
+    await watcher.feed.fill(client, SECRETS)
+
+    assert [key.name for key, _ in watcher.cache.items(SECRETS)] == ["good"]
+
+
 async def test_a_sweep_finds_what_is_new_changed_and_gone(watcher: Watcher) -> None:
     for each in (body("same", "1"), body("changed", "2"), body("gone", "3")):
         watcher.feed.observe(SECRETS, None, each)
@@ -122,6 +135,79 @@ async def test_what_is_newer_than_the_list_is_not_missing(watcher: Watcher) -> N
 
     assert watcher.names() == []
     assert watcher.cache.get(Key(SECRETS, "ns", "fresh")) is not None
+
+
+class Interrupted(Lists):
+    """A client whose list is interrupted by what a watch reports, after its first page."""
+
+    def __init__(self, items: dict[Resource, list[dict[str, Any]]], meanwhile: Callable[[], None]) -> None:
+        super().__init__(items)
+        self.meanwhile = meanwhile
+
+    async def pages(self, resource: Resource) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:
+        async for page in super().pages(resource):
+            yield page
+            self.meanwhile()
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_what_goes_while_a_list_is_read_does_not_come_back_from_it(watcher: Watcher, known: bool) -> None:
+    if known:
+        watcher.feed.observe(SECRETS, "ADDED", body("b", "2"))
+
+    def went() -> None:
+        watcher.feed.observe(SECRETS, "DELETED", body("b", "60"))
+
+    client: Any = Interrupted({SECRETS: [body("a", "1"), body("b", "2")]}, went)
+
+    await watcher.feed.sweep(client)
+
+    assert watcher.cache.get(Key(SECRETS, "ns", "b")) is None
+
+
+async def test_what_comes_anew_while_a_list_is_read_stays(watcher: Watcher) -> None:
+    def replaced() -> None:
+        watcher.feed.observe(SECRETS, "DELETED", body("b", "60"))
+        watcher.feed.observe(SECRETS, "ADDED", body("b", "61"))
+
+    client: Any = Interrupted({SECRETS: [body("a", "1"), body("b", "2")]}, replaced)
+
+    await watcher.feed.sweep(client)
+
+    found = watcher.cache.get(Key(SECRETS, "ns", "b"))
+    assert found is not None
+    assert found.version == "61"
+
+
+def test_what_is_not_in_kopfs_list_has_gone(watcher: Watcher) -> None:
+    for each in (body("stays", "1"), body("gone", "2"), body("newer", "9")):
+        watcher.feed.observe(SECRETS, None, each)
+    watcher.names()
+
+    watcher.feed.listed(SECRETS, {Key(SECRETS, "ns", "stays")}, "5")
+
+    assert watcher.names() == [("gone", False)]
+
+
+async def test_what_kopf_lists_while_we_list_is_heeded_afterwards(watcher: Watcher) -> None:
+    """What went between our list and kopf's is in no watch: ours is older and still holds it."""
+
+    def kopf_lists() -> None:
+        watcher.feed.listed(SECRETS, {Key(SECRETS, "ns", "a")}, "60")
+
+    client: Any = Interrupted({SECRETS: [body("a", "1"), body("b", "2")]}, kopf_lists)
+
+    await watcher.feed.fill(client, SECRETS)
+
+    assert [key.name for key, _ in watcher.cache.items(SECRETS)] == ["a"]
+
+
+async def test_lists_of_one_resource_go_one_after_another(watcher: Watcher) -> None:
+    client: Any = Lists({SECRETS: [body("a", "1")]})
+
+    await asyncio.gather(watcher.feed.fill(client, SECRETS), watcher.feed.sweep(client))
+
+    assert watcher.cache.count(SECRETS) == 1
 
 
 async def test_a_list_that_expires_is_begun_again(watcher: Watcher) -> None:

@@ -185,6 +185,90 @@ async def test_keeping_ends_when_the_lease_is_lost(election: Election) -> None:
         await lease.keep()
 
 
+async def test_a_lease_that_somebody_deleted_is_still_its_holders(election: Election) -> None:
+    """The holder does not know yet, and writes."""
+    first, second = election.candidate("a"), election.candidate("b")
+    await first.acquire()
+    assert not await second._attempt()
+    del election.api.objects[KEY]
+
+    assert not await second._attempt()
+    assert await first._attempt()
+    assert not await second._attempt()
+
+
+async def test_a_deleted_lease_whose_holder_is_gone_too_is_taken_after_its_duration(election: Election) -> None:
+    first, second = election.candidate("a"), election.candidate("b")
+    await first.acquire()
+    await second._attempt()
+    del election.api.objects[KEY]
+
+    election.clock.pass_by(SETTINGS.duration)
+
+    assert await second._attempt()
+
+
+@pytest.mark.parametrize("spec", [None, {}, {"holderIdentity": ""}, {"holderIdentity": "x", "renewTime": "never"}])
+async def test_a_lease_of_garbage_is_taken_after_the_duration_at_the_latest(election: Election, spec: Any) -> None:
+    lease = election.candidate()
+    election.api.put(LEASES, {"metadata": {"namespace": "coffer", "name": "coffer"}, "spec": spec})
+    await lease._attempt()
+
+    election.clock.pass_by(SETTINGS.duration)
+
+    assert await lease._attempt()
+    assert lease.held
+
+
+async def test_a_renewal_under_way_does_not_keep_the_lease_from_being_given_back(election: Election) -> None:
+    lease = election.candidate()
+    await lease.acquire()
+    election.api.fail("update", Conflict(409, "Conflict", "x"))
+
+    await lease.release()
+
+    assert election.spec["holderIdentity"] == ""
+
+
+async def test_a_lease_that_was_taken_without_an_answer_is_given_back(
+    election: Election, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = election.candidate()
+    create = election.api.create
+
+    async def unanswered(*args: Any, **options: Any) -> Any:
+        await create(*args, **options)
+        raise Unreachable(0, "TimeoutError", "create lease")
+
+    monkeypatch.setattr(election.api, "create", unanswered)
+    assert not await lease._attempt()
+
+    await lease.release()
+
+    assert election.spec["holderIdentity"] == ""
+
+
+async def test_one_who_never_asked_for_the_lease_asks_nothing_at_the_end(election: Election) -> None:
+    first, second = election.candidate("a"), election.candidate("b")
+    await first.acquire()
+    await second._attempt()
+    election.api.calls.clear()
+
+    await second.release()
+
+    assert election.api.calls == []
+
+
+async def test_the_loop_is_not_alive_before_the_first_answer(election: Election) -> None:
+    lease = election.candidate()
+    assert not lease.alive()
+    election.api.fail("get", Unreachable(0, "TimeoutError", "get lease"))
+
+    await lease._attempt()
+
+    assert not lease.alive()
+
+
 async def test_the_loop_is_alive_while_the_api_server_answers(election: Election) -> None:
     lease = election.candidate()
     await lease.acquire()

@@ -7,7 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manager.kube.resources import SECRETS, Key
-from manager.runtime.queue import FIRST_BACKOFF, LONGEST_BACKOFF, LONGEST_GATE, PACE, RELEASED_AT_ONCE, KeyedQueue
+from manager.runtime.queue import (
+    FIRST_BACKOFF,
+    LONGEST_BACKOFF,
+    LONGEST_GATE,
+    PACE,
+    RELEASED_AT_ONCE,
+    SLACK,
+    URGENT_IN_A_ROW,
+    KeyedQueue,
+)
 from tests.stand_ins import HandClock, no_jitter
 
 
@@ -191,7 +200,80 @@ async def test_gates_know_nothing_of_each_other(queue: KeyedQueue) -> None:
     assert await ready(queue) == [B]
 
 
-async def test_when_the_probe_does_not_come_back_another_goes(queue: KeyedQueue, clock: HandClock) -> None:
+async def test_a_probe_that_has_no_more_to_ask_is_replaced(queue: KeyedQueue, clock: HandClock) -> None:
+    """Its object may be deleted, or fail for a reason of its own: the others must not wait for ever."""
+    for each in (A, B, C):
+        queue.hold(each, "aws")
+    clock.pass_by(LONGEST_GATE)
+    assert await ready(queue) == [A]
+
+    queue.done(A)
+    clock.pass_by(LONGEST_GATE)
+
+    assert await ready(queue) == [B]
+
+
+async def test_a_probe_that_is_taken_for_another_reason_is_replaced_too(queue: KeyedQueue, clock: HandClock) -> None:
+    for each in (A, B):
+        queue.hold(each, "aws")
+    queue.add(A)
+    assert await ready(queue) == [A]
+    queue.retry(A)
+    queue.done(A)
+
+    clock.pass_by(LONGEST_GATE)
+
+    assert set(await ready(queue)) == {A, B}
+
+
+async def test_a_key_that_has_left_the_gate_is_not_let_through_again(queue: KeyedQueue, clock: HandClock) -> None:
+    for each in (A, B):
+        queue.hold(each, "aws")
+    queue.add(B)
+    assert await ready(queue) == [B]
+    queue.done(B)
+
+    queue.release("aws")
+
+    assert await ready(queue) == [A]
+
+
+async def test_nothing_is_kept_of_keys_that_are_gone(queue: KeyedQueue, clock: HandClock) -> None:
+    queue.retry(A)
+    queue.add_after(A, 3600 * 24)
+    queue.hold(B, "aws")
+    queue.add_all([A, B])
+    for each in await ready(queue):
+        queue.settle(each)
+        queue.done(each)
+
+    assert queue.waiting == len(queue) == 0
+    clock.pass_by(3600 * 24)
+    assert await ready(queue) == []
+    for kept in (queue._failures, queue._gates, queue._waits_at, queue._came_from):
+        assert not kept
+
+
+async def test_superseded_appointments_do_not_pile_up(queue: KeyedQueue, clock: HandClock) -> None:
+    for _ in range(1000):
+        clock.pass_by(1)
+        queue.add_after(A, 3600 * 24)
+        queue.add(A)
+        assert await queue.get() == A
+        queue.done(A)
+
+    assert len(queue._delayed) <= SLACK + 2
+
+
+async def test_one_who_changes_without_end_does_not_stop_what_is_routine(queue: KeyedQueue) -> None:
+    queue.add(A, urgent=False)
+    for number in range(100):
+        queue.add(key(f"busy-{number}"))
+
+    assert (await ready(queue)).index(A) == URGENT_IN_A_ROW
+
+
+async def test_the_pauses_of_a_gate_grow_whoever_asks(queue: KeyedQueue, clock: HandClock) -> None:
     for each in (A, B, C):
         queue.hold(each, "aws")
     clock.pass_by(LONGEST_GATE)

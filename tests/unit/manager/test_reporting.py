@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from manager.clock import Jitter, SystemClock, parse_rfc3339, rfc3339
-from manager.errors import Conflict, Forbidden, NeedsHuman, NotFound
+from manager.errors import Conflict, Forbidden, NeedsHuman, NotFound, Unreachable
 from manager.kube.conditions import find_condition, same_condition, set_condition
 from manager.kube.events import LONGEST_MESSAGE, REMEMBERED, REPEATED_AFTER, EventRecorder
 from manager.kube.references import resolve
@@ -182,10 +182,31 @@ async def test_an_event_that_is_refused_fails_nothing() -> None:
     await recorder.warn()
 
 
+async def test_an_event_that_was_not_posted_is_posted_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder()
+
+    async def away(*_: Any, **__: Any) -> Any:
+        raise Unreachable(0, "TimeoutError", "create events")
+
+    with monkeypatch.context() as during:
+        during.setattr(recorder.api, "create", away)
+        await recorder.warn()
+
+    await recorder.warn()
+    assert len(recorder.api.events) == 1
+
+
+async def test_the_name_of_an_event_is_valid_however_long_the_objects_is() -> None:
+    recorder = Recorder()
+    await recorder.events.warning(Key(SECRETS, "ns", "a" * 199 + "-b"), "u", "R", "m", component="c")
+
+    assert recorder.api.events[0]["metadata"]["generateName"] == "a" * 199 + "."
+
+
 async def test_the_memory_of_events_is_bounded() -> None:
     recorder = Recorder()
     for number in range(REMEMBERED + 10):
-        recorder.events._repeated((str(number), "R", "m"))
+        recorder.events._repeated((str(number), 1))
 
     assert len(recorder.events._said) == REMEMBERED
 

@@ -1,5 +1,6 @@
 """Settings come from flags, variables, the originals' variables and a file, in this order."""
 
+import sys
 from dataclasses import fields
 
 import pytest
@@ -56,6 +57,13 @@ def test_booleans_are_read_as_people_write_them(text: object, value: bool) -> No
         ({}, {}, ["x"], "the settings file must be a mapping of sections"),
         ({"lease_duration": "5"}, {}, None, "retry < renew_deadline < duration"),
         ({"lease_retry": "11"}, {}, None, "retry < renew_deadline < duration"),
+        ({"lease_retry": "0"}, {}, None, "lease.retry must be positive"),
+        ({"process_sweep_interval": "0"}, {}, None, "process.sweep_interval must be positive"),
+        ({"process_sweep_interval": "nan"}, {}, None, "process.sweep_interval must be positive"),
+        ({"sealed_concurrency": "0"}, {}, None, "sealed.concurrency must be positive"),
+        ({"external_provider_threads": "-1"}, {}, None, "external.provider_threads must be positive"),
+        ({"modules_deletes_per_minute": "-1"}, {}, None, "must not be negative"),
+        ({"process_log_level": "handlers"}, {}, None, "DEBUG, INFO, WARNING, ERROR"),
         ({"sealed_key_size": "1024"}, {}, None, "at least 2048"),
         ({"reflector_provenance": "maybe"}, {}, None, "warn, deny or allow"),
         ({"process_log_format": "xml"}, {}, None, "json or text"),
@@ -102,6 +110,30 @@ def test_a_settings_file_that_cannot_be_read_is_named(tmp_path: object) -> None:
 
     assert result.exit_code == 1
     assert "none.yaml: FileNotFoundError" in result.output
+
+
+def test_what_goes_wrong_unexpectedly_is_named_without_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def failing(*_: object) -> None:
+        raise ValueError("canary-value")
+
+    monkeypatch.setattr("manager.app.run", failing)
+    monkeypatch.setattr("manager.runtime.logging.setup", lambda *_: None)  # it is for the whole process
+
+    result = CliRunner().invoke(main, ["run"])
+
+    assert result.exit_code == 1
+    assert "unexpected: ValueError at test_settings.py" in result.output
+    assert "canary" not in result.output
+
+
+def test_where_only_kubeseal_is_installed_the_controller_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "manager.app", None)
+    monkeypatch.delattr("manager.app", raising=False)
+
+    result = CliRunner().invoke(main, ["run"])
+
+    assert result.exit_code == 1
+    assert "pip install 'coffer[controller]'" in result.output
 
 
 def test_a_wrong_flag_ends_with_its_name() -> None:

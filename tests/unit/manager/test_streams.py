@@ -22,7 +22,7 @@ class Server:
     def __init__(self) -> None:
         self.clock = HandClock()
         self.refused: list[tuple[str, int]] = []
-        self.relisted: list[str] = []
+        self.listed: list[tuple[str, set[str], str]] = []
         self.slept: list[float] = []
         self.accepted: list[str] = []
         self.answer: Any = web.json_response
@@ -31,7 +31,7 @@ class Server:
             self.clock,
             no_jitter(),
             lambda plural, status: self.refused.append((plural, status)),
-            lambda resource: self.relisted.append(resource.plural),
+            lambda resource, keys, version: self.listed.append((resource.plural, {key.name for key in keys}, version)),
             self.sleep,
         )
 
@@ -73,7 +73,7 @@ def stream(*events: bytes) -> Any:
 
 
 def event(kind: str, **content: Any) -> bytes:
-    return json.dumps({"type": kind, "object": content}).encode()
+    return json.dumps({"type": kind, "object": {"metadata": {}, **content}}).encode()
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
@@ -97,10 +97,25 @@ async def test_a_refused_watch_is_repeated_after_a_pause(server: Server, status:
     assert server.refused == [("sealedsecrets", status)]
 
 
-async def test_a_410_status_on_a_watch_is_left_to_kopf(server: Server) -> None:
+async def test_a_410_status_on_a_watch_makes_kopf_list_again(server: Server) -> None:
     server.answer = lambda _: web.Response(status=410)
 
-    assert (await ask(server, "/api/v1/secrets", watch="true")).status == 410
+    answer = await ask(server, "/api/v1/secrets", watch="true")
+
+    assert answer.status == 200
+    (found,) = await lines(answer)
+    assert (found["type"], found["object"]["code"]) == ("ERROR", 410)
+
+
+async def test_an_api_server_below_a_path_is_looked_after_like_any(server: Server) -> None:
+    server.streams.base = "/k8s/clusters/c-1"
+    server.streams.begin(RESOURCES)
+    server.answer = lambda _: web.Response(status=403)
+
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await ask(server, "/k8s/clusters/c-1/api/v1/secrets", limit="500")
+
+    assert "PartialObjectMetadataList" in server.accepted[0]
 
 
 async def test_a_500_is_left_to_kopfs_own_retries(server: Server) -> None:
@@ -159,7 +174,7 @@ async def test_values_of_secrets_are_never_asked_for(server: Server, path: str, 
 
 
 async def test_an_empty_metadata_list_comes_as_one(server: Server) -> None:
-    server.answer = lambda _: web.json_response({"kind": "PartialObjectMetadataList", "items": None})
+    server.answer = lambda _: web.json_response({"metadata": {"resourceVersion": "7"}, "items": None})
 
     answer = await ask(server, "/api/v1/secrets", limit="500")
 
@@ -183,7 +198,16 @@ async def test_an_expired_watch_is_told_to_kopf(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [event("ERROR", code=500), event("ERROR", code=504), b"{garbage", b"[]", b'{"type": "ERROR"}', b'"text"']
+    "line",
+    [
+        event("ERROR", code=500),
+        event("ERROR", code=504),
+        b"{garbage",
+        b"[]",
+        b'{"type": "ERROR"}',
+        b'"text"',
+        b'{"type": "ADDED", "object": {}}',
+    ],
 )
 async def test_what_would_end_kopf_breaks_the_watch_off_instead(server: Server, line: bytes) -> None:
     server.answer = stream(event("ADDED", a=1), line, event("ADDED", b=1))
@@ -204,15 +228,38 @@ async def test_watches_of_one_resource_are_paced(server: Server) -> None:
     assert server.slept == [PACE, PACE]
 
 
-async def test_only_a_second_list_is_a_relist(server: Server) -> None:
-    server.answer = lambda _: web.json_response({"items": []})
-    await ask(server, "/api/v1/secrets", limit="500")
-    await ask(server, "/api/v1/secrets", **{"limit": "500", "continue": "x"})
-    await ask(server, "/api/v1/configmaps", limit="500")
-    assert server.relisted == []
+def page(*names: str, version: str = "7", more: str = "") -> dict[str, Any]:
+    items = [{"metadata": {"namespace": "ns", "name": name}} for name in names]
+    return {"metadata": {"resourceVersion": version, "continue": more}, "items": items}
 
-    await ask(server, "/api/v1/secrets", limit="500")
-    assert server.relisted == ["secrets"]
+
+async def read(server: Server, content: object, **query: str) -> None:
+    """Let kopf read one page of Secrets."""
+    server.answer = lambda _: web.json_response(content)
+    await (await ask(server, "/api/v1/secrets", limit="500", **query)).json()
+
+
+async def test_what_a_whole_list_holds_is_told_with_the_version_of_its_first_page(server: Server) -> None:
+    await read(server, page("a", "b", more="x"))
+    assert server.listed == []
+    await read(server, page("c", version="9"), **{"continue": "x"})
+
+    assert server.listed == [("secrets", {"a", "b", "c"}, "7")]
+
+
+async def test_a_list_that_is_begun_again_holds_nothing_of_the_first_try(server: Server) -> None:
+    await read(server, page("a", more="x"))
+    await read(server, page("b", version="8"))
+
+    assert server.listed == [("secrets", {"b"}, "8")]
+
+
+@pytest.mark.parametrize("content", [None, [], "text", {}, {"metadata": None}, {"metadata": {}, "items": [{}]}])
+async def test_a_list_that_cannot_be_read_is_repeated(server: Server, content: object) -> None:
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await read(server, content)
+
+    assert server.listed == []
 
 
 async def test_a_resource_without_an_answer_for_minutes_is_silent(server: Server) -> None:
