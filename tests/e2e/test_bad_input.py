@@ -119,10 +119,10 @@ CASES = [
     Case("bad interval", "externalsecrets", external(DATA, refreshInterval="soon"), "refreshInterval"),
     Case("extract of no JSON", "externalsecrets", external({}, dataFrom=[{"extract": DATA}]), "spec.dataFrom[0]"),
     Case(
-        "extract of bad keys",
+        "extract of keys that become one",
         "externalsecrets",
-        external({}, json.dumps({"": 1, "ü": "x"}), dataFrom=[{"extract": DATA}]),
-        "",
+        external({}, json.dumps({"": 1, "ü": "x", "ö": "y"}), dataFrom=[{"extract": DATA}]),
+        "collision",
     ),
     Case("not served yet", "externalsecrets", external({}, dataFrom=[{"find": {"name": {"regexp": "("}}}]), "find"),
     Case("foreign target", "externalsecrets", _foreign_target, "coffer.dev/adopt"),
