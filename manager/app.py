@@ -37,7 +37,7 @@ from manager.runtime.streams import Streams
 from manager.settings import Settings
 
 MODULES = ("sealed", "external", "reflector")
-DRAIN = 2.0  # seconds that running reconciles may take to finish on SIGTERM; handover stays below 3 s
+DRAIN = 1.0  # seconds that running reconciles may take to finish on SIGTERM; the other replica needs two to take over
 
 log = structlog.get_logger(__name__)
 
