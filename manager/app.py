@@ -37,7 +37,7 @@ from manager.runtime.streams import Streams
 from manager.settings import Settings
 
 MODULES = ("sealed", "external", "reflector")
-DRAIN = 2.0  # seconds that running reconciles may take to finish on SIGTERM; handover stays below 3 s
+DRAIN = 1.0  # seconds that running reconciles may take to finish on SIGTERM; the other replica needs two to take over
 
 log = structlog.get_logger(__name__)
 
@@ -207,7 +207,7 @@ async def _lead(replica: Replica, catch_signals: Callable[[], None]) -> None:
 
 async def _broken(replica: Replica, leading: asyncio.Task[None], done: set[asyncio.Future[Any]]) -> Ending:
     """Say why, and give the lease back unless that is what was lost: then not even that is waited for."""
-    errors = [_cause(each.result() if each is replica.leader.failed else each.exception()) for each in done]
+    errors = [_cause(_error(each, replica)) for each in done]
     if any(isinstance(each, NotLeader) for each in errors):
         log.error("lease lost; ending at once", identity=replica.lease.identity)
         return Ending.BROKEN
@@ -217,6 +217,13 @@ async def _broken(replica: Replica, leading: asyncio.Task[None], done: set[async
     leading.cancel()
     await replica.lease.release()
     return Ending.BROKEN
+
+
+def _error(ended: asyncio.Future[Any], replica: Replica) -> BaseException | None:
+    if ended is replica.leader.failed:
+        error: BaseException = ended.result()
+        return error
+    return None if ended.cancelled() else ended.exception()
 
 
 def _cause(error: BaseException | None) -> BaseException:

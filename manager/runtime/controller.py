@@ -79,7 +79,7 @@ class Controller:
     """Set to let the workers finish what they hold and take nothing more."""
 
     async def run(self) -> None:
-        """Work for ever; returns only by cancellation or because this replica may no longer write."""
+        """Work until stopped; ends by an error only when this replica may no longer write."""
         async with asyncio.TaskGroup() as group:
             for _ in range(self.concurrency):
                 group.create_task(self._work(), name=f"{self.name} worker")
@@ -92,6 +92,8 @@ class Controller:
     async def _work(self) -> None:
         while not self.stopping:
             key = await self.queue.get()
+            if self.stopping:  # it came while this worker waited; the next leader finds it
+                return
             self.busy[key] = self.clock.monotonic()
             started = time.perf_counter()
             try:

@@ -48,9 +48,10 @@ def test_a_leader_that_is_cut_off_ends_by_itself_before_another_leads(
     arena: World, arena_coffer: MakeCoffer, arena_proxy: FaultProxy
 ) -> None:
     """It can tell nobody and ask nobody; only the time since its last renewal is left, and nothing may hold it up."""
-    first = arena_coffer("a", *BRISK, proxy=arena_proxy)
+    lease = (*BRISK, "--lease-duration=9")  # five seconds between the end of the one and the begin of the other
+    first = arena_coffer("a", *lease, proxy=arena_proxy)
     first.wait_leading()
-    second = arena_coffer("b", *BRISK)
+    second = arena_coffer("b", *lease)
     namespace, values = arena.namespace(), {"password": canary()}
 
     with arena_proxy.blackhole(), always_serving(second):

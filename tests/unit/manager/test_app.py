@@ -118,6 +118,18 @@ async def test_what_ends_unexpectedly_ends_the_process_and_gives_the_lease_back(
     assert any("kopf has ended" in each["cause"] or "ValueError" in each["cause"] for each in logs)
 
 
+async def test_a_task_that_is_cancelled_under_us_ends_the_process_too(scene: Scene) -> None:
+    """kopf, when it ends, cancels what it believes to be its own."""
+
+    async def cancel() -> None:
+        (leading,) = (each for each in asyncio.all_tasks() if each.get_name() == "leader")
+        scene.leader.given_up.set()
+        leading.cancel()
+
+    assert await scene.end(cancel) is Ending.BROKEN
+    assert scene.lease.released
+
+
 async def test_a_crd_that_has_come_starts_the_process_again(scene: Scene) -> None:
     async def come() -> None:
         scene.leader.outdated.set()

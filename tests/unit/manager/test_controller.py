@@ -154,6 +154,18 @@ async def test_a_stopping_controller_takes_nothing_new(bench: Bench) -> None:
     assert await bench.work(A) == []
 
 
+async def test_a_worker_that_waits_when_it_is_stopped_takes_nothing_either(bench: Bench) -> None:
+    running = asyncio.create_task(bench.controller.run())
+    await asyncio.sleep(0)
+    bench.controller.stopping = True
+    bench.queue.add_all([A, B])
+
+    async with asyncio.timeout(5):
+        await running
+
+    assert bench.seen == []
+
+
 def test_a_key_that_is_worked_on_for_minutes_is_stuck(bench: Bench) -> None:
     bench.controller.busy[A] = 0.0
     assert bench.controller.stuck() == []
