@@ -19,6 +19,7 @@ from manager.errors import (
 from manager.kube.connection import Connection
 from manager.kube.resources import Body, Key, Resource
 
+WHOLE = 25  # objects a page holds that come whole: each may have 1.5 MB, and a page takes about four times its size
 PAGE = 500  # objects a LIST page holds: the API server's own clients use this; larger pages only raise our peak memory
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 MERGE_PATCH = "application/merge-patch+json"
@@ -81,14 +82,14 @@ class KubeClient:
     async def pages(
         self, resource: Resource, *, namespace: str = "", selector: str = "", metadata_only: bool | None = None
     ) -> AsyncIterator[tuple[list[Body], str]]:
-        """List in pages of 500; yields (items, resourceVersion of the list).
+        """List in pages; yields (items, resourceVersion of the list).
 
         Metadata only where the resource says so, unless `metadata_only` decides. Raises Gone when the list took so
         long that its continue token expired: begin again.
         """
         partial = resource.metadata_only if metadata_only is None else metadata_only
         headers = {"Accept": METADATA_LIST} if partial else {}
-        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        query = {"limit": str(PAGE if partial else WHOLE)} | ({"labelSelector": selector} if selector else {})
         while True:
             path = resource.path(namespace)
             page = await self._call("list", "GET", resource, path, resource.plural, query=query, headers=headers)

@@ -10,6 +10,7 @@ import aiohttp
 import structlog
 
 from manager.clock import Clock, Jitter
+from manager.kube.client import WHOLE
 from manager.kube.resources import Body, Key, Resource, key_of
 
 PACE = 1.0  # seconds between two watch requests of a resource; kopf re-opens an ended one without any pause
@@ -68,11 +69,13 @@ class Streams:
     async def metadata_only(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Ask for PartialObjectMetadata, so that no value of a Secret enters the process by a watch.
+        """Ask for metadata, so that no value of a Secret enters the process; for what comes whole in small pages.
 
         The list form on a watch would be answered with an empty stream, the single form on a list with a 406.
         """
         resource = self._by_path.get(request.url.path)
+        if resource is not None and not resource.metadata_only and "limit" in request.url.query:
+            request.url = request.url.update_query(limit=str(WHOLE))
         if request.method == "GET" and resource is not None and resource.metadata_only:
             kind = "PartialObjectMetadata" + ("" if "watch" in request.url.query else "List")
             request.headers["Accept"] = f"application/json;as={kind};g=meta.k8s.io;v=v1"

@@ -22,7 +22,7 @@ from manager.errors import (
     SettingsError,
     Unreachable,
 )
-from manager.kube.client import KubeClient
+from manager.kube.client import WHOLE, KubeClient
 from manager.kube.connection import ConfiguredToken, Connection, TokenFile, connect
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Key
 from manager.runtime.originals import find_original
@@ -255,6 +255,7 @@ async def test_custom_resources_are_listed_whole_and_null_is_empty(server: Serve
 
     assert [page async for page in client(server).pages(SEALED_SECRETS)] == [([], "")]
     assert "PartialObjectMetadata" not in server.requests[0][2].get("Accept", "")
+    assert f"limit={WHOLE}" in server.requests[0][1]
 
 
 async def test_writes_carry_manager_type_and_preconditions(server: Server) -> None:

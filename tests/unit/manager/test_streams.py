@@ -9,7 +9,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from manager.kube.resources import CONFIGMAPS, SEALED_SECRETS, SECRETS
+from manager.kube.client import WHOLE
+from manager.kube.resources import CONFIGMAPS, SEALED_SECRETS, SECRETS, Resource
 from manager.runtime.streams import PACE, SILENT_AFTER, Streams
 from tests.stand_ins import HandClock, no_jitter
 
@@ -171,6 +172,21 @@ async def test_values_of_secrets_are_never_asked_for(server: Server, path: str, 
     await ask(server, path, **query)
 
     assert server.accepted == [accept]
+
+
+@pytest.mark.parametrize(("resource", "limit"), [(SECRETS, "500"), (SEALED_SECRETS, str(WHOLE))])
+async def test_what_comes_whole_comes_in_small_pages(server: Server, resource: Resource, limit: str) -> None:
+    """A tenant's objects of 1.5 MB, five hundred at a time, are more than the process may use."""
+    asked: list[str] = []
+
+    def answer(request: web.Request) -> web.Response:
+        asked.append(request.query["limit"])
+        return web.json_response(page())
+
+    server.answer = answer
+    await ask(server, resource.path(), limit="500", **{"continue": "x"})
+
+    assert asked == [limit]
 
 
 async def test_an_empty_metadata_list_comes_as_one(server: Server) -> None:
