@@ -1,0 +1,147 @@
+"""Worker threads and instances, so that the event loop never waits and tenants never meet.
+
+An instance belongs to one namespace from its start to its end: the reset between two tenants is a new one (4 ms), and
+what one has left in memory goes with it. A namespace renders one at a time; one that lately reached a deadline waits
+for its turn among its like, so that such tenants hold one worker and not all.
+"""
+
+import asyncio
+import threading
+import time
+from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
+from weakref import WeakValueDictionary
+
+from manager.errors import TemplateLimit
+from manager.gotemplate.instance import Instance, Machine
+from manager.gotemplate.model import Limits
+
+SLOW_REMEMBERED = 256
+
+
+class Pool:
+    """Runs requests in instances. Made on the event loop; the first request loads the sandbox."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._threads = ThreadPoolExecutor(limits.workers, "gotemplate")
+        self._guard = threading.Lock()
+        self._machine: Machine | None = None
+        self._idle: OrderedDict[str, Instance] = OrderedDict()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._slow: OrderedDict[str, None] = OrderedDict()
+        self._slow_turn = asyncio.Lock()
+
+    async def run(self, namespace: str, request: bytes) -> bytes:
+        """Answer a request in an instance of this namespace.
+
+        Raises:
+            TemplateLimit: a limit ended it.
+            SandboxUnavailable: there is no sandbox.
+        """
+        turn = self._turns.get(namespace)
+        if turn is None:
+            self._turns[namespace] = turn = asyncio.Lock()
+        await turn.acquire()
+        held = [turn]
+        try:
+            if namespace in self._slow:
+                await self._slow_turn.acquire()
+                held.append(self._slow_turn)
+            work = self._threads.submit(self._work, namespace, request)
+        except BaseException:
+            _release(held)
+            raise
+        # A cancelled caller does not end the work, so the turn ends with the work and not with the caller.
+        loop = asyncio.get_running_loop()
+        work.add_done_callback(lambda _: loop.call_soon_threadsafe(_release, held))
+        return await self._followed(namespace, work)
+
+    async def _followed(self, namespace: str, work: "Future[bytes]") -> bytes:
+        try:
+            answer = await asyncio.wrap_future(work)
+        except TemplateLimit as error:
+            if error.limit == "deadline":
+                self._slow[namespace] = None
+                self._slow.move_to_end(namespace)
+                while len(self._slow) > SLOW_REMEMBERED:
+                    self._slow.popitem(last=False)
+            raise
+        self._slow.pop(namespace, None)
+        return answer
+
+    def drop(self, namespace: str) -> None:
+        """Forget a namespace that is gone, with the instance kept for it."""
+        with self._guard:
+            instance = self._idle.pop(namespace, None)
+        if instance:
+            instance.close()
+
+    async def close(self) -> None:
+        """Wait for the renders under way, then give everything back."""
+        await asyncio.to_thread(self._threads.shutdown)
+        for instance in self._idle.values():
+            instance.close()
+        self._idle.clear()
+        if self._machine:
+            await asyncio.to_thread(self._machine.close)
+
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """The namespaces for which an instance is kept, the next to go first."""
+        with self._guard:
+            return tuple(self._idle)
+
+    def _work(self, namespace: str, request: bytes) -> bytes:
+        until = time.monotonic() + self._limits.deadline_seconds
+        kept = self._kept(namespace)
+        if kept:
+            try:
+                return self._called(namespace, kept, request, until)
+            except TemplateLimit as error:
+                # Go's heap does not shrink and may have come apart; what fits must not depend on the past
+                if error.limit != "memory":
+                    raise
+        return self._called(namespace, Instance(self._loaded()), request, until)
+
+    def _called(self, namespace: str, instance: Instance, request: bytes, until: float) -> bytes:
+        try:
+            answer = instance.call(request, until)
+        except BaseException:
+            instance.close()
+            raise
+        self._keep(namespace, instance)
+        return answer
+
+    def _loaded(self) -> Machine:
+        with self._guard:
+            if self._machine is None:
+                self._machine = Machine(self._limits)
+            return self._machine
+
+    def _kept(self, namespace: str) -> Instance | None:
+        """Take the namespace's instance, or make room for one: memory never holds more than may be kept."""
+        with self._guard:
+            instance = self._idle.pop(namespace, None)
+            leaving = [] if instance else self._oldest(self._limits.idle_instances - 1)
+        _close(leaving)
+        return instance
+
+    def _keep(self, namespace: str, instance: Instance) -> None:
+        with self._guard:
+            self._idle[namespace] = instance
+            leaving = self._oldest(self._limits.idle_instances)
+        _close(leaving)
+
+    def _oldest(self, room: int) -> list[Instance]:
+        return [self._idle.popitem(last=False)[1] for _ in range(len(self._idle) - room)]
+
+
+def _close(instances: list[Instance]) -> None:
+    for instance in instances:
+        instance.close()
+
+
+def _release(turns: list[asyncio.Lock]) -> None:
+    for turn in turns:
+        turn.release()
