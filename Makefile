@@ -38,7 +38,7 @@ lint: setup ## style, types, layers and size budgets
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests/cluster tests/conformance tests/unit/cluster tests/unit/gotemplate tools
+	$(BIN)/mypy tests/cluster tests/conformance tests/unit/cluster tests/unit/gotemplate tests/unit/tools tools
 	$(BIN)/lint-imports
 	$(BIN)/python tools/budgets.py
 
