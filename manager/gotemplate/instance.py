@@ -1,6 +1,8 @@
 """One running copy of the sandbox: no environment, no files, no network, a cap on memory, and a deadline."""
 
+import ctypes
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
 
 from manager.errors import SandboxUnavailable, TemplateLimit
@@ -24,11 +26,20 @@ class Machine:
         self.module: Final = artefact.load(self.engine)
         self.watchdog: Final = Watchdog(self.engine.increment_epoch)
         self.keys: Final = KeyMaker()
+        _give_back()
 
     def close(self) -> None:
-        """End the threads."""
+        """End the threads and give back the machine code."""
         self.watchdog.close()
         self.keys.close()
+        self.module.close()
+        self.engine.close()
+
+
+def _give_back() -> None:
+    """Return what importing wasmtime left in the worker's part of the heap: 11 MiB that nobody would use again."""
+    with suppress(OSError, AttributeError):  # glibc alone has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class Instance:
@@ -78,6 +89,11 @@ class Instance:
                 return answer
         except (wasmtime.Trap, wasmtime.WasmtimeError, KeyTooLate) as error:
             raise self._reached(error) from None
+
+    @property
+    def size(self) -> int:
+        """Bytes of its memory."""
+        return int(self._memory.data_len(self._store))
 
     def close(self) -> None:
         """Give the memory back."""

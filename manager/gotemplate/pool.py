@@ -1,8 +1,8 @@
 """Worker threads and instances, so that the event loop never waits and tenants never meet.
 
 An instance belongs to one namespace from its start to its end: the reset between two tenants is a new one (4 ms), and
-what one has left in memory goes with it. A namespace renders one at a time; one that lately reached a deadline waits
-for its turn among its like, so that such tenants hold one worker and not all.
+what one has left in memory goes with it. A namespace renders one at a time. A render that takes long makes way: it
+goes on in a place for slow ones. A namespace that lately reached the deadline waits for its turn among its like.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ from manager.gotemplate.instance import Instance, Machine
 from manager.gotemplate.model import Limits
 
 SLOW_REMEMBERED = 256
+SLOW_AFTER_SECONDS = 0.1
+KEPT_BYTES = 24 << 20  # an instance with 64 compiled templates has 20 MiB, and what has grown never shrinks
 
 
 class Pool:
@@ -24,13 +26,15 @@ class Pool:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._threads = ThreadPoolExecutor(limits.workers, "gotemplate")
+        self._threads = ThreadPoolExecutor(limits.workers + limits.slow_workers, "gotemplate")
         self._guard = threading.Lock()
         self._machine: Machine | None = None
         self._idle: OrderedDict[str, Instance] = OrderedDict()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._slow: OrderedDict[str, None] = OrderedDict()
         self._slow_turn = asyncio.Lock()
+        self._places = asyncio.Semaphore(limits.workers)
+        self._slow_places = _Places(limits.slow_workers)
 
     async def run(self, namespace: str, request: bytes) -> bytes:
         """Answer a request in an instance of this namespace.
@@ -42,20 +46,32 @@ class Pool:
         turn = self._turns.get(namespace)
         if turn is None:
             self._turns[namespace] = turn = asyncio.Lock()
-        await turn.acquire()
-        held = [turn]
+        held: list[_Held] = []
         try:
+            await _take(turn, held)
             if namespace in self._slow:
-                await self._slow_turn.acquire()
-                held.append(self._slow_turn)
+                await _take(self._slow_turn, held)
+            await _take(self._places, held)
             work = self._threads.submit(self._work, namespace, request)
         except BaseException:
             _release(held)
             raise
-        # A cancelled caller does not end the work, so the turn ends with the work and not with the caller.
         loop = asyncio.get_running_loop()
-        work.add_done_callback(lambda _: loop.call_soon_threadsafe(_release, held))
+        late = loop.call_later(SLOW_AFTER_SECONDS, self._make_way, held)
+
+        def ended() -> None:
+            late.cancel()
+            _release(held)
+
+        # A cancelled caller does not end the work, so the turn ends with the work and not with the caller.
+        work.add_done_callback(lambda _: loop.call_soon_threadsafe(ended))
         return await self._followed(namespace, work)
+
+    def _make_way(self, held: "list[_Held]") -> None:
+        """Leave the place to others, where there is one among the slow."""
+        if self._slow_places.free():
+            held[-1] = self._slow_places
+            self._places.release()
 
     async def _followed(self, namespace: str, work: "Future[bytes]") -> bytes:
         try:
@@ -128,6 +144,9 @@ class Pool:
         return instance
 
     def _keep(self, namespace: str, instance: Instance) -> None:
+        if instance.size > KEPT_BYTES:
+            instance.close()
+            return
         with self._guard:
             self._idle[namespace] = instance
             leaving = self._oldest(self._limits.idle_instances)
@@ -137,11 +156,38 @@ class Pool:
         return [self._idle.popitem(last=False)[1] for _ in range(len(self._idle) - room)]
 
 
+class _Places:
+    """Places that nobody waits for."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def free(self) -> bool:
+        """Take one, where one is left."""
+        self._number -= 1
+        if self._number < 0:
+            self._number += 1
+            return False
+        return True
+
+    def release(self) -> None:
+        """Give it back."""
+        self._number += 1
+
+
+_Held = asyncio.Lock | asyncio.Semaphore | _Places
+
+
 def _close(instances: list[Instance]) -> None:
     for instance in instances:
         instance.close()
 
 
-def _release(turns: list[asyncio.Lock]) -> None:
-    for turn in turns:
-        turn.release()
+async def _take(place: asyncio.Lock | asyncio.Semaphore, held: "list[_Held]") -> None:
+    await place.acquire()
+    held.append(place)
+
+
+def _release(held: "list[_Held]") -> None:
+    for each in held:
+        each.release()

@@ -2,6 +2,7 @@
 
 import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -50,8 +51,14 @@ class Watchdog:
     def _tick(self) -> None:
         with self._changed:
             while not self._closed:
-                if not self._running:
-                    self._changed.wait()
-                else:
-                    self._changed.wait(TICK_SECONDS)
+                if self._running:
+                    self._until_the_next()
                     self._advance()
+                else:
+                    self._changed.wait()
+
+    def _until_the_next(self) -> None:
+        """Wait one tick whole: a render that starts meanwhile must not shorten the time of those that run."""
+        end = time.monotonic() + TICK_SECONDS
+        while not self._closed and (left := end - time.monotonic()) > 0:
+            self._changed.wait(left)

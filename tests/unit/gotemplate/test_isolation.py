@@ -127,6 +127,35 @@ async def test_tenants_that_were_slow_hold_one_worker_and_the_others_go_on(make:
     await asyncio.gather(*again)
 
 
+async def test_a_render_that_takes_long_makes_way(make: Make) -> None:
+    sandbox = make(workers=1, slow_workers=1, deadline_seconds=1.0)
+    slow = asyncio.create_task(failed(sandbox, "slow"))
+    await asyncio.sleep(0)
+
+    assert await eso(sandbox, "{{ .x }}", "good", x="1") == "1"
+    assert not slow.done()
+    await slow
+
+
+async def test_no_more_renders_run_than_there_are_places(make: Make, log: Log) -> None:
+    sandbox = make(workers=1, slow_workers=1, deadline_seconds=0.4)
+
+    await asyncio.gather(*(failed(sandbox, f"slow-{index}") for index in range(4)))
+
+    assert log.most_at_once == 2
+    assert sandbox._pool._places._value == 1
+    assert sandbox._pool._slow_places._number == 1
+
+
+async def test_an_instance_that_has_grown_is_not_kept(make: Make, log: Log) -> None:
+    sandbox = make()
+    await eso(sandbox, "{{ len (until 1000000) }}", "large")
+    await eso(sandbox, "small", "small")
+
+    assert sandbox._pool.idle == ("small",)
+    assert log.closed == log.started[:1]
+
+
 async def test_a_tenant_that_is_fast_again_is_among_the_others_again(make: Make) -> None:
     sandbox = make(deadline_seconds=0.1)
     await failed(sandbox, "ns")
