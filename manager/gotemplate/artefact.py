@@ -48,7 +48,7 @@ def load(machine: "wasmtime.Engine") -> "wasmtime.Module":
         raise SandboxUnavailable(f"the template sandbox is not built: {ARTEFACT} is missing; run `{BUILD_COMMAND}`")
     name = _cached_name()
     for place in (INSTALLED, _cache() / name):
-        if _trustworthy(place):
+        if _usable(place):
             try:
                 return wasmtime.Module.deserialize_file(machine, str(place))
             except wasmtime.WasmtimeError:
@@ -81,19 +81,20 @@ def _cached_name() -> str:
 
 
 def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "coffer" / "sandbox"
+    """Return the user's folder; a user of an image may have no home."""
+    home = os.environ.get("HOME")
+    cache = os.environ.get("XDG_CACHE_HOME") or (home and f"{home}/.cache")
+    return Path(cache, "coffer", "sandbox") if cache else Path(tempfile.gettempdir(), f"coffer-{os.getuid()}")
 
 
-def _trustworthy(place: Path) -> bool:
-    """Machine code is run as it lies there, so nobody but this user or root may have been able to write it."""
+def _usable(place: Path) -> bool:
+    """Whether it is of this artefact, and nobody but this user or root can have written it: it is run as it lies."""
     try:
-        for each in (place, place.parent):
-            stat = each.stat()
-            if stat.st_uid not in {0, os.getuid()} or stat.st_mode & 0o022:
-                return False
+        made = [each.stat() for each in (place, place.parent)]
+        newer = made[0].st_mtime_ns >= ARTEFACT.stat().st_mtime_ns
     except OSError:
         return False
-    return True
+    return newer and all(each.st_uid in {0, os.getuid()} and not each.st_mode & 0o022 for each in made)
 
 
 def _keep(code: bytes, place: Path) -> None:

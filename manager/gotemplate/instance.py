@@ -59,15 +59,18 @@ class Instance:
         kind = wasmtime.FuncType([number, number, number], [number])
         linker.define_func("coffer", "new_key", kind, self._new_key)
         self._arm(time.monotonic() + machine.limits.deadline_seconds)
-        exports = linker.instantiate(store, machine.module).exports(store)
-        self._memory = cast("wasmtime.Memory", exports["memory"])
-        self._reserve = cast("wasmtime.Func", exports["reserve"])
-        self._answer = cast("wasmtime.Func", exports["answer"])
-        self._forget = cast("wasmtime.Func", exports["forget"])
         try:
+            exports = linker.instantiate(store, machine.module).exports(store)
             cast("wasmtime.Func", exports["_initialize"])(store)
-        except (wasmtime.WasmtimeError, wasmtime.Trap):
-            raise SandboxUnavailable(f"the template sandbox does not start; run `{artefact.BUILD_COMMAND}`") from None
+            self._memory = cast("wasmtime.Memory", exports["memory"])
+            self._reserve, self._answer, self._forget = (
+                cast("wasmtime.Func", exports[name]) for name in ("reserve", "answer", "forget")
+            )
+        except (wasmtime.WasmtimeError, wasmtime.Trap, KeyError) as error:
+            store.close()
+            what = type(error).__name__
+            message = f"the template sandbox does not start ({what}); run `{artefact.BUILD_COMMAND}`, or give it memory"
+            raise SandboxUnavailable(message) from None
 
     def call(self, request: bytes, until: float) -> bytes:
         """Return the answer to a packed request, before `until` on the monotonic clock.
@@ -120,8 +123,6 @@ class Instance:
         )
 
     def _new_key(self, kind: int, address: int, size: int) -> int:
-        pem = self._machine.keys.make(kind, self._until - time.monotonic())
-        if len(pem) > size & _LOW:
-            return 0
+        pem = self._machine.keys.make(kind, self._until - time.monotonic())[: size & _LOW]
         self._memory.write(self._store, pem, address & _LOW)
         return len(pem)

@@ -1,13 +1,16 @@
 """The compiled sandbox is found, precompiled once, kept where nobody else can write, and missed with a clear word."""
 
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from manager.errors import SandboxUnavailable
 from manager.gotemplate import artefact
+from manager.gotemplate.instance import Instance, Machine
 from manager.gotemplate.model import Limits
 from manager.gotemplate.sandbox import Sandbox
 from tests.unit.gotemplate.conftest import eso
@@ -75,6 +78,39 @@ def test_what_was_precompiled_into_the_package_comes_first(compiled: list[str], 
 
     assert compiled == []
     assert cache(tmp_path) == []
+
+
+def test_what_was_precompiled_from_an_older_artefact_is_left_alone(compiled: list[str], place: Path) -> None:
+    artefact.precompile(place / "template.cwasm")
+    compiled.clear()
+    later = (place / "template.cwasm").stat().st_mtime_ns + 1_000_000_000
+    os.utime(place / "template.wasm", ns=(later, later))
+
+    load()
+
+    assert compiled == [str(place / "template.wasm")]
+
+
+def test_a_user_without_a_home_has_a_cache_too(
+    compiled: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    load()
+    load()
+
+    assert len(compiled) == 1
+    assert [file.parent.name for file in tmp_path.rglob("template-*.cwasm")] == [f"coffer-{os.getuid()}"]
+
+
+def test_a_module_that_is_not_the_sandbox_says_so(compiled: list[str]) -> None:
+    machine = Machine(Limits())
+
+    with pytest.raises(SandboxUnavailable, match="does not start"):
+        Instance(machine)
+    machine.close()
 
 
 @pytest.mark.parametrize("content", [b"", b"not machine code"])
