@@ -35,6 +35,7 @@ func stock() template.FuncMap {
 		delete(functions, name)
 	}
 	fromHost(functions)
+	chunksOnAmd64(functions)
 	return functions
 }
 
@@ -49,6 +50,7 @@ func sealed() template.FuncMap {
 // eso is the function map of external-secrets v2.
 func eso() template.FuncMap {
 	functions := stock()
+	castOnAmd64(functions)
 	maps.Copy(functions, template.FuncMap{
 		"hexdec":                    hexdec,
 		"htpasswd":                  sprig.Htpasswd(functions["bcrypt"].(func(string) string)),

@@ -34,7 +34,8 @@ class Row:
 @cache
 def rows() -> tuple[Row, ...]:
     """Return every input, once for each profile that it is for."""
-    lines = (json.loads(line) for line in (FOLDER / "inputs.jsonl").read_text().splitlines())
+    files = (FOLDER / name for name in ("inputs.jsonl", "more.jsonl"))
+    lines = (json.loads(line) for file in files for line in file.read_text().splitlines())
     return tuple(row for line in lines for row in _of(line))
 
 
