@@ -69,7 +69,7 @@ class Pool:
 
     def _make_way(self, held: "list[_Held]") -> None:
         """Leave the place to others, where there is one among the slow."""
-        if self._slow_places.free():
+        if self._slow_places.taken():
             held[-1] = self._slow_places
             self._places.release()
 
@@ -109,6 +109,7 @@ class Pool:
             return tuple(self._idle)
 
     def _work(self, namespace: str, request: bytes) -> bytes:
+        machine = self._loaded()  # before the clock starts: compiling takes longer than a render may
         until = time.monotonic() + self._limits.deadline_seconds
         kept = self._kept(namespace)
         if kept:
@@ -118,7 +119,7 @@ class Pool:
                 # Go's heap does not shrink and may have come apart; what fits must not depend on the past
                 if error.limit != "memory":
                     raise
-        return self._called(namespace, Instance(self._loaded()), request, until)
+        return self._called(namespace, Instance(machine), request, until)
 
     def _called(self, namespace: str, instance: Instance, request: bytes, until: float) -> bytes:
         try:
@@ -162,12 +163,11 @@ class _Places:
     def __init__(self, number: int) -> None:
         self._number = number
 
-    def free(self) -> bool:
+    def taken(self) -> bool:
         """Take one, where one is left."""
-        self._number -= 1
-        if self._number < 0:
-            self._number += 1
+        if not self._number:
             return False
+        self._number -= 1
         return True
 
     def release(self) -> None:

@@ -3,15 +3,21 @@
 import asyncio
 import contextlib
 import threading
+import time
+from typing import TYPE_CHECKING
 
 import pytest
 
 from manager.errors import TemplateError, TemplateLimit
+from manager.gotemplate import artefact
 from manager.gotemplate import instance as instances
 from manager.gotemplate import pool as pools
 from manager.gotemplate.instance import Instance
 from manager.gotemplate.sandbox import Sandbox
 from tests.unit.gotemplate.conftest import Make, eso
+
+if TYPE_CHECKING:
+    import wasmtime
 
 FOREVER = "{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}"
 
@@ -208,6 +214,19 @@ async def test_what_is_kept_for_a_namespace_can_be_given_back(make: Make, log: L
 
     assert sandbox._pool.idle == ()
     assert log.closed == log.started
+
+
+async def test_loading_does_not_count_as_rendering(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = artefact.load
+
+    def slow_load(machine: "wasmtime.Engine") -> "wasmtime.Module":
+        time.sleep(0.3)
+        return load(machine)
+
+    monkeypatch.setattr(artefact, "load", slow_load)
+    sandbox = make(deadline_seconds=0.2)
+
+    assert len(await eso(sandbox, "{{ range until 60000 }}a{{ end }}")) == 60000
 
 
 async def test_closing_gives_all_back(make: Make, log: Log) -> None:
