@@ -6,6 +6,9 @@ from typing import Final
 
 from manager.plain import Plain
 
+SHOWN_ERROR_CHARACTERS: Final = 2048  # a condition's message may hold 32,768, an Event's 1,024 after being cut
+SHOWN_NAME_CHARACTERS: Final = 64
+
 
 class Profile(StrEnum):
     """Whose templates: the functions and the treatment of missing keys are those of that controller."""
@@ -35,6 +38,12 @@ class Template:
     delimiters: tuple[str, str] = ("{{", "}}")
     timezone: str = "UTC"
     """IANA name of what Go's Local is."""
+
+    @property
+    def label(self) -> str:
+        """What an error of ours calls it."""
+        line = self.name.partition("\n")[0]
+        return line if len(line) <= SHOWN_NAME_CHARACTERS else f"{line[:SHOWN_NAME_CHARACTERS]}…"
 
     @classmethod
     def eso(cls, name: str, source: str, delimiters: tuple[str, str] = ("{{", "}}")) -> "Template":
@@ -89,6 +98,3 @@ class Limits:
     """More of them, for those that have been running for a tenth of a second: the others go on in their place."""
     idle_instances: int = 2
     """Kept for their tenants with what they have compiled, 11 MiB each; further tenants wait 4 ms for a new one."""
-
-
-SHOWN_ERROR_CHARACTERS: Final = 2048  # a condition's message may hold 32,768, an Event's 1,024 after being cut

@@ -87,13 +87,20 @@ class Sandbox:
         await self._pool.close()
 
     async def _rendered(self, namespace: str, template: Template, data: Data | Groups, scope: Scope) -> Answer:
+        values, keys = requests.flat(data)
+        redaction = Redaction(values, template.source, template.name, *keys)
+        try:
+            self._measure(template)
+            return await self._answered(namespace, requests.render(template, data, scope, self.limits), redaction)
+        except TemplateLimit as error:
+            label = redaction.applied(template.label, executed=False)
+            raise TemplateLimit(error.limit, f"template {label}: {error}") from None
+
+    def _measure(self, template: Template) -> None:
         size = len(requests.encoded(template.source))
         if size > self.limits.source_bytes:
-            message = f"the template has {size} bytes, more than {self.limits.source_bytes}; split it"
+            message = f"the source has {size} bytes, more than {self.limits.source_bytes}; split it"
             raise TemplateLimit("source", message)
-        request = requests.render(template, data, scope, self.limits)
-        values, keys = requests.flat(data)
-        return await self._answered(namespace, request, Redaction(values, template.source, template.name, *keys))
 
     async def _answered(self, namespace: str, request: Iterable[bytes], redaction: Redaction) -> Answer:
         answer = wire.answer(await self._pool.run(namespace, wire.request(request)))

@@ -3,6 +3,7 @@
 import pytest
 
 from manager.errors import TemplateInvalid, TemplateLimit
+from manager.gotemplate.model import Template
 from manager.gotemplate.sandbox import Sandbox
 from tests.unit.gotemplate.conftest import Make, eso
 
@@ -83,6 +84,16 @@ async def test_the_error_names_the_size_and_the_cure(make: Make) -> None:
         await eso(sandbox, "12345678901")
     with pytest.raises(TemplateLimit, match="more than 32 MiB of memory"):
         await eso(sandbox, '{{ repeat 1000000000 "a" }}')
+
+
+async def test_the_error_names_the_template(make: Make) -> None:
+    sandbox = make(output_bytes=10)
+    keys = "{{ range until 10 }}a: b\n{{ end }}" + "x" * 100
+
+    with pytest.raises(TemplateLimit, match=r"^template tls\.crt: the output has more than"):
+        await sandbox.render("ns", Template.eso("tls.crt", "12345678901"), {})
+    with pytest.raises(TemplateLimit, match=r"^template \{\{ range until 10 \}\}a: b: the output"):
+        await sandbox.render_map("ns", Template.eso(keys, keys), {})
 
 
 async def test_a_limit_shows_nothing_of_the_data(make: Make) -> None:
