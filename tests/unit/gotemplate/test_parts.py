@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, rsa
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manager.gotemplate import keys, requests, wire
+from manager.gotemplate.instance import Instance, Machine
 from manager.gotemplate.keys import KeyMaker, KeyTooLate, Kind
 from manager.gotemplate.model import Limits, Template
 from manager.gotemplate.requests import Scope
@@ -91,3 +93,27 @@ def test_a_key_that_comes_too_late_is_not_waited_for(monkeypatch: pytest.MonkeyP
     assert time.monotonic() - began < 30
     release.set()
     maker.close()
+
+
+@pytest.mark.usefixtures("built_template")
+def test_an_instance_leaves_nothing_behind() -> None:
+    machine = Machine(Limits())
+    kept = []
+    for _ in range(20):
+        instance = Instance(machine)
+        kept.append(weakref.ref(instance))
+        instance.close()
+        del instance
+    machine.close()
+
+    assert [each() for each in kept if each()] == []
+
+
+@pytest.mark.usefixtures("built_template")
+def test_the_sandbox_asks_for_nothing_of_the_host_but_wasi_and_keys() -> None:
+    """And WASI is given without arguments, environment, folders or sockets."""
+    machine = Machine(Limits())
+    asked = {(each.module, each.name) for each in machine.module.imports}
+    machine.close()
+
+    assert {name for module, name in asked if module != "wasi_snapshot_preview1"} == {"new_key"}
