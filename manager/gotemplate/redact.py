@@ -6,6 +6,7 @@ only words stay that the template's author wrote, or that Go and sprig use in er
 was cut, decoded, escaped or hashed does not get through either.
 """
 
+import json
 import re
 from collections.abc import Iterable
 from functools import cache
@@ -18,12 +19,16 @@ from manager.plain import Plain
 SHORTEST = 4
 """Bytes; shorter values cannot be told from ordinary text. (reference: gotemplate.md section 4)"""
 
+LONGEST_IN_ANY_CASE: Final = 4096  # a longer expression takes longer to compile than it is worth
+
 MARK: Final = "***"  # shorter than any value that is replaced, so it is never one itself
 
 _WORD: Final = re.compile(r"\w+")
 _EDGES: Final = re.compile(r"""^(["':,;(]{0,2})(.*?)([)"':,;]{0,2})$""", re.DOTALL)
 # Up to here an error of the engine consists of positions and of the template's source.
 _PLACE: Final = re.compile(r'template: .*?: executing ".*?" at <.*?>: ', re.DOTALL)
+# One word between signs, or several as Go joins them: map[string]string, can't, time.Time; of signs alone, three.
+_TOGETHER: Final = re.compile(r"\W{0,3}|\W{0,3}\w+\W{0,3}|\W{0,3}\w+([.\[\]*'(){}:/,]{1,4}\w+)+\W{0,4}")
 _SHORT_NUMBER: Final = re.compile(r"\d{1,3}")
 
 
@@ -32,15 +37,20 @@ class Redaction:
 
     Args:
         values: the data.
-        allowed: what is public already: the template's source, its name, the keys of the data.
+        allowed: what is public already: the template's source, the keys of the data.
+        name: the template's name, public too; where that is the whole source, `label` takes its place.
     """
 
-    def __init__(self, values: Iterable[Plain], *allowed: str) -> None:
+    def __init__(self, values: Iterable[Plain], *allowed: str, name: str = "", label: str = "") -> None:
         self._values = values
-        self._allowed = allowed
+        self._allowed = (*allowed, name)
+        self._name, self._label = name, label
 
     def applied(self, text: str, *, executed: bool) -> str:
         """Return an error text that may be shown. Without execution it can only quote the template."""
+        if self._name != self._label:
+            for written in (self._name, json.dumps(self._name, ensure_ascii=False)[1:-1]):
+                text = text.replace(written, self._label)
         text = self._without_values(text)
         if executed:
             place = _PLACE.match(text)
@@ -49,9 +59,14 @@ class Redaction:
         return text if len(text) <= SHOWN_ERROR_CHARACTERS else f"{text[: SHOWN_ERROR_CHARACTERS - 1]}…"
 
     def _without_values(self, text: str) -> str:
-        found = {value.reveal() for value in self._values if len(value) >= SHORTEST}
+        size = len(text.encode())
+        found = {value.reveal() for value in self._values if SHORTEST <= len(value) <= size}
         for value in sorted(found, key=len, reverse=True):
-            text = text.replace(value.decode(errors="replace"), MARK)
+            plain = value.decode(errors="replace")
+            if len(plain) <= LONGEST_IN_ANY_CASE:
+                text = re.sub(re.escape(plain), MARK, text, flags=re.IGNORECASE)
+            else:
+                text = text.replace(plain, MARK)
         return text
 
     def _without_strangers(self, text: str) -> str:
@@ -61,8 +76,12 @@ class Redaction:
         )
 
     def _shown(self, part: str, known: frozenset[str]) -> str:
+        if part.strip("\"'(),:;") in known:
+            return part
         words = _WORD.findall(part)
-        if all(word in known for word in words) and (words or len(part) < SHORTEST):
+        if all(word in known for word in words) and (
+            _TOGETHER.fullmatch(part) or any(part in each for each in self._allowed)
+        ):
             return part
         if len(words) == 1 and _SHORT_NUMBER.fullmatch(words[0]):
             return part
