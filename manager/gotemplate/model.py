@@ -86,8 +86,8 @@ class Limits:
     """Of a template; a Secret holds no more."""
     output_bytes: int = 1 << 20
     """Of one render."""
-    memory_bytes: int = 64 << 20
-    """Of one instance. Go's heap needs 9 MiB of it at the start."""
+    memory_bytes: int = 60 << 20
+    """Of one instance, so that the process grows by no more than 64 MiB. Go's heap needs 9 MiB of it at the start."""
     stack_bytes: int = 1 << 20
     """Of one instance: more lets a template nest deeper, up to Go's own limit, and needs threads with that much."""
     deadline_seconds: float = 2.0

@@ -20,7 +20,7 @@ def run(_: Scene) -> Iterator[Row]:
     yield Row("RSS after 1,000 different templates, more than before", first["grown later"], "MB")
     for name, took in _measured("renders").items():
         promise = 0.8 if name.endswith("cold") else 0.3 if name.endswith("compiled") else None
-        yield Row(name, took, "ms", promise, "the promise" if promise else "")
+        yield Row(name, 1000 * took, "µs", promise and 1000 * promise, "the promise" if promise else "")
     hostile = _measured("hostile")
     tenants = hostile.pop("1,000 renders of four other tenants")
     yield Row(

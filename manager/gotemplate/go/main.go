@@ -35,7 +35,7 @@ func forget() {
 }
 
 func init() {
-	debug.SetMemoryLimit(48 << 20) // below the sandbox's 64 MiB, so that collecting comes before failing
+	debug.SetMemoryLimit(48 << 20) // below the sandbox's 60 MiB, so that collecting comes before failing
 }
 
 func main() {}

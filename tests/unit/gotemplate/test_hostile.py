@@ -31,7 +31,7 @@ def test_each_ends_within_two_and_a_half_seconds_with_an_error(measured: dict[st
 def test_memory_grows_by_no_more_than_the_cap_and_returns_but_for_what_is_kept(
     measured: dict[str, dict[str, Any]],
 ) -> None:
-    assert {name: each["grown"] for name, each in measured.items() if each.get("grown", 0) > 66} == {}
+    assert {name: each["grown"] for name, each in measured.items() if each.get("grown", 0) > 64} == {}
     kept = KEPT_BYTES >> 20
     assert {name: each["left"] for name, each in measured.items() if each.get("left", 0) > kept} == {}
 
