@@ -4,11 +4,12 @@ Versions are written once, in the go.mod files under modules/; everything else i
 """
 
 import hashlib
-import os
 import platform
 import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from tools.golang import cache_root
 
 MODULES = Path(__file__).parent / "modules"
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
@@ -109,11 +110,6 @@ PROGRAMS = {
         Program("kubeseal", "kubeseal", f"{_SEALED_SECRETS}/cmd/kubeseal", _SEALED_SECRETS),
     )
 }
-
-
-def cache_root() -> Path:
-    """The folder outside the checkout that keeps binaries and toolchains from one run to the next."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "coffer"
 
 
 def cache_folder(program: Program) -> Path:
