@@ -12,6 +12,7 @@ from manager.kube.resources import SEALED_SECRETS, SECRETS, Body, Key
 from manager.kube.secretdata import LARGEST, decoded, encoded, size
 from manager.plain import Plain
 from sealed.crypto import Scope, scope_of
+from sealed.unseal import mapping
 
 PREFIX = "sealedsecrets.bitnami.com/"
 MANAGED = PREFIX + "managed"
@@ -33,16 +34,18 @@ class View:
     """The Secret of the same namespace and name, as the API server has it now."""
     values: Mapping[str, Plain] | None
     """The decrypted items; None when nothing had to be decrypted, see `stands`."""
+    brought: Mapping[str, Any] | None = None
+    """The template that the legacy `spec.data` brings; the object's own is ignored then."""
 
     @property
     def spec(self) -> Mapping[str, Any]:
         """`spec`, empty when absent or not a mapping."""
-        return _mapping(self.sealed.get("spec"))
+        return mapping(self.sealed.get("spec"))
 
     @property
     def template(self) -> Mapping[str, Any]:
-        """`spec.template`, empty when absent or not a mapping."""
-        return _mapping(self.spec.get("template"))
+        """What the Secret is made like: `spec.template`, empty when absent or not a mapping."""
+        return mapping(self.spec.get("template")) if self.brought is None else self.brought
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Mark:
 
 def mark_of(sealed: Body) -> Mark:
     """Read the mark from a status, however odd it is."""
-    status = _mapping(sealed.get("status"))
+    status = mapping(sealed.get("status"))
     conditions = status.get("conditions")
     synced = any(
         isinstance(each, dict) and each.get("type") == "Synced" and each.get("status") == "True"
@@ -141,7 +144,7 @@ def misplaced(annotations: Mapping[str, str]) -> str:
 def _data(view: View) -> dict[str, Plain]:
     """Join decrypted items and plain template values; a decrypted item wins over a template (0.37, section 13)."""
     data = dict(view.values or {})
-    for name, text in _mapping(view.template.get("data")).items():
+    for name, text in mapping(view.template.get("data")).items():
         if text is None:
             data.pop(name, None)  # 0.40: null drops the key
         elif name in data:
@@ -160,7 +163,7 @@ def _data(view: View) -> dict[str, Plain]:
 
 def _new_secret(view: View, data: Mapping[str, Plain]) -> Body:
     metadata: Body = {"name": view.key.name, "namespace": view.key.namespace, **_template_metadata(view)}
-    finalizers = _mapping(view.template.get("metadata")).get("finalizers")
+    finalizers = mapping(view.template.get("metadata")).get("finalizers")
     if isinstance(finalizers, list):
         metadata["finalizers"] = [str(each) for each in finalizers]
     if not _skips_owner(view):
@@ -266,11 +269,12 @@ def _written_by_us(secret: Body) -> bool:
 
 
 def _skips_owner(view: View) -> bool:
-    return _template_metadata(view)["annotations"].get(SKIP_OWNER) == "true"
+    template = mapping(view.spec.get("template"))
+    return template_metadata(mapping(template.get("metadata")))["annotations"].get(SKIP_OWNER) == "true"
 
 
 def _template_metadata(view: View) -> dict[str, dict[str, str]]:
-    return template_metadata(_mapping(view.template.get("metadata")))
+    return template_metadata(mapping(view.template.get("metadata")))
 
 
 def _secret_key(view: View) -> Key:
@@ -278,8 +282,4 @@ def _secret_key(view: View) -> Key:
 
 
 def _annotations(body: Body) -> Mapping[str, str]:
-    return _mapping(body["metadata"].get("annotations"))
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+    return mapping(body["metadata"].get("annotations"))

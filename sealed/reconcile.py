@@ -1,25 +1,23 @@
 """One SealedSecret: observe, plan, act, report."""
 
 import asyncio
-from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from manager.clock import rfc3339
-from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError, Retry, WaitFor
+from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, ReconcileError, Retry, WaitFor
 from manager.kube.conditions import Condition, find_condition, same_condition, set_condition
 from manager.kube.resources import SECRETS, Body, Key
 from manager.kube.status import write_status
-from manager.plain import Plain
 from manager.runtime.controller import DONE, Again, again_for
 from manager.runtime.module import Context
-from sealed.crypto import label, scope_of
+from sealed.crypto import scope_of
 from sealed.metrics import SealedMetrics
 from sealed.plan import UNSEAL_FAILED, UPDATE_FAILED, Plan, View, misplaced, plan, stands, unseal_failed
 from sealed.registry import KeyRegistry
-from sealed.unseal import UnsealFailed, decrypt_items
+from sealed.unseal import UnsealFailed, binding, open_object
 
 COMPONENT = "sealed-secrets"  # the event source that users' alerts know (sealed-secrets.md 4.6)
 REFUSED_AGAIN = 600.0  # seconds until the API server is asked again to take what it refused as invalid
@@ -43,6 +41,7 @@ class Reconciler:
 
     def __init__(self, context: Context, registry: KeyRegistry, executor: Executor, metrics: SealedMetrics) -> None:
         self._context = context
+        self._settings = context.settings.sealed
         self._registry = registry
         self._executor = executor
         self._metrics = metrics
@@ -55,7 +54,7 @@ class Reconciler:
         if view is None:
             return DONE
         try:
-            view = replace(view, values=await self._unseal(view))
+            view = await self._unsealed(view)
             outcome = await self._act(view, plan(view))
         except ReconcileError as error:
             outcome = Outcome(error=error)
@@ -73,28 +72,20 @@ class Reconciler:
         secret = await self._context.client.find(target) if self._context.cache.get(target) else None
         return View(key, sealed, secret, None)
 
-    async def _unseal(self, view: View) -> Mapping[str, Plain] | None:
-        """Decrypt in a thread; None when that was done before and the Secret is there."""
+    async def _unsealed(self, view: View) -> View:
+        """Decrypt in a thread, unless that was done before and the Secret is there."""
         if stands(view):
-            return None
-        spec = view.spec
-        if spec.get("data") is not None:
-            cure = "seal again with a current kubeseal"
-            raise NeedsHuman(
-                UNSEAL_FAILED, f"spec.data is the deprecated format, which this version does not read: {cure}"
-            )
-        scope = scope_of(view.sealed["metadata"].get("annotations") or {})
+            return view
         keys = self._registry.trial_order()
-        decrypt = partial(
-            decrypt_items, spec.get("encryptedData"), label(scope, view.key.namespace, view.key.name), keys
-        )
+        decrypt = partial(open_object, view.sealed, keys, legacy=self._settings.accept_deprecated_v1_data)
         try:
             unsealed = await asyncio.get_running_loop().run_in_executor(self._executor, decrypt)
         except UnsealFailed as error:
+            scope, _ = binding(view.sealed)
             raise unseal_failed(view.key, str(error), scope, len(keys)) from None
         self._metrics.decrypted.inc()
         self._registry.worked(unsealed.key_ids)
-        return unsealed.values
+        return replace(view, values=unsealed.values, brought=unsealed.template)
 
     async def _act(self, view: View, decided: Plan) -> Outcome:
         secret = view.secret
