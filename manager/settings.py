@@ -106,6 +106,17 @@ class SealedSettings:
     """True: a deleted Secret stays away until its SealedSecret changes."""
     accept_deprecated_v1_data: bool = True
     """Read the legacy `spec.data`."""
+    rate_limit: float = 2.0
+    """Requests to /v1/verify and /v1/rotate that a caller may make a second; all together ten times that. 0: any."""
+    rate_limit_burst: int = 2
+    """Requests more that a caller may make at once."""
+    read_timeout: str = "2m"
+    """How long the body of such a request may take to arrive, as a Go duration."""
+    proxies: tuple[str, ...] = ()
+    """Networks of the API server's addresses: callers behind its proxy are told apart then, and not counted as one."""
+    require_token: bool = False
+    """True: verify and rotate want a token with the right to post to their path. Through the API server's proxy, and
+    so with the original kubeseal, no token arrives."""
 
 
 @dataclass(frozen=True)
@@ -232,6 +243,8 @@ def validated(settings: Settings) -> Settings:
     checks = (
         (lease.retry < lease.renew_deadline < lease.duration, "lease: retry < renew_deadline < duration must hold"),
         (lease.retry > 0, "lease.retry must be positive"),
+        (settings.sealed.rate_limit >= 0, "sealed.rate_limit must not be negative"),
+        (settings.sealed.rate_limit_burst >= 0, "sealed.rate_limit_burst must not be negative"),
         (settings.sealed.key_size >= 2048, "sealed.key_size must be at least 2048"),
         (settings.sealed.threads >= 0, "sealed.threads must not be negative"),
         (settings.modules.deletes_per_minute >= 0, "modules.deletes_per_minute must not be negative"),

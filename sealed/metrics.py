@@ -1,6 +1,6 @@
 """Metrics of the sealed module: the original's names (sealed-secrets.md section 6), and what its users asked for."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 PREFIX = "sealed_secrets_controller"
 
@@ -15,6 +15,9 @@ class SealedMetrics:
         )
         self.http = Counter(
             f"{PREFIX}_http_requests_total", "Requests to /v1", ["path", "code", "method"], registry=registry
+        )
+        self.http_seconds = Histogram(
+            f"{PREFIX}_http_request_duration_seconds", "Time to answer /v1", ["path", "method"], registry=registry
         )
         self.decrypted = Counter("coffer_sealed_decryptions_total", "SealedSecrets decrypted", registry=registry)
         self.keys = Gauge("coffer_sealing_keys", "Usable sealing keys", registry=registry)

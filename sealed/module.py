@@ -7,13 +7,15 @@ from manager.kube.resources import SECRETS, Key
 from manager.runtime.controller import Controller
 from manager.runtime.module import Context, Module
 from manager.runtime.queue import KeyedQueue
+from sealed.callers import Callers
 from sealed.handlers import Handlers
 from sealed.http import SealingApi
 from sealed.keys import KeyWatch
+from sealed.limits import Limits
 from sealed.metrics import SealedMetrics
 from sealed.reconcile import Reconciler
 from sealed.registry import KeyRegistry
-from sealed.renewal import Renewal
+from sealed.renewal import Renewal, go_duration
 
 
 def build(context: Context) -> Module:
@@ -39,9 +41,21 @@ def build(context: Context) -> Module:
     renewal = Renewal(context, watch, registry, executor)
     reconciler = Reconciler(context, registry, executor, metrics)
     renewals.add(the_keys)
+    one_thread = ThreadPoolExecutor(1, thread_name_prefix="sealing-api")
+    api = SealingApi(
+        registry,
+        metrics,
+        one_thread,
+        Limits(settings.rate_limit, settings.rate_limit_burst, context.clock),
+        Callers(context.client, settings.proxies, require_token=settings.require_token),
+        context.clock,
+        legacy=settings.accept_deprecated_v1_data,
+        read_timeout=go_duration("sealed.read_timeout", settings.read_timeout).total_seconds(),
+    )
 
     async def close() -> None:
-        executor.shutdown(wait=False, cancel_futures=True)
+        for each in (executor, one_thread):
+            each.shutdown(wait=False, cancel_futures=True)
 
     return Module(
         name="sealed",
@@ -52,7 +66,7 @@ def build(context: Context) -> Module:
         ),
         standby=(watch.run,),
         ready=lambda: watch.listed and registry.current is not None,
-        routes=SealingApi(registry, metrics).routes(),
+        routes=api.routes(),
         close=close,
     )
 
