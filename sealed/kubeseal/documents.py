@@ -99,8 +99,11 @@ def read_file(path: Path) -> bytes:
         raise InputError(_cannot_open(path, error)) from None
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes, *, keep_mode: bool = False) -> None:
     """Write a file as a whole or not at all, readable by its owner only; a failure leaves the old one.
+
+    Args:
+        keep_mode: who could read the old file can read the new one.
 
     Raises:
         InputError: it cannot be written.
@@ -113,6 +116,8 @@ def replace_file(path: Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
+                if keep_mode:
+                    temporary.chmod(path.stat().st_mode)
                 file.close()  # Windows renames no open file
                 temporary.replace(path)
             except BaseException:
@@ -137,10 +142,33 @@ def text_of(value: object) -> str:
 
 
 def _documents(text: str) -> list[Any]:
+    found = json_objects(text)
+    return list(_yaml_stream(text)) if found is None else found
+
+
+def json_objects(text: str) -> list[Any] | None:
+    """Return the objects of a JSON stream, None when it is none: YAML may begin like that too."""
     if text.lstrip().startswith("{"):
-        with suppress(ValueError):  # YAML may begin like that too
+        with suppress(ValueError):
             return list(_json_stream(text))
-    return list(_yaml_stream(text))
+    return None
+
+
+def compose(text: str) -> Iterator[yaml.Node]:
+    """Yield the nodes of YAML documents, which know their place in the text. Raises InputError for a bomb."""
+    loader = _Loader(text)
+    while loader.check_node():
+        node = loader.get_node()
+        if _size(node, {}) > MOST_NODES:
+            raise InputError("input expands to too many values")
+        if node is not None:
+            yield node
+
+
+def one_line(pair: Document, *, bare: bool = False) -> str:
+    """Return `name: value` as YAML on one line, or `name:` alone."""
+    text = yaml.dump(pair, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, width=2**31).rstrip("\n")
+    return text.removesuffix(" null") if bare else text
 
 
 def _json_stream(text: str) -> Iterator[Any]:
@@ -153,12 +181,8 @@ def _json_stream(text: str) -> Iterator[Any]:
 
 
 def _yaml_stream(text: str) -> Iterator[Any]:
-    loader = _Loader(text)
-    while loader.check_node():
-        node = loader.get_node()
-        if _size(node, {}) > MOST_NODES:
-            raise InputError("input expands to too many values")
-        yield loader.construct_document(node)
+    for node in compose(text):
+        yield _Loader("").construct_document(node)
 
 
 def _size(node: Any, known: dict[int, int]) -> int:
