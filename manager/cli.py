@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+import structlog
 import yaml
 
 from manager import VERSION
 from manager.errors import CofferError, SettingsError
+from manager.inherited import WITHOUT_EFFECT, aliases, bare_switches, ignored
 from manager.settings import Settings, load, option_names
 
 if TYPE_CHECKING:
@@ -28,6 +30,14 @@ def version() -> None:
     click.echo(f"coffer version: {VERSION}")
 
 
+class RunCommand(click.Command):
+    """Understands the flags of the replaced controllers too, and how Go writes a switch."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give switches that stand alone their value."""
+        return super().parse_args(ctx, bare_switches(args))
+
+
 def run(config: str | None, **flags: Any) -> None:
     """Run the controller: in a cluster, or anywhere with --kubeconfig or KUBECONFIG."""
     try:
@@ -36,9 +46,12 @@ def run(config: str | None, **flags: Any) -> None:
         from manager.runtime.controller import describe
     except ModuleNotFoundError as error:  # kubeseal installs alone, and brings this command along
         raise click.ClickException(f"{error.name} is missing; pip install 'coffer[controller]'") from error
+    unused = [flag for flag in WITHOUT_EFFECT if flags.pop(f"unused_{flag.replace('-', '_')}") is not None]
     try:
         settings = load(flags, os.environ, _document(config))
         logging.setup(settings.process.log_level, settings.process.log_format)
+        for name, why in ignored(unused, os.environ).items():
+            structlog.get_logger(__name__).warning("accepted without effect", name=name, reason=why)
         asyncio.run(app.run(settings, _end))
     except CofferError as error:
         raise click.ClickException(str(error)) from error
@@ -69,15 +82,17 @@ def _options() -> list[click.Parameter]:
     ]
     for section, name, kind, text in option_names():
         flag = f"--{section}-{name}".replace("_", "-")
-        names = [flag, f"{section}_{name}"] + (["--kubeconfig"] if flag == "--process-kubeconfig" else [])
+        others = [f"--{each}" for each in aliases(section, name)]
+        names = [flag, f"{section}_{name}", *others] + (["--kubeconfig"] if flag == "--process-kubeconfig" else [])
         default = getattr(getattr(Settings(), section), name)
         shown = ",".join(default) if isinstance(default, tuple) else default
         options.append(click.Option(names, help=f"{text}  [default: {shown}]", metavar=_metavar(kind)))
-    return options
+    unused = (click.Option([f"--{each}", f"unused_{each.replace('-', '_')}"], hidden=True) for each in WITHOUT_EFFECT)
+    return [*options, *unused]
 
 
 def _metavar(kind: type) -> str:
     return {bool: "BOOL", int: "N", float: "SECONDS", str: "TEXT"}.get(kind, "A,B")
 
 
-main.add_command(click.Command("run", callback=run, params=_options(), help=run.__doc__))
+main.add_command(RunCommand("run", callback=run, params=_options(), help=run.__doc__))

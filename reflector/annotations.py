@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from manager.kube.mirrors import AUTO_REFLECTS, PREFIX, REFLECTED_VERSION, REFLECTS
+from manager.kube.selectors import Requirement, SelectorError, parse_selector
 from reflector.patterns import patterns
-from reflector.selectors import Requirement, SelectorError, parse_selector
 
 ALLOWED = PREFIX + "reflection-allowed"
 ALLOWED_NAMESPACES = PREFIX + "reflection-allowed-namespaces"

@@ -3,6 +3,9 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+import structlog
+
+from manager import VERSION
 from manager.kube.resources import SECRETS, Key
 from manager.runtime.controller import Controller
 from manager.runtime.module import Context, Module
@@ -12,19 +15,33 @@ from sealed.handlers import Handlers
 from sealed.http import SealingApi
 from sealed.keys import KeyWatch
 from sealed.limits import Limits
-from sealed.metrics import SealedMetrics
+from sealed.metrics import ConditionCollector, KeyCollector, SealedMetrics
 from sealed.reconcile import Reconciler
 from sealed.registry import KeyRegistry
 from sealed.renewal import Renewal, go_duration
+from sealed.selection import selection_of
+
+PRIORITIES = ("CertNotBefore", "SecretCreationTimestamp")
+
+log = structlog.get_logger(__name__)
 
 
 def build(context: Context) -> Module:
     """Return the module: SealedSecrets, sealing keys, the /v1 endpoint."""
     settings = context.settings.sealed
     metrics = SealedMetrics(context.metrics.registry)
+    metrics.build.labels(VERSION).set(0)  # the original's value
     executor = ThreadPoolExecutor(settings.threads or usable_cores(), thread_name_prefix="rsa")
+    if settings.key_order_priority not in PRIORITIES:
+        log.error("sealed.key_order_priority is not known", using=PRIORITIES[0])
     queue = KeyedQueue(context.clock, context.jitter)
-    handlers = Handlers(context.cache, queue, skip_recreate=settings.skip_recreate)
+    handlers = Handlers(
+        context.cache,
+        queue,
+        selection_of(settings, context.namespace),
+        skip_recreate=settings.skip_recreate,
+        repair_drift=settings.repair_drift,
+    )
     renewals = KeyedQueue(context.clock, context.jitter)
     the_keys = Key(SECRETS, context.namespace, settings.key_prefix)
 
@@ -33,8 +50,10 @@ def build(context: Context) -> Module:
         renewals.add(the_keys)
 
     registry = KeyRegistry(executor, settings.key_order_priority, changed)
-    metrics.keys.set_function(lambda: len(registry.keys))
-    metrics.broken_keys.set_function(lambda: len(registry.broken))
+    context.metrics.registry.register(KeyCollector(registry, context.cache, context.clock))
+    if settings.object_metrics:
+        omit = settings.metrics_omit_secret_labels
+        context.metrics.registry.register(ConditionCollector(context.cache, omit=omit))
     watch = KeyWatch(
         context.client, registry, context.namespace, settings.key_namespaces, settings.key_prefix, context.jitter
     )

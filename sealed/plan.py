@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any
 
 from manager.errors import NeedsHuman, WaitFor
 from manager.kube import mirrors
 from manager.kube.apply import Action, Create, Update, template_metadata
 from manager.kube.cache import controller_of
+from manager.kube.conditions import find_condition
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Body, Key
 from manager.kube.secretdata import LARGEST, decoded, encoded, size
 from manager.plain import Plain
-from sealed.crypto import Scope, scope_of
+from sealed.crypto import scope_of
 from sealed.unseal import mapping
 
 PREFIX = "sealedsecrets.bitnami.com/"
@@ -21,6 +23,7 @@ SKIP_OWNER = PREFIX + "skip-set-owner-references"
 MANAGER = "coffer-sealed"
 UNSEAL_FAILED = "ErrUnsealFailed"
 UPDATE_FAILED = "ErrUpdateFailed"
+UNMANAGED = "Unmanaged"
 GONE_SOON = 2.0  # seconds between two looks at a Secret that garbage collection is about to take
 
 
@@ -36,6 +39,8 @@ class View:
     """The decrypted items; None when nothing had to be decrypted, see `stands`."""
     brought: Mapping[str, Any] | None = None
     """The template that the legacy `spec.data` brings; the object's own is ignored then."""
+    opened_by: frozenset[str] | None = None
+    """Fingerprints of the keys that opened the values; None when nothing had to be decrypted."""
 
     @property
     def spec(self) -> Mapping[str, Any]:
@@ -63,18 +68,21 @@ class Mark:
     generation: int
     scope: str
     secret_version: str
+    condition: int = 0
+    """-1 False, 0 none yet, 1 True."""
+    keys: tuple[str, ...] = ()
+    """Fingerprints of the keys that opened it."""
 
 
 def mark_of(sealed: Body) -> Mark:
     """Read the mark from a status, however odd it is."""
     status = mapping(sealed.get("status"))
-    conditions = status.get("conditions")
-    synced = any(
-        isinstance(each, dict) and each.get("type") == "Synced" and each.get("status") == "True"
-        for each in (conditions if isinstance(conditions, list) else ())
-    )
+    found = (find_condition(status.get("conditions"), "Synced") or {}).get("status")
+    keys = status.get("sealingKeys")
     return Mark(
-        synced=synced,
+        synced=found == "True",
+        condition={"True": 1, "False": -1}.get(str(found), 0),
+        keys=tuple(intern(str(each)) for each in keys) if isinstance(keys, list) else (),
         generation=status.get("observedGeneration") or 0,
         scope=str(status.get("scope") or ""),
         secret_version=str(status.get("secretResourceVersion") or ""),
@@ -89,10 +97,17 @@ def settled(generation: int, annotations: Mapping[str, str], mark: Mark) -> bool
     return mark.synced and mark.generation == generation and mark.scope == scope_of(annotations).value
 
 
-def stands(view: View) -> bool:
-    """Tell whether the last success still stands; a Secret that somebody put in the place of ours is none of it."""
+def stands(view: View, *, repair: bool = False) -> bool:
+    """Tell whether the last success still stands; a Secret that somebody put in the place of ours is none of it.
+
+    Args:
+        repair: a Secret that was edited since is none of it either.
+
+    """
     meta = view.sealed["metadata"]
     if view.secret is None or not (_owned(view, view.secret) or _written_by_us(view.secret)):
+        return False
+    if repair and view.secret["metadata"]["resourceVersion"] != mark_of(view.sealed).secret_version:
         return False
     return settled(meta.get("generation", 0), _annotations(view.sealed), mark_of(view.sealed))
 
@@ -119,17 +134,6 @@ def plan(view: View) -> Plan:
         return Plan(None)
     _require_mutable(view.secret, wanted)
     return Plan(Update(_secret_key(view), wanted))
-
-
-def unseal_failed(view_key: Key, problems: str, scope: Scope, tried: int) -> NeedsHuman:
-    """Return the error for values that no key opens: what was tried, and what usually is the cause."""
-    hint = ""
-    if "no key could decrypt" in problems:
-        keys = f"{tried} key{'' if tried == 1 else 's'}"
-        tried_as = f"scope {scope.value}, namespace {view_key.namespace}, name {view_key.name}"
-        cure = "it was sealed for another cluster, scope, namespace or name: seal it again with kubeseal"
-        hint = f": tried {keys} with {tried_as}; {cure}" if tried else ": this controller has no sealing key yet"
-    return NeedsHuman(UNSEAL_FAILED, problems + hint)
 
 
 def misplaced(annotations: Mapping[str, str]) -> str:
@@ -228,7 +232,7 @@ def _require_ours(view: View, secret: Body, annotations: Mapping[str, str]) -> N
         raise WaitFor(UPDATE_FAILED, message, delay=GONE_SOON)
     message = f'Resource "{view.key.name}" already exists and is not managed by SealedSecret'
     cure = f'to hand it over annotate the Secret with {MANAGED}: "true"'
-    raise NeedsHuman(UPDATE_FAILED, f"{message}: {cure}")
+    raise NeedsHuman(UNMANAGED, f"{message}: {cure}", event=UPDATE_FAILED)
 
 
 def _require_mutable(secret: Body, wanted: Body) -> None:

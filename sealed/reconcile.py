@@ -7,18 +7,31 @@ from functools import partial
 from typing import Any
 
 from manager.clock import rfc3339
-from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, ReconcileError, Retry, WaitFor
+from manager.errors import (
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NeedsHuman,
+    ReconcileError,
+    Retry,
+    WaitFor,
+)
 from manager.kube.conditions import Condition, find_condition, same_condition, set_condition
 from manager.kube.resources import SECRETS, Body, Key
 from manager.kube.status import write_status
 from manager.runtime.controller import DONE, Again, again_for
 from manager.runtime.module import Context
 from sealed.crypto import scope_of
+from sealed.diagnosis import explained
 from sealed.metrics import SealedMetrics
-from sealed.plan import UNSEAL_FAILED, UPDATE_FAILED, Plan, View, misplaced, plan, stands, unseal_failed
+from sealed.plan import UNMANAGED, UNSEAL_FAILED, UPDATE_FAILED, Plan, View, misplaced, plan, stands
 from sealed.registry import KeyRegistry
-from sealed.unseal import UnsealFailed, binding, open_object
+from sealed.unseal import UnsealFailed, open_object
 
+COUNTED_AS = {UNSEAL_FAILED: "unseal", UNMANAGED: "unmanaged"}
+"""From a condition's reason to that of the metric (sealed-secrets.md section 6)."""
 COMPONENT = "sealed-secrets"  # the event source that users' alerts know (sealed-secrets.md 4.6)
 REFUSED_AGAIN = 600.0  # seconds until the API server is asked again to take what it refused as invalid
 
@@ -64,7 +77,11 @@ class Reconciler:
         return again
 
     async def _observe(self, key: Key) -> View | None:
-        sealed = await self._context.client.find(key)
+        try:
+            sealed = await self._context.client.find(key)
+        except ApiError:
+            self._metrics.errors.labels("fetch", "").inc()
+            raise
         if sealed is None or "deletionTimestamp" in sealed["metadata"]:
             return None  # garbage collection removes the Secret by its ownerReference
         target = Key(SECRETS, key.namespace, key.name)
@@ -74,18 +91,18 @@ class Reconciler:
 
     async def _unsealed(self, view: View) -> View:
         """Decrypt in a thread, unless that was done before and the Secret is there."""
-        if stands(view):
+        if stands(view, repair=self._settings.repair_drift):
             return view
         keys = self._registry.trial_order()
         decrypt = partial(open_object, view.sealed, keys, legacy=self._settings.accept_deprecated_v1_data)
         try:
             unsealed = await asyncio.get_running_loop().run_in_executor(self._executor, decrypt)
         except UnsealFailed as error:
-            scope, _ = binding(view.sealed)
-            raise unseal_failed(view.key, str(error), scope, len(keys)) from None
+            sizes = (key.key_size for _, key in keys)
+            raise NeedsHuman(UNSEAL_FAILED, explained(view.sealed, str(error), sizes)) from None
         self._metrics.decrypted.inc()
         self._registry.worked(unsealed.key_ids)
-        return replace(view, values=unsealed.values, brought=unsealed.template)
+        return replace(view, values=unsealed.values, brought=unsealed.template, opened_by=unsealed.key_ids)
 
     async def _act(self, view: View, decided: Plan) -> Outcome:
         secret = view.secret
@@ -111,13 +128,20 @@ class Reconciler:
         meta = view.sealed["metadata"]
         condition = _condition(outcome)
         old = find_condition(_status_of(view).get("conditions"), "Synced")
-        await write_status(self._context.client, view.key, view.sealed, self._status(view, outcome, condition))
+        if self._settings.update_status:
+            await self._write_status(view, self._status(view, outcome, condition))
         await self._tell(view, outcome, news=not same_condition(old, condition))
         if outcome.error is None:
             return DONE
-        reason = "unseal" if outcome.error.reason == UNSEAL_FAILED else "update"
-        self._metrics.errors.labels(reason, meta["namespace"]).inc()
+        self._metrics.errors.labels(COUNTED_AS.get(outcome.error.reason, "update"), meta["namespace"]).inc()
         return again_for(outcome.error)
+
+    async def _write_status(self, view: View, status: dict[str, Any]) -> None:
+        try:
+            await write_status(self._context.client, view.key, view.sealed, status)
+        except ApiError:
+            self._metrics.errors.labels("status", view.key.namespace).inc()
+            raise
 
     def _status(self, view: View, outcome: Outcome, condition: Condition) -> dict[str, Any]:
         status, meta = _status_of(view), view.sealed["metadata"]
@@ -130,6 +154,7 @@ class Reconciler:
             "conditions": status["conditions"] if unchanged else set_condition(status.get("conditions"), stamped, now),
             "scope": scope_of(meta.get("annotations") or {}).value,
             "secretResourceVersion": outcome.secret_version,
+            **({} if view.opened_by is None else {"sealingKeys": sorted(view.opened_by)}),
         }
 
     async def _tell(self, view: View, outcome: Outcome, *, news: bool) -> None:

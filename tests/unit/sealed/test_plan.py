@@ -11,8 +11,8 @@ from manager.kube.mirrors import AUTO_REFLECTS, REFLECTS
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Key
 from manager.kube.secretdata import LARGEST
 from manager.plain import Plain
-from sealed.crypto import CLUSTER_WIDE, Scope
-from sealed.plan import MANAGED, MANAGER, PATCH, SKIP_OWNER, View, mark_of, misplaced, plan, settled, unseal_failed
+from sealed.crypto import CLUSTER_WIDE
+from sealed.plan import MANAGED, MANAGER, PATCH, SKIP_OWNER, View, mark_of, misplaced, plan, settled
 
 KEY = Key(SEALED_SECRETS, "ns", "a")
 OURS = {
@@ -153,7 +153,7 @@ def test_a_foreign_secret_is_left_and_the_cure_named(owner: Any) -> None:
     with pytest.raises(NeedsHuman) as caught:
         decided(secret(owner=owner))
 
-    assert caught.value.reason == "ErrUpdateFailed"
+    assert (caught.value.reason, caught.value.event) == ("Unmanaged", "ErrUpdateFailed")
     assert 'Resource "a" already exists and is not managed by SealedSecret' in caught.value.message
     assert MANAGED in caught.value.message
 
@@ -256,15 +256,6 @@ def test_a_mark_stands_for_generation_and_scope() -> None:
     assert settled(3, {}, mark)
     assert not settled(4, {}, mark)
     assert not settled(3, {CLUSTER_WIDE: "true"}, mark)
-
-
-def test_the_diagnosis_names_what_was_tried() -> None:
-    text = unseal_failed(KEY, "no key could decrypt secret (k)", Scope.STRICT, 3).message
-
-    assert text.startswith("no key could decrypt secret (k)")
-    assert "tried 3 keys with scope strict, namespace ns, name a" in text
-    assert "no sealing key yet" in unseal_failed(KEY, "no key could decrypt secret (k)", Scope.STRICT, 0).message
-    assert unseal_failed(KEY, "illegal base64 data at input byte 0 (k)", Scope.STRICT, 3).message.endswith("(k)")
 
 
 @pytest.mark.parametrize(("annotations", "said"), [({}, False), ({"other": "x"}, False), ({REFLECTS: "x/y"}, True)])
