@@ -1,7 +1,7 @@
 """Wires the sealed module into the process."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import structlog
 
@@ -61,16 +61,7 @@ def build(context: Context) -> Module:
     reconciler = Reconciler(context, registry, executor, metrics)
     renewals.add(the_keys)
     one_thread = ThreadPoolExecutor(1, thread_name_prefix="sealing-api")
-    api = SealingApi(
-        registry,
-        metrics,
-        one_thread,
-        Limits(settings.rate_limit, settings.rate_limit_burst, context.clock),
-        Callers(context.client, settings.proxies, require_token=settings.require_token),
-        context.clock,
-        legacy=settings.accept_deprecated_v1_data,
-        read_timeout=go_duration("sealed.read_timeout", settings.read_timeout).total_seconds(),
-    )
+    api = _api(context, registry, metrics, one_thread)
 
     async def close() -> None:
         for each in (executor, one_thread):
@@ -87,6 +78,20 @@ def build(context: Context) -> Module:
         ready=lambda: watch.listed and registry.current is not None,
         routes=api.routes(),
         close=close,
+    )
+
+
+def _api(context: Context, registry: KeyRegistry, metrics: SealedMetrics, executor: Executor) -> SealingApi:
+    settings = context.settings.sealed
+    return SealingApi(
+        registry,
+        metrics,
+        executor,
+        Limits(settings.rate_limit, settings.rate_limit_burst, context.clock),
+        Callers(context.client, settings.proxies, require_token=settings.require_token),
+        context.clock,
+        legacy=settings.accept_deprecated_v1_data,
+        read_timeout=go_duration("sealed.read_timeout", settings.read_timeout).total_seconds(),
     )
 
 
