@@ -1,6 +1,7 @@
 """The `coffer` command."""
 
 import asyncio
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -18,8 +19,25 @@ from manager.settings import Settings, load, option_names
 if TYPE_CHECKING:
     from manager.app import Ending
 
+OF_SEALED = ("keys", "seal")
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Commands(click.Group):
+    """Loads the commands of a module only when they are asked for: the others must not wait for it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return all names."""
+        return sorted({*super().list_commands(ctx), *OF_SEALED})
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Return a command by name."""
+        if name not in OF_SEALED:
+            return super().get_command(ctx, name)
+        command: click.Command = getattr(importlib.import_module("sealed.commands"), name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """One controller for every Secret in a Kubernetes cluster."""
 
