@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-import structlog
 import yaml
 
 from manager import VERSION
@@ -33,8 +32,15 @@ class Commands(click.Group):
         """Return a command by name."""
         if name not in OF_SEALED:
             return super().get_command(ctx, name)
-        command: click.Command = getattr(importlib.import_module("sealed.commands"), name)
+        try:
+            command: click.Command = getattr(importlib.import_module("sealed.commands"), name)
+        except ModuleNotFoundError as error:
+            raise _missing(error) from error
         return command
+
+
+def _missing(error: ModuleNotFoundError) -> click.ClickException:
+    return click.ClickException(f"{error.name} is missing; pip install 'coffer[controller]'")
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,11 +65,13 @@ class RunCommand(click.Command):
 def run(config: str | None, **flags: Any) -> None:
     """Run the controller: in a cluster, or anywhere with --kubeconfig or KUBECONFIG."""
     try:
+        import structlog
+
         from manager import app  # here: `coffer version` must not pay for kopf
         from manager.runtime import logging
         from manager.runtime.controller import describe
     except ModuleNotFoundError as error:  # kubeseal installs alone, and brings this command along
-        raise click.ClickException(f"{error.name} is missing; pip install 'coffer[controller]'") from error
+        raise _missing(error) from error
     unused = [flag for flag in WITHOUT_EFFECT if flags.pop(f"unused_{flag.replace('-', '_')}") is not None]
     try:
         settings = load(flags, os.environ, _document(config))

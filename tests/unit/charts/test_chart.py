@@ -87,7 +87,7 @@ def test_rights_shrink_with_the_modules() -> None:
 
 def test_tokens_are_reviewed_only_where_they_are_wanted() -> None:
     assert rights("settings.sealed.require_token=true", *only("sealed"))["tokenreviews"] == {"create"}
-    assert "subjectaccessreviews" not in rights()
+    assert "tokenreviews" not in rights()
 
 
 def test_leases_may_be_changed_by_name_only() -> None:

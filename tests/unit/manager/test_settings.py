@@ -153,8 +153,8 @@ def test_every_flag_and_variable_of_sealed_secrets_is_a_setting(
     text, value = {bool: ("false", False), int: ("4097", 4097), float: ("7", 7.0)}.get(kind, ("5h", "5h"))
     value = ("a=b",) if kind not in (bool, int, float, str) else value
     text = "a=b" if value == ("a=b",) else text
-    if flag == "log-format":
-        text = value = "text"
+    if flag in ("log-format", "log-level"):
+        text = value = {"log-format": "text", "log-level": "DEBUG"}[flag]
     seen: list[Settings] = []
 
     async def run(settings: Settings, _end: object) -> None:
