@@ -8,10 +8,9 @@ from aiohttp import web
 
 from manager.errors import ApiError, SettingsError
 from manager.kube.client import KubeClient
-from manager.kube.resources import Resource
+from manager.kube.resources import SUBJECT_ACCESS_REVIEWS, Resource
 
 TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced=False)
-ACCESS_REVIEWS = Resource("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False)
 
 
 class Callers:
@@ -76,6 +75,6 @@ class Callers:
             "extra": user.get("extra") or {},
             "nonResourceAttributes": {"path": path, "verb": "post"},
         }
-        review = {"apiVersion": ACCESS_REVIEWS.api_version, "kind": ACCESS_REVIEWS.kind, "spec": spec}
-        answer = await self._client.post(ACCESS_REVIEWS, ACCESS_REVIEWS.path(), review)
+        review = {"apiVersion": SUBJECT_ACCESS_REVIEWS.api_version, "kind": SUBJECT_ACCESS_REVIEWS.kind, "spec": spec}
+        answer = await self._client.post(SUBJECT_ACCESS_REVIEWS, SUBJECT_ACCESS_REVIEWS.path(), review)
         return bool((answer.get("status") or {}).get("allowed"))

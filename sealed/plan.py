@@ -36,7 +36,9 @@ class View:
     secret: Body | None = field(repr=False)
     """The Secret of the same namespace and name, as the API server has it now."""
     values: Mapping[str, Plain] | None
-    """The decrypted items; None when nothing had to be decrypted, see `stands`."""
+    """What the Secret is to hold; None when nothing had to be decrypted, see `stands`."""
+    unstable: frozenset[str] = frozenset()
+    """Keys among them that come out differently every time they are made."""
     brought: Mapping[str, Any] | None = None
     """The template that the legacy `spec.data` brings; the object's own is ignored then."""
     opened_by: frozenset[str] | None = None
@@ -146,20 +148,12 @@ def misplaced(annotations: Mapping[str, str]) -> str:
 
 
 def _data(view: View) -> dict[str, Plain]:
-    """Join decrypted items and plain template values; a decrypted item wins over a template (0.37, section 13)."""
+    """Return the data; of what comes out differently every time, the Secret keeps what it has of this generation."""
     data = dict(view.values or {})
-    for name, text in mapping(view.template.get("data")).items():
-        if text is None:
-            data.pop(name, None)  # 0.40: null drops the key
-        elif name in data:
-            continue
-        elif "{{" in str(text):
-            message = (
-                f"spec.template.data[{name}]: templates are not supported by this version; seal the finished value"
-            )
-            raise NeedsHuman(UNSEAL_FAILED, message)
-        else:
-            data[name] = Plain(str(text).encode())
+    mark = mark_of(view.sealed)
+    if view.unstable and view.secret and mark.synced and mark.generation == view.sealed["metadata"].get("generation"):
+        held = decoded(view.secret)
+        data |= {name: held[name] for name in view.unstable if name in held}
     if size(data) > LARGEST:
         raise NeedsHuman(UPDATE_FAILED, f"the values take {size(data)} bytes, a Secret holds {LARGEST}")
     return data

@@ -1,6 +1,7 @@
 """One SealedSecret: observe, plan, act, report."""
 
 import asyncio
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,11 +17,13 @@ from manager.errors import (
     NeedsHuman,
     ReconcileError,
     Retry,
+    SandboxUnavailable,
     WaitFor,
 )
 from manager.kube.conditions import Condition, find_condition, same_condition, set_condition
 from manager.kube.resources import SECRETS, Body, Key
 from manager.kube.status import write_status
+from manager.plain import Plain
 from manager.runtime.controller import DONE, Again, again_for
 from manager.runtime.module import Context
 from sealed.crypto import scope_of
@@ -28,6 +31,7 @@ from sealed.diagnosis import explained
 from sealed.metrics import SealedMetrics
 from sealed.plan import UNMANAGED, UNSEAL_FAILED, UPDATE_FAILED, Plan, View, misplaced, plan, stands
 from sealed.registry import KeyRegistry
+from sealed.rendering import fill
 from sealed.unseal import UnsealFailed, open_object
 
 COUNTED_AS = {UNSEAL_FAILED: "unseal", UNMANAGED: "unmanaged"}
@@ -102,7 +106,18 @@ class Reconciler:
             raise NeedsHuman(UNSEAL_FAILED, explained(view.sealed, str(error), sizes)) from None
         self._metrics.decrypted.inc()
         self._registry.worked(unsealed.key_ids)
-        return replace(view, values=unsealed.values, brought=unsealed.template, opened_by=unsealed.key_ids)
+        view = replace(view, values=unsealed.values, brought=unsealed.template, opened_by=unsealed.key_ids)
+        return await self._filled(view, unsealed.values)
+
+    async def _filled(self, view: View, values: Mapping[str, Plain]) -> View:
+        """Render what the template adds to the decrypted values."""
+        try:
+            filled = await fill(self._context.sandbox, view.key.namespace, values, view.template.get("data"))
+        except UnsealFailed as error:
+            raise NeedsHuman(UNSEAL_FAILED, str(error)) from None
+        except SandboxUnavailable as error:
+            raise Retry(UNSEAL_FAILED, str(error)) from None
+        return replace(view, values=filled.data, unstable=filled.unstable)
 
     async def _act(self, view: View, decided: Plan) -> Outcome:
         secret = view.secret

@@ -1,14 +1,18 @@
 """Opening SealedSecrets offline, for those who hold the private keys (7.10)."""
 
+import asyncio
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from manager.errors import SandboxUnavailable
+from manager.gotemplate.sandbox import Sandbox
 from manager.plain import Plain
 from sealed.certificate import fingerprint, load_private_key
 from sealed.crypto import BrokenBase64, decode_blob
 from sealed.kubeseal.documents import Document, InputError, read, read_file
+from sealed.rendering import fill
 from sealed.unseal import Keys, UnsealFailed, mapping, open_object
 
 
@@ -29,14 +33,7 @@ def unsealed(sealed: Document, keys: Keys) -> Document:
     """Return the Secret of a SealedSecret, in the original's order of fields. Raises InputError."""
     template = mapping(mapping(sealed.get("spec")).get("template"))
     metadata = mapping(sealed.get("metadata"))
-    values = dict(opened(sealed, keys))
-    for name, text in mapping(template.get("data")).items():
-        if text is None:
-            values.pop(name, None)
-        elif "{{" in str(text) and name not in values:
-            raise InputError(f"spec.template.data[{name}] is a template, which only the controller renders")
-        else:
-            values.setdefault(name, Plain(str(text).encode()))
+    values = asyncio.run(_filled(opened(sealed, keys), template.get("data")))
     place = {name: metadata[name] for name in ("name", "namespace") if metadata.get(name)}
     brought = {name: value for name, value in mapping(template.get("metadata")).items() if value}
     secret = {
@@ -56,6 +53,19 @@ def opened(sealed: Document, keys: Keys) -> dict[str, Plain]:
         return open_object(sealed, keys, legacy=False).values
     except UnsealFailed as error:
         raise InputError(str(error)) from None
+
+
+async def _filled(values: Mapping[str, Plain], texts: object) -> dict[str, Plain]:
+    """Render templates as the controller does, where its sandbox is installed too."""
+    sandbox = Sandbox()
+    try:
+        return (await fill(sandbox, "", values, texts)).data
+    except UnsealFailed as error:
+        raise InputError(str(error)) from None
+    except (SandboxUnavailable, ModuleNotFoundError):
+        raise InputError("spec.template.data holds templates: pip install 'coffer[controller]' renders them") from None
+    finally:
+        await sandbox.close()
 
 
 def _pems(raw: bytes) -> Iterator[bytes]:

@@ -96,6 +96,7 @@ def _aws(auth: Object) -> Object:
 
 _KEYS = {"accessKeyIDSecretRef": {"name": "no", "key": "a"}, "secretAccessKeySecretRef": {"name": "no", "key": "b"}}
 DATA = {"key": "remote"}
+UNKNOWN_FUNCTION = {"a": "{{ nothing }}"}
 CASES = [
     Case("wrong key", "sealedsecrets", _wrong_key, "no key could decrypt"),
     Case("broken base64", "sealedsecrets", sealed(lambda spec: spec["encryptedData"].update(key="!!")), "base64"),
@@ -104,7 +105,10 @@ CASES = [
     Case("legacy data", "sealedsecrets", sealed(lambda spec: spec.update(data="AgAA")), "at the same time"),
     Case("bad key name", "sealedsecrets", sealed(lambda spec: spec["template"].update(data={"a b": "x"})), "data"),
     Case(
-        "template text", "sealedsecrets", sealed(lambda spec: spec["template"].update(data={"a": "{{ .x }}"})), "temp"
+        "template text",
+        "sealedsecrets",
+        sealed(lambda spec: spec["template"].update(data={"a": "{{ nothing }}"})),
+        "temp",
     ),
     Case("foreign Secret", "sealedsecrets", _foreign_secret, "already exists and is not managed by SealedSecret"),
     Case(

@@ -94,12 +94,22 @@ def test_the_legacy_form_is_refused_as_the_original_does() -> None:
     assert result.exit_code == 1
 
 
-def test_a_template_is_left_to_the_controller() -> None:
+def test_templates_are_rendered_as_the_controller_does() -> None:
+    sealed = sealed_secret({"k": "v"}, template={"data": {"t": "{{ .k | upper }}"}})
+
+    assert recovered(json.dumps(sealed))["data"] == {"k": "dg==", "t": "Vg=="}
+
+
+def test_where_the_sandbox_is_missing_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def missing(*_: Any) -> Any:
+        raise ModuleNotFoundError("wasmtime")
+
+    monkeypatch.setattr("manager.gotemplate.sandbox.Sandbox.render", missing)
     sealed = sealed_secret({"k": "v"}, template={"data": {"t": "{{ .k }}"}})
 
     result = kubeseal("--recovery-unseal", "--recovery-private-key", "key.pem", stdin=json.dumps(sealed))
 
-    assert "spec.template.data[t]" in result.stderr
+    refused(result, "spec.template.data holds templates: pip install 'coffer[controller]' renders them")
 
 
 def test_a_file_that_holds_no_usable_key_says_which(folder: Path) -> None:

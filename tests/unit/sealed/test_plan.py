@@ -203,28 +203,6 @@ def test_an_empty_type_leaves_the_one_that_is_there() -> None:
     assert decided(existing, values={"n": "1"}).body["type"] == "kubernetes.io/tls"
 
 
-@pytest.mark.parametrize(
-    ("data", "wanted"),
-    [
-        ({"p": "plain"}, {"k": "v", "p": "plain"}),
-        ({"k": "from template"}, {"k": "v"}),
-        ({"k": None}, {}),
-        ({"absent": None}, {"k": "v"}),
-        (None, {"k": "v"}),
-        ("odd", {"k": "v"}),
-    ],
-)
-def test_plain_template_values_are_joined_and_encrypted_ones_win(data: Any, wanted: dict[str, str]) -> None:
-    assert decided(template={"data": data}).body["data"] == encoded(**wanted)
-
-
-def test_a_template_with_actions_is_refused_by_field() -> None:
-    with pytest.raises(NeedsHuman) as caught:
-        decided(template={"data": {"config": "{{ .k }}"}})
-
-    assert "spec.template.data[config]" in caught.value.message
-
-
 def test_more_than_a_secret_holds_is_refused_with_its_size() -> None:
     with pytest.raises(NeedsHuman, match=str(LARGEST + 1)):
         decided(values={"k": "x" * (LARGEST + 1)})
@@ -264,3 +242,14 @@ def test_reflector_annotations_on_the_wrong_object_are_told(annotations: dict[st
 
     assert bool(text) is said
     assert not said or "spec.template.metadata.annotations" in text
+
+
+@pytest.mark.parametrize(("generation", "kept"), [(1, True), (2, False)])
+def test_what_comes_out_differently_every_time_is_kept_within_a_generation(generation: int, kept: bool) -> None:
+    body = sealed(generation=generation)
+    body["status"] = {"observedGeneration": 1, "conditions": [{"type": "Synced", "status": "True"}]}
+    values = {"k": Plain(b"v"), "random": Plain(b"new")}
+
+    action = plan(View(KEY, body, secret(encoded(k="v", random="old"), OURS), values, unstable=frozenset({"random"})))
+
+    assert (action.action is None) is kept
