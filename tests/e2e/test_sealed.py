@@ -281,7 +281,7 @@ def test_a_template_joins_decrypted_and_plain_values(world: World) -> None:
     ns, password = world.namespace(), canary()
     texts = {
         "host": "db.example.com",
-        "url": "https://{{ .user }}:{{ .password | urlquery }}@{{ .host }}",
+        "url": "https://{{ .user }}:{{ .password | trim }}@{{ .host }}",
         "user": None,
     }
 
