@@ -135,7 +135,7 @@ def _scope(_context: click.Context, _option: click.Parameter, value: str) -> str
 @_option("--context", default="", help="Context of the kubeconfig.")
 @_option("--cluster", default="", help="Cluster of the kubeconfig.")
 @_option("--user", default="", help="User of the kubeconfig.")
-@_option("-s", "--server", default="", help="Address of the API server.")
+@_option("--server", default="", help="Address of the API server.")
 @_option("--token", default="", help="Bearer token for the API server.")
 @_option("--username", default="", help="For basic authentication.")
 @_option("--password", default="", help="For basic authentication.")
@@ -148,7 +148,7 @@ def _scope(_context: click.Context, _option: click.Parameter, value: str) -> str
 @_option("--request-timeout", default="", help="How long a request may take, such as 10s.")
 @_switch("--disable-compression", expose_value=False, hidden=True)
 @_option("--as", "impersonate", default="", help="User to act for.")
-@_list("--as-group", "impersonate_groups", help="Group to act for.")
+@_option("--as-group", "impersonate_groups", multiple=True, help="Group to act for; may be repeated.")
 @_option("--as-uid", "impersonate_uid", default="", help="UID to act for.")
 @_ignored
 @_switch("--version", help="Print the version.")

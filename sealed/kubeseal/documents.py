@@ -18,6 +18,8 @@ NOTHING_FOUND = "no secrets found. Ensure the input is valid and UTF-8 encoded"
 ESCAPED = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
 ODD_BREAK = re.compile("[\x85\u2028\u2029\ufeff]")
 
+TEXT = "tag:yaml.org,2002:str"
+
 Document = dict[str, Any]
 
 
@@ -41,12 +43,24 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what another YAML 1.1 reader would not take for text, and escapes what PyYAML writes as a line break."""
+    """Quotes what another YAML 1.1 reader would not take for text, and escapes what PyYAML writes as a line break.
+
+    Quotes and blocks are where Go's library has them.
+    """
+
+    blocks = True
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
         """Return the node of a text."""
-        style = '"' if ODD_BREAK.search(data) else None
-        return self.represent_scalar("tag:yaml.org,2002:str", data, style)
+        ambiguous = self.resolve(yaml.ScalarNode, data, (True, False)) != TEXT
+        style = '"' if ambiguous or ODD_BREAK.search(data) else "|" if "\n" in data and self.blocks else None
+        return self.represent_scalar(TEXT, data, style)
+
+
+class _Inline(_Dumper):
+    """Keeps a text of several lines on one."""
+
+    blocks = False
 
 
 _UNTOUCHED = ("bool", "merge", "null")
@@ -167,7 +181,7 @@ def compose(text: str) -> Iterator[yaml.Node]:
 
 def one_line(pair: Document, *, bare: bool = False) -> str:
     """Return `name: value` as YAML on one line, or `name:` alone."""
-    text = yaml.dump(pair, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, width=2**31).rstrip("\n")
+    text = yaml.dump(pair, Dumper=_Inline, default_flow_style=False, allow_unicode=True, width=2**31).rstrip("\n")
     return text.removesuffix(" null") if bare else text
 
 

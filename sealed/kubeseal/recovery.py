@@ -44,7 +44,7 @@ def unsealed(sealed: Document, keys: Keys) -> Document:
         "data": {name: base64.b64encode(value.reveal()).decode() for name, value in sorted(values.items())},
         "type": template.get("type"),
     }
-    return {name: value for name, value in secret.items() if value or name == "data"}
+    return {name: value for name, value in secret.items() if value}
 
 
 def opened(sealed: Document, keys: Keys) -> dict[str, Plain]:

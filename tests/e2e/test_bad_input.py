@@ -96,7 +96,6 @@ def _aws(auth: Object) -> Object:
 
 _KEYS = {"accessKeyIDSecretRef": {"name": "no", "key": "a"}, "secretAccessKeySecretRef": {"name": "no", "key": "b"}}
 DATA = {"key": "remote"}
-UNKNOWN_FUNCTION = {"a": "{{ nothing }}"}
 CASES = [
     Case("wrong key", "sealedsecrets", _wrong_key, "no key could decrypt"),
     Case("broken base64", "sealedsecrets", sealed(lambda spec: spec["encryptedData"].update(key="!!")), "base64"),

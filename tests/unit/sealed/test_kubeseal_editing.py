@@ -66,8 +66,8 @@ def changed(after: str, before: str = FILE) -> list[str]:
         ((*ITEMS, "folded"), "NEW", ["-    folded: |", "-      AgA3", "-      AgA4", "+    folded: NEW"]),
         ((*ITEMS, "last"), "NEW", ["-    last: AgA5  # the last", "+    last: NEW  # the last"]),
         ((*ITEMS, "added"), "NEW", ["+    added: NEW"]),
-        ((*ITEMS, "y"), "NEW", ["+    'y': NEW"]),
-        ((*ITEMS, "12"), "NEW", ["+    '12': NEW"]),
+        ((*ITEMS, "y"), "NEW", ['+    "y": NEW']),
+        ((*ITEMS, "12"), "NEW", ['+    "12": NEW']),
         (("spec", "template", "metadata", "labels", "l"), "v", ["-      labels:", '+      labels: {"l": "v"}']),
         (
             ("spec", "template", "metadata", "annotations", "n"),
