@@ -113,6 +113,7 @@ def _scope(_context: click.Context, _option: click.Parameter, value: str) -> str
 @_option("-w", "--sealed-secret-file", default="", help="Where to write; standard output when absent.")
 @_option("-o", "--format", "output_format", default="json", help="json or yaml.")
 @_option("--cert", default="", help="Certificate: a file or a URL. Otherwise the controller is asked.")
+@_option("--certs", default="", help="YAML file, cluster: certificate; seals for each, into -w FILE-{cluster}.yaml.")
 @_switch("--fetch-cert", help="Print the controller's certificate.")
 @_option("--scope", default="strict", callback=_scope, help=f"{SCOPES[0]}, {SCOPES[1]} or {SCOPES[2]}.")
 @_option("--name", default="", help="Name of the SealedSecret; needed with --raw and strict scope.")

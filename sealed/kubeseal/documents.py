@@ -52,7 +52,7 @@ class _Dumper(yaml.SafeDumper):
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
         """Return the node of a text."""
-        ambiguous = self.resolve(yaml.ScalarNode, data, (True, False)) != TEXT
+        ambiguous = any(pattern.match(data) for _, pattern in self.yaml_implicit_resolvers.get(data[:1], ()))
         style = '"' if ambiguous or ODD_BREAK.search(data) else "|" if "\n" in data and self.blocks else None
         return self.represent_scalar(TEXT, data, style)
 

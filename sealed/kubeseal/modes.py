@@ -14,6 +14,7 @@ from manager.plain import Plain
 from sealed.crypto import Scope
 from sealed.kubeseal.bulk import Bulk
 from sealed.kubeseal.cluster import Access, Cluster
+from sealed.kubeseal.clusters import keys_of, seal_for_each
 from sealed.kubeseal.controller import Controller, open_certificate
 from sealed.kubeseal.documents import Document, InputError, read, read_file, render, replace_file
 from sealed.kubeseal.editing import ManifestFile
@@ -31,6 +32,7 @@ class Flags:
     sealed_secret_file: str
     output_format: str
     cert: str
+    certs: str
     fetch_cert: bool
     scope: str
     name: str
@@ -176,10 +178,21 @@ def _seal(task: Task) -> None:
     task.write(render(seal_secret(each, key, options), task.form) for each in read(task.input()))
 
 
+def _seal_for_clusters(task: Task) -> None:
+    keys, options = keys_of(task.flags.certs, datetime.now(UTC)), task.options
+    documents = read(task.input())
+
+    def sealed(key: RSAPublicKey) -> bytes:
+        return b"".join(render(seal_secret(each, key, options), task.form) for each in documents)
+
+    seal_for_each(keys, task.flags.sealed_secret_file, sealed)
+
+
 MODES: tuple[tuple[Callable[[Flags], bool | str], Callable[[Task], None]], ...] = (
     (lambda flags: flags.recovery_unseal, _recovery_unseal),
     (lambda flags: flags.validate, _validate),
     (lambda flags: flags.re_encrypt, _re_encrypt),
+    (lambda flags: flags.certs, _seal_for_clusters),
     (lambda flags: flags.fetch_cert, _fetch_cert),
     (lambda flags: flags.merge_into, _merge_into),
     (lambda flags: flags.raw, _raw),
