@@ -80,7 +80,7 @@ def test_a_value_is_edited_by_who_may_read_the_secret(arena: World, arena_coffer
     file, pem, editor = tmp_path / "app.yaml", tmp_path / "cert.pem", tmp_path / "editor"
     file.write_text("# ask ops\n" + yaml.safe_dump(manifest))
     pem.write_bytes(controller.certificate())
-    editor.write_text(f"#!/bin/sh\nsed -i 's/{before['changed']}/{after}/' \"$1\"\n")
+    editor.write_text(f"#!/bin/sh\nsed -i 's|{before['changed']}|{after}|' \"$1\"\n")
     editor.chmod(0o700)
 
     said = coffer(arena, "seal", "edit", str(file), "--cert", str(pem), EDITOR=str(editor), VISUAL="")
