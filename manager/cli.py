@@ -1,6 +1,7 @@
 """The `coffer` command."""
 
 import asyncio
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -11,13 +12,38 @@ import yaml
 
 from manager import VERSION
 from manager.errors import CofferError, SettingsError
+from manager.inherited import WITHOUT_EFFECT, aliases, bare_switches, ignored
 from manager.settings import Settings, load, option_names
 
 if TYPE_CHECKING:
     from manager.app import Ending
 
+OF_SEALED = ("keys", "seal")
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Commands(click.Group):
+    """Loads the commands of a module only when they are asked for: the others must not wait for it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return all names."""
+        return sorted({*super().list_commands(ctx), *OF_SEALED})
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Return a command by name."""
+        if name not in OF_SEALED:
+            return super().get_command(ctx, name)
+        try:
+            command: click.Command = getattr(importlib.import_module("sealed.commands"), name)
+        except ModuleNotFoundError as error:
+            raise _missing(error) from error
+        return command
+
+
+def _missing(error: ModuleNotFoundError) -> click.ClickException:
+    return click.ClickException(f"{error.name} is missing; pip install 'coffer[controller]'")
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """One controller for every Secret in a Kubernetes cluster."""
 
@@ -28,17 +54,30 @@ def version() -> None:
     click.echo(f"coffer version: {VERSION}")
 
 
+class RunCommand(click.Command):
+    """Understands the flags of the replaced controllers too, and how Go writes a switch."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give switches that stand alone their value."""
+        return super().parse_args(ctx, bare_switches(args))
+
+
 def run(config: str | None, **flags: Any) -> None:
     """Run the controller: in a cluster, or anywhere with --kubeconfig or KUBECONFIG."""
     try:
+        import structlog
+
         from manager import app  # here: `coffer version` must not pay for kopf
         from manager.runtime import logging
         from manager.runtime.controller import describe
     except ModuleNotFoundError as error:  # kubeseal installs alone, and brings this command along
-        raise click.ClickException(f"{error.name} is missing; pip install 'coffer[controller]'") from error
+        raise _missing(error) from error
+    unused = [flag for flag in WITHOUT_EFFECT if flags.pop(f"unused_{flag.replace('-', '_')}") is not None]
     try:
         settings = load(flags, os.environ, _document(config))
         logging.setup(settings.process.log_level, settings.process.log_format)
+        for name, why in ignored(unused, os.environ).items():
+            structlog.get_logger(__name__).warning("accepted without effect", name=name, reason=why)
         asyncio.run(app.run(settings, _end))
     except CofferError as error:
         raise click.ClickException(str(error)) from error
@@ -69,15 +108,17 @@ def _options() -> list[click.Parameter]:
     ]
     for section, name, kind, text in option_names():
         flag = f"--{section}-{name}".replace("_", "-")
-        names = [flag, f"{section}_{name}"] + (["--kubeconfig"] if flag == "--process-kubeconfig" else [])
+        others = [f"--{each}" for each in aliases(section, name)]
+        names = [flag, f"{section}_{name}", *others] + (["--kubeconfig"] if flag == "--process-kubeconfig" else [])
         default = getattr(getattr(Settings(), section), name)
         shown = ",".join(default) if isinstance(default, tuple) else default
         options.append(click.Option(names, help=f"{text}  [default: {shown}]", metavar=_metavar(kind)))
-    return options
+    unused = (click.Option([f"--{each}", f"unused_{each.replace('-', '_')}"], hidden=True) for each in WITHOUT_EFFECT)
+    return [*options, *unused]
 
 
 def _metavar(kind: type) -> str:
     return {bool: "BOOL", int: "N", float: "SECONDS", str: "TEXT"}.get(kind, "A,B")
 
 
-main.add_command(click.Command("run", callback=run, params=_options(), help=run.__doc__))
+main.add_command(RunCommand("run", callback=run, params=_options(), help=run.__doc__))

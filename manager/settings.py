@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, get_type_hints
 
 from manager.errors import SettingsError
+from manager.inherited import SEALED_SECRETS, aliases, variable
 
 Provenance = tuple[str, ...]
 NONE: Mapping[str, str] = MappingProxyType({})
@@ -104,8 +105,37 @@ class SealedSettings:
     """SealedSecrets worked on at a time."""
     skip_recreate: bool = False
     """True: a deleted Secret stays away until its SealedSecret changes."""
+    repair_drift: bool = False
+    """True: a Secret of ours that somebody edited is set right. False leaves it, as the original does."""
+    update_status: bool = True
+    """False writes no status; every restart decrypts everything then."""
+    all_namespaces: bool = True
+    """False: only Coffer's own namespace."""
+    additional_namespaces: tuple[str, ...] = ()
+    """With any entry, only these and Coffer's own namespace."""
+    label_selector: str = ""
+    """Only SealedSecrets with these labels, as in `kubectl get -l`."""
+    privatekey_labels: tuple[str, ...] = ()
+    """`key=value` labels for new key Secrets."""
+    privatekey_annotations: tuple[str, ...] = ()
+    """`key=value` annotations for new key Secrets."""
+    object_metrics: bool = False
+    """True: the original's gauge condition_info, which has a series for every SealedSecret."""
+    metrics_omit_secret_labels: bool = False
+    """With object_metrics: leave the labels that name the object empty."""
     accept_deprecated_v1_data: bool = True
     """Read the legacy `spec.data`."""
+    rate_limit: float = 2.0
+    """Requests to /v1/verify and /v1/rotate that a caller may make a second; all together ten times that. 0: any."""
+    rate_limit_burst: int = 2
+    """Requests more that a caller may make at once."""
+    read_timeout: str = "2m"
+    """How long the body of such a request may take to arrive, as a Go duration."""
+    proxies: tuple[str, ...] = ()
+    """Networks of the API server's addresses: callers behind its proxy are told apart then, and not counted as one."""
+    require_token: bool = False
+    """True: verify and rotate want a token with the right to post to their path. Through the API server's proxy, and
+    so with the original kubeseal, no token arrives."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +195,7 @@ class Settings:
 
 
 ORIGINAL_VARIABLES: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType(
-    {("sealed", each.name): (f"SEALED_SECRETS_{each.name.upper()}",) for each in fields(SealedSettings)}
+    {setting: tuple(map(variable, aliases(*setting))) for setting in SEALED_SECRETS.values()}
     | {
         ("reflector", "excluded_namespaces"): (
             "ES_Reflector__Watcher__ExcludedNamespaces",
@@ -232,6 +262,8 @@ def validated(settings: Settings) -> Settings:
     checks = (
         (lease.retry < lease.renew_deadline < lease.duration, "lease: retry < renew_deadline < duration must hold"),
         (lease.retry > 0, "lease.retry must be positive"),
+        (settings.sealed.rate_limit >= 0, "sealed.rate_limit must not be negative"),
+        (settings.sealed.rate_limit_burst >= 0, "sealed.rate_limit_burst must not be negative"),
         (settings.sealed.key_size >= 2048, "sealed.key_size must be at least 2048"),
         (settings.sealed.threads >= 0, "sealed.threads must not be negative"),
         (settings.modules.deletes_per_minute >= 0, "modules.deletes_per_minute must not be negative"),

@@ -7,8 +7,8 @@ from functools import lru_cache
 import re2
 
 from manager.kube.mirrors import AUTO_REFLECTS, PREFIX, REFLECTED_VERSION, REFLECTS
+from manager.kube.selectors import Requirement, SelectorError, parse_selector
 from reflector.patterns import patterns
-from reflector.selectors import Requirement, SelectorError, parse_selector
 
 ALLOWED = PREFIX + "reflection-allowed"
 ALLOWED_NAMESPACES = PREFIX + "reflection-allowed-namespaces"

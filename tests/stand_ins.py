@@ -15,6 +15,7 @@ from typing import Any
 
 from manager.clock import Jitter
 from manager.errors import AlreadyExists, ApiError, Conflict, NotFound
+from manager.gotemplate.sandbox import Sandbox
 from manager.kube.cache import MetadataCache
 from manager.kube.events import EventRecorder
 from manager.kube.resources import Body, Key, Resource, key_of
@@ -198,6 +199,7 @@ class Stage:
             self.clock,
             no_jitter(),
             "coffer",
+            Sandbox(),
         )
 
     def put(self, resource: Resource, body: Body) -> Body:

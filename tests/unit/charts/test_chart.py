@@ -85,6 +85,11 @@ def test_rights_shrink_with_the_modules() -> None:
     assert rights(*only()).keys() == {"events", "deployments", "subjectaccessreviews"}
 
 
+def test_tokens_are_reviewed_only_where_they_are_wanted() -> None:
+    assert rights("settings.sealed.require_token=true", *only("sealed"))["tokenreviews"] == {"create"}
+    assert "tokenreviews" not in rights()
+
+
 def test_leases_may_be_changed_by_name_only() -> None:
     create, change = one(rendered(), "Role")["rules"]
 
