@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+import re2
+
 from manager.kube.mirrors import AUTO_REFLECTS, PREFIX, REFLECTED_VERSION, REFLECTS
 from reflector.patterns import patterns
 from reflector.selectors import Requirement, SelectorError, parse_selector
@@ -14,6 +16,8 @@ ALLOWED_SELECTOR = PREFIX + "reflection-allowed-namespaces-selector"
 AUTO = PREFIX + "reflection-auto-enabled"
 AUTO_NAMESPACES = PREFIX + "reflection-auto-namespaces"
 AUTO_SELECTOR = PREFIX + "reflection-auto-namespaces-selector"
+LONGEST_NAME = 253  # of any object (RFC 1123 subdomain)
+NAME = re2.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
 MOST_SHOWN, LONGEST_SHOWN = 3, 60  # items of a faulty list that a message quotes, and their characters
 
 
@@ -112,10 +116,12 @@ def _true(text: str) -> bool:
 
 def _reference(text: str) -> tuple[str, str] | None:
     parts = [part.strip() for part in text.split("/")]
-    if len(parts) == 2 and all(parts):
-        return parts[0], parts[1]
-    # A name alone has an empty namespace in the original: a mirror whose source is never found (1.3).
-    return ("", parts[0]) if len(parts) == 1 and parts[0] else None
+    if not 1 <= len(parts) <= 2 or not all(parts):
+        return None
+    # A name alone has an empty namespace in the original: a mirror whose source is never found (1.3). So has what no
+    # object can be named: `..` or `?` would lead a request for the source to another place.
+    named = len(parts) == 2 and all(NAME.fullmatch(part) for part in parts)
+    return (parts[0], parts[1]) if named else ("", parts[-1][:LONGEST_NAME])
 
 
 @lru_cache(maxsize=1024)

@@ -7,6 +7,7 @@ import re2
 
 NAME = re2.compile(r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 VALUE = re2.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+LONGEST = 8_192  # characters; a namespace's own labels are far shorter
 SET = re2.compile(r"(\S+)\s+(in|notin)\s*\(([^()]*)\)")
 
 
@@ -20,7 +21,7 @@ class Requirement:
 
     key: str
     operator: str
-    """`in`, `notin`, `exists` or `absent`."""
+    """`=`, `in`, `notin`, `exists` or `absent`."""
     values: frozenset[str] = frozenset()
 
     def holds(self, labels: Mapping[str, str]) -> bool:
@@ -30,22 +31,20 @@ class Requirement:
             return value is not None
         if self.operator == "absent":
             return value is None
-        return (value in self.values) is (self.operator == "in") if value is not None else self.operator == "notin"
+        return (value not in self.values) is (self.operator == "notin")  # an absent label is in no set
 
 
 def parse_selector(text: str) -> tuple[Requirement, ...]:
     """Read a selector. Raises SelectorError, and then all of it is void."""
+    if len(text) > LONGEST:
+        raise SelectorError(f"it is longer than {LONGEST} characters")
     parts = [part.strip() for part in _split(text) if part.strip()]
     if not parts:
         raise SelectorError("there is no requirement in it")
     found = [_requirement(part) for part in parts]
     # The last equality on a label wins, as in the original: `a=1,a=2` means `a=2`.
-    last = {each.key: each for each in found if _equality(each)}
-    return tuple(each for each in found if not _equality(each) or last[each.key] is each)
-
-
-def _equality(requirement: Requirement) -> bool:
-    return requirement.operator == "in" and len(requirement.values) == 1
+    last = {each.key: each for each in found if each.operator == "="}
+    return tuple(each for each in found if each.operator != "=" or last[each.key] is each)
 
 
 def _split(text: str) -> list[str]:
@@ -66,7 +65,7 @@ def _requirement(part: str) -> Requirement:
         return _set(found.group(1), found.group(2), found.group(3))
     if part.startswith("!") and "=" not in part:
         return Requirement(_name(part[1:].strip()), "absent")
-    for sign, operator in (("!=", "notin"), ("==", "in"), ("=", "in")):
+    for sign, operator in (("!=", "notin"), ("==", "="), ("=", "=")):
         if sign in part:
             key, value = part.split(sign, 1)
             return Requirement(_name(key.strip()), operator, frozenset({_value(value.strip())}))
@@ -74,9 +73,9 @@ def _requirement(part: str) -> Requirement:
 
 
 def _set(key: str, operator: str, inner: str) -> Requirement:
-    if not inner:
-        raise SelectorError("a set is empty")
     items = [item.strip() for item in inner.split(",") if item]
+    if not items:
+        raise SelectorError("a set is empty")
     return Requirement(_name(key), operator, frozenset(_value(item) for item in items))
 
 
