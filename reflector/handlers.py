@@ -1,6 +1,6 @@
 """Which sources does a change touch? The queue holds sources only; nothing here asks the API server."""
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 
 from manager.kube.cache import Change, Meta
 from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Key, Resource
@@ -13,16 +13,12 @@ class Handlers:
     """Turns changes of Secrets, ConfigMaps and namespaces into the keys of sources.
 
     Args:
-        written: target -> resourceVersion of our last write, so that its echo costs nothing.
         recreate: a deleted auto mirror comes back at once.
     """
 
-    def __init__(
-        self, lookout: Lookout, queue: KeyedQueue, written: MutableMapping[Key, str], *, recreate: bool
-    ) -> None:
+    def __init__(self, lookout: Lookout, queue: KeyedQueue, *, recreate: bool) -> None:
         self._lookout = lookout
         self._queue = queue
-        self._written = written
         self._recreate = recreate
 
     def table(self) -> Mapping[Resource, Handler]:
@@ -35,13 +31,16 @@ class Handlers:
         marks = [meta.digest for meta in (change.before, change.after) if meta is not None and meta.digest is not None]
         if any(each.reflects is None for each in marks) or self._lookout.mirrored(key):
             self._queue.add(key)
-        echo = change.after is not None and self._written.get(key) == change.after.version
+        echo = self._lookout.proofs.seen(key, change.after.version if change.after else None)
         if echo:
             return
-        self._suspect(change)
-        if not (_mirror_went(change) and not self._recreate):
-            self._queue.add_all(Key(key.resource, *each.reflects) for each in marks if each.reflects)
-            self._queue.add_all(each for each in self._lookout.namesakes(key) if each != key)
+        touched = {Key(key.resource, *each.reflects) for each in marks if each.reflects}
+        if _mirror_went(change) and not self._recreate:
+            touched = set()  # its source leaves it away until its own next change
+        self._queue.add_all(touched)
+        self._queue.add_all(
+            each for each in self._lookout.namesakes(key) if each != key and not _mirror_of(change, each)
+        )
 
     def namespace(self, change: Change) -> None:
         """Look at every pushing source when a namespace comes, goes or changes its labels."""
@@ -50,24 +49,18 @@ class Handlers:
         self._queue.add_all(self._lookout.sources(), urgent=change.before is not None)
         if change.before is None:
             return  # a namespace that has just come holds no mirror yet
-        self._queue.add_all(
-            Key(key.resource, *reflects)
-            for key in self._lookout.mirrors()
-            if key.namespace == change.key.name and (reflects := self._lookout.source_of(key))
-        )
-
-    def _suspect(self, change: Change) -> None:
-        after = change.after
-        if after is None:
-            self._lookout.suspects.discard(change.key)
-            self._written.pop(change.key, None)
-        elif change.before is not None and after.digest is not None and after.digest.reflects:
-            self._lookout.suspects.add(change.key)
+        self._queue.add_all(self._lookout.pulled_into(change.key.name))
 
 
 def _mirror_went(change: Change) -> bool:
     digest = change.before.digest if change.before is not None else None
     return change.after is None and digest is not None and digest.auto_reflects
+
+
+def _mirror_of(change: Change, source: Key) -> bool:
+    """Tell whether an object that changed is, or was, a mirror of a source: that one knows already."""
+    states = (meta.digest for meta in (change.before, change.after) if meta is not None and meta.digest is not None)
+    return any(each.reflects == (source.namespace, source.name) for each in states)
 
 
 def _same_place(before: Meta, after: Meta) -> bool:

@@ -8,7 +8,6 @@ from manager.runtime.module import Context, Module
 from manager.runtime.queue import KeyedQueue
 from reflector.handlers import Handlers
 from reflector.metrics import ReflectorMetrics
-from reflector.plan import Policy
 from reflector.reconcile import Reconciler
 from reflector.view import Lookout
 from reflector.writes import Writes
@@ -21,23 +20,21 @@ def build(context: Context) -> Module:
     settings = context.settings.reflector
     metrics = ReflectorMetrics(context.metrics.registry)
     queue = KeyedQueue(context.clock, context.jitter)
-    written: dict[Key, str] = {}
-    lookout = Lookout(context.cache, settings, context.namespace)
-    writes = Writes(context.client, context.writer, context.clock, metrics, lookout, settings.concurrency, written)
-    policy = Policy(settings.provenance, lookout.excluded, lookout.labels)
-    reconciler = Reconciler(context, lookout, writes, metrics, policy)
+    lookout = Lookout(context.cache, settings, context.namespace, context.clock)
+    writes = Writes(context.client, context.writer, context.clock, metrics, lookout.proofs, settings.concurrency)
+    reconciler = Reconciler(context, lookout, writes, metrics)
     controller = Controller("reflector", queue, reconciler.reconcile, SOURCES_AT_ONCE, context.clock, context.metrics)
 
     def verify() -> Iterable[tuple[Controller, Key]]:
         for mirror in lookout.mirrors():
             source = lookout.source_of(mirror)
             if source is not None:
-                lookout.suspects.add(mirror)
+                lookout.proofs.doubt(mirror)
                 yield controller, Key(mirror.resource, *source)
 
     return Module(
         name="reflector",
-        handlers=Handlers(lookout, queue, written, recreate=settings.recreate).table(),
+        handlers=Handlers(lookout, queue, recreate=settings.recreate).table(),
         controllers=(controller,),
         verify=verify,
     )

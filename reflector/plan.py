@@ -1,13 +1,14 @@
 """The rules: from a source and what mirrors it to one step a target. Pure (reflector.md 2.8, 2.9 and 8)."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 
 from manager.kube.apply import SEALING_KEY_LABEL
+from manager.kube.cache import newer
 from manager.kube.resources import Key
 from reflector.annotations import Marks, ambiguous, problems
-from reflector.view import Mirror, Place, View
+from reflector.view import LONGEST_CHAIN, Mirror, Place, View
 
 YIELDS_TO = frozenset({"SealedSecret", "ExternalSecret"})
 MOST_NAMED = 5  # namespaces that an aggregated message names
@@ -18,9 +19,9 @@ class Do(StrEnum):
 
     CREATE = "create"
     REFRESH = "refresh"
-    """Write data and marks: the source has moved, or the mirror asks for it."""
+    """The source has moved, or the mirror asks for it: write data and marks, unless the same data is there."""
     COMPARE = "compare"
-    """Somebody else wrote the mirror: read it, and repair it if its data differs."""
+    """Somebody else may have written the mirror: read it, and repair it if its data differs."""
     REMOVE = "remove"
     """Delete it, once both ends have been read and agree."""
 
@@ -54,30 +55,25 @@ class Plan:
     """The provenance guard keeps everything as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """The settings that decide."""
+def plan(view: View, provenance: str = "warn") -> Plan:
+    """Decide about every mirror of one source.
 
-    provenance: str = "warn"
-    excluded: Callable[[str], bool] = field(default=lambda _: False)
-    labels: Callable[[str], Mapping[str, str] | None] = field(default=lambda _: None)
-
-
-def plan(view: View, policy: Policy) -> Plan:
-    """Decide about every mirror of one source."""
+    Args:
+        provenance: what to do about an ExternalSecret's: warn, deny or allow.
+    """
     if view.meta is None or view.marks is None:
         return _without_source(view)
-    if policy.excluded(view.key.namespace) or SEALING_KEY_LABEL in view.meta.labels:
-        return Plan()  # ignored at the source's side; nothing is made and nothing is taken away (1.6)
+    if view.excluded or SEALING_KEY_LABEL in view.meta.labels:
+        return _closed(view)
     if view.circular:
         return _in_a_circle(view)
     notes = [Note(view.key, "InvalidAnnotation", text) for text in problems(view.marks)]
     wanted = {place.name for place in view.places if _pushed(view, place)}
     if view.external and (wanted or view.mirrors):
-        notes += _provenance(view, policy)
-        if policy.provenance == "deny":
+        notes += _provenance(view, provenance)
+        if provenance == "deny":
             return Plan(notes=tuple(notes), frozen=True)
-    steps = [*_pulls(view, policy, notes), *_pushes(view, wanted), *_withdrawals(view, wanted)]
+    steps = [*_pulls(view, notes), *_pushes(view, wanted), *_withdrawals(view, wanted)]
     notes += _conflicts(view, wanted)
     return Plan(tuple(steps), tuple(notes))
 
@@ -91,75 +87,99 @@ def ours(mirror: Marks | None, owner_kind: str | None, source: Key) -> bool:
 
 def _without_source(view: View) -> Plan:
     """Auto mirrors of a source that is gone, or that no longer offers anything, go; pulled ones keep their data."""
-    steps = [Step(Do.REMOVE, each.key, each, auto=True) for each in view.mirrors if _ours(view, each)]
-    notes: list[Note] = []
-    for each in view.mirrors:
-        if each.marks is not None and not each.marks.auto_reflects:
-            what, reason = ("does not exist", "SourceNotFound")
-            if view.meta is not None:
-                what, reason = ("does not allow reflection", "SourceNotPermitted")
-            text = f"{view.key.resource.kind} {view.key.namespace}/{view.key.name} {what}; data is left as it is"
-            notes.append(Note(each.key, reason, text))
-    return Plan(tuple(steps), tuple(notes))
+    what, reason = "does not exist", "SourceNotFound"
+    if view.meta is not None:
+        what, reason = "does not allow reflection", "SourceNotPermitted"
+    return Plan(tuple(_withdrawals(view, set())), _told(view, reason, what))
+
+
+def _closed(view: View) -> Plan:
+    """Make nothing and take nothing away: the source is ignored (1.6), or is a sealing key."""
+    return Plan(notes=_told(view, "SourceNotPermitted", "is excluded from reflection"))
+
+
+def _told(view: View, reason: str, what: str) -> tuple[Note, ...]:
+    text = f"{view.key} {what}; data is left as it is"
+    pulls = (each for each in view.mirrors if each.marks is not None and not each.marks.auto_reflects)
+    return tuple(Note(each.key, reason, text) for each in pulls if not each.excluded)
 
 
 def _in_a_circle(view: View) -> Plan:
     """Leave mirrors that feed each other alone: every write would ask for the next one."""
-    text = f"{view.key.namespace}/{view.key.name} reflects itself by way of its mirrors; nothing is copied"
+    text = f"{view.key} reflects itself by way of its mirrors, or by more than {LONGEST_CHAIN}; nothing is copied"
     return Plan(notes=tuple(Note(each.key, "CircularReference", text) for each in view.mirrors))
 
 
-def _pulls(view: View, policy: Policy, notes: list[Note]) -> Iterator[Step]:
+def _pulls(view: View, notes: list[Note]) -> Iterator[Step]:
     """Mirrors that users made and that name the source; withdrawn consent freezes them."""
     for each in view.mirrors:
         if each.marks is None or each.marks.auto_reflects or each.key == view.key:
             continue
-        if policy.excluded(each.key.namespace) or each.meta.deleting:
+        if each.excluded or each.meta.deleting:
             continue
-        if not _marks(view).permits(each.key.namespace, policy.labels(each.key.namespace)):
-            text = f"{view.key.namespace}/{view.key.name} does not permit reflection into this namespace"
-            notes.append(Note(each.key, "SourceNotPermitted", f"{text}; data is left as it is"))
-            continue
-        yield from _update(view, each, auto=False)
+        if each.meta.owner is not None and each.meta.owner.kind in YIELDS_TO:
+            text = f"{each.meta.owner.kind} {each.meta.owner.name} writes this object, so nothing is mirrored into it"
+            notes.append(Note(each.key, "OwnedByAnother", f"{text}: remove the annotation reflects from its template"))
+        elif not _marks(view).permits(each.key.namespace, each.place.labels if each.place else None):
+            text = f"{view.key} does not permit reflection into this namespace; data is left as it is"
+            notes.append(Note(each.key, "SourceNotPermitted", text))
+        else:
+            yield from _update(view, each, auto=False)
 
 
 def _pushes(view: View, wanted: set[str]) -> Iterator[Step]:
     for name in sorted(wanted):
         found = view.occupied.get(name)
-        if found is None:
-            yield Step(Do.CREATE, Key(view.key.resource, name, view.key.name), None, auto=True)
-        elif _ours(view, found):
+        if found is not None and _ours(view, found):
             yield from _update(view, found, auto=True)
+        elif found is None and name not in view.pending:
+            yield Step(Do.CREATE, Key(view.key.resource, name, view.key.name), None, auto=True)
 
 
 def _update(view: View, mirror: Mirror, *, auto: bool) -> Iterator[Step]:
     if mirror.meta.deleting or mirror.marks is None or view.meta is None:
         return
-    if mirror.marks.version != view.meta.version:
-        yield Step(Do.REFRESH, mirror.key, mirror, auto)
-    elif mirror.suspect:
-        yield Step(Do.COMPARE, mirror.key, mirror, auto)
+    do = _outdated(view.meta.version, mirror, mirror.marks.version)
+    if do is not None:
+        yield Step(do, mirror.key, mirror, auto)
+
+
+def _outdated(source: str, mirror: Mirror, stamp: str) -> Do | None:
+    """Return what a mirror needs: None when it holds what the source has, as far as is known without reading it."""
+    proof = mirror.proof
+    if proof is not None and proof.version == mirror.meta.version:
+        return None if proof.source == source else Do.REFRESH
+    if proof is None and stamp == source and not mirror.doubted:
+        return None  # as an earlier run left it; it is read later
+    # A blank stamp, a zero or any text asks for a copy (1.2). An earlier version may hold the same data all the same.
+    written = stamp == source or (stamp.isdecimal() and int(stamp) > 0 and newer(source, stamp))
+    return Do.COMPARE if written else Do.REFRESH
 
 
 def _withdrawals(view: View, wanted: set[str]) -> Iterator[Step]:
+    """Auto mirrors in namespaces that do not get one: known ones, or a list that comes back empty would take them all.
+
+    Only under the name that a push uses: another is a copy that somebody made, with our annotations in it.
+    """
     for each in view.mirrors:
-        kept = each.key.namespace in wanted and each.key.name == view.key.name
-        if not kept and _ours(view, each) and not each.meta.deleting:
+        if each.key.name != view.key.name or each.meta.deleting or not _ours(view, each):
+            continue
+        if each.place is not None and not each.place.leaving and each.place.name not in wanted:
             yield Step(Do.REMOVE, each.key, each, auto=True)
 
 
 def _conflicts(view: View, wanted: set[str]) -> list[Note]:
-    foreign = sorted(name for name in wanted if name in view.occupied and not _ours(view, view.occupied[name]))
+    foreign = sorted(name for name in wanted if name in view.occupied and not _mirrors_it(view, view.occupied[name]))
     notes = []
     if foreign:
         text = (
-            f"{len(foreign)} namespace(s) have another object of this name, which is left untouched: {_named(foreign)}"
+            f"{len(foreign)} namespace(s) have another object of this name, which is left untouched: {named(foreign)}"
         )
         notes.append(Note(view.key, "ConflictingObject", text))
     lost = sorted(place.name for place in view.places if _consents(view, place) and _beaten(view, place))
     if lost:
         winner = view.rivals[0][0]
-        text = f"an older source, {winner.namespace}/{winner.name}, is mirrored into {_named(lost)}"
+        text = f"an older source, {winner.namespace}/{winner.name}, is mirrored into {named(lost)}"
         notes.append(Note(view.key, "ConflictingSource", text))
     if any(ambiguous(_marks(view), place.name) for place in view.places):
         text = "a pattern covers a whole name only by a later alternative, and is read as not matching it"
@@ -167,11 +187,17 @@ def _conflicts(view: View, wanted: set[str]) -> list[Note]:
     return notes
 
 
-def _provenance(view: View, policy: Policy) -> list[Note]:
-    if policy.provenance == "allow":
+def _mirrors_it(view: View, found: Mirror) -> bool:
+    """Tell whether an object in the way is a mirror after all: pushed by us, or pulled by a user."""
+    pulled = found.marks is not None and not found.marks.auto_reflects
+    return _ours(view, found) or (pulled and found in view.mirrors)
+
+
+def _provenance(view: View, provenance: str) -> list[Note]:
+    if provenance == "allow":
         return []
     text = "an ExternalSecret made this object; each service should use its own identity at the provider"
-    if policy.provenance == "deny":
+    if provenance == "deny":
         return [Note(view.key, "MirrorDenied", f"{text}; it is not mirrored (reflector.provenance: deny)")]
     return [Note(view.key, "MirrorsExternalSecret", f"{text} instead of a mirror (reflector.provenance: warn)")]
 
@@ -201,5 +227,6 @@ def _marks(view: View) -> Marks:
     return view.marks
 
 
-def _named(names: list[str]) -> str:
+def named(names: list[str]) -> str:
+    """Return the first of many names."""
     return ", ".join(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")

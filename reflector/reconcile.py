@@ -1,16 +1,17 @@
 """One source and all of its mirrors: observe, plan, act, report."""
 
 from manager.clock import Clock
-from manager.errors import NeedsHuman
+from manager.errors import NeedsHuman, WaitFor
 from manager.kube.resources import Key
 from manager.runtime.controller import DONE, Again
 from manager.runtime.module import Context
 from reflector.metrics import ReflectorMetrics
-from reflector.plan import Do, Note, Plan, Policy, plan
+from reflector.plan import Do, Note, Plan, named, plan
 from reflector.view import Lookout, View
-from reflector.writes import Done, Writes
+from reflector.writes import MOVED, Done, Writes
 
 COMPONENT = "reflector"
+LOOK = 1.0  # seconds until a mirror that has just been made is looked for in the cache again
 
 
 class Absences:
@@ -33,14 +34,12 @@ class Absences:
 class Reconciler:
     """Keeps the mirrors of a source as the source and its annotations want them."""
 
-    def __init__(
-        self, context: Context, lookout: Lookout, writes: Writes, metrics: ReflectorMetrics, policy: Policy
-    ) -> None:
+    def __init__(self, context: Context, lookout: Lookout, writes: Writes, metrics: ReflectorMetrics) -> None:
         self._context = context
         self._lookout = lookout
         self._writes = writes
         self._metrics = metrics
-        self._policy = policy
+        self._provenance = context.settings.reflector.provenance
         self._absences = Absences(context.clock, context.settings.reflector.absent_source_grace)
         self._conflicts: set[Key] = set()
         self._guarded: set[Key] = set()
@@ -48,7 +47,7 @@ class Reconciler:
     async def reconcile(self, key: Key) -> Again:
         """Bring every mirror of one source to its desired state: observe, plan, act, report."""
         view = self._lookout.view(key)
-        decided = plan(view, self._policy)
+        decided = plan(view, self._provenance)
         left = self._absences.left(view)
         steps = () if left > 0 else decided.steps
         done = await self._writes.carry_out(view, steps)
@@ -57,20 +56,12 @@ class Reconciler:
     async def _report(self, view: View, decided: Plan, done: list[Done], left: float) -> Again:
         """Post events, set metrics, and say when to look again: the single exit."""
         self._measure(view, decided)
-        for note in decided.notes:
+        for note in (*decided.notes, *_troubles(view.key, done)):
             await self._warn(note)
         for each in done:
-            if isinstance(each.error, NeedsHuman):
-                await self._warn(Note(view.key, each.error.reason, each.error.message))
-            elif each.first:
+            if each.first:
                 await self._tell_mirrored(view, each)
-        if left > 0:
-            return Again(after=left)
-        delays = [getattr(each.error, "delay", None) for each in done if each.error is not None]
-        if any(each.error is not None and not isinstance(each.error, NeedsHuman) for each in done):
-            waits = [delay for delay in delays if delay is not None]
-            return Again(after=max(waits)) if waits else Again(backoff=True)
-        return DONE
+        return _again(view, done, left)
 
     async def _warn(self, note: Note) -> None:
         meta = self._context.cache.get(note.about)
@@ -89,4 +80,34 @@ class Reconciler:
         guarded = view.external and bool(view.mirrors or decided.steps or decided.frozen)
         (self._guarded.add if guarded else self._guarded.discard)(view.key)
         self._metrics.conflicts.set(len(self._conflicts))
-        self._metrics.guarded.labels(self._policy.provenance).set(len(self._guarded))
+        self._metrics.guarded.labels(self._provenance).set(len(self._guarded))
+
+
+def _again(view: View, done: list[Done], left: float) -> Again:
+    """Say when to look at a source again."""
+    if left > 0:
+        return Again(after=left)
+    errors = [each.error for each in done if each.error is not None and not isinstance(each.error, NeedsHuman)]
+    waits = [each.delay for each in errors if isinstance(each, WaitFor)]
+    if len(waits) < len(errors):
+        return Again(backoff=True)
+    if waits or view.pending:
+        return Again(after=min([*waits, LOOK] if view.pending else waits))
+    return DONE
+
+
+def _troubles(source: Key, done: list[Done]) -> list[Note]:
+    """Return what to tell about steps that failed: at a pull to who made it, of pushes together at their source."""
+    pushed: dict[tuple[str, str], list[str]] = {}
+    notes = []
+    for each in done:
+        if each.error is None or each.error.reason == MOVED:
+            continue
+        if each.step.auto:
+            pushed.setdefault((each.error.reason, each.error.message), []).append(each.step.target.namespace)
+        else:
+            notes.append(Note(each.step.target, each.error.reason, each.error.message))
+    return notes + [
+        Note(source, reason, f"{len(names)} namespace(s), {named(sorted(names))}: {message}")
+        for (reason, message), names in pushed.items()
+    ]

@@ -1,19 +1,21 @@
 """What the cache knows about one source and everything that mirrors it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from manager.clock import Clock
 from manager.kube.apply import TOKEN_OWNER
-from manager.kube.cache import Index, Meta, MetadataCache
+from manager.kube.cache import Index, Meta, MetadataCache, newer
 from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, Resource
 from manager.settings import ReflectorSettings
 from reflector.annotations import Marks, read
+from reflector.proofs import Proof, Proofs
 
 KINDS = (SECRETS, CONFIGMAPS)
 REFUSE_PUSH = "coffer.dev/refuse-push"
 EXTERNAL_MANAGED = "reconcile.external-secrets.io/managed"
-LONGEST_CHAIN = 10  # mirrors of mirrors that are followed to find out where a value came from
+LONGEST_CHAIN = 10  # mirrors of mirrors that are followed; each link of a longer chain would cost every other a step
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,11 @@ class Place:
 
     name: str
     labels: Mapping[str, str]
+    version: str
     open: bool
     """Whether a push may write there at all: not protected, not refusing, not going away."""
+    leaving: bool
+    """Whether it is being deleted, with all that is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +38,14 @@ class Mirror:
     key: Key
     meta: Meta
     marks: Marks | None
-    suspect: bool
-    """Whether somebody else may have written it since we did."""
+    place: Place | None
+    """None while its namespace is not known: no ground to take anything away."""
+    excluded: bool
+    """Whether pulls in its namespace are ignored."""
+    proof: Proof | None = None
+    """What it held when it was last written or read."""
+    doubted: bool = False
+    """Whether it was left by an earlier run and has not been read since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +56,19 @@ class View:
     meta: Meta | None
     """None when the source is not there."""
     marks: Marks | None
+    excluded: bool
+    """Whether sources in its namespace are ignored."""
     places: tuple[Place, ...]
     mirrors: tuple[Mirror, ...]
     """Objects whose `reflects` names this source."""
     occupied: Mapping[str, Mirror]
     """Namespace -> the object of the source's name there, whosever it is."""
+    pending: frozenset[str]
+    """Namespaces whose mirror has just been made, and is not in the cache yet."""
     rivals: tuple[tuple[Key, Meta, Marks], ...]
     """Older sources of the same name, which win where both push."""
     circular: bool
-    """Whether the source gets its own data, by way of mirrors, from itself."""
+    """Whether the source gets its own data, by way of mirrors, from itself, or at the end of too long a chain."""
     external: bool
     """Whether an ExternalSecret made the source, directly or through mirrors (DESIGN.md 4a, 6)."""
 
@@ -65,19 +80,20 @@ class Lookout:
         own_namespace: Coffer's, never a target of a push.
     """
 
-    def __init__(self, cache: MetadataCache, settings: ReflectorSettings, own_namespace: str) -> None:
+    def __init__(self, cache: MetadataCache, settings: ReflectorSettings, own_namespace: str, clock: Clock) -> None:
         self._cache = cache
         self._settings = settings
         self._own = own_namespace
-        self.suspects: set[Key] = set()
-        """Mirrors that somebody else may have written; the next pass over their source compares them."""
+        self.proofs = Proofs(clock)
         self._by_source: dict[Resource, Index] = {}
         self._auto: dict[Resource, Index] = {}
+        self._pulls: dict[Resource, Index] = {}
         for resource in KINDS:
             cache.digest(resource, _marks_of)
             cache.keep(resource, TOKEN_OWNER)  # what the write gate knows a token Secret by
             self._by_source[resource] = cache.index(resource, lambda _, meta: _source_of(meta))
             self._auto[resource] = cache.index(resource, _auto_values)
+            self._pulls[resource] = cache.index(resource, _pull_values)
 
     def sources(self) -> set[Key]:
         """Return every source that pushes."""
@@ -91,9 +107,10 @@ class Lookout:
         """Return the objects that name this one as their source."""
         return self._by_source[key.resource].find((key.namespace, key.name))
 
-    def excluded(self, namespace: str) -> bool:
-        """Tell whether sources and pulls of a namespace are ignored."""
-        return any(fnmatchcase(namespace, glob) for glob in self._settings.excluded_namespaces)
+    def pulled_into(self, namespace: str) -> set[Key]:
+        """Return the sources that objects in a namespace ask for."""
+        pulls = (key for resource in KINDS for key in self._pulls[resource].find(namespace))
+        return {Key(key.resource, *reflects) for key in pulls if (reflects := self.source_of(key))}
 
     def view(self, key: Key) -> View:
         """Return what is known about a source now."""
@@ -102,14 +119,17 @@ class Lookout:
         mirrors = [self._mirror(each) for each in sorted(self.mirrored(key))]
         pushes = marks is not None and marks.source and marks.auto
         places = self._places() if pushes else ()
-        found = {place.name: self._mirror(Key(key.resource, place.name, key.name)) for place in places}
+        targets = [Key(key.resource, place.name, key.name) for place in places]
+        found = {target.namespace: self._mirror(target) for target in targets}
         return View(
             key=key,
             meta=meta,
             marks=marks,
+            excluded=self._excluded(key.namespace),
             places=places,
             mirrors=tuple(each for each in mirrors if each is not None),
             occupied={name: each for name, each in found.items() if each is not None},
+            pending=frozenset(each.namespace for each in targets if self.proofs.pending(each)),
             rivals=tuple(self._rivals(key, meta)) if pushes and meta else (),
             circular=self._circular(key),
             external=self._external(key),
@@ -130,29 +150,34 @@ class Lookout:
         reflects: tuple[str, str] | None = meta.digest.reflects if meta and meta.digest else None
         return reflects
 
-    def labels(self, namespace: str) -> Mapping[str, str] | None:
-        """Return a namespace's labels, None while it is not known."""
-        meta = self._cache.get(Key(NAMESPACES, "", namespace))
-        return meta.labels if meta else None
+    def _excluded(self, namespace: str) -> bool:
+        return any(fnmatchcase(namespace, glob) for glob in self._settings.excluded_namespaces)
 
     def _mirror(self, key: Key) -> Mirror | None:
-        meta = self._cache.get(key)
-        return Mirror(key, meta, meta.digest, key in self.suspects) if meta else None
+        meta, proof = self._cache.get(key), self.proofs.of(key)
+        if meta is None:
+            return None
+        if proof is not None and proof.uid == meta.uid and newer(proof.version, meta.version):
+            meta = replace(meta, version=proof.version)  # written by us; the watch has not shown it yet
+        namespace = self._cache.get(Key(NAMESPACES, "", key.namespace))
+        place = self._place(key.namespace, namespace) if namespace else None
+        excluded = self._excluded(key.namespace)
+        return Mirror(key, meta, meta.digest, place, excluded, proof, self.proofs.doubted(key))
 
     def _places(self) -> tuple[Place, ...]:
-        return tuple(
-            Place(key.name, meta.labels, self._open(key.name, meta)) for key, meta in self._cache.items(NAMESPACES)
-        )
+        return tuple(self._place(key.name, meta) for key, meta in self._cache.items(NAMESPACES))
 
-    def _open(self, name: str, meta: Meta) -> bool:
+    def _place(self, name: str, meta: Meta) -> Place:
         protected = name == self._own or any(fnmatchcase(name, glob) for glob in self._settings.protected_namespaces)
-        return not protected and not meta.deleting and meta.labels.get(REFUSE_PUSH) != "true"
+        refusing = meta.labels.get(REFUSE_PUSH) == "true"
+        is_open = not protected and not refusing and not meta.deleting
+        return Place(name, meta.labels, meta.version, is_open, meta.deleting)
 
     def _rivals(self, key: Key, meta: Meta) -> list[tuple[Key, Meta, Marks]]:
         found = []
         for each in self.namesakes(key):
             other = self._cache.get(each)
-            if other is None or self.excluded(each.namespace):
+            if other is None or self._excluded(each.namespace):
                 continue
             if (other.created, each.namespace) < (meta.created, key.namespace):
                 found.append((each, other, other.digest))
@@ -162,7 +187,7 @@ class Lookout:
         seen = {key}
         while (source := self.source_of(key)) is not None:
             key = Key(key.resource, *source)
-            if key in seen:
+            if key in seen or len(seen) > LONGEST_CHAIN:
                 return True
             seen.add(key)
         return False
@@ -192,3 +217,8 @@ def _source_of(meta: Meta) -> tuple[tuple[str, str], ...]:
 def _auto_values(key: Key, meta: Meta) -> tuple[str, ...]:
     """Index a pushing source under its name, and under the empty text for the list of all."""
     return (key.name, "") if meta.digest is not None and meta.digest.source and meta.digest.auto else ()
+
+
+def _pull_values(key: Key, meta: Meta) -> tuple[str, ...]:
+    """Index a mirror that a user made under its namespace, whose labels may decide about it."""
+    return (key.namespace,) if _source_of(meta) and not meta.digest.auto_reflects else ()

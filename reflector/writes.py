@@ -1,22 +1,24 @@
 """Carries out the steps of a plan, many at a time, each with the proofs that it needs."""
 
 import asyncio
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 
 from manager.clock import Clock
 from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, NotFound, ReconcileError, Retry
-from manager.kube.apply import Action, Create, Delete, Replace, Writer
+from manager.errors import WaitFor as Wait
+from manager.kube.apply import Create, Delete, Replace, Writer
 from manager.kube.cache import controller_of
 from manager.kube.client import KubeClient
-from manager.kube.mirrors import AUTO_REFLECTS, REFLECTED_AT, REFLECTED_VERSION, REFLECTS
-from manager.kube.resources import CONFIGMAPS, Body, Key
+from manager.kube.resources import NAMESPACES, Body, Key
 from reflector.annotations import read
+from reflector.content import Content
 from reflector.metrics import ReflectorMetrics
 from reflector.plan import Do, Step, ours
-from reflector.view import Lookout, View
+from reflector.proofs import Proofs
+from reflector.repairs import Repairs
+from reflector.view import Mirror, View
 
-CONFLICT = "ConflictingObject"
+MOVED = "Moved"  # never told: the event that is on its way brings the source back
 FAILED = "MirrorFailed"
 
 
@@ -35,7 +37,6 @@ class Writes:
 
     Args:
         at_once: object writes at a time, over all sources.
-        written: target -> resourceVersion of our last write; the handlers read it.
     """
 
     def __init__(
@@ -44,131 +45,133 @@ class Writes:
         writer: Writer,
         clock: Clock,
         metrics: ReflectorMetrics,
-        lookout: Lookout,
+        proofs: Proofs,
         at_once: int,
-        written: MutableMapping[Key, str],
     ) -> None:
         self._client = client
         self._writer = writer
         self._clock = clock
         self._metrics = metrics
-        self._lookout = lookout
+        self._proofs = proofs
+        self._repairs = Repairs(clock)
         self._slots = asyncio.Semaphore(at_once)
-        self._written = written
+        self._paused: tuple[float, Wait] | None = None
 
     async def carry_out(self, view: View, steps: tuple[Step, ...]) -> list[Done]:
         """Execute all steps of a source side by side; one that fails stops no other.
 
-        Raises what concerns all of them: the API server does not answer, or this replica no longer leads.
+        Raises what concerns all of them: the API server does not answer, this replica no longer leads, or the source
+        has moved since the view was made (Conflict), with its data and perhaps its consent.
         """
         if not steps:
             return []
         source = await self._client.find(view.key)
+        _require_unmoved(view.key, source, view.meta.version if view.meta else None)
         if source is not None and _helm(source):
             return []
-        results = await asyncio.gather(*(self._one(view, source, each) for each in steps), return_exceptions=True)
+        content = Content(source, self._clock.now()) if source is not None else None
+        results = await asyncio.gather(*(self._one(view, content, each) for each in steps), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
         return [result for result in results if isinstance(result, Done)]
 
-    async def _one(self, view: View, source: Body | None, step: Step) -> Done:
+    async def _one(self, view: View, content: Content | None, step: Step) -> Done:
         async with self._slots:
             try:
-                first = await self._step(view, source, step)
+                first = await self._step(view, content, step)
             except (AlreadyExists, Conflict, NotFound):
-                # The target moved after the cache had seen it; the event of that brings the source back.
-                return Done(step, Retry(CONFLICT, f"{step.target} has just changed"))
+                return Done(step, Retry(MOVED, "the target has just changed"))
             except Forbidden as error:
-                gone = error.reason == "NamespaceTerminating"
-                return Done(step, None if gone else Retry(FAILED, str(error)))
-            except (Invalid, NeedsHuman) as error:
+                if error.reason == "NamespaceTerminating":
+                    return Done(step)
+                why = f"the API server refuses it: {error.reason}, by a quota, an admission policy or missing rights"
+                return Done(step, Retry(FAILED, why))
+            except Invalid as error:
                 self._metrics.failures.labels(step.target.resource.kind).inc()
-                return Done(step, NeedsHuman(FAILED, f"{step.target}: {error}"))
+                why = f"the API server refuses it: {error.reason}" + (f" ({error.detail})" if error.detail else "")
+                return Done(step, NeedsHuman(FAILED, why))
             except ReconcileError as error:
                 return Done(step, error)
         return Done(step, first=first)
 
-    async def _step(self, view: View, source: Body | None, step: Step) -> bool:
+    async def _step(self, view: View, content: Content | None, step: Step) -> bool:
         if step.do is Do.REMOVE:
-            return await self._remove(view, source, step)
-        if source is None:
-            return False  # gone since the view was made; its deletion brings the key back
-        if step.do is Do.COMPARE and await self._same(source, step):
-            self._lookout.suspects.discard(step.target)
+            await self._remove(view, step)
             return False
-        if step.do is Do.CREATE or step.mirror is None:
-            written = await self._write(step, Create(step.target, self._new(source, step)))
-        else:
-            meta = step.mirror.meta
-            fields = self._fields(source, step)
-            replaced = Replace(step.target, meta.uid, meta.version, fields, meta.annotations, meta.labels)
-            written = await self._write(step, replaced)
-        self._lookout.suspects.discard(step.target)
-        return written and step.mirror is not None and step.mirror.marks is not None and not step.mirror.marks.version
+        if content is None:
+            return False
+        mirror = step.mirror
+        if mirror is None:
+            made = await self._writer.apply(Create(step.target, content.body(step.target, auto=step.auto)))
+            self._wrote(step, content, made, created=True)
+            return False
+        if await self._holds(mirror, step, content):
+            return False
+        meta = mirror.meta
+        fields = content.fields(step.target.resource, auto=step.auto)
+        replaced = Replace(step.target, meta.uid, meta.version, fields, meta.annotations, meta.labels)
+        written = await self._writer.apply(replaced)
+        if step.do is Do.COMPARE:
+            self._repairs.count(step.target)
+        self._wrote(step, content, written)
+        return mirror.marks is not None and not mirror.marks.version
 
-    async def _write(self, step: Step, action: Action) -> bool:
-        body = await self._writer.apply(action)
-        if body is not None:
-            self._written[step.target] = body["metadata"]["resourceVersion"]
-        self._metrics.writes.labels(step.target.resource.kind, step.do.value).inc()
+    async def _holds(self, mirror: Mirror, step: Step, content: Content) -> bool:
+        """Tell whether a mirror has the source's data already, by reading it or by what is known of it."""
+        if step.do is Do.COMPARE:
+            live = await self._client.get(step.target)
+            if content.held_by(live):
+                self._proofs.give(step.target, live, content.version, content.fingerprint)
+                return True
+            self._repairs.require_patience(step.target)
+            return False
+        proof = mirror.proof
+        if proof is None or (proof.version, proof.content) != (mirror.meta.version, content.fingerprint):
+            return False
+        self._proofs.keep(step.target, content.version)  # only what is not copied has changed in the source
         return True
 
-    async def _remove(self, view: View, source: Body | None, step: Step) -> bool:
-        """Delete an auto mirror after a live look at both ends (DESIGN.md 4a, 5)."""
-        if source is not None and self._still_pushed(view, source, step):
-            return False
+    def _wrote(self, step: Step, content: Content, body: Body | None, *, created: bool = False) -> None:
+        if body is not None:
+            self._proofs.give(step.target, body, content.version, content.fingerprint, created=created)
+        self._metrics.writes.labels(step.target.resource.kind, step.do.value).inc()
+
+    async def _remove(self, view: View, step: Step) -> None:
+        """Delete an auto mirror after a live look at all that speaks for it (DESIGN.md 4a, 5)."""
+        self._require_unpaused()
+        if view.meta is not None and step.mirror is not None and step.mirror.place is not None:
+            place = Key(NAMESPACES, "", step.target.namespace)
+            _require_unmoved(place, await self._client.find(place), step.mirror.place.version)
         mirror = await self._client.find(step.target)
         if mirror is None:
-            return False
+            return
         meta = mirror["metadata"]
         owner = controller_of(meta)
-        if ours(read(meta.get("annotations") or {}), owner.kind if owner else None, view.key):
-            why = "its source is gone" if source is None else "its source no longer pushes here"
-            await self._write(step, Delete(step.target, meta["uid"], meta["resourceVersion"], why))
-            self._written.pop(step.target, None)
-        return False
+        if not ours(read(meta.get("annotations") or {}), owner.kind if owner else None, view.key):
+            return
+        why = "its source is gone" if view.meta is None else "its source no longer pushes here"
+        try:
+            await self._writer.apply(Delete(step.target, meta["uid"], meta["resourceVersion"], why))
+        except Wait as error:
+            self._paused = (self._clock.monotonic() + error.delay, error)
+            raise
+        self._metrics.writes.labels(step.target.resource.kind, step.do.value).inc()
 
-    def _still_pushed(self, view: View, source: Body, step: Step) -> bool:
-        """Tell whether the source, as it is now, consents after all: the cache may be behind."""
-        known = view.meta.version if view.meta else ""
-        if source["metadata"]["resourceVersion"] == known:
-            return False  # exactly what the plan was made from
-        marks = read(source["metadata"].get("annotations") or {})
-        return marks is not None and marks.pushes(step.target.namespace, self._lookout.labels(step.target.namespace))
+    def _require_unpaused(self) -> None:
+        """Read nothing for a delete that the brake would put off anyway."""
+        if self._paused is not None:
+            due, error = self._paused
+            left = due - self._clock.monotonic()
+            if left > 0:
+                raise Wait(error.reason, error.message, delay=left)
+            self._paused = None
 
-    async def _same(self, source: Body, step: Step) -> bool:
-        mirror = await self._client.get(step.target)
-        return all((mirror.get(name) or {}) == (source.get(name) or {}) for name in ("data", "binaryData"))
 
-    def _new(self, source: Body, step: Step) -> Body:
-        body: Body = {
-            "apiVersion": "v1",
-            "kind": step.target.resource.kind,
-            "metadata": {
-                "name": step.target.name,
-                "namespace": step.target.namespace,
-                "annotations": self._marks(source, step),
-            },
-        }
-        return body | {name: source[name] for name in ("type", "data", "binaryData") if source.get(name)}
-
-    def _fields(self, source: Body, step: Step) -> dict[str, object]:
-        """Return what an update replaces: all data and our four annotations; nothing else is touched (2.8)."""
-        fields: dict[str, object] = {"/data": source.get("data") or {}}
-        if step.target.resource is CONFIGMAPS:
-            fields["/binaryData"] = source.get("binaryData") or {}
-        marks = self._marks(source, step).items()
-        return fields | {f"/metadata/annotations/{name.replace('/', '~1')}": text for name, text in marks}
-
-    def _marks(self, source: Body, step: Step) -> dict[str, str]:
-        meta = source["metadata"]
-        return {
-            REFLECTS: f"{meta['namespace']}/{meta['name']}",
-            AUTO_REFLECTS: "True" if step.auto else "False",
-            REFLECTED_VERSION: meta["resourceVersion"],
-            REFLECTED_AT: self._clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f0+00:00"),
-        }
+def _require_unmoved(key: Key, body: Body | None, version: str | None) -> None:
+    """Raise Conflict if an object is not what the plan was made from: consent may have gone, or come, meanwhile."""
+    if (body["metadata"]["resourceVersion"] if body is not None else None) != version:
+        raise Conflict(409, MOVED, f"get {key}")
 
 
 def _helm(source: Body) -> bool:

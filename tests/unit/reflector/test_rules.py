@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
+from manager.clock import SystemClock
 from manager.kube.apply import SEALING_KEY_LABEL
 from manager.kube.cache import MetadataCache
 from manager.kube.mirrors import AUTO_REFLECTS, PREFIX, REFLECTED_VERSION, REFLECTS
 from manager.kube.resources import NAMESPACES, SECRETS, Key
 from manager.settings import ReflectorSettings
 from reflector.annotations import Marks, Scope, ambiguous, problems, read
-from reflector.plan import Do, Plan, Policy, plan
+from reflector.plan import Do, Plan, plan
 from reflector.selectors import SelectorError, parse_selector
 from reflector.view import EXTERNAL_MANAGED, REFUSE_PUSH, Lookout
 
@@ -44,6 +45,11 @@ def test_only_true_in_any_case_is_true(text: str, value: bool) -> None:
         ("/x", None),
         ("x/", None),
         (" ", None),
+        ("../secrets", ("", "secrets")),
+        ("ns/?watch=1", ("", "?watch=1")),
+        ("ns/%2e%2e", ("", "%2e%2e")),
+        ("NS/name", ("", "name")),
+        ("..", ("", "..")),
     ],
 )
 def test_reflects_names_namespace_and_name(text: str, source: Any) -> None:
@@ -86,6 +92,11 @@ def test_a_selector_that_cannot_be_read_is_named() -> None:
         ("a=b,c in (d,e)", {"a": "b"}, False),
         ("a=1,a=2", {"a": "2"}, True),
         ("a=1,a=2", {"a": "1"}, False),
+        ("a=1,a in (2)", {"a": "2"}, False),
+        ("a in (1),a=2", {"a": "2"}, False),
+        ("a in (b,)", {"a": ""}, False),
+        ("a in ( )", {"a": ""}, True),
+        ("a in ( )", {}, False),
         ("x.io/a=b", {"x.io/a": "b"}, True),
     ],
 )
@@ -94,7 +105,23 @@ def test_selectors(selector: str, labels: Mapping[str, str], answer: bool) -> No
 
 
 @pytest.mark.parametrize(
-    "selector", ["", ",", ",,", "a in ()", "a=b c", "=b", "a in b", "-a", "a=-b", "a/b/c=d", "a>b"]
+    "selector",
+    [
+        "",
+        ",",
+        ",,",
+        "a in ()",
+        "a in (,)",
+        "a notin (,)",
+        "a" * 9000,
+        "a=b c",
+        "=b",
+        "a in b",
+        "-a",
+        "a=-b",
+        "a/b/c=d",
+        "a>b",
+    ],
 )
 def test_a_malformed_selector_is_void_as_a_whole(selector: str) -> None:
     with pytest.raises(SelectorError):
@@ -138,7 +165,7 @@ class World:
     def __init__(self, **settings: Any) -> None:
         self.cache = MetadataCache()
         self.settings = ReflectorSettings(**settings)
-        self.lookout = Lookout(self.cache, self.settings, "coffer")
+        self.lookout = Lookout(self.cache, self.settings, "coffer", SystemClock())
         self.version = 10
         for name in ("src", "team-1", "team-2", "kube-system", "coffer"):
             self.namespace(name)
@@ -165,8 +192,7 @@ class World:
         self.secret(namespace, annotations, **meta)
 
     def plan(self, namespace: str = "src", name: str = "s") -> Plan:
-        policy = Policy(self.settings.provenance, self.lookout.excluded, self.lookout.labels)
-        return plan(self.lookout.view(Key(SECRETS, namespace, name)), policy)
+        return plan(self.lookout.view(Key(SECRETS, namespace, name)), self.settings.provenance)
 
     def steps(self, namespace: str = "src") -> dict[str, str]:
         return {each.target.namespace: each.do.value for each in self.plan(namespace).steps}
@@ -209,11 +235,18 @@ def test_a_stale_or_blanked_mirror_is_refreshed(world: World, version: str) -> N
     assert world.steps() == {"team-1": Do.REFRESH}
 
 
+def test_a_mirror_of_an_earlier_version_is_read_first(world: World) -> None:
+    world.secret("src")
+    world.mirror("team-1", "5")
+
+    assert world.steps() == {"team-1": Do.COMPARE, "team-2": Do.CREATE}
+
+
 def test_a_mirror_that_somebody_else_wrote_is_compared(world: World) -> None:
     version = world.secret("src")
     world.mirror("team-1", version)
     world.mirror("team-2", version)
-    world.lookout.suspects.add(Key(SECRETS, "team-1", "s"))
+    world.lookout.proofs.doubt(Key(SECRETS, "team-1", "s"))
 
     assert world.steps() == {"team-1": Do.COMPARE}
 

@@ -1,0 +1,389 @@
+"""Sources, mirrors and what happens between a look and a write, over an API in memory."""
+
+import pytest
+
+from manager.errors import ApiError, Conflict, Forbidden, Invalid
+from manager.kube.mirrors import AUTO_REFLECTS, REFLECTED_VERSION, REFLECTS
+from manager.kube.resources import NAMESPACES, SECRETS, Key
+from tests.unit.reflector.bench import ALLOWED, AUTO, AUTO_NAMESPACES, AUTO_SELECTOR, Bench
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+async def test_a_push_and_an_update_cost_one_write_a_target_and_a_read_of_the_source(bench: Bench) -> None:
+    bench.secret("src", "one", AUTO)
+    await bench.settle()
+    assert bench.writes() == {"create": 2}
+    bench.secret("src", "two", AUTO)
+    await bench.settle()
+
+    assert (bench.value("team-1"), bench.value("team-2")) == ("two", "two")
+    assert bench.writes() == {"create": 2, "patch": 2}
+    assert bench.api.counts()["get"] == 2
+
+
+async def test_a_change_that_is_not_copied_writes_nothing(bench: Bench) -> None:
+    bench.secret("src", "one", AUTO)
+    await bench.settle()
+    bench.secret("src", "one", AUTO, labels={"a": "new"})
+    await bench.settle()
+
+    assert bench.writes() == {"create": 2}
+    bench.secret("src", "two", AUTO, labels={"a": "new"})
+    await bench.settle()
+    assert bench.value("team-1") == "two"
+
+
+async def test_mirrors_that_an_earlier_run_left_cost_no_request(bench: Bench) -> None:
+    version = bench.secret("src", "one", AUTO)["metadata"]["resourceVersion"]
+    for name in ("team-1", "team-2"):
+        bench.mirror(name, "one", version)
+    await bench.settle()
+
+    assert bench.api.calls == []
+    for controller, key in bench.module.verify():
+        controller.queue.add(key)
+        await bench.settle()
+    assert bench.api.counts() == {"get": 2 + 2}  # each mirror, and the source once a pass
+
+
+async def test_an_edit_while_nobody_led_is_found_and_repaired(bench: Bench) -> None:
+    version = bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-1"})["metadata"]["resourceVersion"]
+    bench.mirror("team-1", "edited", version)
+    await bench.settle()
+    assert bench.value("team-1") == "edited"
+
+    for controller, key in bench.module.verify():
+        controller.queue.add(key)
+    await bench.settle()
+
+    assert bench.value("team-1") == "one"
+
+
+async def test_an_edit_during_a_comparison_is_not_lost(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-1"})
+    await bench.settle()
+    get, edits = bench.api.get, ["edited"]
+
+    async def edited_behind_the_read(key: Key) -> object:
+        found = await get(key)
+        if key.namespace == "team-1" and edits:
+            annotations = found["metadata"]["annotations"]
+            bench.secret("team-1", edits.pop(), annotations)
+            bench.see()  # the watch is faster than the answer
+        return found
+
+    monkeypatch.setattr(bench.api, "get", edited_behind_the_read)
+    made = bench.body("team-1")
+    assert made is not None
+    bench.secret("team-1", "one", made["metadata"]["annotations"], labels={"touched": "1"})
+    await bench.settle()
+
+    assert bench.value("team-1") == "one"
+
+
+async def test_data_that_lost_its_consent_is_not_written_on_the_strength_of_an_old_view(bench: Bench) -> None:
+    bench.secret("src", "public", AUTO)
+    bench.see()
+    bench.secret("src", "private", {})
+    await bench.work()
+
+    assert bench.value("team-1") is None
+    assert bench.waiting
+    await bench.settle()
+    assert bench.value("team-1") is None
+
+
+async def test_a_mirror_is_not_deleted_on_the_strength_of_an_old_view(bench: Bench) -> None:
+    bench.secret("src", "one", AUTO)
+    await bench.settle()
+    bench.secret("src", "one", ALLOWED)
+    bench.see()
+    bench.secret("src", "one", AUTO)
+    await bench.work()
+
+    assert "delete" not in bench.writes()
+
+
+async def test_a_mirror_is_not_deleted_when_its_namespace_has_its_label_again(bench: Bench) -> None:
+    bench.namespace("team-1", stage="prod")
+    bench.secret("src", "one", {**AUTO, AUTO_SELECTOR: "stage=prod"})
+    await bench.settle()
+    bench.namespace("team-1", stage="dev")
+    bench.see()
+    bench.namespace("team-1", stage="prod")
+    await bench.work()
+    assert "delete" not in bench.writes()
+
+    bench.namespace("team-1", stage="dev")
+    bench.pass_by(1)
+    await bench.settle()
+    assert bench.value("team-1") is None
+
+
+async def test_a_list_of_namespaces_that_comes_back_empty_takes_no_mirror_away(bench: Bench) -> None:
+    bench.secret("src", "one", AUTO)
+    await bench.settle()
+    namespaces = [key for key in bench.api.objects if key.resource is NAMESPACES]
+    hidden = {key: bench.api.objects.pop(key) for key in namespaces}
+    await bench.settle()
+    bench.secret("src", "two", AUTO)
+    await bench.settle()
+    assert "delete" not in bench.writes()
+
+    bench.api.objects |= hidden
+    await bench.settle()
+    assert (bench.value("team-1"), bench.writes()["create"]) == ("two", 2)
+
+
+async def test_a_list_of_secrets_that_comes_back_empty_takes_no_mirror_away(bench: Bench) -> None:
+    bench.secret("src", "one", AUTO)
+    await bench.settle()
+    for key in [key for key, _ in bench.stage.cache.items(SECRETS)]:
+        change = bench.stage.cache.forget(key)
+        assert change is not None
+        bench.module.handlers[SECRETS](change)
+    for _ in range(3):
+        await bench.work()
+        bench.pass_by(60)
+
+    assert bench.writes() == {"create": 2}
+
+
+async def test_a_mirror_that_is_seen_before_its_namespace_stays(bench: Bench) -> None:
+    version = bench.secret("src", "one", {**AUTO, AUTO_SELECTOR: "stage=prod"})["metadata"]["resourceVersion"]
+    bench.mirror("late", "one", version)
+    await bench.settle()
+    bench.namespace("late", stage="prod")
+    await bench.settle()
+
+    assert bench.writes() == {}
+
+
+async def test_what_goes_with_its_namespace_is_not_deleted_by_us(bench: Bench) -> None:
+    bench.secret("src", "one", AUTO)
+    await bench.settle()
+    bench.put(NAMESPACES, {"name": "team-1", "deletionTimestamp": "2026-01-01T00:00:00Z"})
+    await bench.settle()
+
+    assert bench.writes() == {"create": 2}
+
+
+async def test_a_new_mirror_is_not_made_twice_while_the_watch_is_behind(bench: Bench) -> None:
+    bench.secret("src", "one", AUTO)
+    bench.see()
+    await bench.work()
+    bench.module.controllers[0].queue.add(Key(SECRETS, "src", "s"))
+    await bench.work()
+    assert bench.writes() == {"create": 2}
+
+    stored = bench.api.objects[Key(SECRETS, "src", "s")]
+    stored["data"], stored["metadata"]["resourceVersion"] = {"k": "two"}, "999"
+    bench.stage.cache.observe(SECRETS, None, stored)
+    bench.module.controllers[0].queue.add(Key(SECRETS, "src", "s"))
+    await bench.work()
+    await bench.settle()
+    bench.pass_by(2)
+    await bench.settle()
+    assert (bench.value("team-1"), bench.value("team-2")) == ("two", "two")
+
+
+async def test_a_reference_that_names_no_object_asks_for_none_and_deletes_nothing(bench: Bench) -> None:
+    for reference in ("../?watch=1", "src/..", "a/%2e%2e", "name"):
+        bench.mirror("team-1", "one", "1", source=reference, name=f"m{len(bench.api.objects)}")
+    for _ in range(3):
+        await bench.settle()
+        bench.pass_by(60)
+
+    assert bench.api.calls == []
+
+
+async def test_a_copy_of_a_mirror_under_another_name_belongs_to_who_made_it(bench: Bench) -> None:
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-2"})
+    bench.mirror("team-1", "mine", "1", name="copy")
+    await bench.settle()
+
+    assert bench.value("team-1", "copy") == "mine"
+
+
+@pytest.mark.parametrize("kind", ["SealedSecret", "ExternalSecret"])
+async def test_a_pull_into_what_another_module_writes_is_refused_and_told(bench: Bench, kind: str) -> None:
+    owner = {"kind": kind, "name": "mine", "uid": "o", "controller": True}
+    bench.secret("src", "one", ALLOWED)
+    bench.pull("team-1", ownerReferences=[owner])
+    await bench.settle()
+
+    assert bench.value("team-1") == "placeholder"
+    [(namespace, message)] = bench.told("OwnedByAnother")
+    assert namespace == "team-1"
+    assert f"{kind} mine" in message
+
+
+async def test_a_mirror_that_something_else_keeps_writing_is_repaired_ever_more_slowly(bench: Bench) -> None:
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-1"})
+    await bench.settle()
+
+    def fight() -> None:
+        body = bench.body("team-1")
+        assert body is not None
+        if body["data"]["k"] == "one":
+            bench.secret("team-1", "theirs", body["metadata"]["annotations"])
+
+    for _ in range(20):
+        fight()
+        await bench.settle()
+        bench.pass_by(0.1)
+
+    assert bench.writes()["patch"] == 3
+    assert bench.told("MirrorContested")
+    bench.pass_by(30)
+    await bench.settle()
+    assert bench.value("team-1") == "one"
+
+
+async def test_a_write_that_fails_everywhere_is_told_once_at_the_source(bench: Bench) -> None:
+    for number in range(20):
+        bench.namespace(f"many-{number:02}")
+        bench.api.fail("create", Invalid(422, "Invalid", "create", "data: Required"))
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "many-.*"})
+    await bench.settle()
+
+    [(namespace, message)] = bench.told("MirrorFailed")
+    assert namespace == "src"
+    assert "20 namespace(s), many-00" in message
+    assert "data: Required" in message
+
+
+@pytest.mark.parametrize("error", [Invalid(422, "Invalid", "patch"), Forbidden(403, "Forbidden", "patch")])
+async def test_a_pull_that_the_server_refuses_is_told_where_it_was_asked_for(bench: Bench, error: ApiError) -> None:
+    bench.secret("src", "one", ALLOWED)
+    bench.pull("team-1")
+    bench.api.fail("patch", error)
+    await bench.settle()
+
+    assert [namespace for namespace, _ in bench.told("MirrorFailed")] == ["team-1"]
+
+
+async def test_a_write_that_a_quota_refuses_is_tried_again(bench: Bench) -> None:
+    bench.api.fail("create", Forbidden(403, "Forbidden", "create"))
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-1"})
+    await bench.settle()
+    bench.pass_by(2)
+    await bench.settle()
+
+    assert bench.value("team-1") == "one"
+
+
+async def test_a_conflict_is_resolved_by_looking_again(bench: Bench) -> None:
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-1"})
+    await bench.settle()
+    bench.api.fail("patch", Conflict(409, "Conflict", "patch"))
+    bench.secret("src", "two", {**AUTO, AUTO_NAMESPACES: "team-1"})
+    await bench.settle()
+    bench.pass_by(1)
+    await bench.settle()
+
+    assert bench.value("team-1") == "two"
+    assert not bench.told("MirrorFailed")
+
+
+async def test_deletes_that_are_put_off_are_not_prepared_again_and_again(bench: Bench) -> None:
+    for number in range(100):
+        bench.namespace(f"many-{number:02}")
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "many-.*"})
+    await bench.settle()
+    bench.secret("src", "one", ALLOWED)
+    reads = bench.api.counts()["get"]
+    for _ in range(30):
+        await bench.settle()
+        bench.pass_by(1)
+
+    assert bench.writes()["delete"] == 50
+    assert bench.api.counts()["get"] - reads < 400
+    for _ in range(4):
+        bench.pass_by(62)
+        await bench.settle()
+    assert bench.writes()["delete"] == 100
+
+
+async def test_the_next_source_of_a_name_takes_over_even_where_deleted_mirrors_stay_away() -> None:
+    bench = Bench(recreate=False)
+    bench.namespace("src2")
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-.*"})
+    bench.secret("src2", "two", {**AUTO, AUTO_NAMESPACES: "team-.*"}, creationTimestamp="2026-02-01T00:00:00Z")
+    await bench.settle()
+    assert bench.value("team-1") == "one"
+
+    bench.remove("src")
+    for _ in range(3):
+        await bench.settle()
+        bench.pass_by(40)
+
+    assert (bench.value("team-1"), bench.value("team-2")) == ("two", "two")
+
+
+@pytest.mark.parametrize("recreate", [True, False])
+async def test_a_deleted_mirror_comes_back_or_stays_away_as_the_setting_says(recreate: bool) -> None:
+    bench = Bench(recreate=recreate)
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-1"})
+    await bench.settle()
+    bench.remove("team-1")
+    await bench.settle()
+    assert (bench.value("team-1") is not None) is recreate
+
+    bench.secret("src", "two", {**AUTO, AUTO_NAMESPACES: "team-1"})
+    await bench.settle()
+    assert bench.value("team-1") == "two"
+
+
+async def test_a_pull_from_an_excluded_source_is_told(bench: Bench) -> None:
+    bench = Bench(excluded_namespaces=("src",))
+    bench.secret("src", "one", ALLOWED)
+    bench.pull("team-1")
+    await bench.settle()
+
+    assert [namespace for namespace, _ in bench.told("SourceNotPermitted")] == ["team-1"]
+
+
+async def test_a_pull_under_the_name_of_a_push_is_no_conflict(bench: Bench) -> None:
+    bench.pull("team-1")
+    bench.secret("src", "one", AUTO)
+    await bench.settle()
+
+    assert bench.value("team-1") == "one"
+    assert not bench.told("ConflictingObject")
+    body = bench.body("team-1")
+    assert body is not None
+    assert body["metadata"]["annotations"].items() >= {REFLECTS: "src/s", AUTO_REFLECTS: "False"}.items()
+
+
+async def test_a_chain_of_many_mirrors_is_not_followed_to_its_end(bench: Bench) -> None:
+    bench.secret("src", "one", ALLOWED, name="m0")
+    for number in range(1, 15):
+        bench.secret("src", "x", {**ALLOWED, REFLECTS: f"src/m{number - 1}"}, name=f"m{number}")
+    await bench.settle()
+
+    assert bench.value("src", "m9") == "one"
+    assert bench.value("src", "m14") == "x"
+    assert bench.told("CircularReference")
+
+
+async def test_a_circle_of_any_length_comes_to_rest(bench: Bench) -> None:
+    for number in range(30):
+        bench.secret("src", f"v{number}", {**ALLOWED, REFLECTS: f"src/m{(number + 1) % 30}"}, name=f"m{number}")
+    await bench.settle()
+
+    assert bench.writes() == {}
+
+
+async def test_a_blank_stamp_is_written_even_over_the_same_data(bench: Bench) -> None:
+    source = bench.secret("src", "one", ALLOWED)
+    bench.secret("team-1", "one", {REFLECTS: "src/s", REFLECTED_VERSION: ""})
+    await bench.settle()
+
+    body = bench.body("team-1")
+    assert body is not None
+    assert body["metadata"]["annotations"][REFLECTED_VERSION] == source["metadata"]["resourceVersion"]
