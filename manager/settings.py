@@ -138,6 +138,12 @@ class ReflectorSettings:
     """Globs; never a target of a push. Coffer's own namespace is always protected."""
     provenance: str = "warn"
     """Mirroring what an ExternalSecret made: warn, deny or allow."""
+    allow: tuple[str, ...] = ()
+    """Rules `source -> target`, both globs of namespaces: only between these are mirrors made; empty: between all."""
+    deny: tuple[str, ...] = ()
+    """Rules `source -> target`: between these none are made, whatever is allowed; pushed ones that exist go."""
+    label_mirrors: bool = False
+    """Label pushed mirrors `coffer.dev/mirror: <namespace>.<name>` of their source; the original sets no label."""
     recreate: bool = True
     """Bring a deleted auto mirror back; False waits for the source's next change, as the original does."""
     absent_source_grace: float = 30.0

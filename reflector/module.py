@@ -12,7 +12,7 @@ from reflector.reconcile import Reconciler
 from reflector.view import Lookout
 from reflector.writes import Writes
 
-SOURCES_AT_ONCE = 8  # sources worked on side by side, so that one with a thousand mirrors delays no other
+SOURCES_AT_ONCE = 64  # sources worked on side by side, so that a few with thousands of mirrors delay no other
 
 
 def build(context: Context) -> Module:
@@ -21,7 +21,7 @@ def build(context: Context) -> Module:
     metrics = ReflectorMetrics(context.metrics.registry)
     queue = KeyedQueue(context.clock, context.jitter)
     lookout = Lookout(context.cache, settings, context.namespace, context.clock)
-    writes = Writes(context.client, context.writer, context.clock, metrics, lookout.proofs, settings.concurrency)
+    writes = Writes(context.client, context.writer, context.clock, metrics, lookout.proofs, settings)
     reconciler = Reconciler(context, lookout, writes, metrics)
     controller = Controller("reflector", queue, reconciler.reconcile, SOURCES_AT_ONCE, context.clock, context.metrics)
 

@@ -90,7 +90,9 @@ def _without_source(view: View) -> Plan:
     what, reason = "does not exist", "SourceNotFound"
     if view.meta is not None:
         what, reason = "does not allow reflection", "SourceNotPermitted"
-    return Plan(tuple(_withdrawals(view, set())), _told(view, reason, what))
+    # A source that cannot exist is none that an auto mirror was ever made of.
+    steps = tuple(_withdrawals(view, set())) if view.key.namespace else ()
+    return Plan(steps, _told(view, reason, what))
 
 
 def _closed(view: View) -> Plan:
@@ -120,6 +122,9 @@ def _pulls(view: View, notes: list[Note]) -> Iterator[Step]:
         if each.meta.owner is not None and each.meta.owner.kind in YIELDS_TO:
             text = f"{each.meta.owner.kind} {each.meta.owner.name} writes this object, so nothing is mirrored into it"
             notes.append(Note(each.key, "OwnedByAnother", f"{text}: remove the annotation reflects from its template"))
+        elif not view.permitted(each.key.namespace):
+            text = f"the administrator's rules keep {view.key} out of this namespace; data is left as it is"
+            notes.append(Note(each.key, "DeniedByPolicy", text))
         elif not _marks(view).permits(each.key.namespace, each.place.labels if each.place else None):
             text = f"{view.key} does not permit reflection into this namespace; data is left as it is"
             notes.append(Note(each.key, "SourceNotPermitted", text))
@@ -130,10 +135,10 @@ def _pulls(view: View, notes: list[Note]) -> Iterator[Step]:
 def _pushes(view: View, wanted: set[str]) -> Iterator[Step]:
     for name in sorted(wanted):
         found = view.occupied.get(name)
-        if found is not None and _ours(view, found):
+        if found is not None and (_ours(view, found) or _adopts(view, found)):
             yield from _update(view, found, auto=True)
         elif found is None and name not in view.pending:
-            yield Step(Do.CREATE, Key(view.key.resource, name, view.key.name), None, auto=True)
+            yield Step(Do.CREATE, Key(view.key.resource, name, view.target_name), None, auto=True)
 
 
 def _update(view: View, mirror: Mirror, *, auto: bool) -> Iterator[Step]:
@@ -157,20 +162,21 @@ def _outdated(source: str, mirror: Mirror, stamp: str) -> Do | None:
 
 
 def _withdrawals(view: View, wanted: set[str]) -> Iterator[Step]:
-    """Auto mirrors in namespaces that do not get one: known ones, or a list that comes back empty would take them all.
-
-    Only under the name that a push uses: another is a copy that somebody made, with our annotations in it.
-    """
+    """Auto mirrors where none is wanted, in known namespaces: a list that comes back empty must not take them all."""
     for each in view.mirrors:
-        if each.key.name != view.key.name or each.meta.deleting or not _ours(view, each):
+        if each.meta.deleting or not _ours(view, each) or each.place is None or each.place.leaving:
             continue
-        if each.place is not None and not each.place.leaving and each.place.name not in wanted:
+        if each.place.name not in wanted or each.key.name != view.target_name:
             yield Step(Do.REMOVE, each.key, each, auto=True)
 
 
 def _conflicts(view: View, wanted: set[str]) -> list[Note]:
     foreign = sorted(name for name in wanted if name in view.occupied and not _mirrors_it(view, view.occupied[name]))
     notes = []
+    denied = sorted(place.name for place in view.places if _consents(view, place) and not view.permitted(place.name))
+    if denied:
+        text = f"the administrator's rules keep this out of {len(denied)} namespace(s): {named(denied)}"
+        notes.append(Note(view.key, "DeniedByPolicy", text))
     if foreign:
         text = (
             f"{len(foreign)} namespace(s) have another object of this name, which is left untouched: {named(foreign)}"
@@ -188,9 +194,17 @@ def _conflicts(view: View, wanted: set[str]) -> list[Note]:
 
 
 def _mirrors_it(view: View, found: Mirror) -> bool:
-    """Tell whether an object in the way is a mirror after all: pushed by us, or pulled by a user."""
-    pulled = found.marks is not None and not found.marks.auto_reflects
-    return _ours(view, found) or (pulled and found in view.mirrors)
+    """Tell whether an object in the way is a mirror after all: pushed by us, pulled by a user, or one to be."""
+    pulled = found.marks is not None and not found.marks.auto_reflects and found in view.mirrors
+    return _ours(view, found) or pulled or _adopts(view, found)
+
+
+def _adopts(view: View, found: Mirror) -> bool:
+    """Tell whether who made an object gives it to this source."""
+    marks, owner = found.marks, found.meta.owner
+    if marks is None or marks.reflects is not None or (owner is not None and owner.kind in YIELDS_TO):
+        return False
+    return marks.adopted_by == (view.key.namespace, view.key.name)
 
 
 def _provenance(view: View, provenance: str) -> list[Note]:
@@ -203,7 +217,7 @@ def _provenance(view: View, provenance: str) -> list[Note]:
 
 
 def _pushed(view: View, place: Place) -> bool:
-    return _consents(view, place) and not _beaten(view, place)
+    return view.permitted(place.name) and _consents(view, place) and not _beaten(view, place)
 
 
 def _consents(view: View, place: Place) -> bool:
@@ -211,8 +225,11 @@ def _consents(view: View, place: Place) -> bool:
 
 
 def _beaten(view: View, place: Place) -> bool:
+    """Tell whether an older source is mirrored there, as far as the administrator lets it."""
     return any(
-        rival.namespace == place.name or marks.pushes(place.name, place.labels) for rival, _, marks in view.rivals
+        rival.namespace == place.name
+        or (marks.pushes(place.name, place.labels) and view.policy.permits(rival.namespace, place.name))
+        for rival, _, marks in view.rivals
     )
 
 

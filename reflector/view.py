@@ -10,6 +10,7 @@ from manager.kube.cache import Index, Meta, MetadataCache, newer
 from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, Resource
 from manager.settings import ReflectorSettings
 from reflector.annotations import Marks, read
+from reflector.policy import Policy
 from reflector.proofs import Proof, Proofs
 
 KINDS = (SECRETS, CONFIGMAPS)
@@ -61,8 +62,10 @@ class View:
     places: tuple[Place, ...]
     mirrors: tuple[Mirror, ...]
     """Objects whose `reflects` names this source."""
+    target_name: str
+    """The name of pushed mirrors."""
     occupied: Mapping[str, Mirror]
-    """Namespace -> the object of the source's name there, whosever it is."""
+    """Namespace -> the object of that name there, whosever it is."""
     pending: frozenset[str]
     """Namespaces whose mirror has just been made, and is not in the cache yet."""
     rivals: tuple[tuple[Key, Meta, Marks], ...]
@@ -71,6 +74,12 @@ class View:
     """Whether the source gets its own data, by way of mirrors, from itself, or at the end of too long a chain."""
     external: bool
     """Whether an ExternalSecret made the source, directly or through mirrors (DESIGN.md 4a, 6)."""
+    policy: Policy
+    """Between which namespaces mirrors may be made."""
+
+    def permitted(self, namespace: str) -> bool:
+        """Tell whether the administrator lets the source be mirrored into a namespace."""
+        return self.policy.permits(self.key.namespace, namespace)
 
 
 class Lookout:
@@ -78,12 +87,16 @@ class Lookout:
 
     Args:
         own_namespace: Coffer's, never a target of a push.
+
+    Raises:
+        SettingsError: a rule of the policy cannot be read.
     """
 
     def __init__(self, cache: MetadataCache, settings: ReflectorSettings, own_namespace: str, clock: Clock) -> None:
         self._cache = cache
         self._settings = settings
         self._own = own_namespace
+        self._policy = Policy(settings.allow, settings.deny)
         self.proofs = Proofs(clock)
         self._by_source: dict[Resource, Index] = {}
         self._auto: dict[Resource, Index] = {}
@@ -100,7 +113,7 @@ class Lookout:
         return {key for resource in KINDS for key in self._auto[resource].find("")}
 
     def namesakes(self, key: Key) -> frozenset[Key]:
-        """Return the pushing sources that have an object's name."""
+        """Return the pushing sources whose mirrors have an object's name."""
         return self._auto[key.resource].find(key.name)
 
     def mirrored(self, key: Key) -> frozenset[Key]:
@@ -119,7 +132,8 @@ class Lookout:
         mirrors = [self._mirror(each) for each in sorted(self.mirrored(key))]
         pushes = marks is not None and marks.source and marks.auto
         places = self._places() if pushes else ()
-        targets = [Key(key.resource, place.name, key.name) for place in places]
+        target_name = (marks.target_name if marks else "") or key.name
+        targets = [Key(key.resource, place.name, target_name) for place in places]
         found = {target.namespace: self._mirror(target) for target in targets}
         return View(
             key=key,
@@ -128,11 +142,13 @@ class Lookout:
             excluded=self._excluded(key.namespace),
             places=places,
             mirrors=tuple(each for each in mirrors if each is not None),
+            target_name=target_name,
             occupied={name: each for name, each in found.items() if each is not None},
             pending=frozenset(each.namespace for each in targets if self.proofs.pending(each)),
-            rivals=tuple(self._rivals(key, meta)) if pushes and meta else (),
+            rivals=tuple(self._rivals(key, target_name, meta)) if pushes and meta else (),
             circular=self._circular(key),
             external=self._external(key),
+            policy=self._policy,
         )
 
     def mirrors(self) -> list[Key]:
@@ -173,15 +189,13 @@ class Lookout:
         is_open = not protected and not refusing and not meta.deleting
         return Place(name, meta.labels, meta.version, is_open, meta.deleting)
 
-    def _rivals(self, key: Key, meta: Meta) -> list[tuple[Key, Meta, Marks]]:
-        found = []
-        for each in self.namesakes(key):
-            other = self._cache.get(each)
-            if other is None or self._excluded(each.namespace):
-                continue
-            if (other.created, each.namespace) < (meta.created, key.namespace):
-                found.append((each, other, other.digest))
-        return found
+    def _rivals(self, key: Key, target_name: str, meta: Meta) -> list[tuple[Key, Meta, Marks]]:
+        """Return the older sources of a target's name, the oldest first."""
+        named = self.namesakes(Key(key.resource, "", target_name)) - {key}
+        known = ((each, self._cache.get(each)) for each in named if not self._excluded(each.namespace))
+        found = [(each, other, other.digest) for each, other in known if other is not None]
+        older = [rival for rival in found if _age(rival[0], rival[1]) < _age(key, meta)]
+        return sorted(older, key=lambda rival: _age(rival[0], rival[1]))
 
     def _circular(self, key: Key) -> bool:
         seen = {key}
@@ -206,6 +220,10 @@ class Lookout:
         return True  # a chain without an end proves nothing good
 
 
+def _age(key: Key, meta: Meta) -> tuple[str, str, str]:
+    return meta.created, key.namespace, key.name
+
+
 def _marks_of(body: Body) -> Marks | None:
     return read(body["metadata"].get("annotations") or {})
 
@@ -215,8 +233,9 @@ def _source_of(meta: Meta) -> tuple[tuple[str, str], ...]:
 
 
 def _auto_values(key: Key, meta: Meta) -> tuple[str, ...]:
-    """Index a pushing source under its name, and under the empty text for the list of all."""
-    return (key.name, "") if meta.digest is not None and meta.digest.source and meta.digest.auto else ()
+    """Index a pushing source under its mirrors' name, and under the empty text for the list of all."""
+    marks: Marks | None = meta.digest
+    return (marks.target_name or key.name, "") if marks is not None and marks.source and marks.auto else ()
 
 
 def _pull_values(key: Key, meta: Meta) -> tuple[str, ...]:
