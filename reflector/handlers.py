@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from manager.clock import Clock
 from manager.kube.cache import Change, Meta
 from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Key, Resource
 from manager.runtime.module import Handler
@@ -16,8 +17,9 @@ class Handlers:
         recreate: a deleted auto mirror comes back at once.
     """
 
-    def __init__(self, lookout: Lookout, queue: KeyedQueue, *, recreate: bool) -> None:
+    def __init__(self, lookout: Lookout, queue: KeyedQueue, clock: Clock, *, recreate: bool) -> None:
         self._lookout = lookout
+        self._clock = clock
         self._queue = queue
         self._recreate = recreate
 
@@ -30,6 +32,7 @@ class Handlers:
         key = change.key
         marks = [meta.digest for meta in (change.before, change.after) if meta is not None and meta.digest is not None]
         if any(each.reflects is None for each in marks) or self._lookout.mirrored(key):
+            self._lookout.changed.setdefault(key, self._clock.monotonic())
             self._queue.add(key)
         echo = self._lookout.proofs.seen(key, change.after.version if change.after else None)
         if echo:

@@ -18,7 +18,7 @@ SOURCES_AT_ONCE = 64  # sources worked on side by side, so that a few with thous
 def build(context: Context) -> Module:
     """Return the module: mirrors of Secrets and ConfigMaps."""
     settings = context.settings.reflector
-    metrics = ReflectorMetrics(context.metrics.registry)
+    metrics = ReflectorMetrics(context.metrics.registry, settings.provenance)
     queue = KeyedQueue(context.clock, context.jitter)
     lookout = Lookout(context.cache, settings, context.namespace, context.clock)
     writes = Writes(context.client, context.writer, context.clock, metrics, lookout.proofs, settings)
@@ -34,7 +34,7 @@ def build(context: Context) -> Module:
 
     return Module(
         name="reflector",
-        handlers=Handlers(lookout, queue, recreate=settings.recreate).table(),
+        handlers=Handlers(lookout, queue, context.clock, recreate=settings.recreate).table(),
         controllers=(controller,),
         verify=verify,
     )

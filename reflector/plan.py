@@ -78,6 +78,14 @@ def plan(view: View, provenance: str = "warn") -> Plan:
     return Plan(tuple(steps), tuple(notes))
 
 
+def behind(view: View) -> int:
+    """Return how many mirrors are known not to hold what the source has: all of them where there is no source."""
+    if view.meta is None:
+        return len(view.mirrors)
+    stamps = ((each, each.marks.version) for each in view.mirrors if each.marks is not None)
+    return sum(_outdated(view.meta.version, each, stamp) is not None for each, stamp in stamps)
+
+
 def ours(mirror: Marks | None, owner_kind: str | None, source: Key) -> bool:
     """Tell whether an object is an auto mirror of this source that nobody else has claimed (DESIGN.md 4a, 3 and 4)."""
     if mirror is None or not mirror.auto_reflects or mirror.reflects != (source.namespace, source.name):

@@ -76,6 +76,8 @@ class View:
     """Whether an ExternalSecret made the source, directly or through mirrors (DESIGN.md 4a, 6)."""
     policy: Policy
     """Between which namespaces mirrors may be made."""
+    changed: float | None
+    """When the source was seen to change (monotonic seconds), until its mirrors have followed."""
 
     def permitted(self, namespace: str) -> bool:
         """Tell whether the administrator lets the source be mirrored into a namespace."""
@@ -98,6 +100,8 @@ class Lookout:
         self._own = own_namespace
         self._policy = Policy(settings.allow, settings.deny)
         self.proofs = Proofs(clock)
+        self.changed: dict[Key, float] = {}
+        """Sources whose mirrors have not followed yet, and since when (monotonic seconds)."""
         self._by_source: dict[Resource, Index] = {}
         self._auto: dict[Resource, Index] = {}
         self._pulls: dict[Resource, Index] = {}
@@ -149,6 +153,7 @@ class Lookout:
             circular=self._circular(key),
             external=self._external(key),
             policy=self._policy,
+            changed=self.changed.get(key),
         )
 
     def mirrors(self) -> list[Key]:

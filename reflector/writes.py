@@ -114,7 +114,7 @@ class Writes:
         mirror = step.mirror
         content = original.pushed if step.auto else original.pulled(_wish(mirror))
         if mirror is None:
-            await self._create(step, content)
+            await self._create(view, step, content)
             return False
         if await self._holds(mirror, step, content):
             return False
@@ -123,9 +123,9 @@ class Writes:
             self._repairs.count(step.target)
         return mirror.marks is not None and not mirror.marks.version
 
-    async def _create(self, step: Step, content: Content) -> None:
+    async def _create(self, view: View, step: Step, content: Content) -> None:
         made = await self._writer.apply(Create(step.target, content.body(step.target)), manager=MANAGER)
-        self._wrote(step, content, made, created=True)
+        self._wrote(view, step, content, made, created=True)
 
     async def _refresh(self, view: View, mirror: Mirror, step: Step, content: Content) -> None:
         """Write a mirror in place; one whose fields cannot be changed is made anew if we made it."""
@@ -139,7 +139,7 @@ class Writes:
             if not written.get("immutable") and not _other_type(written, content):
                 raise
         else:
-            self._wrote(step, content, written)
+            self._wrote(view, step, content, written)
             if not (step.auto and written is not None and _other_type(written, content)):
                 return
         if not step.auto:
@@ -152,7 +152,7 @@ class Writes:
             return
         meta = live["metadata"]
         await self._delete(step, meta, "it is immutable, or its type has changed: it is made anew")
-        await self._create(step, content)
+        await self._create(view, step, content)
 
     async def _holds(self, mirror: Mirror, step: Step, content: Content) -> bool:
         """Tell whether a mirror has the source's data already, by reading it or by what is known of it."""
@@ -169,9 +169,11 @@ class Writes:
         self._proofs.keep(step.target, content.version)  # only what is not copied has changed in the source
         return True
 
-    def _wrote(self, step: Step, content: Content, body: Body | None, *, created: bool = False) -> None:
+    def _wrote(self, view: View, step: Step, content: Content, body: Body | None, *, created: bool = False) -> None:
         if body is not None:
             self._proofs.give(step.target, body, content.version, content.fingerprint, created=created)
+        if view.changed is not None:
+            self._metrics.lag.observe(self._clock.monotonic() - view.changed)
         self._metrics.writes.labels(step.target.resource.kind, step.do.value).inc()
 
     async def _remove(self, view: View, step: Step) -> None:

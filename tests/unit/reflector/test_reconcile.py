@@ -387,3 +387,32 @@ async def test_a_blank_stamp_is_written_even_over_the_same_data(bench: Bench) ->
     body = bench.body("team-1")
     assert body is not None
     assert body["metadata"]["annotations"][REFLECTED_VERSION] == source["metadata"]["resourceVersion"]
+
+
+async def test_metrics_tell_how_many_mirrors_there_are_and_how_many_lag(bench: Bench) -> None:
+    def metric(name: str) -> float | None:
+        return bench.stage.metrics.registry.get_sample_value(name)
+
+    bench.secret("src", "one", AUTO)
+    bench.pull("team-1", name="mine")
+    bench.secret("team-2", "foreign")
+    await bench.settle()
+    assert (metric("coffer_mirrors"), metric("coffer_mirrors_stale"), metric("coffer_mirror_conflicts")) == (2, 0, 1)
+    assert metric("coffer_mirror_lag_seconds_count") == 2
+
+    bench.api.fail("patch", Forbidden(403, "Forbidden", "patch"))
+    bench.secret("src", "two", AUTO)
+    await bench.settle()
+    assert metric("coffer_mirrors_stale") == 1
+    bench.pass_by(4)
+    await bench.settle()
+    assert metric("coffer_mirrors_stale") == 0
+    assert metric("coffer_mirror_lag_seconds_sum") == 4
+
+    bench.secret("src", "three", {})
+    await bench.settle()
+    assert (metric("coffer_mirrors"), metric("coffer_mirrors_stale")) == (1, 1), "the pull keeps what it had"
+    bench.remove("src")
+    bench.remove("team-1", "mine")
+    await bench.settle()
+    assert (metric("coffer_mirrors"), metric("coffer_mirrors_stale"), metric("coffer_mirror_conflicts")) == (0, 0, 0)
