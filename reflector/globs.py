@@ -1,12 +1,15 @@
 """Lists of globs over the names of keys, labels and annotations, in linear time whatever a tenant writes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import re2
 
-LONGEST = 8_192  # characters of a list; what was parsed of one stays in memory
+from manager.errors import SettingsError
+
+LONGEST = 16_384  # characters of a list; what was parsed of one stays in memory
 MEMORY = 262_144  # bytes RE2 may use for one list
 
 
@@ -44,6 +47,14 @@ def globs(text: str) -> Globs:
     except re2.error:
         return Globs(frozenset(), None, valid=False)
     return Globs(names, expression)
+
+
+def administrators(setting: str, items: Iterable[str]) -> Globs:
+    """Parse the globs of a setting over namespaces, in any case as the original does (1.6). Raises SettingsError."""
+    found = globs(",".join(items).lower())
+    if not found.valid:
+        raise SettingsError(f"{setting}: the list is too large")
+    return found
 
 
 def _expression(glob: str) -> str:

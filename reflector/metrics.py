@@ -41,7 +41,7 @@ class ReflectorMetrics:
         )
         self._conflicts = Gauge(
             "coffer_mirror_conflicts",
-            "Sources with a foreign object, or an older source, in the way",
+            "Sources with a foreign object or an older source in the way",
             registry=registry,
         )
         self._guarded = Gauge(

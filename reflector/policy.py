@@ -1,9 +1,9 @@
 """Between which namespaces mirrors may be made: the administrator's word, which no annotation overrules."""
 
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 
 from manager.errors import SettingsError
+from reflector.globs import Globs, administrators
 
 
 class Policy:
@@ -24,12 +24,12 @@ class Policy:
         return not self._allow or any(_applies(rule, source, target) for rule in self._allow)
 
 
-def _rule(setting: str, text: str) -> tuple[str, str]:
+def _rule(setting: str, text: str) -> tuple[Globs, Globs]:
     source, arrow, target = (part.strip() for part in text.partition("->"))
     if not (source and arrow and target) or "->" in target:
         raise SettingsError(f"{setting}: write `source -> target`, globs of namespaces, such as `platform -> *`")
-    return source, target
+    return administrators(setting, [source]), administrators(setting, [target])
 
 
-def _applies(rule: tuple[str, str], source: str, target: str) -> bool:
-    return fnmatchcase(source, rule[0]) and fnmatchcase(target, rule[1])
+def _applies(rule: tuple[Globs, Globs], source: str, target: str) -> bool:
+    return rule[0].match(source) and rule[1].match(target)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from manager.clock import Clock
 from manager.kube.apply import TOKEN_OWNER
@@ -10,6 +9,7 @@ from manager.kube.cache import Index, Meta, MetadataCache, newer
 from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, Resource
 from manager.settings import ReflectorSettings
 from reflector.annotations import Marks, read
+from reflector.globs import administrators
 from reflector.policy import Policy
 from reflector.proofs import Proof, Proofs
 
@@ -91,13 +91,14 @@ class Lookout:
         own_namespace: Coffer's, never a target of a push.
 
     Raises:
-        SettingsError: a rule of the policy cannot be read.
+        SettingsError: a rule of the policy or a list of globs cannot be read.
     """
 
     def __init__(self, cache: MetadataCache, settings: ReflectorSettings, own_namespace: str, clock: Clock) -> None:
         self._cache = cache
-        self._settings = settings
         self._own = own_namespace
+        self._excluding = administrators("reflector.excluded_namespaces", settings.excluded_namespaces)
+        self._protecting = administrators("reflector.protected_namespaces", settings.protected_namespaces)
         self._policy = Policy(settings.allow, settings.deny)
         self.proofs = Proofs(clock)
         self.changed: dict[Key, float] = {}
@@ -172,7 +173,7 @@ class Lookout:
         return reflects
 
     def _excluded(self, namespace: str) -> bool:
-        return any(fnmatchcase(namespace, glob) for glob in self._settings.excluded_namespaces)
+        return self._excluding.match(namespace)
 
     def _mirror(self, key: Key) -> Mirror | None:
         meta, proof = self._cache.get(key), self.proofs.of(key)
@@ -189,7 +190,7 @@ class Lookout:
         return tuple(self._place(key.name, meta) for key, meta in self._cache.items(NAMESPACES))
 
     def _place(self, name: str, meta: Meta) -> Place:
-        protected = name == self._own or any(fnmatchcase(name, glob) for glob in self._settings.protected_namespaces)
+        protected = name == self._own or self._protecting.match(name)
         refusing = meta.labels.get(REFUSE_PUSH) == "true"
         is_open = not protected and not refusing and not meta.deleting
         return Place(name, meta.labels, meta.version, is_open, meta.deleting)
