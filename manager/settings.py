@@ -39,6 +39,8 @@ class ProcessSettings:
     """DEBUG, INFO, WARNING or ERROR; kopf itself never logs below WARNING, because its DEBUG prints bodies."""
     log_format: str = "json"
     """json or text."""
+    skip_tls_verify: bool = False
+    """True: believe any certificate of the API server. For a test cluster; whoever is in between reads every Secret."""
     request_timeout: float = 15.0
     """Seconds until a request to the API server counts as unanswered."""
     sweep_interval: float = 600.0
@@ -173,12 +175,19 @@ class Settings:
 ORIGINAL_VARIABLES: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType(
     {("sealed", each.name): (f"SEALED_SECRETS_{each.name.upper()}",) for each in fields(SealedSettings)}
     | {
-        ("reflector", "excluded_namespaces"): (
-            "ES_Reflector__Watcher__ExcludedNamespaces",
-            "Reflector__Watcher__ExcludedNamespaces",
-        )
+        place: (f"ES_{name}", name)  # the original prefers the first
+        for place, name in {
+            ("reflector", "excluded_namespaces"): "Reflector__Watcher__ExcludedNamespaces",
+            ("process", "log_level"): "Serilog__MinimumLevel__Default",
+            ("process", "skip_tls_verify"): "Ignite__KubernetesClient__SkipTlsVerify",
+        }.items()
     }
 )
+LOG_LEVELS = MappingProxyType(
+    {"verbose": "DEBUG", "information": "INFO", "fatal": "ERROR"}
+    | {name: name.upper() for name in ("debug", "info", "warning", "error")}
+)
+"""Ours, and those of kubernetes-reflector (reflector.md 2.13)."""
 
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -243,6 +252,7 @@ def validated(settings: Settings) -> Settings:
         (settings.modules.deletes_per_minute >= 0, "modules.deletes_per_minute must not be negative"),
         (settings.reflector.absent_source_grace >= 0, "reflector.absent_source_grace must not be negative"),
         (settings.reflector.provenance in {"warn", "deny", "allow"}, "reflector.provenance: warn, deny or allow"),
+        (settings.process.log_level.lower() in LOG_LEVELS, f"process.log_level: one of {', '.join(LOG_LEVELS)}"),
         (settings.process.log_format in {"json", "text"}, "process.log_format: json or text"),
         (settings.process.log_level.upper() in LOG_LEVELS, f"process.log_level: {', '.join(LOG_LEVELS)}"),
         *((getattr(getattr(settings, part), name) > 0, f"{part}.{name} must be positive") for part, name in POSITIVE),
@@ -250,7 +260,8 @@ def validated(settings: Settings) -> Settings:
     for holds, message in checks:
         if not holds:
             raise SettingsError(message)
-    return settings
+    level = LOG_LEVELS[settings.process.log_level.lower()]
+    return replace(settings, process=replace(settings.process, log_level=level))
 
 
 def _section(

@@ -39,9 +39,7 @@ def test_mirrors_that_the_original_left_are_not_written(
 ) -> None:
     home, value = arena.namespace("home"), canary()
     places = [arena.namespace("place", stage="prod") for _ in range(targets)]
-    annotations = allowed(auto="") | {
-        SELECTOR: "stage=prod"
-    }  # decided by labels: a namespace seen late must not matter
+    annotations = allowed(auto="") | {SELECTOR: "stage=prod"}  # by labels: one seen late must not matter
     made = arena.apply(
         *(secret(home, f"s{at}", {"key": value}, annotations=annotations) for at in range(sources)),
     )
