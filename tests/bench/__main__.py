@@ -19,6 +19,7 @@ PARTS: dict[str, Callable[[Scene], Iterator[Row]]] = {
     "reflector": reflector.run,
     "everything": everything.run,
     "kubeseal": command.run,
+    "mirrors": reflector.many,
 }
 
 
