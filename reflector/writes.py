@@ -101,6 +101,9 @@ class Writes:
                 self._metrics.failures.labels(step.target.resource.kind).inc()
                 why = f"the API server refuses it: {error.reason}" + (f" ({error.detail})" if error.detail else "")
                 return Done(step, NeedsHuman(FAILED, why))
+            except NeedsHuman as error:
+                self._metrics.failures.labels(step.target.resource.kind).inc()
+                return Done(step, NeedsHuman(FAILED, error.message))
             except ReconcileError as error:
                 return Done(step, error)
         return Done(step, first=first)

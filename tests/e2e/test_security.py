@@ -69,7 +69,7 @@ def test_nothing_is_merged_patched_or_pulled_into_a_secret_that_grants_rights(wo
 
     world.await_condition("sealedsecrets", ns, "sealed", "False", text=TOKEN)
     world.await_condition("externalsecrets", ns, "external", "False", text=TOKEN)
-    world.await_event(source, "source", "MirrorFailed", TOKEN)
+    world.await_event(ns, "pulled", "MirrorFailed", TOKEN)
     assert {name: world.data(ns, name) for name in consent} == before
 
 
