@@ -68,13 +68,14 @@ def plan(view: View, provenance: str = "warn") -> Plan:
     if view.circular:
         return _in_a_circle(view)
     notes = [Note(view.key, "InvalidAnnotation", text) for text in problems(view.marks)]
-    wanted = {place.name for place in view.places if _pushed(view, place)}
+    consenting = [place for place in view.places if _consents(view, place)]
+    wanted = {place.name for place in consenting if view.permitted(place.name) and not _beaten(view, place)}
     if view.external and (wanted or view.mirrors):
         notes += _provenance(view, provenance)
         if provenance == "deny":
             return Plan(notes=tuple(notes), frozen=True)
     steps = [*_pulls(view, notes), *_pushes(view, wanted), *_withdrawals(view, wanted)]
-    notes += _conflicts(view, wanted)
+    notes += _conflicts(view, consenting, wanted)
     return Plan(tuple(steps), tuple(notes))
 
 
@@ -178,10 +179,10 @@ def _withdrawals(view: View, wanted: set[str]) -> Iterator[Step]:
             yield Step(Do.REMOVE, each.key, each, auto=True)
 
 
-def _conflicts(view: View, wanted: set[str]) -> list[Note]:
+def _conflicts(view: View, consenting: list[Place], wanted: set[str]) -> list[Note]:
     foreign = sorted(name for name in wanted if name in view.occupied and not _mirrors_it(view, view.occupied[name]))
     notes = []
-    denied = sorted(place.name for place in view.places if _consents(view, place) and not view.permitted(place.name))
+    denied = sorted(place.name for place in consenting if not view.permitted(place.name))
     if denied:
         text = f"the administrator's rules keep this out of {len(denied)} namespace(s): {named(denied)}"
         notes.append(Note(view.key, "DeniedByPolicy", text))
@@ -190,7 +191,7 @@ def _conflicts(view: View, wanted: set[str]) -> list[Note]:
             f"{len(foreign)} namespace(s) have another object of this name, which is left untouched: {named(foreign)}"
         )
         notes.append(Note(view.key, "ConflictingObject", text))
-    lost = sorted(place.name for place in view.places if _consents(view, place) and _beaten(view, place))
+    lost = sorted(place.name for place in consenting if _beaten(view, place))
     if lost:
         winner = view.rivals[0][0]
         text = f"an older source, {winner.namespace}/{winner.name}, is mirrored into {named(lost)}"
@@ -222,10 +223,6 @@ def _provenance(view: View, provenance: str) -> list[Note]:
     if provenance == "deny":
         return [Note(view.key, "MirrorDenied", f"{text}; it is not mirrored (reflector.provenance: deny)")]
     return [Note(view.key, "MirrorsExternalSecret", f"{text} instead of a mirror (reflector.provenance: warn)")]
-
-
-def _pushed(view: View, place: Place) -> bool:
-    return view.permitted(place.name) and _consents(view, place) and not _beaten(view, place)
 
 
 def _consents(view: View, place: Place) -> bool:

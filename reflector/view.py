@@ -134,19 +134,19 @@ class Lookout:
         """Return what is known about a source now."""
         meta = self._cache.get(key)
         marks = meta.digest if meta else None
-        mirrors = [self._mirror(each) for each in sorted(self.mirrored(key))]
         pushes = marks is not None and marks.source and marks.auto
-        places = self._places() if pushes else ()
+        places = self._places() if pushes else {}
+        mirrors = {each: self._mirror(each, places) for each in sorted(self.mirrored(key))}
         target_name = (marks.target_name if marks else "") or key.name
-        targets = [Key(key.resource, place.name, target_name) for place in places]
-        found = {target.namespace: self._mirror(target) for target in targets}
+        targets = [Key(key.resource, name, target_name) for name in places]
+        found = {each.namespace: mirrors.get(each) or self._mirror(each, places) for each in targets}
         return View(
             key=key,
             meta=meta,
             marks=marks,
             excluded=self._excluded(key.namespace),
-            places=places,
-            mirrors=tuple(each for each in mirrors if each is not None),
+            places=tuple(places.values()),
+            mirrors=tuple(each for each in mirrors.values() if each is not None),
             target_name=target_name,
             occupied={name: each for name, each in found.items() if each is not None},
             pending=frozenset(each.namespace for each in targets if self.proofs.pending(each)),
@@ -175,19 +175,22 @@ class Lookout:
     def _excluded(self, namespace: str) -> bool:
         return self._excluding.match(namespace)
 
-    def _mirror(self, key: Key) -> Mirror | None:
+    def _mirror(self, key: Key, places: Mapping[str, Place]) -> Mirror | None:
         meta, proof = self._cache.get(key), self.proofs.of(key)
         if meta is None:
             return None
         if proof is not None and proof.uid == meta.uid and newer(proof.version, meta.version):
             meta = replace(meta, version=proof.version)  # written by us; the watch has not shown it yet
-        namespace = self._cache.get(Key(NAMESPACES, "", key.namespace))
-        place = self._place(key.namespace, namespace) if namespace else None
+        place = places.get(key.namespace) or self._place_of(key.namespace)
         excluded = self._excluded(key.namespace)
         return Mirror(key, meta, meta.digest, place, excluded, proof, self.proofs.doubted(key))
 
-    def _places(self) -> tuple[Place, ...]:
-        return tuple(self._place(key.name, meta) for key, meta in self._cache.items(NAMESPACES))
+    def _places(self) -> dict[str, Place]:
+        return {key.name: self._place(key.name, meta) for key, meta in self._cache.items(NAMESPACES)}
+
+    def _place_of(self, namespace: str) -> Place | None:
+        meta = self._cache.get(Key(NAMESPACES, "", namespace))
+        return self._place(namespace, meta) if meta else None
 
     def _place(self, name: str, meta: Meta) -> Place:
         protected = name == self._own or self._protecting.match(name)
