@@ -105,6 +105,7 @@ class Original:
         self._shape = shape
         self._now = now
         self._label = label
+        self._pulled: dict[Shape, Content] = {}
 
     @cached_property
     def pushed(self) -> Content:
@@ -114,7 +115,9 @@ class Original:
 
     def pulled(self, wish: Shape) -> Content:
         """Return what a pull holds: of what the source gives, what the mirror's own annotations ask for."""
-        return self._content(wish, {}, auto=False)
+        if wish not in self._pulled:
+            self._pulled[wish] = self._content(wish, {}, auto=False)
+        return self._pulled[wish]
 
     @property
     def _name(self) -> tuple[str, str]:

@@ -41,17 +41,15 @@ class Handlers:
         if _mirror_went(change) and not self._recreate:
             touched = set()  # its source leaves it away until its own next change
         self._queue.add_all(touched)
-        self._queue.add_all(
-            each for each in self._lookout.namesakes(key) if each != key and not _mirror_of(change, each)
-        )
+        names = {key.name, *(each.target_name for each in marks if each.target_name)}
+        rivals = (each for name in names for each in self._lookout.namesakes(Key(key.resource, "", name)))
+        self._queue.add_all(each for each in rivals if each != key and not _mirror_of(change, each))
 
     def namespace(self, change: Change) -> None:
         """Look at every pushing source when a namespace comes, goes or changes its labels."""
         if change.before is not None and change.after is not None and _same_place(change.before, change.after):
             return
         self._queue.add_all(self._lookout.sources(), urgent=change.before is not None)
-        if change.before is None:
-            return  # a namespace that has just come holds no mirror yet
         self._queue.add_all(self._lookout.pulled_into(change.key.name))
 
 

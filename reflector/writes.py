@@ -136,24 +136,21 @@ class Writes:
         fields = content.fields(step.target, meta)
         try:
             action = Replace(step.target, meta.uid, meta.version, fields, meta.annotations, meta.labels)
-            written = await self._writer.apply(action, manager=MANAGER)
+            written = await self._writer.apply(action, manager=MANAGER) or {}
         except Invalid:
             written = await self._client.get(step.target)
             if not written.get("immutable") and not _other_type(written, content):
                 raise
         else:
             self._wrote(view, step, content, written)
-            if not (step.auto and written is not None and _other_type(written, content)):
+            if not step.auto or not _other_type(written, content):
                 return
-        if not step.auto:
+        if not step.auto or not _ours_still(written, view.key):
             raise NeedsHuman(FAILED, "it is immutable, or its type does not go with the data: delete and make it anew")
-        await self._replace(view, step, content, written)
+        await self._replace(view, step, content, written["metadata"])
 
-    async def _replace(self, view: View, step: Step, content: Content, live: Body | None) -> None:
+    async def _replace(self, view: View, step: Step, content: Content, meta: Body) -> None:
         """Delete a mirror of ours and make it anew: the only way to another type, or past `immutable`."""
-        if live is None or not _ours_still(live, view.key):
-            return
-        meta = live["metadata"]
         await self._delete(step, meta, "it is immutable, or its type has changed: it is made anew")
         await self._create(view, step, content)
 
@@ -161,6 +158,8 @@ class Writes:
         """Tell whether a mirror has the source's data already, by reading it or by what is known of it."""
         if step.do is Do.COMPARE:
             live = await self._client.get(step.target)
+            # Its marks may have changed with it: a proof of what the watch has not shown would swallow that event.
+            _require_unmoved(step.target, live, mirror.meta.version)
             if content.held_by(live):
                 self._proofs.give(step.target, live, content.version, content.fingerprint)
                 return True
@@ -173,7 +172,7 @@ class Writes:
         return True
 
     def _wrote(self, view: View, step: Step, content: Content, body: Body | None, *, created: bool = False) -> None:
-        if body is not None:
+        if body:
             self._proofs.give(step.target, body, content.version, content.fingerprint, created=created)
         if view.changed is not None:
             self._metrics.lag.observe(self._clock.monotonic() - view.changed)

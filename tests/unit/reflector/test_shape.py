@@ -244,3 +244,22 @@ async def test_pushed_mirrors_are_labelled_with_their_source_where_the_setting_s
     label = pushed(bench, name)["metadata"]["labels"][MIRROR_LABEL]
     assert label.startswith("src.sss" if len(name) > 1 else "src.s")
     assert len(label) <= 63
+
+
+async def test_a_target_name_goes_to_the_older_source_whenever_that_asks_for_it(bench: Bench) -> None:
+    bench.secret("src", "two", TO_TEAM_1 | wish(target_name="t"), name="b", creationTimestamp="2026-02-01T00:00:00Z")
+    await bench.settle()
+    bench.secret("src", "one", TO_TEAM_1 | wish(target_name="t"), name="a")
+    await bench.settle()
+
+    assert bench.value("team-1", "t") == "one"
+
+
+async def test_an_adopted_object_that_cannot_be_changed_stays_and_is_told(bench: Bench) -> None:
+    bench.secret("src", "one", TO_TEAM_1)
+    about = {"namespace": "team-1", "name": "s", "annotations": wish(adopt="src/s")}
+    bench.put(SECRETS, about, data={"k": "fixed"}, type="Opaque", immutable=True)
+    await bench.settle()
+
+    assert bench.value("team-1") == "fixed"
+    assert "make it anew" in bench.told("MirrorFailed")[0][1]
