@@ -114,8 +114,7 @@ class Listing:
         yield ", ".join(numbers)
 
     def _sources(self) -> set[Key]:
-        named = ((mirror, self._lookout.source_of(mirror)) for mirror in self._lookout.mirrors())
-        return self._lookout.sources() | {Key(mirror.resource, *found) for mirror, found in named if found}
+        return self._lookout.sources() | self._lookout.named()
 
     def _source(self, key: Key) -> Iterator[str]:
         view = self._lookout.view(key)

@@ -157,14 +157,10 @@ class Lookout:
             changed=self.changed.get(key),
         )
 
-    def mirrors(self) -> list[Key]:
-        """Return every mirror whose source is known."""
-        return [
-            key
-            for resource in KINDS
-            for value in self._by_source[resource].values()
-            for key in self._by_source[resource].find(value)
-        ]
+    def named(self) -> set[Key]:
+        """Return everything that some object names as its source, whether it exists or not."""
+        pairs = ((resource, value) for resource in KINDS for value in self._by_source[resource].values())
+        return {Key(resource, *value) for resource, value in pairs if isinstance(value, tuple)}
 
     def source_of(self, mirror: Key) -> tuple[str, str] | None:
         """Return what an object names as its source."""
