@@ -146,7 +146,7 @@ def _pushes(view: View, wanted: set[str]) -> Iterator[Step]:
         found = view.occupied.get(name)
         if found is not None and (_ours(view, found) or _adopts(view, found)):
             yield from _update(view, found, auto=True)
-        elif found is None and name not in view.pending:
+        elif found is None and name not in view.pending and not view.leaving:
             yield Step(Do.CREATE, Key(view.key.resource, name, view.target_name), None, auto=True)
 
 

@@ -59,6 +59,8 @@ class View:
     marks: Marks | None
     excluded: bool
     """Whether sources in its namespace are ignored."""
+    leaving: bool
+    """Whether the source is being deleted, alone or with its namespace."""
     places: tuple[Place, ...]
     mirrors: tuple[Mirror, ...]
     """Objects whose `reflects` names this source."""
@@ -145,6 +147,7 @@ class Lookout:
             meta=meta,
             marks=marks,
             excluded=self._excluded(key.namespace),
+            leaving=meta is not None and (meta.deleting or self._leaving(key.namespace)),
             places=tuple(places.values()),
             mirrors=tuple(each for each in mirrors.values() if each is not None),
             target_name=target_name,
@@ -170,6 +173,10 @@ class Lookout:
 
     def _excluded(self, namespace: str) -> bool:
         return self._excluding.match(namespace)
+
+    def _leaving(self, namespace: str) -> bool:
+        place = self._place_of(namespace)
+        return place is not None and place.leaving
 
     def _mirror(self, key: Key, places: Mapping[str, Place]) -> Mirror | None:
         meta, proof = self._cache.get(key), self.proofs.of(key)

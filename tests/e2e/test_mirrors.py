@@ -115,8 +115,8 @@ def test_who_squats_a_name_wins_nothing_where_rules_say_who_may_push(arena: Worl
     arena_coffer("coffer-0", "--reflector-allow=platform-* -> *", "--reflector-label-mirrors=true")
     arena.await_data(target, name, {"key": value})
 
-    arena.kube.annotate("secrets", name, squatter, allowed(auto=""))
-    arena.await_event(squatter, name, "DeniedByPolicy")
+    arena.kube.annotate("secrets", name, squatter, allowed(auto=target))
+    arena.await_event(squatter, name, "DeniedByPolicy", target)
     second = canary()
     arena.kube.patch("secrets", name, platform, {"stringData": {"key": second}})
 

@@ -322,6 +322,14 @@ def test_a_refusing_terminating_or_protected_namespace_gets_nothing() -> None:
     assert world.steps() == {}
 
 
+def test_a_source_that_is_going_makes_no_new_mirror_and_keeps_those_that_are(world: World) -> None:
+    version = world.secret("src")
+    world.mirror("team-1", version)
+    world.namespace("src", deletionTimestamp="2026-01-01T00:00:00Z")
+
+    assert world.steps() == {}
+
+
 def test_a_mirror_in_a_namespace_that_refuses_now_goes(world: World) -> None:
     version = world.secret("src")
     world.mirror("team-1", version)
