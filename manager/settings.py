@@ -189,8 +189,6 @@ LOG_LEVELS = MappingProxyType(
 )
 """Ours, and those of kubernetes-reflector (reflector.md 2.13)."""
 
-
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 POSITIVE = (
     ("process", "request_timeout"),
     ("process", "sweep_interval"),
@@ -252,9 +250,8 @@ def validated(settings: Settings) -> Settings:
         (settings.modules.deletes_per_minute >= 0, "modules.deletes_per_minute must not be negative"),
         (settings.reflector.absent_source_grace >= 0, "reflector.absent_source_grace must not be negative"),
         (settings.reflector.provenance in {"warn", "deny", "allow"}, "reflector.provenance: warn, deny or allow"),
-        (settings.process.log_level.lower() in LOG_LEVELS, f"process.log_level: one of {', '.join(LOG_LEVELS)}"),
         (settings.process.log_format in {"json", "text"}, "process.log_format: json or text"),
-        (settings.process.log_level.upper() in LOG_LEVELS, f"process.log_level: {', '.join(LOG_LEVELS)}"),
+        (settings.process.log_level.lower() in LOG_LEVELS, "process.log_level: DEBUG, INFO, WARNING, ERROR"),
         *((getattr(getattr(settings, part), name) > 0, f"{part}.{name} must be positive") for part, name in POSITIVE),
     )
     for holds, message in checks:

@@ -9,7 +9,7 @@ import re2
 from manager.kube.mirrors import AUTO_REFLECTS, PREFIX, REFLECTED_VERSION, REFLECTS
 from reflector.patterns import patterns
 from reflector.selectors import Requirement, SelectorError, parse_selector
-from reflector.shape import PLAIN, Shape, shape_of, shape_problems
+from reflector.shape import NOTHING, PLAIN, Copied, Shape, copied, shape_of, shape_problems
 from reflector.shape import PREFIX as OURS
 
 ALLOWED = PREFIX + "reflection-allowed"
@@ -60,6 +60,8 @@ class Marks:
     """Namespace and name of the source that may take over this object, which somebody else has made."""
     shape: Shape = PLAIN
     """What is copied."""
+    copied: Copied = NOTHING
+    """What of the object is a copy of its source's labels and annotations."""
     faults: tuple[str, ...] = ()
     """What a user should mend in our own annotations."""
 
@@ -96,6 +98,7 @@ def read(annotations: Mapping[str, str]) -> Marks | None:
         target_name=text(TARGET_NAME) if NAME.fullmatch(text(TARGET_NAME)) else "",
         adopted_by=_reference(text(ADOPT)),
         shape=shape_of(annotations),
+        copied=copied(annotations),
         faults=tuple(_faults(annotations)),
     )
 

@@ -11,10 +11,10 @@ from typing import Any
 from manager.kube.cache import Meta
 from manager.kube.mirrors import AUTO_REFLECTS, REFLECTED_AT, REFLECTED_VERSION, REFLECTS
 from manager.kube.resources import CONFIGMAPS, Body, Key
-from reflector.shape import PREFIX, Shape
+from reflector.annotations import Marks
+from reflector.shape import COPIED_ANNOTATIONS, COPIED_LABELS, NOTHING, Shape
 
 PARTS = ("data", "binaryData")
-COPIED_LABELS, COPIED_ANNOTATIONS = f"{PREFIX}copied-labels", f"{PREFIX}copied-annotations"
 MIRROR_LABEL = "coffer.dev/mirror"
 LONGEST_LABEL = 63
 
@@ -49,19 +49,18 @@ class Content:
         body |= {part: dict(values) for part, values in self.data.items() if values}
         return body | ({"type": self.type} if self.type else {}) | ({"immutable": True} if self.immutable else {})
 
-    def fields(self, target: Key, mirror: Meta) -> dict[str, object]:
+    def fields(self, target: Key, mirror: Meta, marks: Marks | None) -> dict[str, object]:
         """Return what an update of a mirror replaces, None for what it removes; nothing else is touched."""
         parts = PARTS if target.resource is CONFIGMAPS else PARTS[:1]
         fields: dict[str, object] = {f"/{part}": self.data[part] for part in parts}
         if self.immutable:
             fields["/immutable"] = True
-        dropped = _copied(mirror, COPIED_LABELS)
-        labels = {name: text for name, text in mirror.labels.items() if name not in dropped} | dict(self.labels)
+        before = marks.copied if marks is not None else NOTHING
+        labels = {name: text for name, text in mirror.labels.items() if name not in before.labels} | dict(self.labels)
         if labels != mirror.labels:
             fields["/metadata/labels"] = labels
         wanted = self._annotations()
-        gone = {*_copied(mirror, COPIED_ANNOTATIONS), COPIED_LABELS, COPIED_ANNOTATIONS} & set(mirror.annotations)
-        annotations = dict.fromkeys(gone - set(wanted)) | wanted
+        annotations = dict.fromkeys(before.annotations - set(wanted)) | wanted
         return fields | {f"/metadata/annotations/{name.replace('/', '~1')}": text for name, text in annotations.items()}
 
     def held_by(self, mirror: Body) -> bool:
@@ -138,10 +137,6 @@ class Original:
             annotations=shape.copied_annotations(meta.get("annotations") or {}),
             immutable=shape.immutable and self._body.get("immutable") is True,
         )
-
-
-def _copied(mirror: Meta, record: str) -> set[str]:
-    return set(mirror.annotations.get(record, "").split(","))
 
 
 def _label(namespace: str, name: str) -> str:

@@ -10,6 +10,7 @@ PREFIX = "reflector.coffer.dev/"
 KEYS, KEYS_EXCEPT, RENAME_KEYS = f"{PREFIX}keys", f"{PREFIX}keys-except", f"{PREFIX}rename-keys"
 LABELS, LABELS_EXCEPT = f"{PREFIX}labels", f"{PREFIX}labels-except"
 ANNOTATIONS, ANNOTATIONS_EXCEPT = f"{PREFIX}annotations", f"{PREFIX}annotations-except"
+COPIED_LABELS, COPIED_ANNOTATIONS = f"{PREFIX}copied-labels", f"{PREFIX}copied-annotations"
 IMMUTABLE = f"{PREFIX}immutable"
 NEVER = (
     "reflector.coffer.dev/*,reflector.v1.k8s.emberstack.com/*,coffer.dev/*,"  # our own: a mirror is no source
@@ -38,6 +39,27 @@ class Choice:
         """Tell whether a name is meant."""
         but = globs(self.but)  # one that cannot be read leaves everything out: better a key too few than one too many
         return globs(self.only).match(name) and but.valid and not but.match(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What of a mirror's labels and annotations is our copy: taken away again when it is copied no longer."""
+
+    labels: frozenset[str] = frozenset()
+    annotations: frozenset[str] = frozenset()
+    """Only such as are there, the two records themselves among them."""
+
+
+NOTHING = Copied()
+
+
+def copied(annotations: Mapping[str, str]) -> Copied:
+    """Read the records that a mirror carries."""
+    records = {COPIED_LABELS, COPIED_ANNOTATIONS} & set(annotations)
+    if not records:
+        return NOTHING
+    names = {*annotations.get(COPIED_ANNOTATIONS, "").split(","), *records}
+    return Copied(frozenset(annotations.get(COPIED_LABELS, "").split(",")), frozenset(names & set(annotations)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ class Lookout:
             meta=meta,
             marks=marks,
             excluded=self._excluded(key.namespace),
-            leaving=meta is not None and (meta.deleting or self._leaving(key.namespace)),
+            leaving=meta is not None and self._going(key, meta),
             places=tuple(places.values()),
             mirrors=tuple(each for each in mirrors.values() if each is not None),
             target_name=target_name,
@@ -174,9 +174,9 @@ class Lookout:
     def _excluded(self, namespace: str) -> bool:
         return self._excluding.match(namespace)
 
-    def _leaving(self, namespace: str) -> bool:
-        place = self._place_of(namespace)
-        return place is not None and place.leaving
+    def _going(self, key: Key, meta: Meta) -> bool:
+        place = self._place_of(key.namespace)
+        return meta.deleting or (place is not None and place.leaving)
 
     def _mirror(self, key: Key, places: Mapping[str, Place]) -> Mirror | None:
         meta, proof = self._cache.get(key), self.proofs.of(key)
@@ -205,7 +205,7 @@ class Lookout:
         """Return the older sources of a target's name, the oldest first."""
         named = self.namesakes(Key(key.resource, "", target_name)) - {key}
         known = ((each, self._cache.get(each)) for each in named if not self._excluded(each.namespace))
-        found = [(each, other, other.digest) for each, other in known if other is not None]
+        found = [(each, other, other.digest) for each, other in known if other and not self._going(each, other)]
         older = [rival for rival in found if _age(rival[0], rival[1]) < _age(key, meta)]
         return sorted(older, key=lambda rival: _age(rival[0], rival[1]))
 

@@ -133,7 +133,7 @@ class Writes:
     async def _refresh(self, view: View, mirror: Mirror, step: Step, content: Content) -> None:
         """Write a mirror in place; one whose fields cannot be changed is made anew if we made it."""
         meta = mirror.meta
-        fields = content.fields(step.target, meta)
+        fields = content.fields(step.target, meta, mirror.marks)
         try:
             action = Replace(step.target, meta.uid, meta.version, fields, meta.annotations, meta.labels)
             written = await self._writer.apply(action, manager=MANAGER) or {}

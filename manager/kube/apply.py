@@ -184,12 +184,12 @@ def refuse_unread(action: Replace) -> None:
     Both kinds of those are known without it.
     """
     key = action.key
-    refuse_privileged(key, {"metadata": {"labels": action.labels}})
+    labels = {**action.labels, **(action.fields.get("/metadata/labels") or {})}
+    refuse_privileged(key, {"metadata": {"labels": labels}})
     bootstrap = key.namespace == "kube-system" and key.name.startswith("bootstrap-token-")
     if key.resource is SECRETS and (bootstrap or TOKEN_OWNER in action.annotations):
         kind = BOOTSTRAP_TOKEN if bootstrap else SERVICE_ACCOUNT_TOKEN
         raise NeedsHuman(REFUSED, f"a Secret of type {kind} is never written: use another type")
-    refuse_privileged(key, {"metadata": {"labels": action.fields.get("/metadata/labels")}})
 
 
 def template_metadata(metadata: Mapping[str, Any] | None) -> dict[str, dict[str, str]]:

@@ -41,7 +41,7 @@ def test_mirrors_that_the_original_left_are_not_written(
     places = [arena.namespace("place", stage="prod") for _ in range(targets)]
     annotations = allowed(auto="") | {SELECTOR: "stage=prod"}  # by labels: one seen late must not matter
     made = arena.apply(
-        *(secret(home, f"s{at}", {"key": value}, annotations=annotations) for at in range(sources)),
+        *(secret(home, f"{arena.unique}-{at}", {"key": value}, annotations=annotations) for at in range(sources)),
     )
     manifests = [left_behind(source, place, at) for at, (source, place) in enumerate(product(made, places))]
     with ThreadPoolExecutor(8) as pool:
@@ -59,9 +59,9 @@ def test_mirrors_that_the_original_left_are_not_written(
     assert writes(coffer, arena) == []
 
     second = canary()
-    arena.kube.patch("secrets", "s0", home, {"stringData": {"key": second}})
+    arena.kube.patch("secrets", f"{arena.unique}-0", home, {"stringData": {"key": second}})
     for place in places[:3]:
-        arena.await_data(place, "s0", {"key": second})
+        arena.await_data(place, f"{arena.unique}-0", {"key": second})
     assert set(writes(coffer, arena)) == {"patch secrets"}
 
 

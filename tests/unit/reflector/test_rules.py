@@ -330,6 +330,15 @@ def test_a_source_that_is_going_makes_no_new_mirror_and_keeps_those_that_are(wor
     assert world.steps() == {}
 
 
+def test_a_source_that_is_going_wins_no_name(world: World) -> None:
+    world.namespace("old", deletionTimestamp="2026-01-01T00:00:00Z")
+    world.secret("old", created="2020-01-01T00:00:00Z")
+    version = world.secret("src")
+    world.mirror("team-1", version)
+
+    assert world.steps() == {"team-2": Do.CREATE}
+
+
 def test_a_mirror_in_a_namespace_that_refuses_now_goes(world: World) -> None:
     version = world.secret("src")
     world.mirror("team-1", version)

@@ -8,9 +8,9 @@ import pytest
 from manager.kube.mirrors import AUTO_REFLECTS, REFLECTS
 from manager.kube.resources import CONFIGMAPS, SECRETS, Key
 from reflector.annotations import problems, read
-from reflector.content import COPIED_ANNOTATIONS, COPIED_LABELS, MIRROR_LABEL
+from reflector.content import MIRROR_LABEL
 from reflector.globs import LONGEST, globs
-from reflector.shape import PLAIN, PREFIX, Choice, shape_of
+from reflector.shape import COPIED_ANNOTATIONS, COPIED_LABELS, PLAIN, PREFIX, Choice, shape_of
 from tests.unit.reflector.bench import ALLOWED, AUTO, AUTO_NAMESPACES, Bench
 
 TO_TEAM_1 = {**AUTO, AUTO_NAMESPACES: "team-1"}
