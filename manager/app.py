@@ -87,7 +87,7 @@ async def run(settings: Settings, end: End) -> None:
 async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
     clock, jitter, metrics = SystemClock(), Jitter(), Metrics()
     process = settings.process
-    connection = await connect(process.kubeconfig, process.context)
+    connection = await connect(process.kubeconfig, process.context, verify=not process.skip_tls_verify)
     namespace = process.namespace or os.environ.get("POD_NAMESPACE", "") or connection.default_namespace
     identity = process.instance or os.environ.get("POD_NAME", "") or f"{socket.gethostname()}-{secrets.token_hex(3)}"
     agent = f"coffer/{VERSION}"

@@ -85,6 +85,42 @@ def run(config: str | None, **flags: Any) -> None:
         raise click.ClickException(f"unexpected: {describe(error)}") from None
 
 
+@main.command()
+@click.option(
+    "--kubeconfig", default="", help="Kubeconfig file; KUBECONFIG or ~/.kube/config otherwise.", metavar="FILE"
+)
+@click.option("--context", default="", help="Context of the kubeconfig.")
+@click.option("--config", help="The controller's settings file: its rules decide here too.", metavar="FILE")
+@click.option("-n", "--namespace", default="", help="Only sources of this namespace.")
+@click.option("--plan", "target", default="", help="What a change would do: secret/NAMESPACE/NAME.", metavar="OBJECT")
+@click.argument("annotations", nargs=-1)
+def mirrors(kubeconfig: str, context: str, config: str | None, namespace: str, target: str, annotations: Any) -> None:
+    """List sources with their mirrors and state, or plan a change.
+
+    With --plan, ANNOTATIONS are NAME=VALUE or NAME- (as in kubectl annotate), the prefix may be left out; nothing is
+    written. Needs only the right to list Secrets, ConfigMaps and namespaces; of Secrets only metadata is read.
+    """
+    from manager.kube.client import KubeClient
+    from manager.kube.connection import connect
+    from reflector.listing import Edit, Listing, printable
+
+    async def lines() -> list[str]:
+        settings = load({}, os.environ, _document(config))
+        listing = Listing(settings.reflector, settings.process.namespace)
+        client = KubeClient(await connect(kubeconfig, context), f"coffer/{VERSION}")
+        try:
+            await listing.read(client, Edit.parse(target, annotations) if target else None)
+        finally:
+            await client.close()
+        return [printable(line) for line in (listing.changes() if target else listing.tree(namespace))]
+
+    try:
+        for line in asyncio.run(lines()):
+            click.echo(line)
+    except CofferError as error:
+        raise click.ClickException(str(error)) from error
+
+
 def _end(ending: "Ending") -> NoReturn:
     sys.stdout.flush()
     if ending.name == "AGAIN":

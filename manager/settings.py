@@ -40,6 +40,8 @@ class ProcessSettings:
     """DEBUG, INFO, WARNING or ERROR; kopf itself never logs below WARNING, because its DEBUG prints bodies."""
     log_format: str = "json"
     """json or text."""
+    skip_tls_verify: bool = False
+    """True: believe any certificate of the API server. For a test cluster; whoever is in between reads every Secret."""
     request_timeout: float = 15.0
     """Seconds until a request to the API server counts as unanswered."""
     sweep_interval: float = 600.0
@@ -168,6 +170,12 @@ class ReflectorSettings:
     """Globs; never a target of a push. Coffer's own namespace is always protected."""
     provenance: str = "warn"
     """Mirroring what an ExternalSecret made: warn, deny or allow."""
+    allow: tuple[str, ...] = ()
+    """Rules `source -> target`, both globs of namespaces: only between these are mirrors made; empty: between all."""
+    deny: tuple[str, ...] = ()
+    """Rules `source -> target`: between these none are made, whatever is allowed; pushed ones that exist go."""
+    label_mirrors: bool = False
+    """Label pushed mirrors `coffer.dev/mirror: <namespace>.<name>` of their source; the original sets no label."""
     recreate: bool = True
     """Bring a deleted auto mirror back; False waits for the source's next change, as the original does."""
     absent_source_grace: float = 30.0
@@ -197,15 +205,20 @@ class Settings:
 ORIGINAL_VARIABLES: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType(
     {setting: tuple(map(variable, aliases(*setting))) for setting in SEALED_SECRETS.values()}
     | {
-        ("reflector", "excluded_namespaces"): (
-            "ES_Reflector__Watcher__ExcludedNamespaces",
-            "Reflector__Watcher__ExcludedNamespaces",
-        )
+        place: (f"ES_{name}", name)  # the original prefers the first
+        for place, name in {
+            ("reflector", "excluded_namespaces"): "Reflector__Watcher__ExcludedNamespaces",
+            ("process", "log_level"): "Serilog__MinimumLevel__Default",
+            ("process", "skip_tls_verify"): "Ignite__KubernetesClient__SkipTlsVerify",
+        }.items()
     }
 )
+LOG_LEVELS = MappingProxyType(
+    {"verbose": "DEBUG", "information": "INFO", "fatal": "ERROR"}
+    | {name: name.upper() for name in ("debug", "info", "warning", "error")}
+)
+"""Ours, and those of kubernetes-reflector (reflector.md 2.13)."""
 
-
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 POSITIVE = (
     ("process", "request_timeout"),
     ("process", "sweep_interval"),
@@ -270,13 +283,14 @@ def validated(settings: Settings) -> Settings:
         (settings.reflector.absent_source_grace >= 0, "reflector.absent_source_grace must not be negative"),
         (settings.reflector.provenance in {"warn", "deny", "allow"}, "reflector.provenance: warn, deny or allow"),
         (settings.process.log_format in {"json", "text"}, "process.log_format: json or text"),
-        (settings.process.log_level.upper() in LOG_LEVELS, f"process.log_level: {', '.join(LOG_LEVELS)}"),
+        (settings.process.log_level.lower() in LOG_LEVELS, "process.log_level: DEBUG, INFO, WARNING, ERROR"),
         *((getattr(getattr(settings, part), name) > 0, f"{part}.{name} must be positive") for part, name in POSITIVE),
     )
     for holds, message in checks:
         if not holds:
             raise SettingsError(message)
-    return settings
+    level = LOG_LEVELS[settings.process.log_level.lower()]
+    return replace(settings, process=replace(settings.process, log_level=level))
 
 
 def _section(

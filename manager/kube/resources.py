@@ -7,9 +7,9 @@ Body = dict[str, Any]
 """A Kubernetes object as parsed JSON."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Resource:
-    """One REST resource of the API server."""
+    """One REST resource of the API server; there is one instance of each, so none is compared field by field."""
 
     group: str
     version: str

@@ -20,6 +20,7 @@ PARTS: dict[str, Callable[[Scene], Iterator[Row]]] = {
     "everything": everything.run,
     "kubeseal": command.run,
     "templates": templates.run,
+    "mirrors": reflector.many,
 }
 
 

@@ -194,3 +194,26 @@ def test_a_switch_may_stand_alone_as_in_go(switch: str, monkeypatch: pytest.Monk
     result = CliRunner().invoke(main, ["run", f"--{switch}", "--sealed-my-cn=x"])
 
     assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("prefix", ["ES_", ""])
+@pytest.mark.parametrize(
+    ("given", "level"),
+    [("Verbose", "DEBUG"), ("Debug", "DEBUG"), ("Information", "INFO"), ("Warning", "WARNING"), ("Fatal", "ERROR")],
+)
+def test_the_originals_log_levels_are_understood(prefix: str, given: str, level: str) -> None:
+    assert load({}, {f"{prefix}Serilog__MinimumLevel__Default": given}).process.log_level == level
+
+
+def test_the_original_prefers_its_prefixed_names_and_an_empty_one_is_the_default() -> None:
+    name = "Reflector__Watcher__ExcludedNamespaces"
+
+    assert load({}, {f"ES_{name}": "a", name: "b"}).reflector.excluded_namespaces == ("a",)
+    assert load({}, {f"ES_{name}": "", "ES_Serilog__MinimumLevel__Default": ""}) == load({})
+    assert load({}, {"ES_Ignite__KubernetesClient__SkipTlsVerify": "true"}).process.skip_tls_verify
+    assert load({}, {"ES_Reflector__Watcher__Timeout": "120"}) == load({}), "watches need no such knob here"
+
+
+def test_a_log_level_that_nobody_knows_is_named() -> None:
+    with pytest.raises(SettingsError, match="log_level"):
+        load({"process_log_level": "loud"})
