@@ -79,12 +79,60 @@ class Data(Model):
     source_ref: SourceRef | None = None
 
 
+class FindName(Model):
+    """Names to look for."""
+
+    regexp: str | None = None
+
+
+class FindRef(Model):
+    """Which secrets to look for at the provider."""
+
+    path: str | None = None
+    name: FindName | None = None
+    tags: dict[str, str] | None = None
+    conversion_strategy: Conversion | None = None
+    decoding_strategy: Decoding | None = None
+    null_byte_policy: NullBytes | None = None
+
+
+class RewriteRegexp(Model):
+    """Replace what matches in every key."""
+
+    source: str
+    target: str
+
+
+class RewriteTransform(Model):
+    """Render every key anew."""
+
+    template: str
+
+
+class RewriteMerge(Model):
+    """Put the members of all values, which are JSON objects, into one map."""
+
+    into: str = ""
+    priority: list[str] | None = None
+    priority_policy: Literal["IgnoreNotFound", "Strict"] = "Strict"
+    conflict_policy: Literal["Ignore", "Error"] = "Error"
+    strategy: Literal["Extract", "JSON"] = "Extract"
+
+
+class Rewrite(Model):
+    """One step by which keys are made anew; exactly one kind."""
+
+    regexp: RewriteRegexp | None = None
+    transform: RewriteTransform | None = None
+    merge: RewriteMerge | None = None
+
+
 class DataFrom(Model):
     """Several keys of the target from one place."""
 
     extract: RemoteRef | None = None
-    find: dict[str, Any] | None = None
-    rewrite: list[dict[str, Any]] | None = None
+    find: FindRef | None = None
+    rewrite: list[Rewrite] | None = None
     source_ref: SourceRef | None = None
 
 
@@ -144,6 +192,14 @@ class SecretKeySelector(Model):
     key: DataKey | None = None
 
 
+class ServiceAccountSelector(Model):
+    """A ServiceAccount, and for whom its tokens are."""
+
+    name: Name
+    namespace: NamespaceName | None = None
+    audiences: list[str] | None = None
+
+
 class AwsSecretRef(Model):
     """Static AWS credentials."""
 
@@ -152,15 +208,28 @@ class AwsSecretRef(Model):
     session_token_secret_ref: SecretKeySelector | None = None
 
 
+class AwsJwt(Model):
+    """A role that trusts a ServiceAccount, as EKS annotates it."""
+
+    service_account_ref: ServiceAccountSelector | None = None
+
+
 class AwsAuth(Model):
     """How to become somebody in AWS."""
 
     secret_ref: AwsSecretRef | None = None
-    jwt: dict[str, Any] | None = None
+    jwt: AwsJwt | None = None
+
+
+class AwsTag(Model):
+    """One session tag."""
+
+    key: str
+    value: str
 
 
 class AwsProvider(Model):
-    """AWS Secrets Manager."""
+    """AWS Secrets Manager and Parameter Store."""
 
     service: Literal["SecretsManager", "ParameterStore", "CertificateManager"]
     region: str
@@ -169,7 +238,7 @@ class AwsProvider(Model):
     additional_roles: list[str] | None = None
     external_id: Annotated[str | None, Field(alias="externalID")] = None
     prefix: str | None = None
-    session_tags: list[dict[str, Any]] | None = None
+    session_tags: list[AwsTag] | None = None
     transitive_tag_keys: list[str] | None = None
     session_tags_policy: Literal["None", "Simple", "Custom"] | None = None
     custom_session_tags: dict[str, str] | None = None

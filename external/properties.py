@@ -4,7 +4,7 @@ import base64
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -56,12 +56,22 @@ def take(document: bytes, path: str) -> Plain | None:
     return _plain(_Slice(value, _number(value, text) if isinstance(value, float) else text))
 
 
-def to_map(document: bytes) -> dict[str, Plain] | None:
-    """Return the members of a JSON object as values, None when the document is no object."""
+def to_map(document: bytes, *, decimals: bool = False) -> dict[str, Plain] | None:
+    """Return the members of a JSON object as values, None when the document is no object.
+
+    Args:
+        decimals: write numbers without an exponent; otherwise they stay as they were written.
+    """
     root = _parse(document)
     if root is None or not isinstance(root.value, dict):
         return None
-    return {name: _plain(member) for name, member in _members(root).items()}
+    members = _members(root)
+    if decimals:
+        members = {
+            name: replace(each, text=_number(each.value, each.text)) if isinstance(each.value, float) else each
+            for name, each in members.items()
+        }
+    return {name: _plain(member) for name, member in members.items()}
 
 
 def decode(value: Plain, strategy: str | None, fail: Fail) -> Plain:

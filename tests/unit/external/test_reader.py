@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from external.clients import Opened, Pending
 from external.metrics import ExternalMetrics
-from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, Want
-from external.reader import AT_ONCE, PAUSE, Answer, Fresh, SharedReader
+from external.providers.protocol import Find, ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, Want
+from external.reader import AT_ONCE, PAUSE, Answer, Fresh, Given, SharedReader
 from external.threads import Threads
 from manager.plain import Plain
 from tests.stand_ins import HandClock
@@ -45,7 +45,14 @@ class Provider:
             raise self.error
         return {want: self.answers.get(want.key, Plain(f"{want.key} {number}".encode())) for want in wants}
 
+    def find(self, find: Find) -> Mapping[str, Plain]:
+        self.calls.append([find.name])
+        return {"found": Plain(find.path.encode())}
+
     def validate(self) -> None:
+        raise AssertionError("nobody asked")
+
+    def close(self) -> None:
         raise AssertionError("nobody asked")
 
 
@@ -74,13 +81,13 @@ class Desk:
     async def read(self, fresh: Fresh, identity: str = "store", want: Want = WANT) -> bytes:
         opened = Opened(self.provider, (identity,), "tenant")
         found = await self.reader.read([(opened, want)], fresh)
-        return found[opened.identity, want].coming.result().reveal()
+        return _plain(found[opened.identity, want].coming.result())
 
     async def keys(self, *keys: str, asker: str = "a") -> dict[str, bytes | str]:
         """Read several keys at once; return values and the texts of errors."""
         opened = Opened(self.provider, ("store",), "tenant")
         found = await self.reader.read([(opened, Want(key)) for key in keys], self.fresh(asker))
-        return {want.key: _shown(answer) for (_, want), answer in found.items()}
+        return {want.key: _shown(answer) for (_, want), answer in found.items() if isinstance(want, Want)}
 
     async def answered(self, fresh: Fresh, want: Want = WANT) -> bytes:
         """Read until the answer is there, as a reconciler that is told to come again does."""
@@ -90,7 +97,12 @@ class Desk:
 
 def _shown(answer: Answer) -> bytes | str:
     error = answer.coming.exception()
-    return str(error) if error else answer.coming.result().reveal()
+    return str(error) if error else _plain(answer.coming.result())
+
+
+def _plain(given: Given) -> bytes:
+    assert isinstance(given, Plain)
+    return given.reveal()
 
 
 @pytest.fixture
@@ -255,6 +267,19 @@ async def test_several_keys_go_into_one_call_where_the_provider_takes_that() -> 
     assert sorted(map(len, desk.provider.calls)) == [1, 3]
     assert sorted(key for call in desk.provider.calls for key in call) == list("abcd")
     assert [set(each) for each in found] == [{"a", "b"}, {"c"}, {"d", "a"}]
+    desk.threads.close()
+
+
+async def test_what_is_found_is_shared_too_and_goes_alone() -> None:
+    desk = Desk(batch=3)
+    opened = Opened(desk.provider, ("store",), "tenant")
+    find = Find(path="p", name="x")
+
+    one, two = await asyncio.gather(*(desk.reader.read([(opened, find), (opened, WANT)], desk.fresh()) for _ in "ab"))
+
+    assert one[("store",), find].coming.result() == {"found": Plain(b"p")}
+    assert two[("store",), find].coming.result() == {"found": Plain(b"p")}
+    assert sorted(desk.provider.calls) == [["remote"], ["x"]]
     desk.threads.close()
 
 

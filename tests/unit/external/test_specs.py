@@ -19,8 +19,10 @@ from tests.unit.external.objects import spec
         ({"target": {"template": {"data": {}}}}, "spec.target.template"),
         ({"target": {"manifest": {"kind": "ConfigMap"}}}, "spec.target.manifest"),
         ({"syncWindows": {"kind": "allow"}}, "spec.syncWindows"),
-        ({"dataFrom": [{"find": {"name": {}}}]}, "spec.dataFrom[0].find"),
-        ({"dataFrom": [{"extract": {"key": "r"}, "rewrite": [{}]}]}, "spec.dataFrom[0].rewrite"),
+        (
+            {"dataFrom": [{"extract": {"key": "r"}, "rewrite": [{"transform": {"template": "x"}}]}]},
+            "spec.dataFrom[0].rewrite[0].transform",
+        ),
         ({"dataFrom": [{"sourceRef": {"generatorRef": {"kind": "UUID"}}}]}, "sourceRef.generatorRef"),
     ],
 )

@@ -1,0 +1,85 @@
+"""Reads what a store refers to: Secrets, and tokens of ServiceAccounts; whose namespace is decided in one place."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from external.model import SecretKeySelector, ServiceAccountSelector
+from manager.errors import Forbidden, NeedsHuman, NotFound, Retry
+from manager.kube.client import KubeClient
+from manager.kube.references import resolve
+from manager.kube.resources import SECRETS, SERVICE_ACCOUNTS, Body, Key
+from manager.kube.secretdata import decoded
+from manager.plain import Plain
+
+INVALID = "InvalidProviderConfig"
+TOKEN_TIMEOUT = 10.0  # seconds until a thread that wants a token gives up
+
+
+class Lookup:
+    """Reads on behalf of one store and, where that is a cluster store, of one consumer.
+
+    Args:
+        consumer: namespace of the ExternalSecret, where a cluster store takes the credentials of whoever uses it.
+    """
+
+    def __init__(self, client: KubeClient, store: Key, consumer: str) -> None:
+        self._client = client
+        self.store = store
+        self.consumer = consumer
+
+    @property
+    def namespace(self) -> str:
+        """Whose the store's use is: its own namespace, or its consumer's."""
+        return self.store.namespace or self.consumer
+
+    async def secret(self, selector: SecretKeySelector | None, at: str, key: str = "") -> Plain:
+        """Return one value of a Secret; `key` stands in where the selector names none. Raises NeedsHuman."""
+        if selector is None:
+            raise NeedsHuman(INVALID, f"{at} is missing")
+        place = resolve(self.store, SECRETS, selector.name, selector.namespace, at=at, consumer=self.consumer)
+        secret = await self._client.find(place)
+        if secret is None:
+            text = f'cannot get Kubernetes secret "{place.name}" from namespace "{place.namespace}": it does not exist'
+            raise NeedsHuman(INVALID, f"{at}: {text}")
+        data, wanted = decoded(secret), selector.key or key
+        if wanted not in data:
+            raise NeedsHuman(INVALID, f'{at}: cannot find secret data for key: "{wanted}"')
+        return data[wanted]
+
+    async def account(self, selector: ServiceAccountSelector, at: str) -> Body:
+        """Return a ServiceAccount. Raises Retry where there is none: nothing tells of its coming."""
+        place = self._account_key(selector, at)
+        found = await self._client.find(place)
+        if found is None:
+            raise Retry(INVALID, f'{at}: there is no ServiceAccount "{place.name}" in namespace "{place.namespace}"')
+        return found
+
+    async def token(
+        self, selector: ServiceAccountSelector, audiences: list[str], seconds: int | None, at: str
+    ) -> Plain:
+        """Return a new token of a ServiceAccount. Raises Retry where the API server gives none."""
+        place = self._account_key(selector, at)
+        spec: dict[str, Any] = {"audiences": audiences} | ({"expirationSeconds": seconds} if seconds else {})
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+        path = SERVICE_ACCOUNTS.path(place.namespace, place.name, "token")
+        try:
+            answer = await self._client.post(SERVICE_ACCOUNTS, path, body)
+        except (NotFound, Forbidden) as error:
+            raise Retry(INVALID, f'{at}: no token of ServiceAccount "{place.name}": {error.reason}') from error
+        return Plain(str(answer["status"]["token"]).encode())
+
+    def token_source(
+        self, selector: ServiceAccountSelector, audiences: list[str], seconds: int | None, at: str
+    ) -> Callable[[], Plain]:
+        """Return a function for threads, that waits for a new token; it raises as `token` does, and TimeoutError."""
+        loop = asyncio.get_running_loop()
+
+        def ask() -> Plain:
+            coming = asyncio.run_coroutine_threadsafe(self.token(selector, audiences, seconds, at), loop)
+            return coming.result(TOKEN_TIMEOUT)
+
+        return ask
+
+    def _account_key(self, selector: ServiceAccountSelector, at: str) -> Key:
+        return resolve(self.store, SERVICE_ACCOUNTS, selector.name, selector.namespace, at=at, consumer=self.consumer)

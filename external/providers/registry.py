@@ -1,0 +1,9 @@
+"""Which providers there are: the name in `spec.provider`, and what connects a store to it."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from external.providers import aws, fake
+from external.providers.protocol import Connect
+
+PROVIDERS: Mapping[str, Connect] = MappingProxyType({"aws": aws.connect, "fake": fake.connect})
