@@ -21,8 +21,8 @@ $(INSTALLED): requirements.lock pyproject.toml $(BIN)/uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-cluster: setup ## etcd, kube-apiserver, … and helm into a cache outside the checkout
-	@$(BIN)/python -m tests.cluster.build etcd kube-apiserver kube-controller-manager kubectl helm kubeseal >/dev/null
+cluster: setup ## etcd, kube-apiserver, …, helm and vault into a cache outside the checkout
+	@$(BIN)/python -m tests.cluster.build etcd kube-apiserver kube-controller-manager kubectl helm kubeseal vault >/dev/null
 
 lint: setup ## style, types, layers and size budgets
 	$(BIN)/ruff check .

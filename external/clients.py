@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from external.admission import admits
 from external.credentials import INVALID, Lookup
+from external.egress import Bounds
+from external.fields import parse
 from external.metrics import ExternalMetrics
-from external.model import SecretStoreSpec, parse
+from external.model import SecretStoreSpec
 from external.providers.protocol import Circumstances, Client
 from external.providers.registry import PROVIDERS
 from external.threads import SILENT, Threads
@@ -196,6 +198,7 @@ class Clients:
         around = Circumstances(
             lookup=Lookup(self._client, store, consumer),
             ambient=self._ambient(store, consumer),
+            egress=Bounds(self._settings.egress_allowed, everything=store.resource is CLUSTER_SECRET_STORES),
             retries=spec.retry_settings,
             count=self._metrics.called,
             timeout=self._settings.provider_timeout,

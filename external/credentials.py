@@ -1,14 +1,17 @@
 """Reads what a store refers to: Secrets, and tokens of ServiceAccounts; whose namespace is decided in one place."""
 
 import asyncio
+import base64
 from collections.abc import Callable
 from typing import Any
 
-from external.model import SecretKeySelector, ServiceAccountSelector
+from cryptography import x509
+
+from external.fields import CaProvider, SecretKeySelector, ServiceAccountSelector
 from manager.errors import Forbidden, NeedsHuman, NotFound, Retry
 from manager.kube.client import KubeClient
 from manager.kube.references import resolve
-from manager.kube.resources import SECRETS, SERVICE_ACCOUNTS, Body, Key
+from manager.kube.resources import CONFIGMAPS, SECRETS, SERVICE_ACCOUNTS, Body, Key
 from manager.kube.secretdata import decoded
 from manager.plain import Plain
 
@@ -47,6 +50,24 @@ class Lookup:
             raise NeedsHuman(INVALID, f'{at}: cannot find secret data for key: "{wanted}"')
         return data[wanted]
 
+    async def authority(self, bundle: str | None, provider: CaProvider | None, at: str) -> bytes | None:
+        """Return the PEM certificates of the authorities to trust, None for the system's. Raises NeedsHuman."""
+        if bundle:
+            return _pem(bundle.encode(), f"{at}.caBundle")
+        if provider is None:
+            return None
+        place, key = f"{at}.caProvider", provider.key or "ca.crt"
+        if not self.store.namespace and not provider.namespace:
+            raise NeedsHuman(INVALID, f"{place}.namespace is missing: a cluster-scoped store must name it")
+        if provider.type == "Secret":
+            selector = SecretKeySelector(name=provider.name, namespace=provider.namespace, key=key)
+            return _pem((await self.secret(selector, place)).reveal(), place)
+        where = resolve(self.store, CONFIGMAPS, provider.name, provider.namespace, at=place)
+        found = ((await self._client.find(where)) or {}).get("data") or {}
+        if key not in found:
+            raise Retry(INVALID, f'{place}: there is no ConfigMap "{where.name}" with the key "{key}"')
+        return _pem(found[key].encode(), place)
+
     async def account(self, selector: ServiceAccountSelector, at: str) -> Body:
         """Return a ServiceAccount. Raises Retry where there is none: nothing tells of its coming."""
         place = self._account_key(selector, at)
@@ -83,3 +104,19 @@ class Lookup:
 
     def _account_key(self, selector: ServiceAccountSelector, at: str) -> Key:
         return resolve(self.store, SERVICE_ACCOUNTS, selector.name, selector.namespace, at=at, consumer=self.consumer)
+
+
+def _pem(text: bytes, at: str) -> bytes:
+    """Return certificates that are given as PEM, or as base64 of it. Raises NeedsHuman."""
+    for _ in range(3):
+        if b"-----BEGIN CERTIFICATE-----" in text:
+            try:
+                x509.load_pem_x509_certificates(text)
+            except ValueError:
+                break
+            return text
+        try:
+            text = base64.b64decode(text, validate=True)
+        except ValueError:
+            break
+    raise NeedsHuman(INVALID, f"{at}: there is no certificate in PEM form")

@@ -78,7 +78,7 @@ class Fetcher:
         answers = await self._reader.read(wanted, fresh)
         merge = _Merge(spec.target.deletion_policy)
         for (each, want), (at, entry) in zip(wanted, entries(spec), strict=True):
-            merge.take(at, entry, answers[each.identity, want])
+            merge.take(at, entry, answers[each.identity, want], natural=each.client.natural)
         if not merge.data and spec.target.deletion_policy == "Delete" and len(merge.absent) < len(wanted):
             text = "there is no key in what the provider gave, and not every entry is proven absent: nothing is deleted"
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}")
@@ -103,7 +103,7 @@ class _Merge:
         self.data: dict[str, Plain] = {}
         self.absent: list[str] = []
 
-    def take(self, at: str, entry: Data | DataFrom, answer: Answer) -> None:
+    def take(self, at: str, entry: Data | DataFrom, answer: Answer, *, natural: bool) -> None:
         """Process one entry; every error comes out with the entry's place."""
         with _placed(at, entry):
             try:
@@ -113,20 +113,23 @@ class _Merge:
                     raise
                 self.absent.append(f"{at}{_about(entry)}")
                 return
-            self.data.update(_one(entry, whole) if isinstance(entry, Data) else _several(entry, whole))
+            if isinstance(entry, Data):
+                self.data.update(_one(entry, whole, natural=natural))
+            else:
+                self.data.update(_several(entry, whole, natural=natural))
 
 
-def _one(entry: Data, given: Given) -> Mapping[str, Plain]:
+def _one(entry: Data, given: Given, *, natural: bool) -> Mapping[str, Plain]:
     reference = entry.remote_ref
-    value = decode(_value(reference, _whole(given)), reference.decoding_strategy, _wrong)
+    value = decode(_value(reference, _whole(given), natural=natural), reference.decoding_strategy, _wrong)
     return {entry.secret_key: _checked(entry.secret_key, value, reference)}
 
 
-def _several(entry: DataFrom, given: Given) -> Mapping[str, Plain]:
+def _several(entry: DataFrom, given: Given, *, natural: bool) -> Mapping[str, Plain]:
     reference = entry.extract or entry.find
     if reference is None:
         return {}  # `require_served` has refused it; the original makes nothing of it
-    members = given if isinstance(given, Mapping) else _members(entry, given)
+    members = given if isinstance(given, Mapping) else _members(entry, given, natural=natural)
     if entry.rewrite:
         named = rewritten(members, entry.rewrite, _wrong)
     else:
@@ -137,9 +140,9 @@ def _several(entry: DataFrom, given: Given) -> Mapping[str, Plain]:
     }
 
 
-def _members(entry: DataFrom, whole: Plain) -> Mapping[str, Plain]:
+def _members(entry: DataFrom, whole: Plain, *, natural: bool) -> Mapping[str, Plain]:
     reference = entry.extract
-    members = to_map(_value(reference, whole).reveal()) if reference else None
+    members = to_map(_value(reference, whole, natural=natural).reveal(), natural=natural) if reference else None
     if members is None:
         raise _wrong("unable to unmarshal secret: it is not a JSON object")
     return members
@@ -151,10 +154,10 @@ def _whole(given: Given) -> Plain:
     raise _wrong("the provider gave several secrets for one")
 
 
-def _value(reference: RemoteRef, whole: Plain) -> Plain:
+def _value(reference: RemoteRef, whole: Plain, *, natural: bool) -> Plain:
     if not reference.property:
         return whole
-    found = take(whole.reveal(), reference.property)
+    found = take(whole.reveal(), reference.property, natural=natural)
     if found is None:
         raise _wrong(f"key {reference.property} does not exist in secret {reference.key}")
     return found

@@ -4,45 +4,13 @@ Sources: external-secrets-core.md 1.1 and 1.3. What this version does not serve 
 and is answered by a condition that names the field.
 """
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
-from manager.durations import parse_duration
-from manager.errors import NeedsHuman
-
-
-def _duration(text: str) -> str:
-    parse_duration(text)
-    return text
-
-
-Name = Annotated[
-    str,
-    StringConstraints(
-        min_length=1,
-        max_length=253,
-        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
-    ),
-]
-DataKey = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
-NamespaceName = Annotated[
-    str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
-]
-Duration = Annotated[str, AfterValidator(_duration)]
-"""Checked here and not in the schema: the originals' admission takes any text (1)."""
-Decoding = Literal["Auto", "Base64", "Base64URL", "None"]
-Conversion = Literal["Default", "Unicode"]
-NullBytes = Literal["Ignore", "Fail"]
-
-
-class Model(BaseModel):
-    """Camel case outside, snake case inside; unknown fields are kept; errors never quote the input."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="allow", hide_input_in_errors=True, frozen=True
-    )
+from external.fields import Conversion, DataKey, Decoding, Duration, Model, Name, NamespaceName, NullBytes
+from external.providers.aws_model import AwsProvider
+from external.providers.vault_model import OpenBaoProvider, VaultProvider
 
 
 class SecretStoreRef(Model):
@@ -184,67 +152,6 @@ class ExternalSecretStatus(Model):
     binding: Binding | None = None
 
 
-class SecretKeySelector(Model):
-    """One key of a Secret."""
-
-    name: Name | None = None
-    namespace: NamespaceName | None = None
-    key: DataKey | None = None
-
-
-class ServiceAccountSelector(Model):
-    """A ServiceAccount, and for whom its tokens are."""
-
-    name: Name
-    namespace: NamespaceName | None = None
-    audiences: list[str] | None = None
-
-
-class AwsSecretRef(Model):
-    """Static AWS credentials."""
-
-    access_key_id_secret_ref: Annotated[SecretKeySelector | None, Field(alias="accessKeyIDSecretRef")] = None
-    secret_access_key_secret_ref: SecretKeySelector | None = None
-    session_token_secret_ref: SecretKeySelector | None = None
-
-
-class AwsJwt(Model):
-    """A role that trusts a ServiceAccount, as EKS annotates it."""
-
-    service_account_ref: ServiceAccountSelector | None = None
-
-
-class AwsAuth(Model):
-    """How to become somebody in AWS."""
-
-    secret_ref: AwsSecretRef | None = None
-    jwt: AwsJwt | None = None
-
-
-class AwsTag(Model):
-    """One session tag."""
-
-    key: str
-    value: str
-
-
-class AwsProvider(Model):
-    """AWS Secrets Manager and Parameter Store."""
-
-    service: Literal["SecretsManager", "ParameterStore", "CertificateManager"]
-    region: str
-    auth: AwsAuth | None = None
-    role: str | None = None
-    additional_roles: list[str] | None = None
-    external_id: Annotated[str | None, Field(alias="externalID")] = None
-    prefix: str | None = None
-    session_tags: list[AwsTag] | None = None
-    transitive_tag_keys: list[str] | None = None
-    session_tags_policy: Literal["None", "Simple", "Custom"] | None = None
-    custom_session_tags: dict[str, str] | None = None
-    secrets_manager: dict[str, Any] | None = None
-
-
 class FakeData(Model):
     """One value of the fake provider."""
 
@@ -265,6 +172,8 @@ class Provider(Model):
 
     aws: AwsProvider | None = None
     fake: FakeProvider | None = None
+    open_bao: OpenBaoProvider | None = None
+    vault: VaultProvider | None = None
 
 
 class LabelRequirement(Model):
@@ -312,21 +221,3 @@ class SecretStoreStatus(Model):
 
     conditions: list[Condition] | None = None
     capabilities: str | None = None
-
-
-MOST_PROBLEMS = 10  # named in one message
-Parsed = TypeVar("Parsed", bound=Model)
-
-
-def parse(model: type[Parsed], raw: object, *, reason: str, at: str = "spec") -> Parsed:
-    """Read what a user wrote. Raises NeedsHuman that names every wrong field, and no value."""
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        problems = sorted({f"{_place(at, each['loc'])}: {each['msg']}" for each in error.errors(include_input=False)})
-        more = [f"and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []
-        raise NeedsHuman(reason, "; ".join([*problems[:MOST_PROBLEMS], *more])) from None
-
-
-def _place(at: str, path: tuple[int | str, ...]) -> str:
-    return at + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)

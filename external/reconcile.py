@@ -10,9 +10,10 @@ import structlog
 from external.clients import FAILED, Pending
 from external.digest import ExternalDigest, external_digest
 from external.fetch import Fetched, Fetcher, NeedsRemote, StoreUnavailable, require_served
+from external.fields import parse
 from external.hashing import field_manager, owner_hash
 from external.metrics import ExternalMetrics
-from external.model import ExternalSecretSpec, parse
+from external.model import ExternalSecretSpec
 from external.plan import CREATED_BY, FINALIZER, UPDATE_FAILED, Plan, View, content, orphan, others, ours, plan, valid
 from external.reader import LONGEST_SHARED, Fresh
 from external.refresh import Refreshed, due_in, persist_due

@@ -18,6 +18,7 @@ class FakeClient:
     """Looks a value up by key and version."""
 
     capabilities = "ReadWrite"
+    natural = False
     batch = 100
 
     def __init__(self, spec: FakeProvider) -> None:

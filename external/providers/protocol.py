@@ -10,6 +10,14 @@ from manager.errors import CofferError
 from manager.plain import Plain
 
 
+class Egress(Protocol):
+    """Decides which addresses a store may reach."""
+
+    def resolve(self, host: str, port: int | None) -> str:
+        """Return the address to connect to. Raises ProviderError."""
+        ...
+
+
 class ProviderError(CofferError):
     """A provider did not give the value. The text names code and place, never a value or a request id."""
 
@@ -52,6 +60,8 @@ class Client(Protocol):
 
     capabilities: str
     """ReadOnly, WriteOnly or ReadWrite, as `status.capabilities` shows."""
+    natural: bool
+    """Whether a list of texts in its data is given as lines (1.6), because the data was never a JSON text."""
     batch: int
     """How many secrets `read` takes at most; more than one where a single call of the provider can answer them."""
 
@@ -84,6 +94,8 @@ class Circumstances:
     """Reads what the store refers to: Secrets, certificates of authorities, tokens of ServiceAccounts."""
     ambient: bool
     """Whether it may act as Coffer itself (DESIGN.md 4a, 1)."""
+    egress: Egress
+    """Decides which addresses may be reached, where a URL is part of the store."""
     retries: RetrySettings | None
     count: CountCall
     timeout: float

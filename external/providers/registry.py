@@ -5,5 +5,8 @@ from types import MappingProxyType
 
 from external.providers import aws, fake
 from external.providers.protocol import Connect
+from external.providers.vault.connect import connect_open_bao, connect_vault
 
-PROVIDERS: Mapping[str, Connect] = MappingProxyType({"aws": aws.connect, "fake": fake.connect})
+PROVIDERS: Mapping[str, Connect] = MappingProxyType(
+    {"aws": aws.connect, "fake": fake.connect, "openBao": connect_open_bao, "vault": connect_vault}
+)

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from external.model import AwsProvider
 from external.providers.aws.identity import Identity, Role, WebIdentity
 from external.providers.aws.parameterstore import ParameterStore
 from external.providers.aws.secretsmanager import SecretsManager
 from external.providers.aws.session import SESSION_NAME, Amazon
+from external.providers.aws_model import AwsProvider
 from external.providers.protocol import Find, ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, Want
 from manager.errors import Retry
 from manager.plain import Plain

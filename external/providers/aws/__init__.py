@@ -1,11 +1,11 @@
 """Amazon: Secrets Manager and Parameter Store (providers 2). The SDK is imported with the first AWS store."""
 
 from external.credentials import INVALID
-from external.model import AwsProvider
 from external.providers.aws.identity import Identity, identity_of
 from external.providers.aws.parameterstore import ParameterStore
 from external.providers.aws.secretsmanager import SecretsManager
 from external.providers.aws.session import Amazon
+from external.providers.aws_model import AwsProvider
 from external.providers.protocol import Circumstances, Client
 from manager.errors import NeedsHuman
 

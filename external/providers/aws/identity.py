@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from external.credentials import INVALID
-from external.model import AwsProvider, AwsSecretRef
+from external.providers.aws_model import AwsProvider, AwsSecretRef
 from external.providers.protocol import Circumstances
 from manager.errors import NeedsHuman, Retry
 from manager.plain import Plain

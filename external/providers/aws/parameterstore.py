@@ -24,6 +24,7 @@ class ParameterStore:
 
     label = "AWS/ParameterStore"
     capabilities = "ReadWrite"
+    natural = False
     batch = PAGE
 
     def __init__(self, amazon: Amazon) -> None:

@@ -23,6 +23,7 @@ class SecretsManager:
 
     label = "AWS/SecretsManager"
     capabilities = "ReadWrite"
+    natural = False
     batch = 20
 
     def __init__(self, amazon: Amazon) -> None:

@@ -6,8 +6,9 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from external.model import AwsProvider, RetrySettings
+from external.model import RetrySettings
 from external.providers.aws.identity import Identity, Role, WebIdentity
+from external.providers.aws_model import AwsProvider
 from external.providers.protocol import (
     CountCall,
     ProviderDenied,

@@ -3,11 +3,11 @@
 import tracemalloc
 from typing import Any
 
-from external.model import AwsProvider
 from external.providers.aws.identity import Identity, Role
 from external.providers.aws.parameterstore import ParameterStore
 from external.providers.aws.secretsmanager import SecretsManager
 from external.providers.aws.session import Amazon
+from external.providers.aws_model import AwsProvider
 from manager.plain import Plain
 
 KEYS = {"access_key_id": Plain(b"AKIA"), "secret_access_key": Plain(b"x")}
