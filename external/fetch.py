@@ -32,6 +32,8 @@ class Fetched:
 
     data: dict[str, Plain]
     identity: tuple[str, ...]
+    age: float
+    """Seconds since the oldest of the values was read."""
     absent: tuple[str, ...]
     """Entries that the provider proved absent, where the deletion policy lets them be skipped."""
 
@@ -82,9 +84,8 @@ class Fetcher:
         if not merge.data and spec.target.deletion_policy == "Delete" and len(merge.absent) < len(wanted):
             text = "there is no key in what the provider gave, and not every entry is proven absent: nothing is deleted"
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}")
-        return Fetched(
-            merge.data, tuple(sorted({part for each in opened for part in each.identity})), tuple(merge.absent)
-        )
+        identity = tuple(sorted({part for each in opened for part in each.identity}))
+        return Fetched(merge.data, identity, self._reader.age(answers.values()), tuple(merge.absent))
 
     async def open(self, key: Key, spec: ExternalSecretSpec, entry: Data | DataFrom) -> Opened:
         """Open the store of one entry: its own, or the one that the ExternalSecret names for all."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Coroutine, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -42,8 +42,13 @@ class Fresh:
     """Who wants it in which version of his wish: an answer that came while he was away is still his."""
     not_before: float
     """A read that started before this monotonic second is too old: the user asked afterwards."""
-    max_age: float
-    """Seconds; derived from the refresh interval."""
+    interval: float = 0.0
+    """Seconds after which it will be wanted again; 0 when nobody knows."""
+
+    @property
+    def max_age(self) -> float:
+        """Seconds; a quarter of the interval: what is older would show in what the user sees."""
+        return min(LONGEST_SHARED, self.interval / 4) if self.interval > 0 else LONGEST_SHARED
 
 
 @dataclass(slots=True, eq=False)
@@ -70,6 +75,8 @@ class _Line:
 
     opened: Opened
     answers: dict[Question, Answer] = field(default_factory=dict)
+    habits: dict[Want, Fresh] = field(default_factory=dict)
+    """What is wanted again and again, and how it was wanted last; `not_before` is when that was."""
     waiting: deque[Answer] = field(default_factory=deque)
     calls: int = 0
     gathering: bool = False
@@ -112,16 +119,21 @@ class SharedReader:
             raise Pending(FAILED, "the provider has not answered yet", delay=ASK_AGAIN)
         return found
 
+    def age(self, answers: Iterable[Answer]) -> float:
+        """Return the seconds since the oldest of some answers was asked for."""
+        now = self._clock.monotonic()
+        return max((now - each.started for each in answers if each.started is not None), default=0.0)
+
     def _answer(self, opened: Opened, want: Question, fresh: Fresh) -> Answer:
         line = self._line(opened)
         now = self._clock.monotonic()
+        if isinstance(want, Want) and fresh.interval > 0 and opened.client.batch > 1:
+            line.habits[want] = replace(fresh, asker=None, not_before=now)
         known = line.answers.get(want)
         if known is not None and known.serves(fresh, now):
             self._metrics.shared_reads.inc()
             return known
-        answer = Answer(want, asyncio.get_running_loop().create_future(), left=known.left if known else set())
-        # Fetched, whoever still waits: asyncio would log the traceback of an error that nobody asked for.
-        answer.coming.add_done_callback(lambda done: done.cancelled() or done.exception())
+        answer = Answer(want, _future(), left=known.left if known else set())
         if line.down and now < line.down_until:
             answer.coming.set_exception(ProviderUnavailable(line.down))
             return answer
@@ -150,7 +162,21 @@ class SharedReader:
         line.gathering = False
         while line.waiting and line.calls < AT_ONCE:
             line.calls += 1
-            self._spawn(self._call(line, _next(line)))
+            batch = _next(line)
+            self._spawn(self._call(line, batch + self._ahead(line, line.opened.client.batch - len(batch))))
+
+    def _ahead(self, line: _Line, room: int) -> list[Answer]:
+        """Return what will be wanted soon, as far as there is room for it in a call that is made anyway."""
+        now = self._clock.monotonic()
+        found: list[Answer] = []
+        for want, habit in list(line.habits.items()):
+            if now > habit.not_before + 2 * habit.interval + LONGEST_SHARED:
+                del line.habits[want]  # nobody has wanted it for long
+            elif len(found) < room and now >= _soon(habit) and not _at_hand(line.answers.get(want), habit, now):
+                answer = Answer(want, _future())
+                line.answers[want] = answer
+                found.append(answer)
+        return found
 
     def _spawn(self, call: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(call)
@@ -191,6 +217,8 @@ class SharedReader:
         if isinstance(result, ProviderError):
             answer.coming.set_exception(result)
             self._forget(line, answer)
+            if isinstance(answer.want, Want):
+                line.habits.pop(answer.want, None)
         else:
             answer.coming.set_result(result)
             asyncio.get_running_loop().call_later(LONGEST_SHARED, self._forget, line, answer)
@@ -198,6 +226,22 @@ class SharedReader:
     def _forget(self, line: _Line, answer: Answer) -> None:
         if line.answers.get(answer.want) is answer:
             del line.answers[answer.want]
+
+
+def _future() -> "asyncio.Future[Given]":
+    coming: asyncio.Future[Given] = asyncio.get_running_loop().create_future()
+    # Fetched, whoever still waits: asyncio would log the traceback of an error that nobody asked for.
+    coming.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return coming
+
+
+def _soon(habit: Fresh) -> float:
+    """Return from when on a value read will still be new enough when it is wanted the next time."""
+    return habit.not_before + habit.interval - 0.9 * habit.max_age
+
+
+def _at_hand(known: Answer | None, habit: Fresh, now: float) -> bool:
+    return known is not None and (known.started is None or now - known.started <= 0.9 * habit.max_age)
 
 
 def _next(line: _Line) -> list[Answer]:

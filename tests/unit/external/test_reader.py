@@ -76,17 +76,17 @@ class Desk:
         self.reader.patience = PATIENT
 
     def fresh(self, asker: str = "a", max_age: float = 30, *, now: bool = False) -> Fresh:
-        return Fresh(asker, self.clock.monotonic() if now else ALWAYS, max_age)
+        return Fresh(asker, self.clock.monotonic() if now else ALWAYS, 4 * max_age)
 
     async def read(self, fresh: Fresh, identity: str = "store", want: Want = WANT) -> bytes:
         opened = Opened(self.provider, (identity,), "tenant")
         found = await self.reader.read([(opened, want)], fresh)
         return _plain(found[opened.identity, want].coming.result())
 
-    async def keys(self, *keys: str, asker: str = "a") -> dict[str, bytes | str]:
+    async def keys(self, *keys: str, asker: str = "a", interval: float = 120) -> dict[str, bytes | str]:
         """Read several keys at once; return values and the texts of errors."""
         opened = Opened(self.provider, ("store",), "tenant")
-        found = await self.reader.read([(opened, Want(key)) for key in keys], self.fresh(asker))
+        found = await self.reader.read([(opened, Want(key)) for key in keys], Fresh(asker, ALWAYS, interval))
         return {want.key: _shown(answer) for (_, want), answer in found.items() if isinstance(want, Want)}
 
     async def answered(self, fresh: Fresh, want: Want = WANT) -> bytes:
@@ -326,3 +326,36 @@ async def test_however_many_providers_are_silent_half_of_the_threads_are_for_the
     assert not any(each.done() for each in asking)
     silent.open.set()
     await asyncio.gather(*asking)
+
+
+async def test_what_will_be_wanted_soon_comes_with_what_is_wanted_now() -> None:
+    """A hundred secrets, each wanted at its own moment of the minute, cost a call for every twenty of them."""
+    desk = Desk(batch=20)
+    keys = [f"k{at}" for at in range(100)]
+    await desk.keys(*keys, interval=60)
+    assert len(desk.provider.calls) == 5
+    desk.clock.pass_by(58)
+
+    for key in keys:
+        desk.clock.pass_by(0.02)
+        await desk.keys(key, interval=60)
+
+    assert len(desk.provider.calls) == 10
+    assert sorted(key for call in desk.provider.calls[5:] for key in call) == sorted(keys)
+    desk.threads.close()
+
+
+async def test_what_is_missing_or_no_longer_wanted_is_not_read_ahead() -> None:
+    desk = Desk(batch=20)
+    desk.provider.answers["missing"] = SecretAbsent("Secret does not exist")
+    await desk.keys("a", "b", "missing", interval=60)
+    desk.clock.pass_by(60)
+    await desk.keys("a", interval=60)
+    assert sorted(desk.provider.calls[-1]) == ["a", "b"]
+
+    for _ in range(4):
+        desk.clock.pass_by(60)
+        await desk.keys("a", interval=60)
+
+    assert desk.provider.calls[-1] == ["a"]
+    desk.threads.close()
