@@ -6,6 +6,7 @@ from typing import Any
 
 from external.hashing import synced_version
 from external.providers.aws.identity import tells_consumers_apart
+from external.windows import Windows, windows_of
 from manager.clock import parse_rfc3339
 from manager.durations import parse_duration
 from manager.kube.conditions import find_condition
@@ -48,6 +49,7 @@ class ExternalDigest:
     """Unix time of the last refresh, as far as the status tells."""
     interval: float
     policy: str
+    windows: Windows | None
 
 
 def store_digest(body: Body) -> StoreDigest:
@@ -84,6 +86,7 @@ def external_digest(body: Body) -> ExternalDigest:
         refreshed=refreshed.timestamp() if refreshed else None,
         interval=_interval(spec.get("refreshInterval")),
         policy=str(spec.get("refreshPolicy") or "Periodic"),
+        windows=windows_of(_mapping(spec.get("syncWindows"))),
     )
 
 

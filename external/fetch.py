@@ -179,7 +179,6 @@ def require_served(spec: ExternalSecretSpec) -> None:
     unserved: dict[str, object] = {
         "spec.target.template": target.template,
         "spec.target.manifest": target.manifest,
-        "spec.syncWindows": spec.sync_windows,
     }
     for index, each in enumerate(spec.data_from or ()):
         for step, rewrite in enumerate(each.rewrite or ()):

@@ -5,12 +5,18 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
+from external.schedules import parse_schedule
 from manager.durations import parse_duration
 from manager.errors import NeedsHuman
 
 
 def _duration(text: str) -> str:
     parse_duration(text)
+    return text
+
+
+def _schedule(text: str) -> str:
+    parse_schedule(text)
     return text
 
 
@@ -28,6 +34,14 @@ NamespaceName = Annotated[
 ]
 Duration = Annotated[str, AfterValidator(_duration)]
 """Checked here and not in the schema: the originals' admission takes any text (1)."""
+ScheduleText = Annotated[
+    str,
+    StringConstraints(
+        min_length=1,
+        pattern=r"^(@(annually|yearly|monthly|weekly|daily|midnight|hourly)|@every .+|[^ ]+( [^ ]+){4})$",
+    ),
+    AfterValidator(_schedule),
+]
 Decoding = Literal["Auto", "Base64", "Base64URL", "None"]
 Conversion = Literal["Default", "Unicode"]
 NullBytes = Literal["Ignore", "Fail"]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from external.fields import Conversion, DataKey, Decoding, Duration, Model, Name, NamespaceName, NullBytes
+from external.fields import Conversion, DataKey, Decoding, Duration, Model, Name, NamespaceName, NullBytes, ScheduleText
 from external.providers.aws_model import AwsProvider
 from external.providers.vault_model import OpenBaoProvider, VaultProvider
 
@@ -115,6 +115,20 @@ class Target(Model):
     template: dict[str, Any] | None = None
 
 
+class SyncWindow(Model):
+    """Opens by a schedule in UTC, and stays open for a while."""
+
+    schedule: ScheduleText
+    duration: Duration
+
+
+class SyncWindows(Model):
+    """When periodic refreshes may happen, or may not."""
+
+    kind: Literal["allow", "deny"]
+    windows: Annotated[list[SyncWindow], Field(min_length=1, max_length=100)]
+
+
 class ExternalSecretSpec(Model):
     """What an ExternalSecret asks for."""
 
@@ -122,7 +136,7 @@ class ExternalSecretSpec(Model):
     target: Target = Field(default_factory=Target)
     refresh_policy: Literal["CreatedOnce", "Periodic", "OnChange"] | None = None
     refresh_interval: Duration = "1h0m0s"
-    sync_windows: dict[str, Any] | None = None
+    sync_windows: SyncWindows | None = None
     data: list[Data] | None = None
     data_from: list[DataFrom] | None = None
 

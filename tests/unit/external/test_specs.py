@@ -19,7 +19,6 @@ from tests.unit.external.objects import spec
     [
         ({"target": {"template": {"data": {}}}}, "spec.target.template"),
         ({"target": {"manifest": {"kind": "ConfigMap"}}}, "spec.target.manifest"),
-        ({"syncWindows": {"kind": "allow"}}, "spec.syncWindows"),
         (
             {"dataFrom": [{"extract": {"key": "r"}, "rewrite": [{"transform": {"template": "x"}}]}]},
             "spec.dataFrom[0].rewrite[0].transform",
