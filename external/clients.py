@@ -185,8 +185,8 @@ class Clients:
             raise NeedsHuman(FAILED, f"{text}: denied by spec.condition")
 
     async def _connect(self, store: Key, spec: SecretStoreSpec, consumer: str) -> Client:
-        given = dict(spec.provider)
-        given |= spec.provider.model_extra or {}
+        fields = type(spec.provider).model_fields
+        given = {(fields[name].alias or name) if name in fields else name: value for name, value in spec.provider}
         named = [name for name, value in given.items() if value is not None]
         if len(named) != 1:
             text = f"secret stores must only have exactly one backend specified, found {len(named)}"

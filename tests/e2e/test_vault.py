@@ -39,10 +39,10 @@ class Engine:
         self.world.apply(secret(self.ns, "vault-token", {"token": token}))
         self.store({"tokenSecretRef": {"name": "vault-token", "key": "token"}}, **provider)
 
-    def synced(self, value: str, name: str = "app") -> None:
-        """Sync one secret through the store."""
+    def synced(self, value: str, name: str = "app", store: str = "vault") -> None:
+        """Sync one secret through a store."""
         self.put(name, password=value)
-        self.world.apply(external_secret(self.ns, name, "vault", {"key": (name, "password")}))
+        self.world.apply(external_secret(self.ns, name, store, {"key": (name, "password")}))
         self.world.await_data(self.ns, name, {"key": value})
 
 
@@ -124,12 +124,12 @@ def test_login_by_role_and_by_password(engine: Engine) -> None:
     app_role = {"path": f"approle-{engine.mount}", **references}
     user = {"path": f"userpass-{engine.mount}", "username": "me", "secretRef": key}
 
-    engine.store({"appRole": app_role})
-    engine.synced(value, "one")
-    engine.store({"userPass": user})
-    engine.synced(value, "two")
-    engine.store({"userPass": user}, kind="openBao")
-    engine.synced(value, "three")
+    engine.store({"appRole": app_role}, "by-role")
+    engine.synced(value, "one", "by-role")
+    engine.store({"userPass": user}, "by-password")
+    engine.synced(value, "two", "by-password")
+    engine.store({"userPass": user}, "bao", kind="openBao")
+    engine.synced(value, "three", "bao")
 
 
 def test_login_by_a_service_account(engine: Engine) -> None:
