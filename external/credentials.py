@@ -76,11 +76,26 @@ class Lookup:
             raise Retry(INVALID, f'{at}: there is no ServiceAccount "{place.name}" in namespace "{place.namespace}"')
         return found
 
-    async def token(
+    def token_source(
         self, selector: ServiceAccountSelector, audiences: list[str], seconds: int | None, at: str
-    ) -> Plain:
-        """Return a new token of a ServiceAccount. Raises Retry where the API server gives none."""
-        place = self._account_key(selector, at)
+    ) -> Callable[[], Plain]:
+        """Return a function for threads, that waits for a new token of a ServiceAccount.
+
+        It raises Retry where the API server gives none, and TimeoutError.
+
+        Raises:
+            NeedsHuman: the ServiceAccount is out of reach.
+
+        """
+        loop, place = asyncio.get_running_loop(), self._account_key(selector, at)
+
+        def ask() -> Plain:
+            coming = asyncio.run_coroutine_threadsafe(self._token(place, audiences, seconds, at), loop)
+            return coming.result(TOKEN_TIMEOUT)
+
+        return ask
+
+    async def _token(self, place: Key, audiences: list[str], seconds: int | None, at: str) -> Plain:
         spec: dict[str, Any] = {"audiences": audiences} | ({"expirationSeconds": seconds} if seconds else {})
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
         path = SERVICE_ACCOUNTS.path(place.namespace, place.name, "token")
@@ -89,18 +104,6 @@ class Lookup:
         except (NotFound, Forbidden) as error:
             raise Retry(INVALID, f'{at}: no token of ServiceAccount "{place.name}": {error.reason}') from error
         return Plain(str(answer["status"]["token"]).encode())
-
-    def token_source(
-        self, selector: ServiceAccountSelector, audiences: list[str], seconds: int | None, at: str
-    ) -> Callable[[], Plain]:
-        """Return a function for threads, that waits for a new token; it raises as `token` does, and TimeoutError."""
-        loop = asyncio.get_running_loop()
-
-        def ask() -> Plain:
-            coming = asyncio.run_coroutine_threadsafe(self.token(selector, audiences, seconds, at), loop)
-            return coming.result(TOKEN_TIMEOUT)
-
-        return ask
 
     def _account_key(self, selector: ServiceAccountSelector, at: str) -> Key:
         return resolve(self.store, SERVICE_ACCOUNTS, selector.name, selector.namespace, at=at, consumer=self.consumer)

@@ -13,6 +13,7 @@ from manager.plain import Plain
 async def connect_vault(spec: VaultProvider, around: Circumstances) -> Client:
     """Return the client of a key-value engine of Vault."""
     at = "spec.provider.vault"
+    authorities = await around.lookup.authority(spec.ca_bundle, spec.ca_provider, at)
     login = await login_of(spec.auth, around, at)
     shown = await _certificate(spec.tls, around, at) or (login.certificate if login else None)
     headers = dict(spec.headers or {})
@@ -24,7 +25,7 @@ async def connect_vault(spec: VaultProvider, around: Circumstances) -> Client:
         namespace=namespace,
         login_namespace=(spec.auth.namespace if spec.auth else None) or namespace,
         headers=headers,
-        authorities=await around.lookup.authority(spec.ca_bundle, spec.ca_provider, at),
+        authorities=authorities,
         certificate=shown,
         label="HashiCorp/Vault",
     )
@@ -34,6 +35,7 @@ async def connect_vault(spec: VaultProvider, around: Circumstances) -> Client:
 async def connect_open_bao(spec: OpenBaoProvider, around: Circumstances) -> Client:
     """Return the client of a key-value engine of OpenBao."""
     at = "spec.provider.openBao"
+    authorities = await around.lookup.authority(spec.ca_bundle, spec.ca_provider, at)
     if spec.auth is None:
         raise NeedsHuman(INVALID, f"{at}.auth is missing")
     namespace = spec.namespace or ""
@@ -42,7 +44,7 @@ async def connect_open_bao(spec: OpenBaoProvider, around: Circumstances) -> Clie
         namespace=namespace,
         login_namespace=spec.auth.namespace or namespace,
         headers={},
-        authorities=await around.lookup.authority(spec.ca_bundle, spec.ca_provider, at),
+        authorities=authorities,
         certificate=None,
         label="OpenBao",
     )
