@@ -31,8 +31,8 @@ $(TEMPLATE): $(INSTALLED) tools/template.py $(shell find manager/gotemplate/go -
 	$(BIN)/python -m tools.template
 	@touch $@
 
-cluster: setup ## etcd, kube-apiserver, … and helm into a cache outside the checkout
-	@$(BIN)/python -m tests.cluster.build etcd kube-apiserver kube-controller-manager kubectl helm kubeseal >/dev/null
+cluster: setup ## etcd, kube-apiserver, …, helm and vault into a cache outside the checkout
+	@$(BIN)/python -m tests.cluster.build etcd kube-apiserver kube-controller-manager kubectl helm kubeseal vault >/dev/null
 
 lint: setup ## style, types, layers and size budgets
 	$(BIN)/ruff check .

@@ -156,6 +156,8 @@ class ExternalSettings:
     """Seconds until a provider's answer is given up."""
     ambient_namespaces: tuple[str, ...] = ()
     """Namespaces whose own stores may use Coffer's cloud identity; `*` for all. Cluster stores always may."""
+    egress_allowed: tuple[str, ...] = ()
+    """Networks (CIDR) on loopback or link-local addresses that the namespaces' own stores may reach all the same."""
     adopt_foreign: bool = False
     """True restores the original's taking-over of any Secret that has the target's name."""
 

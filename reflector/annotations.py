@@ -7,8 +7,8 @@ from functools import lru_cache
 import re2
 
 from manager.kube.mirrors import AUTO_REFLECTS, PREFIX, REFLECTED_VERSION, REFLECTS
-from reflector.patterns import patterns
 from manager.kube.selectors import Requirement, SelectorError, parse_selector
+from reflector.patterns import patterns
 from reflector.shape import NOTHING, PLAIN, Copied, Shape, copied, shape_of, shape_problems
 from reflector.shape import PREFIX as OURS
 

@@ -36,6 +36,7 @@ class Resource:
 SECRETS = Resource("", "v1", "secrets", "Secret", metadata_only=True)
 CONFIGMAPS = Resource("", "v1", "configmaps", "ConfigMap", metadata_only=True)
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False, metadata_only=True)
+SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 EVENTS = Resource("", "v1", "events", "Event")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")

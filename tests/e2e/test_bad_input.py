@@ -127,7 +127,7 @@ CASES = [
         external({}, json.dumps({"": 1, "ü": "x", "ö": "y"}), dataFrom=[{"extract": DATA}]),
         "collision",
     ),
-    Case("not served yet", "externalsecrets", external({}, dataFrom=[{"find": {"name": {"regexp": "("}}}]), "find"),
+    Case("find of no pattern", "externalsecrets", external({}, dataFrom=[{"find": {"name": {"regexp": "("}}}]), "find"),
     Case("foreign target", "externalsecrets", _foreign_target, "coffer.dev/adopt"),
     Case("no provider", "secretstores", stores({}), "provider"),
     Case("two providers", "secretstores", stores(fake({"a": "b"}) | _aws({})), "provider"),

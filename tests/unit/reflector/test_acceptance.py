@@ -6,9 +6,9 @@ import pytest
 
 from manager.kube.mirrors import PREFIX
 from manager.kube.resources import NAMESPACES, SECRETS, Key
+from manager.kube.selectors import SelectorError, parse_selector
 from reflector.annotations import Marks, problems, read
 from reflector.globs import administrators
-from manager.kube.selectors import SelectorError, parse_selector
 from tests.unit.reflector.bench import AUTO, Bench
 
 PRODUCTION, STAGING = {"env": "production"}, {"env": "staging"}

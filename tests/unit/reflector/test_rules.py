@@ -10,10 +10,10 @@ from manager.kube.apply import SEALING_KEY_LABEL
 from manager.kube.cache import MetadataCache
 from manager.kube.mirrors import AUTO_REFLECTS, PREFIX, REFLECTED_VERSION, REFLECTS
 from manager.kube.resources import NAMESPACES, SECRETS, Key
+from manager.kube.selectors import SelectorError, parse_selector
 from manager.settings import ReflectorSettings
 from reflector.annotations import Marks, Scope, ambiguous, problems, read
 from reflector.plan import Do, Plan, plan
-from manager.kube.selectors import SelectorError, parse_selector
 from reflector.view import EXTERNAL_MANAGED, REFUSE_PUSH, Lookout
 
 ALLOWED = {f"{PREFIX}reflection-allowed": "true"}
