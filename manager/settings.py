@@ -204,16 +204,23 @@ class Settings:
     """Mirrors."""
 
 
-ORIGINAL_VARIABLES: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType(
-    {setting: tuple(map(variable, aliases(*setting))) for setting in SEALED_SECRETS.values()}
-    | {
-        place: (f"ES_{name}", name)  # the original prefers the first
-        for place, name in {
-            ("reflector", "excluded_namespaces"): "Reflector__Watcher__ExcludedNamespaces",
-            ("process", "log_level"): "Serilog__MinimumLevel__Default",
-            ("process", "skip_tls_verify"): "Ignite__KubernetesClient__SkipTlsVerify",
-        }.items()
+REFLECTOR: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("reflector", "excluded_namespaces"): "Reflector__Watcher__ExcludedNamespaces",
+        ("process", "log_level"): "Serilog__MinimumLevel__Default",
+        ("process", "skip_tls_verify"): "Ignite__KubernetesClient__SkipTlsVerify",
     }
+)
+"""What kubernetes-reflector reads, with the prefix `ES_` first."""
+
+
+def _of_the_originals(section: str, name: str) -> tuple[str, ...]:
+    reflector = REFLECTOR.get((section, name))
+    return (*map(variable, aliases(section, name)), *((f"ES_{reflector}", reflector) if reflector else ()))
+
+
+ORIGINAL_VARIABLES: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType(
+    {setting: _of_the_originals(*setting) for setting in (*SEALED_SECRETS.values(), *REFLECTOR)}
 )
 LOG_LEVELS = MappingProxyType(
     {"verbose": "DEBUG", "information": "INFO", "fatal": "ERROR"}
