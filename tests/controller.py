@@ -153,6 +153,8 @@ class Coffer:
         self._environment = {**installation.environment(name), **(environment or {})}
         self._pool = urllib3.PoolManager(retries=False, timeout=5.0)
         self._process: Process | None = None
+        self.revived = False
+        """Whether somebody starts it again when it ends: then its end is no reason to give up on it."""
         self.said: list[str] = []
         """Every HTTP body that was read from it, for the search for secrets."""
 
@@ -198,10 +200,15 @@ class Coffer:
 
     def _wait(self, probe: Callable[[], bool], timeout: float, what: str) -> None:
         try:
-            wait_until(lambda: not self.process.alive or probe(), timeout=timeout, what=f"{self.name} to {what}")
+            wait_until(lambda: self._given_up() or probe(), timeout=timeout, what=f"{self.name} to {what}")
         except TimeoutError as error:
             raise TimeoutError(f"{error}\n{self.process.tail()}") from None
-        self.process.check()
+        if self._given_up():
+            self.process.check()
+
+    def _given_up(self) -> bool:
+        """Tell whether it has ended and nobody starts it again."""
+        return not self.process.alive and not self.revived
 
     def stop(self, grace: float = 10.0) -> int:
         """Send SIGTERM and return the exit code."""
@@ -283,10 +290,12 @@ def kubelet(coffer: Coffer) -> Iterator[None]:
                 coffer.start()
 
     thread = threading.Thread(target=restart, name="kubelet", daemon=True)
+    coffer.revived = True
     thread.start()
     try:
         yield
     finally:
+        coffer.revived = False
         done.set()
         thread.join()
 
