@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -249,7 +250,8 @@ def test_a_namespace_that_goes_and_comes_back_gets_its_mirror_again(world: World
     world.kube.delete("namespaces", case.pushed)
     case.rotate()
     case.expect(case.pulled, "current")
-    world.kube.wait_until(lambda: world.kube.find("namespaces", case.pushed), lambda found: not found)
+    gone = partial(world.kube.find, "namespaces", case.pushed)
+    world.kube.wait_until(gone, lambda found: not found, timeout=60)  # it is emptied at the namespace controller's pace
 
     world.kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": case.pushed}})
 
