@@ -7,11 +7,18 @@ COPY requirements.lock pyproject.toml README.md ./
 RUN uv pip compile pyproject.toml --extra controller --constraint requirements.lock --generate-hashes \
         --no-header --quiet --output-file /tmp/controller.lock \
     && uv pip sync --python /opt/coffer/bin/python --require-hashes /tmp/controller.lock
+# The template sandbox first: it changes seldom and compiles for half a minute.
+COPY tools tools
+COPY manager/gotemplate/go manager/gotemplate/go
+RUN python -m tools.template
+COPY hatch_build.py ./
 COPY manager manager
 COPY sealed sealed
 COPY external external
 COPY reflector reflector
-RUN uv pip install --python /opt/coffer/bin/python --no-deps .
+# Machine code for the baseline CPU, so that the first template waits for no compiler.
+RUN uv pip install --python /opt/coffer/bin/python --no-deps . \
+    && /opt/coffer/bin/python -m manager.gotemplate.artefact
 
 FROM python:3.13-slim
 COPY --from=build /opt/coffer /opt/coffer

@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+TEMPLATE := manager/gotemplate/template.wasm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup cluster test lint fmt bench soak demo lock crds clean
+.PHONY: help setup conformance template cluster test lint fmt bench soak demo lock crds clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -21,27 +22,36 @@ $(INSTALLED): requirements.lock pyproject.toml $(BIN)/uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-cluster: setup ## etcd, kube-apiserver, … and helm into a cache outside the checkout
-	@$(BIN)/python -m tests.cluster.build etcd kube-apiserver kube-controller-manager kubectl helm kubeseal >/dev/null
+conformance: setup ## ask native Go again what templates give, and show what changed
+	$(BIN)/python -m tests.conformance.gotemplate
+
+template: $(TEMPLATE) ## the sandbox for Go templates, compiled to WebAssembly
+
+$(TEMPLATE): $(INSTALLED) tools/template.py $(shell find manager/gotemplate/go -type f)
+	$(BIN)/python -m tools.template
+	@touch $@
+
+cluster: setup ## etcd, kube-apiserver, …, helm and vault into a cache outside the checkout
+	@$(BIN)/python -m tests.cluster.build etcd kube-apiserver kube-controller-manager kubectl helm kubeseal vault >/dev/null
 
 lint: setup ## style, types, layers and size budgets
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests/cluster tests/unit/cluster tools
+	$(BIN)/mypy tests/cluster tests/conformance tests/unit/cluster tests/unit/gotemplate tests/unit/tools tools
 	$(BIN)/lint-imports
 	$(BIN)/python tools/budgets.py
 
-test: lint cluster ## everything but what must take long
+test: lint template cluster ## everything but what must take long
 	$(BIN)/pytest -m "not soak"
 
-soak: cluster ## what must take long: quiet, fuzz, scale
+soak: template cluster ## what must take long: quiet, fuzz, scale
 	$(BIN)/pytest -m soak
 
-bench: cluster ## the figures, on this machine
+bench: template cluster ## the figures, on this machine
 	$(BIN)/python -m tests.bench
 
-demo: setup ## the whole story on a real API server; KEEP=1 leaves it running
+demo: template ## the whole story on a real API server; KEEP=1 leaves it running
 	@KEEP=$(KEEP) $(BIN)/python -m tests.demo
 
 fmt: setup ## format and fix
@@ -56,5 +66,5 @@ lock: $(BIN)/uv ## requirements.lock from pyproject.toml
 		--generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
 
 clean: ## all that make made in the checkout; the cache of binaries stays
-	rm -rf .venv .demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf manager/gotemplate/template.wasm manager/gotemplate/template.inputs manager/gotemplate/template.cwasm .venv .demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,27 +1,24 @@
 """Opens provider clients: resolves a store and its credentials, keeps the client while neither has changed."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from external.admission import admits
+from external.credentials import INVALID, Lookup
+from external.egress import Bounds
+from external.fields import parse
 from external.metrics import ExternalMetrics
-from external.model import AwsProvider, SecretKeySelector, SecretStoreSpec, parse
-from external.providers.aws import AwsSecretsManager, require_served
-from external.providers.fake import FakeClient
-from external.providers.protocol import Client
-from external.threads import Threads
+from external.model import SecretStoreSpec
+from external.providers.protocol import Circumstances, Client
+from external.providers.registry import PROVIDERS
+from external.threads import SILENT, Threads
 from manager.clock import Clock, parse_rfc3339
 from manager.errors import NeedsHuman, WaitFor
 from manager.kube.cache import Meta, MetadataCache
 from manager.kube.client import KubeClient
-from manager.kube.references import resolve
 from manager.kube.resources import CLUSTER_SECRET_STORES, NAMESPACES, SECRETS, Body, Key
-from manager.kube.secretdata import decoded
-from manager.plain import Plain
 from manager.settings import ExternalSettings
 
-INVALID = "InvalidProviderConfig"
 FAILED = "SecretSyncedError"
 JUDGED_WITHIN = 10.0  # seconds; of a store that is older and has no condition, something is wrong
 
@@ -64,6 +61,7 @@ class Clients:
         self._metrics = metrics
         self._opened: dict[tuple[Key, str], Opened] = {}
         self._locks: dict[tuple[Key, str], asyncio.Lock] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def for_consumer(self, store: Key, namespace: str) -> Opened:
         """Return the client for an ExternalSecret of a namespace.
@@ -103,8 +101,10 @@ class Clients:
 
     def _drop(self, names: list[tuple[Key, str]]) -> None:
         for name in names:
-            self._opened.pop(name, None)
             self._locks.pop(name, None)
+            opened = self._opened.pop(name, None)
+            if opened is not None:
+                self._close(opened)
 
     def kept(self, store: Key) -> Client | None:
         """Return the client that was opened with a store's own credentials, if neither has changed since."""
@@ -124,8 +124,7 @@ class Clients:
     async def _kept(self, store: Key, namespace: str) -> Opened:
         self._admit(store, namespace)
         meta = self._cache.get(store)
-        referent = meta is not None and any(not place for place, _ in meta.digest.credentials)
-        return await self._current(store, namespace if referent else "")
+        return await self._current(store, namespace if meta is not None and meta.digest.per_consumer else "")
 
     async def _current(self, store: Key, consumer: str, body: Body | None = None) -> Opened:
         name = (store, consumer)
@@ -137,10 +136,22 @@ class Clients:
             if body is None:
                 raise NeedsHuman(FAILED, f'could not get {store.resource.kind} "{store.name}": it does not exist')
             spec = parse(SecretStoreSpec, body.get("spec"), reason=INVALID)
-            values = await self._credentials(store, spec.provider.aws, consumer)
-            client = await self._threads.run(tenant_of(store), lambda: self._make(store, spec, values, consumer))
+            client = await self._connect(store, spec, consumer)
+            if kept is not None:
+                self._close(kept)
             opened = self._opened[name] = Opened(client, expected, tenant_of(store))
             return opened
+
+    def _close(self, opened: Opened) -> None:
+        """Give back what a client was lent, without waiting: the provider may be silent."""
+        task = asyncio.create_task(self._threads.run(SILENT, opened.client.close))
+        self._closing.add(task)
+        task.add_done_callback(self._closed)
+
+    def _closed(self, task: asyncio.Task[None]) -> None:
+        self._closing.discard(task)
+        if not task.cancelled():
+            task.exception()  # fetched: a provider that does not answer ends what it lent by itself
 
     def _newer(self, store: Key, body: Body | None) -> bool:
         """Tell whether a body is of another generation than the cache shows, which lags behind what is read."""
@@ -173,59 +184,32 @@ class Clients:
             text = f'using cluster store "{store.name}" is not allowed from namespace "{namespace}"'
             raise NeedsHuman(FAILED, f"{text}: denied by spec.condition")
 
-    def _make(self, store: Key, spec: SecretStoreSpec, values: Mapping[str, Plain], consumer: str) -> Client:
-        provider = spec.provider
-        named = [name for name, value in provider.model_dump(exclude_none=True).items() if value is not None]
+    async def _connect(self, store: Key, spec: SecretStoreSpec, consumer: str) -> Client:
+        fields = type(spec.provider).model_fields
+        given = {(fields[name].alias or name) if name in fields else name: value for name, value in spec.provider}
+        named = [name for name, value in given.items() if value is not None]
         if len(named) != 1:
             text = f"secret stores must only have exactly one backend specified, found {len(named)}"
             raise NeedsHuman(INVALID, f"spec.provider: {text}")
-        if provider.fake is not None:
-            return FakeClient(provider.fake)
-        if provider.aws is not None:
-            require_served(provider.aws, INVALID)
-            if not values:
-                self._require_ambient(store, consumer)
-            timeout = self._settings.provider_timeout
-            return AwsSecretsManager(provider.aws, values, spec.retry_settings, self._metrics.called, timeout)
-        raise NeedsHuman(INVALID, f"spec.provider.{named[0]}: this version serves aws and fake")
+        connect = PROVIDERS.get(named[0])
+        if connect is None:
+            served = ", ".join(sorted(PROVIDERS))
+            raise NeedsHuman(INVALID, f"spec.provider.{named[0]}: this version serves {served}")
+        around = Circumstances(
+            lookup=Lookup(self._client, store, consumer),
+            ambient=self._ambient(store, consumer),
+            egress=Bounds(self._settings.egress_allowed, everything=store.resource is CLUSTER_SECRET_STORES),
+            retries=spec.retry_settings,
+            count=self._metrics.called,
+            timeout=self._settings.provider_timeout,
+            run=lambda make: self._threads.run(tenant_of(store), make),
+        )
+        return await connect(given[named[0]], around)
 
-    def _require_ambient(self, store: Key, consumer: str) -> None:
-        """Raise unless a store without credentials may act as Coffer itself (DESIGN.md 4a, 1)."""
+    def _ambient(self, store: Key, consumer: str) -> bool:
+        """Tell whether a store without credentials may act as Coffer itself (DESIGN.md 4a, 1)."""
         allowed = self._settings.ambient_namespaces
-        namespace = store.namespace or consumer
-        if store.resource is CLUSTER_SECRET_STORES or "*" in allowed or namespace in allowed:
-            return
-        text = "spec.provider.aws.auth is missing, and this namespace may not use the controller's own identity"
-        raise NeedsHuman(INVALID, f"{text}: add secretRef, or ask an administrator for external.ambient_namespaces")
-
-    async def _credentials(self, store: Key, aws: AwsProvider | None, consumer: str) -> Mapping[str, Plain]:
-        reference = aws.auth.secret_ref if aws and aws.auth else None
-        if reference is None:
-            return {}
-        at = "spec.provider.aws.auth.secretRef"
-        wanted = {
-            "access_key_id": (reference.access_key_id_secret_ref, f"{at}.accessKeyIDSecretRef"),
-            "secret_access_key": (reference.secret_access_key_secret_ref, f"{at}.secretAccessKeySecretRef"),
-            "session_token": (reference.session_token_secret_ref, f"{at}.sessionTokenSecretRef"),
-        }
-        return {
-            field: await self._value(store, selector, place, consumer)
-            for field, (selector, place) in wanted.items()
-            if selector is not None or field != "session_token"
-        }
-
-    async def _value(self, store: Key, selector: SecretKeySelector | None, at: str, consumer: str) -> Plain:
-        if selector is None:
-            raise NeedsHuman(INVALID, f"{at} is missing")
-        key = resolve(store, SECRETS, selector.name, selector.namespace, at=at, consumer=consumer)
-        secret = await self._client.find(key)
-        if secret is None:
-            text = f'cannot get Kubernetes secret "{key.name}" from namespace "{key.namespace}": it does not exist'
-            raise NeedsHuman(INVALID, f"{at}: {text}")
-        data = decoded(secret)
-        if selector.key is None or selector.key not in data:
-            raise NeedsHuman(INVALID, f'{at}: cannot find secret data for key: "{selector.key}"')
-        return data[selector.key]
+        return store.resource is CLUSTER_SECRET_STORES or "*" in allowed or (store.namespace or consumer) in allowed
 
 
 def tenant_of(store: Key) -> str:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from external.hashing import synced_version
+from external.providers.aws.identity import tells_consumers_apart
+from external.windows import Windows, windows_of
 from manager.clock import parse_rfc3339
 from manager.durations import parse_duration
 from manager.kube.conditions import find_condition
@@ -24,6 +26,8 @@ class StoreDigest:
     """Whether it has the condition at all."""
     credentials: tuple[tuple[str, str], ...]
     """(namespace, name) of every Secret it refers to; the namespace is empty where the consumer's is meant."""
+    per_consumer: bool
+    """Whether each namespace that uses it is somebody else at the provider."""
     conditions: tuple[Mapping[str, Any], ...]
     """`spec.conditions` as written: which namespaces a cluster store admits."""
     interval: float
@@ -45,6 +49,7 @@ class ExternalDigest:
     """Unix time of the last refresh, as far as the status tells."""
     interval: float
     policy: str
+    windows: Windows | None
 
 
 def store_digest(body: Body) -> StoreDigest:
@@ -52,12 +57,15 @@ def store_digest(body: Body) -> StoreDigest:
     spec = _mapping(body.get("spec"))
     ready = find_condition(_mapping(body.get("status")).get("conditions"), "Ready")
     namespace = body["metadata"].get("namespace", "")
-    credentials = sorted({(namespace or place, name) for place, name in _selectors(spec.get("provider"))})
+    provider = _mapping(spec.get("provider"))
+    references = list(_references(provider))
+    told_apart = tells_consumers_apart(_mapping(provider.get("aws")))
     return StoreDigest(
         controller=str(spec.get("controller") or ""),
         ready=(ready or {}).get("status") == "True",
         judged=ready is not None,
-        credentials=tuple(credentials),
+        credentials=tuple(sorted({(namespace or place, name) for place, name, secret in references if secret})),
+        per_consumer=not namespace and (told_apart or any(not place for place, _, _ in references)),
         conditions=tuple(each for each in _list(spec.get("conditions")) if isinstance(each, dict)),
         interval=_store_interval(spec.get("refreshInterval")),
     )
@@ -78,6 +86,7 @@ def external_digest(body: Body) -> ExternalDigest:
         refreshed=refreshed.timestamp() if refreshed else None,
         interval=_interval(spec.get("refreshInterval")),
         policy=str(spec.get("refreshPolicy") or "Periodic"),
+        windows=windows_of(_mapping(spec.get("syncWindows"))),
     )
 
 
@@ -99,15 +108,17 @@ def _stores(body: Body, spec: Mapping[str, Any]) -> Iterator[Key]:
             yield store_key(namespace, str(name), _mapping(reference).get("kind"))
 
 
-def _selectors(value: object) -> Iterator[tuple[str, str]]:
-    """Yield every reference to a Secret inside a provider, whichever provider it is."""
+def _references(value: object) -> Iterator[tuple[str, str, bool]]:
+    """Yield (namespace, name, whether it is a Secret) of every reference inside a provider of any kind."""
     for field, inner in _mapping(value).items():
-        if field.endswith("SecretRef") and isinstance(inner, dict) and inner.get("name"):
-            yield str(inner.get("namespace") or ""), str(inner["name"])
+        named = isinstance(inner, dict) and isinstance(inner.get("name"), str)
+        if named and (field.endswith(("Ref", "clientCert", "clientKey", "bearerToken")) or field == "caProvider"):
+            secret = field != "serviceAccountRef" and inner.get("type", "Secret") == "Secret"
+            yield str(inner.get("namespace") or ""), inner["name"], secret
         elif isinstance(inner, dict):
-            yield from _selectors(inner)
+            yield from _references(inner)
         for each in _list(inner):
-            yield from _selectors(each)
+            yield from _references(each)
 
 
 def _store_interval(given: object) -> float:

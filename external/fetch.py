@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from external.clients import FAILED, Clients, Opened
 from external.digest import store_key
-from external.model import Data, DataFrom, ExternalSecretSpec, RemoteRef
+from external.model import Data, DataFrom, ExternalSecretSpec, FindRef, RemoteRef
 from external.properties import convert_keys, decode, take, to_map, validate_keys
-from external.providers.protocol import ProviderError, ProviderUnavailable, SecretAbsent, Want
-from external.reader import Answer, Fresh, SharedReader
+from external.providers.protocol import Find, ProviderError, ProviderUnavailable, SecretAbsent, Want
+from external.reader import Answer, Fresh, Given, Question, SharedReader
+from external.rewrites import rewritten
 from manager.errors import NeedsHuman, ReconcileError, Retry
 from manager.kube.resources import Key
 from manager.plain import Plain
@@ -31,6 +32,8 @@ class Fetched:
 
     data: dict[str, Plain]
     identity: tuple[str, ...]
+    age: float
+    """Seconds since the oldest of the values was read."""
     absent: tuple[str, ...]
     """Entries that the provider proved absent, where the deletion policy lets them be skipped."""
 
@@ -77,13 +80,12 @@ class Fetcher:
         answers = await self._reader.read(wanted, fresh)
         merge = _Merge(spec.target.deletion_policy)
         for (each, want), (at, entry) in zip(wanted, entries(spec), strict=True):
-            merge.take(at, entry, answers[each.identity, want])
+            merge.take(at, entry, answers[each.identity, want], natural=each.client.natural)
         if not merge.data and spec.target.deletion_policy == "Delete" and len(merge.absent) < len(wanted):
             text = "there is no key in what the provider gave, and not every entry is proven absent: nothing is deleted"
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}")
-        return Fetched(
-            merge.data, tuple(sorted({part for each in opened for part in each.identity})), tuple(merge.absent)
-        )
+        identity = tuple(sorted({part for each in opened for part in each.identity}))
+        return Fetched(merge.data, identity, self._reader.age(answers.values()), tuple(merge.absent))
 
     async def open(self, key: Key, spec: ExternalSecretSpec, entry: Data | DataFrom) -> Opened:
         """Open the store of one entry: its own, or the one that the ExternalSecret names for all."""
@@ -102,7 +104,7 @@ class _Merge:
         self.data: dict[str, Plain] = {}
         self.absent: list[str] = []
 
-    def take(self, at: str, entry: Data | DataFrom, answer: Answer) -> None:
+    def take(self, at: str, entry: Data | DataFrom, answer: Answer, *, natural: bool) -> None:
         """Process one entry; every error comes out with the entry's place."""
         with _placed(at, entry):
             try:
@@ -110,35 +112,53 @@ class _Merge:
             except SecretAbsent:
                 if self._deletion_policy == "Retain":
                     raise
-                self.absent.append(f"{at} (key: {_remote(entry)})")
+                self.absent.append(f"{at}{_about(entry)}")
                 return
-            self.data.update(_one(entry, whole) if isinstance(entry, Data) else _extract(entry, whole))
+            if isinstance(entry, Data):
+                self.data.update(_one(entry, whole, natural=natural))
+            else:
+                self.data.update(_several(entry, whole, natural=natural))
 
 
-def _one(entry: Data, whole: Plain) -> Mapping[str, Plain]:
+def _one(entry: Data, given: Given, *, natural: bool) -> Mapping[str, Plain]:
     reference = entry.remote_ref
-    value = decode(_value(reference, whole), reference.decoding_strategy, _wrong)
+    value = decode(_value(reference, _whole(given), natural=natural), reference.decoding_strategy, _wrong)
     return {entry.secret_key: _checked(entry.secret_key, value, reference)}
 
 
-def _extract(entry: DataFrom, whole: Plain) -> Mapping[str, Plain]:
-    reference = entry.extract
+def _several(entry: DataFrom, given: Given, *, natural: bool) -> Mapping[str, Plain]:
+    reference = entry.extract or entry.find
     if reference is None:
         return {}  # `require_served` has refused it; the original makes nothing of it
-    members = to_map(_value(reference, whole).reveal())
-    if members is None:
-        raise _wrong("unable to unmarshal secret: it is not a JSON object")
-    converted = validate_keys(convert_keys(members, reference.conversion_strategy, _wrong), _wrong)
+    members = given if isinstance(given, Mapping) else _members(entry, given, natural=natural)
+    if entry.rewrite:
+        named = rewritten(members, entry.rewrite, _wrong)
+    else:
+        named = convert_keys(members, reference.conversion_strategy, _wrong)
     return {
         name: _checked(name, decode(value, reference.decoding_strategy, _wrong), reference)
-        for name, value in converted.items()
+        for name, value in sorted(validate_keys(named, _wrong).items())
     }
 
 
-def _value(reference: RemoteRef, whole: Plain) -> Plain:
+def _members(entry: DataFrom, whole: Plain, *, natural: bool) -> Mapping[str, Plain]:
+    reference = entry.extract
+    members = to_map(_value(reference, whole, natural=natural).reveal(), natural=natural) if reference else None
+    if members is None:
+        raise _wrong("unable to unmarshal secret: it is not a JSON object")
+    return members
+
+
+def _whole(given: Given) -> Plain:
+    if isinstance(given, Plain):
+        return given
+    raise _wrong("the provider gave several secrets for one")
+
+
+def _value(reference: RemoteRef, whole: Plain, *, natural: bool) -> Plain:
     if not reference.property:
         return whole
-    found = take(whole.reveal(), reference.property)
+    found = take(whole.reveal(), reference.property, natural=natural)
     if found is None:
         raise _wrong(f"key {reference.property} does not exist in secret {reference.key}")
     return found
@@ -146,29 +166,31 @@ def _value(reference: RemoteRef, whole: Plain) -> Plain:
 
 def entries(spec: ExternalSecretSpec) -> list[tuple[str, Data | DataFrom]]:
     """Return all entries with their places, in the order in which they are processed."""
-    sources = [(f"spec.dataFrom[{index}].extract", each) for index, each in enumerate(spec.data_from or ())]
+    sources = [
+        (f"spec.dataFrom[{index}].{'find' if each.find else 'extract'}", each)
+        for index, each in enumerate(spec.data_from or ())
+    ]
     return [*sources, *((f"spec.data[{index}]", each) for index, each in enumerate(spec.data or ()))]
 
 
 def require_served(spec: ExternalSecretSpec) -> None:
     """Raise NeedsHuman for what this version does not do: ignoring it would write another Secret than was asked for."""
     target = spec.target
-    unserved = {
+    unserved: dict[str, object] = {
         "spec.target.template": target.template,
         "spec.target.manifest": target.manifest,
-        "spec.syncWindows": spec.sync_windows,
     }
     for index, each in enumerate(spec.data_from or ()):
-        unserved[f"spec.dataFrom[{index}].find"] = each.find
-        unserved[f"spec.dataFrom[{index}].rewrite"] = {"given": True} if each.rewrite else None
+        for step, rewrite in enumerate(each.rewrite or ()):
+            unserved[f"spec.dataFrom[{index}].rewrite[{step}].transform"] = rewrite.transform
     for at, entry in entries(spec):
         generator = entry.source_ref.generator_ref if entry.source_ref else None
-        unserved[f"{at.removesuffix('.extract')}.sourceRef.generatorRef"] = generator
+        unserved[f"{at.removesuffix('.extract').removesuffix('.find')}.sourceRef.generatorRef"] = generator
     found = [at for at, value in unserved.items() if value is not None]
     if found:
         raise NeedsHuman(FAILED, f"{', '.join(found)}: not served by this version; remove it")
     for index, each in enumerate(spec.data_from or ()):
-        if each.extract is None:
+        if each.extract is None and each.find is None:
             raise NeedsHuman(FAILED, f"spec.dataFrom[{index}]: either extract, find, or sourceRef must be set")
     if not entries(spec):
         raise NeedsHuman(FAILED, "either data or dataFrom should be specified")
@@ -182,7 +204,7 @@ def _placed(at: str, entry: Data | DataFrom) -> Iterator[None]:
     except ProviderUnavailable as error:
         raise StoreUnavailable(FAILED, f"{FETCH_FAILED}: {at}: {error}") from None
     except ProviderError as error:
-        raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {at} (key: {_remote(entry)}): {error}") from None
+        raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {at}{_about(entry)}: {error}") from None
     except NeedsHuman as error:
         raise NeedsHuman(FAILED, f"{FETCH_FAILED}: {at}: {error.message}") from None
 
@@ -191,23 +213,23 @@ def _wrong(text: str) -> ProviderError:
     return ProviderError(text)
 
 
-def _checked(name: str, value: Plain, reference: RemoteRef) -> Plain:
+def _checked(name: str, value: Plain, reference: RemoteRef | FindRef) -> Plain:
     if reference.null_byte_policy == "Fail" and b"\x00" in value.reveal():
         raise _wrong(f"the value for {name} contains a null byte")
     return value
 
 
-def _want(entry: Data | DataFrom) -> Want:
-    reference = _reference(entry)
-    return Want(reference.key, reference.version or "", reference.metadata_policy == "Fetch")
-
-
-def _remote(entry: Data | DataFrom) -> str:
-    return _reference(entry).key
-
-
-def _reference(entry: Data | DataFrom) -> RemoteRef:
+def _want(entry: Data | DataFrom) -> Question:
+    if isinstance(entry, DataFrom) and entry.find is not None:
+        find = entry.find
+        return Find(find.path or "", (find.name and find.name.regexp) or "", tuple(sorted((find.tags or {}).items())))
     reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
     if reference is None:
         raise NeedsHuman(FAILED, "either extract, find, or sourceRef must be set")
-    return reference
+    return Want(reference.key, reference.version or "", reference.metadata_policy == "Fetch")
+
+
+def _about(entry: Data | DataFrom) -> str:
+    """Return what an error says of the entry beside its place."""
+    want = _want(entry)
+    return f" (key: {want.key})" if isinstance(want, Want) else ""

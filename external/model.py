@@ -4,45 +4,13 @@ Sources: external-secrets-core.md 1.1 and 1.3. What this version does not serve 
 and is answered by a condition that names the field.
 """
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
-from manager.durations import parse_duration
-from manager.errors import NeedsHuman
-
-
-def _duration(text: str) -> str:
-    parse_duration(text)
-    return text
-
-
-Name = Annotated[
-    str,
-    StringConstraints(
-        min_length=1,
-        max_length=253,
-        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
-    ),
-]
-DataKey = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
-NamespaceName = Annotated[
-    str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
-]
-Duration = Annotated[str, AfterValidator(_duration)]
-"""Checked here and not in the schema: the originals' admission takes any text (1)."""
-Decoding = Literal["Auto", "Base64", "Base64URL", "None"]
-Conversion = Literal["Default", "Unicode"]
-NullBytes = Literal["Ignore", "Fail"]
-
-
-class Model(BaseModel):
-    """Camel case outside, snake case inside; unknown fields are kept; errors never quote the input."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="allow", hide_input_in_errors=True, frozen=True
-    )
+from external.fields import Conversion, DataKey, Decoding, Duration, Model, Name, NamespaceName, NullBytes, ScheduleText
+from external.providers.aws_model import AwsProvider
+from external.providers.vault_model import OpenBaoProvider, VaultProvider
 
 
 class SecretStoreRef(Model):
@@ -79,12 +47,60 @@ class Data(Model):
     source_ref: SourceRef | None = None
 
 
+class FindName(Model):
+    """Names to look for."""
+
+    regexp: str | None = None
+
+
+class FindRef(Model):
+    """Which secrets to look for at the provider."""
+
+    path: str | None = None
+    name: FindName | None = None
+    tags: dict[str, str] | None = None
+    conversion_strategy: Conversion | None = None
+    decoding_strategy: Decoding | None = None
+    null_byte_policy: NullBytes | None = None
+
+
+class RewriteRegexp(Model):
+    """Replace what matches in every key."""
+
+    source: str
+    target: str
+
+
+class RewriteTransform(Model):
+    """Render every key anew."""
+
+    template: str
+
+
+class RewriteMerge(Model):
+    """Put the members of all values, which are JSON objects, into one map."""
+
+    into: str = ""
+    priority: list[str] | None = None
+    priority_policy: Literal["IgnoreNotFound", "Strict"] = "Strict"
+    conflict_policy: Literal["Ignore", "Error"] = "Error"
+    strategy: Literal["Extract", "JSON"] = "Extract"
+
+
+class Rewrite(Model):
+    """One step by which keys are made anew; exactly one kind."""
+
+    regexp: RewriteRegexp | None = None
+    transform: RewriteTransform | None = None
+    merge: RewriteMerge | None = None
+
+
 class DataFrom(Model):
     """Several keys of the target from one place."""
 
     extract: RemoteRef | None = None
-    find: dict[str, Any] | None = None
-    rewrite: list[dict[str, Any]] | None = None
+    find: FindRef | None = None
+    rewrite: list[Rewrite] | None = None
     source_ref: SourceRef | None = None
 
 
@@ -99,6 +115,20 @@ class Target(Model):
     template: dict[str, Any] | None = None
 
 
+class SyncWindow(Model):
+    """Opens by a schedule in UTC, and stays open for a while."""
+
+    schedule: ScheduleText
+    duration: Duration
+
+
+class SyncWindows(Model):
+    """When periodic refreshes may happen, or may not."""
+
+    kind: Literal["allow", "deny"]
+    windows: Annotated[list[SyncWindow], Field(min_length=1, max_length=100)]
+
+
 class ExternalSecretSpec(Model):
     """What an ExternalSecret asks for."""
 
@@ -106,7 +136,7 @@ class ExternalSecretSpec(Model):
     target: Target = Field(default_factory=Target)
     refresh_policy: Literal["CreatedOnce", "Periodic", "OnChange"] | None = None
     refresh_interval: Duration = "1h0m0s"
-    sync_windows: dict[str, Any] | None = None
+    sync_windows: SyncWindows | None = None
     data: list[Data] | None = None
     data_from: list[DataFrom] | None = None
 
@@ -136,46 +166,6 @@ class ExternalSecretStatus(Model):
     binding: Binding | None = None
 
 
-class SecretKeySelector(Model):
-    """One key of a Secret."""
-
-    name: Name | None = None
-    namespace: NamespaceName | None = None
-    key: DataKey | None = None
-
-
-class AwsSecretRef(Model):
-    """Static AWS credentials."""
-
-    access_key_id_secret_ref: Annotated[SecretKeySelector | None, Field(alias="accessKeyIDSecretRef")] = None
-    secret_access_key_secret_ref: SecretKeySelector | None = None
-    session_token_secret_ref: SecretKeySelector | None = None
-
-
-class AwsAuth(Model):
-    """How to become somebody in AWS."""
-
-    secret_ref: AwsSecretRef | None = None
-    jwt: dict[str, Any] | None = None
-
-
-class AwsProvider(Model):
-    """AWS Secrets Manager."""
-
-    service: Literal["SecretsManager", "ParameterStore", "CertificateManager"]
-    region: str
-    auth: AwsAuth | None = None
-    role: str | None = None
-    additional_roles: list[str] | None = None
-    external_id: Annotated[str | None, Field(alias="externalID")] = None
-    prefix: str | None = None
-    session_tags: list[dict[str, Any]] | None = None
-    transitive_tag_keys: list[str] | None = None
-    session_tags_policy: Literal["None", "Simple", "Custom"] | None = None
-    custom_session_tags: dict[str, str] | None = None
-    secrets_manager: dict[str, Any] | None = None
-
-
 class FakeData(Model):
     """One value of the fake provider."""
 
@@ -196,6 +186,8 @@ class Provider(Model):
 
     aws: AwsProvider | None = None
     fake: FakeProvider | None = None
+    open_bao: OpenBaoProvider | None = None
+    vault: VaultProvider | None = None
 
 
 class LabelRequirement(Model):
@@ -243,21 +235,3 @@ class SecretStoreStatus(Model):
 
     conditions: list[Condition] | None = None
     capabilities: str | None = None
-
-
-MOST_PROBLEMS = 10  # named in one message
-Parsed = TypeVar("Parsed", bound=Model)
-
-
-def parse(model: type[Parsed], raw: object, *, reason: str, at: str = "spec") -> Parsed:
-    """Read what a user wrote. Raises NeedsHuman that names every wrong field, and no value."""
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        problems = sorted({f"{_place(at, each['loc'])}: {each['msg']}" for each in error.errors(include_input=False)})
-        more = [f"and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []
-        raise NeedsHuman(reason, "; ".join([*problems[:MOST_PROBLEMS], *more])) from None
-
-
-def _place(at: str, path: tuple[int | str, ...]) -> str:
-    return at + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)

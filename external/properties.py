@@ -4,7 +4,7 @@ import base64
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -29,11 +29,14 @@ class _Slice:
     text: str
 
 
-def take(document: bytes, path: str) -> Plain | None:
+def take(document: bytes, path: str, *, natural: bool = False) -> Plain | None:
     """Return the value at a property path, None when it does not exist.
 
     A key that contains the dots itself wins over the path; of a key that stands twice the first counts. Strings come
     unescaped, nested values as they were written, numbers without an exponent, null as empty (providers 1.5).
+
+    Args:
+        natural: give a list of texts that is a member of the document line by line.
 
     Raises:
         NeedsHuman: the path uses query syntax.
@@ -43,6 +46,7 @@ def take(document: bytes, path: str) -> Plain | None:
     if root is None:
         return None
     at = _enter(root.text, 0, path)
+    lines = natural and at is not None
     if at is None and BEYOND & set(path):
         raise NeedsHuman("SecretSyncedError", "property uses gjson query syntax, which this version does not read")
     if at is None:
@@ -53,15 +57,31 @@ def take(document: bytes, path: str) -> Plain | None:
                 return None
     value, end = DECODER.raw_decode(root.text, at)
     text = root.text[at:end]
+    if lines and _is_lines(value):
+        return Plain("\n".join(value).encode())
     return _plain(_Slice(value, _number(value, text) if isinstance(value, float) else text))
 
 
-def to_map(document: bytes) -> dict[str, Plain] | None:
-    """Return the members of a JSON object as values, None when the document is no object."""
+def to_map(document: bytes, *, decimals: bool = False, natural: bool = False) -> dict[str, Plain] | None:
+    """Return the members of a JSON object as values, None when the document is no object.
+
+    Args:
+        decimals: write numbers without an exponent; otherwise they stay as they were written.
+        natural: give a list of texts line by line.
+    """
     root = _parse(document)
     if root is None or not isinstance(root.value, dict):
         return None
-    return {name: _plain(member) for name, member in _members(root).items()}
+    members = _members(root)
+    if decimals:
+        members = {
+            name: replace(each, text=_number(each.value, each.text)) if isinstance(each.value, float) else each
+            for name, each in members.items()
+        }
+    return {
+        name: Plain("\n".join(member.value).encode()) if natural and _is_lines(member.value) else _plain(member)
+        for name, member in members.items()
+    }
 
 
 def decode(value: Plain, strategy: str | None, fail: Fail) -> Plain:
@@ -126,6 +146,10 @@ def _parse(document: bytes) -> _Slice | None:
         return _Slice(DECODER.decode(text), text)
     except (ValueError, RecursionError):
         return None
+
+
+def _is_lines(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
 
 
 def _number(value: float, text: str) -> str:

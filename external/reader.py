@@ -2,14 +2,15 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 
 from external.clients import FAILED, Opened, Pending
 from external.metrics import ExternalMetrics
-from external.providers.protocol import ProviderError, ProviderUnavailable, Want
+from external.providers.protocol import Client, Find, ProviderError, ProviderUnavailable, Want
 from external.threads import SILENT, Threads
 from manager.clock import Clock
 from manager.plain import Plain
@@ -26,7 +27,10 @@ GATHER = 0.02  # seconds in which those who ask a provider that takes several ke
 IDLE_LINES = 64  # identities without a call that are remembered before the list is cleared of them
 
 
-Asked = tuple[tuple[str, ...], Want]
+Question = Want | Find
+Given = Plain | Mapping[str, Plain]
+"""One secret, or all that were found by their names."""
+Asked = tuple[tuple[str, ...], Question]
 """Under which identity, and what."""
 
 
@@ -38,16 +42,21 @@ class Fresh:
     """Who wants it in which version of his wish: an answer that came while he was away is still his."""
     not_before: float
     """A read that started before this monotonic second is too old: the user asked afterwards."""
-    max_age: float
-    """Seconds; derived from the refresh interval."""
+    interval: float = 0.0
+    """Seconds after which it will be wanted again; 0 when nobody knows."""
+
+    @property
+    def max_age(self) -> float:
+        """Seconds; a quarter of the interval: what is older would show in what the user sees."""
+        return min(LONGEST_SHARED, self.interval / 4) if self.interval > 0 else LONGEST_SHARED
 
 
 @dataclass(slots=True, eq=False)
 class Answer:
     """One value, or the error in its place, on its way or there."""
 
-    want: Want
-    coming: "asyncio.Future[Plain]"
+    want: Question
+    coming: "asyncio.Future[Given]"
     started: float | None = None
     """Monotonic second at which the provider was asked; None while that is still to happen."""
     left: set[Hashable] = field(default_factory=set)
@@ -65,7 +74,9 @@ class _Line:
     """What is asked under one identity."""
 
     opened: Opened
-    answers: dict[Want, Answer] = field(default_factory=dict)
+    answers: dict[Question, Answer] = field(default_factory=dict)
+    habits: dict[Want, Fresh] = field(default_factory=dict)
+    """What is wanted again and again, and how it was wanted last; `not_before` is when that was."""
     waiting: deque[Answer] = field(default_factory=deque)
     calls: int = 0
     gathering: bool = False
@@ -89,7 +100,7 @@ class SharedReader:
         self._lines: dict[tuple[str, ...], _Line] = {}
         self._calls: set[asyncio.Task[None]] = set()
 
-    async def read(self, wanted: Iterable[tuple[Opened, Want]], fresh: Fresh) -> Mapping[Asked, Answer]:
+    async def read(self, wanted: Iterable[tuple[Opened, Question]], fresh: Fresh) -> Mapping[Asked, Answer]:
         """Return an answer, which has come, for every (identity, want): all are asked for at the same time.
 
         An error stands in its answer. It is never shared beyond those who wait for it, except that of no answer at
@@ -108,16 +119,21 @@ class SharedReader:
             raise Pending(FAILED, "the provider has not answered yet", delay=ASK_AGAIN)
         return found
 
-    def _answer(self, opened: Opened, want: Want, fresh: Fresh) -> Answer:
+    def age(self, answers: Iterable[Answer]) -> float:
+        """Return the seconds since the oldest of some answers was asked for."""
+        now = self._clock.monotonic()
+        return max((now - each.started for each in answers if each.started is not None), default=0.0)
+
+    def _answer(self, opened: Opened, want: Question, fresh: Fresh) -> Answer:
         line = self._line(opened)
         now = self._clock.monotonic()
+        if isinstance(want, Want) and fresh.interval > 0 and opened.client.batch > 1:
+            line.habits[want] = replace(fresh, asker=None, not_before=now)
         known = line.answers.get(want)
         if known is not None and known.serves(fresh, now):
             self._metrics.shared_reads.inc()
             return known
-        answer = Answer(want, asyncio.get_running_loop().create_future(), left=known.left if known else set())
-        # Fetched, whoever still waits: asyncio would log the traceback of an error that nobody asked for.
-        answer.coming.add_done_callback(lambda done: done.cancelled() or done.exception())
+        answer = Answer(want, _future(), left=known.left if known else set())
         if line.down and now < line.down_until:
             answer.coming.set_exception(ProviderUnavailable(line.down))
             return answer
@@ -145,9 +161,22 @@ class SharedReader:
     def _call_next(self, line: _Line) -> None:
         line.gathering = False
         while line.waiting and line.calls < AT_ONCE:
-            size = min(len(line.waiting), line.opened.client.batch)
             line.calls += 1
-            self._spawn(self._call(line, [line.waiting.popleft() for _ in range(size)]))
+            batch = _next(line)
+            self._spawn(self._call(line, batch + self._ahead(line, line.opened.client.batch - len(batch))))
+
+    def _ahead(self, line: _Line, room: int) -> list[Answer]:
+        """Return what will be wanted soon, as far as there is room for it in a call that is made anyway."""
+        now = self._clock.monotonic()
+        found: list[Answer] = []
+        for want, habit in list(line.habits.items()):
+            if now > habit.not_before + 2 * habit.interval + LONGEST_SHARED:
+                del line.habits[want]  # nobody has wanted it for long
+            elif len(found) < room and now >= _soon(habit) and not _at_hand(line.answers.get(want), habit, now):
+                answer = Answer(want, _future())
+                line.answers[want] = answer
+                found.append(answer)
+        return found
 
     def _spawn(self, call: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(call)
@@ -159,10 +188,10 @@ class SharedReader:
             each.started = self._clock.monotonic()
         opened, wants = line.opened, [each.want for each in asked]
         tenant = SILENT if line.down else opened.tenant
-        results: Mapping[Want, Plain | ProviderError] = {}
+        results: Mapping[Any, Given | ProviderError] = {}
         error: ProviderError = ProviderUnavailable("no answer")
         try:
-            results = await self._threads.run(tenant, lambda: opened.client.read(wants))
+            results = await self._threads.run(tenant, lambda: _ask(opened.client, wants))
         except ProviderError as raised:
             error = raised
         except Exception as fault:  # a provider's own fault concerns its store; without this nobody would hear of it
@@ -174,7 +203,7 @@ class SharedReader:
             self._settle(line, each, result)
         self._call_next(line)
 
-    def _note(self, line: _Line, given: Iterable[Plain | ProviderError]) -> None:
+    def _note(self, line: _Line, given: Iterable[Given | ProviderError]) -> None:
         """Keep in mind whether the provider answers; those still in line share the news that it does not."""
         silent = next((each for each in given if isinstance(each, ProviderUnavailable)), None)
         line.down = str(silent) if silent else ""
@@ -184,10 +213,12 @@ class SharedReader:
         while line.waiting:
             self._settle(line, line.waiting.popleft(), ProviderUnavailable(line.down))
 
-    def _settle(self, line: _Line, answer: Answer, result: Plain | ProviderError) -> None:
+    def _settle(self, line: _Line, answer: Answer, result: Given | ProviderError) -> None:
         if isinstance(result, ProviderError):
             answer.coming.set_exception(result)
             self._forget(line, answer)
+            if isinstance(answer.want, Want):
+                line.habits.pop(answer.want, None)
         else:
             answer.coming.set_result(result)
             asyncio.get_running_loop().call_later(LONGEST_SHARED, self._forget, line, answer)
@@ -195,3 +226,36 @@ class SharedReader:
     def _forget(self, line: _Line, answer: Answer) -> None:
         if line.answers.get(answer.want) is answer:
             del line.answers[answer.want]
+
+
+def _future() -> "asyncio.Future[Given]":
+    coming: asyncio.Future[Given] = asyncio.get_running_loop().create_future()
+    # Fetched, whoever still waits: asyncio would log the traceback of an error that nobody asked for.
+    coming.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return coming
+
+
+def _soon(habit: Fresh) -> float:
+    """Return from when on a value read will still be new enough when it is wanted the next time."""
+    return habit.not_before + habit.interval - 0.9 * habit.max_age
+
+
+def _at_hand(known: Answer | None, habit: Fresh, now: float) -> bool:
+    return known is not None and (known.started is None or now - known.started <= 0.9 * habit.max_age)
+
+
+def _next(line: _Line) -> list[Answer]:
+    """Take from a line what goes into one call."""
+    first = line.waiting.popleft()
+    if isinstance(first.want, Find):
+        return [first]
+    batch = [first]
+    while line.waiting and len(batch) < line.opened.client.batch and isinstance(line.waiting[0].want, Want):
+        batch.append(line.waiting.popleft())
+    return batch
+
+
+def _ask(client: Client, wanted: Sequence[Question]) -> Mapping[Any, Given | ProviderError]:
+    if isinstance(wanted[0], Find):
+        return {wanted[0]: client.find(wanted[0])}
+    return client.read([each for each in wanted if isinstance(each, Want)])

@@ -10,11 +10,12 @@ import structlog
 from external.clients import FAILED, Pending
 from external.digest import ExternalDigest, external_digest
 from external.fetch import Fetched, Fetcher, NeedsRemote, StoreUnavailable, require_served
+from external.fields import parse
 from external.hashing import field_manager, owner_hash
 from external.metrics import ExternalMetrics
-from external.model import ExternalSecretSpec, parse
+from external.model import ExternalSecretSpec
 from external.plan import CREATED_BY, FINALIZER, UPDATE_FAILED, Plan, View, content, orphan, others, ours, plan, valid
-from external.reader import LONGEST_SHARED, Fresh
+from external.reader import Fresh
 from external.refresh import Refreshed, due_in, persist_due
 from external.repeats import Repeats
 from manager.clock import rfc3339
@@ -112,9 +113,7 @@ class Reconciler:
         # What was read under another identity is not shared in any case; only the user's own wish wants a newer value.
         asked = bool(digest.synced) and digest.synced != digest.current
         not_before = self._context.clock.monotonic() if asked else float("-inf")
-        # A shared value is at most a quarter of the interval old: twice as long would show in what the user sees.
-        max_age = min(LONGEST_SHARED, digest.interval / 4) if digest.interval > 0 else LONGEST_SHARED
-        fresh = Fresh((view.key, digest.current, identity), not_before, max_age)
+        fresh = Fresh((view.key, digest.current, identity), not_before, max(0.0, digest.interval))
         fetched = await self._fetcher.fetch(view.key, view.spec, fresh)
         if fetched.absent:
             message = f"secret does not exist at provider using {', '.join(fetched.absent)}"
@@ -128,8 +127,9 @@ class Reconciler:
         if decided.action is not None:
             await self._write(view, decided)
         await self._remove_orphans(view)
-        now = self._context.clock.now().timestamp()
-        self._refreshed[view.key] = Refreshed(now, fetched.identity)
+        # Counted from when the values were read: those who share them come again together, and in time.
+        read = self._context.clock.now().timestamp() - fetched.age
+        self._refreshed[view.key] = Refreshed(read, fetched.identity)
         self._stale.discard(view.key)
         return Outcome(decided, fetched)
 
@@ -231,7 +231,7 @@ class Reconciler:
         moment = last.at if last else digest.refreshed
         synced = replace(digest, synced=digest.current)
         after = due_in(synced, moment, self._context.clock.now().timestamp())
-        spread = None if after is None else self._context.jitter.spread(after, 0.05)
+        spread = None if after is None else self._context.jitter.spread(after * 1.01, 0.01)
         return Again(after=spread, answered=("store", digest.stores) if outcome.fetched else None)
 
     async def _succeeded(self, key: Key, body: Body, decided: Plan, started: datetime) -> None:

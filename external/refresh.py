@@ -1,6 +1,7 @@
 """When is an ExternalSecret due? Pure (core 2.3 to 2.5, without their quirks; DESIGN.md 4a, 9)."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from external.digest import ExternalDigest
 
@@ -36,7 +37,11 @@ def due_in(digest: ExternalDigest, last: float | None, now: float) -> float | No
         return None  # the first sync only, whatever changes
     if changed or last > now:
         return 0.0
-    return max(0.0, last + digest.interval - now)
+    due = max(0.0, last + digest.interval - now)
+    if digest.windows is None:
+        return due
+    permitted = digest.windows.permitted_from(datetime.fromtimestamp(now + due, UTC))
+    return None if permitted is None else permitted.timestamp() - now
 
 
 def persist_due(digest: ExternalDigest, now: float) -> bool:

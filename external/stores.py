@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from external.clients import INVALID, Clients, tenant_of
+from external.clients import Clients, tenant_of
+from external.credentials import INVALID
 from external.digest import StoreDigest, store_digest
 from external.providers.protocol import ProviderDenied, ProviderError, SecretAbsent
 from external.threads import SILENT, Threads
@@ -80,14 +81,14 @@ class StoreReconciler:
 
     async def _validate(self, key: Key, body: Body) -> Outcome:
         meta = self._context.cache.get(key)
-        if meta is not None and any(not namespace for namespace, _ in meta.digest.credentials):
-            return Outcome("ReadWrite")  # the credentials are each consumer's own: only their use can tell
+        if meta is not None and meta.digest.per_consumer:
+            return Outcome("ReadWrite")  # it is somebody else for each consumer: only its use can tell
         try:
             client = await self._clients.open(key, body)
         except ProviderError as error:
             raise _failed(CREATE_FAILED, error) from error
-        except NeedsHuman as error:
-            raise NeedsHuman(INVALID, f"{CREATE_FAILED}: {error.message}") from error
+        except (NeedsHuman, Retry) as error:
+            raise type(error)(INVALID, f"{CREATE_FAILED}: {error.message}") from error
         try:
             await self._threads.run(SILENT if _failed_before(body) else tenant_of(key), client.validate)
         except ProviderError as error:

@@ -20,6 +20,7 @@ from yarl import URL
 from manager import VERSION
 from manager.clock import Clock, Jitter, SystemClock
 from manager.errors import CofferError, NotLeader
+from manager.gotemplate.sandbox import Sandbox
 from manager.kube.apply import Writer
 from manager.kube.cache import MetadataCache
 from manager.kube.client import KubeClient
@@ -86,7 +87,7 @@ async def run(settings: Settings, end: End) -> None:
 async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
     clock, jitter, metrics = SystemClock(), Jitter(), Metrics()
     process = settings.process
-    connection = await connect(process.kubeconfig, process.context)
+    connection = await connect(process.kubeconfig, process.context, verify=not process.skip_tls_verify)
     namespace = process.namespace or os.environ.get("POD_NAMESPACE", "") or connection.default_namespace
     identity = process.instance or os.environ.get("POD_NAME", "") or f"{socket.gethostname()}-{secrets.token_hex(3)}"
     agent = f"coffer/{VERSION}"
@@ -101,12 +102,14 @@ async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
     stack.push_async_callback(client.close)
     cache = MetadataCache()
     events = EventRecorder(client, clock, identity)
+    sandbox = Sandbox()
+    stack.push_async_callback(sandbox.close)
 
     def context(name: str) -> Context:
         paused = metrics.deletes_paused.labels(name).inc
         deletes = settings.modules.deletes_per_minute
         writer = Writer(client, lease.certain, clock, f"coffer-{name}", paused, deletes)
-        return Context(settings, client, cache, writer, events, metrics, clock, jitter, namespace)
+        return Context(settings, client, cache, writer, events, metrics, clock, jitter, namespace, sandbox)
 
     modules = tuple(_build(name, context(name)) for name in MODULES if getattr(settings.modules, name))
     for module in modules:

@@ -1,6 +1,7 @@
 """The `coffer` command."""
 
 import asyncio
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -11,13 +12,38 @@ import yaml
 
 from manager import VERSION
 from manager.errors import CofferError, SettingsError
+from manager.inherited import WITHOUT_EFFECT, aliases, bare_switches, ignored
 from manager.settings import Settings, load, option_names
 
 if TYPE_CHECKING:
     from manager.app import Ending
 
+OF_SEALED = ("keys", "seal")
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Commands(click.Group):
+    """Loads the commands of a module only when they are asked for: the others must not wait for it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return all names."""
+        return sorted({*super().list_commands(ctx), *OF_SEALED})
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Return a command by name."""
+        if name not in OF_SEALED:
+            return super().get_command(ctx, name)
+        try:
+            command: click.Command = getattr(importlib.import_module("sealed.commands"), name)
+        except ModuleNotFoundError as error:
+            raise _missing(error) from error
+        return command
+
+
+def _missing(error: ModuleNotFoundError) -> click.ClickException:
+    return click.ClickException(f"{error.name} is missing; pip install 'coffer[controller]'")
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """One controller for every Secret in a Kubernetes cluster."""
 
@@ -28,22 +54,71 @@ def version() -> None:
     click.echo(f"coffer version: {VERSION}")
 
 
+class RunCommand(click.Command):
+    """Understands the flags of the replaced controllers too, and how Go writes a switch."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give switches that stand alone their value."""
+        return super().parse_args(ctx, bare_switches(args))
+
+
 def run(config: str | None, **flags: Any) -> None:
     """Run the controller: in a cluster, or anywhere with --kubeconfig or KUBECONFIG."""
     try:
+        import structlog
+
         from manager import app  # here: `coffer version` must not pay for kopf
         from manager.runtime import logging
         from manager.runtime.controller import describe
     except ModuleNotFoundError as error:  # kubeseal installs alone, and brings this command along
-        raise click.ClickException(f"{error.name} is missing; pip install 'coffer[controller]'") from error
+        raise _missing(error) from error
+    unused = [flag for flag in WITHOUT_EFFECT if flags.pop(f"unused_{flag.replace('-', '_')}") is not None]
     try:
         settings = load(flags, os.environ, _document(config))
         logging.setup(settings.process.log_level, settings.process.log_format)
+        for name, why in ignored(unused, os.environ).items():
+            structlog.get_logger(__name__).warning("accepted without effect", name=name, reason=why)
         asyncio.run(app.run(settings, _end))
     except CofferError as error:
         raise click.ClickException(str(error)) from error
     except Exception as error:  # a traceback would print texts of libraries, which may quote values
         raise click.ClickException(f"unexpected: {describe(error)}") from None
+
+
+@main.command()
+@click.option(
+    "--kubeconfig", default="", help="Kubeconfig file; KUBECONFIG or ~/.kube/config otherwise.", metavar="FILE"
+)
+@click.option("--context", default="", help="Context of the kubeconfig.")
+@click.option("--config", help="The controller's settings file: its rules decide here too.", metavar="FILE")
+@click.option("-n", "--namespace", default="", help="Only sources of this namespace.")
+@click.option("--plan", "target", default="", help="What a change would do: secret/NAMESPACE/NAME.", metavar="OBJECT")
+@click.argument("annotations", nargs=-1)
+def mirrors(kubeconfig: str, context: str, config: str | None, namespace: str, target: str, annotations: Any) -> None:
+    """List sources with their mirrors and state, or plan a change.
+
+    With --plan, ANNOTATIONS are NAME=VALUE or NAME- (as in kubectl annotate), the prefix may be left out; nothing is
+    written. Needs only the right to list Secrets, ConfigMaps and namespaces; of Secrets only metadata is read.
+    """
+    from manager.kube.client import KubeClient
+    from manager.kube.connection import connect
+    from reflector.listing import Edit, Listing, printable
+
+    async def lines() -> list[str]:
+        settings = load({}, os.environ, _document(config))
+        listing = Listing(settings.reflector, settings.process.namespace)
+        client = KubeClient(await connect(kubeconfig, context), f"coffer/{VERSION}")
+        try:
+            await listing.read(client, Edit.parse(target, annotations) if target else None)
+        finally:
+            await client.close()
+        return [printable(line) for line in (listing.changes() if target else listing.tree(namespace))]
+
+    try:
+        for line in asyncio.run(lines()):
+            click.echo(line)
+    except CofferError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _end(ending: "Ending") -> NoReturn:
@@ -69,15 +144,17 @@ def _options() -> list[click.Parameter]:
     ]
     for section, name, kind, text in option_names():
         flag = f"--{section}-{name}".replace("_", "-")
-        names = [flag, f"{section}_{name}"] + (["--kubeconfig"] if flag == "--process-kubeconfig" else [])
+        others = [f"--{each}" for each in aliases(section, name)]
+        names = [flag, f"{section}_{name}", *others] + (["--kubeconfig"] if flag == "--process-kubeconfig" else [])
         default = getattr(getattr(Settings(), section), name)
         shown = ",".join(default) if isinstance(default, tuple) else default
         options.append(click.Option(names, help=f"{text}  [default: {shown}]", metavar=_metavar(kind)))
-    return options
+    unused = (click.Option([f"--{each}", f"unused_{each.replace('-', '_')}"], hidden=True) for each in WITHOUT_EFFECT)
+    return [*options, *unused]
 
 
 def _metavar(kind: type) -> str:
     return {bool: "BOOL", int: "N", float: "SECONDS", str: "TEXT"}.get(kind, "A,B")
 
 
-main.add_command(click.Command("run", callback=run, params=_options(), help=run.__doc__))
+main.add_command(RunCommand("run", callback=run, params=_options(), help=run.__doc__))

@@ -7,6 +7,10 @@ CofferError
 │   ├── NeedsHuman
 │   ├── WaitFor
 │   └── Retry
+├── TemplateError
+│   ├── TemplateInvalid
+│   ├── TemplateLimit
+│   └── SandboxUnavailable
 └── ApiError
     ├── NotFound
     ├── AlreadyExists
@@ -65,6 +69,40 @@ class WaitFor(ReconcileError):
 
 class Retry(ReconcileError):
     """Try again with growing back-off, for ever (DESIGN.md 4a, 8)."""
+
+
+class TemplateError(CofferError):
+    """A Go template was not rendered; nothing of it was written anywhere."""
+
+
+class TemplateInvalid(TemplateError):
+    """The template, or what it makes of this data, must change: only a human can help.
+
+    Args:
+        stage: `parse`, `execute`, or `read` when the output is not the map that its scope asks for.
+        message: the engine's own words, with every value of the data taken out.
+    """
+
+    def __init__(self, stage: str, message: str) -> None:
+        super().__init__(message)
+        self.stage: Final = stage
+
+
+class TemplateLimit(TemplateError):
+    """The render was ended because it reached a limit; other renders did not notice.
+
+    Args:
+        limit: `source`, `output`, `memory`, `depth` or `deadline`.
+        message: the limit, its size, and the cure.
+    """
+
+    def __init__(self, limit: str, message: str) -> None:
+        super().__init__(message)
+        self.limit: Final = limit
+
+
+class SandboxUnavailable(TemplateError):
+    """The compiled sandbox is missing or does not run here: no template can be rendered until that is cured."""
 
 
 class ApiError(CofferError):

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, get_type_hints
 
 from manager.errors import SettingsError
+from manager.inherited import SEALED_SECRETS, aliases, variable
 
 Provenance = tuple[str, ...]
 NONE: Mapping[str, str] = MappingProxyType({})
@@ -39,6 +40,8 @@ class ProcessSettings:
     """DEBUG, INFO, WARNING or ERROR; kopf itself never logs below WARNING, because its DEBUG prints bodies."""
     log_format: str = "json"
     """json or text."""
+    skip_tls_verify: bool = False
+    """True: believe any certificate of the API server. For a test cluster; whoever is in between reads every Secret."""
     request_timeout: float = 15.0
     """Seconds until a request to the API server counts as unanswered."""
     sweep_interval: float = 600.0
@@ -104,8 +107,37 @@ class SealedSettings:
     """SealedSecrets worked on at a time."""
     skip_recreate: bool = False
     """True: a deleted Secret stays away until its SealedSecret changes."""
+    repair_drift: bool = False
+    """True: a Secret of ours that somebody edited is set right. False leaves it, as the original does."""
+    update_status: bool = True
+    """False writes no status; every restart decrypts everything then."""
+    all_namespaces: bool = True
+    """False: only Coffer's own namespace."""
+    additional_namespaces: tuple[str, ...] = ()
+    """With any entry, only these and Coffer's own namespace."""
+    label_selector: str = ""
+    """Only SealedSecrets with these labels, as in `kubectl get -l`."""
+    privatekey_labels: tuple[str, ...] = ()
+    """`key=value` labels for new key Secrets."""
+    privatekey_annotations: tuple[str, ...] = ()
+    """`key=value` annotations for new key Secrets."""
+    object_metrics: bool = False
+    """True: the original's gauge condition_info, which has a series for every SealedSecret."""
+    metrics_omit_secret_labels: bool = False
+    """With object_metrics: leave the labels that name the object empty."""
     accept_deprecated_v1_data: bool = True
     """Read the legacy `spec.data`."""
+    rate_limit: float = 2.0
+    """Requests to /v1/verify and /v1/rotate that a caller may make a second; all together ten times that. 0: any."""
+    rate_limit_burst: int = 2
+    """Requests more that a caller may make at once."""
+    read_timeout: str = "2m"
+    """How long the body of such a request may take to arrive, as a Go duration."""
+    proxies: tuple[str, ...] = ()
+    """Networks of the API server's addresses: callers behind its proxy are told apart then, and not counted as one."""
+    require_token: bool = False
+    """True: verify and rotate want a token with the right to post to their path. Through the API server's proxy, and
+    so with the original kubeseal, no token arrives."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +156,8 @@ class ExternalSettings:
     """Seconds until a provider's answer is given up."""
     ambient_namespaces: tuple[str, ...] = ()
     """Namespaces whose own stores may use Coffer's cloud identity; `*` for all. Cluster stores always may."""
+    egress_allowed: tuple[str, ...] = ()
+    """Networks (CIDR) on loopback or link-local addresses that the namespaces' own stores may reach all the same."""
     adopt_foreign: bool = False
     """True restores the original's taking-over of any Secret that has the target's name."""
 
@@ -138,6 +172,12 @@ class ReflectorSettings:
     """Globs; never a target of a push. Coffer's own namespace is always protected."""
     provenance: str = "warn"
     """Mirroring what an ExternalSecret made: warn, deny or allow."""
+    allow: tuple[str, ...] = ()
+    """Rules `source -> target`, both globs of namespaces: only between these are mirrors made; empty: between all."""
+    deny: tuple[str, ...] = ()
+    """Rules `source -> target`: between these none are made, whatever is allowed; pushed ones that exist go."""
+    label_mirrors: bool = False
+    """Label pushed mirrors `coffer.dev/mirror: <namespace>.<name>` of their source; the original sets no label."""
     recreate: bool = True
     """Bring a deleted auto mirror back; False waits for the source's next change, as the original does."""
     absent_source_grace: float = 30.0
@@ -164,18 +204,30 @@ class Settings:
     """Mirrors."""
 
 
-ORIGINAL_VARIABLES: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType(
-    {("sealed", each.name): (f"SEALED_SECRETS_{each.name.upper()}",) for each in fields(SealedSettings)}
-    | {
-        ("reflector", "excluded_namespaces"): (
-            "ES_Reflector__Watcher__ExcludedNamespaces",
-            "Reflector__Watcher__ExcludedNamespaces",
-        )
+REFLECTOR: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("reflector", "excluded_namespaces"): "Reflector__Watcher__ExcludedNamespaces",
+        ("process", "log_level"): "Serilog__MinimumLevel__Default",
+        ("process", "skip_tls_verify"): "Ignite__KubernetesClient__SkipTlsVerify",
     }
 )
+"""What kubernetes-reflector reads, with the prefix `ES_` first."""
 
 
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+def _of_the_originals(section: str, name: str) -> tuple[str, ...]:
+    reflector = REFLECTOR.get((section, name))
+    return (*map(variable, aliases(section, name)), *((f"ES_{reflector}", reflector) if reflector else ()))
+
+
+ORIGINAL_VARIABLES: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType(
+    {setting: _of_the_originals(*setting) for setting in (*SEALED_SECRETS.values(), *REFLECTOR)}
+)
+LOG_LEVELS = MappingProxyType(
+    {"verbose": "DEBUG", "information": "INFO", "fatal": "ERROR"}
+    | {name: name.upper() for name in ("debug", "info", "warning", "error")}
+)
+"""Ours, and those of kubernetes-reflector (reflector.md 2.13)."""
+
 POSITIVE = (
     ("process", "request_timeout"),
     ("process", "sweep_interval"),
@@ -232,19 +284,22 @@ def validated(settings: Settings) -> Settings:
     checks = (
         (lease.retry < lease.renew_deadline < lease.duration, "lease: retry < renew_deadline < duration must hold"),
         (lease.retry > 0, "lease.retry must be positive"),
+        (settings.sealed.rate_limit >= 0, "sealed.rate_limit must not be negative"),
+        (settings.sealed.rate_limit_burst >= 0, "sealed.rate_limit_burst must not be negative"),
         (settings.sealed.key_size >= 2048, "sealed.key_size must be at least 2048"),
         (settings.sealed.threads >= 0, "sealed.threads must not be negative"),
         (settings.modules.deletes_per_minute >= 0, "modules.deletes_per_minute must not be negative"),
         (settings.reflector.absent_source_grace >= 0, "reflector.absent_source_grace must not be negative"),
         (settings.reflector.provenance in {"warn", "deny", "allow"}, "reflector.provenance: warn, deny or allow"),
         (settings.process.log_format in {"json", "text"}, "process.log_format: json or text"),
-        (settings.process.log_level.upper() in LOG_LEVELS, f"process.log_level: {', '.join(LOG_LEVELS)}"),
+        (settings.process.log_level.lower() in LOG_LEVELS, "process.log_level: DEBUG, INFO, WARNING, ERROR"),
         *((getattr(getattr(settings, part), name) > 0, f"{part}.{name} must be positive") for part, name in POSITIVE),
     )
     for holds, message in checks:
         if not holds:
             raise SettingsError(message)
-    return settings
+    level = LOG_LEVELS[settings.process.log_level.lower()]
+    return replace(settings, process=replace(settings.process, log_level=level))
 
 
 def _section(

@@ -1,14 +1,16 @@
-"""The ten annotations of kubernetes-reflector: read, never guessed at (reflector.md section 1). Pure."""
+"""The ten annotations of kubernetes-reflector (reflector.md section 1), and ours: read, never guessed at. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 import re2
 
 from manager.kube.mirrors import AUTO_REFLECTS, PREFIX, REFLECTED_VERSION, REFLECTS
+from manager.kube.selectors import Requirement, SelectorError, parse_selector
 from reflector.patterns import patterns
-from reflector.selectors import Requirement, SelectorError, parse_selector
+from reflector.shape import NOTHING, PLAIN, Copied, Shape, copied, shape_of, shape_problems
+from reflector.shape import PREFIX as OURS
 
 ALLOWED = PREFIX + "reflection-allowed"
 ALLOWED_NAMESPACES = PREFIX + "reflection-allowed-namespaces"
@@ -18,6 +20,8 @@ AUTO_NAMESPACES = PREFIX + "reflection-auto-namespaces"
 AUTO_SELECTOR = PREFIX + "reflection-auto-namespaces-selector"
 LONGEST_NAME = 253  # of any object (RFC 1123 subdomain)
 NAME = re2.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
+TARGET_NAME = OURS + "target-name"
+ADOPT = OURS + "adopt"
 MOST_SHOWN, LONGEST_SHOWN = 3, 60  # items of a faulty list that a message quotes, and their characters
 
 
@@ -50,6 +54,16 @@ class Marks:
     auto_reflects: bool
     version: str
     """The source's resourceVersion when this mirror was written; blank asks for a new copy."""
+    target_name: str = ""
+    """The name of pushed mirrors, where it is not the source's own."""
+    adopted_by: tuple[str, str] | None = None
+    """Namespace and name of the source that may take over this object, which somebody else has made."""
+    shape: Shape = PLAIN
+    """What is copied."""
+    copied: Copied = NOTHING
+    """What of the object is a copy of its source's labels and annotations."""
+    faults: tuple[str, ...] = ()
+    """What a user should mend in our own annotations."""
 
     @property
     def source(self) -> bool:
@@ -66,8 +80,8 @@ class Marks:
 
 
 def read(annotations: Mapping[str, str]) -> Marks | None:
-    """Return what an object's annotations say, None for the many that have none of the ten."""
-    if not any(name.startswith(PREFIX) for name in annotations):
+    """Return what an object's annotations say, None for the many that have none of them."""
+    if not any(name.startswith((PREFIX, OURS)) for name in annotations):
         return None
 
     def text(name: str) -> str:
@@ -81,12 +95,17 @@ def read(annotations: Mapping[str, str]) -> Marks | None:
         reflects=_reference(text(REFLECTS)),
         auto_reflects=_true(text(AUTO_REFLECTS)),
         version=text(REFLECTED_VERSION),
+        target_name=text(TARGET_NAME) if NAME.fullmatch(text(TARGET_NAME)) else "",
+        adopted_by=_reference(text(ADOPT)),
+        shape=shape_of(annotations),
+        copied=copied(annotations),
+        faults=tuple(_faults(annotations)),
     )
 
 
 def problems(marks: Marks) -> tuple[str, ...]:
     """Return what a user should mend, a sentence an annotation; such a part matches nothing meanwhile."""
-    found = []
+    found = list(marks.faults)
     for name, text in ((ALLOWED_NAMESPACES, marks.allowed_scope.names), (AUTO_NAMESPACES, marks.auto_scope.names)):
         invalid = patterns(text).invalid
         if invalid:
@@ -108,6 +127,15 @@ def ambiguous(marks: Marks, namespace: str) -> bool:
     """Tell whether a full match of the patterns would answer differently from the original's first match (1.4)."""
     answers = [patterns(each.names).match(namespace) for each in (marks.allowed_scope, marks.auto_scope) if each.names]
     return any(each.fully != each.whole for each in answers)
+
+
+def _faults(annotations: Mapping[str, str]) -> Iterator[str]:
+    if not any(name.startswith(OURS) for name in annotations):
+        return
+    name = annotations.get(TARGET_NAME, "").strip()
+    if name and not NAME.fullmatch(name):
+        yield f"{TARGET_NAME}: not a name of an object; mirrors have the source's own"
+    yield from shape_problems(annotations)
 
 
 def _true(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from manager.clock import Clock
 from manager.kube.cache import Change, Meta
 from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Key, Resource
 from manager.runtime.module import Handler
@@ -16,8 +17,9 @@ class Handlers:
         recreate: a deleted auto mirror comes back at once.
     """
 
-    def __init__(self, lookout: Lookout, queue: KeyedQueue, *, recreate: bool) -> None:
+    def __init__(self, lookout: Lookout, queue: KeyedQueue, clock: Clock, *, recreate: bool) -> None:
         self._lookout = lookout
+        self._clock = clock
         self._queue = queue
         self._recreate = recreate
 
@@ -30,6 +32,7 @@ class Handlers:
         key = change.key
         marks = [meta.digest for meta in (change.before, change.after) if meta is not None and meta.digest is not None]
         if any(each.reflects is None for each in marks) or self._lookout.mirrored(key):
+            self._lookout.changed.setdefault(key, self._clock.monotonic())
             self._queue.add(key)
         echo = self._lookout.proofs.seen(key, change.after.version if change.after else None)
         if echo:
@@ -38,17 +41,15 @@ class Handlers:
         if _mirror_went(change) and not self._recreate:
             touched = set()  # its source leaves it away until its own next change
         self._queue.add_all(touched)
-        self._queue.add_all(
-            each for each in self._lookout.namesakes(key) if each != key and not _mirror_of(change, each)
-        )
+        names = {key.name, *(each.target_name for each in marks if each.target_name)}
+        rivals = (each for name in names for each in self._lookout.namesakes(Key(key.resource, "", name)))
+        self._queue.add_all(each for each in rivals if each != key and not _mirror_of(change, each))
 
     def namespace(self, change: Change) -> None:
         """Look at every pushing source when a namespace comes, goes or changes its labels."""
         if change.before is not None and change.after is not None and _same_place(change.before, change.after):
             return
         self._queue.add_all(self._lookout.sources(), urgent=change.before is not None)
-        if change.before is None:
-            return  # a namespace that has just come holds no mirror yet
         self._queue.add_all(self._lookout.pulled_into(change.key.name))
 
 

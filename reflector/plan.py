@@ -68,14 +68,23 @@ def plan(view: View, provenance: str = "warn") -> Plan:
     if view.circular:
         return _in_a_circle(view)
     notes = [Note(view.key, "InvalidAnnotation", text) for text in problems(view.marks)]
-    wanted = {place.name for place in view.places if _pushed(view, place)}
+    consenting = [place for place in view.places if _consents(view, place)]
+    wanted = {place.name for place in consenting if view.permitted(place.name) and not _beaten(view, place)}
     if view.external and (wanted or view.mirrors):
         notes += _provenance(view, provenance)
         if provenance == "deny":
             return Plan(notes=tuple(notes), frozen=True)
     steps = [*_pulls(view, notes), *_pushes(view, wanted), *_withdrawals(view, wanted)]
-    notes += _conflicts(view, wanted)
+    notes += _conflicts(view, consenting, wanted)
     return Plan(tuple(steps), tuple(notes))
+
+
+def behind(view: View) -> int:
+    """Return how many mirrors are known not to hold what the source has: all of them where there is no source."""
+    if view.meta is None:
+        return len(view.mirrors)
+    stamps = ((each, each.marks.version) for each in view.mirrors if each.marks is not None)
+    return sum(_outdated(view.meta.version, each, stamp) is not None for each, stamp in stamps)
 
 
 def ours(mirror: Marks | None, owner_kind: str | None, source: Key) -> bool:
@@ -90,7 +99,9 @@ def _without_source(view: View) -> Plan:
     what, reason = "does not exist", "SourceNotFound"
     if view.meta is not None:
         what, reason = "does not allow reflection", "SourceNotPermitted"
-    return Plan(tuple(_withdrawals(view, set())), _told(view, reason, what))
+    # A source that cannot exist is none that an auto mirror was ever made of.
+    steps = tuple(_withdrawals(view, set())) if view.key.namespace else ()
+    return Plan(steps, _told(view, reason, what))
 
 
 def _closed(view: View) -> Plan:
@@ -120,6 +131,9 @@ def _pulls(view: View, notes: list[Note]) -> Iterator[Step]:
         if each.meta.owner is not None and each.meta.owner.kind in YIELDS_TO:
             text = f"{each.meta.owner.kind} {each.meta.owner.name} writes this object, so nothing is mirrored into it"
             notes.append(Note(each.key, "OwnedByAnother", f"{text}: remove the annotation reflects from its template"))
+        elif not view.permitted(each.key.namespace):
+            text = f"the administrator's rules keep {view.key} out of this namespace; data is left as it is"
+            notes.append(Note(each.key, "DeniedByPolicy", text))
         elif not _marks(view).permits(each.key.namespace, each.place.labels if each.place else None):
             text = f"{view.key} does not permit reflection into this namespace; data is left as it is"
             notes.append(Note(each.key, "SourceNotPermitted", text))
@@ -130,10 +144,10 @@ def _pulls(view: View, notes: list[Note]) -> Iterator[Step]:
 def _pushes(view: View, wanted: set[str]) -> Iterator[Step]:
     for name in sorted(wanted):
         found = view.occupied.get(name)
-        if found is not None and _ours(view, found):
+        if found is not None and (_ours(view, found) or _adopts(view, found)):
             yield from _update(view, found, auto=True)
-        elif found is None and name not in view.pending:
-            yield Step(Do.CREATE, Key(view.key.resource, name, view.key.name), None, auto=True)
+        elif found is None and name not in view.pending and not view.leaving:
+            yield Step(Do.CREATE, Key(view.key.resource, name, view.target_name), None, auto=True)
 
 
 def _update(view: View, mirror: Mirror, *, auto: bool) -> Iterator[Step]:
@@ -157,26 +171,27 @@ def _outdated(source: str, mirror: Mirror, stamp: str) -> Do | None:
 
 
 def _withdrawals(view: View, wanted: set[str]) -> Iterator[Step]:
-    """Auto mirrors in namespaces that do not get one: known ones, or a list that comes back empty would take them all.
-
-    Only under the name that a push uses: another is a copy that somebody made, with our annotations in it.
-    """
+    """Auto mirrors where none is wanted, in known namespaces: a list that comes back empty must not take them all."""
     for each in view.mirrors:
-        if each.key.name != view.key.name or each.meta.deleting or not _ours(view, each):
+        if each.meta.deleting or not _ours(view, each) or each.place is None or each.place.leaving:
             continue
-        if each.place is not None and not each.place.leaving and each.place.name not in wanted:
+        if each.place.name not in wanted or each.key.name != view.target_name:
             yield Step(Do.REMOVE, each.key, each, auto=True)
 
 
-def _conflicts(view: View, wanted: set[str]) -> list[Note]:
+def _conflicts(view: View, consenting: list[Place], wanted: set[str]) -> list[Note]:
     foreign = sorted(name for name in wanted if name in view.occupied and not _mirrors_it(view, view.occupied[name]))
     notes = []
+    denied = sorted(place.name for place in consenting if not view.permitted(place.name))
+    if denied:
+        text = f"the administrator's rules keep this out of {len(denied)} namespace(s): {named(denied)}"
+        notes.append(Note(view.key, "DeniedByPolicy", text))
     if foreign:
         text = (
             f"{len(foreign)} namespace(s) have another object of this name, which is left untouched: {named(foreign)}"
         )
         notes.append(Note(view.key, "ConflictingObject", text))
-    lost = sorted(place.name for place in view.places if _consents(view, place) and _beaten(view, place))
+    lost = sorted(place.name for place in consenting if _beaten(view, place))
     if lost:
         winner = view.rivals[0][0]
         text = f"an older source, {winner.namespace}/{winner.name}, is mirrored into {named(lost)}"
@@ -188,9 +203,17 @@ def _conflicts(view: View, wanted: set[str]) -> list[Note]:
 
 
 def _mirrors_it(view: View, found: Mirror) -> bool:
-    """Tell whether an object in the way is a mirror after all: pushed by us, or pulled by a user."""
-    pulled = found.marks is not None and not found.marks.auto_reflects
-    return _ours(view, found) or (pulled and found in view.mirrors)
+    """Tell whether an object in the way is a mirror after all: pushed by us, pulled by a user, or one to be."""
+    pulled = found.marks is not None and not found.marks.auto_reflects and found in view.mirrors
+    return _ours(view, found) or pulled or _adopts(view, found)
+
+
+def _adopts(view: View, found: Mirror) -> bool:
+    """Tell whether who made an object gives it to this source."""
+    marks, owner = found.marks, found.meta.owner
+    if marks is None or marks.reflects is not None or (owner is not None and owner.kind in YIELDS_TO):
+        return False
+    return marks.adopted_by == (view.key.namespace, view.key.name)
 
 
 def _provenance(view: View, provenance: str) -> list[Note]:
@@ -202,17 +225,16 @@ def _provenance(view: View, provenance: str) -> list[Note]:
     return [Note(view.key, "MirrorsExternalSecret", f"{text} instead of a mirror (reflector.provenance: warn)")]
 
 
-def _pushed(view: View, place: Place) -> bool:
-    return _consents(view, place) and not _beaten(view, place)
-
-
 def _consents(view: View, place: Place) -> bool:
     return place.open and place.name != view.key.namespace and _marks(view).pushes(place.name, place.labels)
 
 
 def _beaten(view: View, place: Place) -> bool:
+    """Tell whether an older source is mirrored there, as far as the administrator lets it."""
     return any(
-        rival.namespace == place.name or marks.pushes(place.name, place.labels) for rival, _, marks in view.rivals
+        rival.namespace == place.name
+        or (marks.pushes(place.name, place.labels) and view.policy.permits(rival.namespace, place.name))
+        for rival, _, marks in view.rivals
     )
 
 

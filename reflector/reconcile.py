@@ -5,8 +5,8 @@ from manager.errors import NeedsHuman, WaitFor
 from manager.kube.resources import Key
 from manager.runtime.controller import DONE, Again
 from manager.runtime.module import Context
-from reflector.metrics import ReflectorMetrics
-from reflector.plan import Do, Note, Plan, named, plan
+from reflector.metrics import ReflectorMetrics, Tally
+from reflector.plan import Do, Note, Plan, behind, named, plan
 from reflector.view import Lookout, View
 from reflector.writes import MOVED, Done, Writes
 
@@ -41,8 +41,6 @@ class Reconciler:
         self._metrics = metrics
         self._provenance = context.settings.reflector.provenance
         self._absences = Absences(context.clock, context.settings.reflector.absent_source_grace)
-        self._conflicts: set[Key] = set()
-        self._guarded: set[Key] = set()
 
     async def reconcile(self, key: Key) -> Again:
         """Bring every mirror of one source to its desired state: observe, plan, act, report."""
@@ -55,7 +53,7 @@ class Reconciler:
 
     async def _report(self, view: View, decided: Plan, done: list[Done], left: float) -> Again:
         """Post events, set metrics, and say when to look again: the single exit."""
-        self._measure(view, decided)
+        self._measure(view, decided, done)
         for note in (*decided.notes, *_troubles(view.key, done)):
             await self._warn(note)
         for each in done:
@@ -74,13 +72,17 @@ class Reconciler:
             uid = done.step.mirror.meta.uid
             await self._context.events.normal(done.step.target, uid, "Mirrored", text, component=COMPONENT)
 
-    def _measure(self, view: View, decided: Plan) -> None:
+    def _measure(self, view: View, decided: Plan, done: list[Done]) -> None:
+        """Bring the metrics up to date; a source whose mirrors have followed is done with."""
+        failed = sum(each.error is not None for each in done)
+        if not failed:
+            self._lookout.changed.pop(view.key, None)
+        made = sum(each.step.do is Do.CREATE and each.error is None for each in done)
+        gone = sum(each.step.do is Do.REMOVE and each.error is None for each in done)
         conflicting = any(note.reason.startswith("Conflicting") for note in decided.notes)
-        (self._conflicts.add if conflicting else self._conflicts.discard)(view.key)
         guarded = view.external and bool(view.mirrors or decided.steps or decided.frozen)
-        (self._guarded.add if guarded else self._guarded.discard)(view.key)
-        self._metrics.conflicts.set(len(self._conflicts))
-        self._metrics.guarded.labels(self._provenance).set(len(self._guarded))
+        stale = failed if done else behind(view)
+        self._metrics.take(view.key, Tally(len(view.mirrors) + made - gone, stale, int(conflicting), int(guarded)))
 
 
 def _again(view: View, done: list[Done], left: float) -> Again:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from manager.clock import Clock
 from manager.kube.apply import TOKEN_OWNER
@@ -10,6 +9,8 @@ from manager.kube.cache import Index, Meta, MetadataCache, newer
 from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, Resource
 from manager.settings import ReflectorSettings
 from reflector.annotations import Marks, read
+from reflector.globs import administrators
+from reflector.policy import Policy
 from reflector.proofs import Proof, Proofs
 
 KINDS = (SECRETS, CONFIGMAPS)
@@ -58,11 +59,15 @@ class View:
     marks: Marks | None
     excluded: bool
     """Whether sources in its namespace are ignored."""
+    leaving: bool
+    """Whether the source is being deleted, alone or with its namespace."""
     places: tuple[Place, ...]
     mirrors: tuple[Mirror, ...]
     """Objects whose `reflects` names this source."""
+    target_name: str
+    """The name of pushed mirrors."""
     occupied: Mapping[str, Mirror]
-    """Namespace -> the object of the source's name there, whosever it is."""
+    """Namespace -> the object of that name there, whosever it is."""
     pending: frozenset[str]
     """Namespaces whose mirror has just been made, and is not in the cache yet."""
     rivals: tuple[tuple[Key, Meta, Marks], ...]
@@ -71,6 +76,14 @@ class View:
     """Whether the source gets its own data, by way of mirrors, from itself, or at the end of too long a chain."""
     external: bool
     """Whether an ExternalSecret made the source, directly or through mirrors (DESIGN.md 4a, 6)."""
+    policy: Policy
+    """Between which namespaces mirrors may be made."""
+    changed: float | None
+    """When the source was seen to change (monotonic seconds), until its mirrors have followed."""
+
+    def permitted(self, namespace: str) -> bool:
+        """Tell whether the administrator lets the source be mirrored into a namespace."""
+        return self.policy.permits(self.key.namespace, namespace)
 
 
 class Lookout:
@@ -78,13 +91,20 @@ class Lookout:
 
     Args:
         own_namespace: Coffer's, never a target of a push.
+
+    Raises:
+        SettingsError: a rule of the policy or a list of globs cannot be read.
     """
 
     def __init__(self, cache: MetadataCache, settings: ReflectorSettings, own_namespace: str, clock: Clock) -> None:
         self._cache = cache
-        self._settings = settings
         self._own = own_namespace
+        self._excluding = administrators("reflector.excluded_namespaces", settings.excluded_namespaces)
+        self._protecting = administrators("reflector.protected_namespaces", settings.protected_namespaces)
+        self._policy = Policy(settings.allow, settings.deny)
         self.proofs = Proofs(clock)
+        self.changed: dict[Key, float] = {}
+        """Sources whose mirrors have not followed yet, and since when (monotonic seconds)."""
         self._by_source: dict[Resource, Index] = {}
         self._auto: dict[Resource, Index] = {}
         self._pulls: dict[Resource, Index] = {}
@@ -100,7 +120,7 @@ class Lookout:
         return {key for resource in KINDS for key in self._auto[resource].find("")}
 
     def namesakes(self, key: Key) -> frozenset[Key]:
-        """Return the pushing sources that have an object's name."""
+        """Return the pushing sources whose mirrors have an object's name."""
         return self._auto[key.resource].find(key.name)
 
     def mirrored(self, key: Key) -> frozenset[Key]:
@@ -116,33 +136,34 @@ class Lookout:
         """Return what is known about a source now."""
         meta = self._cache.get(key)
         marks = meta.digest if meta else None
-        mirrors = [self._mirror(each) for each in sorted(self.mirrored(key))]
         pushes = marks is not None and marks.source and marks.auto
-        places = self._places() if pushes else ()
-        targets = [Key(key.resource, place.name, key.name) for place in places]
-        found = {target.namespace: self._mirror(target) for target in targets}
+        places = self._places() if pushes else {}
+        mirrors = {each: self._mirror(each, places) for each in sorted(self.mirrored(key))}
+        target_name = (marks.target_name if marks else "") or key.name
+        targets = [Key(key.resource, name, target_name) for name in places]
+        found = {each.namespace: mirrors.get(each) or self._mirror(each, places) for each in targets}
         return View(
             key=key,
             meta=meta,
             marks=marks,
             excluded=self._excluded(key.namespace),
-            places=places,
-            mirrors=tuple(each for each in mirrors if each is not None),
+            leaving=meta is not None and self._going(key, meta),
+            places=tuple(places.values()),
+            mirrors=tuple(each for each in mirrors.values() if each is not None),
+            target_name=target_name,
             occupied={name: each for name, each in found.items() if each is not None},
             pending=frozenset(each.namespace for each in targets if self.proofs.pending(each)),
-            rivals=tuple(self._rivals(key, meta)) if pushes and meta else (),
+            rivals=tuple(self._rivals(key, target_name, meta)) if pushes and meta else (),
             circular=self._circular(key),
             external=self._external(key),
+            policy=self._policy,
+            changed=self.changed.get(key),
         )
 
-    def mirrors(self) -> list[Key]:
-        """Return every mirror whose source is known."""
-        return [
-            key
-            for resource in KINDS
-            for value in self._by_source[resource].values()
-            for key in self._by_source[resource].find(value)
-        ]
+    def named(self) -> set[Key]:
+        """Return everything that some object names as its source, whether it exists or not."""
+        pairs = ((resource, value) for resource in KINDS for value in self._by_source[resource].values())
+        return {Key(resource, *value) for resource, value in pairs if isinstance(value, tuple)}
 
     def source_of(self, mirror: Key) -> tuple[str, str] | None:
         """Return what an object names as its source."""
@@ -151,37 +172,42 @@ class Lookout:
         return reflects
 
     def _excluded(self, namespace: str) -> bool:
-        return any(fnmatchcase(namespace, glob) for glob in self._settings.excluded_namespaces)
+        return self._excluding.match(namespace)
 
-    def _mirror(self, key: Key) -> Mirror | None:
+    def _going(self, key: Key, meta: Meta) -> bool:
+        place = self._place_of(key.namespace)
+        return meta.deleting or (place is not None and place.leaving)
+
+    def _mirror(self, key: Key, places: Mapping[str, Place]) -> Mirror | None:
         meta, proof = self._cache.get(key), self.proofs.of(key)
         if meta is None:
             return None
         if proof is not None and proof.uid == meta.uid and newer(proof.version, meta.version):
             meta = replace(meta, version=proof.version)  # written by us; the watch has not shown it yet
-        namespace = self._cache.get(Key(NAMESPACES, "", key.namespace))
-        place = self._place(key.namespace, namespace) if namespace else None
+        place = places.get(key.namespace) or self._place_of(key.namespace)
         excluded = self._excluded(key.namespace)
         return Mirror(key, meta, meta.digest, place, excluded, proof, self.proofs.doubted(key))
 
-    def _places(self) -> tuple[Place, ...]:
-        return tuple(self._place(key.name, meta) for key, meta in self._cache.items(NAMESPACES))
+    def _places(self) -> dict[str, Place]:
+        return {key.name: self._place(key.name, meta) for key, meta in self._cache.items(NAMESPACES)}
+
+    def _place_of(self, namespace: str) -> Place | None:
+        meta = self._cache.get(Key(NAMESPACES, "", namespace))
+        return self._place(namespace, meta) if meta else None
 
     def _place(self, name: str, meta: Meta) -> Place:
-        protected = name == self._own or any(fnmatchcase(name, glob) for glob in self._settings.protected_namespaces)
+        protected = name == self._own or self._protecting.match(name)
         refusing = meta.labels.get(REFUSE_PUSH) == "true"
         is_open = not protected and not refusing and not meta.deleting
         return Place(name, meta.labels, meta.version, is_open, meta.deleting)
 
-    def _rivals(self, key: Key, meta: Meta) -> list[tuple[Key, Meta, Marks]]:
-        found = []
-        for each in self.namesakes(key):
-            other = self._cache.get(each)
-            if other is None or self._excluded(each.namespace):
-                continue
-            if (other.created, each.namespace) < (meta.created, key.namespace):
-                found.append((each, other, other.digest))
-        return found
+    def _rivals(self, key: Key, target_name: str, meta: Meta) -> list[tuple[Key, Meta, Marks]]:
+        """Return the older sources of a target's name, the oldest first."""
+        named = self.namesakes(Key(key.resource, "", target_name)) - {key}
+        known = ((each, self._cache.get(each)) for each in named if not self._excluded(each.namespace))
+        found = [(each, other, other.digest) for each, other in known if other and not self._going(each, other)]
+        older = [rival for rival in found if _age(rival[0], rival[1]) < _age(key, meta)]
+        return sorted(older, key=lambda rival: _age(rival[0], rival[1]))
 
     def _circular(self, key: Key) -> bool:
         seen = {key}
@@ -206,6 +232,10 @@ class Lookout:
         return True  # a chain without an end proves nothing good
 
 
+def _age(key: Key, meta: Meta) -> tuple[str, str, str]:
+    return meta.created, key.namespace, key.name
+
+
 def _marks_of(body: Body) -> Marks | None:
     return read(body["metadata"].get("annotations") or {})
 
@@ -215,8 +245,9 @@ def _source_of(meta: Meta) -> tuple[tuple[str, str], ...]:
 
 
 def _auto_values(key: Key, meta: Meta) -> tuple[str, ...]:
-    """Index a pushing source under its name, and under the empty text for the list of all."""
-    return (key.name, "") if meta.digest is not None and meta.digest.source and meta.digest.auto else ()
+    """Index a pushing source under its mirrors' name, and under the empty text for the list of all."""
+    marks: Marks | None = meta.digest
+    return (marks.target_name or key.name, "") if marks is not None and marks.source and marks.auto else ()
 
 
 def _pull_values(key: Key, meta: Meta) -> tuple[str, ...]:

@@ -9,15 +9,20 @@ from manager.errors import WaitFor as Wait
 from manager.kube.apply import Create, Delete, Replace, Writer
 from manager.kube.cache import controller_of
 from manager.kube.client import KubeClient
+from manager.kube.mirrors import marked_by
 from manager.kube.resources import NAMESPACES, Body, Key
+from manager.settings import ReflectorSettings
 from reflector.annotations import read
-from reflector.content import Content
+from reflector.content import Content, Original
 from reflector.metrics import ReflectorMetrics
 from reflector.plan import Do, Step, ours
 from reflector.proofs import Proofs
 from reflector.repairs import Repairs
+from reflector.shape import PLAIN, Shape
 from reflector.view import Mirror, View
 
+SHARE = 8  # steps of one source at a time
+MANAGER = "coffer-reflector"  # the field manager, by which a mirror that we wrote is told from a copy of one
 MOVED = "Moved"  # never told: the event that is on its way brings the source back
 FAILED = "MirrorFailed"
 
@@ -33,11 +38,7 @@ class Done:
 
 
 class Writes:
-    """Executes steps.
-
-    Args:
-        at_once: object writes at a time, over all sources.
-    """
+    """Executes steps, those of all sources together at most `reflector.concurrency` at a time."""
 
     def __init__(
         self,
@@ -46,7 +47,7 @@ class Writes:
         clock: Clock,
         metrics: ReflectorMetrics,
         proofs: Proofs,
-        at_once: int,
+        settings: ReflectorSettings,
     ) -> None:
         self._client = client
         self._writer = writer
@@ -54,7 +55,8 @@ class Writes:
         self._metrics = metrics
         self._proofs = proofs
         self._repairs = Repairs(clock)
-        self._slots = asyncio.Semaphore(at_once)
+        self._slots = asyncio.Semaphore(settings.concurrency)
+        self._label = settings.label_mirrors
         self._paused: tuple[float, Wait] | None = None
 
     async def carry_out(self, view: View, steps: tuple[Step, ...]) -> list[Done]:
@@ -69,17 +71,25 @@ class Writes:
         _require_unmoved(view.key, source, view.meta.version if view.meta else None)
         if source is not None and _helm(source):
             return []
-        content = Content(source, self._clock.now()) if source is not None else None
-        results = await asyncio.gather(*(self._one(view, content, each) for each in steps), return_exceptions=True)
-        for result in results:
+        shape = view.marks.shape if view.marks else PLAIN
+        original = Original(source, shape, self._clock.now(), label=self._label) if source is not None else None
+        left = iter(steps)
+
+        async def work() -> list[Done]:
+            return [await self._one(view, original, step) for step in left]
+
+        # A few at a time, which wait in one line with those of all other sources: the line is fair, whoever has more.
+        done: list[Done] = []
+        for result in await asyncio.gather(*(work() for _ in range(SHARE)), return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
-        return [result for result in results if isinstance(result, Done)]
+            done += result
+        return done
 
-    async def _one(self, view: View, content: Content | None, step: Step) -> Done:
+    async def _one(self, view: View, original: Original | None, step: Step) -> Done:
         async with self._slots:
             try:
-                first = await self._step(view, content, step)
+                first = await self._step(view, original, step)
             except (AlreadyExists, Conflict, NotFound):
                 return Done(step, Retry(MOVED, "the target has just changed"))
             except Forbidden as error:
@@ -98,32 +108,58 @@ class Writes:
                 return Done(step, error)
         return Done(step, first=first)
 
-    async def _step(self, view: View, content: Content | None, step: Step) -> bool:
+    async def _step(self, view: View, original: Original | None, step: Step) -> bool:
         if step.do is Do.REMOVE:
             await self._remove(view, step)
             return False
-        if content is None:
+        if original is None:
             return False
         mirror = step.mirror
+        content = original.pushed if step.auto else original.pulled(_wish(mirror))
         if mirror is None:
-            made = await self._writer.apply(Create(step.target, content.body(step.target, auto=step.auto)))
-            self._wrote(step, content, made, created=True)
+            await self._create(view, step, content)
             return False
         if await self._holds(mirror, step, content):
             return False
-        meta = mirror.meta
-        fields = content.fields(step.target.resource, auto=step.auto)
-        action = Replace(step.target, meta.uid, meta.version, fields, meta.annotations, meta.labels)
-        written = await self._writer.apply(action)
+        await self._refresh(view, mirror, step, content)
         if step.do is Do.COMPARE:
             self._repairs.count(step.target)
-        self._wrote(step, content, written)
         return mirror.marks is not None and not mirror.marks.version
+
+    async def _create(self, view: View, step: Step, content: Content) -> None:
+        made = await self._writer.apply(Create(step.target, content.body(step.target)), manager=MANAGER)
+        self._wrote(view, step, content, made, created=True)
+
+    async def _refresh(self, view: View, mirror: Mirror, step: Step, content: Content) -> None:
+        """Write a mirror in place; one whose fields cannot be changed is made anew if we made it."""
+        meta = mirror.meta
+        fields = content.fields(step.target, meta, mirror.marks)
+        try:
+            action = Replace(step.target, meta.uid, meta.version, fields, meta.annotations, meta.labels)
+            written = await self._writer.apply(action, manager=MANAGER) or {}
+        except Invalid:
+            written = await self._client.get(step.target)
+            if not written.get("immutable") and not _other_type(written, content):
+                raise
+        else:
+            self._wrote(view, step, content, written)
+            if not step.auto or not _other_type(written, content):
+                return
+        if not step.auto or not _ours_still(written, view.key):
+            raise NeedsHuman(FAILED, "it is immutable, or its type does not go with the data: delete and make it anew")
+        await self._replace(view, step, content, written["metadata"])
+
+    async def _replace(self, view: View, step: Step, content: Content, meta: Body) -> None:
+        """Delete a mirror of ours and make it anew: the only way to another type, or past `immutable`."""
+        await self._delete(step, meta, "it is immutable, or its type has changed: it is made anew")
+        await self._create(view, step, content)
 
     async def _holds(self, mirror: Mirror, step: Step, content: Content) -> bool:
         """Tell whether a mirror has the source's data already, by reading it or by what is known of it."""
         if step.do is Do.COMPARE:
             live = await self._client.get(step.target)
+            # Its marks may have changed with it: a proof of what the watch has not shown would swallow that event.
+            _require_unmoved(step.target, live, mirror.meta.version)
             if content.held_by(live):
                 self._proofs.give(step.target, live, content.version, content.fingerprint)
                 return True
@@ -135,31 +171,35 @@ class Writes:
         self._proofs.keep(step.target, content.version)  # only what is not copied has changed in the source
         return True
 
-    def _wrote(self, step: Step, content: Content, body: Body | None, *, created: bool = False) -> None:
-        if body is not None:
+    def _wrote(self, view: View, step: Step, content: Content, body: Body | None, *, created: bool = False) -> None:
+        if body:
             self._proofs.give(step.target, body, content.version, content.fingerprint, created=created)
+        if view.changed is not None:
+            self._metrics.lag.observe(self._clock.monotonic() - view.changed)
         self._metrics.writes.labels(step.target.resource.kind, step.do.value).inc()
 
     async def _remove(self, view: View, step: Step) -> None:
         """Delete an auto mirror after a live look at all that speaks for it (DESIGN.md 4a, 5)."""
-        self._require_unpaused()
         if view.meta is not None and step.mirror is not None and step.mirror.place is not None:
             place = Key(NAMESPACES, "", step.target.namespace)
             _require_unmoved(place, await self._client.find(place), step.mirror.place.version)
         mirror = await self._client.find(step.target)
-        if mirror is None:
+        if mirror is None or not _ours_still(mirror, view.key):
             return
         meta = mirror["metadata"]
-        owner = controller_of(meta)
-        if not ours(read(meta.get("annotations") or {}), owner.kind if owner else None, view.key):
-            return
+        if step.target.name != view.key.name and not marked_by(meta, MANAGER):
+            return  # a copy that somebody made under another name, with our annotations in it
         why = "its source is gone" if view.meta is None else "its source no longer pushes here"
+        await self._delete(step, meta, why)
+        self._metrics.writes.labels(step.target.resource.kind, step.do.value).inc()
+
+    async def _delete(self, step: Step, meta: Body, why: str) -> None:
+        self._require_unpaused()
         try:
             await self._writer.apply(Delete(step.target, meta["uid"], meta["resourceVersion"], why))
         except Wait as error:
             self._paused = (self._clock.monotonic() + error.delay, error)
             raise
-        self._metrics.writes.labels(step.target.resource.kind, step.do.value).inc()
 
     def _require_unpaused(self) -> None:
         """Read nothing for a delete that the brake would put off anyway."""
@@ -175,6 +215,20 @@ def _require_unmoved(key: Key, body: Body | None, version: str | None) -> None:
     """Raise Conflict if an object is not what the plan was made from: consent may have gone, or come, meanwhile."""
     if (body["metadata"]["resourceVersion"] if body is not None else None) != version:
         raise Conflict(409, MOVED, f"get {key}")
+
+
+def _ours_still(mirror: Body, source: Key) -> bool:
+    meta = mirror["metadata"]
+    owner = controller_of(meta)
+    return ours(read(meta.get("annotations") or {}), owner.kind if owner else None, source)
+
+
+def _other_type(mirror: Body, content: Content) -> bool:
+    return str(mirror.get("type", "")) != content.type
+
+
+def _wish(mirror: Mirror | None) -> Shape:
+    return mirror.marks.shape if mirror is not None and mirror.marks is not None else PLAIN
 
 
 def _helm(source: Body) -> bool:

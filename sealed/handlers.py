@@ -8,6 +8,7 @@ from manager.kube.resources import SEALED_SECRETS, SECRETS, Key, Resource
 from manager.runtime.module import Handler
 from manager.runtime.queue import KeyedQueue
 from sealed.plan import mark_of, settled
+from sealed.selection import Selection
 
 FAILING = "failing"
 """Index value of SealedSecrets that are not synced, or whose spec has changed since they were."""
@@ -17,13 +18,19 @@ class Handlers:
     """Turns changes of SealedSecrets and of the Secrets of their names into keys.
 
     Args:
+        selection: which SealedSecrets are ours.
         skip_recreate: a deleted Secret stays away until its SealedSecret changes.
+        repair_drift: an edited Secret is looked at, and set right.
     """
 
-    def __init__(self, cache: MetadataCache, queue: KeyedQueue, *, skip_recreate: bool) -> None:
+    def __init__(
+        self, cache: MetadataCache, queue: KeyedQueue, selection: Selection, *, skip_recreate: bool, repair_drift: bool
+    ) -> None:
         self._cache = cache
         self._queue = queue
+        self._selection = selection
         self._skip_recreate = skip_recreate
+        self._repair_drift = repair_drift
         cache.digest(SEALED_SECRETS, mark_of)
         cache.keep(SEALED_SECRETS, "sealedsecrets.bitnami.com/", mirrors.PREFIX)  # the scope; and what is misplaced
         self._failing: Index = cache.index(SEALED_SECRETS, _unsettled)
@@ -37,6 +44,8 @@ class Handlers:
         before, meta = change.before, change.after
         if meta is None or meta.deleting or (before is not None and _only_status_moved(before, meta)):
             return
+        if not self._selection.includes(change.key.namespace, meta.labels):
+            return
         annotated = before is not None and before.annotations != meta.annotations
         if annotated or not self._settled(change.key, meta):
             self._queue.add(change.key)
@@ -45,17 +54,23 @@ class Handlers:
         """Work on the SealedSecret of this name when its Secret is gone, or when it was waiting for this Secret."""
         key = Key(SEALED_SECRETS, change.key.namespace, change.key.name)
         sealed = self._cache.get(key)
-        if sealed is None or sealed.deleting:
+        if sealed is None or sealed.deleting or not self._selection.includes(key.namespace, sealed.labels):
             return
         if change.after is None:
             if not (self._skip_recreate and sealed.digest.synced):
                 self._queue.add(key)
-        elif not sealed.digest.synced and (change.after.owner is None or change.after.owner.uid != sealed.uid):
+        elif sealed.digest.synced:
+            if self._repair_drift and change.after.version != sealed.digest.secret_version:
+                self._queue.add(key)
+        elif change.after.owner is None or change.after.owner.uid != sealed.uid:
             self._queue.add(key)  # the Secret in its way has changed; our own is never in the way
 
     def keys_changed(self) -> None:
         """Try again what failed: a key was added, restored or removed."""
-        self._queue.add_all(key for key in self._failing.find(FAILING) if isinstance(key, Key))
+        for key in self._failing.find(FAILING):
+            meta = self._cache.get(key)
+            if meta is not None and self._selection.includes(key.namespace, meta.labels):
+                self._queue.add(key)
 
     def _settled(self, key: Key, meta: Meta) -> bool:
         secret = self._cache.get(Key(SECRETS, key.namespace, key.name))
@@ -68,5 +83,6 @@ def _unsettled(_: Key, meta: Meta) -> tuple[str, ...]:
 
 
 def _only_status_moved(before: Meta, after: Meta) -> bool:
-    """Tell whether this is the echo of our own status: spec, annotations and identity are as they were."""
-    return (before.uid, before.generation, before.annotations) == (after.uid, after.generation, after.annotations)
+    """Tell whether this is the echo of our own status: spec, labels, annotations and identity are as they were."""
+    same = (before.uid, before.generation, before.annotations) == (after.uid, after.generation, after.annotations)
+    return same and before.labels == after.labels

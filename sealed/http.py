@@ -1,31 +1,165 @@
-"""The public endpoint that kubeseal fetches the certificate from (sealed-secrets.md section 5)."""
+"""The endpoints that kubeseal asks: the certificate, whether a value opens, and a value sealed anew (section 5)."""
 
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from typing import Any
+
+import structlog
 from aiohttp import web
 
+from manager.clock import Clock
+from manager.runtime.controller import describe
+from sealed.callers import Callers
+from sealed.crypto import CannotDecrypt
+from sealed.kubeseal.documents import InputError, read
+from sealed.limits import Limits
 from sealed.metrics import SealedMetrics
 from sealed.registry import KeyRegistry
+from sealed.rotate import rotate
+from sealed.unseal import UnsealFailed, open_object
 
 METHODS = frozenset({"get", "head", "post", "put", "patch", "delete", "options", "connect", "trace"})
+LARGEST_YAML = 128 * 1024  # bytes; reading more takes Python seconds, and kubeseal sends JSON
+MOST_AT_ONCE = 8  # bodies held at a time; the next caller is sent away rather than queued
+OURS = ("bitnami.com/v1alpha1", "SealedSecret")
+
+log = structlog.get_logger(__name__)
+
+Work = Callable[[dict[str, Any]], web.Response]
+"""Answers about one SealedSecret; runs in a thread."""
+
+
+class Undecodable(Exception):
+    """The body is not one SealedSecret."""
 
 
 class SealingApi:
-    """Serves the certificate of the current key; never limited, it is public."""
+    """Serves /v1 on every replica. Verify and rotate never render a template: they would be an oracle (5.2).
 
-    def __init__(self, registry: KeyRegistry, metrics: SealedMetrics) -> None:
+    Args:
+        executor: one thread that verify and rotate share, so that callers never take the reconciler's.
+        legacy: whether the deprecated `spec.data` is read.
+        read_timeout: seconds that a body may take to arrive.
+    """
+
+    def __init__(
+        self,
+        registry: KeyRegistry,
+        metrics: SealedMetrics,
+        executor: Executor,
+        limits: Limits,
+        callers: Callers,
+        clock: Clock,
+        *,
+        legacy: bool,
+        read_timeout: float,
+    ) -> None:
         self._registry = registry
         self._metrics = metrics
+        self._executor = executor
+        self._limits = limits
+        self._callers = callers
+        self._clock = clock
+        self._legacy = legacy
+        self._read_timeout = read_timeout
+        self._running = 0
 
     def routes(self) -> tuple[web.RouteDef, ...]:
         """Return the endpoints; the original never checks the method."""
-        return (web.route("*", "/v1/cert.pem", self._certificate),)
+        handlers = {"/v1/cert.pem": self._certificate, "/v1/verify": self._verify, "/v1/rotate": self._rotate}
+        return tuple(web.route("*", path, self._measured(path, handler)) for path, handler in handlers.items())
 
-    async def _certificate(self, request: web.Request) -> web.Response:
+    def _measured(
+        self, path: str, handler: Callable[[web.Request], Awaitable[web.Response]]
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def measured(request: web.Request) -> web.Response:
+            started = self._clock.monotonic()
+            response = await handler(request)
+            method = method_label(request)
+            self._metrics.http.labels(path, str(response.status), method).inc()
+            self._metrics.http_seconds.labels(path, method).observe(self._clock.monotonic() - started)
+            return response
+
+        return measured
+
+    async def _certificate(self, _request: web.Request) -> web.Response:
         current = self._registry.current
-        status = 200 if current else 500
-        self._metrics.http.labels("/v1/cert.pem", str(status), method_label(request)).inc()
         if current is None:
             return web.Response(status=500, text="cannot get certificate\n")
         return web.Response(body=current.certificate, content_type="application/x-pem-file")
+
+    async def _verify(self, request: web.Request) -> web.Response:
+        keys = self._registry.trial_order()
+
+        def verified(sealed: dict[str, Any]) -> web.Response:
+            open_object(sealed, keys, legacy=self._legacy)
+            return web.Response()
+
+        return await self._guarded(request, verified, refused=409)
+
+    async def _rotate(self, request: web.Request) -> web.Response:
+        keys, current = self._registry.trial_order(), self._registry.current
+
+        def rotated(sealed: dict[str, Any]) -> web.Response:
+            if current is None:
+                raise CannotDecrypt
+            body = rotate(sealed, keys, current.private_key.public_key(), legacy=self._legacy)
+            return web.Response(text=json.dumps(body, separators=(",", ":")) + "\n")
+
+        return await self._guarded(request, rotated, refused=500)
+
+    async def _guarded(self, request: web.Request, work: Work, *, refused: int) -> web.Response:
+        """Let a request through limits, rights and size, then do its work; every answer tells the limits."""
+        allowance = self._limits.take(self._callers.name(request))
+        if not allowance.allowed or self._running >= MOST_AT_ONCE:
+            response = web.Response(status=429, text="limit exceeded\n", headers={"Retry-After": "1"})
+        else:
+            self._running += 1
+            try:
+                response = await self._answer(request, work, refused)
+            finally:
+                self._running -= 1
+        response.headers.update(allowance.headers)
+        return response
+
+    async def _answer(self, request: web.Request, work: Work, refused: int) -> web.Response:
+        refusal = await self._callers.refusal(request)
+        if refusal:
+            return web.Response(status=refusal)
+        try:
+            body = await asyncio.wait_for(request.read(), self._read_timeout)
+        except web.HTTPRequestEntityTooLarge:
+            return web.Response(status=413)
+        except (OSError, TimeoutError, web.RequestPayloadError):
+            return web.Response(status=400)
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._executor, lambda: work(sealed_secret(body)))
+        except (UnsealFailed, CannotDecrypt):
+            return web.Response(status=refused)
+        except Undecodable:
+            return web.Response(status=500)
+        except Exception as error:  # an odd object must not be answered with a traceback
+            log.error("request failed unexpectedly", path=request.path, error=describe(error))
+            return web.Response(status=500)
+
+
+def sealed_secret(body: bytes) -> dict[str, Any]:
+    """Read the one SealedSecret of a request, JSON or YAML. Raises Undecodable."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        if len(body) > LARGEST_YAML:
+            raise Undecodable from None
+        try:
+            [found] = read(body)
+        except (InputError, ValueError):
+            raise Undecodable from None
+    if not isinstance(found, dict) or (found.get("apiVersion"), found.get("kind")) != OURS:
+        raise Undecodable
+    return found
 
 
 def method_label(request: web.Request) -> str:

@@ -1,8 +1,18 @@
 """Metrics of the sealed module: the original's names (sealed-secrets.md section 6), and what its users asked for."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from manager.clock import Clock
+from manager.kube.cache import MetadataCache
+from manager.kube.resources import SEALED_SECRETS
+from sealed.registry import KeyRegistry
 
 PREFIX = "sealed_secrets_controller"
+INSTANCE = "app.kubernetes.io/instance"
 
 
 class SealedMetrics:
@@ -16,6 +26,65 @@ class SealedMetrics:
         self.http = Counter(
             f"{PREFIX}_http_requests_total", "Requests to /v1", ["path", "code", "method"], registry=registry
         )
+        self.http_seconds = Histogram(
+            f"{PREFIX}_http_request_duration_seconds", "Time to answer /v1", ["path", "method"], registry=registry
+        )
+        self.build = Gauge(f"{PREFIX}_build_info", "Version that is running", ["revision"], registry=registry)
         self.decrypted = Counter("coffer_sealed_decryptions_total", "SealedSecrets decrypted", registry=registry)
-        self.keys = Gauge("coffer_sealing_keys", "Usable sealing keys", registry=registry)
-        self.broken_keys = Gauge("coffer_sealing_keys_broken", "Key Secrets without a usable key", registry=registry)
+
+
+class KeyCollector(Collector):
+    """Sealing keys, and how many SealedSecrets still need which; computed at a scrape."""
+
+    def __init__(self, registry: KeyRegistry, cache: MetadataCache, clock: Clock) -> None:
+        self._registry = registry
+        self._cache = cache
+        self._clock = clock
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield what is so now."""
+        keys = self._registry.keys
+        yield GaugeMetricFamily("coffer_sealing_keys", "Usable sealing keys", len(keys))
+        broken = len(self._registry.broken)
+        yield GaugeMetricFamily("coffer_sealing_keys_broken", "Key Secrets without a usable key", broken)
+        if keys:
+            age = (self._clock.now() - keys[0].ordered_at).total_seconds()
+            yield GaugeMetricFamily("coffer_sealing_key_age_seconds", "Age of the key that seals", age)
+            ends = keys[0].expires_at.timestamp()
+            yield GaugeMetricFamily("coffer_sealing_key_expiry_timestamp_seconds", "When its certificate ends", ends)
+        objects = GaugeMetricFamily("coffer_sealed_objects", "SealedSecrets by the key that opens them", labels=["key"])
+        for position, count in self._objects(keys[0].id if keys else "").items():
+            objects.add_metric([position], count)
+        yield objects
+
+    def _objects(self, current: str) -> dict[str, int]:
+        found = dict.fromkeys(("current", "older", "unknown"), 0)
+        for _, meta in self._cache.items(SEALED_SECRETS):
+            keys = meta.digest.keys
+            found["unknown" if not keys else "current" if keys == (current,) else "older"] += 1
+        return found
+
+
+class ConditionCollector(Collector):
+    """The original's gauge with a series for every object; a setting for compatibility.
+
+    Args:
+        omit: leaves the labels that name the object empty.
+    """
+
+    def __init__(self, cache: MetadataCache, *, omit: bool) -> None:
+        self._cache = cache
+        self._omit = omit
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield -1 for False, 0 for none yet and 1 for True of every SealedSecret."""
+        labels = ["namespace", "name", "condition", "ss_app_kubernetes_io_instance"]
+        family = GaugeMetricFamily(f"{PREFIX}_condition_info", "Condition of each SealedSecret", labels=labels)
+        found: dict[tuple[str, ...], int] = {}  # without names, one series stands for many: the worst counts
+        for key, meta in self._cache.items(SEALED_SECRETS):
+            place = ("", "") if self._omit else (key.namespace, key.name)
+            series: tuple[str, ...] = (*place, "Synced", meta.labels.get(INSTANCE, ""))
+            found[series] = min(found.get(series, 1), meta.digest.condition)
+        for labelled, value in found.items():
+            family.add_metric(list(labelled), value)
+        yield family

@@ -65,12 +65,17 @@ class Condition(Model):
 
 
 class SealedSecretStatus(Model):
-    """What became of a SealedSecret; `scope` and `secretResourceVersion` let a restart decrypt nothing."""
+    """What became of a SealedSecret.
+
+    `scope` and `secretResourceVersion` let a restart decrypt nothing; `sealingKeys` are the fingerprints of the keys
+    that opened it, by which an old key is retired with evidence.
+    """
 
     observed_generation: Annotated[int | None, Field(json_schema_extra={"format": "int64"})] = None
     conditions: list[Condition] | None = None
     scope: str | None = None
     secret_resource_version: str | None = None
+    sealing_keys: list[str] | None = None
 
 
 CRDS = (

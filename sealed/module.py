@@ -1,28 +1,47 @@
 """Wires the sealed module into the process."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
+import structlog
+
+from manager import VERSION
 from manager.kube.resources import SECRETS, Key
 from manager.runtime.controller import Controller
 from manager.runtime.module import Context, Module
 from manager.runtime.queue import KeyedQueue
+from sealed.callers import Callers
 from sealed.handlers import Handlers
 from sealed.http import SealingApi
 from sealed.keys import KeyWatch
-from sealed.metrics import SealedMetrics
+from sealed.limits import Limits
+from sealed.metrics import ConditionCollector, KeyCollector, SealedMetrics
 from sealed.reconcile import Reconciler
 from sealed.registry import KeyRegistry
-from sealed.renewal import Renewal
+from sealed.renewal import Renewal, go_duration
+from sealed.selection import selection_of
+
+PRIORITIES = ("CertNotBefore", "SecretCreationTimestamp")
+
+log = structlog.get_logger(__name__)
 
 
 def build(context: Context) -> Module:
     """Return the module: SealedSecrets, sealing keys, the /v1 endpoint."""
     settings = context.settings.sealed
     metrics = SealedMetrics(context.metrics.registry)
+    metrics.build.labels(VERSION).set(0)  # the original's value
     executor = ThreadPoolExecutor(settings.threads or usable_cores(), thread_name_prefix="rsa")
+    if settings.key_order_priority not in PRIORITIES:
+        log.error("sealed.key_order_priority is not known", using=PRIORITIES[0])
     queue = KeyedQueue(context.clock, context.jitter)
-    handlers = Handlers(context.cache, queue, skip_recreate=settings.skip_recreate)
+    handlers = Handlers(
+        context.cache,
+        queue,
+        selection_of(settings, context.namespace),
+        skip_recreate=settings.skip_recreate,
+        repair_drift=settings.repair_drift,
+    )
     renewals = KeyedQueue(context.clock, context.jitter)
     the_keys = Key(SECRETS, context.namespace, settings.key_prefix)
 
@@ -31,17 +50,22 @@ def build(context: Context) -> Module:
         renewals.add(the_keys)
 
     registry = KeyRegistry(executor, settings.key_order_priority, changed)
-    metrics.keys.set_function(lambda: len(registry.keys))
-    metrics.broken_keys.set_function(lambda: len(registry.broken))
+    context.metrics.registry.register(KeyCollector(registry, context.cache, context.clock))
+    if settings.object_metrics:
+        omit = settings.metrics_omit_secret_labels
+        context.metrics.registry.register(ConditionCollector(context.cache, omit=omit))
     watch = KeyWatch(
         context.client, registry, context.namespace, settings.key_namespaces, settings.key_prefix, context.jitter
     )
     renewal = Renewal(context, watch, registry, executor)
     reconciler = Reconciler(context, registry, executor, metrics)
     renewals.add(the_keys)
+    one_thread = ThreadPoolExecutor(1, thread_name_prefix="sealing-api")
+    api = _api(context, registry, metrics, one_thread)
 
     async def close() -> None:
-        executor.shutdown(wait=False, cancel_futures=True)
+        for each in (executor, one_thread):
+            each.shutdown(wait=False, cancel_futures=True)
 
     return Module(
         name="sealed",
@@ -52,8 +76,22 @@ def build(context: Context) -> Module:
         ),
         standby=(watch.run,),
         ready=lambda: watch.listed and registry.current is not None,
-        routes=SealingApi(registry, metrics).routes(),
+        routes=api.routes(),
         close=close,
+    )
+
+
+def _api(context: Context, registry: KeyRegistry, metrics: SealedMetrics, executor: Executor) -> SealingApi:
+    settings = context.settings.sealed
+    return SealingApi(
+        registry,
+        metrics,
+        executor,
+        Limits(settings.rate_limit, settings.rate_limit_burst, context.clock),
+        Callers(context.client, settings.proxies, require_token=settings.require_token),
+        context.clock,
+        legacy=settings.accept_deprecated_v1_data,
+        read_timeout=go_duration("sealed.read_timeout", settings.read_timeout).total_seconds(),
     )
 
 

@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any
 
 from manager.errors import NeedsHuman, WaitFor
 from manager.kube import mirrors
 from manager.kube.apply import Action, Create, Update, template_metadata
 from manager.kube.cache import controller_of
+from manager.kube.conditions import find_condition
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Body, Key
 from manager.kube.secretdata import LARGEST, decoded, encoded, size
 from manager.plain import Plain
-from sealed.crypto import Scope, scope_of
+from sealed.crypto import scope_of
+from sealed.unseal import mapping
 
 PREFIX = "sealedsecrets.bitnami.com/"
 MANAGED = PREFIX + "managed"
@@ -20,6 +23,7 @@ SKIP_OWNER = PREFIX + "skip-set-owner-references"
 MANAGER = "coffer-sealed"
 UNSEAL_FAILED = "ErrUnsealFailed"
 UPDATE_FAILED = "ErrUpdateFailed"
+UNMANAGED = "Unmanaged"
 GONE_SOON = 2.0  # seconds between two looks at a Secret that garbage collection is about to take
 
 
@@ -32,17 +36,23 @@ class View:
     secret: Body | None = field(repr=False)
     """The Secret of the same namespace and name, as the API server has it now."""
     values: Mapping[str, Plain] | None
-    """The decrypted items; None when nothing had to be decrypted, see `stands`."""
+    """What the Secret is to hold; None when nothing had to be decrypted, see `stands`."""
+    unstable: frozenset[str] = frozenset()
+    """Keys among them that come out differently every time they are made."""
+    brought: Mapping[str, Any] | None = None
+    """The template that the legacy `spec.data` brings; the object's own is ignored then."""
+    opened_by: frozenset[str] | None = None
+    """Fingerprints of the keys that opened the values; None when nothing had to be decrypted."""
 
     @property
     def spec(self) -> Mapping[str, Any]:
         """`spec`, empty when absent or not a mapping."""
-        return _mapping(self.sealed.get("spec"))
+        return mapping(self.sealed.get("spec"))
 
     @property
     def template(self) -> Mapping[str, Any]:
-        """`spec.template`, empty when absent or not a mapping."""
-        return _mapping(self.spec.get("template"))
+        """What the Secret is made like: `spec.template`, empty when absent or not a mapping."""
+        return mapping(self.spec.get("template")) if self.brought is None else self.brought
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +70,21 @@ class Mark:
     generation: int
     scope: str
     secret_version: str
+    condition: int = 0
+    """-1 False, 0 none yet, 1 True."""
+    keys: tuple[str, ...] = ()
+    """Fingerprints of the keys that opened it."""
 
 
 def mark_of(sealed: Body) -> Mark:
     """Read the mark from a status, however odd it is."""
-    status = _mapping(sealed.get("status"))
-    conditions = status.get("conditions")
-    synced = any(
-        isinstance(each, dict) and each.get("type") == "Synced" and each.get("status") == "True"
-        for each in (conditions if isinstance(conditions, list) else ())
-    )
+    status = mapping(sealed.get("status"))
+    found = (find_condition(status.get("conditions"), "Synced") or {}).get("status")
+    keys = status.get("sealingKeys")
     return Mark(
-        synced=synced,
+        synced=found == "True",
+        condition={"True": 1, "False": -1}.get(str(found), 0),
+        keys=tuple(intern(str(each)) for each in keys) if isinstance(keys, list) else (),
         generation=status.get("observedGeneration") or 0,
         scope=str(status.get("scope") or ""),
         secret_version=str(status.get("secretResourceVersion") or ""),
@@ -86,10 +99,17 @@ def settled(generation: int, annotations: Mapping[str, str], mark: Mark) -> bool
     return mark.synced and mark.generation == generation and mark.scope == scope_of(annotations).value
 
 
-def stands(view: View) -> bool:
-    """Tell whether the last success still stands; a Secret that somebody put in the place of ours is none of it."""
+def stands(view: View, *, repair: bool = False) -> bool:
+    """Tell whether the last success still stands; a Secret that somebody put in the place of ours is none of it.
+
+    Args:
+        repair: a Secret that was edited since is none of it either.
+
+    """
     meta = view.sealed["metadata"]
     if view.secret is None or not (_owned(view, view.secret) or _written_by_us(view.secret)):
+        return False
+    if repair and view.secret["metadata"]["resourceVersion"] != mark_of(view.sealed).secret_version:
         return False
     return settled(meta.get("generation", 0), _annotations(view.sealed), mark_of(view.sealed))
 
@@ -118,17 +138,6 @@ def plan(view: View) -> Plan:
     return Plan(Update(_secret_key(view), wanted))
 
 
-def unseal_failed(view_key: Key, problems: str, scope: Scope, tried: int) -> NeedsHuman:
-    """Return the error for values that no key opens: what was tried, and what usually is the cause."""
-    hint = ""
-    if "no key could decrypt" in problems:
-        keys = f"{tried} key{'' if tried == 1 else 's'}"
-        tried_as = f"scope {scope.value}, namespace {view_key.namespace}, name {view_key.name}"
-        cure = "it was sealed for another cluster, scope, namespace or name: seal it again with kubeseal"
-        hint = f": tried {keys} with {tried_as}; {cure}" if tried else ": this controller has no sealing key yet"
-    return NeedsHuman(UNSEAL_FAILED, problems + hint)
-
-
 def misplaced(annotations: Mapping[str, str]) -> str:
     """Return the message for reflector annotations on the SealedSecret itself, empty when there are none."""
     names = sorted(name for name in annotations if name.startswith(mirrors.PREFIX))
@@ -139,20 +148,12 @@ def misplaced(annotations: Mapping[str, str]) -> str:
 
 
 def _data(view: View) -> dict[str, Plain]:
-    """Join decrypted items and plain template values; a decrypted item wins over a template (0.37, section 13)."""
+    """Return the data; of what comes out differently every time, the Secret keeps what it has of this generation."""
     data = dict(view.values or {})
-    for name, text in _mapping(view.template.get("data")).items():
-        if text is None:
-            data.pop(name, None)  # 0.40: null drops the key
-        elif name in data:
-            continue
-        elif "{{" in str(text):
-            message = (
-                f"spec.template.data[{name}]: templates are not supported by this version; seal the finished value"
-            )
-            raise NeedsHuman(UNSEAL_FAILED, message)
-        else:
-            data[name] = Plain(str(text).encode())
+    mark = mark_of(view.sealed)
+    if view.unstable and view.secret and mark.synced and mark.generation == view.sealed["metadata"].get("generation"):
+        held = decoded(view.secret)
+        data |= {name: held[name] for name in view.unstable if name in held}
     if size(data) > LARGEST:
         raise NeedsHuman(UPDATE_FAILED, f"the values take {size(data)} bytes, a Secret holds {LARGEST}")
     return data
@@ -160,7 +161,7 @@ def _data(view: View) -> dict[str, Plain]:
 
 def _new_secret(view: View, data: Mapping[str, Plain]) -> Body:
     metadata: Body = {"name": view.key.name, "namespace": view.key.namespace, **_template_metadata(view)}
-    finalizers = _mapping(view.template.get("metadata")).get("finalizers")
+    finalizers = mapping(view.template.get("metadata")).get("finalizers")
     if isinstance(finalizers, list):
         metadata["finalizers"] = [str(each) for each in finalizers]
     if not _skips_owner(view):
@@ -225,7 +226,7 @@ def _require_ours(view: View, secret: Body, annotations: Mapping[str, str]) -> N
         raise WaitFor(UPDATE_FAILED, message, delay=GONE_SOON)
     message = f'Resource "{view.key.name}" already exists and is not managed by SealedSecret'
     cure = f'to hand it over annotate the Secret with {MANAGED}: "true"'
-    raise NeedsHuman(UPDATE_FAILED, f"{message}: {cure}")
+    raise NeedsHuman(UNMANAGED, f"{message}: {cure}", event=UPDATE_FAILED)
 
 
 def _require_mutable(secret: Body, wanted: Body) -> None:
@@ -266,11 +267,12 @@ def _written_by_us(secret: Body) -> bool:
 
 
 def _skips_owner(view: View) -> bool:
-    return _template_metadata(view)["annotations"].get(SKIP_OWNER) == "true"
+    template = mapping(view.spec.get("template"))
+    return template_metadata(mapping(template.get("metadata")))["annotations"].get(SKIP_OWNER) == "true"
 
 
 def _template_metadata(view: View) -> dict[str, dict[str, str]]:
-    return template_metadata(_mapping(view.template.get("metadata")))
+    return template_metadata(mapping(view.template.get("metadata")))
 
 
 def _secret_key(view: View) -> Key:
@@ -278,8 +280,4 @@ def _secret_key(view: View) -> Key:
 
 
 def _annotations(body: Body) -> Mapping[str, str]:
-    return _mapping(body["metadata"].get("annotations"))
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+    return mapping(body["metadata"].get("annotations"))

@@ -8,19 +8,34 @@ from functools import partial
 from typing import Any
 
 from manager.clock import rfc3339
-from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError, Retry, WaitFor
+from manager.errors import (
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NeedsHuman,
+    ReconcileError,
+    Retry,
+    SandboxUnavailable,
+    WaitFor,
+)
 from manager.kube.conditions import Condition, find_condition, same_condition, set_condition
 from manager.kube.resources import SECRETS, Body, Key
 from manager.kube.status import write_status
 from manager.plain import Plain
 from manager.runtime.controller import DONE, Again, again_for
 from manager.runtime.module import Context
-from sealed.crypto import label, scope_of
+from sealed.crypto import scope_of
+from sealed.diagnosis import explained
 from sealed.metrics import SealedMetrics
-from sealed.plan import UNSEAL_FAILED, UPDATE_FAILED, Plan, View, misplaced, plan, stands, unseal_failed
+from sealed.plan import UNMANAGED, UNSEAL_FAILED, UPDATE_FAILED, Plan, View, misplaced, plan, stands
 from sealed.registry import KeyRegistry
-from sealed.unseal import UnsealFailed, decrypt_items
+from sealed.rendering import fill
+from sealed.unseal import UnsealFailed, open_object
 
+COUNTED_AS = {UNSEAL_FAILED: "unseal", UNMANAGED: "unmanaged"}
+"""From a condition's reason to that of the metric (sealed-secrets.md section 6)."""
 COMPONENT = "sealed-secrets"  # the event source that users' alerts know (sealed-secrets.md 4.6)
 REFUSED_AGAIN = 600.0  # seconds until the API server is asked again to take what it refused as invalid
 
@@ -43,6 +58,7 @@ class Reconciler:
 
     def __init__(self, context: Context, registry: KeyRegistry, executor: Executor, metrics: SealedMetrics) -> None:
         self._context = context
+        self._settings = context.settings.sealed
         self._registry = registry
         self._executor = executor
         self._metrics = metrics
@@ -55,7 +71,7 @@ class Reconciler:
         if view is None:
             return DONE
         try:
-            view = replace(view, values=await self._unseal(view))
+            view = await self._unsealed(view)
             outcome = await self._act(view, plan(view))
         except ReconcileError as error:
             outcome = Outcome(error=error)
@@ -65,7 +81,11 @@ class Reconciler:
         return again
 
     async def _observe(self, key: Key) -> View | None:
-        sealed = await self._context.client.find(key)
+        try:
+            sealed = await self._context.client.find(key)
+        except ApiError:
+            self._metrics.errors.labels("fetch", "").inc()
+            raise
         if sealed is None or "deletionTimestamp" in sealed["metadata"]:
             return None  # garbage collection removes the Secret by its ownerReference
         target = Key(SECRETS, key.namespace, key.name)
@@ -73,28 +93,31 @@ class Reconciler:
         secret = await self._context.client.find(target) if self._context.cache.get(target) else None
         return View(key, sealed, secret, None)
 
-    async def _unseal(self, view: View) -> Mapping[str, Plain] | None:
-        """Decrypt in a thread; None when that was done before and the Secret is there."""
-        if stands(view):
-            return None
-        spec = view.spec
-        if spec.get("data") is not None:
-            cure = "seal again with a current kubeseal"
-            raise NeedsHuman(
-                UNSEAL_FAILED, f"spec.data is the deprecated format, which this version does not read: {cure}"
-            )
-        scope = scope_of(view.sealed["metadata"].get("annotations") or {})
+    async def _unsealed(self, view: View) -> View:
+        """Decrypt in a thread, unless that was done before and the Secret is there."""
+        if stands(view, repair=self._settings.repair_drift):
+            return view
         keys = self._registry.trial_order()
-        decrypt = partial(
-            decrypt_items, spec.get("encryptedData"), label(scope, view.key.namespace, view.key.name), keys
-        )
+        decrypt = partial(open_object, view.sealed, keys, legacy=self._settings.accept_deprecated_v1_data)
         try:
             unsealed = await asyncio.get_running_loop().run_in_executor(self._executor, decrypt)
         except UnsealFailed as error:
-            raise unseal_failed(view.key, str(error), scope, len(keys)) from None
+            sizes = (key.key_size for _, key in keys)
+            raise NeedsHuman(UNSEAL_FAILED, explained(view.sealed, str(error), sizes)) from None
         self._metrics.decrypted.inc()
         self._registry.worked(unsealed.key_ids)
-        return unsealed.values
+        view = replace(view, values=unsealed.values, brought=unsealed.template, opened_by=unsealed.key_ids)
+        return await self._filled(view, unsealed.values)
+
+    async def _filled(self, view: View, values: Mapping[str, Plain]) -> View:
+        """Render what the template adds to the decrypted values."""
+        try:
+            filled = await fill(self._context.sandbox, view.key.namespace, values, view.template.get("data"))
+        except UnsealFailed as error:
+            raise NeedsHuman(UNSEAL_FAILED, str(error)) from None
+        except SandboxUnavailable as error:
+            raise Retry(UNSEAL_FAILED, str(error)) from None
+        return replace(view, values=filled.data, unstable=filled.unstable)
 
     async def _act(self, view: View, decided: Plan) -> Outcome:
         secret = view.secret
@@ -120,13 +143,20 @@ class Reconciler:
         meta = view.sealed["metadata"]
         condition = _condition(outcome)
         old = find_condition(_status_of(view).get("conditions"), "Synced")
-        await write_status(self._context.client, view.key, view.sealed, self._status(view, outcome, condition))
+        if self._settings.update_status:
+            await self._write_status(view, self._status(view, outcome, condition))
         await self._tell(view, outcome, news=not same_condition(old, condition))
         if outcome.error is None:
             return DONE
-        reason = "unseal" if outcome.error.reason == UNSEAL_FAILED else "update"
-        self._metrics.errors.labels(reason, meta["namespace"]).inc()
+        self._metrics.errors.labels(COUNTED_AS.get(outcome.error.reason, "update"), meta["namespace"]).inc()
         return again_for(outcome.error)
+
+    async def _write_status(self, view: View, status: dict[str, Any]) -> None:
+        try:
+            await write_status(self._context.client, view.key, view.sealed, status)
+        except ApiError:
+            self._metrics.errors.labels("status", view.key.namespace).inc()
+            raise
 
     def _status(self, view: View, outcome: Outcome, condition: Condition) -> dict[str, Any]:
         status, meta = _status_of(view), view.sealed["metadata"]
@@ -139,6 +169,7 @@ class Reconciler:
             "conditions": status["conditions"] if unchanged else set_condition(status.get("conditions"), stamped, now),
             "scope": scope_of(meta.get("annotations") or {}).value,
             "secretResourceVersion": outcome.secret_version,
+            **({} if view.opened_by is None else {"sealingKeys": sorted(view.opened_by)}),
         }
 
     async def _tell(self, view: View, outcome: Outcome, *, news: bool) -> None:

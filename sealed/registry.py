@@ -33,6 +33,8 @@ class SealingKey:
     private_key: RSAPrivateKey = field(repr=False)
     ordered_at: datetime
     """Decides which key is the current one: notBefore, or the Secret's creation."""
+    expires_at: datetime
+    """When the certificate ends; kubeseal refuses it then, the controller never does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ def read_key(secret: Body, priority: str) -> SealingKey:
         certificate=certificate.to_pem(parsed),
         private_key=key,
         ordered_at=created if by_creation else parsed.not_valid_before_utc,
+        expires_at=parsed.not_valid_after_utc,
     )
 
 

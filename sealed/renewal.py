@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -64,7 +65,8 @@ def key_secret(namespace: str, settings: SealedSettings, private_key: bytes, cer
         "metadata": {
             "generateName": settings.key_prefix,
             "namespace": namespace,
-            "labels": {SEALING_KEY_LABEL: ACTIVE},
+            "labels": {**pairs("sealed.privatekey_labels", settings.privatekey_labels), SEALING_KEY_LABEL: ACTIVE},
+            "annotations": pairs("sealed.privatekey_annotations", settings.privatekey_annotations),
         },
         "type": "kubernetes.io/tls",
         "data": {name: base64.b64encode(value).decode() for name, value in data.items()},
@@ -82,6 +84,9 @@ class Renewal:
         self._registry = registry
         self._executor = executor
         self._schedule = schedule_of(self._settings)
+        go_duration("sealed.key_ttl", self._settings.key_ttl)  # what is malformed must not wait for the first key
+        for name in ("privatekey_labels", "privatekey_annotations"):
+            pairs(f"sealed.{name}", getattr(self._settings, name))
 
     async def reconcile(self, key: Key) -> Again:
         """Make a key when one is due."""
@@ -109,6 +114,14 @@ class Renewal:
         private_key, cert = await asyncio.get_running_loop().run_in_executor(self._executor, make)
         created = await self._writer.create_sealing_key(key_secret(namespace, settings, private_key, cert))
         await self._registry.put(created)
+
+
+def pairs(name: str, entries: Iterable[str]) -> dict[str, str]:
+    """Read `key=value` entries. Raises SettingsError that names the setting; the original panics at the first key."""
+    found = dict(each.partition("=")[::2] for each in entries)
+    if not all("=" in each for each in entries):
+        raise SettingsError(f"{name}: not entries like key=value")
+    return found
 
 
 def go_duration(name: str, text: str) -> timedelta:

@@ -1,18 +1,25 @@
-"""Opens the items of one SealedSecret: lenient about what it is given, all or nothing about what it returns. Pure."""
+"""Opens one SealedSecret: lenient about what it is given, all or nothing about what it returns. Pure."""
 
+import base64
+import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from manager.errors import CofferError
 from manager.plain import Plain
-from sealed.crypto import BrokenBase64, CannotDecrypt, decode_blob, unseal
+from sealed.crypto import BrokenBase64, CannotDecrypt, Scope, decode_blob, label, scope_of, unseal
 
 MOST_FAILURES = 10
 """Items that may fail before the rest is left: each costs an RSA operation a key, and a place in the condition."""
 LONGEST_NAME = 253  # characters of a Secret's key (Kubernetes: IsConfigMapKey); a user may have written more
+
+DEPRECATED = "using deprecated 'data' field, use 'encryptedData' or flip the feature flag"
+BOTH = "'data' and 'encryptedData' are used at the same time, remove 'data'"
+NO_SECRET = "spec.data does not hold a Secret of version v1"
 
 Keys = Sequence[tuple[str, RSAPrivateKey]]
 
@@ -31,10 +38,48 @@ class Unsealed:
 
     values: dict[str, Plain]
     key_ids: frozenset[str]
+    template: Mapping[str, Any] | None = None
+    """What stands in the place of `spec.template`: the Secret that a legacy `spec.data` holds brings its own."""
+
+
+def open_object(sealed: Mapping[str, Any], keys: Keys, *, legacy: bool) -> Unsealed:
+    """Open a SealedSecret; call it in a thread, an RSA-4096 operation takes 5 ms.
+
+    Args:
+        sealed: the object, however odd; what is authenticated is its own name, namespace and scope, never its template.
+        keys: in the order in which they are tried.
+        legacy: whether the deprecated `spec.data` is read (sealed-secrets.md 2.6).
+
+    Raises:
+        UnsealFailed: with the first ten problems at once.
+
+    """
+    spec = mapping(sealed.get("spec"))
+    _, bound_to = binding(sealed)
+    if spec.get("data") is None:
+        return decrypt_items(spec.get("encryptedData"), bound_to, keys)
+    if not legacy:
+        raise UnsealFailed((DEPRECATED,))
+    if spec.get("encryptedData"):
+        raise UnsealFailed((BOTH,))
+    return _open_legacy(spec["data"], bound_to, keys)
+
+
+def binding(sealed: Mapping[str, Any]) -> tuple[Scope, bytes]:
+    """Return the scope of a SealedSecret and the label its values are bound to: its metadata alone decides (2.4)."""
+    metadata = mapping(sealed.get("metadata"))
+    scope = scope_of(mapping(metadata.get("annotations")))
+    name, namespace = (text if isinstance(text := metadata.get(key), str) else "" for key in ("name", "namespace"))
+    return scope, label(scope, namespace, name)
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return a mapping as it is and anything else as an empty one."""
+    return value if isinstance(value, dict) else {}
 
 
 def decrypt_items(encrypted: object, bound_to: bytes, keys: Keys) -> Unsealed:
-    """Open every item of `spec.encryptedData`; call it in a thread, an RSA-4096 operation takes 5 ms.
+    """Open every item of `spec.encryptedData`.
 
     Args:
         encrypted: as the user wrote it; what is not a mapping counts as empty, what is not a string fails (1.3).
@@ -64,6 +109,25 @@ def decrypt_items(encrypted: object, bound_to: bytes, keys: Keys) -> Unsealed:
     if problems:
         raise UnsealFailed(tuple(f"{text} ({', '.join(names)})" for text, names in sorted(problems.items())))
     return Unsealed(values, frozenset(used))
+
+
+def _open_legacy(text: object, bound_to: bytes, keys: Keys) -> Unsealed:
+    """Open the deprecated form: one blob that holds a whole Secret as JSON."""
+    try:
+        opener, whole = _open(decode_blob(text if isinstance(text, str) else ""), bound_to, keys)
+    except (BrokenBase64, CannotDecrypt) as error:
+        raise UnsealFailed((str(error),)) from None
+    try:
+        secret = json.loads(whole.reveal())
+        known = (secret["apiVersion"], secret["kind"]) == ("v1", "Secret")
+        values = {name: Plain(base64.b64decode(value)) for name, value in (secret.get("data") or {}).items()}
+        texts = {name: Plain(value.encode()) for name, value in (secret.get("stringData") or {}).items()}
+    except Exception:  # the text of any error here may quote the Secret
+        raise UnsealFailed((NO_SECRET,)) from None
+    if not known:
+        raise UnsealFailed((NO_SECRET,))
+    template = {name: secret[name] for name in ("metadata", "type", "immutable") if name in secret}
+    return Unsealed(values | texts, frozenset({keys[opener][0]}), template)
 
 
 def _open(blob: bytes, bound_to: bytes, keys: Keys) -> tuple[int, Plain]:

@@ -3,14 +3,25 @@
 import pytest
 
 from tests.cluster import build
-from tests.cluster.fixtures import audit, control_plane, fault_proxy, kube, moto, moto_server, namespace
+from tests.cluster.fixtures import audit, control_plane, fault_proxy, kube, moto, moto_server, namespace, vault
+from tests.cluster.programs import CONTROL_PLANE
+from tools import template
 
-__all__ = ["audit", "control_plane", "fault_proxy", "kube", "moto", "moto_server", "namespace"]
+__all__ = ["audit", "control_plane", "fault_proxy", "kube", "moto", "moto_server", "namespace", "vault"]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Bring the binaries before the first test starts: a build takes longer than any test may."""
-    if any("control_plane" in getattr(item, "fixturenames", ()) for item in session.items):
-        capture = session.config.pluginmanager.getplugin("capturemanager")
-        with capture.global_and_fixture_disabled():
-            build.control_plane()
+    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    programs = [*(CONTROL_PLANE if "control_plane" in wanted else ()), *({"vault"} & wanted)]
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        for name in programs:
+            build.binary(name)
+        if "built_template" in wanted:
+            template.build()
+
+
+@pytest.fixture(scope="session")
+def built_template() -> None:
+    """The compiled template sandbox is there."""

@@ -14,7 +14,8 @@ from itertools import count
 from typing import Any
 
 from manager.clock import Jitter
-from manager.errors import AlreadyExists, ApiError, Conflict, NotFound
+from manager.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound
+from manager.gotemplate.sandbox import Sandbox
 from manager.kube.cache import MetadataCache
 from manager.kube.events import EventRecorder
 from manager.kube.resources import Body, Key, Resource, key_of
@@ -119,14 +120,18 @@ class MemoryApi:
         wanted = {each["path"].rsplit("/", 1)[1]: each["value"] for each in operations if each["op"] == "replace"}
         self._check(key, wanted)
         body = copy.deepcopy(self.objects[key])
+        if body.get("immutable") and any(each["path"] in {"/data", "/binaryData"} for each in operations):
+            raise Invalid(422, "Invalid", f"patch {key}", "data: Forbidden")
         for each in operations:
+            *path, last = [part.replace("~1", "/") for part in each["path"].split("/")[1:]]
+            holder = body
+            for part in path:
+                holder = holder[part]
             if each["op"] == "add":
-                *path, last = [part.replace("~1", "/") for part in each["path"].split("/")[1:]]
-                holder = body
-                for part in path:
-                    holder = holder[part]
                 holder[last] = each["value"]
-        return self.put(key.resource, body)
+            elif each["op"] == "remove":
+                del holder[last]
+        return self.put(key.resource, self._managed(body, manager))
 
     async def delete(self, key: Key, *, uid: str, version: str) -> None:
         self._called("delete", str(key))
@@ -156,6 +161,8 @@ class MemoryApi:
         present = [each for each in body["metadata"].get("managedFields") or [] if each["manager"] == manager]
         if "uid" not in body["metadata"] or any("f:type" in each["fieldsV1"] for each in present):
             fields["f:type"] = {}  # whoever makes an object sets its type, and nobody can afterwards
+        annotations = body["metadata"].get("annotations") or {}
+        fields["f:metadata"] = {"f:annotations": {f"f:{name}": {} for name in annotations}}
         entry = {"manager": manager, "operation": "Update", "fieldsV1": fields}
         others = [each for each in body["metadata"].get("managedFields") or [] if each["manager"] != manager]
         body["metadata"]["managedFields"] = [*others, entry]
@@ -198,6 +205,7 @@ class Stage:
             self.clock,
             no_jitter(),
             "coffer",
+            Sandbox(),
         )
 
     def put(self, resource: Resource, body: Body) -> Body:

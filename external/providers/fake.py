@@ -3,14 +3,22 @@
 from collections.abc import Mapping, Sequence
 
 from external.model import FakeProvider
-from external.providers.protocol import ProviderDenied, ProviderError, SecretAbsent, Want
+from external.providers.naming import compiled
+from external.providers.protocol import Circumstances, Client, Find, ProviderDenied, ProviderError, SecretAbsent, Want
 from manager.plain import Plain
+
+
+async def connect(spec: FakeProvider, around: Circumstances) -> Client:
+    """Return the client; nothing can go wrong."""
+    del around
+    return FakeClient(spec)
 
 
 class FakeClient:
     """Looks a value up by key and version."""
 
     capabilities = "ReadWrite"
+    natural = False
     batch = 100
 
     def __init__(self, spec: FakeProvider) -> None:
@@ -25,6 +33,18 @@ class FakeClient:
             if each.key == want.key and (each.version or "") == want.version and not want.metadata:
                 return Plain(each.value.encode())
         return SecretAbsent("Secret does not exist")
+
+    def find(self, find: Find) -> Mapping[str, Plain]:
+        """Return the newest value of every key that matches; there are no tags (4.4)."""
+        if not find.name:
+            raise ProviderDenied("unexpected find operator: name is missing")
+        pattern = compiled(find.name)
+        matching = [each for each in self._spec.data if pattern.search(each.key) and each.key.startswith(find.path)]
+        newest = sorted(matching, key=lambda each: each.version or "")
+        return {each.key: Plain(each.value.encode()) for each in newest}
+
+    def close(self) -> None:
+        """Do nothing: nothing was lent."""
 
     def validate(self) -> None:
         """Answer as `validationResult` says."""

@@ -1,11 +1,21 @@
 """What a provider of secrets is: one small class, blocking, whose errors say what the caller must do."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from external.credentials import Lookup
+from external.model import RetrySettings
 from manager.errors import CofferError
 from manager.plain import Plain
+
+
+class Egress(Protocol):
+    """Decides which addresses a store may reach."""
+
+    def resolve(self, host: str, port: int | None) -> str:
+        """Return the address to connect to. Raises ProviderError."""
+        ...
 
 
 class ProviderError(CofferError):
@@ -34,11 +44,24 @@ class Want:
     """True: its tags as a JSON object instead of its value."""
 
 
+@dataclass(frozen=True, slots=True)
+class Find:
+    """Which secrets to look for; what is empty does not restrict."""
+
+    path: str = ""
+    name: str = ""
+    """RE2, found anywhere in the name."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """All of these pairs."""
+
+
 class Client(Protocol):
     """An open connection to one provider under one identity; its methods block and are called in threads."""
 
     capabilities: str
     """ReadOnly, WriteOnly or ReadWrite, as `status.capabilities` shows."""
+    natural: bool
+    """Whether a list of texts in its data is given as lines (1.6), because the data was never a JSON text."""
     batch: int
     """How many secrets `read` takes at most; more than one where a single call of the provider can answer them."""
 
@@ -46,13 +69,43 @@ class Client(Protocol):
         """Return every secret, or the error in its place. Raises ProviderError where it concerns all."""
         ...
 
+    def find(self, find: Find) -> Mapping[str, Plain]:
+        """Return all secrets that match, by their full names. Raises ProviderError: half of them would be a lie."""
+        ...
+
     def validate(self) -> None:
         """Find out whether the credentials can be used. Raises ProviderError."""
+        ...
+
+    def close(self) -> None:
+        """Give back what the provider lent, such as a token. Never raises."""
         ...
 
 
 CountCall = Callable[[str, str, str], None]
 """(provider, call, status): one finished call of the SDK; the label values are the original's (providers 1.10)."""
 
-Credentials = Mapping[str, Plain]
-"""Field name of the reference -> the value of the Secret's key."""
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a provider needs to connect a store."""
+
+    lookup: Lookup = field(repr=False)
+    """Reads what the store refers to: Secrets, certificates of authorities, tokens of ServiceAccounts."""
+    ambient: bool
+    """Whether it may act as Coffer itself (DESIGN.md 4a, 1)."""
+    egress: Egress
+    """Decides which addresses may be reached, where a URL is part of the store."""
+    retries: RetrySettings | None
+    count: CountCall
+    timeout: float
+    """Seconds after which no call is still running, retries included: its thread is wanted by others."""
+    run: Callable[[Callable[[], Client]], Awaitable[Client]]
+    """Runs what makes the client in a thread: SDKs take a moment to be imported. It asks no provider."""
+
+
+Connect = Callable[..., Awaitable[Client]]
+"""(model of the provider, Circumstances) -> its client.
+
+Raises NeedsHuman, naming the field that is wrong or the Secret that is missing, or ProviderError.
+"""

@@ -65,7 +65,10 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Replace single fields of an object as it was last seen, without reading it: JSON pointers to new values."""
+    """Replace single fields of an object as it was last seen, without reading it: JSON pointers to new values.
+
+    None removes a field, which must be there.
+    """
 
     key: Key
     uid: str
@@ -78,7 +81,8 @@ class Replace:
 
 
 Action = Create | Update | Patch | Replace | Delete
-REPLACEABLE = ("/data", "/binaryData", "/metadata/annotations/")
+REPLACEABLE = frozenset({"/data", "/binaryData", "/immutable", "/metadata/labels"})
+ANNOTATIONS = "/metadata/annotations/"
 
 
 class Writer:
@@ -180,7 +184,8 @@ def refuse_unread(action: Replace) -> None:
     Both kinds of those are known without it.
     """
     key = action.key
-    refuse_privileged(key, {"metadata": {"labels": action.labels}})
+    labels = {**action.labels, **(action.fields.get("/metadata/labels") or {})}
+    refuse_privileged(key, {"metadata": {"labels": labels}})
     bootstrap = key.namespace == "kube-system" and key.name.startswith("bootstrap-token-")
     if key.resource is SECRETS and (bootstrap or TOKEN_OWNER in action.annotations):
         kind = BOOTSTRAP_TOKEN if bootstrap else SERVICE_ACCOUNT_TOKEN
@@ -199,12 +204,14 @@ def template_metadata(metadata: Mapping[str, Any] | None) -> dict[str, dict[str,
 
 def _operations(action: Replace) -> list[Body]:
     """Return JSON-patch operations; `replace` on uid and resourceVersion makes the server refuse another object."""
-    if not all(pointer.startswith(REPLACEABLE) for pointer in action.fields):
-        raise ValueError("only data and annotations are replaced without reading the object")
+    if not all(pointer in REPLACEABLE or pointer.startswith(ANNOTATIONS) for pointer in action.fields):
+        raise ValueError("only data, labels and annotations are replaced without reading the object")
     preconditions = {"uid": action.uid, "resourceVersion": action.version}
     _require_preconditions(preconditions)
     guards = [{"op": "replace", "path": f"/metadata/{name}", "value": value} for name, value in preconditions.items()]
-    return guards + [{"op": "add", "path": pointer, "value": value} for pointer, value in action.fields.items()]
+    changes = action.fields.items()
+    added = [{"op": "add", "path": pointer, "value": value} for pointer, value in changes if value is not None]
+    return guards + added + [{"op": "remove", "path": pointer} for pointer, value in changes if value is None]
 
 
 def _require_preconditions(metadata: Mapping[str, Any]) -> None:

@@ -90,18 +90,22 @@ class Connection:
         )
 
 
-async def connect(kubeconfig: str = "", context: str = "") -> Connection:
+async def connect(kubeconfig: str = "", context: str = "", *, verify: bool = True) -> Connection:
     """Find the API server: the named kubeconfig, KUBECONFIG, the Pod's ServiceAccount, ~/.kube/config, in this order.
+
+    Args:
+        verify: whether the server must prove who it is.
 
     Raises:
         SettingsError: none of them can be used.
     """
     path = kubeconfig or os.environ.get("KUBECONFIG", "")
     if not path and (SERVICE_ACCOUNT / "token").exists():
-        return _in_cluster(os.environ)
+        return _in_cluster(os.environ, verify=verify)
     configuration = Configuration()
     try:
         await kube_config.load_kube_config(path or None, context or None, configuration)
+        configuration.verify_ssl = configuration.verify_ssl and verify
         tls = RESTClientObject(configuration).ssl_context
         namespace = _context_namespace(path, context) or "default"
     except UNREADABLE as error:
@@ -109,12 +113,14 @@ async def connect(kubeconfig: str = "", context: str = "") -> Connection:
     return Connection(configuration.host.rstrip("/"), tls, ConfiguredToken(configuration), namespace)
 
 
-def _in_cluster(environ: os._Environ[str]) -> Connection:
+def _in_cluster(environ: os._Environ[str], *, verify: bool) -> Connection:
     host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "443")
     if not host:
         raise SettingsError("a ServiceAccount token is mounted but KUBERNETES_SERVICE_HOST is not set")
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     tls = ssl.create_default_context(cafile=SERVICE_ACCOUNT / "ca.crt")
+    if not verify:
+        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     namespace = (SERVICE_ACCOUNT / "namespace").read_text().strip()
     return Connection(server, tls, TokenFile(SERVICE_ACCOUNT / "token"), namespace)
 

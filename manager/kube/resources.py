@@ -7,9 +7,9 @@ Body = dict[str, Any]
 """A Kubernetes object as parsed JSON."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Resource:
-    """One REST resource of the API server."""
+    """One REST resource of the API server; there is one instance of each, so none is compared field by field."""
 
     group: str
     version: str
@@ -36,6 +36,7 @@ class Resource:
 SECRETS = Resource("", "v1", "secrets", "Secret", metadata_only=True)
 CONFIGMAPS = Resource("", "v1", "configmaps", "ConfigMap", metadata_only=True)
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False, metadata_only=True)
+SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 EVENTS = Resource("", "v1", "events", "Event")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")

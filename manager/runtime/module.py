@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from manager.clock import Clock, Jitter
+from manager.gotemplate.sandbox import Sandbox
 from manager.kube.apply import Writer
 from manager.kube.cache import Change, MetadataCache
 from manager.kube.client import KubeClient
@@ -34,6 +35,8 @@ class Context:
     jitter: Jitter
     namespace: str
     """Coffer's own namespace."""
+    sandbox: Sandbox
+    """Renders tenants' templates; loaded when the first one comes."""
 
 
 @dataclass(frozen=True)

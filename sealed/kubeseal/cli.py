@@ -1,5 +1,7 @@
 """The command line: flags and their variables (sealed-secrets.md 7.1). Loads nothing that `--help` does not need."""
 
+import csv
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -8,7 +10,45 @@ from typing import Any, TypeVar
 import click
 
 SCOPES = ("strict", "namespace-wide", "cluster-wide")
-SHORT_WITH_EQUALS = re.compile("^-([fnow])=(.*)$", re.DOTALL)
+SHORT_WITH_EQUALS = re.compile("^-([fnowv])=(.*)$", re.DOTALL)
+ACCESS = [
+    "kubeconfig",
+    "context",
+    "cluster",
+    "user",
+    "server",
+    "token",
+    "username",
+    "password",
+    "certificate_authority",
+    "client_certificate",
+    "client_key",
+    "insecure_skip_tls_verify",
+    "tls_server_name",
+    "proxy_url",
+    "request_timeout",
+    "impersonate",
+    "impersonate_groups",
+    "impersonate_uid",
+]
+LOGGING = [
+    "vmodule",
+    "alsologtostderrthreshold",
+    "stderrthreshold",
+    "log_dir",
+    "log_file",
+    "log_file_max_size",
+    "log_backtrace_at",
+]
+LOGGING_SWITCHES = [
+    "logtostderr",
+    "alsologtostderr",
+    "legacy_stderr_threshold_behavior",
+    "add_dir_header",
+    "skip_headers",
+    "skip_log_headers",
+    "one_output",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -29,14 +69,36 @@ class GoCommand(click.Command):
             raise
 
 
-def _option(*names: str, **settings: Any) -> Callable[[Command], Command]:
+def _variable(*names: str) -> str:
     name = next(each for each in names if each.startswith("--")).lstrip("-")
-    variable = f"SEALED_SECRETS_{name.replace('-', '_').upper()}"
-    return click.option(*names, envvar=variable, show_default=bool(settings.get("default")), **settings)
+    return f"SEALED_SECRETS_{name.replace('-', '_').upper()}"
 
 
-def _switch(name: str, **settings: Any) -> Callable[[Command], Command]:
-    return _option(name, type=click.BOOL, default=False, metavar=" ", **settings)
+def _option(*names: str, **settings: Any) -> Callable[[Command], Command]:
+    return click.option(*names, envvar=_variable(*names), show_default=bool(settings.get("default")), **settings)
+
+
+def _switch(*names: str, **settings: Any) -> Callable[[Command], Command]:
+    return _option(*names, type=click.BOOL, default=False, metavar=" ", **settings)
+
+
+def _list(*names: str, **settings: Any) -> Callable[[Command], Command]:
+    """Return an option of comma-separated values that may be repeated; flags extend the variable (7.1)."""
+
+    def split(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+        variable = os.environ.get(_variable(*names), "")
+        return tuple(each for text in (variable, *values) if text for each in next(csv.reader([text])))
+
+    return click.option(*names, multiple=True, callback=split, **settings)
+
+
+def _ignored(command: Command) -> Command:
+    """Accept klog's flags, which have nothing to say here."""
+    for name in LOGGING_SWITCHES:
+        command = click.option(f"--{name}", type=click.BOOL, default=False, expose_value=False, hidden=True)(command)
+    for name in LOGGING:
+        command = click.option(f"--{name}", expose_value=False, hidden=True)(command)
+    return click.option("-v", "--v", expose_value=False, hidden=True)(command)
 
 
 def _scope(_context: click.Context, _option: click.Parameter, value: str) -> str:
@@ -45,46 +107,66 @@ def _scope(_context: click.Context, _option: click.Parameter, value: str) -> str
     return value or "strict"
 
 
-@click.command(
-    "kubeseal",
-    cls=GoCommand,
-    context_settings={"help_option_names": ["-h", "--help"], "allow_extra_args": True},
-)
+@click.command("kubeseal", cls=GoCommand, context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("files", nargs=-1)
 @_option("-f", "--secret-file", default="", help="Secret to seal; standard input when absent.")
 @_option("-w", "--sealed-secret-file", default="", help="Where to write; standard output when absent.")
 @_option("-o", "--format", "output_format", default="json", help="json or yaml.")
 @_option("--cert", default="", help="Certificate: a file or a URL. Otherwise the controller is asked.")
+@_option("--certs", default="", help="YAML file, cluster: certificate; seals for each, into -w FILE-{cluster}.yaml.")
 @_switch("--fetch-cert", help="Print the controller's certificate.")
 @_option("--scope", default="strict", callback=_scope, help=f"{SCOPES[0]}, {SCOPES[1]} or {SCOPES[2]}.")
 @_option("--name", default="", help="Name of the SealedSecret; needed with --raw and strict scope.")
 @_option("-n", "--namespace", default="", help="Namespace, for a Secret that names none.")
 @_switch("--raw", help="Seal one value and print only that.")
-@_option("--from-file", multiple=True, help="File that holds the value, with --raw.")
+@_list("--from-file", help="File that holds the value, with --raw.")
 @_switch("--allow-empty-data", help="Permit a Secret without data.")
+@_option("--merge-into", default="", help="Put the values into this file of SealedSecrets; all else in it stays.")
+@_switch(
+    "--keep-unchanged", help="With --merge-into: values that the cluster's Secret shows unchanged stay as they are."
+)
+@_switch("--validate", help="Ask the controller whether it can open the SealedSecrets of the input, or of FILES.")
+@_switch("--re-encrypt", help="Seal with the newest key: the input, the file of -f in place, or FILES in place.")
+@_switch("--rotate", hidden=True)
+@_switch("--recovery-unseal", help="Open a SealedSecret offline, with --recovery-private-key.")
+@_list("--recovery-private-key", help="Private keys: PEM files, or key Secrets as kubectl prints them.")
 @_option("--controller-name", default="sealed-secrets-controller", help="Name of the controller's Service.")
 @_option("--controller-namespace", default="kube-system", help="Namespace of the controller.")
 @_option("--kubeconfig", default="", help="Path of a kubeconfig.")
 @_option("--context", default="", help="Context of the kubeconfig.")
-@_switch("--validate", hidden=True)
-@_switch("--re-encrypt", hidden=True)
-@_switch("--rotate", hidden=True)
-@_switch("--recovery-unseal", hidden=True)
-@_option("--recovery-private-key", multiple=True, hidden=True)
-@_option("--merge-into", default="", hidden=True)
+@_option("--cluster", default="", help="Cluster of the kubeconfig.")
+@_option("--user", default="", help="User of the kubeconfig.")
+@_option("--server", default="", help="Address of the API server.")
+@_option("--token", default="", help="Bearer token for the API server.")
+@_option("--username", default="", help="For basic authentication.")
+@_option("--password", default="", help="For basic authentication.")
+@_option("--certificate-authority", default="", help="File with the API server's authority.")
+@_option("--client-certificate", default="", help="File with a client certificate.")
+@_option("--client-key", default="", help="File with its key.")
+@_switch("--insecure-skip-tls-verify", help="Do not check the API server's certificate.")
+@_option("--tls-server-name", default="", help="Name that the API server's certificate is for.")
+@_option("--proxy-url", default="", help="Proxy to the API server.")
+@_option("--request-timeout", default="", help="How long a request may take, such as 10s.")
+@_switch("--disable-compression", expose_value=False, hidden=True)
+@_option("--as", "impersonate", default="", help="User to act for.")
+@_option("--as-group", "impersonate_groups", multiple=True, help="Group to act for; may be repeated.")
+@_option("--as-uid", "impersonate_uid", default="", help="UID to act for.")
+@_ignored
 @_switch("--version", help="Print the version.")
-def main(version: bool, **flags: Any) -> None:
+def main(version: bool, rotate: bool, re_encrypt: bool, **flags: Any) -> None:
     """Seal a Secret, so that it can be kept in Git and opened only by the controller of one cluster."""
     if version:
         from manager import VERSION
 
         click.echo(f"kubeseal version: {VERSION}")
         return
+    from sealed.kubeseal.cluster import Access
     from sealed.kubeseal.documents import InputError
-    from sealed.kubeseal.modes import LATER, Flags, run
+    from sealed.kubeseal.modes import Flags, run
 
-    later = tuple(name for name in LATER if flags.pop(name))
+    access = Access(**{name: flags.pop(name) for name in ACCESS})
     try:
-        run(Flags(**flags, later=later))
+        run(Flags(**flags, re_encrypt=re_encrypt or rotate, access=access))
     except InputError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)

@@ -1,85 +1,144 @@
-"""Where the certificate comes from: a file, a URL, or the controller behind the API server's service proxy."""
+"""The cluster that a kubeconfig and kubectl's flags point to, through the API server alone."""
 
+import base64
 import http.client
 import json
 import os
-import urllib.error
-import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from sealed.kubeseal.documents import InputError, read_file
+from manager.durations import parse_duration
+from sealed.kubeseal.documents import Document, InputError
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration
+    from urllib3 import HTTPHeaderDict
 
 PATIENCE = 30.0  # seconds for one request; the original waits without end
-LARGEST_CERTIFICATE = 1024 * 1024  # bytes
 ACCEPT = "application/x-pem-file, application/json, */*"
-HINT = (
-    "Please, use the flag --controller-name and --controller-namespace "
-    "to set up the name and namespace of the sealed secrets controller"
-)
+
+
+class Refused(InputError):
+    """The API server, or what stands behind its proxy, answered with an error."""
+
+    def __init__(self, status: int, text: str, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True)
-class Cluster:
-    """The cluster that the kubeconfig points to; nothing is read before it is needed.
-
-    Args:
-        kubeconfig: path, empty for KUBECONFIG or ~/.kube/config, and where there is none the Pod's ServiceAccount.
-        context: of the kubeconfig, empty for the current one.
-    """
+class Access:
+    """kubectl's flags about the API server and the user; empty is what the kubeconfig says."""
 
     kubeconfig: str = ""
     context: str = ""
+    cluster: str = ""
+    user: str = ""
+    server: str = ""
+    token: str = field(default="", repr=False)
+    username: str = ""
+    password: str = field(default="", repr=False)
+    certificate_authority: str = ""
+    client_certificate: str = ""
+    client_key: str = ""
+    insecure_skip_tls_verify: bool = False
+    tls_server_name: str = ""
+    proxy_url: str = ""
+    request_timeout: str = ""
+    impersonate: str = ""
+    impersonate_groups: tuple[str, ...] = ()
+    impersonate_uid: str = ""
+
+    def headers(self) -> "HTTPHeaderDict":
+        """Return the headers by which another user is acted for; each group has one of its own."""
+        from urllib3 import HTTPHeaderDict
+
+        headers = HTTPHeaderDict()
+        named = [("Impersonate-User", self.impersonate), ("Impersonate-Uid", self.impersonate_uid)]
+        for name, value in [*named, *(("Impersonate-Group", each) for each in self.impersonate_groups)]:
+            if value:
+                headers.add(name, value)
+        return headers
+
+    def authorization(self) -> str:
+        """Return the Authorization header that flags ask for, empty when they ask for none."""
+        if self.token:
+            return f"Bearer {self.token}"
+        if self.username:
+            return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        return ""
+
+    def patience(self) -> float:
+        """Return the seconds that a request may take. Raises InputError."""
+        try:
+            return parse_duration(self.request_timeout or "0") or PATIENCE
+        except ValueError:
+            raise InputError(f"invalid duration for --request-timeout: {self.request_timeout}") from None
+
+
+class Cluster:
+    """One API server; nothing is read before it is needed.
+
+    Args:
+        access: a path empty means KUBECONFIG or ~/.kube/config, and where there is none the Pod's ServiceAccount.
+    """
+
+    def __init__(self, access: Access = Access()) -> None:
+        self._access = access
 
     def namespace(self) -> str:
         """Return the namespace of the context, `default` where it names none, empty without a usable kubeconfig."""
-        from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConfigMerger
-
         try:
-            known = KubeConfigMerger(self.kubeconfig or KUBE_CONFIG_DEFAULT_LOCATION).config.value
+            known = _kubeconfig(self._access)
             contexts = {each.value["name"]: each.value["context"] for each in known["contexts"]}
-            current = known.get("current-context")
-            chosen = contexts[self.context or current] if self.context or current else {}
+            chosen = contexts[name] if (name := self._access.context or known.get("current-context")) else {}
             return str(chosen.get("namespace") or "default")
         except Exception:
             return ""  # the caller says that the Secret must name one
 
-    def certificate(self, service: str, namespace: str) -> bytes:
-        """Fetch the current certificate through the API server, as section 7.4 describes.
+    def connect(self) -> None:
+        """Read the kubeconfig now. Raises InputError: what is wrong with it is no fault of whatever is asked for."""
+        _ = self._client
 
-        Raises:
-            InputError: with the original's text and hint.
+    def get(self, path: str) -> Document:
+        """Read an object. Raises InputError."""
+        found: Document = json.loads(self.call("GET", path))
+        return found
 
-        """
-        _ = self._client  # what is wrong with the kubeconfig is no fault of the Service
+    def find(self, path: str) -> Document | None:
+        """Read an object, None when it is proven absent. Raises InputError."""
         try:
-            found = json.loads(self._get(f"/api/v1/namespaces/{quote(namespace, '')}/services/{quote(service, '')}"))
-            ports = found["spec"].get("ports") or [{}]
-            path = proxy_path(namespace, service, ports[0].get("name") or "", "/v1/cert.pem")
-        except Exception as error:
-            raise InputError(f"cannot get sealed secret service: {_short(error)}.\n{HINT}") from None
-        try:
-            return self._get(path)
-        except Exception as error:
-            raise InputError(f"cannot fetch certificate: {_short(error)}") from None
+            return self.get(path)
+        except Refused as error:
+            if error.status == http.HTTPStatus.NOT_FOUND:
+                return None
+            raise
 
-    def _get(self, path: str) -> bytes:
+    def call(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> bytes:
+        """Send one request and return the answer's body. Raises Refused for any error status, InputError."""
         configuration = self._client.configuration
-        token = configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
-        headers = {"Accept": ACCEPT} | ({"Authorization": token} if token else {})
-        answer = self._client.rest_client.request(
-            "GET", configuration.host + path, headers=headers, _request_timeout=PATIENCE
-        )
-        body: bytes = answer.read()
-        if answer.status != http.HTTPStatus.OK:
-            raise InputError(_message(body) or f"the server answered {answer.status}")
-        return body
+        token = self._access.authorization() or configuration.get_api_key_with_prefix("BearerToken", "authorization")
+        headers = self._access.headers()
+        headers.add("Accept", ACCEPT)
+        if token:
+            headers.add("Authorization", token)
+        if body is not None:
+            headers["Content-Type"] = content_type
+        patience = self._access.patience()
+        try:
+            answer = self._client.rest_client.request(
+                method, configuration.host + path, headers=headers, body=body, _request_timeout=patience
+            )
+            content: bytes = answer.read()
+        except Exception as error:
+            raise InputError(short(error)) from None
+        if not 200 <= answer.status < 300:
+            told = _message(content) or f"the server answered {answer.status}"
+            raise Refused(answer.status, told, _seconds(answer.headers.get("Retry-After")))
+        return content
 
     @cached_property
     def _client(self) -> "ApiClient":
@@ -90,49 +149,66 @@ class Cluster:
         try:
             self._load(configuration)
         except config.ConfigException as error:
-            raise InputError(f"invalid configuration: {_short(error)}") from None
+            raise InputError(f"invalid configuration: {short(error)}") from None
         except Exception as error:
             raise InputError(f"invalid configuration: not a kubeconfig ({type(error).__name__})") from None
+        _override(configuration, self._access)
         return client.ApiClient(configuration)
 
     def _load(self, configuration: "Configuration") -> None:
         from kubernetes import config
 
+        access = self._access
         try:
-            config.load_kube_config(self.kubeconfig or None, self.context or None, configuration)
+            if access.cluster or access.user:
+                config.load_kube_config_from_dict(_recombined(access), client_configuration=configuration)
+            else:
+                config.load_kube_config(access.kubeconfig or None, access.context or None, configuration)
         except config.ConfigException:
-            if self.kubeconfig or self.context or "KUBERNETES_SERVICE_HOST" not in os.environ:
+            if access.server:
+                return  # flags say all that is needed
+            if access.kubeconfig or access.context or "KUBERNETES_SERVICE_HOST" not in os.environ:
                 raise
             config.load_incluster_config(configuration)
 
 
-def proxy_path(namespace: str, service: str, port: str, path: str) -> str:
-    """Return the URL path of a Service behind the API server's proxy; RBAC rules name exactly this form (8.2)."""
-    target = f"http:{quote(service, '')}:{quote(port, '')}"
-    return f"/api/v1/namespaces/{quote(namespace, '')}/services/{target}/proxy{path}"
+def _kubeconfig(access: Access) -> Any:
+    from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConfigMerger
+
+    return KubeConfigMerger(access.kubeconfig or KUBE_CONFIG_DEFAULT_LOCATION).config.value
 
 
-def open_certificate(place: str) -> bytes:
-    """Read `--cert`: a local file, or a URL (7.4). Raises InputError."""
-    try:
-        url = urlsplit(place)
-    except ValueError:
-        raise InputError(f'parse "{place}": not a usable URL') from None
-    if len(url.scheme) <= 1:
-        return read_file(Path(place))
-    if url.scheme == "file":
-        return read_file(Path(unquote(url.path)))
-    if url.scheme not in ("http", "https"):
-        raise InputError(f'cannot fetch "{place}": unsupported protocol scheme "{url.scheme}"')
-    try:
-        with urllib.request.urlopen(place, timeout=PATIENCE) as answer:  # noqa: S310  http and https only, see above
-            content: bytes = answer.read(LARGEST_CERTIFICATE)
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise InputError(f'cannot fetch "{place}": {error.code} {error.reason}') from None
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise InputError(f'cannot fetch "{place}": {_short(error)}') from None
-    return content
+def _recombined(access: Access) -> Document:
+    """Return the kubeconfig with one context: the chosen one with the cluster and user that the flags name."""
+    merged = _kubeconfig(access)
+    parts = {name: [each.value for each in merged.get(name) or ()] for name in ("clusters", "users", "contexts")}
+    contexts = {each["name"]: each["context"] for each in parts["contexts"]}
+    chosen = contexts.get(access.context or merged.get("current-context") or "") or {}
+    cluster, user = access.cluster or chosen.get("cluster"), access.user or chosen.get("user")
+    context = {"name": "chosen", "context": {**chosen, "cluster": cluster, "user": user}}
+    return {**parts, "contexts": [context], "current-context": "chosen"}
+
+
+def _override(configuration: "Configuration", access: Access) -> None:
+    """Let the flags win over the kubeconfig."""
+    configuration.refresh_api_key_hook = None  # it would put back what the kubeconfig says before every request
+    names = {
+        "host": access.server.rstrip("/"),
+        "ssl_ca_cert": access.certificate_authority,
+        "cert_file": access.client_certificate,
+        "key_file": access.client_key,
+        "tls_server_name": access.tls_server_name,
+        "proxy": access.proxy_url,
+    }
+    for name, value in names.items():
+        if value:
+            setattr(configuration, name, value)
+    if access.insecure_skip_tls_verify:
+        configuration.verify_ssl = False
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text and text.isdecimal() else None
 
 
 def _message(body: bytes) -> str:
@@ -143,7 +219,12 @@ def _message(body: bytes) -> str:
         return ""
 
 
-def _short(error: Exception) -> str:
+def short(error: Exception) -> str:
     """Return one line about an error, its cause where the library wraps one."""
     lines = str(getattr(error, "reason", None) or error).splitlines()
     return lines[0][:300] if lines else type(error).__name__
+
+
+def object_path(namespace: str, plural: str, name: str, group: str = "api/v1") -> str:
+    """Return the URL path of an object; `group` is `api/v1` or `apis/GROUP/VERSION`."""
+    return f"/{group}/namespaces/{quote(namespace, '')}/{plural}/{quote(name, '')}"

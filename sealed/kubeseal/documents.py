@@ -18,6 +18,8 @@ NOTHING_FOUND = "no secrets found. Ensure the input is valid and UTF-8 encoded"
 ESCAPED = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
 ODD_BREAK = re.compile("[\x85\u2028\u2029\ufeff]")
 
+TEXT = "tag:yaml.org,2002:str"
+
 Document = dict[str, Any]
 
 
@@ -41,12 +43,24 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what another YAML 1.1 reader would not take for text, and escapes what PyYAML writes as a line break."""
+    """Quotes what another YAML 1.1 reader would not take for text, and escapes what PyYAML writes as a line break.
+
+    Quotes and blocks are where Go's library has them.
+    """
+
+    blocks = True
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
         """Return the node of a text."""
-        style = '"' if ODD_BREAK.search(data) else None
-        return self.represent_scalar("tag:yaml.org,2002:str", data, style)
+        ambiguous = any(pattern.match(data) for _, pattern in self.yaml_implicit_resolvers.get(data[:1], ()))
+        style = '"' if ambiguous or ODD_BREAK.search(data) else "|" if "\n" in data and self.blocks else None
+        return self.represent_scalar(TEXT, data, style)
+
+
+class _Inline(_Dumper):
+    """Keeps a text of several lines on one."""
+
+    blocks = False
 
 
 _UNTOUCHED = ("bool", "merge", "null")
@@ -99,8 +113,11 @@ def read_file(path: Path) -> bytes:
         raise InputError(_cannot_open(path, error)) from None
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes, *, keep_mode: bool = False) -> None:
     """Write a file as a whole or not at all, readable by its owner only; a failure leaves the old one.
+
+    Args:
+        keep_mode: who could read the old file can read the new one.
 
     Raises:
         InputError: it cannot be written.
@@ -113,6 +130,8 @@ def replace_file(path: Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
+                if keep_mode:
+                    temporary.chmod(path.stat().st_mode)
                 file.close()  # Windows renames no open file
                 temporary.replace(path)
             except BaseException:
@@ -137,10 +156,33 @@ def text_of(value: object) -> str:
 
 
 def _documents(text: str) -> list[Any]:
+    found = json_objects(text)
+    return list(_yaml_stream(text)) if found is None else found
+
+
+def json_objects(text: str) -> list[Any] | None:
+    """Return the objects of a JSON stream, None when it is none: YAML may begin like that too."""
     if text.lstrip().startswith("{"):
-        with suppress(ValueError):  # YAML may begin like that too
+        with suppress(ValueError):
             return list(_json_stream(text))
-    return list(_yaml_stream(text))
+    return None
+
+
+def compose(text: str) -> Iterator[yaml.Node]:
+    """Yield the nodes of YAML documents, which know their place in the text. Raises InputError for a bomb."""
+    loader = _Loader(text)
+    while loader.check_node():
+        node = loader.get_node()
+        if _size(node, {}) > MOST_NODES:
+            raise InputError("input expands to too many values")
+        if node is not None:
+            yield node
+
+
+def one_line(pair: Document, *, bare: bool = False) -> str:
+    """Return `name: value` as YAML on one line, or `name:` alone."""
+    text = yaml.dump(pair, Dumper=_Inline, default_flow_style=False, allow_unicode=True, width=2**31).rstrip("\n")
+    return text.removesuffix(" null") if bare else text
 
 
 def _json_stream(text: str) -> Iterator[Any]:
@@ -153,12 +195,8 @@ def _json_stream(text: str) -> Iterator[Any]:
 
 
 def _yaml_stream(text: str) -> Iterator[Any]:
-    loader = _Loader(text)
-    while loader.check_node():
-        node = loader.get_node()
-        if _size(node, {}) > MOST_NODES:
-            raise InputError("input expands to too many values")
-        yield loader.construct_document(node)
+    for node in compose(text):
+        yield _Loader("").construct_document(node)
 
 
 def _size(node: Any, known: dict[int, int]) -> int:

@@ -1,21 +1,27 @@
-"""What the flags ask for: print the certificate, seal one value, or seal Secrets (sealed-secrets.md 7.2)."""
+"""What the flags ask for, the first mode that is asked for wins (sealed-secrets.md 7.2)."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import click
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from manager.plain import Plain
 from sealed.crypto import Scope
-from sealed.kubeseal.cluster import Cluster, open_certificate
-from sealed.kubeseal.documents import InputError, read, read_file, render, replace_file
+from sealed.kubeseal.bulk import Bulk
+from sealed.kubeseal.cluster import Access, Cluster
+from sealed.kubeseal.clusters import keys_of, seal_for_each
+from sealed.kubeseal.controller import Controller, open_certificate
+from sealed.kubeseal.documents import Document, InputError, read, read_file, render, replace_file
+from sealed.kubeseal.editing import ManifestFile
+from sealed.kubeseal.evidence import known_in_cluster
+from sealed.kubeseal.merging import Known, merge_into
+from sealed.kubeseal.recovery import opened, read_keys, unsealed
 from sealed.kubeseal.sealing import Options, public_key, seal_secret, seal_value
-
-LATER = ("recovery_unseal", "recovery_private_key", "validate", "re_encrypt", "rotate", "merge_into")
-"""Modes of the original that this version does not have; they say so."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,7 @@ class Flags:
     sealed_secret_file: str
     output_format: str
     cert: str
+    certs: str
     fetch_cert: bool
     scope: str
     name: str
@@ -35,51 +42,184 @@ class Flags:
     allow_empty_data: bool
     controller_name: str
     controller_namespace: str
-    kubeconfig: str
-    context: str
-    later: tuple[str, ...]
-    """Names of the flags given that belong to modes of LATER."""
+    validate: bool
+    re_encrypt: bool
+    recovery_unseal: bool
+    recovery_private_key: tuple[str, ...]
+    merge_into: str
+    keep_unchanged: bool
+    files: tuple[str, ...]
+    """More files, for --validate and --re-encrypt."""
+    access: Access
+
+    @property
+    def form(self) -> str:
+        """`json` or `yaml`. Raises InputError."""
+        if self.sealed_secret_file.endswith((".yaml", ".yml")):
+            return "yaml"
+        form = self.output_format.lower() or "json"
+        if form not in ("json", "yaml"):
+            raise InputError(f"unsupported output format: {form}")
+        return form
 
 
 def run(flags: Flags) -> None:
     """Do what the flags ask for. Raises InputError."""
     if flags.from_file and not flags.raw:
         raise InputError("--from-file requires --raw")
-    if flags.later:
-        raise InputError(f"--{flags.later[0].replace('_', '-')} is not in this version of kubeseal")
-    form = _form(flags)
-    given = _secret_file(flags.secret_file) if flags.secret_file else None
-    output = _output(flags, form, given)
-    if flags.sealed_secret_file:
-        replace_file(Path(flags.sealed_secret_file), b"".join(output))
+    form = flags.form
+    task = Task(flags, form, _secret_file(flags.secret_file) if flags.secret_file else None)
+    for asked, mode in MODES:
+        if asked(flags):
+            mode(task)
+            return
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run: what it is given, and what it may ask for."""
+
+    flags: Flags
+    form: str
+    given: bytes | None
+    """What the file of --secret-file holds."""
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """The cluster of the kubeconfig."""
+        return Cluster(self.flags.access)
+
+    @cached_property
+    def controller(self) -> Controller:
+        """The controller there."""
+        return Controller(self.cluster, self.flags.controller_name, self.flags.controller_namespace)
+
+    @cached_property
+    def certificate(self) -> bytes:
+        """The certificate to seal with."""
+        return open_certificate(self.flags.cert) if self.flags.cert else self.controller.certificate()
+
+    @property
+    def key(self) -> RSAPublicKey:
+        """The key of the certificate; an expired one is refused."""
+        return public_key(self.certificate, datetime.now(UTC))
+
+    @property
+    def options(self) -> Options:
+        """What the flags say about sealing."""
+        flags = self.flags
+        return Options(Scope(flags.scope), flags.name, flags.namespace, self.cluster.namespace, flags.allow_empty_data)
+
+    def input(self, expected: str = "json/yaml k8s resource") -> bytes:
+        """Return what --secret-file or standard input holds."""
+        return _stdin(expected) if self.given is None else self.given
+
+    def known(self) -> Known:
+        """Return how the values of a SealedSecret are known, so that unchanged ones keep their ciphertext."""
+        if self.flags.recovery_private_key:
+            keys = read_keys(self.flags.recovery_private_key)
+            return lambda sealed: opened(sealed, keys)
+        if self.flags.keep_unchanged:
+            return lambda sealed: known_in_cluster(self.cluster, sealed)
+        return lambda sealed: {}
+
+    def write(self, pieces: Iterator[bytes]) -> None:
+        """Write to --sealed-secret-file as a whole, or to standard output piece by piece."""
+        if self.flags.sealed_secret_file:
+            replace_file(Path(self.flags.sealed_secret_file), b"".join(pieces))
+        else:
+            for piece in pieces:
+                click.echo(piece, nl=False)
+
+
+def _recovery_unseal(task: Task) -> None:
+    [sealed, *_] = read(task.input())
+    task.write(iter([render(unsealed(sealed, read_keys(task.flags.recovery_private_key)), task.form)]))
+
+
+def _validate(task: Task) -> None:
+    if task.flags.files:
+        Bulk(task.controller).validate(task.flags.files)
+        return
+    for document in _sealed(task.input(), "unable to decrypt sealed secret"):
+        if not task.controller.opens(document):
+            raise InputError(f"unable to decrypt sealed secret: {_name(document)}")
+
+
+def _re_encrypt(task: Task) -> None:
+    flags = task.flags
+    if flags.files:
+        Bulk(task.controller).re_encrypt(flags.files)
+    elif flags.secret_file and not flags.sealed_secret_file:
+        Bulk(task.controller).renew(Path(flags.secret_file))
     else:
-        for piece in output:
-            click.echo(piece, nl=False)
+        documents = _sealed(task.input(), "unable to decrypt sealed secret")
+        task.write(render(_titled(task.controller.resealed(each)), task.form) for each in documents)
 
 
-def _output(flags: Flags, form: str, given: bytes | None) -> Iterator[bytes]:
-    cluster = Cluster(flags.kubeconfig, flags.context)
-    controller = (flags.controller_name, flags.controller_namespace)
-    certificate = open_certificate(flags.cert) if flags.cert else cluster.certificate(*controller)
-    if flags.fetch_cert:
-        yield certificate
-        return
-    key = public_key(certificate, datetime.now(UTC))
-    options = Options(Scope(flags.scope), flags.name, flags.namespace, cluster.namespace, flags.allow_empty_data)
-    if flags.raw:
-        yield seal_value(_value(flags.from_file), key, options).encode()
-        return
-    for document in read(_stdin("json/yaml k8s resource") if given is None else given):
-        yield render(seal_secret(document, key, options), form)
+def _fetch_cert(task: Task) -> None:
+    task.write(iter([task.certificate]))
 
 
-def _form(flags: Flags) -> str:
-    if flags.sealed_secret_file.endswith((".yaml", ".yml")):
-        return "yaml"
-    form = flags.output_format.lower() or "json"
-    if form not in ("json", "yaml"):
-        raise InputError(f"unsupported output format: {form}")
-    return form
+def _merge_into(task: Task) -> None:
+    key, place = task.key, Path(task.flags.merge_into)
+    file = ManifestFile(read_file(place))
+    merge_into(file, read(task.input())[0], key, task.known())
+    replace_file(place, file.content(), keep_mode=True)
+
+
+def _raw(task: Task) -> None:
+    key = task.key
+    task.write(iter([seal_value(_value(task.flags.from_file), key, task.options).encode()]))
+
+
+def _seal(task: Task) -> None:
+    key, options = task.key, task.options
+    task.write(render(seal_secret(each, key, options), task.form) for each in read(task.input()))
+
+
+def _seal_for_clusters(task: Task) -> None:
+    keys, options = keys_of(task.flags.certs, datetime.now(UTC)), task.options
+    documents = read(task.input())
+
+    def sealed(key: RSAPublicKey) -> bytes:
+        return b"".join(render(seal_secret(each, key, options), task.form) for each in documents)
+
+    seal_for_each(keys, task.flags.sealed_secret_file, sealed)
+
+
+MODES: tuple[tuple[Callable[[Flags], bool | str], Callable[[Task], None]], ...] = (
+    (lambda flags: flags.recovery_unseal, _recovery_unseal),
+    (lambda flags: flags.validate, _validate),
+    (lambda flags: flags.re_encrypt, _re_encrypt),
+    (lambda flags: flags.certs, _seal_for_clusters),
+    (lambda flags: flags.fetch_cert, _fetch_cert),
+    (lambda flags: flags.merge_into, _merge_into),
+    (lambda flags: flags.raw, _raw),
+    (lambda _: True, _seal),
+)
+
+
+def _sealed(raw: bytes, problem: str) -> list[Document]:
+    """Return the documents of a stream; an empty one holds none, and is no error in the original either."""
+    if not raw.strip():
+        return []
+    try:
+        return read(raw)
+    except InputError:
+        raise InputError(problem) from None
+
+
+def _titled(sealed: Document) -> Document:
+    """Return what the controller answered as a manifest."""
+    dropped = ("creationTimestamp", "deletionTimestamp", "generation")
+    metadata = {name: value for name, value in (sealed.get("metadata") or {}).items() if name not in dropped}
+    return {"kind": "SealedSecret", "apiVersion": "bitnami.com/v1alpha1", **sealed, "metadata": metadata}
+
+
+def _name(document: Mapping[str, object]) -> object:
+    metadata = document.get("metadata")
+    return metadata.get("name", "") if isinstance(metadata, dict) else ""
 
 
 def _secret_file(path: str) -> bytes:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import command, everything, external, reflector, sealed
+from tests.bench import command, everything, external, reflector, sealed, templates
 from tests.bench.scene import Row, Scene
 from tests.cluster import build
 from tests.cluster.controlplane import ControlPlane
@@ -19,6 +19,8 @@ PARTS: dict[str, Callable[[Scene], Iterator[Row]]] = {
     "reflector": reflector.run,
     "everything": everything.run,
     "kubeseal": command.run,
+    "templates": templates.run,
+    "mirrors": reflector.many,
 }
 
 

@@ -1,6 +1,6 @@
 """A real control plane, with faults on demand.
 
-build         brings the binaries: `programs` says which, `release` downloads, `golang` compiles, `progress` reports
+build         brings the binaries: `programs` says which, `release` downloads, `golang` compiles (by tools/golang.py)
 controlplane  etcd, API server and controllers: `process` runs them, `certificates` gives them identities
 kube, wait    a client for tests, and waiting for a condition
 audit         what the API server was asked, and by whom

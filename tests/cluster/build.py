@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.cluster import golang, release
 from tests.cluster.programs import CONTROL_PLANE, PROGRAMS, Program, cache_folder
+from tools.golang import BuildFailed
 
 
 def binary(name: str) -> Path:
@@ -82,7 +83,7 @@ def main() -> int:
     try:
         for name in names:
             print(binary(name))
-    except (golang.BuildFailed, release.ChecksumMismatch) as error:
+    except (BuildFailed, release.ChecksumMismatch) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

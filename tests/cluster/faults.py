@@ -69,6 +69,12 @@ class Answer(Fault):
     """HTTP status."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Further headers, such as Retry-After."""
+    body: Mapping[str, Any] | None = None
+    """What it says, where that is not the Status of its code."""
+
+    def text(self) -> str:
+        """Return what it says as JSON."""
+        return json.dumps(status(self.code) if self.body is None else self.body)
 
 
 @dataclass
@@ -110,6 +116,13 @@ class Faults:
             return verb in (ANY, call.verb) and _about(call, plural) and call.user_agent.startswith(agent)
 
         fault = Answer(matches, times, code=code, headers=named)
+        self._answers.append(fault)
+        return fault
+
+    def empty_list(self, plural: str, times: int = 1) -> Answer:
+        """Answer the next lists of a plural as if nothing were there, at a version later than all that was."""
+        body = {"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "999999999999"}, "items": []}
+        fault = Answer(lambda call: call.verb == "list" and _about(call, plural), times, code=200, body=body)
         self._answers.append(fault)
         return fault
 

@@ -11,6 +11,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kube import Kube
 from tests.cluster.moto import Moto
 from tests.cluster.proxy import FaultProxy
+from tests.cluster.vault import VaultServer
 
 MakeNamespace = Callable[..., str]
 
@@ -54,6 +55,13 @@ def moto(moto_server: Moto) -> Moto:
     """AWS, empty and healthy."""
     moto_server.reset()
     return moto_server
+
+
+@pytest.fixture(scope="session")
+def vault() -> Iterator[VaultServer]:
+    """The session's own Vault; tests make engines, policies and roles of their own names in it."""
+    with VaultServer() as server:
+        yield server
 
 
 @pytest.fixture

@@ -35,6 +35,8 @@ class AwsCall:
     """GetSecretValue, AssumeRole, …"""
     access_key: str
     """Whose key signed it: which identity was used."""
+    form: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What was said, where that is a form, as STS has it."""
 
 
 @dataclass
@@ -158,9 +160,10 @@ class Moto:
     def _note(self, request: web.Request, body: bytes) -> AwsFault | None:
         """Record the call; return the fault that it meets."""
         target = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
-        action = target or parse_qs(body.decode(errors="replace")).get("Action", [""])[0]
+        form = {} if target else {name: value[0] for name, value in parse_qs(body.decode(errors="replace")).items()}
+        action = target or form.get("Action", "")
         key = request.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
-        self.calls.append(AwsCall(action, key))
+        self.calls.append(AwsCall(action, key, form))
         fault = next((each for each in self.faults if each.times > 0 and each.action in ("*", action)), None)
         if fault:
             fault.times -= 1

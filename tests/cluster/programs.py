@@ -4,11 +4,12 @@ Versions are written once, in the go.mod files under modules/; everything else i
 """
 
 import hashlib
-import os
 import platform
 import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from tools.golang import cache_root
 
 MODULES = Path(__file__).parent / "modules"
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
@@ -106,18 +107,15 @@ PROGRAMS = {
         _kubernetes("kube-controller-manager"),
         _kubernetes("kubectl"),
         Program("helm", "helm", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4", _HELM),
+        Program("vault", "vault", ".", "github.com/hashicorp/vault"),
         Program("kubeseal", "kubeseal", f"{_SEALED_SECRETS}/cmd/kubeseal", _SEALED_SECRETS),
     )
 }
 
 
-def cache_root() -> Path:
-    """The folder outside the checkout that keeps binaries and toolchains from one run to the next."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "coffer"
-
-
 def cache_folder(program: Program) -> Path:
-    """The folder of this very version: any change to go.mod, go.sum or the flags makes it another one."""
-    parts = [(program.folder / name).read_bytes() for name in ("go.mod", "go.sum")]
+    """The folder of this very version: another go.mod, go.sum, flag or source of ours makes it another one."""
+    sources = [program.folder / "go.mod", program.folder / "go.sum", *sorted(program.folder.glob("*.go"))]
+    parts = [each.read_bytes() for each in sources]
     digest = hashlib.sha256(b"\0".join([*parts, program.linker_flags.encode(), PLATFORM.encode()]))
     return cache_root() / f"{program.module}-{digest.hexdigest()[:16]}"

@@ -4,7 +4,6 @@ The program under test gets the proxy's URL in its kubeconfig; its bearer token 
 """
 
 import asyncio
-import json
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +18,7 @@ from yarl import URL
 
 from tests.cluster.calls import Call
 from tests.cluster.certificates import Pair
-from tests.cluster.faults import ANY, Faults, error_line, status
+from tests.cluster.faults import ANY, Faults, error_line
 from tests.cluster.serving import Served, abort, passed_on
 
 T = TypeVar("T")
@@ -131,8 +130,9 @@ class FaultProxy(Faults):
         answer = self.due_answer(call)
         if answer:
             call.status = answer.code
-            text = json.dumps(status(answer.code))
-            return web.Response(status=answer.code, text=text, content_type="application/json", headers=answer.headers)
+            return web.Response(
+                status=answer.code, text=answer.text(), content_type="application/json", headers=answer.headers
+            )
         try:
             return await (self._watch if call.verb == "watch" else self._exchange)(request, call, body)
         except aiohttp.ClientError:

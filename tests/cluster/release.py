@@ -12,7 +12,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from tests.cluster.programs import Program, Release
-from tests.cluster.progress import Progress, progress
+from tools.progress import Progress, progress
 
 TIMEOUT = urllib3.Timeout(connect=3.0, read=30.0)  # a site that is out of reach must cost seconds, not minutes
 RETRIES = urllib3.Retry(total=6, connect=0, read=0, other=0, redirect=6)

@@ -13,6 +13,7 @@ from typing import Any
 from tests.cluster import network
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kube import Kube, decoded
+from tests.cluster.wait import wait_until
 from tests.controller import CRDS, Coffer, Installation, of_kind
 from tests.e2e import kubeseals
 from tests.e2e.manifests import canary, secret
@@ -50,9 +51,53 @@ def _developer(kube: Kube) -> str:
 def _sealed_by(program: Path, kube: Kube, config: Path, coffer: Coffer) -> dict[str, bool]:
     fetched = kubeseals.run(program, "--fetch-cert", kubeconfig=config).encode()
     name, value = f"by-{program.parent.name.lower().strip('.')}", canary()
-    kube.apply(kubeseals.seal(program, secret("default", name, {"password": value}), kubeconfig=config))
+    sealed = kubeseals.seal(program, secret("default", name, {"password": value}), kubeconfig=config)
+    kube.apply(sealed)
     made = kube.wait_until(lambda: kube.get("secrets", name, "default"))
-    return {"certificate": fetched == coffer.certificate(), "secret": decoded(made) == {"password": value}}
+    return {
+        "certificate": fetched == coffer.certificate(),
+        "secret": decoded(made) == {"password": value},
+        "validated": _validates(program, sealed, config),
+        "renamed refused": not _validates(program, sealed | {"metadata": sealed["metadata"] | {"name": "x"}}, config),
+        "re-encrypted": _reseals(program, sealed, config, kube, value),
+    }
+
+
+def _validates(program: Path, sealed: dict[str, Any], config: Path) -> bool:
+    """Tell what `--validate` says; the limit of a caller is small, and the original gives up at once."""
+
+    def said() -> str:
+        try:
+            return kubeseals.run(program, "--validate", stdin=json.dumps(sealed), kubeconfig=config)
+        except kubeseals.KubesealFailed as failed:
+            return str(failed)
+
+    told = wait_until(said, lambda text: "too many" not in text, timeout=20, what="an answer")
+    if told and "unable to decrypt sealed secret" not in told:
+        raise RuntimeError(told)
+    return not told
+
+
+def _reseals(program: Path, sealed: dict[str, Any], config: Path, kube: Kube, value: str) -> bool:
+    """Tell whether `--re-encrypt` gives other ciphertexts of the same value."""
+
+    def answer() -> dict[str, Any] | None:
+        try:
+            return kubeseals.seal(program, sealed, "--re-encrypt", kubeconfig=config)
+        except kubeseals.KubesealFailed as failed:
+            if "too many" in str(failed):
+                return None
+            raise
+
+    again = wait_until(answer, timeout=20, what="an answer")
+    name = sealed["metadata"]["name"]
+    kube.patch("sealedsecrets", name, "default", {"spec": again["spec"]})
+    found = kube.wait_until(
+        lambda: kube.get("sealedsecrets", name, "default"), lambda each: each["status"]["observedGeneration"] == 2
+    )
+    opens = found["status"]["conditions"][0]["status"] == "True"
+    same = decoded(kube.get("secrets", name, "default")) == {"password": value}
+    return opens and same and again["spec"]["encryptedData"] != sealed["spec"]["encryptedData"]
 
 
 if __name__ == "__main__":

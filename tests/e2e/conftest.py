@@ -23,6 +23,7 @@ from tests.e2e.world import CUSTOM, World
 QUICK = (
     "--reflector-absent-source-grace=2",  # seconds that a GitOps tool is given; 30 would be waited for in vain
     "--reflector-excluded-namespaces=excluded-*",
+    "--external-egress-allowed=127.0.0.0/8",  # where the tests' Vault is
     "--modules-deletes-per-minute=10000",  # a whole suite in a minute looks like a catastrophe
 )
 SMALL_KEY = "--sealed-key-size=2048"  # a key of 4,096 bits takes seconds to make; the shared controller has one

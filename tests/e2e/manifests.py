@@ -109,6 +109,25 @@ def aws(secret_name: str = "aws-credentials", **reference: str) -> Object:
     return {"aws": {"service": "SecretsManager", "region": REGION, "auth": {"secretRef": refs}}}
 
 
+def aws_by_account(name: str, **provider: Any) -> Object:
+    """Return a provider of AWS that becomes a role by a ServiceAccount's token."""
+    auth = {"jwt": {"serviceAccountRef": {"name": name}}}
+    return {"aws": {"service": "SecretsManager", "region": REGION, "auth": auth, **provider}}
+
+
+def service_account(namespace: str, name: str, role: str = "") -> Object:
+    """Return a ServiceAccount, with the role that trusts it as EKS annotates it."""
+    annotations = {"eks.amazonaws.com/role-arn": role} if role else {}
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta(namespace, name, annotations=annotations)}
+
+
+def vault(server: str, ca: str, auth: Object, **provider: Any) -> Object:
+    """Return a provider of Vault, or with `kind="openBao"` of OpenBao."""
+    kind = provider.pop("kind", "vault")
+    bundle = base64.b64encode(ca.encode()).decode()
+    return {kind: {"server": server, "caBundle": bundle, "version": "v2", "auth": auth, **provider}}
+
+
 def aws_keys(access_key: str = KEYS["AWS_ACCESS_KEY_ID"]) -> dict[str, str]:
     """Return credentials as the Secret of the story holds them; the access key is what moto counts by."""
     return {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": canary()}

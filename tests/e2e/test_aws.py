@@ -1,11 +1,23 @@
 """AWS Secrets Manager as a provider: what is read, what it costs, and that no failure takes a Secret away."""
 
 import json
+from base64 import urlsafe_b64decode
 from uuid import uuid4
 
 import pytest
 
-from tests.e2e.manifests import Remote, aws, aws_keys, canary, external_secret, fake, secret, store
+from tests.e2e.manifests import (
+    Remote,
+    aws,
+    aws_by_account,
+    aws_keys,
+    canary,
+    external_secret,
+    fake,
+    secret,
+    service_account,
+    store,
+)
 from tests.e2e.world import World
 
 ROLE = "arn:aws:iam::123456789012:role/reader"
@@ -174,10 +186,11 @@ def test_a_secret_that_is_gone_in_aws_goes_only_where_the_policy_says_so(world: 
 
 def test_a_provider_that_hangs_delays_no_other_store(world: World) -> None:
     stuck, names = with_store(world), [remote(world, canary()) for _ in range(12)]
-    world.moto.hang("GetSecretValue", 1000)
+    for call in ("GetSecretValue", "BatchGetSecretValue"):
+        world.moto.hang(call, 1000)
     try:
         world.apply(*(external_secret(stuck, f"stuck-{at}", "aws", {"key": name}) for at, name in enumerate(names)))
-        world.kube.wait_until(lambda: world.moto.counts(key_of(stuck))["GetSecretValue"] >= 1)
+        world.kube.wait_until(lambda: sum(world.moto.counts(key_of(stuck)).values()) >= 1)
 
         ns, value = world.namespace(), canary()
         world.apply(store(ns, "store", fake({"remote": value})))
@@ -197,3 +210,78 @@ def test_what_aws_is_asked_can_be_counted(world: World) -> None:
     world.await_data(ns, "app", {"key": value})
 
     assert world.coffer.metric(*series) == before + 1
+
+
+def test_a_service_account_becomes_a_role_once_its_annotation_is_there(world: World) -> None:
+    ns, name, value = world.namespace(), f"remote/{uuid4().hex[:8]}", canary()
+    world.moto.client().create_secret(Name=name, SecretString=value)
+    world.apply(service_account(ns, "reader"), store(ns, "aws", aws_by_account("reader")))
+    world.await_condition("secretstores", ns, "aws", "False", text="an IAM role must be associated")
+    world.apply(external_secret(ns, "app", "aws", {"key": name}))
+
+    world.apply(service_account(ns, "reader", ROLE))
+
+    world.await_data(ns, "app", {"key": value}, timeout=60)
+    form = next(call.form for call in world.moto.calls if call.action == "AssumeRoleWithWebIdentity")
+    assert form["RoleArn"] == ROLE
+    claims = json.loads(urlsafe_b64decode(form["WebIdentityToken"].split(".")[1] + "=="))
+    assert (claims["aud"], claims["sub"]) == (["sts.amazonaws.com"], f"system:serviceaccount:{ns}:reader")
+
+
+def test_session_tags_tell_amazon_which_namespace_asks(world: World) -> None:
+    name, value, cluster = f"remote/{uuid4().hex[:8]}", canary(), f"store-{uuid4().hex[:8]}"
+    world.moto.client().create_secret(Name=name, SecretString=value)
+    one, two, keys = world.namespace(), world.namespace(), world.namespace()
+    world.apply(secret(keys, "aws-credentials", aws_keys(key_of(keys))))
+    spec = aws(namespace=keys)
+    spec["aws"] |= {"role": ROLE, "sessionTagsPolicy": "Custom", "customSessionTags": {"team": "a", "none": ""}}
+    world.apply(store("", cluster, spec))
+    try:
+        for ns in (one, two):
+            world.apply(external_secret(ns, "app", f"cluster/{cluster}", {"key": name}))
+            world.await_data(ns, "app", {"key": value})
+    finally:
+        world.kube.delete("clustersecretstores", cluster)
+
+    forms = [call.form for call in world.moto.calls if call.action == "AssumeRole" and call.access_key == key_of(keys)]
+    tags = [{form[f"Tags.member.{at}.Key"]: form[f"Tags.member.{at}.Value"] for at in range(1, 5)} for form in forms]
+    known = {"esoStoreName": cluster, "esoStoreKind": "ClusterSecretStore", "team": "a"}
+    assert sorted(tags, key=str) == sorted(({"esoNamespace": ns, **known} for ns in (one, two)), key=str)
+
+
+@pytest.mark.parametrize("service", ["SecretsManager", "ParameterStore"])
+def test_what_is_found_is_named_rewritten_and_follows_the_provider(world: World, service: str) -> None:
+    ns, top, values = with_store(world, service=service), f"/{uuid4().hex[:8]}", [canary() for _ in range(3)]
+    place(world, service, f"{top}/one", values[0])
+    place(world, service, f"{top}/two", values[1])
+    find = {"find": {"path": top, "name": {"regexp": "(one|two|three)$"}}}
+    rewrite = [{"regexp": {"source": "^/[^/]*/(.*)", "target": "KEY_$1"}}]
+    world.apply(external_secret(ns, "app", "aws", {}, dataFrom=[find | {"rewrite": rewrite}], refreshInterval="2s"))
+    world.apply(external_secret(ns, "plain", "aws", {}, dataFrom=[find]))
+
+    world.await_data(ns, "app", {"KEY_one": values[0], "KEY_two": values[1]})
+    key = top.replace("/", "_")
+    world.await_data(ns, "plain", {f"{key}_one": values[0], f"{key}_two": values[1]})
+
+    place(world, service, f"{top}/three", values[2])
+    world.await_data(ns, "app", {"KEY_one": values[0], "KEY_two": values[1], "KEY_three": values[2]})
+
+
+def place(world: World, service: str, name: str, value: str) -> None:
+    """Make a secret or a parameter."""
+    if service == "SecretsManager":
+        world.moto.client().create_secret(Name=name, SecretString=value)
+    else:
+        world.moto.client("ssm").put_parameter(Name=name, Value=value, Type="SecureString")
+
+
+def test_parameters_are_read_with_their_versions_and_properties(world: World) -> None:
+    ns, name, value = with_store(world, service="ParameterStore", prefix="/app/"), uuid4().hex[:8], canary()
+    client = world.moto.client("ssm")
+    client.put_parameter(Name=f"/app/{name}", Value="old", Type="String")
+    client.put_parameter(Name=f"/app/{name}", Value=json.dumps({"url": value}), Type="SecureString", Overwrite=True)
+
+    data: dict[str, Remote] = {"url": (name, "url"), "old": {"key": name, "version": "1"}}
+    world.apply(external_secret(ns, "app", "aws", data))
+
+    world.await_data(ns, "app", {"url": value, "old": "old"})

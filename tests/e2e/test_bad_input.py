@@ -101,10 +101,13 @@ CASES = [
     Case("broken base64", "sealedsecrets", sealed(lambda spec: spec["encryptedData"].update(key="!!")), "base64"),
     Case("too short", "sealedsecrets", sealed(lambda spec: spec["encryptedData"].update(key="AAAA")), "no key could"),
     Case("empty text", "sealedsecrets", sealed(lambda spec: spec["encryptedData"].update(key="")), "no key could"),
-    Case("legacy data", "sealedsecrets", sealed(lambda spec: spec.update(data="AgAA")), "spec.data"),
+    Case("legacy data", "sealedsecrets", sealed(lambda spec: spec.update(data="AgAA")), "at the same time"),
     Case("bad key name", "sealedsecrets", sealed(lambda spec: spec["template"].update(data={"a b": "x"})), "data"),
     Case(
-        "template text", "sealedsecrets", sealed(lambda spec: spec["template"].update(data={"a": "{{ .x }}"})), "temp"
+        "template text",
+        "sealedsecrets",
+        sealed(lambda spec: spec["template"].update(data={"a": "{{ nothing }}"})),
+        "temp",
     ),
     Case("foreign Secret", "sealedsecrets", _foreign_secret, "already exists and is not managed by SealedSecret"),
     Case(
@@ -124,7 +127,7 @@ CASES = [
         external({}, json.dumps({"": 1, "ü": "x", "ö": "y"}), dataFrom=[{"extract": DATA}]),
         "collision",
     ),
-    Case("not served yet", "externalsecrets", external({}, dataFrom=[{"find": {"name": {"regexp": "("}}}]), "find"),
+    Case("find of no pattern", "externalsecrets", external({}, dataFrom=[{"find": {"name": {"regexp": "("}}}]), "find"),
     Case("foreign target", "externalsecrets", _foreign_target, "coffer.dev/adopt"),
     Case("no provider", "secretstores", stores({}), "provider"),
     Case("two providers", "secretstores", stores(fake({"a": "b"}) | _aws({})), "provider"),

@@ -8,12 +8,14 @@ from tests.cluster.kube import Object
 from tests.controller import Coffer, Installation
 from tests.e2e.manifests import (
     allowed,
+    aws_by_account,
     canary,
     config_map,
     external_secret,
     fake,
     reflects,
     sealed_secret,
+    service_account,
     store,
 )
 from tests.e2e.story import Story
@@ -78,12 +80,21 @@ def exercise(stage: World) -> None:
     stage.kube.delete("configmaps", "map", ns)
     stage.await_gone("externalsecrets", ns, "going")
     stage.await_gone("configmaps", target, "map")
-    stage.kube.delete("secretstores", "store", ns)
-    stage.await_gone("secretstores", ns, "store")
-    stage.apply(of_the_original(store("", stage.unique, fake({"remote": value}))))
-    stage.kube.wait_until(lambda: stage.condition("clustersecretstores", "", stage.unique), bool)
-    stage.kube.delete("clustersecretstores", stage.unique)
-    stage.await_gone("clustersecretstores", "", stage.unique)
+    exercise_stores(stage, ns)
+
+
+def exercise_stores(stage: World, ns: str) -> None:
+    """Let stores of both kinds come and go as the original left them, and one become somebody by a ServiceAccount."""
+    for kind, place in (("secretstores", ns), ("clustersecretstores", "")):
+        manifest = store(place, stage.unique, fake({"remote": "x"}))
+        manifest["metadata"]["finalizers"] = ["secretstore.externalsecrets.io/finalizer"]
+        stage.apply(manifest)
+        stage.await_ready(kind, place, stage.unique)
+        stage.kube.delete(kind, stage.unique, place)
+        stage.await_gone(kind, place, stage.unique)
+    stage.apply(service_account(ns, "reader", "arn:aws:iam::123456789012:role/reader"))
+    stage.apply(store(ns, "trusted", aws_by_account("reader")))
+    stage.await_ready("secretstores", ns, "trusted")
 
 
 def test_every_right_of_the_chart_is_used_and_none_is_missing(stage: World, staged_coffer: Coffer) -> None:

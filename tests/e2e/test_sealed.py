@@ -1,5 +1,6 @@
 """SealedSecrets become Secrets, and every rule about the Secret that is already there (sealed-secrets.md 9.4)."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -274,6 +275,36 @@ def test_plain_values_of_the_template_stand_beside_decrypted_ones(world: World) 
 
     made = world.await_data(ns, "app", {"password": hidden, "host": "db.example.com"})
     assert made["data"]["password"] == encoded(hidden)
+
+
+def test_a_template_joins_decrypted_and_plain_values(world: World) -> None:
+    ns, password = world.namespace(), canary()
+    texts = {
+        "host": "db.example.com",
+        "url": "https://{{ .user }}:{{ .password | trim }}@{{ .host }}",
+        "user": None,
+    }
+
+    world.apply(sealed_secret(world.certificate, ns, "app", {"user": "me", "password": password}, data=texts))
+
+    url = f"https://me:{password}@db.example.com"
+    world.await_data(ns, "app", {"password": password, "host": "db.example.com", "url": url})
+
+
+def test_the_deprecated_form_of_a_whole_secret_is_opened(world: World) -> None:
+    ns, value = world.namespace(), canary()
+    inner = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"labels": {"inner": "1"}},
+        "data": {"k": encoded(value)},
+    }
+    manifest = sealed_secret(world.certificate, ns, "app", {"whole": json.dumps(inner)})
+    manifest["spec"] = {"encryptedData": {}, "data": manifest["spec"]["encryptedData"]["whole"]}
+
+    world.apply(manifest)
+
+    assert world.await_data(ns, "app", {"k": value})["metadata"]["labels"] == {"inner": "1"}
 
 
 def foreign_key() -> dict[str, str]:

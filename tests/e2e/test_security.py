@@ -151,33 +151,50 @@ def references(schema: Object, path: tuple[str, ...] = ()) -> Iterator[tuple[str
         yield from references(each, (*path, name))
 
 
-def store_references() -> list[tuple[str, ...]]:
-    """Return those of the SecretStore's provider; a new field has its test by being in the CRD."""
+def provider_schema() -> Object:
+    """Return what the CRD says of a SecretStore's provider."""
     crd = yaml.safe_load(Path(CRDS / "secretstores.yaml").read_text())
     schema = next(each for each in crd["spec"]["versions"] if each["served"])["schema"]["openAPIV3Schema"]
-    return list(references(schema["properties"]["spec"]["properties"]["provider"]))
+    provider: Object = schema["properties"]["spec"]["properties"]["provider"]
+    return provider
+
+
+def store_references() -> list[tuple[str, ...]]:
+    """Return those of the SecretStore's provider; a new field has its test by being in the CRD."""
+    return list(references(provider_schema()))
+
+
+def filled(schema: Object, path: tuple[str, ...], last: Object, own: Object) -> Object:
+    """Return an object that holds `last` at a path, with what the schema requires beside it and own Secrets."""
+    properties = schema["properties"]
+    found = {name: properties[name].get("enum", ["https://example.com"])[0] for name in schema.get("required", ())}
+    name, *rest = path
+    if rest:
+        return found | {name: filled(properties[name], tuple(rest), last, own)}
+    fields = {each: set(schema.get("properties", ())) for each, schema in properties.items()}
+    secrets = [each for each, has in fields.items() if "key" in has and "type" not in has]
+    return found | dict.fromkeys(secrets, own) | {name: last}
 
 
 def test_the_references_of_a_store_are_known() -> None:
-    assert len(store_references()) >= 3
+    assert len(store_references()) >= 20
 
 
 @pytest.mark.parametrize("path", store_references(), ids=".".join)
-def test_a_store_cannot_read_a_secret_of_another_namespace(world: World, path: tuple[str, ...]) -> None:
+def test_a_store_cannot_read_what_lies_in_another_namespace(world: World, path: tuple[str, ...]) -> None:
     assert world.coffer is not None
     mine, theirs = world.namespace(), world.namespace()
     world.apply(secret(theirs, "aws-credentials", aws_keys()), secret(mine, "aws-credentials", aws_keys()))
     mark = world.audit.mark()
-    provider = aws()
-    at = provider
-    for step in path[:-1]:
-        at = at.setdefault(step, {})
-    at[path[-1]] = {"name": "aws-credentials", "key": "AWS_ACCESS_KEY_ID", "namespace": theirs}
+    own = {"name": "aws-credentials", "key": "AWS_ACCESS_KEY_ID"}
+    kind = {"type": "Secret"} if path[-1] == "caProvider" else {}
 
+    provider = filled(provider_schema(), path, own | kind | {"namespace": theirs}, own)
     world.apply(store(mine, "store", provider))
 
     condition = world.await_condition("secretstores", mine, "store", "False", text=path[-1])
     assert condition["reason"] == "InvalidProviderConfig"
+    assert "is not the namespace of this object" in condition["message"]
     read = [each for each in world.audit.requests(mark, user=world.coffer.installation.user) if each.verb == "get"]
     assert not [each for each in read if each.namespace == theirs]
 

@@ -79,14 +79,14 @@ def test_a_cluster_store_admits_whom_its_conditions_name(
 
 def test_an_unknown_field_of_a_provider_is_kept_and_an_unserved_one_is_named(world: World) -> None:
     ns = world.namespace()
-    spec = {"vault": {"server": "https://vault.example.com", "path": "secret", "unknown": {"kept": True}}}
+    spec = {"gcpsm": {"projectID": "p", "unknown": {"kept": True}}}
     world.apply(
-        {"apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": meta(ns, "vault")}
+        {"apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": meta(ns, "gcp")}
         | {"spec": {"provider": spec}}
     )
     generated = [{"sourceRef": {"generatorRef": {"kind": "Password", "name": "x"}}}]
-    world.apply(external_secret(ns, "app", "vault", {}, dataFrom=generated))
+    world.apply(external_secret(ns, "app", "gcp", {}, dataFrom=generated))
 
-    world.await_condition("secretstores", ns, "vault", "False", text="vault")
-    assert world.kube.get("secretstores", "vault", ns)["spec"]["provider"] == spec
+    world.await_condition("secretstores", ns, "gcp", "False", text="gcpsm")
+    assert world.kube.get("secretstores", "gcp", ns)["spec"]["provider"] == spec
     world.await_condition("externalsecrets", ns, "app", "False", text="generatorRef")

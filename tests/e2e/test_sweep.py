@@ -45,3 +45,28 @@ def test_changes_that_no_watch_tells_are_noticed(stage: World, plural: str) -> N
     story.applied()
 
     story.settle()
+
+
+@pytest.mark.parametrize("plural", ["namespaces", "secrets"])
+def test_a_list_that_comes_back_empty_takes_no_mirror_away(stage: World, plural: str) -> None:
+    story = Story(stage)
+    story.applied()
+    story.settle()
+
+    def mirrors() -> list[str]:
+        places = (story.pushed, story.service)
+        return [stage.kube.get("secrets", "rabbitmq-auth", place)["metadata"]["uid"] for place in places]
+
+    def lists() -> int:
+        return sum(call.verb == "list" and call.plural == plural for call in stage.faults.calls)
+
+    before = mirrors()
+    emptied = stage.faults.empty_list(plural)
+    stage.kube.wait_until(emptied.fired.is_set)
+    since = lists()
+    stage.kube.wait_until(lists, lambda found: found >= since + 4)  # longer than an absent source is waited for
+
+    story.settle()
+    assert mirrors() == before
+    story.changed()
+    story.settle()

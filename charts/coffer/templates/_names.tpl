@@ -9,6 +9,23 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 app.kubernetes.io/name: coffer
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
+{{- define "coffer.namespace" -}}
+{{ .Values.namespaceOverride | default .Release.Namespace }}
+{{- end -}}
+{{/* What kubernetes-reflector's chart sets by `configuration`, under the names that it gives to the process. */}}
+{{- define "coffer.reflector" -}}
+{{- with .Values.configuration }}
+{{- $set := dict "ES_Serilog__MinimumLevel__Default" (dig "logging" "minimumLevel" "" .) }}
+{{- $_ := set $set "ES_Reflector__Watcher__ExcludedNamespaces" (dig "watcher" "excludedNamespaces" "" .) }}
+{{- $_ := set $set "ES_Reflector__Watcher__Timeout" (dig "watcher" "timeout" "" .) }}
+{{- $_ := set $set "ES_Ignite__KubernetesClient__SkipTlsVerify" (dig "kubernetes" "skipTlsVerify" "" .) }}
+{{- range $name, $value := $set }}
+{{- if $value }}
+- {name: {{ $name }}, value: {{ $value | toString | quote }}}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
 {{- define "coffer.arguments" -}}
 - run
 - --process-listen=:8080

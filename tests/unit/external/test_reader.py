@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from external.clients import Opened, Pending
 from external.metrics import ExternalMetrics
-from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, Want
-from external.reader import AT_ONCE, PAUSE, Answer, Fresh, SharedReader
+from external.providers.protocol import Find, ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, Want
+from external.reader import AT_ONCE, PAUSE, Answer, Fresh, Given, SharedReader
 from external.threads import Threads
 from manager.plain import Plain
 from tests.stand_ins import HandClock
@@ -45,7 +45,14 @@ class Provider:
             raise self.error
         return {want: self.answers.get(want.key, Plain(f"{want.key} {number}".encode())) for want in wants}
 
+    def find(self, find: Find) -> Mapping[str, Plain]:
+        self.calls.append([find.name])
+        return {"found": Plain(find.path.encode())}
+
     def validate(self) -> None:
+        raise AssertionError("nobody asked")
+
+    def close(self) -> None:
         raise AssertionError("nobody asked")
 
 
@@ -69,18 +76,18 @@ class Desk:
         self.reader.patience = PATIENT
 
     def fresh(self, asker: str = "a", max_age: float = 30, *, now: bool = False) -> Fresh:
-        return Fresh(asker, self.clock.monotonic() if now else ALWAYS, max_age)
+        return Fresh(asker, self.clock.monotonic() if now else ALWAYS, 4 * max_age)
 
     async def read(self, fresh: Fresh, identity: str = "store", want: Want = WANT) -> bytes:
         opened = Opened(self.provider, (identity,), "tenant")
         found = await self.reader.read([(opened, want)], fresh)
-        return found[opened.identity, want].coming.result().reveal()
+        return _plain(found[opened.identity, want].coming.result())
 
-    async def keys(self, *keys: str, asker: str = "a") -> dict[str, bytes | str]:
+    async def keys(self, *keys: str, asker: str = "a", interval: float = 120) -> dict[str, bytes | str]:
         """Read several keys at once; return values and the texts of errors."""
         opened = Opened(self.provider, ("store",), "tenant")
-        found = await self.reader.read([(opened, Want(key)) for key in keys], self.fresh(asker))
-        return {want.key: _shown(answer) for (_, want), answer in found.items()}
+        found = await self.reader.read([(opened, Want(key)) for key in keys], Fresh(asker, ALWAYS, interval))
+        return {want.key: _shown(answer) for (_, want), answer in found.items() if isinstance(want, Want)}
 
     async def answered(self, fresh: Fresh, want: Want = WANT) -> bytes:
         """Read until the answer is there, as a reconciler that is told to come again does."""
@@ -90,7 +97,12 @@ class Desk:
 
 def _shown(answer: Answer) -> bytes | str:
     error = answer.coming.exception()
-    return str(error) if error else answer.coming.result().reveal()
+    return str(error) if error else _plain(answer.coming.result())
+
+
+def _plain(given: Given) -> bytes:
+    assert isinstance(given, Plain)
+    return given.reveal()
 
 
 @pytest.fixture
@@ -258,6 +270,19 @@ async def test_several_keys_go_into_one_call_where_the_provider_takes_that() -> 
     desk.threads.close()
 
 
+async def test_what_is_found_is_shared_too_and_goes_alone() -> None:
+    desk = Desk(batch=3)
+    opened = Opened(desk.provider, ("store",), "tenant")
+    find = Find(path="p", name="x")
+
+    one, two = await asyncio.gather(*(desk.reader.read([(opened, find), (opened, WANT)], desk.fresh()) for _ in "ab"))
+
+    assert one[("store",), find].coming.result() == {"found": Plain(b"p")}
+    assert two[("store",), find].coming.result() == {"found": Plain(b"p")}
+    assert sorted(desk.provider.calls) == [["remote"], ["x"]]
+    desk.threads.close()
+
+
 async def test_an_error_of_one_key_is_not_that_of_the_others() -> None:
     desk = Desk(batch=3)
     desk.provider.answers["b"] = SecretAbsent("Secret does not exist")
@@ -301,3 +326,36 @@ async def test_however_many_providers_are_silent_half_of_the_threads_are_for_the
     assert not any(each.done() for each in asking)
     silent.open.set()
     await asyncio.gather(*asking)
+
+
+async def test_what_will_be_wanted_soon_comes_with_what_is_wanted_now() -> None:
+    """A hundred secrets, each wanted at its own moment of the minute, cost a call for every twenty of them."""
+    desk = Desk(batch=20)
+    keys = [f"k{at}" for at in range(100)]
+    await desk.keys(*keys, interval=60)
+    assert len(desk.provider.calls) == 5
+    desk.clock.pass_by(58)
+
+    for key in keys:
+        desk.clock.pass_by(0.02)
+        await desk.keys(key, interval=60)
+
+    assert len(desk.provider.calls) == 10
+    assert sorted(key for call in desk.provider.calls[5:] for key in call) == sorted(keys)
+    desk.threads.close()
+
+
+async def test_what_is_missing_or_no_longer_wanted_is_not_read_ahead() -> None:
+    desk = Desk(batch=20)
+    desk.provider.answers["missing"] = SecretAbsent("Secret does not exist")
+    await desk.keys("a", "b", "missing", interval=60)
+    desk.clock.pass_by(60)
+    await desk.keys("a", interval=60)
+    assert sorted(desk.provider.calls[-1]) == ["a", "b"]
+
+    for _ in range(4):
+        desk.clock.pass_by(60)
+        await desk.keys("a", interval=60)
+
+    assert desk.provider.calls[-1] == ["a"]
+    desk.threads.close()

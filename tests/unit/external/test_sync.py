@@ -422,3 +422,16 @@ async def test_a_name_of_any_length_fits_into_the_condition(bench: Bench) -> Non
 
     assert bench.ready()[0] == "False"
     assert len(bench.ready()[2]) <= LONGEST_MESSAGE
+
+
+@pytest.mark.parametrize("provider", ["openBao", "vault"])
+async def test_a_provider_is_known_by_the_name_that_users_write(bench: Bench, provider: str) -> None:
+    bench.put(SECRET_STORES, {"metadata": {"name": "store", "namespace": "ns"}, "spec": _vault(provider)})
+    await bench.settle()
+
+    text = f"spec.provider.{provider}.auth.tokenSecretRef.name is missing"
+    assert bench.ready("store", SECRET_STORES) == ("False", "InvalidProviderConfig", f"unable to create client: {text}")
+
+
+def _vault(provider: str) -> Any:
+    return {"provider": {provider: {"server": "https://vault.example.com", "auth": {"tokenSecretRef": {}}}}}

@@ -152,10 +152,25 @@ async def test_fields_are_replaced_without_reading(gate: Gate) -> None:
     assert gate.api.counts() == {"patch": 1}
 
 
-@pytest.mark.parametrize("pointer", ["/type", "/metadata/labels/x", "/metadata/ownerReferences", "/immutable"])
-async def test_only_data_and_annotations_are_replaced_blindly(gate: Gate, pointer: str) -> None:
-    with pytest.raises(ValueError, match="only data and annotations"):
+@pytest.mark.parametrize("pointer", ["/type", "/metadata/labels/x", "/metadata/ownerReferences", "/metadata"])
+async def test_only_data_labels_and_annotations_are_replaced_blindly(gate: Gate, pointer: str) -> None:
+    with pytest.raises(ValueError, match="only data, labels and annotations"):
         await gate.writer.apply(Replace(KEY, "u", "1", {pointer: "x"}))
+
+
+async def test_no_label_that_poses_as_a_sealing_key_is_set_blindly(gate: Gate) -> None:
+    with pytest.raises(NeedsHuman, match="remove the label"):
+        await gate.writer.apply(Replace(KEY, "u", "1", {"/metadata/labels": {SEALING_KEY_LABEL: "active"}}))
+
+
+async def test_a_field_is_removed_where_nothing_takes_its_place(gate: Gate) -> None:
+    labelled = {**secret()["metadata"], "annotations": {"old": "x"}}
+    meta = gate.api.put(SECRETS, {**secret(), "metadata": labelled})["metadata"]
+    fields = {"/metadata/annotations/old": None, "/metadata/annotations/new": "y"}
+    written = await gate.writer.apply(Replace(KEY, meta["uid"], meta["resourceVersion"], fields))
+
+    assert written is not None
+    assert written["metadata"]["annotations"] == {"new": "y"}
 
 
 async def test_a_sealing_key_has_a_door_of_its_own(gate: Gate) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -408,3 +409,16 @@ async def test_without_an_api_server_nothing_is_concluded(server: Server) -> Non
 
     with pytest.raises(Unreachable):
         await find_original(client(server), "reflector")
+
+
+@pytest.mark.parametrize("verify", [True, False])
+async def test_a_server_that_cannot_prove_itself_is_believed_only_where_the_setting_says_so(
+    tmp_path: Path, verify: bool
+) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_text(kubeconfig("https://127.0.0.1:1"))
+
+    connection = await connect(str(file), verify=verify)
+
+    assert (connection.ssl_context.verify_mode is ssl.CERT_REQUIRED) is verify
+    assert connection.ssl_context.check_hostname is verify

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from manager import VERSION
 from manager.cli import main
 from manager.errors import SettingsError
+from manager.inherited import SEALED_SECRETS, SWITCHES, WITHOUT_EFFECT, variable
 from manager.settings import Settings, documentation, load, option_names
 
 
@@ -141,3 +142,78 @@ def test_a_wrong_flag_ends_with_its_name() -> None:
 
     assert result.exit_code == 1
     assert "--sealed-key-size" in result.output
+
+
+@pytest.mark.parametrize(("flag", "setting"), SEALED_SECRETS.items(), ids=list(SEALED_SECRETS))
+def test_every_flag_and_variable_of_sealed_secrets_is_a_setting(
+    flag: str, setting: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section, name = setting
+    kind = {(at, field): kind for at, field, kind, _ in option_names()}[setting]
+    text, value = {bool: ("false", False), int: ("4097", 4097), float: ("7", 7.0)}.get(kind, ("5h", "5h"))
+    value = ("a=b",) if kind not in (bool, int, float, str) else value
+    text = "a=b" if value == ("a=b",) else text
+    if flag in ("log-format", "log-level"):
+        text = value = {"log-format": "text", "log-level": "DEBUG"}[flag]
+    seen: list[Settings] = []
+
+    async def run(settings: Settings, _end: object) -> None:
+        seen.append(settings)
+
+    monkeypatch.setattr("manager.app.run", run)
+    monkeypatch.setattr("manager.runtime.logging.setup", lambda *_: None)
+
+    assert getattr(getattr(load({}, {variable(flag): text}), section), name) == value
+    result = CliRunner().invoke(main, ["run", f"--{flag}={text}"])
+    assert result.exit_code == 0, result.output
+    assert getattr(getattr(seen[0], section), name) == value
+
+
+def test_flags_and_variables_without_effect_are_accepted_and_named_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run(_settings: Settings, _end: object) -> None:
+        pass
+
+    monkeypatch.setattr("manager.app.run", run)
+    arguments = [f"--{flag}=1" for flag in WITHOUT_EFFECT]
+
+    result = CliRunner().invoke(main, ["run", *arguments], env={"SEALED_SECRETS_WRITE_TIMEOUT": "2m"})
+
+    assert result.exit_code == 0, result.output
+    assert all(f"--{flag}" in result.output for flag in WITHOUT_EFFECT)
+    assert "SEALED_SECRETS_WRITE_TIMEOUT" in result.output
+
+
+@pytest.mark.parametrize("switch", sorted(SWITCHES))
+def test_a_switch_may_stand_alone_as_in_go(switch: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run(_settings: Settings, _end: object) -> None:
+        pass
+
+    monkeypatch.setattr("manager.app.run", run)
+    monkeypatch.setattr("manager.runtime.logging.setup", lambda *_: None)
+
+    result = CliRunner().invoke(main, ["run", f"--{switch}", "--sealed-my-cn=x"])
+
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("prefix", ["ES_", ""])
+@pytest.mark.parametrize(
+    ("given", "level"),
+    [("Verbose", "DEBUG"), ("Debug", "DEBUG"), ("Information", "INFO"), ("Warning", "WARNING"), ("Fatal", "ERROR")],
+)
+def test_the_originals_log_levels_are_understood(prefix: str, given: str, level: str) -> None:
+    assert load({}, {f"{prefix}Serilog__MinimumLevel__Default": given}).process.log_level == level
+
+
+def test_the_original_prefers_its_prefixed_names_and_an_empty_one_is_the_default() -> None:
+    name = "Reflector__Watcher__ExcludedNamespaces"
+
+    assert load({}, {f"ES_{name}": "a", name: "b"}).reflector.excluded_namespaces == ("a",)
+    assert load({}, {f"ES_{name}": "", "ES_Serilog__MinimumLevel__Default": ""}) == load({})
+    assert load({}, {"ES_Ignite__KubernetesClient__SkipTlsVerify": "true"}).process.skip_tls_verify
+    assert load({}, {"ES_Reflector__Watcher__Timeout": "120"}) == load({}), "watches need no such knob here"
+
+
+def test_a_log_level_that_nobody_knows_is_named() -> None:
+    with pytest.raises(SettingsError, match="log_level"):
+        load({"process_log_level": "loud"})

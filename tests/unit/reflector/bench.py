@@ -12,6 +12,7 @@ from tests.stand_ins import Stage
 
 ALLOWED = {f"{PREFIX}reflection-allowed": "true"}
 AUTO = {**ALLOWED, f"{PREFIX}reflection-auto-enabled": "true"}
+ALLOWED_SELECTOR = f"{PREFIX}reflection-allowed-namespaces-selector"
 AUTO_NAMESPACES = f"{PREFIX}reflection-auto-namespaces"
 AUTO_SELECTOR = f"{PREFIX}reflection-auto-namespaces-selector"
 

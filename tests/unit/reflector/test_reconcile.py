@@ -1,11 +1,13 @@
 """Sources, mirrors and what happens between a look and a write, over an API in memory."""
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from manager.errors import ApiError, Conflict, Forbidden, Invalid
 from manager.kube.mirrors import AUTO_REFLECTS, REFLECTED_VERSION, REFLECTS
-from manager.kube.resources import NAMESPACES, SECRETS, Key
-from tests.unit.reflector.bench import ALLOWED, AUTO, AUTO_NAMESPACES, AUTO_SELECTOR, Bench
+from tests.unit.reflector.bench import ALLOWED, AUTO, AUTO_NAMESPACES, Bench
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ async def test_mirrors_that_an_earlier_run_left_cost_no_request(bench: Bench) ->
     for controller, key in bench.module.verify():
         controller.queue.add(key)
         await bench.settle()
-    assert bench.api.counts() == {"get": 2 + 2}  # each mirror, and the source once a pass
+    assert bench.api.counts() == {"get": 1 + 2}  # the source, and each mirror once
 
 
 async def test_an_edit_while_nobody_led_is_found_and_repaired(bench: Bench) -> None:
@@ -61,134 +63,6 @@ async def test_an_edit_while_nobody_led_is_found_and_repaired(bench: Bench) -> N
     await bench.settle()
 
     assert bench.value("team-1") == "one"
-
-
-async def test_an_edit_during_a_comparison_is_not_lost(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-1"})
-    await bench.settle()
-    get, edits = bench.api.get, ["edited"]
-
-    async def edited_behind_the_read(key: Key) -> object:
-        found = await get(key)
-        if key.namespace == "team-1" and edits:
-            annotations = found["metadata"]["annotations"]
-            bench.secret("team-1", edits.pop(), annotations)
-            bench.see()  # the watch is faster than the answer
-        return found
-
-    monkeypatch.setattr(bench.api, "get", edited_behind_the_read)
-    made = bench.body("team-1")
-    assert made is not None
-    bench.secret("team-1", "one", made["metadata"]["annotations"], labels={"touched": "1"})
-    await bench.settle()
-
-    assert bench.value("team-1") == "one"
-
-
-async def test_data_that_lost_its_consent_is_not_written_on_the_strength_of_an_old_view(bench: Bench) -> None:
-    bench.secret("src", "public", AUTO)
-    bench.see()
-    bench.secret("src", "private", {})
-    await bench.work()
-
-    assert bench.value("team-1") is None
-    assert bench.waiting
-    await bench.settle()
-    assert bench.value("team-1") is None
-
-
-async def test_a_mirror_is_not_deleted_on_the_strength_of_an_old_view(bench: Bench) -> None:
-    bench.secret("src", "one", AUTO)
-    await bench.settle()
-    bench.secret("src", "one", ALLOWED)
-    bench.see()
-    bench.secret("src", "one", AUTO)
-    await bench.work()
-
-    assert "delete" not in bench.writes()
-
-
-async def test_a_mirror_is_not_deleted_when_its_namespace_has_its_label_again(bench: Bench) -> None:
-    bench.namespace("team-1", stage="prod")
-    bench.secret("src", "one", {**AUTO, AUTO_SELECTOR: "stage=prod"})
-    await bench.settle()
-    bench.namespace("team-1", stage="dev")
-    bench.see()
-    bench.namespace("team-1", stage="prod")
-    await bench.work()
-    assert "delete" not in bench.writes()
-
-    bench.namespace("team-1", stage="dev")
-    bench.pass_by(1)
-    await bench.settle()
-    assert bench.value("team-1") is None
-
-
-async def test_a_list_of_namespaces_that_comes_back_empty_takes_no_mirror_away(bench: Bench) -> None:
-    bench.secret("src", "one", AUTO)
-    await bench.settle()
-    namespaces = [key for key in bench.api.objects if key.resource is NAMESPACES]
-    hidden = {key: bench.api.objects.pop(key) for key in namespaces}
-    await bench.settle()
-    bench.secret("src", "two", AUTO)
-    await bench.settle()
-    assert "delete" not in bench.writes()
-
-    bench.api.objects |= hidden
-    await bench.settle()
-    assert (bench.value("team-1"), bench.writes()["create"]) == ("two", 2)
-
-
-async def test_a_list_of_secrets_that_comes_back_empty_takes_no_mirror_away(bench: Bench) -> None:
-    bench.secret("src", "one", AUTO)
-    await bench.settle()
-    for key in [key for key, _ in bench.stage.cache.items(SECRETS)]:
-        change = bench.stage.cache.forget(key)
-        assert change is not None
-        bench.module.handlers[SECRETS](change)
-    for _ in range(3):
-        await bench.work()
-        bench.pass_by(60)
-
-    assert bench.writes() == {"create": 2}
-
-
-async def test_a_mirror_that_is_seen_before_its_namespace_stays(bench: Bench) -> None:
-    version = bench.secret("src", "one", {**AUTO, AUTO_SELECTOR: "stage=prod"})["metadata"]["resourceVersion"]
-    bench.mirror("late", "one", version)
-    await bench.settle()
-    bench.namespace("late", stage="prod")
-    await bench.settle()
-
-    assert bench.writes() == {}
-
-
-async def test_what_goes_with_its_namespace_is_not_deleted_by_us(bench: Bench) -> None:
-    bench.secret("src", "one", AUTO)
-    await bench.settle()
-    bench.put(NAMESPACES, {"name": "team-1", "deletionTimestamp": "2026-01-01T00:00:00Z"})
-    await bench.settle()
-
-    assert bench.writes() == {"create": 2}
-
-
-async def test_a_new_mirror_is_not_made_twice_while_the_watch_is_behind(bench: Bench) -> None:
-    bench.secret("src", "one", AUTO)
-    bench.see()
-    await bench.work()
-    bench.module.controllers[0].queue.add(Key(SECRETS, "src", "s"))
-    await bench.work()
-    assert bench.writes() == {"create": 2}
-
-    stored = bench.api.objects[Key(SECRETS, "src", "s")]
-    stored["data"], stored["metadata"]["resourceVersion"] = {"k": "two"}, "999"
-    bench.stage.cache.observe(SECRETS, None, stored)
-    bench.module.controllers[0].queue.add(Key(SECRETS, "src", "s"))
-    await bench.work()
-    await bench.settle()
-    bench.pass_by(2)
-    await bench.settle()
-    assert (bench.value("team-1"), bench.value("team-2")) == ("two", "two")
 
 
 async def test_a_reference_that_names_no_object_asks_for_none_and_deletes_nothing(bench: Bench) -> None:
@@ -387,3 +261,54 @@ async def test_a_blank_stamp_is_written_even_over_the_same_data(bench: Bench) ->
     body = bench.body("team-1")
     assert body is not None
     assert body["metadata"]["annotations"][REFLECTED_VERSION] == source["metadata"]["resourceVersion"]
+
+
+async def test_metrics_tell_how_many_mirrors_there_are_and_how_many_lag(bench: Bench) -> None:
+    def metric(name: str) -> float | None:
+        return bench.stage.metrics.registry.get_sample_value(name)
+
+    bench.secret("src", "one", AUTO)
+    bench.pull("team-1", name="mine")
+    bench.secret("team-2", "foreign")
+    await bench.settle()
+    assert (metric("coffer_mirrors"), metric("coffer_mirrors_stale"), metric("coffer_mirror_conflicts")) == (2, 0, 1)
+    assert metric("coffer_mirror_lag_seconds_count") == 2
+
+    bench.api.fail("patch", Forbidden(403, "Forbidden", "patch"))
+    bench.secret("src", "two", AUTO)
+    await bench.settle()
+    assert metric("coffer_mirrors_stale") == 1
+    bench.pass_by(4)
+    await bench.settle()
+    assert metric("coffer_mirrors_stale") == 0
+    assert metric("coffer_mirror_lag_seconds_sum") == 4
+
+    bench.secret("src", "three", {})
+    await bench.settle()
+    assert (metric("coffer_mirrors"), metric("coffer_mirrors_stale")) == (1, 1), "the pull keeps what it had"
+    bench.remove("src")
+    bench.remove("team-1", "mine")
+    await bench.settle()
+    assert (metric("coffer_mirrors"), metric("coffer_mirrors_stale"), metric("coffer_mirror_conflicts")) == (0, 0, 0)
+
+
+async def test_a_source_with_few_mirrors_does_not_wait_for_one_with_many(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(400):
+        bench.namespace(f"many-{number:03}")
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "many-.*"}, name="big")
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-.*"}, name="small")
+    made: list[str] = []
+    create = bench.api.create
+
+    async def noted(resource: Any, body: Any, **more: Any) -> Any:
+        made.append(body["metadata"]["name"])
+        await asyncio.sleep(0)
+        return await create(resource, body, **more)
+
+    monkeypatch.setattr(bench.api, "create", noted)
+    await bench.settle()
+
+    assert len(made) == 402
+    assert max(at for at, name in enumerate(made) if name == "small") < 100

@@ -10,10 +10,10 @@ from manager.kube.apply import SEALING_KEY_LABEL
 from manager.kube.cache import MetadataCache
 from manager.kube.mirrors import AUTO_REFLECTS, PREFIX, REFLECTED_VERSION, REFLECTS
 from manager.kube.resources import NAMESPACES, SECRETS, Key
+from manager.kube.selectors import SelectorError, parse_selector
 from manager.settings import ReflectorSettings
 from reflector.annotations import Marks, Scope, ambiguous, problems, read
 from reflector.plan import Do, Plan, plan
-from reflector.selectors import SelectorError, parse_selector
 from reflector.view import EXTERNAL_MANAGED, REFUSE_PUSH, Lookout
 
 ALLOWED = {f"{PREFIX}reflection-allowed": "true"}
@@ -320,6 +320,23 @@ def test_a_refusing_terminating_or_protected_namespace_gets_nothing() -> None:
     world.secret("src")
 
     assert world.steps() == {}
+
+
+def test_a_source_that_is_going_makes_no_new_mirror_and_keeps_those_that_are(world: World) -> None:
+    version = world.secret("src")
+    world.mirror("team-1", version)
+    world.namespace("src", deletionTimestamp="2026-01-01T00:00:00Z")
+
+    assert world.steps() == {}
+
+
+def test_a_source_that_is_going_wins_no_name(world: World) -> None:
+    world.namespace("old", deletionTimestamp="2026-01-01T00:00:00Z")
+    world.secret("old", created="2020-01-01T00:00:00Z")
+    version = world.secret("src")
+    world.mirror("team-1", version)
+
+    assert world.steps() == {"team-2": Do.CREATE}
 
 
 def test_a_mirror_in_a_namespace_that_refuses_now_goes(world: World) -> None:

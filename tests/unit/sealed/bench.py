@@ -18,6 +18,7 @@ from sealed.handlers import Handlers
 from sealed.metrics import SealedMetrics
 from sealed.reconcile import Reconciler
 from sealed.registry import KeyRegistry
+from sealed.selection import selection_of
 from tests.stand_ins import Stage, no_jitter
 from tests.unit.sealed.vectors import certificate, pem, private_key
 
@@ -91,7 +92,13 @@ class Bench(Stage):
         super().__init__(settings)
         chosen = self.context.settings.sealed
         self.queue = KeyedQueue(self.clock, no_jitter())
-        self.handlers = Handlers(self.cache, self.queue, skip_recreate=chosen.skip_recreate)
+        self.handlers = Handlers(
+            self.cache,
+            self.queue,
+            selection_of(chosen, "coffer"),
+            skip_recreate=chosen.skip_recreate,
+            repair_drift=chosen.repair_drift,
+        )
         self.registry = KeyRegistry(Inline(), chosen.key_order_priority, self.handlers.keys_changed)
         self.numbers = SealedMetrics(self.metrics.registry)
         self.reconciler = Reconciler(self.context, self.registry, Inline(), self.numbers)

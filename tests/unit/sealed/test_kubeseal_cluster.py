@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from sealed.kubeseal.cluster import HINT, LARGEST_CERTIFICATE, Cluster, open_certificate, proxy_path
+from sealed.kubeseal.cluster import Access, Cluster
+from sealed.kubeseal.controller import HINT, LARGEST_CERTIFICATE, Controller, open_certificate, proxy_path
 from sealed.kubeseal.documents import InputError
 
 PEM = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
@@ -185,7 +186,8 @@ def test_a_name_cannot_lead_out_of_its_place_in_the_path() -> None:
 
 
 def fetch(config: str, context: str = "") -> bytes:
-    return Cluster(config, context).certificate("sealed-secrets-controller", "kube-system")
+    cluster = Cluster(Access(config, context))
+    return Controller(cluster, "sealed-secrets-controller", "kube-system").certificate()
 
 
 def test_the_certificate_is_fetched_through_the_first_port_of_the_service(tmp_path: Path, site: Site) -> None:
@@ -272,7 +274,7 @@ def test_a_file_that_is_no_kubeconfig_is_an_error_not_a_crash(tmp_path: Path, co
     path = str(tmp_path / "config")
 
     assert fails(fetch, path).startswith("invalid configuration: ")
-    assert Cluster(path).namespace() in ("", "default")
+    assert Cluster(Access(path)).namespace() in ("", "default")
 
 
 def test_what_a_broken_kubeconfig_holds_is_not_shown(tmp_path: Path) -> None:
@@ -296,27 +298,27 @@ def test_a_context_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
     ("context", "namespace"), [("", "of-first"), ("first", "of-first"), ("second", "of-second"), ("bare", "default")]
 )
 def test_the_namespace_is_the_one_of_the_chosen_context(tmp_path: Path, context: str, namespace: str) -> None:
-    assert Cluster(kubeconfig(tmp_path), context).namespace() == namespace
+    assert Cluster(Access(kubeconfig(tmp_path), context)).namespace() == namespace
 
 
 def test_a_context_that_does_not_exist_has_no_namespace_not_the_current_ones(tmp_path: Path) -> None:
-    assert Cluster(kubeconfig(tmp_path), "third").namespace() == ""
+    assert Cluster(Access(kubeconfig(tmp_path), "third")).namespace() == ""
 
 
 def test_without_a_current_context_the_chosen_one_counts(tmp_path: Path) -> None:
     config = kubeconfig(tmp_path, without="current-context")
 
-    assert Cluster(config, "second").namespace() == "of-second"
-    assert Cluster(config).namespace() == "default"
+    assert Cluster(Access(config, "second")).namespace() == "of-second"
+    assert Cluster(Access(config)).namespace() == "default"
 
 
 def test_without_a_kubeconfig_there_is_no_namespace(tmp_path: Path) -> None:
-    assert Cluster(str(tmp_path / "missing")).namespace() == ""
+    assert Cluster(Access(str(tmp_path / "missing"))).namespace() == ""
 
 
 def test_several_kubeconfigs_are_merged(tmp_path: Path) -> None:
     empty = tmp_path / "other"
     empty.write_text("{apiVersion: v1, kind: Config, contexts: [{name: x, context: {namespace: of-x}}]}")
 
-    assert Cluster(f"{empty}:{kubeconfig(tmp_path)}", "x").namespace() == "of-x"
-    assert Cluster(f"{empty}:{kubeconfig(tmp_path)}").namespace() == "of-first"
+    assert Cluster(Access(f"{empty}:{kubeconfig(tmp_path)}", "x")).namespace() == "of-x"
+    assert Cluster(Access(f"{empty}:{kubeconfig(tmp_path)}")).namespace() == "of-first"

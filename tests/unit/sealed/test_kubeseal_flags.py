@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from manager import VERSION
-from tests.unit.sealed.commandline import CERTIFICATE, NAMELESS, kubeseal, opened, refused, sealing
+from tests.unit.sealed.commandline import CERTIFICATE, NAMELESS, kubeseal, opened, sealing
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -78,28 +78,7 @@ def test_the_version_is_printed_as_the_original_prints_it() -> None:
     assert kubeseal("--version=true").stdout == f"kubeseal version: {VERSION}\n"
 
 
-@pytest.mark.parametrize(
-    ("flags", "name"),
-    [
-        (["--validate"], "--validate"),
-        (["--re-encrypt"], "--re-encrypt"),
-        (["--rotate"], "--rotate"),
-        (["--merge-into", "sealed.yaml"], "--merge-into"),
-        (["--recovery-unseal"], "--recovery-unseal"),
-        (["--recovery-unseal", "--recovery-private-key", "a", "--recovery-private-key", "b"], "--recovery-unseal"),
-        (["--recovery-private-key", "a"], "--recovery-private-key"),
-    ],
-)
-def test_a_mode_of_the_original_that_is_missing_here_says_so(folder: Path, flags: list[str], name: str) -> None:
-    (folder / "sealed.yaml").write_text("old")
-
-    refused(sealing(*flags), f"{name} is not in this version of kubeseal")
-
-    assert (folder / "sealed.yaml").read_text() == "old"
-    assert name not in kubeseal("--help").stdout
-
-
-def test_a_missing_mode_that_is_switched_off_is_no_matter() -> None:
+def test_a_mode_that_is_switched_off_is_no_matter() -> None:
     assert sealing("--validate=false", "--re-encrypt=false").exit_code == 0
 
 

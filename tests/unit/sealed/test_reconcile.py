@@ -6,6 +6,7 @@ import pytest
 
 from manager.errors import Conflict, Forbidden, Invalid
 from manager.kube.resources import SECRETS
+from manager.settings import SealedSettings, Settings
 from sealed.plan import MANAGED, PATCH
 from sealed.unseal import MOST_FAILURES
 from tests.unit.sealed.bench import OURS, TARGET, Bench, key_secret, sealed_secret
@@ -181,3 +182,31 @@ async def test_no_value_is_said_anywhere(bench: Bench) -> None:
     await bench.work()
 
     assert "canary-71aa" not in bench.everything_said().replace("encryptedData", "")
+
+
+async def test_an_edited_secret_is_set_right_where_that_is_wanted() -> None:
+    bench = Bench(Settings(sealed=SealedSettings(repair_drift=True)))
+    await bench.registry.put(key_secret())
+    bench.place(sealed_secret({"k": "v"}))
+    await bench.work()
+    edited = bench.api.objects[TARGET]
+    edited["data"] = {"k": "ZWRpdGVk", "more": ""}
+    bench.place(edited, SECRETS)
+
+    await bench.work()
+    calls = len(bench.api.calls)
+    await bench.work()
+
+    assert bench.data() == {"k": "v"}
+    assert len(bench.api.calls) == calls
+
+
+async def test_no_status_is_written_where_none_is_wanted() -> None:
+    bench = Bench(Settings(sealed=SealedSettings(update_status=False)))
+    await bench.registry.put(key_secret())
+    bench.place(sealed_secret({"k": "v"}))
+
+    await bench.work()
+
+    assert bench.data() == {"k": "v"}
+    assert "status" not in bench.api.objects[OURS]

@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 
 
 def key(ordered_at: datetime) -> SealingKey:
-    return SealingKey("id", ("coffer", "key"), b"", private_key(), ordered_at)
+    return SealingKey("id", ("coffer", "key"), b"", private_key(), ordered_at, ordered_at + 99 * DAY)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +112,23 @@ async def test_the_first_key_is_laid_out_as_the_originals() -> None:
     assert made["type"] == "kubernetes.io/tls"
     assert again.after == DAY.total_seconds()
     assert keys.registry.current is not None
+
+
+async def test_new_keys_carry_the_labels_and_annotations_that_are_wanted() -> None:
+    keys = Keys(privatekey_labels=("team=ops", f"{SEALING_KEY_LABEL}=other"), privatekey_annotations=("note=a=b",))
+    await keys.watch.refresh()
+    await keys.look()
+
+    [made] = keys.made()
+    assert made["metadata"]["labels"] == {"team": "ops", SEALING_KEY_LABEL: "active"}
+    assert made["metadata"]["annotations"] == {"note": "a=b"}
+
+
+@pytest.mark.parametrize("field", ["privatekey_labels", "privatekey_annotations"])
+def test_an_entry_without_a_value_is_refused_at_the_start(field: str) -> None:
+    """The original panics when it makes the next key."""
+    with pytest.raises(SettingsError, match=f"sealed.{field}"):
+        Keys(**{field: ("team",)})
 
 
 async def test_an_old_key_gets_a_successor_and_stays() -> None:

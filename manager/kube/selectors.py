@@ -1,4 +1,4 @@
-"""Label selectors over namespaces, with the original's grammar and quirks (reflector.md 1.5)."""
+"""Label selectors, with the grammar and the quirks of the replaced controllers (reflector.md 1.5)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

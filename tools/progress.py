@@ -36,7 +36,8 @@ class Progress:
 
     def _say(self, text: str, end: str) -> None:
         clear = "\033[K" if self._terminal else ""
-        print(f"{self.what} ... {text}{clear}", end=end, file=sys.stderr, flush=True)
+        sys.stderr.write(f"{self.what} ... {text}{clear}{end}")
+        sys.stderr.flush()
 
 
 @contextmanager

@@ -1,0 +1,152 @@
+"""Which addresses a store of a tenant may reach: a URL that he chooses must not lead to the node, its cloud or its API
+server (DESIGN.md 4a, 1; reliability.md B6).
+"""
+
+import io
+import os
+import socket
+import time
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from external.providers.protocol import Egress, ProviderDenied, ProviderUnavailable
+
+Address = IPv4Address | IPv6Address
+TRANSLATED = IPv6Network("64:ff9b::/96")  # NAT64: an IPv4 address in disguise
+METADATA = frozenset({ip_address("fd00:ec2::254"), ip_address("100.100.100.200"), ip_address("168.63.129.16")})
+"""Clouds' metadata services outside the link-local range: AWS, Alibaba, Azure."""
+
+
+PART = 64 << 10  # bytes
+
+
+class Bounds:
+    """Decides whether an address may be reached.
+
+    Args:
+        allowed: networks that an administrator has opened, as CIDR.
+        everything: True for stores of administrators.
+    """
+
+    def __init__(self, allowed: Iterable[str] = (), *, everything: bool = False) -> None:
+        self._everything = everything
+        self._allowed = [ip_network(each, strict=False) for each in allowed]
+
+    def resolve(self, host: str, port: int | None) -> str:
+        """Return the address to connect to; that very address, so that a name cannot change its meaning afterwards.
+
+        Raises:
+            ProviderDenied: one of the host's addresses is out of bounds.
+            ProviderUnavailable: the name leads nowhere.
+
+        """
+        try:
+            found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            raise ProviderUnavailable("the server's name cannot be resolved") from None
+        addresses = [str(each[4][0]) for each in found]
+        for each in addresses:
+            if not self._permits(each):
+                cure = "an administrator can open it by external.egress_allowed"
+                raise ProviderDenied(f"stores of a namespace may not reach the server's address: {cure}")
+        return addresses[0]
+
+    def _permits(self, text: str) -> bool:
+        address = _plain(ip_address(text.partition("%")[0]))
+        if self._everything or any(address in network for network in self._allowed):
+            return True
+        own = os.environ.get("KUBERNETES_SERVICE_HOST", "")
+        local = address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast
+        return not (local or address in METADATA or (own and text == own))
+
+
+def _plain(address: Address) -> Address:
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped:
+            return address.ipv4_mapped
+        if address in TRANSLATED:
+            return IPv4Address(address.packed[-4:])
+    return address
+
+
+class GuardedAdapter(HTTPAdapter):
+    """Sends requests through connections that ask where they may go.
+
+    Args:
+        context: TLS settings; None for the system's.
+    """
+
+    def __init__(self, egress: Egress, context: Any = None) -> None:
+        self._egress = egress
+        self._context = context
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """Let every pool make guarded connections."""
+        super().init_poolmanager(*args, **options, ssl_context=self._context)
+        self.poolmanager.pool_classes_by_scheme = _pools(self._egress)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Keep to the authorities of the context, where one is given."""
+        if self._context is None:
+            super().cert_verify(conn, url, verify, cert)
+
+
+def _pools(egress: Egress) -> dict[str, Any]:
+    class Plain(HTTPConnection):
+        def connect(self) -> None:
+            name, self.host = self.host, egress.resolve(self.host, self.port)
+            try:
+                super().connect()
+            finally:
+                self.host = name
+
+    class Secured(HTTPSConnection):
+        def connect(self) -> None:
+            self.server_hostname = self.server_hostname or self.host
+            name, self.host = self.host, egress.resolve(self.host, self.port)
+            try:
+                super().connect()
+            finally:
+                self.host = name
+
+    plain = type("GuardedPool", (HTTPConnectionPool,), {"ConnectionCls": Plain})
+    secured = type("GuardedSecurePool", (HTTPSConnectionPool,), {"ConnectionCls": Secured})
+    return {"http": plain, "https": secured}
+
+
+class GuardedSession(requests.Session):
+    """An HTTP session that knows no proxies of the environment, few redirects, and no endless answers.
+
+    Args:
+        seconds: until an answer must have arrived whole.
+        largest: bytes of an answer.
+    """
+
+    def __init__(self, egress: Egress, context: Any, seconds: float, largest: int = 8 << 20) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.max_redirects = 2
+        self._seconds = seconds
+        self._largest = largest
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, GuardedAdapter(egress, context))
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """Send a request and read its answer as far as it may go. Raises ProviderDenied for more."""
+        answer = super().send(request, **options | {"stream": True})
+        parts, size, until = [], 0, time.monotonic() + self._seconds
+        for part in answer.raw.stream(PART, decode_content=True):
+            parts.append(part)
+            size += len(part)
+            if size > self._largest or time.monotonic() > until:
+                answer.close()
+                raise ProviderDenied(f"the answer is larger than {self._largest} bytes or takes over {self._seconds} s")
+        answer.raw = io.BytesIO(b"".join(parts))
+        return answer

@@ -1,0 +1,122 @@
+"""Who a store is in AWS: by keys, a ServiceAccount's token, or as Coffer itself; then its roles (providers 2.2)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from external.credentials import INVALID
+from external.providers.aws_model import AwsProvider, AwsSecretRef
+from external.providers.protocol import Circumstances
+from manager.errors import NeedsHuman, Retry
+from manager.plain import Plain
+
+AT = "spec.provider.aws"
+ROLE = "eks.amazonaws.com/role-arn"
+AUDIENCE = "eks.amazonaws.com/audience"
+STS = "sts.amazonaws.com"
+
+
+@dataclass(frozen=True)
+class WebIdentity:
+    """A role that trusts tokens of a ServiceAccount."""
+
+    role: str
+    token: Callable[[], Plain] = field(repr=False)
+    """Blocks until the API server has given a new one."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role to assume, and what is said when doing so."""
+
+    arn: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The credentials to begin with, and the roles assumed with them, one after the other."""
+
+    keys: Mapping[str, Plain] = field(default_factory=dict, repr=False)
+    """access_key_id, secret_access_key, session_token."""
+    web: WebIdentity | None = None
+    """Without both the SDK's own chain decides: environment, Pod identity, instance."""
+    roles: tuple[Role, ...] = ()
+
+
+async def identity_of(spec: AwsProvider, around: Circumstances) -> Identity:
+    """Read what the identity is made of. Raises NeedsHuman."""
+    roles = (*(Role(arn) for arn in spec.additional_roles or ()), *_last_role(spec, around))
+    auth = spec.auth
+    if auth is not None and auth.jwt is not None and auth.jwt.service_account_ref is not None:
+        return Identity(web=await _web(spec, around), roles=roles)
+    if auth is not None and auth.secret_ref is not None:
+        return Identity(keys=await _keys(auth.secret_ref, around), roles=roles)
+    if not around.ambient:
+        text = f"{AT}.auth is missing, and this namespace may not use the controller's own identity"
+        cure = "add secretRef or jwt, or ask an administrator for external.ambient_namespaces"
+        raise NeedsHuman(INVALID, f"{text}: {cure}")
+    return Identity(roles=roles)
+
+
+async def _keys(reference: AwsSecretRef, around: Circumstances) -> Mapping[str, Plain]:
+    at = f"{AT}.auth.secretRef"
+    wanted = {
+        "access_key_id": (reference.access_key_id_secret_ref, f"{at}.accessKeyIDSecretRef"),
+        "secret_access_key": (reference.secret_access_key_secret_ref, f"{at}.secretAccessKeySecretRef"),
+        "session_token": (reference.session_token_secret_ref, f"{at}.sessionTokenSecretRef"),
+    }
+    return {
+        name: await around.lookup.secret(selector, place)
+        for name, (selector, place) in wanted.items()
+        if selector is not None or name != "session_token"
+    }
+
+
+async def _web(spec: AwsProvider, around: Circumstances) -> WebIdentity:
+    at = f"{AT}.auth.jwt.serviceAccountRef"
+    reference = spec.auth.jwt.service_account_ref if spec.auth and spec.auth.jwt else None
+    if reference is None:
+        raise NeedsHuman(INVALID, f"{at} is missing")
+    account = await around.lookup.account(reference, at)
+    annotations = account["metadata"].get("annotations") or {}
+    role = annotations.get(ROLE)
+    if not role:
+        text = f'an IAM role must be associated with service account "{reference.name}"'
+        raise Retry(INVALID, f"{at}: {text}: annotate it with {ROLE}")  # nothing tells when the annotation comes
+    audiences = [annotations.get(AUDIENCE) or STS, *(reference.audiences or ())]
+    return WebIdentity(str(role), around.lookup.token_source(reference, audiences, None, at))
+
+
+def _last_role(spec: AwsProvider, around: Circumstances) -> tuple[Role, ...]:
+    """Return `role` with its external id and tags; the roles before it are assumed plainly."""
+    if not spec.role:
+        return ()
+    tags = {each.key: each.value for each in spec.session_tags or ()}
+    if spec.session_tags_policy in ("Simple", "Custom"):
+        store = around.lookup.store
+        tags = {
+            "esoNamespace": around.lookup.namespace,
+            "esoStoreName": store.name,
+            "esoStoreKind": store.resource.kind,
+        }
+        if spec.session_tags_policy == "Custom":
+            custom = spec.custom_session_tags or {}
+            if set(custom) & set(tags):
+                raise NeedsHuman(
+                    INVALID, f"{AT}.customSessionTags: {', '.join(sorted(tags))} are set by the controller"
+                )
+            tags |= {name: value for name, value in custom.items() if value}
+    options: dict[str, Any] = {}
+    if spec.external_id:
+        options["ExternalId"] = spec.external_id
+    if tags:
+        options["Tags"] = [{"Key": name, "Value": value} for name, value in tags.items()]
+    if spec.transitive_tag_keys:
+        options["TransitiveTagKeys"] = list(spec.transitive_tag_keys)
+    return (Role(spec.role, options),)
+
+
+def tells_consumers_apart(store_spec: Mapping[str, Any]) -> bool:
+    """Tell whether AWS is told which namespace uses the store, so that no two may share its sessions."""
+    return store_spec.get("sessionTagsPolicy") in ("Simple", "Custom")

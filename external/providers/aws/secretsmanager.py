@@ -1,0 +1,152 @@
+"""AWS Secrets Manager, with as few calls as it can be read (providers 2.4 and 2.5)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from external.providers.aws.session import ABSENCE, Amazon, Forbidden, meant
+from external.providers.naming import compiled, tags_text
+from external.providers.protocol import (
+    Find,
+    ProviderDenied,
+    ProviderError,
+    ProviderUnavailable,
+    SecretAbsent,
+    Want,
+)
+from manager.plain import Plain
+
+PAGE = 100  # secrets in one answer of ListSecrets, the most that AWS gives
+
+
+class SecretsManager:
+    """Reads secrets of one account and region."""
+
+    label = "AWS/SecretsManager"
+    capabilities = "ReadWrite"
+    natural = False
+    batch = 20
+
+    def __init__(self, amazon: Amazon) -> None:
+        self._amazon = amazon
+        self._client = amazon.client("secretsmanager", "AWS_SECRETSMANAGER_ENDPOINT")
+        self._prefix = amazon.spec.prefix or ""
+        self._together = True
+        """Whether IAM lets this identity ask for several at once; found out by trying."""
+
+    def validate(self) -> None:
+        """Find out whether there are credentials; no secret is read."""
+        self._amazon.validate()
+
+    def close(self) -> None:
+        """Do nothing: sessions end by themselves."""
+
+    def read(self, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
+        """Return SecretString, or SecretBinary where there is none; with `metadata` the tags."""
+        found: dict[Want, Plain | ProviderError] = {}
+        current = {self._prefix + want.key: want for want in wants if not (want.version or want.metadata)}
+        if len(current) > 1 and self._together:
+            found |= {current[name]: value for name, value in self._several(list(current)).items()}
+        return {want: found[want] if want in found else self._one(want) for want in wants}
+
+    def find(self, find: Find) -> Mapping[str, Plain]:
+        """Return the secrets whose name matches and which have all tags, each with its value."""
+        if not find.name and not find.tags:
+            raise ProviderDenied("unexpected find operator: name or tags is missing")
+        pattern = compiled(find.name)
+        names = {}
+        for each in self._listed(find):
+            tags = {(tag["Key"], tag["Value"]) for tag in each.get("Tags") or ()}
+            if pattern.search(each["Name"]) and tags.issuperset(find.tags):
+                names[each["ARN"]] = each["Name"]
+        values = self._values(list(names))
+        found = {}
+        for arn, name in names.items():
+            value = values[arn]
+            if isinstance(value, SecretAbsent):
+                continue  # it went between the two calls
+            if isinstance(value, ProviderError):
+                raise type(value)(f"{name}: {value}")
+            found[name] = value
+        return found
+
+    def _listed(self, find: Find) -> Iterator[Any]:
+        filters = [{"Key": "name", "Values": [find.path]}] if find.path else []
+        for key, value in find.tags:
+            filters += [{"Key": "tag-key", "Values": [key]}, {"Key": "tag-value", "Values": [value]}]
+        arguments: dict[str, Any] = {"Filters": filters, "MaxResults": PAGE}
+        while True:
+            page = self._amazon.call("ListSecrets", self._client.list_secrets, arguments)
+            yield from page.get("SecretList") or ()
+            if not page.get("NextToken"):
+                return
+            arguments["NextToken"] = page["NextToken"]
+
+    def _values(self, names: list[str]) -> Mapping[str, Plain | ProviderError]:
+        found: dict[str, Plain | ProviderError] = {}
+        for start in range(0, len(names), self.batch):
+            part = names[start : start + self.batch]
+            found |= self._several(part) if len(part) > 1 and self._together else {}
+        return found | {name: self._single(name, "") for name in names if name not in found}
+
+    def _several(self, names: list[str]) -> Mapping[str, Plain | ProviderError]:
+        """Return what one call tells of several secrets; of those that are not in it, it told nothing."""
+        arguments: dict[str, Any] = {"SecretIdList": names}
+        found: dict[str, Plain | ProviderError] = {}
+        try:
+            while True:
+                page = self._amazon.call("BatchGetSecretValue", self._client.batch_get_secret_value, arguments)
+                for each in page.get("SecretValues") or ():
+                    found |= {name: _value(each) for name in (each["Name"], each["ARN"]) if name in names}
+                for each in page.get("Errors") or ():
+                    code, message = str(each.get("ErrorCode")), str(each.get("Message"))
+                    found[each["SecretId"]] = meant(code, message, 0, "GetSecretValue")
+                if not page.get("NextToken"):
+                    return {name: value for name, value in found.items() if name in names}
+                arguments = {"SecretIdList": names, "NextToken": page["NextToken"]}
+        except Forbidden:
+            self._together = False
+        except ProviderUnavailable:
+            raise
+        except ProviderError:
+            pass  # one name that AWS does not take must not cost the others their values
+        return found
+
+    def _one(self, want: Want) -> Plain | ProviderError:
+        name = self._prefix + want.key
+        return self._tags(name) if want.metadata else self._single(name, want.version)
+
+    def _single(self, name: str, version: str) -> Plain | ProviderError:
+        arguments = {"SecretId": name, **_version(version)}
+        try:
+            return _value(self._amazon.call("GetSecretValue", self._client.get_secret_value, arguments))
+        except ProviderUnavailable:
+            raise
+        except ProviderError as error:
+            return error
+
+    def _tags(self, name: str) -> Plain | ProviderError:
+        try:
+            answer = self._amazon.call("DescribeSecret", self._client.describe_secret, {"SecretId": name})
+        except ProviderUnavailable:
+            raise
+        except ProviderError as error:
+            return error
+        if answer.get("DeletedDate"):
+            return SecretAbsent(f"{ABSENCE}: it is marked for deletion")
+        return tags_text({tag["Key"]: tag["Value"] for tag in answer.get("Tags") or ()})
+
+
+def _value(answer: Any) -> Plain | ProviderError:
+    if answer.get("SecretString") is not None:
+        return Plain(answer["SecretString"].encode())
+    if answer.get("SecretBinary") is not None:
+        return Plain(answer["SecretBinary"])
+    return ProviderDenied("invalid secret received. no secret string nor binary")
+
+
+def _version(version: str) -> dict[str, str]:
+    if not version:
+        return {"VersionStage": "AWSCURRENT"}
+    if version.startswith("uuid/"):
+        return {"VersionId": version.removeprefix("uuid/")}
+    return {"VersionStage": version}

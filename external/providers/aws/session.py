@@ -1,0 +1,232 @@
+"""The way to Amazon: sessions, roles, limits, and what its errors mean."""
+
+import os
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from external.model import RetrySettings
+from external.providers.aws.identity import Identity, Role, WebIdentity
+from external.providers.aws_model import AwsProvider
+from external.providers.protocol import (
+    CountCall,
+    ProviderDenied,
+    ProviderError,
+    ProviderUnavailable,
+    SecretAbsent,
+)
+from manager.errors import CofferError
+from manager.plain import Plain
+
+SESSION_NAME = "external-secrets-provider-aws"  # what users' trust policies and CloudTrail queries know
+STS = "AWS/STS"  # not counted by the original: role assumption was invisible in the bill
+UNAVAILABLE = frozenset(
+    {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "InternalServiceError"}
+    | {"InternalServiceErrorException", "ServiceUnavailable", "InternalFailure", "RequestTimeout", "SlowDown"}
+    | {"ThrottledException", "InternalServerError", "RequestThrottled", "IDPCommunicationError"}
+)
+ABSENT = frozenset({"ResourceNotFoundException", "ParameterNotFound"})
+DENIED = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
+MARKED = ("marked for deletion", "marked deleted")  # how AWS calls a secret that is scheduled to go (2.4)
+MOST_ATTEMPTS = 5  # of one call; more would outlast the deadline whatever a tenant writes
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+ABSENCE = "Secret does not exist"
+
+Refresh = Callable[[], dict[str, str]]
+
+
+class Amazon:
+    """One identity in one region; makes clients and calls them.
+
+    Args:
+        timeout: seconds after which no call is still running, retries included.
+        label: what the service is called in the metric of provider calls.
+    """
+
+    def __init__(
+        self,
+        spec: AwsProvider,
+        identity: Identity,
+        retries: RetrySettings | None,
+        count: CountCall,
+        timeout: float,
+        label: str,
+    ) -> None:
+        self.spec = spec
+        self._count = count
+        self._label = label
+        self._options = _options(retries, timeout)
+        self._session = self.guard(lambda: self._opened(identity))
+
+    def client(self, service: str, variable: str) -> Any:
+        """Return the SDK's client of a service; the variable may name another endpoint (2.3)."""
+        return self.guard(lambda: self._made(self._session, service, variable))
+
+    def call(
+        self, name: str, function: Callable[..., Any], arguments: Mapping[str, Any] = NOTHING, label: str = ""
+    ) -> Any:
+        """Make one call and count it. Raises ProviderError, without foreign text."""
+        status = "error"
+        try:
+            result = self.guard(lambda: function(**arguments), name)
+            status = "success"
+            return result
+        finally:
+            self._count(label or self._label, name, status)
+
+    def guard(self, function: Callable[[], Any], name: str = "AWS") -> Any:
+        """Run what touches the SDK. Raises ProviderError, without foreign text."""
+        from botocore import exceptions
+
+        wrong = (
+            exceptions.ParamValidationError,
+            exceptions.InvalidRegionError,
+            exceptions.NoCredentialsError,
+            exceptions.PartialCredentialsError,
+        )
+        try:
+            return function()
+        except exceptions.ClientError as error:
+            raise refused(error.response, name) from None
+        except ProviderError:
+            raise
+        except CofferError as error:
+            raise ProviderUnavailable(str(error)) from None
+        except wrong as error:
+            raise ProviderDenied(f"{name}: {type(error).__name__}: check region, endpoint and credentials") from None
+        except (exceptions.BotoCoreError, OSError) as error:
+            raise ProviderUnavailable(f"{name}: {type(error).__name__}") from None
+        except ValueError as error:
+            raise ProviderDenied(f"{name}: {type(error).__name__}: check region and endpoint") from None
+
+    def validate(self) -> None:
+        """Find out whether there are credentials; roles are assumed, and no secret is read. Raises ProviderError."""
+        found = self.guard(self._session.get_credentials)
+        if found is None:
+            raise ProviderDenied("no AWS credentials were found")
+        self.guard(found.get_frozen_credentials)
+
+    def _opened(self, identity: Identity) -> Any:
+        session = _session(self._trusted(identity.web)) if identity.web else _session()
+        if identity.keys:
+            names = ("access_key_id", "secret_access_key", "session_token")
+            session.set_credentials(*(_text(identity.keys.get(name)) for name in names))
+        for role in identity.roles:
+            session = _session(self._assumed(session, role))
+        return session
+
+    def _assumed(self, session: Any, role: Role) -> Refresh:
+        sts = self._made(session, "sts", "AWS_STS_ENDPOINT")
+        arguments = {"RoleArn": role.arn, "RoleSessionName": SESSION_NAME, **role.options}
+        return lambda: _given(self.call("AssumeRole", sts.assume_role, arguments, STS))
+
+    def _trusted(self, web: WebIdentity) -> Refresh:
+        sts = self._made(_session(), "sts", "AWS_STS_ENDPOINT", unsigned=True)
+        name = "AssumeRoleWithWebIdentity"
+
+        def refresh() -> dict[str, str]:
+            token = self.guard(web.token).reveal().decode()
+            arguments = {"RoleArn": web.role, "RoleSessionName": SESSION_NAME, "WebIdentityToken": token}
+            return _given(self.call(name, sts.assume_role_with_web_identity, arguments, STS))
+
+        return refresh
+
+    def _made(self, session: Any, service: str, variable: str, *, unsigned: bool = False) -> Any:
+        from botocore import UNSIGNED
+        from botocore.config import Config
+
+        options = self._options.merge(Config(signature_version=UNSIGNED)) if unsigned else self._options
+        endpoint = os.environ.get(variable) or None
+        return session.create_client(service, region_name=self.spec.region, endpoint_url=endpoint, config=options)
+
+
+def refused(answer: Any, call: str) -> ProviderError:
+    """Return what an error of AWS means to the caller."""
+    error = answer.get("Error", {})
+    status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return meant(str(error.get("Code", "")), str(error.get("Message", "")), status, call)
+
+
+def meant(code: str, message: str, status: int, call: str) -> ProviderError:
+    """Return the error that a code stands for; the message is looked at and never shown."""
+    if code in ABSENT:
+        return SecretAbsent(ABSENCE)
+    if code in ("InvalidRequestException", "InvalidParameterException") and any(
+        text in message.lower() for text in MARKED
+    ):
+        return SecretAbsent(f"{ABSENCE}: it is marked for deletion")
+    if code in UNAVAILABLE or status >= 500 or status == 429:
+        return ProviderUnavailable(f"{call}: {code or status}")
+    return Forbidden(f"{call}: {code}") if code in DENIED else ProviderDenied(f"{call}: {code or status}")
+
+
+class Forbidden(ProviderDenied):
+    """IAM does not allow it; another call may be allowed."""
+
+
+class _Lent:
+    """The SDK's protocol of a source of credentials: here such as are asked for when needed."""
+
+    METHOD = "assume-role"
+
+    def __init__(self, refresh: Refresh) -> None:
+        self._refresh = refresh
+
+    def load(self) -> Any:
+        """Return credentials that renew themselves."""
+        from botocore.credentials import DeferredRefreshableCredentials
+
+        return DeferredRefreshableCredentials(refresh_using=self._refresh, method=self.METHOD)
+
+
+def _session(refresh: Refresh | None = None) -> Any:
+    """Return a session of the SDK; its credentials come from `refresh` where that is given, and are kept until due."""
+    from botocore.credentials import CredentialResolver
+    from botocore.session import get_session
+
+    session = get_session()
+    # One for all: each would hold its own 8 MB of descriptions of Amazon's services, and read them for 40 ms.
+    session.register_component("data_loader", _descriptions())
+    if refresh is not None:
+        session.register_component("credential_provider", CredentialResolver([_Lent(refresh)]))
+    return session
+
+
+@cache
+def _descriptions() -> Any:
+    from botocore.loaders import create_loader
+
+    return create_loader()
+
+
+def _given(answer: Any) -> dict[str, str]:
+    found = answer["Credentials"]
+    return {
+        "access_key": found["AccessKeyId"],
+        "secret_key": found["SecretAccessKey"],
+        "token": found["SessionToken"],
+        "expiry_time": found["Expiration"].isoformat(),
+    }
+
+
+def _text(value: Plain | None) -> str | None:
+    return None if value is None else value.reveal().decode().strip()
+
+
+def _options(retries: RetrySettings | None, timeout: float) -> Any:
+    """Return the SDK's limits (2.2, 6).
+
+    `retryInterval` is not waited for here: the store's gate keeps the pauses, and no thread sleeps through them.
+    """
+    from botocore.config import Config
+
+    wanted = retries.max_retries if retries and retries.max_retries is not None else 3
+    attempts = min(max(1, wanted), MOST_ATTEMPTS)
+    each = timeout / attempts
+    return Config(
+        connect_timeout=min(3.0, each / 2),
+        read_timeout=each - min(3.0, each / 2),
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        user_agent_appid="coffer",
+    )

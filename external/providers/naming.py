@@ -1,0 +1,23 @@
+"""What several providers do with names and tags alike."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import re2
+
+from external.providers.protocol import ProviderDenied
+from manager.plain import Plain
+
+
+def compiled(pattern: str) -> Any:
+    """Return `find.name.regexp`, which matches anywhere in a name, ready for `search`. Raises ProviderDenied."""
+    try:
+        return re2.compile(pattern)
+    except re2.error:
+        raise ProviderDenied(f"could not compile find.name.regexp [{pattern}]: it is no RE2 expression") from None
+
+
+def tags_text(tags: Mapping[str, str]) -> Plain:
+    """Return tags as the JSON object that `metadataPolicy: Fetch` gives."""
+    return Plain(json.dumps(tags, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())

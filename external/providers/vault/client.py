@@ -1,0 +1,141 @@
+"""Key-value engines of Vault, versions 1 and 2: paths, values, folders (providers 3.4 and 3.5)."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from external.providers.naming import compiled
+from external.providers.protocol import (
+    Find,
+    ProviderDenied,
+    ProviderError,
+    ProviderUnavailable,
+    SecretAbsent,
+    Want,
+)
+from external.providers.vault.connection import ABSENCE, Connection
+from manager.plain import Plain
+
+ESCAPED = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
+"""What Go's encoder writes so, whatever stands around it."""
+SYSTEM_TAGS = ("created_time", "current_version", "delete_version_after")
+
+
+class KeyValue:
+    """Reads secrets below one mount.
+
+    Args:
+        mount: path of the engine; empty where the keys begin with it.
+        seconds: that a search may take.
+    """
+
+    batch = 1
+    natural = True
+
+    def __init__(self, connection: Connection, mount: str, version: str, capabilities: str, seconds: float) -> None:
+        self.capabilities = capabilities
+        self._connection = connection
+        self._mount = mount.strip("/")
+        self._second = version == "v2"
+        self._seconds = seconds
+
+    def validate(self) -> None:
+        """Find out whether the identity is accepted; no secret is read."""
+        self._connection.validate()
+
+    def close(self) -> None:
+        """Give the token back."""
+        self._connection.close()
+
+    def read(self, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
+        """Return the whole data as a JSON object; with `metadata` what is told of it."""
+        found: dict[Want, Plain | ProviderError] = {}
+        for want in wants:
+            try:
+                found[want] = self._told(want.key) if want.metadata else self._data(want.key, want.version)
+            except ProviderUnavailable:
+                raise
+            except ProviderError as error:
+                found[want] = error
+        return found
+
+    def find(self, find: Find) -> Mapping[str, Plain]:
+        """Return the secrets below the path whose name matches, or which have all tags; with both, both."""
+        if not find.name and not find.tags:
+            raise ProviderDenied("unexpected find operator: name or tags is missing")
+        if find.tags and not self._second:
+            raise ProviderDenied("cannot perform find by tag operations with kv version v1")
+        pattern, until = compiled(find.name), time.monotonic() + self._seconds
+        found: dict[str, Plain] = {}
+        for name in self._walk(find.path.strip("/"), until):
+            if not pattern.search(name):
+                continue
+            try:
+                if set(find.tags) <= set(self._tags(name).items() if find.tags else ()):
+                    found[name] = self._data(name, "")
+            except SecretAbsent:
+                continue  # it went between the calls, or has no version that lives
+        return found
+
+    def _data(self, key: str, version: str) -> Plain:
+        params = {"version": version} if version and self._second else {}
+        answer = self._connection.get("ReadSecretData", self._path("data", key), params=params)
+        data = answer.get("data")
+        if self._second:
+            if not isinstance(data, dict) or "data" not in data:
+                raise ProviderUnavailable("ReadSecretData: the answer holds no data")
+            data = data["data"]
+            if data is None:
+                raise SecretAbsent(f"{ABSENCE}: this version is deleted")
+        if not isinstance(data, dict):
+            raise ProviderUnavailable("ReadSecretData: the answer holds no data")
+        return _document(data)
+
+    def _told(self, key: str) -> Plain:
+        if not self._second:
+            raise ProviderDenied("cannot perform metadata fetch operations with kv version v1")
+        return _document(self._tags(key))
+
+    def _tags(self, key: str) -> dict[str, str]:
+        data = self._connection.get("ReadSecretMetadata", self._path("metadata", key)).get("data") or {}
+        tags = {str(name): str(value) for name, value in (data.get("custom_metadata") or {}).items()}
+        return tags | {name: str(data[name]) for name in SYSTEM_TAGS if data.get(name) is not None}
+
+    def _walk(self, top: str, until: float) -> Iterator[str]:
+        """Yield the full names of all secrets below a path, folder by folder."""
+        folders = [f"{top}/" if top else ""]
+        while folders:
+            folder = folders.pop(0)
+            if time.monotonic() > until:
+                raise ProviderDenied(f"find takes over {self._seconds:g} s: narrow it by find.path")
+            try:
+                answer = self._connection.get("ListSecrets", self._path("metadata", folder), method="list")
+            except SecretAbsent:
+                continue
+            for name in (answer.get("data") or {}).get("keys") or ():
+                if str(name).endswith("/"):
+                    folders.append(folder + str(name))
+                else:
+                    yield folder + str(name)
+
+    def _path(self, kind: str, key: str) -> str:
+        """Return the path of data or metadata of a key (3.4)."""
+        key = key.strip("/") if not key.endswith("/") else key.lstrip("/")
+        if not self._second:
+            return f"{self._mount}/{key}" if self._mount else key
+        if self._mount:
+            rest = key.removeprefix(f"{self._mount}/").removeprefix("data/")
+            return f"{self._mount}/{kind}/{rest}"
+        if "/data/" in key:
+            return key if kind == "data" else key.replace("/data/", f"/{kind}/", 1)
+        mount, _, rest = key.partition("/")
+        return f"{mount}/{kind}/{rest}"
+
+
+def _document(data: Mapping[str, Any]) -> Plain:
+    try:
+        text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        raise ProviderDenied("the data cannot be written as JSON") from None
+    return Plain(text.translate(ESCAPED).encode("utf-8", "replace"))

@@ -1,0 +1,70 @@
+"""Connects stores to Vault and OpenBao (providers 3.1 and 3.8)."""
+
+from external.credentials import INVALID
+from external.providers.protocol import Circumstances, Client
+from external.providers.vault.client import KeyValue
+from external.providers.vault.connection import Connection, Server
+from external.providers.vault.login import Login, login_of
+from external.providers.vault_model import OpenBaoProvider, VaultProvider, VaultTls
+from manager.errors import NeedsHuman
+from manager.plain import Plain
+
+
+async def connect_vault(spec: VaultProvider, around: Circumstances) -> Client:
+    """Return the client of a key-value engine of Vault."""
+    at = "spec.provider.vault"
+    authorities = await around.lookup.authority(spec.ca_bundle, spec.ca_provider, at)
+    login = await login_of(spec.auth, around, at)
+    shown = await _certificate(spec.tls, around, at) or (login.certificate if login else None)
+    headers = dict(spec.headers or {})
+    if spec.read_your_writes and spec.forward_inconsistent:
+        headers["X-Vault-Inconsistent"] = "forward-active-node"
+    namespace = spec.namespace or ""
+    server = Server(
+        url=spec.server,
+        namespace=namespace,
+        login_namespace=(spec.auth.namespace if spec.auth else None) or namespace,
+        headers=headers,
+        authorities=authorities,
+        certificate=shown,
+        label="HashiCorp/Vault",
+    )
+    return await _opened(server, login, around, spec.path or "", spec.version, "ReadWrite")
+
+
+async def connect_open_bao(spec: OpenBaoProvider, around: Circumstances) -> Client:
+    """Return the client of a key-value engine of OpenBao."""
+    at = "spec.provider.openBao"
+    authorities = await around.lookup.authority(spec.ca_bundle, spec.ca_provider, at)
+    if spec.auth is None:
+        raise NeedsHuman(INVALID, f"{at}.auth is missing")
+    namespace = spec.namespace or ""
+    server = Server(
+        url=spec.server,
+        namespace=namespace,
+        login_namespace=spec.auth.namespace or namespace,
+        headers={},
+        authorities=authorities,
+        certificate=None,
+        label="OpenBao",
+    )
+    login = await login_of(spec.auth, around, at)
+    return await _opened(server, login, around, spec.path, spec.version, "ReadOnly")
+
+
+async def _opened(
+    server: Server, login: Login | None, around: Circumstances, mount: str, version: str, capabilities: str
+) -> Client:
+    def make() -> Client:
+        connection = Connection(server, login, around.egress, around.count, around.timeout)
+        return KeyValue(connection, mount, version, capabilities, around.timeout)
+
+    return await around.run(make)
+
+
+async def _certificate(tls: VaultTls | None, around: Circumstances, at: str) -> tuple[Plain, Plain] | None:
+    if tls is None or (tls.cert_secret_ref is None and tls.key_secret_ref is None):
+        return None
+    certificate = await around.lookup.secret(tls.cert_secret_ref, f"{at}.tls.certSecretRef", "tls.crt")
+    key = await around.lookup.secret(tls.key_secret_ref, f"{at}.tls.keySecretRef", "tls.key")
+    return certificate, key

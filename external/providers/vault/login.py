@@ -1,0 +1,122 @@
+"""How a store becomes somebody in Vault (providers 3.2): each method is a path and what is said there."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from external.credentials import INVALID, Lookup
+from external.fields import SecretKeySelector
+from external.providers.protocol import Circumstances
+from external.providers.vault_model import (
+    AppRole,
+    CertLogin,
+    JwtLogin,
+    KubernetesLogin,
+    OpenBaoAuth,
+    PasswordLogin,
+    VaultAuth,
+)
+from manager.errors import NeedsHuman
+from manager.plain import Plain
+
+TOKEN_SECONDS = 600  # life of a ServiceAccount's token; it is used at once
+OWN_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+Said = Mapping[str, str | Callable[[], Plain] | Plain]
+
+
+@dataclass(frozen=True)
+class Login:
+    """What is posted to `auth/{path}` for a token; without a path the token is given."""
+
+    path: str = ""
+    said: Said = field(default_factory=dict, repr=False)
+    token: Plain | None = field(default=None, repr=False)
+    certificate: tuple[Plain, Plain] | None = field(default=None, repr=False)
+    """A client certificate and its key, that the connection shows."""
+
+    def body(self) -> dict[str, str]:
+        """Return what to post; what has a short life is asked for now."""
+        return {name: _text(value) for name, value in self.said.items()}
+
+
+def _text(value: str | Callable[[], Plain] | Plain) -> str:
+    if isinstance(value, str):
+        return value
+    return (value if isinstance(value, Plain) else value()).reveal().decode().strip()
+
+
+async def login_of(auth: VaultAuth | OpenBaoAuth | None, around: Circumstances, at: str) -> Login | None:
+    """Return the first method that is given, None where there is no `auth`. Raises NeedsHuman."""
+    if auth is None:
+        return None
+    methods = {name: value for name, value in auth if value is not None and name != "namespace"}
+    lookup, place = around.lookup, f"{at}.auth"
+    match next(iter(methods.values()), None):
+        case SecretKeySelector() as selector:
+            return Login(token=await lookup.secret(selector, f"{place}.tokenSecretRef"))
+        case AppRole() as given:
+            return await _app_role(given, lookup, f"{place}.appRole")
+        case KubernetesLogin() as given:
+            return await _kubernetes(given, around, f"{place}.kubernetes")
+        case PasswordLogin() as given:
+            name, path = ("ldap", "ldap") if "ldap" in methods else ("userPass", "userpass")
+            password = await lookup.secret(given.secret_ref, f"{place}.{name}.secretRef", "password")
+            return Login(f"{given.path or path}/login/{given.username}", {"password": password})
+        case JwtLogin() as given:
+            return await _jwt(given, lookup, f"{place}.jwt")
+        case CertLogin() as given:
+            return await _cert(given, lookup, f"{place}.cert")
+    named = ", ".join(methods) or "no method"
+    raise NeedsHuman(INVALID, f"{place}: {named} is not served by this version")
+
+
+async def _app_role(given: AppRole, lookup: Lookup, at: str) -> Login:
+    if (given.role_id is None) == (given.role_ref is None):
+        raise NeedsHuman(INVALID, f"{at}: exactly one of roleId and roleRef must be set")
+    role: str | Plain = given.role_id or ""
+    if given.role_ref is not None:
+        role = await lookup.secret(given.role_ref, f"{at}.roleRef")
+    secret = await lookup.secret(given.secret_ref, f"{at}.secretRef")
+    return Login(f"{given.path}/login", {"role_id": role, "secret_id": secret})
+
+
+async def _kubernetes(given: KubernetesLogin, around: Circumstances, at: str) -> Login:
+    path = f"{given.mount_path}/login"
+    if given.service_account_ref is not None:
+        reference = given.service_account_ref
+        token = around.lookup.token_source(
+            reference, list(reference.audiences or ()), TOKEN_SECONDS, f"{at}.serviceAccountRef"
+        )
+        return Login(path, {"role": given.role, "jwt": token})
+    if given.secret_ref is not None:
+        secret = await around.lookup.secret(given.secret_ref, f"{at}.secretRef", "token")
+        return Login(path, {"role": given.role, "jwt": secret})
+    if not around.ambient:
+        text = f"{at}: serviceAccountRef or secretRef is missing, and this namespace may not act as the controller"
+        raise NeedsHuman(INVALID, f"{text}: ask an administrator for external.ambient_namespaces")
+    return Login(path, {"role": given.role, "jwt": _own_token})
+
+
+def _own_token() -> Plain:
+    return Plain(Path(OWN_TOKEN).read_bytes())
+
+
+async def _jwt(given: JwtLogin, lookup: Lookup, at: str) -> Login:
+    said: dict[str, str | Callable[[], Plain] | Plain] = {"role": given.role} if given.role else {}
+    account = given.kubernetes_service_account_token
+    if (account is None) == (given.secret_ref is None):
+        raise NeedsHuman(INVALID, f"{at}: exactly one of secretRef and kubernetesServiceAccountToken must be set")
+    if account is None:
+        return Login(f"{given.path}/login", said | {"jwt": await lookup.secret(given.secret_ref, f"{at}.secretRef")})
+    audiences = [*(account.audiences or ["vault"]), *(account.service_account_ref.audiences or ())]
+    place = f"{at}.kubernetesServiceAccountToken.serviceAccountRef"
+    seconds = account.expiration_seconds or TOKEN_SECONDS
+    token = lookup.token_source(account.service_account_ref, audiences, seconds, place)
+    return Login(f"{given.path}/login", said | {"jwt": token})
+
+
+async def _cert(given: CertLogin, lookup: Lookup, at: str) -> Login:
+    certificate = await lookup.secret(given.client_cert, f"{at}.clientCert", "tls.crt")
+    key = await lookup.secret(given.secret_ref, f"{at}.secretRef", "tls.key")
+    said = {"name": given.vault_role} if given.vault_role else {}
+    return Login(f"{given.path}/login", said, certificate=(certificate, key))

@@ -1,0 +1,108 @@
+"""Keys made anew: `dataFrom[].rewrite`, step by step (core 2.6). Pure."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import re2
+
+from external.model import Rewrite, RewriteMerge, RewriteRegexp
+from external.properties import Fail, to_map
+from manager.plain import Plain
+
+PLACE = re.compile(r"\$(?:\$|\{(\w+)\}|(\w+))", re.ASCII)
+
+
+def rewritten(data: Mapping[str, Plain], steps: Sequence[Rewrite], fail: Fail) -> dict[str, Plain]:
+    """Return the map after every step, each of which sees what the one before it made."""
+    for at, step in enumerate(steps):
+        data = _one(data, step, _placed(fail, f"error applying rewrite to keys: rewrite[{at}]"))
+    return dict(data)
+
+
+def _placed(fail: Fail, at: str) -> Fail:
+    return lambda text: fail(f"{at}: {text}")
+
+
+def _one(data: Mapping[str, Plain], step: Rewrite, fail: Fail) -> Mapping[str, Plain]:
+    if step.merge is not None:
+        return _merged(data, step.merge, fail)
+    if step.regexp is not None:
+        return _renamed(data, _replacing(step.regexp, fail), fail)
+    raise fail("transform is not served by this version" if step.transform else "regexp, transform or merge is missing")
+
+
+def _renamed(data: Mapping[str, Plain], rename: Callable[[str], str], fail: Fail) -> dict[str, Plain]:
+    """Rename every key; where two become one the original kept either of them, by chance."""
+    found: dict[str, Plain] = {}
+    for key in sorted(data):
+        name = rename(key)
+        if name in found:
+            raise fail(f"two keys become {name}")
+        found[name] = data[key]
+    return found
+
+
+def _replacing(step: RewriteRegexp, fail: Fail) -> Callable[[str], str]:
+    try:
+        pattern = re2.compile(step.source)
+    except re2.error:
+        raise fail("regexp.source is no RE2 expression") from None
+    return lambda key: replace_all(pattern, step.target, key)
+
+
+def replace_all(pattern: Any, target: str, text: str) -> str:
+    """Replace as Go's `Regexp.ReplaceAllString` does: no empty match right behind a match; `$1`, `${name}`, `$$`."""
+    parts, end, at = [], 0, 0
+    while at <= len(text):
+        found = pattern.search(text, at)
+        if found is None:
+            break
+        parts.append(text[end : found.start()])
+        if found.end() > end or found.start() == 0:
+            parts.append(_expanded(target, found))
+        end = found.end()
+        at = end if end > at else at + 1
+    return "".join(parts) + text[end:]
+
+
+def _expanded(target: str, found: Any) -> str:
+    return PLACE.sub(lambda place: _group(found, place), target)
+
+
+def _group(found: Any, place: re.Match[str]) -> str:
+    name = place[1] or place[2]
+    if name is None:
+        return "$"
+    if name.isdecimal():
+        return (found[int(name)] or "") if int(name) <= found.re.groups else ""
+    return found.groupdict().get(name) or ""
+
+
+def _merged(data: Mapping[str, Plain], step: RewriteMerge, fail: Fail) -> Mapping[str, Plain]:
+    """Put the members of all values into one map; of two with one name the later counts, if that is allowed."""
+    members = {key: to_map(value.reveal(), decimals=True) for key, value in data.items()}
+    for key, found in members.items():
+        if found is None:
+            raise fail(f"merge: the value of {key} is no JSON object")
+    missing = [key for key in step.priority or () if key not in data]
+    if missing and step.priority_policy == "Strict":
+        raise fail(f"merge: priority names {', '.join(missing)}, which is not there")
+    last = [key for key in step.priority or () if key in data]
+    order = [*sorted(set(data) - set(last)), *last]
+    twice = sorted(name for name, times in Counter(chain(*(members[key] or () for key in order))).items() if times > 1)
+    if twice and step.conflict_policy != "Ignore":
+        raise fail(f"merge: more than one value has {', '.join(twice)}")
+    if step.strategy == "Extract":
+        return {name: value for key in order for name, value in (members[key] or {}).items()}
+    if not step.into:
+        raise fail("merge: strategy JSON needs into")
+    try:
+        whole = {name: value for key in order for name, value in json.loads(data[key].reveal()).items()}
+    except ValueError:
+        raise fail("merge: a number has too many digits") from None
+    text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return {**data, step.into: Plain(text.encode())}

@@ -1,0 +1,128 @@
+"""One running copy of the sandbox: no environment, no files, no network, a cap on memory, and a deadline."""
+
+import ctypes
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, cast
+
+from manager.errors import SandboxUnavailable, TemplateLimit
+from manager.gotemplate import artefact
+from manager.gotemplate.keys import KeyMaker, KeyTooLate
+from manager.gotemplate.model import Limits
+from manager.gotemplate.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    import wasmtime
+
+_LOW: Final = 0xFFFFFFFF
+
+
+class Machine:
+    """What all instances share: the loaded module, the watchdog and the maker of keys."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits: Final = limits
+        self.engine: Final = artefact.engine(limits)
+        self.module: Final = artefact.load(self.engine)
+        self.watchdog: Final = Watchdog(self.engine.increment_epoch)
+        self.keys: Final = KeyMaker()
+        _give_back()
+
+    def close(self) -> None:
+        """End the threads and give back the machine code."""
+        self.watchdog.close()
+        self.keys.close()
+        self.module.close()
+        self.engine.close()
+
+
+def _give_back() -> None:
+    """Return what importing wasmtime left in the worker's part of the heap: 11 MiB that nobody would use again."""
+    with suppress(OSError, AttributeError):  # glibc alone has it
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+class Instance:
+    """Serves one request at a time. After an error it raised, it is of no more use."""
+
+    def __init__(self, machine: Machine) -> None:
+        import wasmtime
+
+        self._machine = machine
+        self._until = 0.0
+        self._store = store = wasmtime.Store(machine.engine)
+        store.set_limits(memory_size=machine.limits.memory_bytes)
+        store.set_wasi(wasmtime.WasiConfig())  # empty: nothing is inherited, output goes nowhere
+        linker = wasmtime.Linker(machine.engine)
+        linker.define_wasi()
+        number = wasmtime.ValType.i32()
+        kind = wasmtime.FuncType([number, number, number], [number])
+        linker.define_func("coffer", "new_key", kind, self._new_key)
+        self._arm(time.monotonic() + machine.limits.deadline_seconds)
+        try:
+            exports = linker.instantiate(store, machine.module).exports(store)
+            cast("wasmtime.Func", exports["_initialize"])(store)
+            self._memory = cast("wasmtime.Memory", exports["memory"])
+            self._reserve, self._answer, self._forget = (
+                cast("wasmtime.Func", exports[name]) for name in ("reserve", "answer", "forget")
+            )
+        except (wasmtime.WasmtimeError, wasmtime.Trap, KeyError) as error:
+            store.close()
+            what = type(error).__name__
+            message = f"the template sandbox does not start ({what}); run `{artefact.BUILD_COMMAND}`, or give it memory"
+            raise SandboxUnavailable(message) from None
+
+    def call(self, request: bytes, until: float) -> bytes:
+        """Return the answer to a packed request, before `until` on the monotonic clock.
+
+        Raises:
+            TemplateLimit: deadline, memory or depth; the instance must be closed.
+        """
+        import wasmtime
+
+        self._arm(until)
+        try:
+            with self._machine.watchdog.watching():
+                address = self._reserve(self._store, len(request)) & _LOW
+                self._memory.write(self._store, request, address)
+                packed = self._answer(self._store)
+                start, size = packed >> 32 & _LOW, packed & _LOW
+                answer = bytes(self._memory.read(self._store, start, start + size))
+                self._forget(self._store)
+                return answer
+        except (wasmtime.Trap, wasmtime.WasmtimeError, KeyTooLate) as error:
+            raise self._reached(error) from None
+
+    @property
+    def size(self) -> int:
+        """Bytes of its memory."""
+        return int(self._memory.data_len(self._store))
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._store.close()
+
+    def _arm(self, until: float) -> None:
+        self._until = until
+        self._store.set_epoch_deadline(Watchdog.ticks(max(until - time.monotonic(), 0.0)))
+
+    def _reached(self, error: Exception) -> TemplateLimit:
+        """Say which limit ended the render; the trap's own text is a trace through the sandbox."""
+        import wasmtime
+
+        limits = self._machine.limits
+        code = error.trap_code if isinstance(error, wasmtime.Trap) else None
+        if isinstance(error, KeyTooLate) or code is wasmtime.TrapCode.INTERRUPT:
+            cure = "let it loop less, and derive or generate fewer keys"
+            return TemplateLimit("deadline", f"rendering took longer than {limits.deadline_seconds:g} s; {cure}")
+        if code is wasmtime.TrapCode.STACK_OVERFLOW:
+            return TemplateLimit("depth", "the template calls itself or nests too deeply; let it end sooner")
+        size = limits.memory_bytes >> 20
+        return TemplateLimit(
+            "memory", f"rendering needed more than {size} MiB of memory; let it make less text at once"
+        )
+
+    def _new_key(self, kind: int, address: int, size: int) -> int:
+        pem = self._machine.keys.make(kind, self._until - time.monotonic())[: size & _LOW]
+        self._memory.write(self._store, pem, address & _LOW)
+        return len(pem)

@@ -1,0 +1,100 @@
+"""What is rendered, what comes out, and how much a render may use."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from manager.plain import Plain
+
+SHOWN_ERROR_CHARACTERS: Final = 2048  # a condition's message may hold 32,768, an Event's 1,024 after being cut
+SHOWN_NAME_CHARACTERS: Final = 64
+
+
+class Profile(StrEnum):
+    """Whose templates: the functions and the treatment of missing keys are those of that controller."""
+
+    ESO = "eso"
+    SEALED = "sealed"
+
+
+class Missing(StrEnum):
+    """What `{{ .absent }}` does: Go's missingkey option."""
+
+    ERROR = "error"
+    DEFAULT = ""
+    """Prints `<no value>`."""
+    ZERO = "zero"
+
+
+@dataclass(frozen=True)
+class Template:
+    """One template, and all that its compilation depends on."""
+
+    profile: Profile
+    source: str
+    name: str
+    """What errors call it: the key, in external-secrets' KeysAndValues scope the whole source."""
+    missing: Missing
+    delimiters: tuple[str, str] = ("{{", "}}")
+    timezone: str = "UTC"
+    """IANA name of what Go's Local is."""
+
+    @property
+    def label(self) -> str:
+        """What an error of ours calls it."""
+        line = self.name.partition("\n")[0]
+        return line if len(line) <= SHOWN_NAME_CHARACTERS else f"{line[:SHOWN_NAME_CHARACTERS]}…"
+
+    @classmethod
+    def eso(cls, name: str, source: str, delimiters: tuple[str, str] = ("{{", "}}")) -> "Template":
+        """Return a template of an ExternalSecret's target (external-secrets runtime/template/v2)."""
+        return cls(Profile.ESO, source, name, Missing.ERROR, delimiters)
+
+    @classmethod
+    def eso_lenient(cls, name: str, source: str) -> "Template":
+        """Return a rewrite (`transform`, `t`) or webhook template: same functions, a missing key prints <no value>."""
+        return cls(Profile.ESO, source, name, Missing.DEFAULT)
+
+    @classmethod
+    def sealed(cls, name: str, source: str) -> "Template":
+        """Return a template of a SealedSecret's spec.template.data (sealed-secrets sealedsecret_expansion.go)."""
+        return cls(Profile.SEALED, source, name, Missing.DEFAULT)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The output of one render."""
+
+    value: Plain
+    random: bool
+    """The next render may differ though nothing has changed (`now`, `genCA`, ...): compare inputs, not outputs."""
+
+
+@dataclass(frozen=True)
+class RenderedMap:
+    """The output of one render, read as a YAML map of texts."""
+
+    values: dict[str, Plain] = field(default_factory=dict)
+    random: bool = False
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one render may use, and how many may run (reference: gotemplate.md section 3)."""
+
+    source_bytes: int = 1 << 20
+    """Of a template; a Secret holds no more."""
+    output_bytes: int = 1 << 20
+    """Of one render."""
+    memory_bytes: int = 60 << 20
+    """Of one instance, so that the process grows by no more than 64 MiB. Go's heap needs 9 MiB of it at the start."""
+    stack_bytes: int = 1 << 20
+    """Of one instance: more lets a template nest deeper, up to Go's own limit, and needs threads with that much."""
+    deadline_seconds: float = 2.0
+    """Of one render."""
+    workers: int = 2
+    """Renders at the same time, over all tenants."""
+    slow_workers: int = 2
+    """More of them, for those that have been running for a tenth of a second: the others go on in their place."""
+    idle_instances: int = 2
+    """Kept for their tenants with what they have compiled, 11 MiB each; further tenants wait 4 ms for a new one."""

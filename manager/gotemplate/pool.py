@@ -1,0 +1,193 @@
+"""Worker threads and instances, so that the event loop never waits and tenants never meet.
+
+An instance belongs to one namespace from its start to its end: the reset between two tenants is a new one (4 ms), and
+what one has left in memory goes with it. A namespace renders one at a time. A render that takes long makes way: it
+goes on in a place for slow ones. A namespace that lately reached the deadline waits for its turn among its like.
+"""
+
+import asyncio
+import threading
+import time
+from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
+from weakref import WeakValueDictionary
+
+from manager.errors import TemplateLimit
+from manager.gotemplate.instance import Instance, Machine
+from manager.gotemplate.model import Limits
+
+SLOW_REMEMBERED = 256
+SLOW_AFTER_SECONDS = 0.1
+KEPT_BYTES = 24 << 20  # an instance with 64 compiled templates has 20 MiB, and what has grown never shrinks
+
+
+class Pool:
+    """Runs requests in instances. Made on the event loop; the first request loads the sandbox."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._threads = ThreadPoolExecutor(limits.workers + limits.slow_workers, "gotemplate")
+        self._guard = threading.Lock()
+        self._machine: Machine | None = None
+        self._idle: OrderedDict[str, Instance] = OrderedDict()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._slow: OrderedDict[str, None] = OrderedDict()
+        self._slow_turn = asyncio.Lock()
+        self._places = asyncio.Semaphore(limits.workers)
+        self._slow_places = _Places(limits.slow_workers)
+
+    async def run(self, namespace: str, request: bytes) -> bytes:
+        """Answer a request in an instance of this namespace.
+
+        Raises:
+            TemplateLimit: a limit ended it.
+            SandboxUnavailable: there is no sandbox.
+        """
+        turn = self._turns.get(namespace)
+        if turn is None:
+            self._turns[namespace] = turn = asyncio.Lock()
+        held: list[_Held] = []
+        try:
+            await _take(turn, held)
+            if namespace in self._slow:
+                await _take(self._slow_turn, held)
+            await _take(self._places, held)
+            work = self._threads.submit(self._work, namespace, request)
+        except BaseException:
+            _release(held)
+            raise
+        loop = asyncio.get_running_loop()
+        late = loop.call_later(SLOW_AFTER_SECONDS, self._make_way, held)
+
+        def ended() -> None:
+            late.cancel()
+            _release(held)
+
+        # A cancelled caller does not end the work, so the turn ends with the work and not with the caller.
+        work.add_done_callback(lambda _: loop.call_soon_threadsafe(ended))
+        return await self._followed(namespace, work)
+
+    def _make_way(self, held: "list[_Held]") -> None:
+        """Leave the place to others, where there is one among the slow."""
+        if self._slow_places.taken():
+            held[-1] = self._slow_places
+            self._places.release()
+
+    async def _followed(self, namespace: str, work: "Future[bytes]") -> bytes:
+        try:
+            answer = await asyncio.wrap_future(work)
+        except TemplateLimit as error:
+            if error.limit == "deadline":
+                self._slow[namespace] = None
+                self._slow.move_to_end(namespace)
+                while len(self._slow) > SLOW_REMEMBERED:
+                    self._slow.popitem(last=False)
+            raise
+        self._slow.pop(namespace, None)
+        return answer
+
+    def drop(self, namespace: str) -> None:
+        """Forget a namespace that is gone, with the instance kept for it."""
+        with self._guard:
+            instance = self._idle.pop(namespace, None)
+        if instance:
+            instance.close()
+
+    async def close(self) -> None:
+        """Wait for the renders under way, then give everything back."""
+        await asyncio.to_thread(self._threads.shutdown)
+        for instance in self._idle.values():
+            instance.close()
+        self._idle.clear()
+        if self._machine:
+            await asyncio.to_thread(self._machine.close)
+
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """The namespaces for which an instance is kept, the next to go first."""
+        with self._guard:
+            return tuple(self._idle)
+
+    def _work(self, namespace: str, request: bytes) -> bytes:
+        machine = self._loaded()  # before the clock starts: compiling takes longer than a render may
+        until = time.monotonic() + self._limits.deadline_seconds
+        kept = self._kept(namespace)
+        if kept:
+            try:
+                return self._called(namespace, kept, request, until)
+            except TemplateLimit as error:
+                # Go's heap does not shrink and may have come apart; what fits must not depend on the past
+                if error.limit != "memory":
+                    raise
+        return self._called(namespace, Instance(machine), request, until)
+
+    def _called(self, namespace: str, instance: Instance, request: bytes, until: float) -> bytes:
+        try:
+            answer = instance.call(request, until)
+        except BaseException:
+            instance.close()
+            raise
+        self._keep(namespace, instance)
+        return answer
+
+    def _loaded(self) -> Machine:
+        with self._guard:
+            if self._machine is None:
+                self._machine = Machine(self._limits)
+            return self._machine
+
+    def _kept(self, namespace: str) -> Instance | None:
+        """Take the namespace's instance, or make room for one: memory never holds more than may be kept."""
+        with self._guard:
+            instance = self._idle.pop(namespace, None)
+            leaving = [] if instance else self._oldest(self._limits.idle_instances - 1)
+        _close(leaving)
+        return instance
+
+    def _keep(self, namespace: str, instance: Instance) -> None:
+        if instance.size > KEPT_BYTES:
+            instance.close()
+            return
+        with self._guard:
+            self._idle[namespace] = instance
+            leaving = self._oldest(self._limits.idle_instances)
+        _close(leaving)
+
+    def _oldest(self, room: int) -> list[Instance]:
+        return [self._idle.popitem(last=False)[1] for _ in range(len(self._idle) - room)]
+
+
+class _Places:
+    """Places that nobody waits for."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def taken(self) -> bool:
+        """Take one, where one is left."""
+        if not self._number:
+            return False
+        self._number -= 1
+        return True
+
+    def release(self) -> None:
+        """Give it back."""
+        self._number += 1
+
+
+_Held = asyncio.Lock | asyncio.Semaphore | _Places
+
+
+def _close(instances: list[Instance]) -> None:
+    for instance in instances:
+        instance.close()
+
+
+async def _take(place: asyncio.Lock | asyncio.Semaphore, held: "list[_Held]") -> None:
+    await place.acquire()
+    held.append(place)
+
+
+def _release(held: "list[_Held]") -> None:
+    for each in held:
+        each.release()

@@ -1,0 +1,155 @@
+"""`coffer mirrors`: every source with its mirrors and their state, or what a change of annotations would do."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from manager.clock import SystemClock
+from manager.errors import SettingsError
+from manager.kube.cache import MetadataCache
+from manager.kube.client import KubeClient
+from manager.kube.mirrors import PREFIX
+from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, Resource, key_of
+from manager.settings import ReflectorSettings
+from reflector.plan import Do, Plan, Step, plan
+from reflector.shape import PREFIX as OURS
+from reflector.shape import Shape, shape_of
+from reflector.view import KINDS, Lookout, View
+
+KIND_NAMES = {"secret": SECRETS, "secrets": SECRETS, "configmap": CONFIGMAPS, "configmaps": CONFIGMAPS}
+STATES = {
+    Do.CREATE: "missing",
+    Do.REFRESH: "outdated",
+    Do.COMPARE: "written for an earlier version; its data may be the same",
+    Do.REMOVE: "to be deleted",
+}
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Annotations of one object as they might be; None takes one away."""
+
+    key: Key
+    annotations: Mapping[str, str | None]
+
+    @classmethod
+    def parse(cls, target: str, changes: tuple[str, ...]) -> "Edit":
+        """Read `secret/NAMESPACE/NAME` and `annotation=value` or `annotation-`, as kubectl annotate does.
+
+        The prefix may be left out. Raises SettingsError.
+        """
+        kind, *place = target.split("/")
+        resource = KIND_NAMES.get(kind.lower())
+        if resource is None or len(place) != 2 or not all(place):
+            raise SettingsError("--plan: write secret/NAMESPACE/NAME or configmap/NAMESPACE/NAME")
+        annotations: dict[str, str | None] = {}
+        for change in changes:
+            name, equals, value = change.partition("=")
+            if not equals and not name.endswith("-"):
+                raise SettingsError("--plan: write ANNOTATION=VALUE, or ANNOTATION- to take it away")
+            annotations[_whole(name if equals else name[:-1])] = value if equals else None
+        return cls(Key(resource, *place), annotations)
+
+    def apply(self, body: Body) -> Body:
+        """Return an object with the change, if it is the one that is meant."""
+        meta = body["metadata"]
+        merged = (meta.get("annotations") or {}) | dict(self.annotations)
+        kept = {name: value for name, value in merged.items() if value is not None}
+        return {**body, "metadata": {**meta, "annotations": kept}}
+
+
+class Listing:
+    """The metadata of a cluster, read once.
+
+    Args:
+        settings: those of the controller; its rules decide here as there.
+        own_namespace: Coffer's.
+    """
+
+    def __init__(self, settings: ReflectorSettings, own_namespace: str) -> None:
+        self._cache = MetadataCache()
+        self._lookout = Lookout(self._cache, settings, own_namespace, SystemClock())
+        self._provenance = settings.provenance
+        self._edit: Edit | None = None
+        self._shape_before: Shape | None = None
+
+    async def read(self, client: KubeClient, edit: Edit | None = None) -> None:
+        """List what decisions need, with one object as it might be.
+
+        Raises ApiError, and SettingsError where there is no such object.
+        """
+        self._edit = edit
+        for resource in (NAMESPACES, *KINDS):
+            async for items, _ in client.pages(resource, metadata_only=True):
+                for body in items:
+                    self._cache.observe(resource, None, self._edited(resource, body))
+        if edit is not None and self._shape_before is None:
+            raise SettingsError(f"--plan: there is no {edit.key}")
+
+    def _edited(self, resource: Resource, body: Body) -> Body:
+        if self._edit is None or key_of(resource, body) != self._edit.key:
+            return body
+        self._shape_before = shape_of(body["metadata"].get("annotations") or {})
+        return self._edit.apply(body)
+
+    def tree(self, namespace: str = "") -> Iterator[str]:
+        """Yield the lines of all sources, or of those in one namespace."""
+        for key in sorted(self._sources(), key=lambda each: (each.namespace, each.name, each.resource.kind)):
+            if namespace in ("", key.namespace):
+                yield from self._source(key)
+
+    def changes(self) -> Iterator[str]:
+        """Yield what the change would create, update and delete, a line each and their numbers last."""
+        if self._edit is None:
+            return
+        view = self._lookout.view(self._edit.key)
+        decided = plan(view, self._provenance)
+        verbs = {step.target: _verb(step) for step in decided.steps}
+        if view.marks is not None and view.marks.shape != self._shape_before:
+            kept = (each.key for each in view.mirrors if each.key not in verbs)
+            verbs |= dict.fromkeys(kept, "update")
+        for target, verb in sorted(verbs.items(), key=lambda each: (each[1], each[0].namespace, each[0].name)):
+            yield f"{verb:8}{target}"
+        yield from (f"{note.reason}: {note.about}: {note.message}" for note in decided.notes)
+        numbers = (f"{verb} {sum(each == verb for each in verbs.values())}" for verb in ("create", "update", "delete"))
+        yield ", ".join(numbers)
+
+    def _sources(self) -> set[Key]:
+        return self._lookout.sources() | self._lookout.named()
+
+    def _source(self, key: Key) -> Iterator[str]:
+        view = self._lookout.view(key)
+        decided = plan(view, self._provenance)
+        states = _states(view, decided)
+        yield f"{key}{'' if view.meta else '  (does not exist)'}"
+        yield from (f"!  {note.reason}: {note.message}" for note in decided.notes if note.about == key)
+        targets = sorted(states, key=lambda each: (each.namespace, each.name))
+        for target in targets:
+            branch = "└─" if target is targets[-1] else "├─"
+            yield f"{branch} {target.namespace}/{target.name}  {states[target]}"
+
+
+def _states(view: View, decided: Plan) -> dict[Key, str]:
+    """Return the state of each mirror, and of each that is missing."""
+    notes = {note.about: note.reason for note in decided.notes}
+    states: dict[Key, str] = {}
+    for each in view.mirrors:
+        route = "pushed" if each.marks is not None and each.marks.auto_reflects else "pulled"
+        states[each.key] = f"{route}  {notes.get(each.key, 'current')}"
+    for step in decided.steps:
+        states[step.target] = f"{'pushed' if step.auto else 'pulled'}  {STATES[step.do]}"
+    return states
+
+
+def printable(line: str) -> str:
+    """Return a line without what a tenant could steer a terminal with."""
+    return "".join(each if each.isprintable() else "?" for each in line)
+
+
+def _verb(step: Step) -> str:
+    return {Do.CREATE: "create", Do.REMOVE: "delete"}.get(step.do, "update")
+
+
+def _whole(name: str) -> str:
+    if "/" in name:
+        return name
+    return (PREFIX if name.startswith(("reflect", "auto-reflects")) else OURS) + name

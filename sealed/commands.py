@@ -1,0 +1,207 @@
+"""`coffer keys …` and `coffer seal …`: what administrators and authors do by hand."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+
+from manager.errors import CofferError
+from manager.kube.resources import SEALED_SECRETS
+from manager.settings import SealedSettings
+from sealed.keyring import Evidence, Held, Keyring, needed, pages
+from sealed.kubeseal.cluster import Access, Cluster
+from sealed.kubeseal.controller import Controller, open_certificate
+from sealed.kubeseal.documents import InputError, read, read_file, render, replace_file
+from sealed.kubeseal.editing import ManifestFile
+from sealed.kubeseal.evidence import known_in_cluster
+from sealed.kubeseal.merging import update
+from sealed.kubeseal.recovery import opened, read_keys
+from sealed.kubeseal.sealing import public_key
+from sealed.kubeseal.sheet import read_back, written
+
+MEMORY = Path("/", "dev", "shm")  # plaintext is put on no disk where there is another place
+ITEMS = ("spec", "encryptedData")
+
+
+def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--context", default="", help="Context of the kubeconfig."),
+        click.option("--kubeconfig", default="", help="Path of a kubeconfig."),
+        click.option("-n", "--namespace", default="kube-system", show_default=True, help="Coffer's own namespace."),
+    ):
+        command = option(command)
+    return command
+
+
+class Told(click.Group):
+    """Tells errors in one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except (InputError, CofferError) as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=Told)
+def keys() -> None:
+    """Sealing keys: list, make, save, restore and retire them."""
+
+
+@keys.command("list")
+@_cluster_options
+def list_keys(kubeconfig: str, context: str, namespace: str) -> None:
+    """Show every key: its age and end, and how many SealedSecrets it opened."""
+    cluster = Cluster(Access(kubeconfig, context))
+    held = Keyring(cluster, namespace).held()
+    counts = needed(pages(cluster, SEALED_SECRETS.path()))
+    now = datetime.now(UTC)
+    rows: list[tuple[str, ...]] = [("SECRET", "STATE", "AGE", "ENDS", "OBJECTS", "FINGERPRINT")]
+    current = next((each for each in held if each.label == "active" and each.key), None)
+    rows += [_row(each, counts, now, current=each is current) for each in held]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    if counts.get(""):
+        click.echo(f"{counts['']} SealedSecrets do not say which key opened them; `coffer keys retire` tries them.")
+
+
+def _row(held: Held, counts: dict[str, int], now: datetime, *, current: bool) -> tuple[str, ...]:
+    if held.key is None:
+        return (held.name, f"broken: {held.problem}", "", "", "", "")
+    state = "current" if current else held.label or "not labelled"
+    age, ends = (now - held.key.ordered_at).days, held.key.expires_at
+    end = f"{ends:%Y-%m-%d}" + (" (past)" if ends < now else "")
+    return (held.name, state, f"{age}d", end, str(counts.get(held.key.id, 0)), held.key.id)
+
+
+@keys.command()
+@_cluster_options
+@click.option("--key-size", default=4096, show_default=True, help="Bits of the RSA key.")
+@click.option("--key-ttl", default="87600h", show_default=True, help="Validity of its certificate.")
+@click.option("--key-prefix", default="sealed-secrets-key", show_default=True, help="Beginning of the Secret's name.")
+@click.option("--my-cn", default="", help="Common name in the certificate.")
+def rotate(kubeconfig: str, context: str, namespace: str, **wanted: Any) -> None:
+    """Make a key now; it seals from then on, and the old ones still open."""
+    settings = replace(SealedSettings(), **wanted)
+    name = Keyring(Cluster(Access(kubeconfig, context)), namespace).rotate(settings)
+    click.echo(f"{namespace}/{name} is the current key now; save it with `coffer keys backup`")
+
+
+@keys.command()
+@_cluster_options
+@click.argument("file")
+def backup(kubeconfig: str, context: str, namespace: str, file: str) -> None:
+    """Write all keys, PRIVATE ones, into FILE, readable by its owner only."""
+    saved = Keyring(Cluster(Access(kubeconfig, context)), namespace).backup()
+    replace_file(Path(file), render(saved, "yaml"))
+    click.echo(f"{len(saved['items'])} keys in {file}: whoever reads it can open every SealedSecret")
+
+
+@keys.command()
+@_cluster_options
+@click.argument("file")
+def restore(kubeconfig: str, context: str, namespace: str, file: str) -> None:
+    """Create the keys of FILE that are not here; the controller uses them within seconds."""
+    created, left = Keyring(Cluster(Access(kubeconfig, context)), namespace).restore(read(read_file(Path(file))))
+    click.echo(f"{len(created)} keys restored, {len(left)} were here already")
+
+
+@keys.command()
+@_cluster_options
+@click.argument("key")
+@click.option("--force", is_flag=True, help="Retire it although SealedSecrets need it: it was stolen.")
+def retire(kubeconfig: str, context: str, namespace: str, key: str, force: bool) -> None:
+    """Take KEY, a Secret's name or a fingerprint, out of use once no SealedSecret needs it. Its Secret stays."""
+    keyring = Keyring(Cluster(Access(kubeconfig, context)), namespace)
+    held = keyring.find(key)
+    if held.name == keyring.active()[0].name and not force:
+        raise InputError(f"{held.name} is the current key: make another one first with `coffer keys rotate`")
+    with click.progressbar(length=0, label="trying SealedSecrets", file=sys.stderr) as bar:
+        found = keyring.evidence(held, lambda: bar.update(1))
+    _report(held, found)
+    if found.needing and not force:
+        raise InputError(f"{held.name} stays: seal those anew with `kubeseal --re-encrypt` first")
+    keyring.retire(held)
+    click.echo(f"{held.name} is retired; relabel its Secret `active` to bring it back")
+
+
+def _report(held: Held, found: Evidence) -> None:
+    click.echo(f"{found.looked_at} SealedSecrets: {len(found.needing)} need {held.name}")
+    for place in found.needing:
+        click.echo(f"  {place}")
+    if found.closed:
+        click.echo(f"{len(found.closed)} open with no key at all: {', '.join(found.closed[:10])}")
+
+
+@click.group(cls=Told)
+def seal() -> None:
+    """SealedSecrets in files."""
+
+
+@seal.command()
+@_cluster_options
+@click.argument("file")
+@click.option("--name", default="", help="Which SealedSecret, where the file holds several.")
+@click.option("--cert", default="", help="Certificate: a file or a URL. Otherwise the controller is asked.")
+@click.option("--controller-name", default="sealed-secrets-controller", show_default=True, help="Its Service.")
+@click.option("--recovery-private-key", multiple=True, help="Private keys, for those who hold them.")
+def edit(
+    kubeconfig: str,
+    context: str,
+    namespace: str,
+    file: str,
+    name: str,
+    cert: str,
+    controller_name: str,
+    recovery_private_key: tuple[str, ...],
+) -> None:
+    """Edit the values of a SealedSecret in FILE; what you change is sealed anew, all else stays.
+
+    They are shown to who may read the Secret in the cluster, or holds the private key.
+    """
+    cluster = Cluster(Access(kubeconfig, context))
+    manifest = ManifestFile(read_file(Path(file)))
+    position = _position(manifest, name)
+    sealed = manifest.documents[position]
+    known = (
+        opened(sealed, read_keys(recovery_private_key)) if recovery_private_key else known_in_cluster(cluster, sealed)
+    )
+    items = set((sealed.get("spec") or {}).get("encryptedData") or {})
+    wanted = _edited(written(f"{file}, {sealed['metadata']['name']}", known, items - set(known)))
+    if wanted is None or wanted == known:
+        click.echo("nothing changed")
+        return
+    pem = open_certificate(cert) if cert else Controller(cluster, controller_name, namespace).certificate()
+    changed = update(manifest, position, wanted, public_key(pem, datetime.now(UTC)), lambda _: known)
+    gone = sorted(set(known) - set(wanted))
+    for item in gone:
+        manifest.drop(position, (*ITEMS, item))
+    replace_file(Path(file), manifest.content(), keep_mode=True)
+    click.echo(f"{len(changed)} sealed, {len(gone)} taken away, in {file}")
+
+
+def _position(manifest: ManifestFile, name: str) -> int:
+    found = [at for at, each in enumerate(manifest.documents) if each.get("kind") == "SealedSecret"]
+    found = [at for at in found if name in ("", (manifest.documents[at].get("metadata") or {}).get("name"))]
+    if len(found) != 1:
+        raise InputError("the file holds no such SealedSecret" if not found else "several SealedSecrets: use --name")
+    return found[0]
+
+
+def _edited(page: str) -> Any:
+    """Let a person edit a page in a folder of their own; returns the values, None when it was left as it was."""
+    with TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
+        place = Path(folder) / "values.yaml"
+        place.touch(mode=0o600)
+        place.write_text(page)
+        click.edit(filename=str(place))
+        after = place.read_text()
+    return None if after == page else read_back(after)

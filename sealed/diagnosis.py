@@ -1,0 +1,73 @@
+"""Why a SealedSecret may not open, from what costs no decryption and tells nothing about a value. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sealed.crypto import CLUSTER_WIDE, NAMESPACE_WIDE, BrokenBase64, decode_blob
+from sealed.unseal import binding, mapping
+
+NOT_OPENED = "no key could decrypt"
+
+
+def explained(sealed: Mapping[str, Any], problems: str, key_bits: Iterable[int]) -> str:
+    """Return the problems with what was tried and the likely cause.
+
+    Args:
+        key_bits: the sizes of the keys that were tried, one each.
+
+    """
+    bits = list(key_bits)
+    hints = [hint for hint in (_whitespace(sealed, problems), _misplaced_scope(sealed)) if hint]
+    if NOT_OPENED in problems:
+        hints = [_tried(sealed, len(bits)), *(hint for hint in (_foreign_size(sealed, bits),) if hint), *hints]
+        if not bits:
+            hints = ["this controller has no sealing key yet"]
+        elif len(hints) == 1:
+            hints.append("it was sealed for another cluster, scope, namespace or name: seal it again with kubeseal")
+    return ": ".join([problems, "; ".join(hints)]) if hints else problems
+
+
+def _tried(sealed: Mapping[str, Any], count: int) -> str:
+    scope, _ = binding(sealed)
+    metadata = mapping(sealed.get("metadata"))
+    keys = f"{count} key{'' if count == 1 else 's'}"
+    return f"tried {keys} with scope {scope.value}, namespace {metadata.get('namespace')}, name {metadata.get('name')}"
+
+
+def _misplaced_scope(sealed: Mapping[str, Any]) -> str:
+    """Point to a scope that only the template names: it has no effect there."""
+    template = mapping(mapping(sealed.get("spec")).get("template"))
+    inner = mapping(mapping(template.get("metadata")).get("annotations"))
+    outer = mapping(mapping(sealed.get("metadata")).get("annotations"))
+    for name in (CLUSTER_WIDE, NAMESPACE_WIDE):
+        if inner.get(name) == "true" and outer.get(name) != "true":
+            return f"{name} stands under spec.template.metadata; the scope is read from metadata.annotations"
+    for name in (CLUSTER_WIDE, NAMESPACE_WIDE):
+        if name in outer and outer[name] != "true":
+            return f'metadata.annotations[{name}] counts only as "true"'
+    return ""
+
+
+def _whitespace(sealed: Mapping[str, Any], problems: str) -> str:
+    spec = mapping(sealed.get("spec"))
+    texts = [spec.get("data"), *mapping(spec.get("encryptedData")).values()]
+    spaced = any(isinstance(text, str) and any(space in text for space in " \t") for text in texts)
+    return "there are spaces in the base64 text" if spaced and "base64" in problems else ""
+
+
+def _foreign_size(sealed: Mapping[str, Any], bits: list[int]) -> str:
+    """Point to values of a key size that none of our keys has: they come from another cluster."""
+    items = mapping(mapping(sealed.get("spec")).get("encryptedData"))
+    foreign = sorted({size for text in items.values() if (size := _bits(text))} - set(bits))
+    if not foreign:
+        return ""
+    return f"sealed with a key of {foreign[0]} bits, and there is none here: it is for another cluster"
+
+
+def _bits(text: object) -> int:
+    try:
+        blob = decode_blob(text) if isinstance(text, str) else b""
+    except BrokenBase64:
+        return 0
+    size = 8 * int.from_bytes(blob[:2], "big")
+    return size if size in (1024, 2048, 3072, 4096, 8192) else 0

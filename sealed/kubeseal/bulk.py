@@ -1,0 +1,75 @@
+"""`--validate` and `--re-encrypt` over many files: a progress bar, and one summary at the end."""
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sealed.kubeseal.controller import Controller
+from sealed.kubeseal.documents import Document, InputError, read, read_file, replace_file
+from sealed.kubeseal.editing import ManifestFile
+
+ITEMS = ("spec", "encryptedData")
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """Works on files one after the other; one that fails holds up no other."""
+
+    controller: Controller
+
+    def validate(self, files: Iterable[str]) -> None:
+        """Ask about every SealedSecret in the files. Raises InputError, with all failures, at the end."""
+        self._each(files, "validated", self._validated)
+
+    def re_encrypt(self, files: Iterable[str]) -> None:
+        """Seal every SealedSecret in the files anew, in place. Raises InputError, with all failures, at the end."""
+        self._each(files, "re-encrypted", self.renew)
+
+    def renew(self, place: Path) -> int:
+        """Seal the SealedSecrets of one file anew; nothing but their values changes. Returns how many there were."""
+        file = ManifestFile(read_file(place))
+        found = [at for at, each in enumerate(file.documents) if _is_sealed(each)]
+        for position in found:
+            renewed = self.controller.resealed(file.documents[position])
+            _require_same(file.documents[position], renewed)
+            for name, value in sorted(renewed["spec"]["encryptedData"].items()):
+                file.put(position, (*ITEMS, name), value)
+        if found:
+            replace_file(place, file.content(), keep_mode=True)
+        return len(found)
+
+    def _validated(self, place: Path) -> int:
+        documents = [each for each in read(read_file(place)) if _is_sealed(each)]
+        for each in documents:
+            if not self.controller.opens(each):
+                raise InputError(f"unable to decrypt sealed secret: {(each.get('metadata') or {}).get('name', '')}")
+        return len(documents)
+
+    def _each(self, files: Iterable[str], done: str, work: Callable[[Path], int]) -> None:
+        places = [Path(each) for each in files]
+        count = 0
+        failures: list[str] = []
+        with click.progressbar(places, label=done, file=sys.stderr) as bar:
+            for place in bar:
+                try:
+                    count += work(place)
+                except InputError as error:
+                    failures.append(f"{place}: {error}")
+        click.echo(f"{count} SealedSecrets in {len(places) - len(failures)} files {done}", err=True)
+        if failures:
+            raise InputError("\n".join([f"{len(failures)} of {len(places)} files failed", *failures]))
+
+
+def _is_sealed(document: Document) -> bool:
+    return document.get("kind") == "SealedSecret"
+
+
+def _require_same(before: Document, after: Any) -> None:
+    """Raise InputError unless the answer has exactly the items that were sent; a legacy value has none to replace."""
+    sent = (before.get("spec") or {}).get("encryptedData") or {}
+    if (before.get("spec") or {}).get("data") is not None or set(sent) != set(after["spec"]["encryptedData"]):
+        raise InputError("it has the legacy form, which cannot be changed in place: use -w")

@@ -1,0 +1,88 @@
+"""Opening SealedSecrets offline, for those who hold the private keys (7.10)."""
+
+import asyncio
+import base64
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from manager.errors import SandboxUnavailable
+from manager.gotemplate.sandbox import Sandbox
+from manager.plain import Plain
+from sealed.certificate import fingerprint, load_private_key
+from sealed.crypto import BrokenBase64, decode_blob
+from sealed.kubeseal.documents import Document, InputError, read, read_file
+from sealed.rendering import fill
+from sealed.unseal import Keys, UnsealFailed, mapping, open_object
+
+
+def read_keys(places: Iterable[str]) -> Keys:
+    """Return the keys of files: PEM, key Secrets, or lists of them as kubectl writes. Raises InputError."""
+    found = {}
+    for place in places:
+        for pem in _pems(read_file(Path(place))):
+            try:
+                key = load_private_key(pem)
+            except ValueError as error:
+                raise InputError(f"{place}: {error}") from None
+            found[fingerprint(key.public_key())] = key
+    return list(found.items())
+
+
+def unsealed(sealed: Document, keys: Keys) -> Document:
+    """Return the Secret of a SealedSecret, in the original's order of fields. Raises InputError."""
+    template = mapping(mapping(sealed.get("spec")).get("template"))
+    metadata = mapping(sealed.get("metadata"))
+    values = asyncio.run(_filled(opened(sealed, keys), template.get("data")))
+    place = {name: metadata[name] for name in ("name", "namespace") if metadata.get(name)}
+    brought = {name: value for name, value in mapping(template.get("metadata")).items() if value}
+    secret = {
+        "kind": "Secret",
+        "apiVersion": "v1",
+        "metadata": {**brought, **place},
+        "immutable": template.get("immutable"),
+        "data": {name: base64.b64encode(value.reveal()).decode() for name, value in sorted(values.items())},
+        "type": template.get("type"),
+    }
+    return {name: value for name, value in secret.items() if value}
+
+
+def opened(sealed: Document, keys: Keys) -> dict[str, Plain]:
+    """Return the values of a SealedSecret. Raises InputError with the original's text."""
+    try:
+        return open_object(sealed, keys, legacy=False).values
+    except UnsealFailed as error:
+        raise InputError(str(error)) from None
+
+
+async def _filled(values: Mapping[str, Plain], texts: object) -> dict[str, Plain]:
+    """Render templates as the controller does, where its sandbox is installed too."""
+    sandbox = Sandbox()
+    try:
+        return (await fill(sandbox, "", values, texts)).data
+    except UnsealFailed as error:
+        raise InputError(str(error)) from None
+    except (SandboxUnavailable, ModuleNotFoundError):
+        raise InputError("spec.template.data holds templates: pip install 'coffer[controller]' renders them") from None
+    finally:
+        await sandbox.close()
+
+
+def _pems(raw: bytes) -> Iterator[bytes]:
+    if b"PRIVATE KEY-----" in raw and raw.lstrip().startswith(b"-----BEGIN"):
+        yield raw
+        return
+    for document in read(raw):
+        items = document.get("items")
+        for each in items if isinstance(items, list) else [document]:
+            yield _tls_key(each)
+
+
+def _tls_key(secret: Any) -> bytes:
+    text = mapping(mapping(secret).get("data")).get("tls.key")
+    if not isinstance(text, str):
+        raise InputError("secret must contain a 'tls.data' key")
+    try:
+        return decode_blob(text)
+    except BrokenBase64 as error:
+        raise InputError(f"tls.key: {error}") from None

@@ -1,0 +1,75 @@
+"""`spec.template.data`: Go templates over the decrypted values, rendered in the sandbox (sealed-secrets.md 1.5)."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from manager.errors import TemplateInvalid, TemplateLimit
+from manager.gotemplate.model import Template
+from manager.gotemplate.sandbox import Sandbox
+from manager.plain import Plain
+from sealed.unseal import LONGEST_NAME, MOST_FAILURES, UnsealFailed, mapping
+
+ALL_TOGETHER = 30.0  # seconds for the templates of one object; a worker that is held longer counts as stuck
+ACTION = "{{"
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What the Secret holds."""
+
+    data: dict[str, Plain]
+    unstable: frozenset[str] = frozenset()
+    """Keys whose templates give something else every time: `now`, `randAlphaNum`, `genCA`."""
+
+
+async def fill(sandbox: Sandbox, namespace: str, values: Mapping[str, Plain], texts: object) -> Filled:
+    """Join decrypted values and `spec.template.data`.
+
+    A decrypted value wins over a template of its name (0.37); null drops a key, which templates still see (0.40). A
+    template sees the decrypted values, and of all other templates the source.
+
+    Raises:
+        UnsealFailed: a template cannot be rendered; the text holds no value.
+        SandboxUnavailable: the sandbox is not built.
+
+    """
+    templates = {str(name): text for name, text in mapping(texts).items()}
+    plain = {name: str(text) for name, text in templates.items() if text is not None and name not in values}
+    context = {name: Plain(text.encode(errors="replace")) for name, text in plain.items()} | dict(values)
+    data = {name: value for name, value in context.items() if templates.get(name, "") is not None}
+    sources = {name: text for name, text in sorted(plain.items()) if ACTION in text}
+    if not sources:
+        return Filled(data)
+    try:
+        async with asyncio.timeout(ALL_TOGETHER):
+            rendered, unstable = await _render(sandbox, namespace, sources, context)
+    except TimeoutError:
+        message = f"the templates take more than {ALL_TOGETHER:g} seconds together; let them do less"
+        raise UnsealFailed((message,)) from None
+    return Filled(data | rendered, frozenset(unstable))
+
+
+async def _render(
+    sandbox: Sandbox, namespace: str, sources: Mapping[str, str], context: Mapping[str, Plain]
+) -> tuple[dict[str, Plain], set[str]]:
+    rendered: dict[str, Plain] = {}
+    unstable: set[str] = set()
+    problems: list[str] = []
+    for name, source in sources.items():
+        try:
+            output = await sandbox.render(namespace, Template.sealed(name, source), context)
+        except TemplateInvalid as error:
+            problems.append(f"{error} ({name[:LONGEST_NAME]})")
+        except TemplateLimit as error:  # the next one would reach it too, a second or two later
+            problems.append(f"{error} ({name[:LONGEST_NAME]})")
+            break
+        else:
+            rendered[name] = output.value
+            if output.random:
+                unstable.add(name)
+        if len(problems) == MOST_FAILURES:
+            break
+    if problems:
+        raise UnsealFailed(tuple(problems))
+    return rendered, unstable

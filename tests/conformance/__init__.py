@@ -1,0 +1,1 @@
+"""Comparisons with the real thing: expectations are what other programs say, never what ours does."""

@@ -1,0 +1,3 @@
+module coffer.dev/native/engine
+
+go 1.26.0

@@ -1,0 +1,218 @@
+"""Our kubeseal beside the original's program: the same flags, the same words, and each opens what the other sealed.
+
+No cluster takes part; what needs one is in test_kubeseal_proxy.py.
+"""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from tests.e2e import kubeseals
+from tests.e2e.manifests import canary
+from tests.unit.sealed.commandline import CERTIFICATE
+from tests.unit.sealed.vectors import certificate, other_key, pem, private_key
+
+SECRET = """\
+apiVersion: v1
+kind: Secret
+metadata:
+  name: a
+  namespace: ns
+  creationTimestamp: null
+  labels: {app: x}
+  annotations:
+    note: "1"
+    long: "two\\nlines\\n"
+    colon: "a: b"
+    number: "0x1f"
+    kubectl.kubernetes.io/last-applied-configuration: "{}"
+type: Opaque
+data: {bin: /wA=, both: b2xk}
+stringData: {text: "héllo\\n", both: new, y: "yes"}
+"""
+ODD = "metadata: {name: a, namespace: n, labels: {x: y}}\nstringData: {k: 'on', n: '010'}\n"
+
+
+class Said(NamedTuple):
+    """What a program said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with certificates, keys and manifests, far from any cluster."""
+    monkeypatch.chdir(tmp_path)
+    files = {
+        "cert.pem": CERTIFICATE,
+        "key.pem": pem(private_key()),
+        "other.pem": pem(other_key()),
+        "other-cert.pem": certificate(other_key()),
+        "value": b"raw value\n",
+        "secret.yaml": SECRET.encode(),
+        "odd.yaml": ODD.encode(),
+        "nameless.yaml": b"metadata: {namespace: ns}\nstringData: {k: v}\n",
+        "bare.yaml": b"metadata: {name: a}\nstringData: {k: v}\n",
+        "empty.yaml": b"metadata: {name: a, namespace: ns}\n",
+        "two.yaml": (SECRET + "---\n" + SECRET.replace("name: a", "name: b")).encode(),
+        "map.yaml": b"kind: ConfigMap\nmetadata: {name: a, namespace: ns}\ndata: {k: dg==}\n",
+        "broken.yaml": b"metadata: [\n",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+def both(*arguments: str, stdin: str = "") -> tuple[Said, Said]:
+    """Run the original and ours."""
+    return run(kubeseals.original(), *arguments, stdin=stdin), run(kubeseals.OURS, *arguments, stdin=stdin)
+
+
+def run(program: Path, *arguments: str, stdin: str = "") -> Said:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(Path.cwd()), "KUBECONFIG": "nowhere"}
+    done = subprocess.run(
+        [program, *arguments], input=stdin, capture_output=True, text=True, check=False, timeout=60, env=environment
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def original_flags() -> list[tuple[str, str]]:
+    """Return the names of the original's flags, and the word that its help puts behind each."""
+    text = run(kubeseals.original(), "--help").out
+    return re.findall(r"^ +(?:-\w, )?--([\w-]+)(?: (\w+))?  ", text, re.MULTILINE)
+
+
+def test_every_flag_of_the_original_is_understood(folder: Path) -> None:
+    assert folder.exists()
+    flags = original_flags()
+    assert len(flags) > 50
+    values = {"": [], "uint": ["1"], "Level": ["2"], "severity": ["2"], "string": ["x"], "traceLocation": [":0"]}
+    for name, kind in flags:
+        if name in ("help", "version"):
+            continue
+        value = {"scope": ["strict"], "format": ["json"]}.get(name, values.get(kind, ["x"]))
+        said = run(kubeseals.OURS, f"--{name}" + (f"={value[0]}" if value else ""), "--version")
+        assert said.code == 0, f"--{name}: {said.err}"
+
+
+SEALING: list[list[str]] = [
+    ["-f", "secret.yaml"],
+    ["-f", "secret.yaml", "-o", "yaml"],
+    ["-f", "secret.yaml", "--scope", "namespace-wide"],
+    ["-f", "secret.yaml", "--scope", "cluster-wide", "--name", "other"],
+    ["-f", "bare.yaml", "-n", "given"],
+    ["-f", "bare.yaml", "--scope", "cluster-wide"],
+    ["-f", "empty.yaml", "--allow-empty-data"],
+    ["-f", "two.yaml"],
+    ["-f", "two.yaml", "--format", "yaml"],
+    ["-f", "map.yaml"],
+    ["-f", "odd.yaml", "--format", "yaml"],
+]
+
+
+def documents(text: str) -> list[Any]:
+    """Return the documents of an output, JSON or YAML."""
+    if text.startswith("{"):
+        found, rest = [], text
+        while rest.strip():
+            value, end = json.JSONDecoder().raw_decode(rest.lstrip())
+            found.append(value)
+            rest = rest.lstrip()[end:]
+        return found
+    return list(yaml.safe_load_all(text))
+
+
+def masked(text: str) -> str:
+    """Return an output with its ciphertexts, which are never the same twice, replaced."""
+    return re.sub(r"\bAQ[A-Za-z0-9+/]{300,}={0,2}", "SEALED", text)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("arguments", SEALING, ids=" ".join)
+def test_the_output_is_the_originals_but_for_the_ciphertext(arguments: list[str]) -> None:
+    theirs, ours = both("--cert", "cert.pem", *arguments)
+
+    assert (ours.code, ours.err) == (theirs.code, theirs.err)
+    assert masked(ours.out) == masked(theirs.out)
+
+
+@pytest.mark.parametrize("sealer", ["original", "ours"])
+@pytest.mark.parametrize("arguments", SEALING, ids=" ".join)
+def test_each_opens_what_the_other_sealed(folder: Path, arguments: list[str], sealer: str) -> None:
+    programs = {"original": kubeseals.original(), "ours": kubeseals.OURS}
+    opener = programs["ours" if sealer == "original" else "original"]
+    for document in documents(run(programs[sealer], "--cert", "cert.pem", *arguments).out):
+        (folder / "sealed.json").write_text(json.dumps(document))
+
+        same = [
+            json.loads(run(each, "--recovery-unseal", "--recovery-private-key", "key.pem", "-f", "sealed.json").out)
+            for each in (opener, programs[sealer])
+        ]
+
+        assert same[0].get("data") == same[1].get("data")
+        assert {**same[0]["metadata"], "ownerReferences": 0} == {**same[1]["metadata"], "ownerReferences": 0}
+
+
+REFUSED: list[list[str]] = [
+    ["--cert", "missing.pem", "-f", "secret.yaml"],
+    ["--cert", "secret.yaml", "-f", "secret.yaml"],
+    ["--cert", "cert.pem", "-f", "nothing.yaml"],
+    ["--cert", "cert.pem", "-f", "broken.yaml"],
+    ["--cert", "cert.pem", "-f", "nameless.yaml"],
+    ["--cert", "cert.pem", "-f", "empty.yaml"],
+    ["--cert", "cert.pem", "-f", "secret.yaml", "-n", "other"],
+    ["--cert", "cert.pem", "-f", "secret.yaml", "-o", "xml"],
+    ["--cert", "cert.pem", "--from-file", "value"],
+    ["--cert", "cert.pem", "--raw", "--from-file", "value", "--from-file", "value", "-n", "ns", "--name", "a"],
+    ["--cert", "cert.pem", "--raw", "--from-file", "value", "-n", "ns"],
+    ["--cert", "cert.pem", "--merge-into", "missing.yaml", "-f", "secret.yaml"],
+    ["--recovery-unseal", "--recovery-private-key", "missing.pem", "-f", "secret.yaml"],
+]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("arguments", REFUSED, ids=" ".join)
+def test_what_is_refused_is_refused_in_the_same_words(arguments: list[str]) -> None:
+    theirs, ours = both(*arguments)
+
+    assert (ours.code, ours.out) == (theirs.code, theirs.out)
+    assert ours.err == theirs.err
+
+
+@pytest.mark.parametrize("scope", ["strict", "namespace-wide", "cluster-wide"])
+def test_a_raw_value_of_one_opens_in_the_other(folder: Path, scope: str) -> None:
+    for program, opener in ((kubeseals.original(), kubeseals.OURS), (kubeseals.OURS, kubeseals.original())):
+        flags = ["--cert", "cert.pem", "--raw", "--from-file", "value", "--scope", scope, "--name", "a", "-n", "ns"]
+        raw = run(program, *flags)
+        annotations = {} if scope == "strict" else {f"sealedsecrets.bitnami.com/{scope}": "true"}
+        metadata = {"name": "a", "namespace": "ns", "annotations": annotations}
+        title = {"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret", "metadata": metadata}
+        (folder / "s.json").write_text(json.dumps({**title, "spec": {"encryptedData": {"k": raw.out}}}))
+
+        opened = run(opener, "--recovery-unseal", "--recovery-private-key", "key.pem", "-f", "s.json")
+
+        assert json.loads(opened.out)["data"] == {"k": "cmF3IHZhbHVlCg=="}, opened.err
+
+
+def test_the_same_values_and_labels_are_merged(folder: Path) -> None:
+    value = canary()
+    (folder / "more.yaml").write_text(f"metadata: {{labels: {{app: z}}}}\nstringData: {{text: {value}, add: b}}\n")
+    results = []
+    for program in (kubeseals.original(), kubeseals.OURS):
+        sealed = run(kubeseals.original(), "--cert", "cert.pem", "-f", "secret.yaml").out
+        (folder / "into.json").write_text(sealed)
+        said = run(program, "--cert", "cert.pem", "--merge-into", "into.json", "-f", "more.yaml")
+        assert (said.code, said.out) == (0, ""), said.err
+        opened = run(kubeseals.OURS, "--recovery-unseal", "--recovery-private-key", "key.pem", "-f", "into.json")
+        merged = json.loads(masked((folder / "into.json").read_text()))  # in the original's its keys are sorted anew
+        results.append((json.loads(opened.out), merged))
+
+    assert results[0] == results[1]

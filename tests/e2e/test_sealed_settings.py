@@ -1,0 +1,114 @@
+"""Settings of the sealed module, and keys that come and go, on a real API server."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import urllib3
+
+from tests.cluster.kube import Object
+from tests.cluster.wait import wait_until
+from tests.controller import Coffer, Installation
+from tests.e2e.conftest import QUICK, SMALL_KEY, MakeCoffer, finish
+from tests.e2e.manifests import SEALED, canary, encoded, sealed_secret, secret
+from tests.e2e.test_sealed import foreign_key
+from tests.e2e.world import World
+
+LABEL = f"{SEALED}sealed-secrets-key"
+PROMISED = 5.0  # seconds until a key that came or went is noticed
+
+
+def test_what_is_not_selected_is_not_touched_and_drift_is_repaired(arena: World, arena_coffer: MakeCoffer) -> None:
+    controller = arena_coffer("coffer-0", "--label-selector=mine=yes", "--sealed-repair-drift=true")
+    ns, values = arena.namespace(), {"k": canary()}
+    mine = sealed_secret(controller.certificate(), ns, "mine", values)
+    mine["metadata"]["labels"] = {"mine": "yes"}
+
+    arena.apply(sealed_secret(controller.certificate(), ns, "other", values), mine)
+    arena.await_data(ns, "mine", values)
+    arena.await_ready("sealedsecrets", ns, "mine")
+    arena.kube.patch("secrets", "mine", ns, {"data": {"k": encoded("edited"), "more": ""}})
+
+    arena.await_data(ns, "mine", values)
+    assert arena.data(ns, "other") is None
+    assert "status" not in arena.kube.get("sealedsecrets", "other", ns)
+
+
+def test_keys_that_are_malformed_relabelled_or_removed_are_noticed_at_once(
+    arena: World, arena_coffer: MakeCoffer
+) -> None:
+    controller = arena_coffer()
+    home, own = controller.installation.namespace, controller.certificate()
+    labels = {LABEL: "active"}
+    ns, values, key = arena.namespace(), {"k": canary()}, foreign_key()
+
+    arena.apply(secret(home, "broken", {"tls.key": "x", "tls.crt": "y"}, labels=labels))
+    await_metric(controller, "coffer_sealing_keys_broken", 1)
+    arena.apply(secret(home, "second", key, type="kubernetes.io/tls", labels=labels))
+    await_metric(controller, "coffer_sealing_keys", 2)
+    arena.kube.patch("secrets", "second", home, {"metadata": {"labels": {LABEL: "compromised"}}})
+    await_metric(controller, "coffer_sealing_keys", 1)
+    arena.apply(sealed_secret(key["tls.crt"].encode(), ns, "app", values))
+    arena.await_condition("sealedsecrets", ns, "app", "False", text="tried 1 key")
+    arena.kube.patch("secrets", "second", home, {"metadata": {"labels": {LABEL: "active"}}})
+
+    arena.await_data(ns, "app", values, timeout=PROMISED)
+    assert controller.certificate() == own, "the older certificate does not seal"
+    arena.kube.delete("secrets", "second", home)
+    await_metric(controller, "coffer_sealing_keys", 1)
+
+
+def await_metric(controller: Coffer, name: str, value: float) -> None:
+    """Wait, no longer than is promised."""
+    wait_until(lambda: controller.metrics()[name] == value, timeout=PROMISED, what=f"{name} to be {value:g}")
+
+
+@pytest.fixture
+def guarded(arena: World) -> Iterator[Coffer]:
+    """A controller that wants tokens, with the rights that its chart gives it for that."""
+    installation = Installation(arena.plane, arena.kube, "settings.sealed.require_token=true")
+    coffer = Coffer(installation, flags=[SMALL_KEY, *QUICK], environment=arena.moto.environment())
+    with coffer:
+        yield coffer
+    finish(coffer)
+    arena.kube.delete("namespaces", installation.namespace)
+
+
+def test_a_token_needs_the_right_to_the_path(arena: World, guarded: Coffer) -> None:
+    ns = arena.namespace()
+    sealed = sealed_secret(guarded.certificate(), ns, "app", {"k": canary()})
+    allowed, other = (account(arena, ns, name) for name in ("allowed", "other"))
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": f"verify-{ns}"}}
+    subject = {"kind": "ServiceAccount", "name": "allowed", "namespace": ns}
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": f"verify-{ns}"}
+    arena.apply(
+        {**role, "kind": "ClusterRole", "rules": [{"nonResourceURLs": ["/v1/verify"], "verbs": ["post"]}]},
+        {**role, "kind": "ClusterRoleBinding", "roleRef": reference, "subjects": [subject]},
+    )
+
+    answers = {
+        "allowed": wait_until(lambda: ask(guarded, "/v1/verify", sealed, allowed), lambda status: status == 200),
+        "other path": ask(guarded, "/v1/rotate", sealed, allowed),
+        "other": ask(guarded, "/v1/verify", sealed, other),
+        "none": ask(guarded, "/v1/verify", sealed, ""),
+        "nonsense": ask(guarded, "/v1/verify", sealed, "nonsense"),
+    }
+
+    assert answers == {"allowed": 200, "other path": 403, "other": 403, "none": 401, "nonsense": 401}
+
+
+def account(arena: World, ns: str, name: str) -> str:
+    """Make a ServiceAccount and return its token."""
+    arena.kube.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"namespace": ns, "name": name}})
+    return arena.kube.token(name, ns)
+
+
+def ask(controller: Coffer, path: str, sealed: Object, token: str) -> int:
+    """Post a SealedSecret; returns the status, once the limit lets the question through."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def status() -> int:
+        with urllib3.PoolManager(retries=False, timeout=5.0) as pool:
+            return pool.request("POST", controller.url + path, body=json.dumps(sealed), headers=headers).status
+
+    return wait_until(status, lambda found: found != 429, timeout=10, what="an answer")

@@ -1,0 +1,109 @@
+"""`coffer mirrors`: the tree of sources and mirrors, and what a change of annotations would do."""
+
+from typing import Any
+
+import pytest
+
+from manager.errors import SettingsError
+from manager.kube.mirrors import PREFIX
+from manager.kube.resources import CONFIGMAPS, SECRETS, Key
+from manager.settings import ReflectorSettings
+from reflector.listing import Edit, Listing, printable
+from reflector.shape import PREFIX as OURS
+from tests.unit.reflector.bench import ALLOWED, AUTO, AUTO_NAMESPACES, Bench
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+async def tree(bench: Bench, namespace: str = "") -> list[str]:
+    client: Any = bench.api
+    listing = Listing(ReflectorSettings(), "coffer")
+    await listing.read(client)
+    return list(listing.tree(namespace))
+
+
+async def planned(bench: Bench, *changes: str, target: str = "secret/src/s") -> list[str]:
+    client: Any = bench.api
+    listing = Listing(ReflectorSettings(), "coffer")
+    await listing.read(client, Edit.parse(target, changes))
+    return list(listing.changes())
+
+
+async def test_the_tree_shows_every_mirror_with_its_state(bench: Bench) -> None:
+    bench.secret("src", "one", AUTO)
+    bench.pull("src", source="gone/x", name="orphan")
+    await bench.settle()
+    bench.namespace("team-3")
+    bench.secret("team-1", "foreign")
+    bench.pull("team-2", name="mine")
+
+    assert await tree(bench) == [
+        "Secret gone/x  (does not exist)",
+        "└─ src/orphan  pulled  SourceNotFound",
+        "Secret src/s",
+        "!  ConflictingObject: 1 namespace(s) have another object of this name, which is left untouched: team-1",
+        "├─ team-2/mine  pulled  outdated",
+        "├─ team-2/s  pushed  current",
+        "└─ team-3/s  pushed  missing",
+    ]
+    assert await tree(bench, "src") == (await tree(bench))[2:]
+
+
+async def test_a_plan_says_what_would_be_created_updated_and_deleted(bench: Bench) -> None:
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-1"})
+    await bench.settle()
+
+    assert await planned(bench, "reflection-auto-namespaces=team-2") == [
+        "create  Secret team-2/s",
+        "delete  Secret team-1/s",
+        "create 1, update 0, delete 1",
+    ]
+    assert await planned(bench, "reflection-auto-enabled-") == [
+        "delete  Secret team-1/s",
+        "create 0, update 0, delete 1",
+    ]
+    assert await planned(bench, "keys=a*") == ["update  Secret team-1/s", "create 0, update 1, delete 0"]
+    assert bench.value("team-1") == "one"
+    assert bench.writes() == {"create": 1}
+
+
+async def test_a_plan_names_what_would_be_in_the_way(bench: Bench) -> None:
+    bench.secret("src", "one", ALLOWED)
+    bench.secret("team-1", "foreign")
+
+    found = await planned(bench, "reflection-auto-enabled=true", "reflection-auto-namespaces=team-1,*")
+
+    assert [line.split(":")[0] for line in found] == [
+        "InvalidAnnotation",
+        "ConflictingObject",
+        "create 0, update 0, delete 0",
+    ]
+
+
+def test_annotations_are_written_as_for_kubectl() -> None:
+    edit = Edit.parse("ConfigMap/a/b", ("reflection-allowed=true", "labels=x=y", "other.io/z-"))
+
+    assert edit == Edit(
+        Key(CONFIGMAPS, "a", "b"), {f"{PREFIX}reflection-allowed": "true", f"{OURS}labels": "x=y", "other.io/z": None}
+    )
+    assert Edit.parse("secrets/a/b", ()).key.resource is SECRETS
+
+
+@pytest.mark.parametrize(
+    ("target", "change"), [("pod/a/b", "x=y"), ("secret/a", "x=y"), ("secret//b", "x=y"), ("secret/a/b", "x")]
+)
+def test_what_cannot_be_read_is_refused_with_a_cure(target: str, change: str) -> None:
+    with pytest.raises(SettingsError, match="--plan: write"):
+        Edit.parse(target, (change,))
+
+
+def test_a_tenant_does_not_steer_the_terminal() -> None:
+    assert printable("└─ a/b  \x1b[2J ok") == "└─ a/b  ?[2J ok"
+
+
+async def test_a_plan_for_nothing_is_refused(bench: Bench) -> None:
+    with pytest.raises(SettingsError, match="there is no Secret src/s"):
+        await planned(bench, "a=b")

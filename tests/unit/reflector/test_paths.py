@@ -1,0 +1,135 @@
+"""Whatever a tenant does, in whatever order: the end is that of the last state declared, and then all is quiet."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from manager.kube.mirrors import AUTO_REFLECTS, REFLECTS
+from manager.kube.resources import SECRETS, Key
+from reflector.shape import PREFIX
+from tests.unit.reflector.bench import ALLOWED, AUTO, AUTO_NAMESPACES, AUTO_SELECTOR, Bench
+
+HOMES, TARGETS = ("src", "src2"), ("team-1", "team-2")
+AGE = {"src": "2026-01-01T00:00:00Z", "src2": "2026-02-01T00:00:00Z"}
+OFFERS: tuple[dict[str, str], ...] = (
+    {},
+    ALLOWED,
+    AUTO,
+    {**AUTO, AUTO_NAMESPACES: "team-1"},
+    {**AUTO, AUTO_SELECTOR: "stage=prod"},
+    {**AUTO, AUTO_NAMESPACES: "team-.*", f"{PREFIX}target-name": "t"},
+    {**AUTO, AUTO_NAMESPACES: "*"},
+)
+
+
+class Tenant:
+    """Acts on a bench, and remembers what was declared last of each object and namespace."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.declared: dict[Key, Callable[[Bench], object]] = {}
+        self.labels: dict[str, str] = {}
+
+    def source(self, home: str, offer: int, value: str) -> None:
+        """Make or change a source."""
+        self._declare(home, lambda bench: bench.secret(home, value, OFFERS[offer], creationTimestamp=AGE[home]))
+
+    def pull(self, target: str, home: str) -> None:
+        """Make a mirror that asks for a source."""
+        self._declare(target, lambda bench: bench.pull(target, source=f"{home}/s"))
+
+    def foreign(self, target: str) -> None:
+        """Put something else where a mirror may be."""
+        self._declare(target, lambda bench: bench.secret(target, "foreign", {"a": "b"}))
+
+    def remove(self, namespace: str) -> None:
+        """Take away whatever is there."""
+        if self.bench.body(namespace) is not None:
+            self.bench.remove(namespace)
+        self.declared.pop(Key(SECRETS, namespace, "s"), None)
+
+    def spoil(self, target: str) -> None:
+        """Change the data of a mirror."""
+        body = self.bench.body(target)
+        if body is not None and REFLECTS in body["metadata"]["annotations"]:
+            self.bench.secret(target, "spoilt", body["metadata"]["annotations"])
+
+    def label(self, target: str, stage: str) -> None:
+        """Change the label of a namespace."""
+        self.bench.namespace(target, stage=stage)
+        self.labels[target] = stage
+
+    def _declare(self, namespace: str, make: Callable[[Bench], object]) -> None:
+        make(self.bench)
+        self.declared[Key(SECRETS, namespace, "s")] = make
+
+
+def fresh() -> Bench:
+    bench = Bench()
+    bench.namespace("src2")
+    return bench
+
+
+async def calm(bench: Bench) -> None:
+    """Let everything that waits come about: grace, back-off, and patience with what was spoilt again and again."""
+    for seconds in (1, 40, 70, 70, 700):
+        await bench.settle()
+        bench.pass_by(seconds)
+    await bench.settle()
+
+
+def world(bench: Bench) -> dict[str, Any]:
+    """Return what a person sees: of pulls only that they are there, because they keep what they had when frozen."""
+    found = {}
+    for key, body in bench.api.objects.items():
+        if key.resource is SECRETS:
+            annotations = body["metadata"]["annotations"]
+            pulled = REFLECTS in annotations and annotations.get(AUTO_REFLECTS) != "True"
+            source = annotations.get(REFLECTS)
+            found[f"{key.namespace}/{key.name}"] = "pull" if pulled else (source, body["data"])
+    return found
+
+
+ACTS = st.one_of(
+    st.tuples(st.just("source"), st.sampled_from(HOMES), st.integers(0, len(OFFERS) - 1), st.sampled_from(["1", "2"])),
+    st.tuples(st.just("pull"), st.sampled_from(TARGETS), st.sampled_from(HOMES)),
+    st.tuples(st.just("foreign"), st.sampled_from(TARGETS)),
+    st.tuples(st.just("remove"), st.sampled_from(HOMES + TARGETS)),
+    st.tuples(st.just("spoil"), st.sampled_from(TARGETS)),
+    st.tuples(st.just("label"), st.sampled_from(TARGETS), st.sampled_from(["prod", "dev"])),
+    st.tuples(st.just("settle")),
+    st.tuples(st.just("see")),
+)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(ACTS, max_size=12))
+def test_the_end_does_not_depend_on_the_path(acts: list[tuple[Any, ...]]) -> None:
+    async def run() -> None:
+        walked = fresh()
+        tenant = Tenant(walked)
+        for name, *arguments in acts:
+            if name == "settle":
+                await walked.settle()
+            elif name == "see":
+                walked.see()
+            else:
+                getattr(tenant, name)(*arguments)
+        await calm(walked)
+        writes = walked.writes()
+        walked.pass_by(3_600)
+        await walked.settle()
+        assert walked.writes() == writes, "a quiet cluster was written to"
+
+        declared = fresh()
+        for namespace, stage in tenant.labels.items():
+            declared.namespace(namespace, stage=stage)
+        for make in tenant.declared.values():
+            make(declared)
+        await calm(declared)
+        assert world(walked) == world(declared)
+
+    asyncio.run(run())

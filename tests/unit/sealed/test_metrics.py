@@ -1,0 +1,135 @@
+"""What is measured: the original's series, and what its users asked for (sealed-secrets.md section 6)."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from manager.errors import Forbidden, Unreachable
+from manager.kube.resources import SECRETS
+from sealed.metrics import INSTANCE, PREFIX, ConditionCollector, KeyCollector
+from tests.stand_ins import EPOCH
+from tests.unit.sealed.bench import OURS, Bench, key_secret, sealed_secret
+from tests.unit.sealed.vectors import certificate, other_key
+
+CONDITION = f"{PREFIX}_condition_info"
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    bench = Bench()
+    await bench.registry.put(key_secret())
+    bench.context.metrics.registry.register(KeyCollector(bench.registry, bench.cache, bench.clock))
+    return bench
+
+
+def measured(bench: Bench, name: str, **labels: str) -> float | None:
+    return bench.context.metrics.registry.get_sample_value(name, labels)
+
+
+async def objects(bench: Bench) -> dict[str, float | None]:
+    return {key: measured(bench, "coffer_sealed_objects", key=key) for key in ("current", "older", "unknown")}
+
+
+async def test_age_and_end_of_the_current_key_are_told(bench: Bench) -> None:
+    current = bench.registry.keys[0]
+    bench.clock.pass_by((current.ordered_at - EPOCH + timedelta(hours=5)).total_seconds())
+
+    assert measured(bench, "coffer_sealing_key_age_seconds") == pytest.approx(5 * 3600, abs=1)
+    assert measured(bench, "coffer_sealing_key_expiry_timestamp_seconds") == current.expires_at.timestamp()
+
+
+async def test_broken_keys_are_counted_though_no_other_key_changes(bench: Bench) -> None:
+    await bench.registry.put(key_secret("broken", **{"tls.key": b""}))
+
+    assert (measured(bench, "coffer_sealing_keys"), measured(bench, "coffer_sealing_keys_broken")) == (1, 1)
+
+
+async def test_objects_are_counted_by_the_key_that_they_need(bench: Bench) -> None:
+    bench.place(sealed_secret({"k": "v"}))
+    assert await objects(bench) == {"current": 0, "older": 0, "unknown": 1}
+
+    await bench.work()
+    assert await objects(bench) == {"current": 1, "older": 0, "unknown": 0}
+
+    await bench.registry.put(key_secret("new", other_key(), cert=certificate(other_key(), begins=timedelta(hours=-1))))
+    assert await objects(bench) == {"current": 0, "older": 1, "unknown": 0}
+
+
+async def test_the_keys_that_opened_an_object_stand_in_its_status(bench: Bench) -> None:
+    bench.place(sealed_secret({"k": "v"}))
+    await bench.work()
+
+    assert bench.api.objects[OURS]["status"]["sealingKeys"] == [bench.registry.keys[0].id]
+
+
+@pytest.mark.parametrize(
+    ("prepare", "reason", "namespace"),
+    [
+        (lambda bench: bench.place(sealed_secret({"k": "v"}, other_key())), "unseal", "ns"),
+        (lambda bench: bench.place({"metadata": {"namespace": "ns", "name": "a"}}, SECRETS), "unmanaged", "ns"),
+        (lambda bench: bench.api.fail("create", Forbidden(403, "", "create")), "update", "ns"),
+        (lambda bench: bench.api.fail("patch status", Unreachable(0, "", "patch")), "status", "ns"),
+        (lambda bench: bench.api.fail("get", Unreachable(0, "", "get")), "fetch", ""),
+    ],
+    ids=["unseal", "unmanaged", "update", "status", "fetch"],
+)
+async def test_failures_are_counted_under_the_originals_reasons(
+    bench: Bench, prepare: Any, reason: str, namespace: str
+) -> None:
+    prepare(bench)
+    if OURS not in bench.api.objects:
+        bench.place(sealed_secret({"k": "v"}))
+
+    try:
+        await bench.work()
+    except Unreachable:
+        assert reason in ("status", "fetch")
+
+    name = f"{PREFIX}_unseal_errors_total"
+    assert measured(bench, name, reason=reason, namespace=namespace) == 1
+
+
+async def condition(omit: bool, *bodies: Any) -> CollectorRegistry:
+    bench = Bench()
+    await bench.registry.put(key_secret())
+    collected = CollectorRegistry()
+    collected.register(ConditionCollector(bench.cache, omit=omit))
+    for body in bodies:
+        bench.place(body)
+    await bench.work()
+    return collected
+
+
+def labels(name: str = "a", namespace: str = "ns", instance: str = "") -> dict[str, str]:
+    return {
+        "namespace": namespace,
+        "name": name,
+        "condition": "Synced",
+        "ss_app_kubernetes_io_instance": instance,
+    }
+
+
+async def test_the_condition_of_each_object_is_a_series_where_that_is_wanted() -> None:
+    body = sealed_secret({"k": "v"})
+    body["metadata"]["labels"] = {INSTANCE: "release"}
+
+    collected = await condition(False, body)
+
+    assert collected.get_sample_value(CONDITION, labels(instance="release")) == 1
+
+
+async def test_a_failure_is_minus_one() -> None:
+    collected = await condition(False, sealed_secret({"k": "v"}, other_key()))
+
+    assert collected.get_sample_value(CONDITION, labels()) == -1
+
+
+async def test_without_names_the_worst_of_all_counts() -> None:
+    good, bad = sealed_secret({"k": "v"}), sealed_secret({"k": "v"}, other_key())
+    bad["metadata"]["name"] = "b"
+
+    collected = await condition(True, good, bad)
+
+    assert collected.get_sample_value(CONDITION, labels("", "")) == -1
