@@ -38,12 +38,12 @@ lint: setup ## style, types, layers and size budgets
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests/cluster tests/conformance tests/unit/cluster tests/unit/gotemplate tests/unit/tools tools
+	$(BIN)/mypy tests/cluster tests/conformance tests/harness tests/unit/gotemplate tests/unit/tools tools
 	$(BIN)/lint-imports
 	$(BIN)/python tools/budgets.py
 
 test: lint template cluster ## everything but what must take long
-	$(BIN)/pytest -m "not soak"
+	$(BIN)/pytest -m "not soak" -n 2 --dist loadscope
 
 soak: template cluster ## what must take long: quiet, fuzz, scale
 	$(BIN)/pytest -m soak

@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +210,17 @@ def test_keys_are_texts_and_none_swallows_another() -> None:
     }
 
 
-@pytest.mark.parametrize("odd", [[], {}, ["a"], {"a": "b"}, 1.5, b"bytes", object()], ids=repr)
+@pytest.mark.parametrize(("levels", "read_it"), [(100, True), (102, False)])
+def test_a_hundred_levels_of_nesting_are_read_and_no_more(levels: int, read_it: bool) -> None:
+    raw = b"a: " + b"[" * (levels - 1) + b"]" * (levels - 1)
+
+    with nullcontext() if read_it else pytest.raises(InputError, match="no secrets found"):
+        assert [*read(raw)[0]] == ["a"]
+
+
+@pytest.mark.parametrize(
+    "odd", [[], {}, ["a"], {"a": "b"}, 1.5, b"bytes", object()], ids=lambda odd: type(odd).__name__
+)
 def test_what_is_no_scalar_is_refused_without_showing_it(odd: object) -> None:
     with pytest.raises(InputError) as refused:
         text_of(odd)
