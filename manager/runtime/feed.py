@@ -32,6 +32,9 @@ class Feed:
         """While a resource is listed: what a watch reported deleted meanwhile, and at which version."""
         self._relists: dict[Resource, tuple[set[Key], str]] = {}
         """While a resource is listed: what kopf's own list of it held meanwhile."""
+        self._listed_at: dict[Resource, str] = {}
+        self.restored = asyncio.Event()
+        """Set when the API server is at an earlier moment than before: its etcd came back from a backup."""
 
     @property
     def resources(self) -> tuple[Resource, ...]:
@@ -109,7 +112,9 @@ class Feed:
         seen: set[Key] = set()
         listed_at = ""
         async for items, version in client.pages(resource):
-            listed_at = listed_at or version
+            if not listed_at:
+                listed_at = version
+                self._compare(resource, version)
             for body in items:
                 key = key_of(resource, body)
                 seen.add(key)
@@ -120,6 +125,14 @@ class Feed:
                 if change is not None and dispatch:
                     self._dispatch(change)
         return seen, listed_at
+
+    def _compare(self, resource: Resource, version: str) -> None:
+        """Notice a restore: what is cached is newer than all that is true now, and would never be replaced."""
+        before = self._listed_at.get(resource)
+        if before is not None and before != version and newer(before, version):
+            log.error("lists are older than before: etcd was restored", resource=resource.plural)
+            self.restored.set()
+        self._listed_at[resource] = version
 
     def _absorb(self, resource: Resource, event: str | None, body: Body) -> Change | None:
         try:

@@ -56,7 +56,7 @@ class Leader:
         for module in modules:
             metrics.synced.labels(module.name).set(0)  # a series that is not there cannot raise an alert
         self.outdated = asyncio.Event()
-        """Set when a CRD has appeared: kopf serves it only when the process starts again."""
+        """Set when the process must start again: a CRD has appeared, or etcd was restored from a backup."""
         self.failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         """What ended the first of the tasks that run for ever; the others may take long to stop, kopf above all."""
 
@@ -191,6 +191,8 @@ class Leader:
         while True:
             await asyncio.sleep(self._jitter.spread(self._settings.process.sweep_interval))
             await self._feed.sweep(self._client)
+            if self._feed.restored.is_set():
+                self.outdated.set()
 
     async def _look_for_crds(self, served: tuple[Resource, ...]) -> None:
         missing = [each for each in self._feed.resources if each not in served]

@@ -21,6 +21,7 @@ from tests.e2e.oracles import assert_nothing_leaked
 from tests.e2e.world import CUSTOM, World
 
 QUICK = (
+    "--process-log-level=DEBUG",  # the log is searched for secret values at its most talkative
     "--reflector-absent-source-grace=2",  # seconds that a GitOps tool is given; 30 would be waited for in vain
     "--reflector-excluded-namespaces=excluded-*",
     "--external-egress-allowed=127.0.0.0/8",  # where the tests' Vault is

@@ -1,5 +1,7 @@
 """What no watch tells is found by the sweep: a lost event costs time, never the result (reliability.md U)."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.e2e.story import Story
@@ -68,5 +70,22 @@ def test_a_list_that_comes_back_empty_takes_no_mirror_away(stage: World, plural:
 
     story.settle()
     assert mirrors() == before
+    story.changed()
+    story.settle()
+
+
+@pytest.mark.soak
+def test_after_a_restore_of_etcd_what_is_true_counts_and_not_what_was_known(stage: World, tmp_path: Path) -> None:
+    story = Story(stage)
+    story.applied()
+    story.settle()
+    stage.plane.backup(tmp_path / "etcd")
+    story.changed()
+    story.settle()
+    for number in range(500):  # so that what is written after the restore is older than what was seen before it
+        stage.kube.annotate("namespaces", story.app, None, {"number": str(number)})
+
+    stage.plane.restore(tmp_path / "etcd")
+
     story.changed()
     story.settle()

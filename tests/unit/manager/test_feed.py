@@ -236,3 +236,16 @@ async def test_a_kind_that_cannot_be_listed_leaves_the_sweep_of_the_others(watch
     await watcher.feed.sweep(client)
 
     assert watcher.names() == [("gone", False)]
+
+
+@pytest.mark.parametrize(("version", "restored"), [("49", True), ("50", False), ("1000", False)])
+async def test_a_list_from_an_earlier_moment_shows_that_etcd_was_restored(
+    watcher: Watcher, version: str, restored: bool
+) -> None:
+    lists = Lists({SECRETS: [body("a", "7")]})
+    await watcher.feed.sweep(lists)  # type: ignore[arg-type]
+
+    lists.version = version
+    await watcher.feed.sweep(lists)  # type: ignore[arg-type]
+
+    assert watcher.feed.restored.is_set() is restored
