@@ -65,8 +65,9 @@ class Request:
 
     @property
     def is_write(self) -> bool:
-        """Whether it could change something and was let through."""
-        return bool(self.resource) and self.verb not in READS and self.code < 400
+        """Whether it could change something and was let through; a review is a question that is asked by creating it."""
+        question = self.verb in READS or self.resource.endswith("reviews")
+        return bool(self.resource) and not question and self.code < 400
 
 
 @dataclass(frozen=True)

@@ -370,8 +370,7 @@ def test_a_source_in_an_excluded_namespace_is_ignored_but_targets_there_are_not(
 
 
 def test_a_namespace_can_refuse_what_is_pushed(world: World) -> None:
-    refusing = world.namespace("pushed")
-    world.kube.patch("namespaces", refusing, None, {"metadata": {"labels": {"coffer.dev/refuse-push": "true"}}})
+    refusing = world.namespace("pushed", **{"coffer.dev/refuse-push": "true"})
     accepting = world.namespace("pushed")
     _, value = pushing(world, "pushed-.*")
 
