@@ -65,7 +65,7 @@ class Request:
 
     @property
     def is_write(self) -> bool:
-        """Whether it could change something and was let through; a review is a question that is asked by creating it."""
+        """Whether it could change something and was let through; a review is a question that is asked by a create."""
         question = self.verb in READS or self.resource.endswith("reviews")
         return bool(self.resource) and not question and self.code < 400
 
