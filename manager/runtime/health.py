@@ -1,6 +1,7 @@
 """/healthz, /readyz and /metrics: red when something is stuck, and only then."""
 
-from collections.abc import Callable, Iterable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
 import structlog
 from aiohttp import web
@@ -12,6 +13,8 @@ log = structlog.get_logger(__name__)
 Check = Callable[[], str]
 """Returns what is wrong, empty when nothing is."""
 
+MOST_CONNECTIONS = 256  # of one port; any Pod may open them, and without file descriptors nothing else goes on
+LOOK = 1.0  # seconds between two looks at their number
 BODY_LIMIT = 1024 * 1024  # bytes; sealed's /v1 endpoints take one SealedSecret (DESIGN.md 4a)
 
 
@@ -52,11 +55,21 @@ def _answer(checks: Mapping[str, Check]) -> web.Response:
 
 
 async def serve(address: str, routes: Iterable[web.RouteDef]) -> web.AppRunner:
-    """Listen on `host:port` (an empty host: all). Raises SettingsError when the address cannot be had."""
+    """Listen on `host:port` (an empty host: all); of too many connections the oldest are closed.
+
+    Raises SettingsError when the address cannot be had.
+    """
     host, _, port = address.rpartition(":")
     application = web.Application(client_max_size=BODY_LIMIT)
     application.add_routes(routes)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+
+    async def bounded(_application: web.Application) -> AsyncIterator[None]:
+        bounding = asyncio.create_task(_bound(runner), name="connections")
+        yield
+        bounding.cancel()
+
+    application.cleanup_ctx.append(bounded)
     await runner.setup()
     try:
         await web.TCPSite(runner, host.strip("[]") or None, int(port)).start()
@@ -64,3 +77,10 @@ async def serve(address: str, routes: Iterable[web.RouteDef]) -> web.AppRunner:
         await runner.cleanup()
         raise SettingsError(f"cannot listen on {address}: {type(error).__name__}") from error
     return runner
+
+
+async def _bound(runner: web.AppRunner) -> None:
+    while True:
+        await asyncio.sleep(LOOK)
+        for connection in runner.server.connections[:-MOST_CONNECTIONS] if runner.server else ():
+            connection.force_close()

@@ -21,6 +21,7 @@ from manager.errors import SettingsError
 from manager.kube.cache import MetadataCache
 from manager.kube.resources import SECRETS
 from manager.plain import Plain
+from manager.runtime import health
 from manager.runtime.feed import Feed
 from manager.runtime.health import Health, serve
 from manager.runtime.host import (
@@ -210,6 +211,23 @@ async def test_a_body_beyond_the_limit_is_refused() -> None:
         async with aiohttp.ClientSession() as session, session.post(url, data=io.BytesIO(b"x" * 1_100_000)) as found:
             assert found.status == 413
     finally:
+        await runner.cleanup()
+
+
+async def test_of_too_many_connections_the_oldest_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "LOOK", 0.01)
+    monkeypatch.setattr(health, "MOST_CONNECTIONS", 5)
+    runner = await serve("127.0.0.1:0", Health({}, {}).routes())
+    port = runner.addresses[0][1]
+    try:
+        opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
+
+        assert [await reader.read() for reader, _ in opened[:15]] == [b""] * 15
+        assert (await answer(f"http://127.0.0.1:{port}/healthz"))[0] == 200
+        assert not opened[-1][0].at_eof()
+    finally:
+        for _, writer in opened:
+            writer.close()
         await runner.cleanup()
 
 
