@@ -8,6 +8,7 @@ import structlog
 from manager import VERSION
 from manager.kube.resources import SECRETS, Key
 from manager.runtime.controller import Controller
+from manager.runtime.line import Turns
 from manager.runtime.module import Context, Module
 from manager.runtime.queue import KeyedQueue
 from sealed.callers import Callers
@@ -31,7 +32,11 @@ def build(context: Context) -> Module:
     settings = context.settings.sealed
     metrics = SealedMetrics(context.metrics.registry)
     metrics.build.labels(VERSION).set(0)  # the original's value
-    executor = ThreadPoolExecutor(settings.threads or usable_cores(), thread_name_prefix="rsa")
+    threads = settings.threads or usable_cores()
+    executor = ThreadPoolExecutor(threads, thread_name_prefix="rsa")
+    # What takes effect within seconds, and what callers ask, must not stand in line behind a tenant's objects.
+    for_keys = ThreadPoolExecutor(1, thread_name_prefix="sealing-keys")
+    for_callers = ThreadPoolExecutor(1, thread_name_prefix="sealing-api")
     if settings.key_order_priority not in PRIORITIES:
         log.error("sealed.key_order_priority is not known", using=PRIORITIES[0])
     queue = KeyedQueue(context.clock, context.jitter)
@@ -49,7 +54,7 @@ def build(context: Context) -> Module:
         handlers.keys_changed()
         renewals.add(the_keys)
 
-    registry = KeyRegistry(executor, settings.key_order_priority, changed)
+    registry = KeyRegistry(for_keys, settings.key_order_priority, changed)
     context.metrics.registry.register(KeyCollector(registry, context.cache, context.clock))
     if settings.object_metrics:
         omit = settings.metrics_omit_secret_labels
@@ -58,13 +63,12 @@ def build(context: Context) -> Module:
         context.client, registry, context.namespace, settings.key_namespaces, settings.key_prefix, context.jitter
     )
     renewal = Renewal(context, watch, registry, executor)
-    reconciler = Reconciler(context, registry, executor, metrics)
+    reconciler = Reconciler(context, registry, Turns(executor, threads), metrics)
     renewals.add(the_keys)
-    one_thread = ThreadPoolExecutor(1, thread_name_prefix="sealing-api")
-    api = _api(context, registry, metrics, one_thread)
+    api = _api(context, registry, metrics, for_callers)
 
     async def close() -> None:
-        for each in (executor, one_thread):
+        for each in (executor, for_keys, for_callers):
             each.shutdown(wait=False, cancel_futures=True)
 
     return Module(
