@@ -54,7 +54,7 @@ def build(context: Context) -> Module:
         handlers.keys_changed()
         renewals.add(the_keys)
 
-    registry = KeyRegistry(for_keys, settings.key_order_priority, changed)
+    registry = KeyRegistry(for_keys, settings.key_order_priority, changed, lambda: renewals.add(the_keys))
     context.metrics.registry.register(KeyCollector(registry, context.cache, context.clock))
     if settings.object_metrics:
         omit = settings.metrics_omit_secret_labels

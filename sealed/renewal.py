@@ -14,15 +14,21 @@ import structlog
 from manager.durations import parse_duration
 from manager.errors import SettingsError
 from manager.kube.apply import SEALING_KEY_LABEL
-from manager.kube.resources import Body, Key
+from manager.kube.resources import SECRETS, Body, Key
 from manager.runtime.controller import Again
 from manager.runtime.module import Context
 from manager.settings import SealedSettings
 from sealed import certificate
 from sealed.keys import KeyWatch
+from sealed.reconcile import COMPONENT
 from sealed.registry import ACTIVE, KeyRegistry, SealingKey
 
 LONGEST_WAIT = timedelta(days=1)  # between two looks at the schedule, so that a changed clock is noticed
+UNUSABLE = "SealingKeyUnusable"
+CURE = (
+    "put an RSA private key under tls.key and its certificate under tls.crt, both PEM, "
+    f"or take the label {SEALING_KEY_LABEL} off"
+)
 
 log = structlog.get_logger(__name__)
 
@@ -78,6 +84,7 @@ class Renewal:
 
     def __init__(self, context: Context, watch: KeyWatch, registry: KeyRegistry, executor: Executor) -> None:
         self._writer = context.writer
+        self._events = context.events
         self._clock = context.clock
         self._settings = context.settings.sealed
         self._watch = watch
@@ -92,6 +99,7 @@ class Renewal:
         """Make a key when one is due."""
         if not self._watch.listed:
             return Again(after=0.2)  # a key made before the list is known would be one too many
+        await self._tell()
         if not self._due():
             await self._watch.refresh()  # another replica may have made one that the watch has not shown yet
         if not self._due():
@@ -101,6 +109,13 @@ class Renewal:
             log.error("a new sealing key did not become the current one")
             return Again(backoff=True)
         return Again(after=wait.total_seconds())
+
+    async def _tell(self) -> None:
+        """Say of every key that cannot be used what is wrong with it, at the Secret that it is in."""
+        for each in self._registry.broken:
+            await self._events.warning(
+                Key(SECRETS, *each.secret), each.uid, UNUSABLE, f"{each.problem}; {CURE}", component=COMPONENT
+            )
 
     def _due(self) -> timedelta:
         """Return how long until the next look: zero when a key is due now."""

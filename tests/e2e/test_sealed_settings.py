@@ -44,6 +44,7 @@ def test_keys_that_are_malformed_relabelled_or_removed_are_noticed_at_once(
 
     arena.apply(secret(home, "broken", {"tls.key": "x", "tls.crt": "y"}, labels=labels))
     await_metric(controller, "coffer_sealing_keys_broken", 1)
+    [told] = arena.kube.wait_until(lambda: arena.kube.events(home, "broken"), timeout=PROMISED)
     arena.apply(secret(home, "second", key, type="kubernetes.io/tls", labels=labels))
     await_metric(controller, "coffer_sealing_keys", 2)
     arena.kube.patch("secrets", "second", home, {"metadata": {"labels": {LABEL: "compromised"}}})
@@ -54,6 +55,8 @@ def test_keys_that_are_malformed_relabelled_or_removed_are_noticed_at_once(
 
     arena.await_data(ns, "app", values, timeout=PROMISED)
     assert controller.certificate() == own, "the older certificate does not seal"
+    assert (told["type"], told["reason"]) == ("Warning", "SealingKeyUnusable")
+    assert "tls.crt" in told["message"]
     arena.kube.delete("secrets", "second", home)
     await_metric(controller, "coffer_sealing_keys", 1)
 

@@ -13,7 +13,7 @@ from manager.runtime.controller import Again
 from manager.settings import SealedSettings, Settings
 from sealed.keys import KeyWatch
 from sealed.registry import KeyRegistry, SealingKey
-from sealed.renewal import Renewal, Schedule, go_duration, schedule_of
+from sealed.renewal import UNUSABLE, Renewal, Schedule, go_duration, schedule_of
 from tests.stand_ins import EPOCH, Stage, no_jitter
 from tests.unit.sealed.bench import Inline, key_secret
 from tests.unit.sealed.vectors import private_key
@@ -192,3 +192,20 @@ async def test_a_key_that_cannot_become_the_current_one_is_not_followed_by_anoth
     monkeypatch.setattr("sealed.registry.read_key", unusable)
 
     assert (await keys.look()).backoff
+
+
+async def test_a_key_that_cannot_be_used_is_told_at_its_secret_once() -> None:
+    keys = Keys()
+    keys.stage.api.put(SECRETS, key_secret("broken", **{"tls.key": b"canary-90aa"}))
+    await keys.watch.refresh()
+
+    for _ in range(2):
+        await keys.look()
+
+    [event] = keys.stage.api.events
+    assert (event["type"], event["reason"], event["involvedObject"]["name"]) == ("Warning", UNUSABLE, "broken")
+    assert event["metadata"]["namespace"] == "coffer"
+    assert "no private key found" in event["message"]
+    assert "tls.crt" in event["message"]
+    assert "canary" not in event["message"]
+    assert len(keys.made()) == 2, "a key that can be used is made all the same"
