@@ -40,10 +40,11 @@ def build(context: Context) -> Module:
     if settings.key_order_priority not in PRIORITIES:
         log.error("sealed.key_order_priority is not known", using=PRIORITIES[0])
     queue = KeyedQueue(context.clock, context.jitter)
+    selection = selection_of(settings, context.namespace)
     handlers = Handlers(
         context.cache,
         queue,
-        selection_of(settings, context.namespace),
+        selection,
         skip_recreate=settings.skip_recreate,
         repair_drift=settings.repair_drift,
     )
@@ -81,6 +82,7 @@ def build(context: Context) -> Module:
         standby=(watch.run,),
         ready=lambda: watch.listed and registry.current is not None,
         routes=api.routes(),
+        namespaces=selection.namespaces,
         close=close,
     )
 
@@ -92,7 +94,7 @@ def _api(context: Context, registry: KeyRegistry, metrics: SealedMetrics, execut
         metrics,
         executor,
         Limits(settings.rate_limit, settings.rate_limit_burst, context.clock),
-        Callers(context.client, settings.proxies, require_token=settings.require_token),
+        Callers(context.client, context.clock, settings.proxies, require_token=settings.require_token),
         context.clock,
         legacy=settings.accept_deprecated_v1_data,
         read_timeout=go_duration("sealed.read_timeout", settings.read_timeout).total_seconds(),

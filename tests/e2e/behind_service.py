@@ -10,6 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import urllib3
+
 from tests.cluster import network
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kube import Kube, decoded
@@ -26,6 +28,7 @@ def main() -> None:
     """Run the story; whatever fails ends this program."""
     with ControlPlane(network.ADDRESS) as plane, closing(plane.client()) as kube:
         kube.install_crds(CRDS)
+        kube.wait_until(lambda: kube.get("endpointslices", "kubernetes", "default"))
         installation = Installation(plane, kube, namespace=NAMESPACE)
         with Coffer(installation, flags=FLAGS, address=network.ADDRESS) as coffer:
             network.expose(kube, NAMESPACE, SERVICE, int(coffer.url.rpartition(":")[2]))
@@ -33,9 +36,8 @@ def main() -> None:
             kube.apply(service)  # the chart's own in the place of the one that `expose` made
             config = plane.kubeconfig_for(_developer(kube), plane.folder / "developer.kubeconfig")
             programs = {"ours": kubeseals.OURS, "original": kubeseals.original()}
-            json.dump(
-                {name: _sealed_by(program, kube, config, coffer) for name, program in programs.items()}, sys.stdout
-            )
+            found = {name: _sealed_by(program, kube, config, coffer) for name, program in programs.items()}
+            json.dump({**found, "allowances": _allowances(plane, _developer(kube))}, sys.stdout)
 
 
 def _named(service: dict[str, Any]) -> bool:
@@ -61,6 +63,26 @@ def _sealed_by(program: Path, kube: Kube, config: Path, coffer: Coffer) -> dict[
         "renamed refused": not _validates(program, sealed | {"metadata": sealed["metadata"] | {"name": "x"}}, config),
         "re-encrypted": _reseals(program, sealed, config, kube, value),
     }
+
+
+def _allowances(plane: ControlPlane, token: str) -> dict[str, list[int]]:
+    """Ask from several addresses through the API server's proxy, some with a header of their own making."""
+    path = f"/api/v1/namespaces/{NAMESPACE}/services/http:{SERVICE}:http/proxy/v1/verify"
+    found = {}
+    for source, forged in (("127.0.0.11", False), ("127.0.0.12", True), ("127.0.0.13", False)):
+        with urllib3.HTTPSConnectionPool(
+            network.ADDRESS,
+            int(plane.url.rpartition(":")[2]),
+            ca_certs=str(plane.ca_file),
+            source_address=(source, 0),
+            retries=False,
+        ) as pool:
+            headers = [
+                {"Authorization": f"Bearer {token}"} | ({"X-Forwarded-For": f"9.9.9.{at}"} if forged else {})
+                for at in range(4)
+            ]
+            found[source] = [pool.request("POST", path, body=b"{}", headers=each).status for each in headers]
+    return found
 
 
 def _validates(program: Path, sealed: dict[str, Any], config: Path) -> bool:

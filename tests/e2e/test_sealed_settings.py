@@ -15,6 +15,7 @@ from tests.e2e.test_sealed import foreign_key
 from tests.e2e.world import World
 
 LABEL = f"{SEALED}sealed-secrets-key"
+ALONE = ("modules.external=false", "modules.reflector=false")
 PROMISED = 5.0  # seconds until a key that came or went is noticed
 
 
@@ -115,3 +116,38 @@ def ask(controller: Coffer, path: str, sealed: Object, token: str) -> int:
             return pool.request("POST", controller.url + path, body=json.dumps(sealed), headers=headers).status
 
     return wait_until(status, lambda found: found != 429, timeout=10, what="an answer")
+
+
+def test_confined_to_namespaces_roles_are_enough_and_nothing_else_is_looked_at(arena: World) -> None:
+    named, other, closed = (arena.namespace() for _ in range(3))
+    installation = Installation(arena.plane, arena.kube, *ALONE, f"settings.sealed.additional_namespaces={{{named}}}")
+    assert not [each for each in installation.manifests if each["kind"].startswith("Cluster")]
+    flags = [SMALL_KEY, f"--sealed-additional-namespaces={named},{closed}"]  # it has no rights in the second
+    coffer = Coffer(installation, flags=flags, environment=arena.moto.environment())
+    arena.coffer = coffer
+    values, mark = {"k": canary()}, arena.audit.mark()
+    with coffer:
+        arena.apply(*(sealed_secret(coffer.certificate(), ns, "app", values) for ns in (other, closed, named)))
+        arena.await_data(named, "app", values)
+        arena.await_ready("sealedsecrets", named, "app")
+        arena.kube.delete("secrets", "app", named)
+        arena.await_data(named, "app", values)
+        arena.await_event(named, "app", "Unsealed")
+        requests = arena.audit.requests(mark, user=installation.user)
+        assert "status" not in arena.kube.get("sealedsecrets", "app", other)
+        assert arena.data(other, "app") is None
+        assert {each.namespace for each in requests if each.code == 403} == {closed}
+        about = [each for each in requests if each.resource in {"secrets", "sealedsecrets"}]
+        assert {each.namespace for each in about} == {named, closed, installation.namespace}
+
+        grant(arena, installation, named, closed)
+        arena.await_data(closed, "app", values, timeout=30)
+    finish(coffer)
+    arena.kube.delete("namespaces", installation.namespace)
+
+
+def grant(arena: World, installation: Installation, like: str, where: str) -> None:
+    """Give the rights of one namespace in another."""
+    for each in installation.manifests:
+        if each["kind"] in {"Role", "RoleBinding"} and each["metadata"]["namespace"] == like:
+            arena.apply({**each, "metadata": {"namespace": where, "name": each["metadata"]["name"]}})

@@ -14,7 +14,7 @@ from aiohttp.web import Application
 from prometheus_client import CollectorRegistry
 
 from manager.errors import ApiError, Unreachable
-from manager.kube.resources import Body, Resource
+from manager.kube.resources import Body, Key, Resource
 from manager.runtime.health import BODY_LIMIT
 from sealed.callers import Callers
 from sealed.crypto import CLUSTER_WIDE
@@ -30,11 +30,20 @@ from tests.unit.sealed.vectors import certificate, other_key, private_key
 CANARY = "canary-88d1"
 
 
-class Reviews:
-    """The API server's answers about tokens: `good` may post to /v1/verify only."""
+class ApiServer:
+    """Its answers about tokens, of which `good` may post to /v1/verify only, and about its own addresses."""
 
     def __init__(self) -> None:
         self.away = False
+        self.addresses: list[str] = []
+        self.asked = 0
+
+    async def get(self, key: Key) -> Body:
+        self.asked += 1
+        if self.away:
+            raise Unreachable(0, "", "get")
+        assert str(key) == "EndpointSlice default/kubernetes"
+        return {"endpoints": [{"addresses": [each]} for each in self.addresses]}
 
     async def post(self, resource: Resource, _path: str, body: Body) -> Body:
         if self.away:
@@ -53,7 +62,7 @@ class Api:
     def __init__(self, **callers: Any) -> None:
         self.clock = HandClock()
         self.registry = KeyRegistry(Inline(), "CertNotBefore", lambda: None)
-        self.reviews: Any = Reviews()
+        self.server: Any = ApiServer()
         self.collected = CollectorRegistry()
         options = {"proxies": (), "require_token": False} | callers
         self.api = SealingApi(
@@ -61,7 +70,7 @@ class Api:
             SealedMetrics(self.collected),
             Inline(),
             Limits(2, 2, self.clock),
-            Callers(self.reviews, **options),
+            Callers(self.server, self.clock, **options),
             self.clock,
             legacy=True,
             read_timeout=5,
@@ -114,7 +123,11 @@ async def test_without_a_key_there_is_no_certificate() -> None:
 
 
 async def test_the_certificate_is_never_limited(api: Api) -> None:
-    assert {(await api.client.get("/v1/cert.pem")).status for _ in range(50)} == {200}
+    await statuses(api, *["1.1.1.1"] * 4)
+    answers = [await api.client.get("/v1/cert.pem") for _ in range(50)]
+
+    assert {each.status for each in answers} == {200}
+    assert not any(name.lower().startswith("x-ratelimit") for each in answers for name in each.headers)
 
 
 @pytest.mark.parametrize("form", [json.dumps, yaml.safe_dump])
@@ -257,6 +270,41 @@ async def test_behind_the_api_server_callers_are_told_apart_by_the_hop_that_it_a
     assert other.status == 200
 
 
+async def statuses(api: Api, *hops: str) -> list[int]:
+    """Ask once for each value of X-Forwarded-For."""
+    return [
+        (await api.client.post("/v1/verify", json=manifest({}), headers={"X-Forwarded-For": each})).status
+        for each in hops
+    ]
+
+
+async def test_the_api_server_is_known_by_the_addresses_that_it_publishes(api: Api) -> None:
+    api.server.addresses = ["10.9.9.9", "127.0.0.1"]
+
+    found = await statuses(api, *(f"1.1.1.{at}, 10.0.0.1" for at in range(4)), "10.0.0.2", "9.9.9.9, 10.0.0.2")
+
+    assert found == [200, 200, 200, 429, 200, 200]
+    assert api.server.asked == 1
+
+
+async def test_who_is_no_api_server_is_asked_about_once_a_minute(api: Api) -> None:
+    api.server.addresses = ["10.9.9.9"]
+
+    assert await statuses(api, "1.1.1.1", "1.1.1.2", "1.1.1.3", "1.1.1.4") == [200, 200, 200, 429]
+    assert api.server.asked == 1
+    api.clock.pass_by(60)
+    api.server.addresses = ["127.0.0.1"]
+
+    assert await statuses(api, *(f"1.1.1.{at}" for at in range(5))) == [200] * 5
+    assert api.server.asked == 2
+
+
+async def test_while_the_addresses_cannot_be_read_no_header_is_believed(api: Api) -> None:
+    api.server.away = True
+
+    assert await statuses(api, "1.1.1.1", "1.1.1.2", "1.1.1.3", "1.1.1.4") == [200, 200, 200, 429]
+
+
 @pytest.mark.parametrize(
     ("headers", "path", "status"),
     [
@@ -280,7 +328,7 @@ async def test_where_a_token_is_wanted_it_needs_the_right_to_the_path(
 
 async def test_nobody_passes_while_tokens_cannot_be_reviewed() -> None:
     api = Api(require_token=True)
-    api.reviews.away = True
+    api.server.away = True
     assert issubclass(Unreachable, ApiError)
     async with api.client:
         assert (await api.ask("/v1/verify", manifest({}), Authorization="Bearer good")).status == 503
