@@ -51,11 +51,14 @@ def build(context: Context) -> Module:
     renewals = KeyedQueue(context.clock, context.jitter)
     the_keys = Key(SECRETS, context.namespace, settings.key_prefix)
 
-    def changed() -> None:
-        handlers.keys_changed()
+    def look() -> None:
         renewals.add(the_keys)
 
-    registry = KeyRegistry(for_keys, settings.key_order_priority, changed, lambda: renewals.add(the_keys))
+    def changed() -> None:
+        handlers.keys_changed()
+        look()
+
+    registry = KeyRegistry(for_keys, settings.key_order_priority, changed, look)
     context.metrics.registry.register(KeyCollector(registry, context.cache, context.clock))
     if settings.object_metrics:
         omit = settings.metrics_omit_secret_labels
@@ -63,9 +66,9 @@ def build(context: Context) -> Module:
     watch = KeyWatch(
         context.client, registry, context.namespace, settings.key_namespaces, settings.key_prefix, context.jitter
     )
-    renewal = Renewal(context, watch, registry, executor)
+    renewal = Renewal(context, watch, registry, executor, look)
     reconciler = Reconciler(context, registry, Turns(executor, threads), metrics)
-    renewals.add(the_keys)
+    look()
     api = _api(context, registry, metrics, for_callers)
 
     async def close() -> None:
@@ -79,7 +82,7 @@ def build(context: Context) -> Module:
             Controller("sealed", queue, reconciler.reconcile, settings.concurrency, context.clock, context.metrics),
             Controller("sealing-keys", renewals, renewal.reconcile, 1, context.clock, context.metrics),
         ),
-        standby=(watch.run,),
+        standby=(watch.run, renewal.obey),
         ready=lambda: watch.listed and registry.current is not None,
         routes=api.routes(),
         namespaces=selection.namespaces,

@@ -28,7 +28,7 @@ from manager.runtime.module import Context
 from sealed.crypto import scope_of
 from sealed.diagnosis import explained
 from sealed.metrics import SealedMetrics
-from sealed.plan import UNMANAGED, UNSEAL_FAILED, UPDATE_FAILED, Plan, View, misplaced, plan, stands
+from sealed.plan import UNMANAGED, UNSEAL_FAILED, UPDATE_FAILED, Plan, View, misplaced, overruled, plan, stands
 from sealed.registry import KeyRegistry
 from sealed.rendering import fill
 from sealed.unseal import UnsealFailed, open_object
@@ -176,6 +176,9 @@ class Reconciler:
         warning = misplaced(view.sealed["metadata"].get("annotations") or {})
         if warning:
             await events.warning(view.key, uid, "MisplacedAnnotation", warning, component=COMPONENT)
+        ignored = overruled(view.sealed)
+        if ignored:
+            await events.warning(view.key, uid, "TemplateOverruled", ignored, component=COMPONENT)
         if outcome.error is not None:
             prefix = "Failed to unseal: " if outcome.error.reason == UNSEAL_FAILED else ""
             message = prefix + outcome.error.message

@@ -2,7 +2,8 @@
 
 import asyncio
 import base64
-from collections.abc import Iterable
+import signal
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from sealed.keys import KeyWatch
 from sealed.reconcile import COMPONENT
 from sealed.registry import ACTIVE, KeyRegistry, SealingKey
 
+ASKED_FOR = 60.0  # seconds that a signal counts: a standby that leads much later must not make a key out of the blue
 LONGEST_WAIT = timedelta(days=1)  # between two looks at the schedule, so that a changed clock is noticed
 UNUSABLE = "SealingKeyUnusable"
 CURE = (
@@ -80,9 +82,23 @@ def key_secret(namespace: str, settings: SealedSettings, private_key: bytes, cer
 
 
 class Renewal:
-    """Reconciles the one key of its queue: the set of sealing keys itself."""
+    """Reconciles the one key of its queue: the set of sealing keys itself.
 
-    def __init__(self, context: Context, watch: KeyWatch, registry: KeyRegistry, executor: Executor) -> None:
+    Args:
+        executor: where keys are made.
+        wake: puts that key into the queue.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        watch: KeyWatch,
+        registry: KeyRegistry,
+        executor: Executor,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._wake = wake
+        self._asked = float("-inf")
         self._writer = context.writer
         self._events = context.events
         self._clock = context.clock
@@ -95,11 +111,25 @@ class Renewal:
         for name in ("privatekey_labels", "privatekey_annotations"):
             pairs(f"sealed.{name}", getattr(self._settings, name))
 
+    async def obey(self) -> None:
+        """Make a key when SIGUSR1 comes, as the original does (2.8); runs for ever."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self.ask)
+        await asyncio.Event().wait()
+
+    def ask(self) -> None:
+        """Want a key now, whatever the schedule says; a standby leaves it to the leader."""
+        log.info("a new sealing key is asked for")
+        self._asked = self._clock.monotonic()
+        self._wake()
+
     async def reconcile(self, key: Key) -> Again:
         """Make a key when one is due."""
         if not self._watch.listed:
             return Again(after=0.2)  # a key made before the list is known would be one too many
         await self._tell()
+        if self._clock.monotonic() - self._asked < ASKED_FOR:
+            await self._create(key.namespace, self._clock.now())
+            self._asked = float("-inf")
         if not self._due():
             await self._watch.refresh()  # another replica may have made one that the watch has not shown yet
         if not self._due():

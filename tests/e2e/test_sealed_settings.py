@@ -1,6 +1,7 @@
 """Settings of the sealed module, and keys that come and go, on a real API server."""
 
 import json
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -33,6 +34,9 @@ def test_what_is_not_selected_is_not_touched_and_drift_is_repaired(arena: World,
     arena.await_data(ns, "mine", values)
     assert arena.data(ns, "other") is None
     assert "status" not in arena.kube.get("sealedsecrets", "other", ns)
+
+    controller.process.signal(signal.SIGUSR1)
+    wait_until(lambda: controller.metrics()["coffer_sealing_keys"] == 2, timeout=20, what="the key that was asked for")
 
 
 def test_keys_that_are_malformed_relabelled_or_removed_are_noticed_at_once(
