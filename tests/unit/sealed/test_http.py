@@ -1,5 +1,6 @@
 """/v1 over real HTTP: codes and headers of sealed-secrets.md section 5, and no oracle, whatever is asked."""
 
+import contextlib
 import io
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -11,6 +12,8 @@ import yaml
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from manager.errors import ApiError, Unreachable
@@ -18,7 +21,8 @@ from manager.kube.resources import Body, Key, Resource
 from manager.runtime.health import BODY_LIMIT
 from sealed.callers import Callers
 from sealed.crypto import CLUSTER_WIDE
-from sealed.http import LARGEST_YAML, MOST_AT_ONCE, SealingApi
+from sealed.http import LARGEST_YAML, MOST_AT_ONCE, SealingApi, Undecodable
+from sealed.http import sealed_secret as sealed_secret_of
 from sealed.limits import Limits
 from sealed.metrics import SealedMetrics
 from sealed.registry import KeyRegistry
@@ -160,6 +164,28 @@ async def test_what_does_not_open_is_refused_in_two_ways_only(api: Api, make: An
 
     assert (verified.status, await verified.read()) == (409, b"")
     assert (rotated.status, await rotated.read()) == (500, b"")
+
+
+ONE = yaml.safe_dump({"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret", "metadata": {}})
+
+
+@pytest.mark.parametrize("text", [ONE, "---\n" + ONE, ONE + "---\n", "---\n" + ONE + "---\n"])
+def test_one_document_is_one_whatever_separators_stand_around_it(text: str) -> None:
+    """TestIsMultiDocumentYAML; where the original takes a trailing separator for a second document, we do not."""
+    assert sealed_secret_of(text.encode())["kind"] == "SealedSecret"
+
+
+@pytest.mark.parametrize("text", [ONE + "---\n" + ONE, "---\n" + ONE + "---\n" + ONE + "---\n"])
+def test_several_documents_are_refused(text: str) -> None:
+    with pytest.raises(Undecodable):
+        sealed_secret_of(text.encode())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=80) | st.text("{}[]:,-&*!|> \n\"'kindSealedSecret", max_size=80).map(str.encode))
+def test_no_body_crashes_the_reader(body: bytes) -> None:
+    with contextlib.suppress(Undecodable):
+        assert isinstance(sealed_secret_of(body), dict)
 
 
 UNDECODABLE: list[bytes] = [
