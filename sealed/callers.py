@@ -77,7 +77,7 @@ class Callers:
         peer = request.remote or ""
         hops = ",".join(request.headers.getall("X-Forwarded-For", []))
         last = hops.rpartition(",")[2].strip()
-        return f"{peer} for {last}" if last and await self._trusted(peer) else peer
+        return f"{peer} for {last}" if _address(last) is not None and await self._trusted(peer) else peer
 
     async def refusal(self, request: web.Request) -> int:
         """Return 401 or 403 for a caller who may not ask, 503 when that cannot be found out, and otherwise 0."""
@@ -95,11 +95,8 @@ class Callers:
     async def _trusted(self, peer: str) -> bool:
         if not self._proxies:
             return await self._published.include(peer)
-        try:
-            address = ipaddress.ip_address(peer)
-        except ValueError:
-            return False
-        return any(address in network for network in self._proxies)
+        address = _address(peer)
+        return address is not None and any(address in network for network in self._proxies)
 
     async def _user(self, token: str) -> dict[str, Any] | None:
         review = {"apiVersion": TOKEN_REVIEWS.api_version, "kind": TOKEN_REVIEWS.kind, "spec": {"token": token}}
@@ -117,6 +114,14 @@ class Callers:
         review = {"apiVersion": SUBJECT_ACCESS_REVIEWS.api_version, "kind": SUBJECT_ACCESS_REVIEWS.kind, "spec": spec}
         answer = await self._client.post(SUBJECT_ACCESS_REVIEWS, SUBJECT_ACCESS_REVIEWS.path(), review)
         return bool((answer.get("status") or {}).get("allowed"))
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Read an address; whatever else stands in a header must not be remembered by the megabyte."""
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
 
 
 def _addresses(slice_of: Body) -> frozenset[str]:

@@ -325,6 +325,13 @@ async def test_who_is_no_api_server_is_asked_about_once_a_minute(api: Api) -> No
     assert api.server.asked == 2
 
 
+@pytest.mark.parametrize("hop", ["x" * 5000, "unknown", "10.0.0.1:80", " "])
+async def test_a_hop_that_is_no_address_tells_nobody_apart(api: Api, hop: str) -> None:
+    api.server.addresses = ["127.0.0.1"]
+
+    assert await statuses(api, *(f"1.1.1.1, {hop}{at}" if hop != " " else hop for at in range(4))) == [200] * 3 + [429]
+
+
 async def test_while_the_addresses_cannot_be_read_no_header_is_believed(api: Api) -> None:
     api.server.away = True
 
