@@ -28,7 +28,7 @@ from manager.kube.connection import Connection, connect
 from manager.kube.events import EventRecorder
 from manager.kube.resources import Resource
 from manager.runtime.controller import describe
-from manager.runtime.feed import Feed
+from manager.runtime.feed import EVERYWHERE, Feed
 from manager.runtime.health import Health, serve
 from manager.runtime.lead import Leader
 from manager.runtime.lease import Lease
@@ -115,7 +115,9 @@ async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
     for module in modules:
         if module.close is not None:
             stack.push_async_callback(module.close)
-    leader = _leader(settings, modules, Feed(cache, _handlers(modules)), connection, client, metrics, clock, jitter)
+    feed = Feed(cache, _handlers(modules), _namespaces(modules))
+    home = "" if feed.namespaces == EVERYWHERE else namespace
+    leader = _leader(settings, modules, feed, connection, client, metrics, clock, jitter, home)
     return Replica(connection, client, lease, modules, leader, _health(lease, modules, leader), metrics)
 
 
@@ -134,6 +136,7 @@ def _leader(
     metrics: Metrics,
     clock: Clock,
     jitter: Jitter,
+    home: str,
 ) -> Leader:
     base = URL(connection.server).path.rstrip("/")
     streams = Streams(
@@ -143,8 +146,17 @@ def _leader(
         lambda plural, status: metrics.watch_refused.labels(plural, str(status)).inc(),
         feed.listed,
         base=base,
+        namespaces=feed.namespaces,
     )
-    return Leader(settings, modules, feed, streams, connection, client, metrics, jitter)
+    return Leader(settings, modules, feed, streams, connection, client, metrics, jitter, home)
+
+
+def _namespaces(modules: tuple[Module, ...]) -> tuple[str, ...]:
+    """Return what must be watched: the whole cluster unless every module is confined, so that Roles are enough then."""
+    confined = [module.namespaces for module in modules if module.namespaces is not None]
+    if not confined or len(confined) < len(modules):
+        return EVERYWHERE
+    return tuple(sorted(frozenset().union(*confined)))
 
 
 def _handlers(modules: tuple[Module, ...]) -> dict[Resource, list[Handler]]:

@@ -134,7 +134,8 @@ class SealedSettings:
     read_timeout: str = "2m"
     """How long the body of such a request may take to arrive, as a Go duration."""
     proxies: tuple[str, ...] = ()
-    """Networks of the API server's addresses: callers behind its proxy are told apart then, and not counted as one."""
+    """Networks from which the API server's proxy comes: callers behind it are told apart, and not counted as one.
+    Empty: the addresses in EndpointSlice default/kubernetes; where Pods see others (Konnectivity), name those here."""
     require_token: bool = False
     """True: verify and rotate want a token with the right to post to their path. Through the API server's proxy, and
     so with the original kubeseal, no token arrives."""
@@ -321,7 +322,7 @@ def _section(
     return replace(defaults, **values)
 
 
-_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_BOOLEANS = dict.fromkeys(("true", "t", "1", "yes"), True) | dict.fromkeys(("false", "f", "0", "no"), False)
 _CONVERT: Mapping[object, Callable[[Any], Any]] = {
     bool: lambda value: value if isinstance(value, bool) else _BOOLEANS[str(value).lower()],
     int: lambda value: int(str(value)),

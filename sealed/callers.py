@@ -1,24 +1,60 @@
 """Who asks /v1/verify and /v1/rotate, and whether they may (sealed-secrets.md section 5)."""
 
+import asyncio
 import ipaddress
 from collections.abc import Iterable
 from typing import Any
 
+import structlog
 from aiohttp import web
 
+from manager.clock import Clock
 from manager.errors import ApiError, SettingsError
 from manager.kube.client import KubeClient
-from manager.kube.resources import SUBJECT_ACCESS_REVIEWS, Resource
+from manager.kube.resources import SUBJECT_ACCESS_REVIEWS, Body, Key, Resource
 
 TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced=False)
+ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
+API_SERVERS = Key(ENDPOINT_SLICES, "default", "kubernetes")  # every API server keeps its own address in it
+ASK_AGAIN = 60.0  # seconds between two looks at it, whoever claims to come from there
+AFTER_FAILURE = 5.0  # seconds until the next look when it could not be read
+
+log = structlog.get_logger(__name__)
+
+
+class ApiServers:
+    """The addresses of the API servers, as they publish them; asked for when somebody comes who may be one."""
+
+    def __init__(self, client: KubeClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._known: frozenset[str] = frozenset()
+        self._next = float("-inf")
+        self._lock = asyncio.Lock()
+
+    async def include(self, peer: str) -> bool:
+        """Tell whether an API server has this address; where that cannot be found out, it has not."""
+        async with self._lock:
+            if peer not in self._known and self._clock.monotonic() >= self._next:
+                pause = ASK_AGAIN if await self._read() else AFTER_FAILURE
+                self._next = self._clock.monotonic() + pause
+        return peer in self._known
+
+    async def _read(self) -> bool:
+        try:
+            self._known = _addresses(await self._client.get(API_SERVERS))
+        except ApiError as error:
+            log.warning("the API server's addresses cannot be read", status=error.status)
+            return False
+        return True
 
 
 class Callers:
     """Tells callers apart by what they cannot choose, and asks the API server about their tokens where that is wanted.
 
     Args:
-        proxies: networks that the API server's own addresses are in; only from there is X-Forwarded-For believed, and
-            of it only the last hop, which the API server added itself.
+        proxies: networks from which the API server's proxy comes, where they are not the addresses that it publishes;
+            only from there is X-Forwarded-For believed, and of it only the last hop, which the API server added itself.
         require_token: a caller needs the right to `post` the path, a nonResourceURL. The API server's service proxy
             strips tokens, so that callers who come through it are refused then.
 
@@ -27,20 +63,21 @@ class Callers:
 
     """
 
-    def __init__(self, client: KubeClient, proxies: Iterable[str], *, require_token: bool) -> None:
+    def __init__(self, client: KubeClient, clock: Clock, proxies: Iterable[str], *, require_token: bool) -> None:
         self._client = client
+        self._published = ApiServers(client, clock)
         self._require_token = require_token
         try:
             self._proxies = [ipaddress.ip_network(each, strict=False) for each in proxies]
         except ValueError as error:
             raise SettingsError("sealed.proxies: not a network like 10.0.0.0/24") from error
 
-    def name(self, request: web.Request) -> str:
+    async def name(self, request: web.Request) -> str:
         """Return whose allowance a request is counted against."""
         peer = request.remote or ""
         hops = ",".join(request.headers.getall("X-Forwarded-For", []))
         last = hops.rpartition(",")[2].strip()
-        return f"{peer} for {last}" if last and self._trusted(peer) else peer
+        return f"{peer} for {last}" if _address(last) is not None and await self._trusted(peer) else peer
 
     async def refusal(self, request: web.Request) -> int:
         """Return 401 or 403 for a caller who may not ask, 503 when that cannot be found out, and otherwise 0."""
@@ -55,12 +92,11 @@ class Callers:
         except ApiError:
             return 503
 
-    def _trusted(self, peer: str) -> bool:
-        try:
-            address = ipaddress.ip_address(peer)
-        except ValueError:
-            return False
-        return any(address in network for network in self._proxies)
+    async def _trusted(self, peer: str) -> bool:
+        if not self._proxies:
+            return await self._published.include(peer)
+        address = _address(peer)
+        return address is not None and any(address in network for network in self._proxies)
 
     async def _user(self, token: str) -> dict[str, Any] | None:
         review = {"apiVersion": TOKEN_REVIEWS.api_version, "kind": TOKEN_REVIEWS.kind, "spec": {"token": token}}
@@ -78,3 +114,16 @@ class Callers:
         review = {"apiVersion": SUBJECT_ACCESS_REVIEWS.api_version, "kind": SUBJECT_ACCESS_REVIEWS.kind, "spec": spec}
         answer = await self._client.post(SUBJECT_ACCESS_REVIEWS, SUBJECT_ACCESS_REVIEWS.path(), review)
         return bool((answer.get("status") or {}).get("allowed"))
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Read an address; whatever else stands in a header must not be remembered by the megabyte."""
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _addresses(slice_of: Body) -> frozenset[str]:
+    endpoints = slice_of.get("endpoints") or []
+    return frozenset(address for each in endpoints for address in each.get("addresses") or [])

@@ -57,29 +57,36 @@ def keys() -> None:
 
 @keys.command("list")
 @_cluster_options
-def list_keys(kubeconfig: str, context: str, namespace: str) -> None:
+@click.option("--objects", is_flag=True, help="Name the SealedSecrets under each key, too.")
+def list_keys(kubeconfig: str, context: str, namespace: str, objects: bool) -> None:
     """Show every key: its age and end, and how many SealedSecrets it opened."""
     cluster = Cluster(Access(kubeconfig, context))
-    held = Keyring(cluster, namespace).held()
-    counts = needed(pages(cluster, SEALED_SECRETS.path()))
+    keyring = Keyring(cluster, namespace)
+    held, current = keyring.held(), keyring.current()
+    opened = needed(pages(cluster, SEALED_SECRETS.path()))
     now = datetime.now(UTC)
     rows: list[tuple[str, ...]] = [("SECRET", "STATE", "AGE", "ENDS", "OBJECTS", "FINGERPRINT")]
-    current = next((each for each in held if each.label == "active" and each.key), None)
-    rows += [_row(each, counts, now, current=each is current) for each in held]
+    rows += [_row(each, opened, now, current=current is not None and each.name == current.name) for each in held]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
-    if counts.get(""):
-        click.echo(f"{counts['']} SealedSecrets do not say which key opened them; `coffer keys retire` tries them.")
+        for place in sorted(opened.get(row[-1], ()) if objects and row[-1] else ()):
+            click.echo(f"    {place}")
+    if opened.get(""):
+        unknown = len(opened[""])
+        click.echo(f"{unknown} SealedSecrets do not say which key opened them; `coffer keys retire` tries them.")
+    for place in sorted(opened.get("", ()) if objects else ()):
+        click.echo(f"    {place}")
 
 
-def _row(held: Held, counts: dict[str, int], now: datetime, *, current: bool) -> tuple[str, ...]:
+def _row(held: Held, opened: dict[str, list[str]], now: datetime, *, current: bool) -> tuple[str, ...]:
     if held.key is None:
         return (held.name, f"broken: {held.problem}", "", "", "", "")
     state = "current" if current else held.label or "not labelled"
+    state += f", seals nothing: {held.key.problem}" if held.key.problem else ""
     age, ends = (now - held.key.ordered_at).days, held.key.expires_at
     end = f"{ends:%Y-%m-%d}" + (" (past)" if ends < now else "")
-    return (held.name, state, f"{age}d", end, str(counts.get(held.key.id, 0)), held.key.id)
+    return (held.name, state, f"{age}d", end, str(len(opened.get(held.key.id, ()))), held.key.id)
 
 
 @keys.command()
@@ -122,7 +129,8 @@ def retire(kubeconfig: str, context: str, namespace: str, key: str, force: bool)
     """Take KEY, a Secret's name or a fingerprint, out of use once no SealedSecret needs it. Its Secret stays."""
     keyring = Keyring(Cluster(Access(kubeconfig, context)), namespace)
     held = keyring.find(key)
-    if held.name == keyring.active()[0].name and not force:
+    current = keyring.current()
+    if current is not None and held.name == current.name and not force:
         raise InputError(f"{held.name} is the current key: make another one first with `coffer keys rotate`")
     with click.progressbar(length=0, label="trying SealedSecrets", file=sys.stderr) as bar:
         found = keyring.evidence(held, lambda: bar.update(1))

@@ -112,7 +112,7 @@ class SealingApi:
 
     async def _guarded(self, request: web.Request, work: Work, *, refused: int) -> web.Response:
         """Let a request through limits, rights and size, then do its work; every answer tells the limits."""
-        allowance = self._limits.take(self._callers.name(request))
+        allowance = self._limits.take(await self._callers.name(request))
         if not allowance.allowed or self._running >= MOST_AT_ONCE:
             response = web.Response(status=429, text="limit exceeded\n", headers={"Retry-After": "1"})
         else:

@@ -73,6 +73,10 @@ class Keyring:
         """Return those that the controller uses, the current key first."""
         return [each for each in self.held() if each.label == ACTIVE and each.key is not None]
 
+    def current(self) -> Held | None:
+        """Return the key that the controller seals with."""
+        return next((each for each in self.active() if each.key and not each.key.problem), None)
+
     def rotate(self, settings: SealedSettings) -> str:
         """Make a key, which becomes the current one; returns the name of its Secret. Raises InputError."""
         ttl: timedelta = go_duration("key-ttl", settings.key_ttl)
@@ -178,15 +182,15 @@ def pages(cluster: Cluster, path: str) -> Iterator[Body]:
             return
 
 
-def needed(objects: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Count SealedSecrets by the key that their status names; under an empty name those whose status names none."""
-    counts: dict[str, int] = {}
+def needed(objects: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Sort SealedSecrets by the key that their status names; under an empty name those whose status names none."""
+    found: dict[str, list[str]] = {}
     for sealed in objects:
         status = sealed.get("status") or {}
         current = status.get("observedGeneration") == sealed["metadata"].get("generation")
         for identity in (status.get("sealingKeys") if current else None) or [""]:
-            counts[identity] = counts.get(identity, 0) + 1
-    return counts
+            found.setdefault(identity, []).append(_place(sealed))
+    return found
 
 
 def _opens(sealed: Mapping[str, Any], keys: list[tuple[str, RSAPrivateKey]]) -> bool:

@@ -46,14 +46,15 @@ class KeyCollector(Collector):
         keys = self._registry.keys
         yield GaugeMetricFamily("coffer_sealing_keys", "Usable sealing keys", len(keys))
         broken = len(self._registry.broken)
-        yield GaugeMetricFamily("coffer_sealing_keys_broken", "Key Secrets without a usable key", broken)
-        if keys:
-            age = (self._clock.now() - keys[0].ordered_at).total_seconds()
+        yield GaugeMetricFamily("coffer_sealing_keys_broken", "Key Secrets that cannot be used as they are", broken)
+        current = self._registry.current
+        if current:
+            age = (self._clock.now() - current.ordered_at).total_seconds()
             yield GaugeMetricFamily("coffer_sealing_key_age_seconds", "Age of the key that seals", age)
-            ends = keys[0].expires_at.timestamp()
+            ends = current.expires_at.timestamp()
             yield GaugeMetricFamily("coffer_sealing_key_expiry_timestamp_seconds", "When its certificate ends", ends)
         objects = GaugeMetricFamily("coffer_sealed_objects", "SealedSecrets by the key that opens them", labels=["key"])
-        for position, count in self._objects(keys[0].id if keys else "").items():
+        for position, count in self._objects(current.id if current else "").items():
             objects.add_metric([position], count)
         yield objects
 

@@ -8,6 +8,7 @@ import structlog
 from manager import VERSION
 from manager.kube.resources import SECRETS, Key
 from manager.runtime.controller import Controller
+from manager.runtime.line import Turns
 from manager.runtime.module import Context, Module
 from manager.runtime.queue import KeyedQueue
 from sealed.callers import Callers
@@ -31,25 +32,33 @@ def build(context: Context) -> Module:
     settings = context.settings.sealed
     metrics = SealedMetrics(context.metrics.registry)
     metrics.build.labels(VERSION).set(0)  # the original's value
-    executor = ThreadPoolExecutor(settings.threads or usable_cores(), thread_name_prefix="rsa")
+    threads = settings.threads or usable_cores()
+    executor = ThreadPoolExecutor(threads, thread_name_prefix="rsa")
+    # What takes effect within seconds, and what callers ask, must not stand in line behind a tenant's objects.
+    for_keys = ThreadPoolExecutor(1, thread_name_prefix="sealing-keys")
+    for_callers = ThreadPoolExecutor(1, thread_name_prefix="sealing-api")
     if settings.key_order_priority not in PRIORITIES:
         log.error("sealed.key_order_priority is not known", using=PRIORITIES[0])
     queue = KeyedQueue(context.clock, context.jitter)
+    selection = selection_of(settings, context.namespace)
     handlers = Handlers(
         context.cache,
         queue,
-        selection_of(settings, context.namespace),
+        selection,
         skip_recreate=settings.skip_recreate,
         repair_drift=settings.repair_drift,
     )
     renewals = KeyedQueue(context.clock, context.jitter)
     the_keys = Key(SECRETS, context.namespace, settings.key_prefix)
 
-    def changed() -> None:
-        handlers.keys_changed()
+    def look() -> None:
         renewals.add(the_keys)
 
-    registry = KeyRegistry(executor, settings.key_order_priority, changed)
+    def changed() -> None:
+        handlers.keys_changed()
+        look()
+
+    registry = KeyRegistry(for_keys, settings.key_order_priority, changed, look)
     context.metrics.registry.register(KeyCollector(registry, context.cache, context.clock))
     if settings.object_metrics:
         omit = settings.metrics_omit_secret_labels
@@ -57,14 +66,13 @@ def build(context: Context) -> Module:
     watch = KeyWatch(
         context.client, registry, context.namespace, settings.key_namespaces, settings.key_prefix, context.jitter
     )
-    renewal = Renewal(context, watch, registry, executor)
-    reconciler = Reconciler(context, registry, executor, metrics)
-    renewals.add(the_keys)
-    one_thread = ThreadPoolExecutor(1, thread_name_prefix="sealing-api")
-    api = _api(context, registry, metrics, one_thread)
+    renewal = Renewal(context, watch, registry, executor, look)
+    reconciler = Reconciler(context, registry, Turns(executor, threads), metrics)
+    look()
+    api = _api(context, registry, metrics, for_callers)
 
     async def close() -> None:
-        for each in (executor, one_thread):
+        for each in (executor, for_keys, for_callers):
             each.shutdown(wait=False, cancel_futures=True)
 
     return Module(
@@ -74,9 +82,10 @@ def build(context: Context) -> Module:
             Controller("sealed", queue, reconciler.reconcile, settings.concurrency, context.clock, context.metrics),
             Controller("sealing-keys", renewals, renewal.reconcile, 1, context.clock, context.metrics),
         ),
-        standby=(watch.run,),
+        standby=(watch.run, renewal.obey),
         ready=lambda: watch.listed and registry.current is not None,
         routes=api.routes(),
+        namespaces=selection.namespaces,
         close=close,
     )
 
@@ -88,7 +97,7 @@ def _api(context: Context, registry: KeyRegistry, metrics: SealedMetrics, execut
         metrics,
         executor,
         Limits(settings.rate_limit, settings.rate_limit_burst, context.clock),
-        Callers(context.client, settings.proxies, require_token=settings.require_token),
+        Callers(context.client, context.clock, settings.proxies, require_token=settings.require_token),
         context.clock,
         legacy=settings.accept_deprecated_v1_data,
         read_timeout=go_duration("sealed.read_timeout", settings.read_timeout).total_seconds(),

@@ -14,7 +14,7 @@ from manager.kube.resources import SEALED_SECRETS, SECRETS, Body, Key
 from manager.kube.secretdata import LARGEST, decoded, encoded, size
 from manager.plain import Plain
 from sealed.crypto import scope_of
-from sealed.unseal import mapping
+from sealed.unseal import LONGEST_NAME, MOST_FAILURES, mapping
 
 PREFIX = "sealedsecrets.bitnami.com/"
 MANAGED = PREFIX + "managed"
@@ -145,6 +145,20 @@ def misplaced(annotations: Mapping[str, str]) -> str:
         return ""
     where = "spec.template.metadata.annotations"
     return f"{', '.join(names)}: has no effect here; put it under {where}, from where it reaches the Secret"
+
+
+def overruled(sealed: Body) -> str:
+    """Return the message for texts of the template that a decrypted value of the same key beats, empty without any.
+
+    Up to 0.36 the original let the template win: `k: '{{ .k | b64dec }}'` made another value of k.
+    """
+    spec = mapping(sealed.get("spec"))
+    texts, items = mapping(mapping(spec.get("template")).get("data")), mapping(spec.get("encryptedData"))
+    names = sorted(name for name, text in texts.items() if text is not None and name in items)
+    if not names:
+        return ""
+    shown = ", ".join(name[:LONGEST_NAME] for name in names[:MOST_FAILURES])
+    return f"spec.template.data[{shown}]: has no effect, spec.encryptedData has this key too; give one another name"
 
 
 def _data(view: View) -> dict[str, Plain]:

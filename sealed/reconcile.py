@@ -1,8 +1,6 @@
 """One SealedSecret: observe, plan, act, report."""
 
-import asyncio
 from collections.abc import Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -25,11 +23,12 @@ from manager.kube.resources import SECRETS, Body, Key
 from manager.kube.status import write_status
 from manager.plain import Plain
 from manager.runtime.controller import DONE, Again, again_for
+from manager.runtime.line import Turns
 from manager.runtime.module import Context
 from sealed.crypto import scope_of
 from sealed.diagnosis import explained
 from sealed.metrics import SealedMetrics
-from sealed.plan import UNMANAGED, UNSEAL_FAILED, UPDATE_FAILED, Plan, View, misplaced, plan, stands
+from sealed.plan import UNMANAGED, UNSEAL_FAILED, UPDATE_FAILED, Plan, View, misplaced, overruled, plan, stands
 from sealed.registry import KeyRegistry
 from sealed.rendering import fill
 from sealed.unseal import UnsealFailed, open_object
@@ -53,14 +52,14 @@ class Reconciler:
     """Makes the Secret of a SealedSecret what it should be.
 
     Args:
-        executor: where RSA runs; one thread a usable core.
+        turns: where RSA runs, one thread a usable core; namespaces take turns there.
     """
 
-    def __init__(self, context: Context, registry: KeyRegistry, executor: Executor, metrics: SealedMetrics) -> None:
+    def __init__(self, context: Context, registry: KeyRegistry, turns: Turns, metrics: SealedMetrics) -> None:
         self._context = context
         self._settings = context.settings.sealed
         self._registry = registry
-        self._executor = executor
+        self._turns = turns
         self._metrics = metrics
 
     async def reconcile(self, key: Key) -> Again:
@@ -100,7 +99,7 @@ class Reconciler:
         keys = self._registry.trial_order()
         decrypt = partial(open_object, view.sealed, keys, legacy=self._settings.accept_deprecated_v1_data)
         try:
-            unsealed = await asyncio.get_running_loop().run_in_executor(self._executor, decrypt)
+            unsealed = await self._turns.run(view.key.namespace, decrypt)
         except UnsealFailed as error:
             sizes = (key.key_size for _, key in keys)
             raise NeedsHuman(UNSEAL_FAILED, explained(view.sealed, str(error), sizes)) from None
@@ -177,6 +176,9 @@ class Reconciler:
         warning = misplaced(view.sealed["metadata"].get("annotations") or {})
         if warning:
             await events.warning(view.key, uid, "MisplacedAnnotation", warning, component=COMPONENT)
+        ignored = overruled(view.sealed)
+        if ignored:
+            await events.warning(view.key, uid, "TemplateOverruled", ignored, component=COMPONENT)
         if outcome.error is not None:
             prefix = "Failed to unseal: " if outcome.error.reason == UNSEAL_FAILED else ""
             message = prefix + outcome.error.message

@@ -15,6 +15,7 @@ from manager.kube.resources import Body
 from manager.kube.secretdata import decoded
 from sealed import certificate
 
+MISMATCH = "tls.crt is not the certificate of tls.key: what is sealed with it would never open"
 ACTIVE = "active"  # value of the key label that means "use" (sealed-secrets.md section 3)
 
 log = structlog.get_logger(__name__)
@@ -35,11 +36,15 @@ class SealingKey:
     """Decides which key is the current one: notBefore, or the Secret's creation."""
     expires_at: datetime
     """When the certificate ends; kubeseal refuses it then, the controller never does."""
+    uid: str = ""
+    """Of its Secret."""
+    problem: str = ""
+    """Why it opens values but must not seal any."""
 
 
 @dataclass(frozen=True, slots=True)
 class BrokenKey:
-    """A labelled Secret that holds no usable key; reported, never fatal."""
+    """A labelled Secret that holds no usable key, or one that does not seal; reported, never fatal."""
 
     uid: str
     secret: tuple[str, str]
@@ -64,6 +69,7 @@ def read_key(secret: Body, priority: str) -> SealingKey:
     key = certificate.load_private_key(data["tls.key"].reveal())
     created = parse_rfc3339(meta.get("creationTimestamp")) or datetime.fromtimestamp(0, UTC)
     by_creation = priority == "SecretCreationTimestamp"
+    pair = parsed.public_key() == key.public_key()
     return SealingKey(
         id=certificate.fingerprint(key.public_key()),
         secret=(meta["namespace"], meta["name"]),
@@ -71,6 +77,8 @@ def read_key(secret: Body, priority: str) -> SealingKey:
         private_key=key,
         ordered_at=created if by_creation else parsed.not_valid_before_utc,
         expires_at=parsed.not_valid_after_utc,
+        uid=meta.get("uid", ""),
+        problem="" if pair else MISMATCH,
     )
 
 
@@ -81,12 +89,20 @@ class KeyRegistry:
         executor: where keys are parsed, so that the event loop never waits for RSA.
         priority: CertNotBefore or SecretCreationTimestamp.
         changed: called when the set of keys has changed; what failed for want of a key is tried again then.
+        reported: called when a Secret has come without a usable key.
     """
 
-    def __init__(self, executor: Executor, priority: str, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        priority: str,
+        changed: Callable[[], None],
+        reported: Callable[[], None] = lambda: None,
+    ) -> None:
         self._executor = executor
         self._priority = priority
         self._changed = changed
+        self._reported = reported
         self._of_secret: dict[tuple[str, str], SealingKey | BrokenKey] = {}
         self._version: dict[tuple[str, str], str] = {}
         self.revision = 0
@@ -95,8 +111,13 @@ class KeyRegistry:
 
     @property
     def broken(self) -> list[BrokenKey]:
-        """Labelled Secrets that hold no usable key."""
-        return [each for each in self._of_secret.values() if isinstance(each, BrokenKey)]
+        """Labelled Secrets that hold no usable key, or one that must not seal."""
+        entries = list(self._of_secret.values())
+        return [
+            each if isinstance(each, BrokenKey) else BrokenKey(each.uid, each.secret, each.problem)
+            for each in entries
+            if each.problem
+        ]
 
     @property
     def keys(self) -> list[SealingKey]:
@@ -108,8 +129,8 @@ class KeyRegistry:
 
     @property
     def current(self) -> SealingKey | None:
-        """The key that seals: the newest by the configured order."""
-        return next(iter(self.keys), None)
+        """The key that seals: the newest by the configured order, of those whose certificate is their own."""
+        return next((each for each in self.keys if not each.problem), None)
 
     def trial_order(self) -> Sequence[tuple[str, RSAPrivateKey]]:
         """Return (id, key) as they should be tried: what worked lately, then the newest; a miss costs 6 ms."""
@@ -146,13 +167,15 @@ class KeyRegistry:
         self._of_secret[name] = entry
         if {each.id for each in self.keys} != before:
             self._announce_change()
+        if entry.problem:
+            self._reported()
 
     def _announce(self, entry: SealingKey | BrokenKey) -> None:
         secret = "/".join(entry.secret)
+        if entry.problem:
+            log.error("sealing key is not usable", secret=secret, problem=entry.problem)
         if isinstance(entry, SealingKey):
             log.info("sealing key registered", secret=secret, key=entry.id)
-        else:
-            log.error("sealing key is not usable", secret=secret, problem=entry.problem)
 
     def remove(self, name: tuple[str, str], version: str) -> None:
         """Forget a key whose Secret was gone, or no longer labelled active, at `version`; not one made since."""

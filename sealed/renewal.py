@@ -2,7 +2,8 @@
 
 import asyncio
 import base64
-from collections.abc import Iterable
+import signal
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,15 +15,22 @@ import structlog
 from manager.durations import parse_duration
 from manager.errors import SettingsError
 from manager.kube.apply import SEALING_KEY_LABEL
-from manager.kube.resources import Body, Key
+from manager.kube.resources import SECRETS, Body, Key
 from manager.runtime.controller import Again
 from manager.runtime.module import Context
 from manager.settings import SealedSettings
 from sealed import certificate
 from sealed.keys import KeyWatch
+from sealed.reconcile import COMPONENT
 from sealed.registry import ACTIVE, KeyRegistry, SealingKey
 
+ASKED_FOR = 60.0  # seconds that a signal counts: a standby that leads much later must not make a key out of the blue
 LONGEST_WAIT = timedelta(days=1)  # between two looks at the schedule, so that a changed clock is noticed
+UNUSABLE = "SealingKeyUnusable"
+CURE = (
+    "put an RSA private key under tls.key and its certificate under tls.crt, both PEM, "
+    f"or take the label {SEALING_KEY_LABEL} off"
+)
 
 log = structlog.get_logger(__name__)
 
@@ -74,10 +82,25 @@ def key_secret(namespace: str, settings: SealedSettings, private_key: bytes, cer
 
 
 class Renewal:
-    """Reconciles the one key of its queue: the set of sealing keys itself."""
+    """Reconciles the one key of its queue: the set of sealing keys itself.
 
-    def __init__(self, context: Context, watch: KeyWatch, registry: KeyRegistry, executor: Executor) -> None:
+    Args:
+        executor: where keys are made.
+        wake: puts that key into the queue.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        watch: KeyWatch,
+        registry: KeyRegistry,
+        executor: Executor,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._wake = wake
+        self._asked = float("-inf")
         self._writer = context.writer
+        self._events = context.events
         self._clock = context.clock
         self._settings = context.settings.sealed
         self._watch = watch
@@ -88,10 +111,25 @@ class Renewal:
         for name in ("privatekey_labels", "privatekey_annotations"):
             pairs(f"sealed.{name}", getattr(self._settings, name))
 
+    async def obey(self) -> None:
+        """Make a key when SIGUSR1 comes, as the original does (2.8); runs for ever."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self.ask)
+        await asyncio.Event().wait()
+
+    def ask(self) -> None:
+        """Want a key now, whatever the schedule says; a standby leaves it to the leader."""
+        log.info("a new sealing key is asked for")
+        self._asked = self._clock.monotonic()
+        self._wake()
+
     async def reconcile(self, key: Key) -> Again:
         """Make a key when one is due."""
         if not self._watch.listed:
             return Again(after=0.2)  # a key made before the list is known would be one too many
+        await self._tell()
+        if self._clock.monotonic() - self._asked < ASKED_FOR:
+            await self._create(key.namespace, self._clock.now())
+            self._asked = float("-inf")
         if not self._due():
             await self._watch.refresh()  # another replica may have made one that the watch has not shown yet
         if not self._due():
@@ -101,6 +139,13 @@ class Renewal:
             log.error("a new sealing key did not become the current one")
             return Again(backoff=True)
         return Again(after=wait.total_seconds())
+
+    async def _tell(self) -> None:
+        """Say of every key that cannot be used what is wrong with it, at the Secret that it is in."""
+        for each in self._registry.broken:
+            await self._events.warning(
+                Key(SECRETS, *each.secret), each.uid, UNUSABLE, f"{each.problem}; {CURE}", component=COMPONENT
+            )
 
     def _due(self) -> timedelta:
         """Return how long until the next look: zero when a key is due now."""

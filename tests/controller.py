@@ -110,9 +110,10 @@ class Installation:
             return f"{name}-{self.namespace}"
 
         manifest = json.loads(json.dumps(manifest))
-        if manifest["kind"].startswith("Cluster"):
+        shared = manifest["metadata"].get("namespace") != self.namespace
+        if shared:
             manifest["metadata"]["name"] = suffixed(manifest["metadata"]["name"])
-        if manifest.get("roleRef", {}).get("kind") == "ClusterRole":
+        if "roleRef" in manifest and shared:
             manifest["roleRef"]["name"] = suffixed(manifest["roleRef"]["name"])
         return manifest
 
@@ -232,9 +233,9 @@ class Coffer:
         """Let it go on."""
         self.process.signal(signal.SIGCONT)
 
-    def http(self, path: str, url: str = "") -> urllib3.BaseHTTPResponse:
+    def http(self, path: str, url: str = "", *, headers: Mapping[str, str] | None = None) -> urllib3.BaseHTTPResponse:
         """Ask one of its endpoints."""
-        answer = self._pool.request("GET", (url or self.url) + path)
+        answer = self._pool.request("GET", (url or self.url) + path, headers=headers)
         self.said.append(answer.data.decode(errors="replace"))
         return answer
 

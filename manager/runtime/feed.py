@@ -6,12 +6,20 @@ from collections.abc import Iterable, Mapping
 
 import structlog
 
-from manager.errors import ApiError, Gone
+from manager.errors import ApiError, Forbidden, Gone
 from manager.kube.cache import Change, MetadataCache, newer
 from manager.kube.client import KubeClient
 from manager.kube.resources import Body, Key, Resource, key_of
 from manager.runtime.controller import describe
 from manager.runtime.module import Handler
+
+EVERYWHERE = ("",)
+"""The whole cluster, in one list and one watch a resource."""
+
+FORBIDDEN = 403
+
+Part = tuple[Resource, str]
+"""What one list shows: a resource in one namespace, or with an empty one everywhere."""
 
 log = structlog.get_logger(__name__)
 
@@ -22,17 +30,24 @@ class Feed:
     Args:
         cache: the one cache of the process.
         handlers: per resource, those of all modules.
+        namespaces: those that are looked at, each with lists and watches of its own.
     """
 
-    def __init__(self, cache: MetadataCache, handlers: Mapping[Resource, Iterable[Handler]]) -> None:
+    def __init__(
+        self,
+        cache: MetadataCache,
+        handlers: Mapping[Resource, Iterable[Handler]],
+        namespaces: tuple[str, ...] = EVERYWHERE,
+    ) -> None:
         self._cache = cache
+        self.namespaces = namespaces
         self._handlers = {resource: tuple(each) for resource, each in handlers.items()}
-        self._listing: dict[Resource, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._departed: dict[Resource, dict[Key, str]] = {}
+        self._listing: dict[Part, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._departed: dict[Part, dict[Key, str]] = {}
         """While a resource is listed: what a watch reported deleted meanwhile, and at which version."""
-        self._relists: dict[Resource, tuple[set[Key], str]] = {}
+        self._relists: dict[Part, tuple[set[Key], str]] = {}
         """While a resource is listed: what kopf's own list of it held meanwhile."""
-        self._listed_at: dict[Resource, str] = {}
+        self._listed_at: dict[Part, str] = {}
         self.restored = asyncio.Event()
         """Set when the API server is at an earlier moment than before: its etcd came back from a backup."""
 
@@ -50,9 +65,16 @@ class Feed:
     async def fill(self, client: KubeClient, resource: Resource) -> None:
         """List a resource into the cache without telling anybody: the "synced" barrier of DESIGN.md section 3.
 
-        Raises ApiError when the list cannot be had: nothing may be decided on half a picture.
+        Raises ApiError when the list cannot be had: nothing may be decided on half a picture. Only of several
+        namespaces may one be closed to us: its watch shows what is in it when it opens.
         """
-        await self._list(client, resource, dispatch=False)
+        for part in self._parts(resource):
+            try:
+                await self._list(client, part, dispatch=False)
+            except Forbidden as error:
+                if self.namespaces == EVERYWHERE or error.status != FORBIDDEN:
+                    raise
+                log.error("namespace may not be read; going on without it", resource=resource.plural, namespace=part[1])
 
     def replay(self, handlers: Mapping[Resource, Handler]) -> None:
         """Tell the handlers of one module of everything that is known, once all that it needs is."""
@@ -66,40 +88,48 @@ class Feed:
         A resource that cannot be listed now is left for the next sweep.
         """
         for resource in self._handlers:
-            try:
-                await self._list(client, resource, dispatch=True)
-            except ApiError as error:
-                log.warning("sweep incomplete", resource=resource.plural, status=error.status)
+            for part in self._parts(resource):
+                try:
+                    await self._list(client, part, dispatch=True)
+                except ApiError as error:
+                    log.warning("sweep incomplete", resource=resource.plural, status=error.status)
 
-    def listed(self, resource: Resource, seen: set[Key], version: str) -> None:
+    def listed(self, resource: Resource, namespace: str, seen: set[Key], version: str) -> None:
         """Take in that kopf has listed a resource: what was known and is not in the list went unseen."""
-        if resource in self._departed:
-            self._relists[resource] = seen, version  # our own list may still bring what is gone by now
+        part = resource, namespace
+        if part in self._departed:
+            self._relists[part] = seen, version  # our own list may still bring what is gone by now
         else:
-            self._forget_missing(resource, seen, version, dispatch=True)
+            self._forget_missing(part, seen, version, dispatch=True)
 
-    async def _list(self, client: KubeClient, resource: Resource, *, dispatch: bool) -> None:
+    def _parts(self, resource: Resource) -> list[Part]:
+        return [(resource, each) for each in (self.namespaces if resource.namespaced else EVERYWHERE)]
+
+    async def _list(self, client: KubeClient, part: Part, *, dispatch: bool) -> None:
         for _ in range(3):
             try:
-                async with self._listing[resource]:
-                    return await self._list_once(client, resource, dispatch=dispatch)
+                async with self._listing[part]:
+                    return await self._list_once(client, part, dispatch=dispatch)
             except Gone:  # the continue token expired on a slow list: begin again
                 continue
-        raise Gone(410, "Expired", f"list {resource.plural}")
+        raise Gone(410, "Expired", f"list {part[0].plural}")
 
-    async def _list_once(self, client: KubeClient, resource: Resource, *, dispatch: bool) -> None:
-        departed = self._departed[resource] = {}
+    async def _list_once(self, client: KubeClient, part: Part, *, dispatch: bool) -> None:
+        departed = self._departed[part] = {}
         try:
-            seen, listed_at = await self._take_in(client, resource, departed, dispatch=dispatch)
+            seen, listed_at = await self._take_in(client, part, departed, dispatch=dispatch)
         finally:
-            del self._departed[resource]
-            relist = self._relists.pop(resource, None)
-        self._forget_missing(resource, seen, listed_at, dispatch=dispatch)
+            del self._departed[part]
+            relist = self._relists.pop(part, None)
+        self._forget_missing(part, seen, listed_at, dispatch=dispatch)
         if relist is not None:
-            self._forget_missing(resource, *relist, dispatch=dispatch)
+            self._forget_missing(part, *relist, dispatch=dispatch)
 
-    def _forget_missing(self, resource: Resource, seen: set[Key], listed_at: str, *, dispatch: bool) -> None:
+    def _forget_missing(self, part: Part, seen: set[Key], listed_at: str, *, dispatch: bool) -> None:
+        resource, namespace = part
         for key, meta in list(self._cache.items(resource)):
+            if namespace not in ("", key.namespace):
+                continue  # the list could not show it
             # What is newer than the list was made after it and is not missing.
             if key not in seen and not newer(meta.version, listed_at):
                 change = self._cache.forget(key)
@@ -107,14 +137,15 @@ class Feed:
                     self._dispatch(change)
 
     async def _take_in(
-        self, client: KubeClient, resource: Resource, departed: Mapping[Key, str], *, dispatch: bool
+        self, client: KubeClient, part: Part, departed: Mapping[Key, str], *, dispatch: bool
     ) -> tuple[set[Key], str]:
+        resource, namespace = part
         seen: set[Key] = set()
         listed_at = ""
-        async for items, version in client.pages(resource):
+        async for items, version in client.pages(resource, namespace=namespace):
             if not listed_at:
                 listed_at = version
-                self._compare(resource, version)
+                self._compare(part, version)
             for body in items:
                 key = key_of(resource, body)
                 seen.add(key)
@@ -126,18 +157,20 @@ class Feed:
                     self._dispatch(change)
         return seen, listed_at
 
-    def _compare(self, resource: Resource, version: str) -> None:
+    def _compare(self, part: Part, version: str) -> None:
         """Notice a restore: what is cached is newer than all that is true now, and would never be replaced."""
-        before = self._listed_at.get(resource)
+        before = self._listed_at.get(part)
         if before is not None and before != version and newer(before, version):
-            log.error("lists are older than before: etcd was restored", resource=resource.plural)
+            log.error("lists are older than before: etcd was restored", resource=part[0].plural)
             self.restored.set()
-        self._listed_at[resource] = version
+        self._listed_at[part] = version
 
     def _absorb(self, resource: Resource, event: str | None, body: Body) -> Change | None:
         try:
-            if event == "DELETED" and resource in self._departed:
-                self._departed[resource][key_of(resource, body)] = body["metadata"]["resourceVersion"]
+            if event == "DELETED":
+                key = key_of(resource, body)
+                for part in ((resource, ""), (resource, key.namespace)):
+                    self._departed.get(part, {})[key] = body["metadata"]["resourceVersion"]
             return self._cache.observe(resource, event, body)
         except Exception as error:  # an object that cannot be read must not stop the list or the stream of its kind
             log.error("object not understood", resource=resource.plural, error=describe(error))

@@ -12,7 +12,7 @@ from kopf._core.reactor import inventory
 from manager.clock import Jitter
 from manager.kube.connection import Connection
 from manager.kube.resources import Resource
-from manager.runtime.feed import Feed
+from manager.runtime.feed import EVERYWHERE, Feed
 from manager.runtime.streams import Streams
 
 AGENT = "kopf/coffer"
@@ -142,7 +142,7 @@ class KopfHost:
         `ready` is set when kopf has begun, and with it has replaced the process's signal handlers.
         """
         logging.getLogger("kopf").setLevel(logging.WARNING)  # its DEBUG prints bodies
-        streams = self._streams
+        streams, everywhere = self._streams, self._feed.namespaces == EVERYWHERE
         session = self._connection.session(AGENT, streams.survive, streams.metadata_only)
         try:
             await kopf.operator(
@@ -151,7 +151,8 @@ class KopfHost:
                 memories=EphemeralMemories(),
                 memo=Quiet(),
                 ready_flag=ready,
-                clusterwide=True,
+                clusterwide=everywhere,
+                namespaces=() if everywhere else self._feed.namespaces,
                 standalone=True,
             )
         finally:

@@ -29,7 +29,11 @@ log = structlog.get_logger(__name__)
 
 
 class Leader:
-    """The work of the replica that holds the lease."""
+    """The work of the replica that holds the lease.
+
+    Args:
+        home: Coffer's own namespace where the process is confined to some, empty where it sees the whole cluster.
+    """
 
     def __init__(
         self,
@@ -41,8 +45,10 @@ class Leader:
         client: KubeClient,
         metrics: Metrics,
         jitter: Jitter,
+        home: str = "",
     ) -> None:
         self._settings = settings
+        self._home = home
         self._modules = modules
         self._controllers = [controller for module in modules for controller in module.controllers]
         self._feed = feed
@@ -167,7 +173,7 @@ class Leader:
         gauge = self._metrics.observing.labels(module.name)
         while not self._settings.modules.takeover:
             try:
-                found = await find_original(self._client, module.name)
+                found = await find_original(self._client, module.name, self._home)
             except Unreachable:
                 await asyncio.sleep(REPEAT)
                 continue

@@ -55,5 +55,7 @@ class Module:
     """HTTP endpoints served by every replica."""
     verify: Callable[[], Iterable[tuple[Controller, Key]]] = tuple
     """Keys whose objects may have been edited while no replica was leading; compared once, paced, after a start."""
+    namespaces: frozenset[str] | None = None
+    """All that the module looks at; None: the whole cluster."""
     close: Callable[[], Awaitable[None]] | None = None
     """Gives back what the module holds, when the process ends."""

@@ -22,13 +22,20 @@ SELECTORS: Mapping[str, tuple[str, ...]] = {
 log = structlog.get_logger(__name__)
 
 
-async def find_original(client: KubeClient, module: str) -> str:
-    """Return `namespace/name` of a running original of a module, empty when there is none or none can be seen."""
+async def find_original(client: KubeClient, module: str, home: str = "") -> str:
+    """Return `namespace/name` of a running original of a module, empty when there is none or none can be seen.
+
+    Args:
+        client: the API server.
+        module: which of the three.
+        home: Coffer's own namespace, where nobody may look further; tenants have no Deployments in it.
+
+    """
     for selector in SELECTORS.get(module, ()):
         try:
-            async for items, _ in client.pages(DEPLOYMENTS, selector=selector):
+            async for items, _ in client.pages(DEPLOYMENTS, namespace=home, selector=selector):
                 for body in items:
-                    if _runs(body) and await _may_write(client, body):
+                    if _runs(body) and (home or await _may_write(client, body)):
                         return f"{body['metadata']['namespace']}/{body['metadata']['name']}"
         except Unreachable:
             raise

@@ -1,14 +1,17 @@
-"""A queue of keys: each once, never worked on twice at a time, delayed, backed off, or held at a gate."""
+"""A queue of keys: each once, never worked on twice at a time, delayed, backed off, or held at a gate.
+
+Namespaces take turns: a tenant with thousands of objects delays his own.
+"""
 
 import asyncio
 import heapq
-from collections import deque
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from itertools import count
 
 from manager.clock import Clock, Jitter
 from manager.kube.resources import Key
+from manager.runtime.line import Line
 
 FIRST_BACKOFF = 0.2  # seconds; a conflict or a blip is over by then
 LONGEST_BACKOFF = 60.0  # seconds; DESIGN.md 4a, 8: grows to 60 s and never gives up
@@ -44,8 +47,8 @@ class KeyedQueue:
     def __init__(self, clock: Clock, jitter: Jitter) -> None:
         self._clock = clock
         self._jitter = jitter
-        self._urgent: deque[Key] = deque()
-        self._routine: deque[Key] = deque()
+        self._urgent: Line[Key] = Line()
+        self._routine: Line[Key] = Line()
         self._queued: dict[Key, bool] = {}  # key -> urgent
         self._active: set[Key] = set()
         self._again: dict[Key, bool] = {}  # came while active -> urgent
@@ -77,7 +80,7 @@ class KeyedQueue:
         if key in self._queued and not urgent:
             return
         self._queued[key] = urgent
-        (self._urgent if urgent else self._routine).append(key)
+        (self._urgent if urgent else self._routine).append(key.namespace, key)
         self._wake.set()
 
     def add_all(self, keys: Iterable[Key], *, urgent: bool = True) -> None:

@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 @dataclass
 class _Stream:
     answered: float
+    namespace: str = ""
     opened: float = float("-inf")
     refusals: int = 0
     listed_at: str = ""
@@ -37,17 +38,19 @@ class Streams:
         resources: what kopf was told to watch.
         base: path of the API server's address; empty unless a proxy serves it below one.
         refused: told of (plural, status) whenever the API server refuses; a wrong RBAC must not be silent.
-        listed: told of (resource, keys, resourceVersion) after each whole list: what is not in it has gone, which
-            kopf does not report.
+        listed: told of (resource, namespace, keys, resourceVersion) after each whole list: what is not in it has gone,
+            which kopf does not report.
+        namespaces: those that kopf was told to watch; an empty name is the whole cluster.
     """
 
     resources: tuple[Resource, ...]
     clock: Clock
     jitter: Jitter
     refused: Callable[[str, int], None]
-    listed: Callable[[Resource, set[Key], str], None]
+    listed: Callable[[Resource, str, set[Key], str], None]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     base: str = ""
+    namespaces: tuple[str, ...] = ("",)
     _streams: dict[str, _Stream] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -56,8 +59,9 @@ class Streams:
     def begin(self, resources: tuple[Resource, ...]) -> None:
         """Start counting silence from now, of what is watched: not on a standby, nor where a CRD is missing."""
         now = self.clock.monotonic()
-        self._by_path = {self.base + resource.path(): resource for resource in resources}
-        self._streams = {path: _Stream(now) for path in self._by_path}
+        places = [(resource, each) for resource in resources for each in self.namespaces]
+        self._by_path = {self.base + resource.path(each): resource for resource, each in places}
+        self._streams = {self.base + resource.path(each): _Stream(now, each) for resource, each in places}
 
     def silent(self) -> list[str]:
         """Return the resources from which no request has been answered for minutes."""
@@ -138,7 +142,7 @@ class Streams:
         stream.seen.update(key_of(resource, each) for each in items)
         if not meta.get("continue"):
             seen, stream.seen = stream.seen, set()
-            self.listed(resource, seen, stream.listed_at)
+            self.listed(resource, stream.namespace, seen, stream.listed_at)
 
     async def _pace(self, stream: _Stream) -> None:
         wait = stream.opened + PACE - self.clock.monotonic()

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from sealed.kubeseal import goflags
+
 SCOPES = ("strict", "namespace-wide", "cluster-wide")
 SHORT_WITH_EQUALS = re.compile("^-([fnowv])=(.*)$", re.DOTALL)
 ACCESS = [
@@ -31,15 +33,15 @@ ACCESS = [
     "impersonate_groups",
     "impersonate_uid",
 ]
-LOGGING = [
-    "vmodule",
-    "alsologtostderrthreshold",
-    "stderrthreshold",
-    "log_dir",
-    "log_file",
-    "log_file_max_size",
-    "log_backtrace_at",
-]
+LOGGING: dict[str, click.ParamType[Any]] = {
+    "vmodule": goflags.MODULE_SPEC,
+    "alsologtostderrthreshold": goflags.SEVERITY,
+    "stderrthreshold": goflags.SEVERITY,
+    "log_dir": click.STRING,
+    "log_file": click.STRING,
+    "log_file_max_size": goflags.UNSIGNED,
+    "log_backtrace_at": goflags.TRACE_LOCATION,
+}
 LOGGING_SWITCHES = [
     "logtostderr",
     "alsologtostderr",
@@ -59,7 +61,7 @@ class GoCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Rewrite what click does not know: every switch gets its value, no short option an equals sign."""
         options = [each for each in self.params if isinstance(each, click.Option)]
-        switches = {name for each in options if each.type is click.BOOL and not each.is_flag for name in each.opts}
+        switches = {name for each in options if each.type is goflags.BOOL for name in each.opts}
         end = args.index("--") if "--" in args else len(args)
         flags = [f"{each}=true" if each in switches else SHORT_WITH_EQUALS.sub(r"-\1\2", each) for each in args[:end]]
         try:
@@ -79,7 +81,7 @@ def _option(*names: str, **settings: Any) -> Callable[[Command], Command]:
 
 
 def _switch(*names: str, **settings: Any) -> Callable[[Command], Command]:
-    return _option(*names, type=click.BOOL, default=False, metavar=" ", **settings)
+    return _option(*names, type=goflags.BOOL, default=False, metavar=" ", **settings)
 
 
 def _list(*names: str, **settings: Any) -> Callable[[Command], Command]:
@@ -95,10 +97,10 @@ def _list(*names: str, **settings: Any) -> Callable[[Command], Command]:
 def _ignored(command: Command) -> Command:
     """Accept klog's flags, which have nothing to say here."""
     for name in LOGGING_SWITCHES:
-        command = click.option(f"--{name}", type=click.BOOL, default=False, expose_value=False, hidden=True)(command)
-    for name in LOGGING:
-        command = click.option(f"--{name}", expose_value=False, hidden=True)(command)
-    return click.option("-v", "--v", expose_value=False, hidden=True)(command)
+        command = click.option(f"--{name}", type=goflags.BOOL, default=False, expose_value=False, hidden=True)(command)
+    for name, kind in LOGGING.items():
+        command = click.option(f"--{name}", type=kind, expose_value=False, hidden=True)(command)
+    return click.option("-v", "--v", type=goflags.LEVEL, expose_value=False, hidden=True)(command)
 
 
 def _scope(_context: click.Context, _option: click.Parameter, value: str) -> str:

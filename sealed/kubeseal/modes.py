@@ -53,6 +53,11 @@ class Flags:
     access: Access
 
     @property
+    def all_files(self) -> tuple[str, ...]:
+        """Those, and the one of --secret-file."""
+        return (*((self.secret_file,) if self.secret_file else ()), *self.files)
+
+    @property
     def form(self) -> str:
         """`json` or `yaml`. Raises InputError."""
         if self.sealed_secret_file.endswith((".yaml", ".yml")):
@@ -139,7 +144,7 @@ def _recovery_unseal(task: Task) -> None:
 
 def _validate(task: Task) -> None:
     if task.flags.files:
-        Bulk(task.controller).validate(task.flags.files)
+        Bulk(task.controller).validate(task.flags.all_files)
         return
     for document in _sealed(task.input(), "unable to decrypt sealed secret"):
         if not task.controller.opens(document):
@@ -149,7 +154,7 @@ def _validate(task: Task) -> None:
 def _re_encrypt(task: Task) -> None:
     flags = task.flags
     if flags.files:
-        Bulk(task.controller).re_encrypt(flags.files)
+        Bulk(task.controller).re_encrypt(flags.all_files)
     elif flags.secret_file and not flags.sealed_secret_file:
         Bulk(task.controller).renew(Path(flags.secret_file))
     else:

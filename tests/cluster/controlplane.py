@@ -185,7 +185,8 @@ class ControlPlane:
                 "advertise-address": self._address,
                 "secure-port": port,
                 "permit-port-sharing": "true",  # with the socket that holds the port for us
-                "endpoint-reconciler-type": "none",  # a loopback endpoint is refused, again and again
+                # A loopback endpoint is refused, again and again.
+                "endpoint-reconciler-type": "none" if self._address.startswith("127.") else "lease",
                 "authorization-mode": "RBAC",
                 "service-cluster-ip-range": "10.0.0.0/24",
                 "client-ca-file": self.ca_file,

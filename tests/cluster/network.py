@@ -20,15 +20,16 @@ ADDRESS = "10.255.0.1"
 _SIOCSIFADDR, _SIOCSIFFLAGS, _IFF_UP = 0x8916, 0x8914, 0x1
 
 
-def _unshare() -> list[str]:
-    return ["unshare", "-n"] if os.geteuid() == 0 else ["unshare", "-rn"]
+def unshare(kind: str) -> list[str]:
+    """Return the command that runs another in a private namespace: `n` of networks, `m` of mounts."""
+    return ["unshare", f"-{kind}"] if os.geteuid() == 0 else ["unshare", f"-r{kind}"]
 
 
 def unavailable() -> str:
     """Return why no private network can be had here, empty if one can."""
     if not shutil.which("unshare"):
         return "no `unshare` on this machine: a private network needs Linux and util-linux"
-    tried = subprocess.run([*_unshare(), "true"], capture_output=True, text=True, check=False)
+    tried = subprocess.run([*unshare("n"), "true"], capture_output=True, text=True, check=False)
     return f"the kernel forbids a private network: {tried.stderr.strip()}" if tried.returncode else ""
 
 
@@ -40,7 +41,7 @@ def run_inside(
     Raises:
         subprocess.TimeoutExpired: it took longer than `timeout` seconds.
     """
-    command = [*_unshare(), sys.executable, "-m", "tests.cluster.network", *arguments]
+    command = [*unshare("n"), sys.executable, "-m", "tests.cluster.network", *arguments]
     inside = {**os.environ, **(environment or {})}
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout, env=inside)
 

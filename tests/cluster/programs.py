@@ -109,6 +109,7 @@ PROGRAMS = {
         Program("helm", "helm", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4", _HELM),
         Program("vault", "vault", ".", "github.com/hashicorp/vault"),
         Program("kubeseal", "kubeseal", f"{_SEALED_SECRETS}/cmd/kubeseal", _SEALED_SECRETS),
+        Program("controller", "sealed-secrets", f"{_SEALED_SECRETS}/cmd/controller", _SEALED_SECRETS),
     )
 }
 

@@ -7,9 +7,14 @@ the API server's service proxy by an ordinary user.
 import json
 import sys
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import urllib3
+import yaml
+
+from sealed.certificate import generate
 from tests.cluster import network
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kube import Kube, decoded
@@ -26,6 +31,7 @@ def main() -> None:
     """Run the story; whatever fails ends this program."""
     with ControlPlane(network.ADDRESS) as plane, closing(plane.client()) as kube:
         kube.install_crds(CRDS)
+        kube.wait_until(lambda: kube.get("endpointslices", "kubernetes", "default"))
         installation = Installation(plane, kube, namespace=NAMESPACE)
         with Coffer(installation, flags=FLAGS, address=network.ADDRESS) as coffer:
             network.expose(kube, NAMESPACE, SERVICE, int(coffer.url.rpartition(":")[2]))
@@ -33,9 +39,9 @@ def main() -> None:
             kube.apply(service)  # the chart's own in the place of the one that `expose` made
             config = plane.kubeconfig_for(_developer(kube), plane.folder / "developer.kubeconfig")
             programs = {"ours": kubeseals.OURS, "original": kubeseals.original()}
-            json.dump(
-                {name: _sealed_by(program, kube, config, coffer) for name, program in programs.items()}, sys.stdout
-            )
+            found = {name: _sealed_by(program, kube, config, coffer) for name, program in programs.items()}
+            found["files"] = _files(kube, config, coffer, plane.folder)
+            json.dump({**found, "allowances": _allowances(plane, _developer(kube))}, sys.stdout)
 
 
 def _named(service: dict[str, Any]) -> bool:
@@ -61,6 +67,55 @@ def _sealed_by(program: Path, kube: Kube, config: Path, coffer: Coffer) -> dict[
         "renamed refused": not _validates(program, sealed | {"metadata": sealed["metadata"] | {"name": "x"}}, config),
         "re-encrypted": _reseals(program, sealed, config, kube, value),
     }
+
+
+def _files(kube: Kube, config: Path, coffer: Coffer, folder: Path) -> dict[str, bool]:
+    """Seal one Secret for two clusters; validate several files, of which one does not open; seal them anew in place."""
+    other = folder / "other.pem"
+    other.write_bytes(generate(2048, timedelta(days=1), "", datetime.now(UTC))[1])
+    here = folder / "here.pem"
+    here.write_bytes(coffer.certificate())
+    clusters, value = folder / "clusters.yaml", canary()
+    clusters.write_text("here: here.pem\nother: other.pem\n")
+    manifest = json.dumps(secret("default", "many", {"password": value}))
+    kubeseals.run(kubeseals.OURS, f"--certs={clusters}", f"-w={folder}/many-{{cluster}}.yaml", stdin=manifest)
+    files = [folder / f"many-{name}.yaml" for name in ("here", "other")]
+    files[0].write_text("# ask ops\n" + files[0].read_text())
+    before = files[0].read_text()
+    said = {}
+    for mode in ("--validate", "--re-encrypt"):
+        try:
+            said[mode] = kubeseals.run(kubeseals.OURS, mode, *map(str, files), kubeconfig=config)
+        except kubeseals.KubesealFailed as failed:
+            said[mode] = str(failed)
+    kube.apply(yaml.safe_load(files[0].read_text()))
+    made = kube.wait_until(lambda: kube.get("secrets", "many", "default"))
+    return {
+        "one summary": all("1 SealedSecrets in 1 files" in each for each in said.values()),
+        "the failure is named": all("many-other.yaml" in each for each in said.values()),
+        "sealed anew": files[0].read_text() != before and files[0].read_text().startswith("# ask ops\n"),
+        "opens": decoded(made) == {"password": value},
+    }
+
+
+def _allowances(plane: ControlPlane, token: str) -> dict[str, list[int]]:
+    """Ask from several addresses through the API server's proxy, some with a header of their own making."""
+    path = f"/api/v1/namespaces/{NAMESPACE}/services/http:{SERVICE}:http/proxy/v1/verify"
+    found = {}
+    for source, forged in (("127.0.0.11", False), ("127.0.0.12", True), ("127.0.0.13", False)):
+        with urllib3.HTTPSConnectionPool(
+            network.ADDRESS,
+            int(plane.url.rpartition(":")[2]),
+            ca_certs=str(plane.ca_file),
+            source_address=(source, 0),
+            retries=False,
+        ) as pool:
+            headers = [
+                {"Authorization": f"Bearer {token}"} | ({"X-Forwarded-For": f"9.9.9.{at}"} if forged else {})
+                for at in range(4)
+            ]
+            found[source] = [pool.request("POST", path, body=b"{}", headers=each).status for each in headers]
+    return found
 
 
 def _validates(program: Path, sealed: dict[str, Any], config: Path) -> bool:

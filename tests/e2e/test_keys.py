@@ -56,6 +56,7 @@ def test_a_key_is_replaced_and_retired_with_evidence(arena: World, arena_coffer:
     assert line.split()[-2] == "1"
     assert "current" not in line
     assert "current" in listed
+    assert f"    {ns}/app\n" in coffer(arena, "keys", "list", "--objects")
 
     refused = coffer(arena, "keys", "retire", old, succeeds=False)
     assert f"{ns}/app" in refused

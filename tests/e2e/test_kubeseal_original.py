@@ -3,6 +3,7 @@
 No cluster takes part; what needs one is in test_kubeseal_proxy.py.
 """
 
+import functools
 import json
 import os
 import re
@@ -12,6 +13,8 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.e2e import kubeseals
 from tests.e2e.manifests import canary
@@ -84,6 +87,7 @@ def run(program: Path, *arguments: str, stdin: str = "") -> Said:
     return Said(done.returncode, done.stdout, done.stderr)
 
 
+@functools.cache
 def original_flags() -> list[tuple[str, str]]:
     """Return the names of the original's flags, and the word that its help puts behind each."""
     text = run(kubeseals.original(), "--help").out
@@ -94,13 +98,41 @@ def test_every_flag_of_the_original_is_understood(folder: Path) -> None:
     assert folder.exists()
     flags = original_flags()
     assert len(flags) > 50
-    values = {"": [], "uint": ["1"], "Level": ["2"], "severity": ["2"], "string": ["x"], "traceLocation": [":0"]}
-    for name, kind in flags:
-        if name in ("help", "version"):
-            continue
-        value = {"scope": ["strict"], "format": ["json"]}.get(name, values.get(kind, ["x"]))
-        said = run(kubeseals.OURS, f"--{name}" + (f"={value[0]}" if value else ""), "--version")
-        assert said.code == 0, f"--{name}: {said.err}"
+    values = {"uint": "1", "Level": "2", "severity": "2", "traceLocation": "x.go:1", "moduleSpec": "a=1", "string": "x"}
+    given = {"scope": "strict", "format": "json"}
+    line = [
+        f"--{name}" + (f"={given.get(name, values.get(kind, 'x'))}" if kind else "")
+        for name, kind in flags
+        if name not in ("help", "version")
+    ]
+
+    theirs, ours = both(*line, "--version")
+
+    assert (theirs.code, ours.code) == (0, 0), ours.err
+
+
+WORDS = ["", "true", "T", "f", "yes", "5", "-1", "0x10", "010", "1e3", "strict", "YAML", "a=b", "a=1", ":0", "x.go:12"]
+WORDS += ["WARNING", "10s", "nonsense", "99999999999999999999"]
+
+
+@st.composite
+def command_lines(draw: st.DrawFn) -> list[str]:
+    """Draw flags of the original, with values that may not be of their kind, bare, behind an equals sign or a space."""
+    found = []
+    names = st.sampled_from([name for name, _ in original_flags() if name not in ("help", "version")])
+    for name in draw(st.lists(names, min_size=1, max_size=3, unique=True)):
+        word = draw(st.sampled_from(WORDS))
+        found += draw(st.sampled_from([[f"--{name}={word}"], [f"--{name}", word], [f"--{name}"]]))
+    return found
+
+
+@settings(max_examples=20, deadline=None)
+@given(command_lines())
+def test_every_flag_parses_as_the_originals(arguments: list[str]) -> None:
+    """With --version at the end nothing is done: the exit code tells whether the flags were understood."""
+    theirs, ours = both(*arguments, "--version")
+
+    assert ours.code == theirs.code, (arguments, theirs.err, ours.err)
 
 
 SEALING: list[list[str]] = [

@@ -16,4 +16,8 @@ def test_both_kubeseals_work_without_flags() -> None:
 
     assert done.returncode == 0, done.stderr
     everything = dict.fromkeys(("certificate", "secret", "validated", "renamed refused", "re-encrypted"), True)
-    assert json.loads(done.stdout) == {"ours": everything, "original": everything}
+    found = json.loads(done.stdout)
+    assert {name: found[name] for name in ("ours", "original")} == {"ours": everything, "original": everything}
+    assert all(found["files"].values()), found["files"]
+    # Three at once for each, then none: a caller's own header gives nobody more, and nobody takes another's.
+    assert set(map(tuple, found["allowances"].values())) == {(500, 500, 500, 429)}, found["allowances"]

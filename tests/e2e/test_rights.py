@@ -48,7 +48,7 @@ def used(installation: Installation, requests: list[Request]) -> Iterator[Right]
     rights = given(installation)
     for each in requests:
         resource = "/".join(filter(None, (each.resource, each.subresource)))
-        own = (installation.namespace, each.group, resource, each.verb)
+        own = (each.namespace, each.group, resource, each.verb)
         yield own if own in rights else ("", each.group, resource, each.verb)
 
 
@@ -60,6 +60,8 @@ def of_the_original(manifest: Object) -> Object:
 
 def exercise(stage: World) -> None:
     """Let every module do everything that it can do."""
+    assert stage.coffer is not None
+    stage.coffer.http("/v1/verify", headers={"X-Forwarded-For": "10.0.0.1"})
     story = Story(stage)
     story.tell()
     ns, target, value = stage.namespace(), stage.namespace(), canary()

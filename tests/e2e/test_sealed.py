@@ -156,6 +156,22 @@ def test_a_deleted_secret_comes_back(world: World, metadata: dict[str, object]) 
     assert len(made["metadata"]["ownerReferences"]) == 1
 
 
+def test_a_deleted_secret_that_was_patched_or_in_the_way_is_made_as_ours(world: World) -> None:
+    """The original left both away until 0.40."""
+    ns, values = world.namespace(), {"foo": canary()}
+    world.apply(secret(ns, "patched", {"theirs": "x"}, annotations=PATCH), secret(ns, "blocked", {"theirs": "x"}))
+    world.apply(*(sealed_secret(world.certificate, ns, name, values) for name in ("patched", "blocked")))
+    world.await_data(ns, "patched", {"theirs": "x", **values})
+    world.await_condition("sealedsecrets", ns, "blocked", "False", text="already exists")
+
+    for name in ("patched", "blocked"):
+        world.kube.delete("secrets", name, ns)
+
+    for name in ("patched", "blocked"):
+        assert len(world.await_data(ns, name, values)["metadata"]["ownerReferences"]) == 1
+        world.await_ready("sealedsecrets", ns, name)
+
+
 def test_a_deleted_sealed_secret_takes_its_secret_with_it(world: World) -> None:
     ns, values = world.namespace(), {"foo": canary()}
     world.apply(sealed_secret(world.certificate, ns, "app", values))

@@ -1,6 +1,7 @@
 """Settings of the sealed module, and keys that come and go, on a real API server."""
 
 import json
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,7 @@ from tests.e2e.test_sealed import foreign_key
 from tests.e2e.world import World
 
 LABEL = f"{SEALED}sealed-secrets-key"
+ALONE = ("modules.external=false", "modules.reflector=false")
 PROMISED = 5.0  # seconds until a key that came or went is noticed
 
 
@@ -33,6 +35,9 @@ def test_what_is_not_selected_is_not_touched_and_drift_is_repaired(arena: World,
     assert arena.data(ns, "other") is None
     assert "status" not in arena.kube.get("sealedsecrets", "other", ns)
 
+    controller.process.signal(signal.SIGUSR1)
+    wait_until(lambda: controller.metrics()["coffer_sealing_keys"] == 2, timeout=20, what="the key that was asked for")
+
 
 def test_keys_that_are_malformed_relabelled_or_removed_are_noticed_at_once(
     arena: World, arena_coffer: MakeCoffer
@@ -44,6 +49,7 @@ def test_keys_that_are_malformed_relabelled_or_removed_are_noticed_at_once(
 
     arena.apply(secret(home, "broken", {"tls.key": "x", "tls.crt": "y"}, labels=labels))
     await_metric(controller, "coffer_sealing_keys_broken", 1)
+    [told] = arena.kube.wait_until(lambda: arena.kube.events(home, "broken"), timeout=PROMISED)
     arena.apply(secret(home, "second", key, type="kubernetes.io/tls", labels=labels))
     await_metric(controller, "coffer_sealing_keys", 2)
     arena.kube.patch("secrets", "second", home, {"metadata": {"labels": {LABEL: "compromised"}}})
@@ -54,6 +60,8 @@ def test_keys_that_are_malformed_relabelled_or_removed_are_noticed_at_once(
 
     arena.await_data(ns, "app", values, timeout=PROMISED)
     assert controller.certificate() == own, "the older certificate does not seal"
+    assert (told["type"], told["reason"]) == ("Warning", "SealingKeyUnusable")
+    assert "tls.crt" in told["message"]
     arena.kube.delete("secrets", "second", home)
     await_metric(controller, "coffer_sealing_keys", 1)
 
@@ -112,3 +120,38 @@ def ask(controller: Coffer, path: str, sealed: Object, token: str) -> int:
             return pool.request("POST", controller.url + path, body=json.dumps(sealed), headers=headers).status
 
     return wait_until(status, lambda found: found != 429, timeout=10, what="an answer")
+
+
+def test_confined_to_namespaces_roles_are_enough_and_nothing_else_is_looked_at(arena: World) -> None:
+    named, other, closed = (arena.namespace() for _ in range(3))
+    installation = Installation(arena.plane, arena.kube, *ALONE, f"settings.sealed.additional_namespaces={{{named}}}")
+    assert not [each for each in installation.manifests if each["kind"].startswith("Cluster")]
+    flags = [SMALL_KEY, f"--sealed-additional-namespaces={named},{closed}"]  # it has no rights in the second
+    coffer = Coffer(installation, flags=flags, environment=arena.moto.environment())
+    arena.coffer = coffer
+    values, mark = {"k": canary()}, arena.audit.mark()
+    with coffer:
+        arena.apply(*(sealed_secret(coffer.certificate(), ns, "app", values) for ns in (other, closed, named)))
+        arena.await_data(named, "app", values)
+        arena.await_ready("sealedsecrets", named, "app")
+        arena.kube.delete("secrets", "app", named)
+        arena.await_data(named, "app", values)
+        arena.await_event(named, "app", "Unsealed")
+        requests = arena.audit.requests(mark, user=installation.user)
+        assert "status" not in arena.kube.get("sealedsecrets", "app", other)
+        assert arena.data(other, "app") is None
+        assert {each.namespace for each in requests if each.code == 403} == {closed}
+        about = [each for each in requests if each.resource in {"secrets", "sealedsecrets"}]
+        assert {each.namespace for each in about} == {named, closed, installation.namespace}
+
+        grant(arena, installation, named, closed)
+        arena.await_data(closed, "app", values, timeout=30)
+    finish(coffer)
+    arena.kube.delete("namespaces", installation.namespace)
+
+
+def grant(arena: World, installation: Installation, like: str, where: str) -> None:
+    """Give the rights of one namespace in another."""
+    for each in installation.manifests:
+        if each["kind"] in {"Role", "RoleBinding"} and each["metadata"]["namespace"] == like:
+            arena.apply({**each, "metadata": {"namespace": where, "name": each["metadata"]["name"]}})

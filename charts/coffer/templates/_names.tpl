@@ -56,3 +56,19 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 {{- end }}
 {{- end -}}
+{{/* Entries of a list, or of a text with commas, as the process reads both. */}}
+{{- define "coffer.entries" -}}
+{{- $found := list }}
+{{- range ternary (default list .) (splitList "," (toString (default "" .))) (kindIs "slice" .) }}
+{{- if trim (toString .) }}{{ $found = append $found (trim (toString .)) }}{{ end }}
+{{- end }}
+{{- toJson $found }}
+{{- end -}}
+{{/* The namespaces that sealed alone is confined to, as a JSON list; empty when the whole cluster is looked at. */}}
+{{- define "coffer.confined" -}}
+{{- $more := include "coffer.entries" (dig "sealed" "additional_namespaces" list .Values.settings) | fromJsonArray }}
+{{- $all := dig "sealed" "all_namespaces" true .Values.settings | toString | lower }}
+{{- if and .Values.modules.sealed (not .Values.modules.external) (not .Values.modules.reflector) (or $more (has $all (list "false" "no" "0"))) }}
+{{- prepend $more (include "coffer.namespace" .) | uniq | toJson }}
+{{- else }}[]{{ end }}
+{{- end -}}

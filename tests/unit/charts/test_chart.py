@@ -165,7 +165,74 @@ def test_the_service_is_what_kubeseal_looks_for() -> None:
     assert service["spec"]["ports"][0]["name"] == "http"
     assert "http:sealed-secrets-controller:http" in role["rules"][1]["resourceNames"]
     kinds = [each["metadata"]["name"] for each in rendered("service.proxier.create=false") if each["kind"] == "Role"]
-    assert kinds == ["coffer"]
+    assert "coffer-service-proxier" not in kinds
+
+
+def roles(*values: str) -> dict[tuple[str, str], dict[str, set[str]]]:
+    """Return (namespace, name) -> resource -> verbs of every Role that is bound to Coffer, and of the ClusterRole."""
+    manifests = rendered(*values)
+    bound = {
+        (each["kind"].removesuffix("Binding"), each["metadata"].get("namespace", ""), each["roleRef"]["name"])
+        for each in manifests
+        if each["kind"] in {"RoleBinding", "ClusterRoleBinding"}
+        if each["subjects"] == [{"kind": "ServiceAccount", "name": "coffer", "namespace": "kube-system"}]
+    }
+    return {
+        (namespace, name): {
+            resource: set(rule["verbs"])
+            for each in manifests
+            if (each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"])
+            == (kind, namespace, name)
+            for rule in each["rules"]
+            for resource in rule["resources"]
+        }
+        for kind, namespace, name in bound
+    }
+
+
+CONFINED = [
+    (["settings.sealed.additional_namespaces={a,b}"], {"a", "b", "kube-system"}),
+    (["settings.sealed.additional_namespaces=a\\, b"], {"a", "b", "kube-system"}),
+    (["settings.sealed.all_namespaces=false"], {"kube-system"}),
+]
+
+
+@pytest.mark.parametrize(("values", "namespaces"), CONFINED)
+def test_confined_to_namespaces_sealed_has_rights_in_these_alone(values: list[str], namespaces: set[str]) -> None:
+    found = roles(*only("sealed"), *values)
+
+    assert ("", "coffer") not in found
+    assert {namespace for namespace, name in found if name == "coffer-sealed"} == namespaces
+    for namespace in namespaces:
+        rights = found[namespace, "coffer-sealed"]
+        assert rights["secrets"] == {"get", "list", "watch", "create", "update"}
+        assert rights.keys() - {"deployments"} == {"events", "secrets", "sealedsecrets", "sealedsecrets/status"}
+        assert ("deployments" in rights) is (namespace == "kube-system")
+
+
+def test_further_namespaces_of_keys_are_read_only() -> None:
+    given = [*only("sealed"), "settings.sealed.all_namespaces=false", "settings.sealed.key_namespaces={keys}"]
+
+    assert roles(*given)["keys", "coffer-sealed"] == {"events": {"create"}, "secrets": {"list", "watch"}}
+
+
+def test_beside_other_modules_namespaces_confine_no_rights() -> None:
+    found = roles("settings.sealed.additional_namespaces={a}")
+
+    assert {name for _, name in found} == {"coffer", "coffer-api-server"}
+    assert found["", "coffer"]["secrets"] >= {"get", "list", "watch", "create"}
+
+
+def test_confined_the_reviews_of_tokens_are_all_that_is_clusterwide() -> None:
+    given = [*only("sealed"), "settings.sealed.all_namespaces=false", "settings.sealed.require_token=true"]
+
+    assert roles(*given)["", "coffer"] == {"tokenreviews": {"create"}, "subjectaccessreviews": {"create"}}
+
+
+def test_the_api_servers_addresses_are_read_unless_they_are_given() -> None:
+    assert roles()["default", "coffer-api-server"] == {"endpointslices": {"get"}}
+    for each in ("settings.sealed.proxies={10.0.0.0/8}", "modules.sealed=false", "rbac.apiServerAddresses=false"):
+        assert ("default", "coffer-api-server") not in roles(each)
 
 
 def test_monitoring_objects_come_when_asked_for() -> None:
@@ -270,7 +337,9 @@ def test_the_values_of_reflectors_chart_are_accepted(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     manifests = [each for each in yaml.safe_load_all(done.stdout) if each]
 
-    assert {each["metadata"].get("namespace") for each in manifests} <= {None, "elsewhere"}
+    places = {(each["kind"], each["metadata"].get("namespace")) for each in manifests}
+    abroad = {("Role", "default"), ("RoleBinding", "default")}  # where the API server publishes its addresses
+    assert {namespace for _, namespace in places - abroad} <= {None, "elsewhere"}
     deployment = one(manifests, "Deployment")["spec"]
     pod, (container,) = deployment["template"]["spec"], deployment["template"]["spec"]["containers"]
     assert (deployment["replicas"], pod["serviceAccountName"], container["image"]) == (3, "own", "example.com/r:1")

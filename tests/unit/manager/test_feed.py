@@ -23,12 +23,15 @@ class Lists:
     def __init__(self, items: dict[Resource, list[dict[str, Any]]], version: str = "50") -> None:
         self.items, self.version, self.errors = items, version, []  # type: ignore[var-annotated]
 
-    async def pages(self, resource: Resource) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:
+    async def pages(
+        self, resource: Resource, *, namespace: str = ""
+    ) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:
         if self.errors:
             raise self.errors.pop()
-        for each in self.items.get(resource, []):
+        found = [each for each in self.items.get(resource, []) if namespace in ("", each["metadata"]["namespace"])]
+        for each in found:
             yield [each], self.version
-        if not self.items.get(resource):
+        if not found:
             yield [], self.version
 
 
@@ -144,8 +147,10 @@ class Interrupted(Lists):
         super().__init__(items)
         self.meanwhile = meanwhile
 
-    async def pages(self, resource: Resource) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:
-        async for page in super().pages(resource):
+    async def pages(
+        self, resource: Resource, *, namespace: str = ""
+    ) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:
+        async for page in super().pages(resource, namespace=namespace):
             yield page
             self.meanwhile()
 
@@ -184,7 +189,7 @@ def test_what_is_not_in_kopfs_list_has_gone(watcher: Watcher) -> None:
         watcher.feed.observe(SECRETS, None, each)
     watcher.names()
 
-    watcher.feed.listed(SECRETS, {Key(SECRETS, "ns", "stays")}, "5")
+    watcher.feed.listed(SECRETS, "", {Key(SECRETS, "ns", "stays")}, "5")
 
     assert watcher.names() == [("gone", False)]
 
@@ -193,7 +198,7 @@ async def test_what_kopf_lists_while_we_list_is_heeded_afterwards(watcher: Watch
     """What went between our list and kopf's is in no watch: ours is older and still holds it."""
 
     def kopf_lists() -> None:
-        watcher.feed.listed(SECRETS, {Key(SECRETS, "ns", "a")}, "60")
+        watcher.feed.listed(SECRETS, "", {Key(SECRETS, "ns", "a")}, "60")
 
     client: Any = Interrupted({SECRETS: [body("a", "1"), body("b", "2")]}, kopf_lists)
 
@@ -249,3 +254,63 @@ async def test_a_list_from_an_earlier_moment_shows_that_etcd_was_restored(
     await watcher.feed.sweep(lists)  # type: ignore[arg-type]
 
     assert watcher.feed.restored.is_set() is restored
+
+
+@pytest.fixture
+def confined() -> Watcher:
+    """Look at two namespaces, each with lists of its own."""
+    watcher = Watcher()
+    watcher.feed = Feed(watcher.cache, {SECRETS: [watcher.changes.append]}, ("one", "two"))
+    return watcher
+
+
+def of(namespace: str, name: str, version: str = "1") -> dict[str, Any]:
+    return {"metadata": {"namespace": namespace, "name": name, "uid": f"u-{name}", "resourceVersion": version}}
+
+
+async def test_only_the_namespaces_that_are_looked_at_are_listed(confined: Watcher) -> None:
+    client: Any = Lists({SECRETS: [of("one", "a"), of("two", "b"), of("three", "c")]})
+
+    await confined.feed.fill(client, SECRETS)
+
+    assert [key.name for key, _ in confined.cache.items(SECRETS)] == ["a", "b"]
+
+
+async def test_a_list_of_one_namespace_says_nothing_of_another(confined: Watcher) -> None:
+    for each in (of("one", "a"), of("two", "b")):
+        confined.feed.observe(SECRETS, None, each)
+    confined.names()
+    client: Any = Lists({SECRETS: [of("one", "a")]})
+
+    confined.feed.listed(SECRETS, "one", set(), "50")
+    assert confined.names() == [("a", False)]
+    await confined.feed.sweep(client)
+    assert confined.names() == [("a", True), ("b", False)]
+
+
+async def test_what_a_watch_tells_deleted_while_its_namespace_is_listed_does_not_come_back(confined: Watcher) -> None:
+    def deleted() -> None:
+        confined.feed.observe(SECRETS, "DELETED", of("one", "b", "60"))
+
+    client: Any = Interrupted({SECRETS: [of("one", "a"), of("one", "b", "2")]}, deleted)
+
+    await confined.feed.fill(client, SECRETS)
+
+    assert [key.name for key, _ in confined.cache.items(SECRETS)] == ["a"]
+
+
+async def test_of_several_namespaces_one_may_be_closed(confined: Watcher) -> None:
+    client: Any = Lists({SECRETS: [of("one", "a"), of("two", "b")]})
+    client.errors = [Forbidden(403, "Forbidden", "list secrets")]
+
+    await confined.feed.fill(client, SECRETS)
+
+    assert [key.name for key, _ in confined.cache.items(SECRETS)] == ["b"]
+
+
+async def test_without_namespaces_a_refused_list_is_an_error(watcher: Watcher) -> None:
+    client: Any = Lists({})
+    client.errors = [Forbidden(403, "Forbidden", "list secrets")]
+
+    with pytest.raises(Forbidden):
+        await watcher.feed.fill(client, SECRETS)

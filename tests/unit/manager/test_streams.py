@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from manager.kube.client import WHOLE
-from manager.kube.resources import CONFIGMAPS, SEALED_SECRETS, SECRETS, Resource
+from manager.kube.resources import CONFIGMAPS, SEALED_SECRETS, SECRETS, Key, Resource
 from manager.runtime.streams import PACE, SILENT_AFTER, Streams
 from tests.stand_ins import HandClock, no_jitter
 
@@ -32,9 +32,13 @@ class Server:
             self.clock,
             no_jitter(),
             lambda plural, status: self.refused.append((plural, status)),
-            lambda resource, keys, version: self.listed.append((resource.plural, {key.name for key in keys}, version)),
+            self.note,
             self.sleep,
         )
+
+    def note(self, resource: Resource, namespace: str, keys: set[Key], version: str) -> None:
+        assert namespace in self.streams.namespaces
+        self.listed.append((resource.plural, {key.name for key in keys}, version))
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -288,3 +292,17 @@ async def test_a_resource_without_an_answer_for_minutes_is_silent(server: Server
     assert server.streams.silent() == []
     server.clock.pass_by(SILENT_AFTER + 1)
     assert server.streams.silent() == ["secrets", "configmaps"]
+
+
+async def test_in_namespaces_each_list_is_told_apart_and_read_as_metadata(server: Server) -> None:
+    told = []
+    server.streams.namespaces = ("one", "two")
+    server.streams.listed = lambda resource, namespace, keys, version: told.append((namespace, len(keys), version))
+    server.streams.begin(RESOURCES)
+    server.answer = lambda _: web.json_response(page("a", version="5"))
+
+    for namespace in ("one", "two"):
+        await (await ask(server, f"/api/v1/namespaces/{namespace}/secrets", limit="500")).json()
+
+    assert told == [("one", 1, "5"), ("two", 1, "5")]
+    assert all("PartialObjectMetadataList" in each for each in server.accepted)

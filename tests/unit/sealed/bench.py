@@ -11,6 +11,7 @@ from manager.kube.apply import SEALING_KEY_LABEL
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Body, Key
 from manager.plain import Plain
 from manager.runtime.controller import Again
+from manager.runtime.line import Turns
 from manager.runtime.queue import KeyedQueue
 from manager.settings import Settings
 from sealed.crypto import label, scope_of, seal
@@ -101,7 +102,7 @@ class Bench(Stage):
         )
         self.registry = KeyRegistry(Inline(), chosen.key_order_priority, self.handlers.keys_changed)
         self.numbers = SealedMetrics(self.metrics.registry)
-        self.reconciler = Reconciler(self.context, self.registry, Inline(), self.numbers)
+        self.reconciler = Reconciler(self.context, self.registry, Turns(Inline(), 1), self.numbers)
         self._handlers = self.handlers.table()
 
     def place(self, body: Body, resource: Any = SEALED_SECRETS) -> Body:

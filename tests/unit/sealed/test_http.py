@@ -1,5 +1,6 @@
 """/v1 over real HTTP: codes and headers of sealed-secrets.md section 5, and no oracle, whatever is asked."""
 
+import contextlib
 import io
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -11,14 +12,17 @@ import yaml
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from manager.errors import ApiError, Unreachable
-from manager.kube.resources import Body, Resource
+from manager.kube.resources import Body, Key, Resource
 from manager.runtime.health import BODY_LIMIT
 from sealed.callers import Callers
 from sealed.crypto import CLUSTER_WIDE
-from sealed.http import LARGEST_YAML, MOST_AT_ONCE, SealingApi
+from sealed.http import LARGEST_YAML, MOST_AT_ONCE, SealingApi, Undecodable
+from sealed.http import sealed_secret as sealed_secret_of
 from sealed.limits import Limits
 from sealed.metrics import SealedMetrics
 from sealed.registry import KeyRegistry
@@ -30,11 +34,20 @@ from tests.unit.sealed.vectors import certificate, other_key, private_key
 CANARY = "canary-88d1"
 
 
-class Reviews:
-    """The API server's answers about tokens: `good` may post to /v1/verify only."""
+class ApiServer:
+    """Its answers about tokens, of which `good` may post to /v1/verify only, and about its own addresses."""
 
     def __init__(self) -> None:
         self.away = False
+        self.addresses: list[str] = []
+        self.asked = 0
+
+    async def get(self, key: Key) -> Body:
+        self.asked += 1
+        if self.away:
+            raise Unreachable(0, "", "get")
+        assert str(key) == "EndpointSlice default/kubernetes"
+        return {"endpoints": [{"addresses": [each]} for each in self.addresses]}
 
     async def post(self, resource: Resource, _path: str, body: Body) -> Body:
         if self.away:
@@ -53,7 +66,7 @@ class Api:
     def __init__(self, **callers: Any) -> None:
         self.clock = HandClock()
         self.registry = KeyRegistry(Inline(), "CertNotBefore", lambda: None)
-        self.reviews: Any = Reviews()
+        self.server: Any = ApiServer()
         self.collected = CollectorRegistry()
         options = {"proxies": (), "require_token": False} | callers
         self.api = SealingApi(
@@ -61,7 +74,7 @@ class Api:
             SealedMetrics(self.collected),
             Inline(),
             Limits(2, 2, self.clock),
-            Callers(self.reviews, **options),
+            Callers(self.server, self.clock, **options),
             self.clock,
             legacy=True,
             read_timeout=5,
@@ -114,7 +127,11 @@ async def test_without_a_key_there_is_no_certificate() -> None:
 
 
 async def test_the_certificate_is_never_limited(api: Api) -> None:
-    assert {(await api.client.get("/v1/cert.pem")).status for _ in range(50)} == {200}
+    await statuses(api, *["1.1.1.1"] * 4)
+    answers = [await api.client.get("/v1/cert.pem") for _ in range(50)]
+
+    assert {each.status for each in answers} == {200}
+    assert not any(name.lower().startswith("x-ratelimit") for each in answers for name in each.headers)
 
 
 @pytest.mark.parametrize("form", [json.dumps, yaml.safe_dump])
@@ -147,6 +164,28 @@ async def test_what_does_not_open_is_refused_in_two_ways_only(api: Api, make: An
 
     assert (verified.status, await verified.read()) == (409, b"")
     assert (rotated.status, await rotated.read()) == (500, b"")
+
+
+ONE = yaml.safe_dump({"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret", "metadata": {}})
+
+
+@pytest.mark.parametrize("text", [ONE, "---\n" + ONE, ONE + "---\n", "---\n" + ONE + "---\n"])
+def test_one_document_is_one_whatever_separators_stand_around_it(text: str) -> None:
+    """TestIsMultiDocumentYAML; where the original takes a trailing separator for a second document, we do not."""
+    assert sealed_secret_of(text.encode())["kind"] == "SealedSecret"
+
+
+@pytest.mark.parametrize("text", [ONE + "---\n" + ONE, "---\n" + ONE + "---\n" + ONE + "---\n"])
+def test_several_documents_are_refused(text: str) -> None:
+    with pytest.raises(Undecodable):
+        sealed_secret_of(text.encode())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=80) | st.text("{}[]:,-&*!|> \n\"'kindSealedSecret", max_size=80).map(str.encode))
+def test_no_body_crashes_the_reader(body: bytes) -> None:
+    with contextlib.suppress(Undecodable):
+        assert isinstance(sealed_secret_of(body), dict)
 
 
 UNDECODABLE: list[bytes] = [
@@ -257,6 +296,48 @@ async def test_behind_the_api_server_callers_are_told_apart_by_the_hop_that_it_a
     assert other.status == 200
 
 
+async def statuses(api: Api, *hops: str) -> list[int]:
+    """Ask once for each value of X-Forwarded-For."""
+    return [
+        (await api.client.post("/v1/verify", json=manifest({}), headers={"X-Forwarded-For": each})).status
+        for each in hops
+    ]
+
+
+async def test_the_api_server_is_known_by_the_addresses_that_it_publishes(api: Api) -> None:
+    api.server.addresses = ["10.9.9.9", "127.0.0.1"]
+
+    found = await statuses(api, *(f"1.1.1.{at}, 10.0.0.1" for at in range(4)), "10.0.0.2", "9.9.9.9, 10.0.0.2")
+
+    assert found == [200, 200, 200, 429, 200, 200]
+    assert api.server.asked == 1
+
+
+async def test_who_is_no_api_server_is_asked_about_once_a_minute(api: Api) -> None:
+    api.server.addresses = ["10.9.9.9"]
+
+    assert await statuses(api, "1.1.1.1", "1.1.1.2", "1.1.1.3", "1.1.1.4") == [200, 200, 200, 429]
+    assert api.server.asked == 1
+    api.clock.pass_by(60)
+    api.server.addresses = ["127.0.0.1"]
+
+    assert await statuses(api, *(f"1.1.1.{at}" for at in range(5))) == [200] * 5
+    assert api.server.asked == 2
+
+
+@pytest.mark.parametrize("hop", ["x" * 5000, "unknown", "10.0.0.1:80", " "])
+async def test_a_hop_that_is_no_address_tells_nobody_apart(api: Api, hop: str) -> None:
+    api.server.addresses = ["127.0.0.1"]
+
+    assert await statuses(api, *(f"1.1.1.1, {hop}{at}" if hop != " " else hop for at in range(4))) == [200] * 3 + [429]
+
+
+async def test_while_the_addresses_cannot_be_read_no_header_is_believed(api: Api) -> None:
+    api.server.away = True
+
+    assert await statuses(api, "1.1.1.1", "1.1.1.2", "1.1.1.3", "1.1.1.4") == [200, 200, 200, 429]
+
+
 @pytest.mark.parametrize(
     ("headers", "path", "status"),
     [
@@ -280,7 +361,7 @@ async def test_where_a_token_is_wanted_it_needs_the_right_to_the_path(
 
 async def test_nobody_passes_while_tokens_cannot_be_reviewed() -> None:
     api = Api(require_token=True)
-    api.reviews.away = True
+    api.server.away = True
     assert issubclass(Unreachable, ApiError)
     async with api.client:
         assert (await api.ask("/v1/verify", manifest({}), Authorization="Bearer good")).status == 503

@@ -175,13 +175,26 @@ def test_a_list_of_any_length_is_read_to_its_end() -> None:
     assert len(list(pages(there, "/apis/bitnami.com/v1alpha1/sealedsecrets"))) == 2 * PAGE + 7
 
 
-def test_what_the_statuses_say_is_counted() -> None:
-    def status(generation: int, *keys: str) -> Body:
-        return {"metadata": {"generation": 2}, "status": {"observedGeneration": generation, "sealingKeys": list(keys)}}
+def test_objects_are_sorted_by_what_their_statuses_say() -> None:
+    def status(name: str, generation: int, *keys: str) -> Body:
+        said = {"observedGeneration": generation, "sealingKeys": list(keys)}
+        return {"metadata": {"namespace": "ns", "name": name, "generation": 2}, "status": said}
 
-    counts = needed([status(2, "a"), status(2, "a", "b"), status(1, "a"), {"metadata": {}}])
+    bare = {"metadata": {"namespace": "ns", "name": "bare"}}
+    found = needed([status("one", 2, "a"), status("both", 2, "a", "b"), status("changed", 1, "a"), bare])
 
-    assert counts == {"a": 2, "b": 1, "": 2}
+    assert found == {"a": ["ns/one", "ns/both"], "b": ["ns/both"], "": ["ns/changed", "ns/bare"]}
+
+
+def test_a_key_with_the_certificate_of_another_is_not_the_current_one() -> None:
+    newest = certificate(private_key(), begins=timedelta(minutes=-1))
+    ring, _ = keyring(old(), key_secret("mixed-up", other_key(), cert=newest))
+
+    current = ring.current()
+
+    assert current is not None
+    assert current.name == "old"
+    assert [each.name for each in ring.active()] == ["mixed-up", "old"]
 
 
 def test_no_private_key_is_shown() -> None:

@@ -133,3 +133,15 @@ async def test_without_names_the_worst_of_all_counts() -> None:
     collected = await condition(True, good, bad)
 
     assert collected.get_sample_value(CONDITION, labels("", "")) == -1
+
+
+async def test_an_object_that_nobody_has_looked_at_is_zero_and_one_that_goes_takes_its_series_along() -> None:
+    bench, collected = Bench(), CollectorRegistry()
+    collected.register(ConditionCollector(bench.cache, omit=False))
+    bench.place(sealed_secret({"k": "v"}))
+    before = collected.get_sample_value(CONDITION, labels())
+
+    bench.take(OURS)
+
+    assert before == 0
+    assert collected.get_sample_value(CONDITION, labels()) is None

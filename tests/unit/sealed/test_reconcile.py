@@ -210,3 +210,60 @@ async def test_no_status_is_written_where_none_is_wanted() -> None:
 
     assert bench.data() == {"k": "v"}
     assert "status" not in bench.api.objects[OURS]
+
+
+async def test_a_template_that_a_value_overrules_is_told(bench: Bench) -> None:
+    """Up to 0.36 of the original the template won: who relied on it must hear why it does nothing now."""
+    bench.place(sealed_secret({"k": "v"}, template={"data": {"k": "{{ .k | b64dec }}", "l": "text"}}))
+
+    await bench.work()
+
+    assert bench.data() == {"k": "v", "l": "text"}
+    assert bench.reasons() == ["TemplateOverruled", "Unsealed"]
+    assert "template.data[k]" in bench.api.events[0]["message"]
+
+
+async def test_a_key_that_the_template_drops_overrules_nothing(bench: Bench) -> None:
+    bench.place(sealed_secret({"k": "v"}, template={"data": {"k": None}}))
+
+    await bench.work()
+
+    assert bench.data() == {}
+    assert bench.reasons() == ["Unsealed"]
+
+
+async def test_a_status_tells_when_it_changed_and_is_written_only_then(bench: Bench) -> None:
+    """TestEmptyStatusSendsUpdate, TestStatusUpdateSendsUpdate, TestSameStatusNoUpdate, TestSyncedSecretWithError…"""
+    times = []
+
+    async def look(seconds: float) -> None:
+        bench.clock.pass_by(seconds)
+        bench.queue.add(OURS)
+        await bench.work()
+        found = bench.condition()
+        times.append((found["status"], found["lastTransitionTime"][14:19], found["lastUpdateTime"][14:19]))
+
+    bench.place(sealed_secret({"k": "v"}, other_key()))
+    await look(60)
+    patches = bench.api.counts()["patch status"]
+    await look(60)
+    assert bench.api.counts()["patch status"] == patches, "the same failure is not written again"
+    await bench.registry.put(key_secret("second", other_key()))
+    await look(60)
+    changed = sealed_secret({"k": "!"}, other_key())
+    changed["spec"]["encryptedData"]["k"] = "!"
+    changed["metadata"]["generation"] = 2
+    bench.place({**changed, "status": bench.api.objects[OURS]["status"]})
+    await look(60)
+    changed["spec"]["encryptedData"]["k"] = "AAAA"
+    bench.place({**changed, "status": bench.api.objects[OURS]["status"]})
+    await look(60)
+
+    assert times == [
+        ("False", "01:00", "01:00"),
+        ("False", "01:00", "01:00"),
+        ("True", "03:00", "03:00"),
+        ("False", "04:00", "04:00"),
+        ("False", "04:00", "05:00"),
+    ]
+    assert "no key could decrypt" in bench.condition()["message"], "another failure is told at the same generation, too"

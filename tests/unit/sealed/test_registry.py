@@ -142,3 +142,16 @@ async def test_no_part_of_a_key_is_shown(registry: KeyRegistry) -> None:
     await registry.put(key_secret())
 
     assert "PRIVATE" not in repr(registry.keys)
+
+
+async def test_a_certificate_of_another_key_never_seals_but_its_key_still_opens(registry: KeyRegistry) -> None:
+    """The original hands it out, and whatever is sealed with it is lost."""
+    await registry.put(key_secret("good"))
+    newer = certificate(private_key(), begins=timedelta(hours=-1))
+
+    await registry.put(key_secret("mixed-up", other_key(), cert=newer))
+
+    assert registry.current is not None
+    assert registry.current.secret == ("coffer", "good")
+    assert len(registry.trial_order()) == 2
+    assert [each.secret for each in registry.broken] == [("coffer", "mixed-up")]

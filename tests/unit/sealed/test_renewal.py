@@ -1,5 +1,9 @@
 """When a sealing key is made: as often as the schedule says, never on an old picture, never in a loop."""
 
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +17,7 @@ from manager.runtime.controller import Again
 from manager.settings import SealedSettings, Settings
 from sealed.keys import KeyWatch
 from sealed.registry import KeyRegistry, SealingKey
-from sealed.renewal import Renewal, Schedule, go_duration, schedule_of
+from sealed.renewal import ASKED_FOR, UNUSABLE, Renewal, Schedule, go_duration, schedule_of
 from tests.stand_ins import EPOCH, Stage, no_jitter
 from tests.unit.sealed.bench import Inline, key_secret
 from tests.unit.sealed.vectors import private_key
@@ -192,3 +196,74 @@ async def test_a_key_that_cannot_become_the_current_one_is_not_followed_by_anoth
     monkeypatch.setattr("sealed.registry.read_key", unusable)
 
     assert (await keys.look()).backoff
+
+
+async def test_a_key_that_cannot_be_used_is_told_at_its_secret_once() -> None:
+    keys = Keys()
+    keys.stage.api.put(SECRETS, key_secret("broken", **{"tls.key": b"canary-90aa"}))
+    await keys.watch.refresh()
+
+    for _ in range(2):
+        await keys.look()
+
+    [event] = keys.stage.api.events
+    assert (event["type"], event["reason"], event["involvedObject"]["name"]) == ("Warning", UNUSABLE, "broken")
+    assert event["metadata"]["namespace"] == "coffer"
+    assert "no private key found" in event["message"]
+    assert "tls.crt" in event["message"]
+    assert "canary" not in event["message"]
+    assert len(keys.made()) == 2, "a key that can be used is made all the same"
+
+
+async def test_a_signal_makes_a_key_though_none_is_due_and_only_one() -> None:
+    """SIGUSR1 is how the original's users renew early; it works where renewal is switched off, too."""
+    keys = Keys(key_renew_period="0")
+    await keys.watch.refresh()
+    await keys.look()
+    task = asyncio.create_task(keys.renewal.obey())
+    await asyncio.sleep(0)
+
+    os.kill(os.getpid(), signal.SIGUSR1)
+    await asyncio.sleep(0.01)
+    for _ in range(3):
+        await keys.look()
+    task.cancel()
+
+    assert len(keys.made()) == 2
+
+
+async def test_a_signal_that_a_standby_got_long_ago_makes_no_key() -> None:
+    keys = Keys(key_renew_period="0")
+    await keys.watch.refresh()
+    await keys.look()
+
+    keys.renewal.ask()
+    keys.stage.clock.pass_by(ASKED_FOR)
+    await keys.look()
+
+    assert len(keys.made()) == 1
+
+
+async def test_a_key_that_is_there_is_reused() -> None:
+    keys = Keys(key_renew_period="0")
+    keys.stage.api.put(SECRETS, key_secret("there"))
+    await keys.watch.refresh()
+
+    assert (await keys.look()).after == DAY.total_seconds()
+    assert len(keys.made()) == 1
+
+
+async def test_the_unlabelled_key_of_old_releases_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def labelled(*_: object, **__: object) -> AsyncIterator[tuple[list[Any], str]]:
+        yield [], "1"
+
+    keys = Keys(key_renew_period="0")
+    monkeypatch.setattr(keys.stage.api, "pages", labelled)
+    old = key_secret("sealed-secrets-key")
+    del old["metadata"]["labels"]
+    keys.stage.api.put(SECRETS, old)
+    await keys.watch.refresh()
+    await keys.look()
+
+    assert [each.secret for each in keys.registry.keys] == [("coffer", "sealed-secrets-key")]
+    assert len(keys.made()) == 1

@@ -1,0 +1,74 @@
+"""A line in which groups take turns: whoever brings thousands delays only himself."""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Line(Generic[T]):
+    """Items in order of arrival within a group, such as a namespace; of the groups each gives one in turn."""
+
+    def __init__(self) -> None:
+        self._groups: OrderedDict[str, deque[T]] = OrderedDict()
+
+    def __bool__(self) -> bool:
+        return bool(self._groups)
+
+    def append(self, group: str, item: T) -> None:
+        """Put an item at the end of its group."""
+        self._groups.setdefault(group, deque()).append(item)
+
+    def popleft(self) -> T:
+        """Take the first item of the group whose turn it is. Raises KeyError when there is none."""
+        group, items = self._groups.popitem(last=False)
+        item = items.popleft()
+        if items:
+            self._groups[group] = items  # at the end: all others come before it is its turn again
+        return item
+
+
+class Turns:
+    """Runs work in threads; namespaces that want more than there are take turns.
+
+    Args:
+        executor: the threads.
+        threads: how many it has.
+    """
+
+    def __init__(self, executor: Executor, threads: int) -> None:
+        self._executor = executor
+        self._free = 2 * threads  # one waits beside each that runs, or a thread idles until the event loop comes by
+        self._line: Line[asyncio.Future[None]] = Line()
+
+    async def run(self, namespace: str, work: Callable[[], T]) -> T:
+        """Return what `work` returns, called in a thread; its errors are raised here."""
+        await self._turn(namespace)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        finally:
+            self._hand_over()
+
+    async def _turn(self, namespace: str) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._line.append(namespace, turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._hand_over()  # it was given at the very moment, and nobody else would return it
+            raise
+
+    def _hand_over(self) -> None:
+        while self._line:
+            turn = self._line.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1

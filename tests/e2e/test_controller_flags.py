@@ -1,0 +1,58 @@
+"""What the original controller takes on its command line, `coffer run` takes too; its own program is the judge."""
+
+import subprocess
+
+import click
+import pytest
+
+from manager.cli import main
+from manager.errors import CofferError
+from manager.inherited import SEALED_SECRETS, WITHOUT_EFFECT
+from manager.settings import load
+from sealed.renewal import go_duration, schedule_of
+from tests.cluster import build
+
+WORDS = ["", "true", "T", "f", "False", "0", "1", "2", "4096", "-1", "0.5", "10s", "1h30m", "720h", "x", "a=b", "a,b"]
+WORDS += ["Mon, 02 Jan 2006 15:04:05 -0700", "text", "json", "INFO", "debug", ":8080", "CertNotBefore"]
+OURS_ALONE = {
+    ("key-size", "0"): "the original makes no key then",
+    ("key-size", "1"): "the original makes no key then",
+    ("key-size", "2"): "the original makes no key then",
+    ("key-size", "-1"): "the original makes no key then",
+    ("rate-limit", "-1"): "means nothing",
+    ("rate-limit-burst", "-1"): "means nothing",
+}
+"""What the original's program accepts at first and stumbles over later; here the start refuses it by name."""
+LATER = {"key-cutoff-time", "log-level", "log-format", "label-selector"}
+"""Texts that the original looks at only when it runs; nonsense in them is refused at our start."""
+
+
+def accepted_by_the_original(flag: str, word: str) -> bool:
+    command = [build.binary("controller"), f"--{flag}={word}", "--version"]
+    return subprocess.run(command, capture_output=True, check=False, timeout=20).returncode == 0
+
+
+def accepted_here(flag: str, word: str) -> bool:
+    run = main.commands["run"]
+    try:
+        flags = run.make_context("run", [f"--{flag}={word}"]).params
+        settings = load({name: value for name, value in flags.items() if not name.startswith(("unused", "config"))})
+        schedule_of(settings.sealed)
+        go_duration("key-ttl", settings.sealed.key_ttl)
+        go_duration("read-timeout", settings.sealed.read_timeout)
+    except (click.UsageError, CofferError):
+        return False
+    return True
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("flag", [*SEALED_SECRETS, *WITHOUT_EFFECT])
+def test_every_flag_parses_as_the_originals(flag: str) -> None:
+    refused = [
+        word
+        for word in WORDS
+        if (flag, word) not in OURS_ALONE and flag not in LATER
+        if accepted_by_the_original(flag, word) and not accepted_here(flag, word)
+    ]
+
+    assert not refused
