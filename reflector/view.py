@@ -49,6 +49,8 @@ class Mirror:
     """What it held when it was last written or read."""
     doubted: bool = False
     """Whether it was left by an earlier run and has not been read since."""
+    behind: bool = False
+    """Whether its labels and annotations are those before our last write, which the watch has not shown yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +187,12 @@ class Lookout:
         meta, proof = self._cache.get(key), self.proofs.of(key)
         if meta is None:
             return None
-        if proof is not None and proof.uid == meta.uid and newer(proof.version, meta.version):
-            meta = replace(meta, version=proof.version)  # written by us; the watch has not shown it yet
+        behind = proof is not None and proof.uid == meta.uid and newer(proof.version, meta.version)
+        if proof is not None and behind:
+            meta = replace(meta, version=proof.version)
         place = places.get(key.namespace) or self._place_of(key.namespace)
         excluded = self._excluded(key.namespace)
-        return Mirror(key, meta, meta.digest, place, excluded, proof, self.proofs.doubted(key))
+        return Mirror(key, meta, meta.digest, place, excluded, proof, self.proofs.doubted(key), behind)
 
     def _places(self) -> dict[str, Place]:
         return {key.name: self._place(key.name, meta) for key, meta in self._cache.items(NAMESPACES)}

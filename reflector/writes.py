@@ -121,6 +121,8 @@ class Writes:
             return False
         if await self._holds(mirror, step, content):
             return False
+        if mirror.behind and content.reckons(mirror.marks):
+            raise Conflict(409, MOVED, f"the watch of {step.target}")
         await self._refresh(view, mirror, step, content)
         if step.do is Do.COMPARE:
             self._repairs.count(step.target)
