@@ -106,8 +106,10 @@ def _again(view: View, done: list[Done], left: float) -> Again:
     waits = [each.delay for each in errors if isinstance(each, WaitFor)]
     if len(waits) < len(errors):
         return Again(backoff=True)
-    if waits or view.pending:
-        return Again(after=min([*waits, LOOK] if view.pending else waits))
+    # What was made and deleted in a gap of the watch is told by nobody: it is looked for until it has been seen.
+    looks = [LOOK] if view.pending or any(each.step.do is Do.CREATE for each in done) else []
+    if waits or looks:
+        return Again(after=min([*waits, *looks]))
     return DONE
 
 

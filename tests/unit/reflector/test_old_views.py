@@ -191,16 +191,11 @@ async def test_copied_labels_are_right_though_the_watch_is_behind_our_own_write(
         more = {"labels": {"tier": text}} if text else {}
         bench.secret("src", value, {**copying, **({"note": text} if text else {})}, **more)
 
-    def show_the_source_alone() -> None:
-        change = bench.stage.cache.observe(SECRETS, None, bench.api.objects[Key(SECRETS, "src", "s")])
-        assert change is not None
-        bench.module.handlers[SECRETS](change)
-
     source("a", "one")
     await bench.settle()
     for text, value in ((first, "two"), (last, "three")):
         source(text, value)
-        show_the_source_alone()
+        bench.show(SECRETS, "src")
         await bench.work()
     for _ in range(3):
         await bench.settle()
