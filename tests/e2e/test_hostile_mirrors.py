@@ -52,7 +52,7 @@ class Attack:
             secret(ns, self.name, evil, annotations=marks),
             secret(ns, "wants-kept", {"own": "1"}, annotations=reflects(self.platform, "kept")),
             secret(ns, "wants-mirror", {"own": "1"}, annotations=reflects(self.target, self.name)),
-            secret(ns, "wanders", {"own": "1"}, annotations={f"{MIRROR}reflects": f"../secrets/{self.platform}"}),
+            secret(ns, "wanders", {"own": "1"}, annotations={f"{MIRROR}reflects": "../secrets"}),
             secret(ns, "gives-itself", {"own": "1"}, annotations={ADOPT: f"{self.platform}/{self.name}"}),
             *(secret(ns, f"many-{at}", {}, annotations=reflects("nowhere", "nothing")) for at in range(PULLS)),
         ]

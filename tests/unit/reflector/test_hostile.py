@@ -57,6 +57,27 @@ async def test_thousands_of_pulls_make_no_thousands_of_events(bench: Bench) -> N
     assert told.count("tenant") <= MOST_TOLD + 1
 
 
+async def test_a_tenant_whose_false_mirrors_are_deleted_without_end_holds_up_no_withdrawal(bench: Bench) -> None:
+    """Only so many deletes are made in a minute, and everybody can ask for them: by a mirror of what is not there."""
+    for number in range(20):
+        bench.namespace(f"many-{number:02}")
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "many-.*"})
+    for number in range(400):
+        bench.mirror("tenant", "x", "1", source=f"nowhere/f{number}", name=f"f{number}")
+    await bench.settle()
+    bench.pass_by(31)
+    await bench.settle()
+    assert bench.writes()["delete"] == 50, "nobody else asks"
+    bench.secret("src", "one", ALLOWED)
+    for _ in range(4):
+        await bench.settle()
+        bench.pass_by(31)
+    await bench.settle()
+
+    assert [bench.value(f"many-{number:02}") for number in range(20)] == [None] * 20
+    assert bench.writes()["delete"] >= 50 + 20 + 2 * 25, "each has its part of a minute"
+
+
 async def test_a_source_that_is_never_mirrored_wins_no_name() -> None:
     bench = Bench(provenance="deny")
     bench.namespace("tenant")
