@@ -265,6 +265,8 @@ def test_a_pushed_mirror_follows_its_source_to_another_type_and_a_pull_keeps_its
     case.value = canary()
     case.make(EVERYTHING, type="example.com/other")
 
+    made_anew = partial(world.kube.get, "secrets", case.name, case.pushed)
+    world.kube.wait_until(made_anew, lambda found: found["type"] == "example.com/other")
     case.expect(case.pushed, "current")
     case.expect(case.pulled, "current")
     types = [world.kube.get("secrets", case.name, each)["type"] for each in (case.pushed, case.pulled)]
