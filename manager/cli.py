@@ -92,9 +92,12 @@ def run(config: str | None, **flags: Any) -> None:
 @click.option("--context", default="", help="Context of the kubeconfig.")
 @click.option("--config", help="The controller's settings file: its rules decide here too.", metavar="FILE")
 @click.option("-n", "--namespace", default="", help="Only sources of this namespace.")
+@click.option("--controller-namespace", "own", default="", help="Coffer's: nothing is pushed there.", metavar="NAME")
 @click.option("--plan", "target", default="", help="What a change would do: secret/NAMESPACE/NAME.", metavar="OBJECT")
 @click.argument("annotations", nargs=-1)
-def mirrors(kubeconfig: str, context: str, config: str | None, namespace: str, target: str, annotations: Any) -> None:
+def mirrors(
+    kubeconfig: str, context: str, config: str | None, namespace: str, own: str, target: str, annotations: Any
+) -> None:
     """List sources with their mirrors and state, or plan a change.
 
     With --plan, ANNOTATIONS are NAME=VALUE or NAME- (as in kubectl annotate), the prefix may be left out; nothing is
@@ -106,7 +109,7 @@ def mirrors(kubeconfig: str, context: str, config: str | None, namespace: str, t
 
     async def lines() -> list[str]:
         settings = load({}, os.environ, _document(config))
-        listing = Listing(settings.reflector, settings.process.namespace)
+        listing = Listing(settings.reflector, own or settings.process.namespace)
         client = KubeClient(await connect(kubeconfig, context), f"coffer/{VERSION}")
         try:
             await listing.read(client, Edit.parse(target, annotations) if target else None)

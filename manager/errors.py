@@ -113,14 +113,16 @@ class ApiError(CofferError):
         reason: the `reason` word of the Status object, or the exception's class name.
         place: verb and object, such as `patch secrets ns/name`.
         detail: causes without values: field paths and types from `details.causes`.
+        after: seconds that the server asked to be left alone, 0 where it did not ask.
     """
 
-    def __init__(self, status: int, reason: str, place: str, detail: str = "") -> None:
+    def __init__(self, status: int, reason: str, place: str, detail: str = "", *, after: float = 0.0) -> None:
         super().__init__(f"{place}: {reason or status}" + (f" ({detail})" if detail else ""))
         self.status: Final = status
         self.reason: Final = reason
         self.place: Final = place
         self.detail: Final = detail
+        self.after: Final = after
 
 
 class NotFound(ApiError):

@@ -45,7 +45,8 @@ class ProcessSettings:
     request_timeout: float = 15.0
     """Seconds until a request to the API server counts as unanswered."""
     sweep_interval: float = 600.0
-    """Seconds between two metadata sweeps; they find the deletions that a broken watch hides."""
+    """Seconds between two metadata sweeps, which find the deletions that a broken watch hides, and between two looks
+    for an original controller that was started later."""
 
 
 @dataclass(frozen=True)

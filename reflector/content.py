@@ -41,6 +41,10 @@ class Content:
         parts = [self.type, self.data, self.labels, self.annotations, self.immutable]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).digest()
 
+    def reckons(self, marks: Marks | None) -> bool:
+        """Tell whether what an update writes depends on the labels and annotations that a mirror has."""
+        return bool(self.labels or self.annotations) or (marks is not None and marks.copied != NOTHING)
+
     def body(self, target: Key) -> Body:
         """Return a new mirror."""
         about: Body = {"name": target.name, "namespace": target.namespace, "annotations": self._annotations()}

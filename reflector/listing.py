@@ -8,9 +8,9 @@ from manager.errors import SettingsError
 from manager.kube.cache import MetadataCache
 from manager.kube.client import KubeClient
 from manager.kube.mirrors import PREFIX
-from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, Resource, key_of
+from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, key_of
 from manager.settings import ReflectorSettings
-from reflector.plan import Do, Plan, Step, plan
+from reflector.plan import Do, Note, Plan, Step, plan
 from reflector.shape import PREFIX as OURS
 from reflector.shape import Shape, shape_of
 from reflector.view import KINDS, Lookout, View
@@ -70,10 +70,10 @@ class Listing:
         self._lookout = Lookout(self._cache, settings, own_namespace, SystemClock())
         self._provenance = settings.provenance
         self._edit: Edit | None = None
-        self._shape_before: Shape | None = None
+        self._body: Body | None = None
 
     async def read(self, client: KubeClient, edit: Edit | None = None) -> None:
-        """List what decisions need, with one object as it might be.
+        """List what decisions need, and note the object that is to be changed.
 
         Raises ApiError, and SettingsError where there is no such object.
         """
@@ -81,15 +81,11 @@ class Listing:
         for resource in (NAMESPACES, *KINDS):
             async for items, _ in client.pages(resource, metadata_only=True):
                 for body in items:
-                    self._cache.observe(resource, None, self._edited(resource, body))
-        if edit is not None and self._shape_before is None:
+                    self._cache.observe(resource, None, body)
+                    if edit is not None and key_of(resource, body) == edit.key:
+                        self._body = body
+        if edit is not None and self._body is None:
             raise SettingsError(f"--plan: there is no {edit.key}")
-
-    def _edited(self, resource: Resource, body: Body) -> Body:
-        if self._edit is None or key_of(resource, body) != self._edit.key:
-            return body
-        self._shape_before = shape_of(body["metadata"].get("annotations") or {})
-        return self._edit.apply(body)
 
     def tree(self, namespace: str = "") -> Iterator[str]:
         """Yield the lines of all sources, or of those in one namespace."""
@@ -98,20 +94,55 @@ class Listing:
                 yield from self._source(key)
 
     def changes(self) -> Iterator[str]:
-        """Yield what the change would create, update and delete, a line each and their numbers last."""
-        if self._edit is None:
+        """Yield what the change would create, update and delete, a line each and their numbers last.
+
+        Of the object itself all that it asks for; of sources that it names or whose name it claims, what is new.
+        """
+        if self._edit is None or self._body is None:
             return
-        view = self._lookout.view(self._edit.key)
-        decided = plan(view, self._provenance)
-        verbs = {step.target: _verb(step) for step in decided.steps}
-        if view.marks is not None and view.marks.shape != self._shape_before:
-            kept = (each.key for each in view.mirrors if each.key not in verbs)
-            verbs |= dict.fromkeys(kept, "update")
+        key, shape = self._edit.key, shape_of(self._body["metadata"].get("annotations") or {})
+        concerned = self._concerned(key)
+        before = {each: self._plan(each) for each in concerned}
+        self._cache.forget(key)
+        self._cache.observe(key.resource, None, self._edit.apply(self._body))
+        verbs, notes = self._asked(key, shape)
+        for each in sorted(concerned | self._concerned(key) - {key}):
+            was, will = before.get(each, Plan()), self._plan(each) if each != key else Plan()
+            known = {step.target for step in was.steps}
+            verbs |= {step.target: _verb(step) for step in will.steps if step.target not in {*known, *verbs}}
+            notes += [note for note in will.notes if note not in was.notes]
         for target, verb in sorted(verbs.items(), key=lambda each: (each[1], each[0].namespace, each[0].name)):
             yield f"{verb:8}{target}"
-        yield from (f"{note.reason}: {note.about}: {note.message}" for note in decided.notes)
+        yield from (f"{note.reason}: {note.about}: {note.message}" for note in notes)
         numbers = (f"{verb} {sum(each == verb for each in verbs.values())}" for verb in ("create", "update", "delete"))
         yield ", ".join(numbers)
+
+    def _asked(self, key: Key, shape: Shape) -> tuple[dict[Key, str], list[Note]]:
+        """Return what an object asks for as it would be; another shape is copied anew, to its mirrors or to itself."""
+        view = self._lookout.view(key)
+        decided = plan(view, self._provenance)
+        verbs = {step.target: _verb(step) for step in decided.steps}
+        if view.marks is not None and view.marks.shape != shape:
+            verbs = {each.key: "update" for each in view.mirrors} | verbs
+            if view.marks.reflects is not None and self._serves(Key(key.resource, *view.marks.reflects), key):
+                verbs[key] = "update"
+        return verbs, list(decided.notes)
+
+    def _serves(self, source: Key, mirror: Key) -> bool:
+        """Tell whether a source exists and gives a pull what it wants."""
+        view = self._lookout.view(source)
+        return view.meta is not None and all(note.about != mirror for note in plan(view, self._provenance).notes)
+
+    def _plan(self, source: Key) -> Plan:
+        return plan(self._lookout.view(source), self._provenance)
+
+    def _concerned(self, key: Key) -> set[Key]:
+        """Return the sources that an object names, or whose mirrors may have the name that it or its mirrors have."""
+        meta = self._cache.get(key)
+        marks = meta.digest if meta is not None else None
+        names = {key.name, (marks.target_name if marks is not None else "") or key.name}
+        found = {each for name in names for each in self._lookout.namesakes(Key(key.resource, "", name))}
+        return found | ({Key(key.resource, *marks.reflects)} if marks is not None and marks.reflects else set())
 
     def _sources(self) -> set[Key]:
         return self._lookout.sources() | self._lookout.named()

@@ -9,6 +9,7 @@ from manager.runtime.queue import KeyedQueue
 from reflector.handlers import Handlers
 from reflector.metrics import ReflectorMetrics
 from reflector.reconcile import Reconciler
+from reflector.shares import Shares
 from reflector.view import Lookout
 from reflector.writes import Writes
 
@@ -23,7 +24,8 @@ def build(context: Context) -> Module:
     metrics = ReflectorMetrics(context.metrics.registry, settings.provenance)
     queue = KeyedQueue(context.clock, context.jitter)
     lookout = Lookout(context.cache, settings, context.namespace, context.clock)
-    writes = Writes(context.client, context.writer, context.clock, metrics, lookout.proofs, settings)
+    shares = Shares(context.clock, context.settings.modules.deletes_per_minute)
+    writes = Writes(context.client, context.writer, context.clock, metrics, lookout.proofs, settings, shares)
     reconciler = Reconciler(context, lookout, writes, metrics)
     controller = Controller("reflector", queue, reconciler.reconcile, SOURCES_AT_ONCE, context.clock, context.metrics)
 

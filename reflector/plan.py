@@ -6,11 +6,12 @@ from enum import StrEnum
 
 from manager.kube.apply import SEALING_KEY_LABEL
 from manager.kube.cache import newer
-from manager.kube.resources import Key
+from manager.kube.resources import CONFIGMAPS, Key
 from reflector.annotations import Marks, ambiguous, problems
 from reflector.view import LONGEST_CHAIN, Mirror, Place, View
 
 YIELDS_TO = frozenset({"SealedSecret", "ExternalSecret"})
+ROOT_CERTIFICATES = "kube-root-ca.crt"  # made by Kubernetes in each namespace: whom Pods believe to be the API server
 MOST_NAMED = 5  # namespaces that an aggregated message names
 
 
@@ -68,7 +69,7 @@ def plan(view: View, provenance: str = "warn") -> Plan:
     if view.circular:
         return _in_a_circle(view)
     notes = [Note(view.key, "InvalidAnnotation", text) for text in problems(view.marks)]
-    consenting = [place for place in view.places if _consents(view, place)]
+    consenting = [place for place in view.places if _consents(view, place)] if not _reserved(view) else []
     wanted = {place.name for place in consenting if view.permitted(place.name) and not _beaten(view, place)}
     if view.external and (wanted or view.mirrors):
         notes += _provenance(view, provenance)
@@ -191,6 +192,9 @@ def _conflicts(view: View, consenting: list[Place], wanted: set[str]) -> list[No
             f"{len(foreign)} namespace(s) have another object of this name, which is left untouched: {named(foreign)}"
         )
         notes.append(Note(view.key, "ConflictingObject", text))
+    if _reserved(view):
+        text = f"Kubernetes makes a ConfigMap {ROOT_CERTIFICATES} in each namespace: pull this one under another name"
+        notes.append(Note(view.key, "ReservedName", text))
     lost = sorted(place.name for place in consenting if _beaten(view, place))
     if lost:
         winner = view.rivals[0][0]
@@ -229,10 +233,15 @@ def _consents(view: View, place: Place) -> bool:
     return place.open and place.name != view.key.namespace and _marks(view).pushes(place.name, place.labels)
 
 
+def _reserved(view: View) -> bool:
+    """Tell whether a push would be made under a name that Kubernetes fills a moment after a namespace is there."""
+    return view.key.resource is CONFIGMAPS and view.target_name == ROOT_CERTIFICATES and _marks(view).auto
+
+
 def _beaten(view: View, place: Place) -> bool:
     """Tell whether an older source is mirrored there, as far as the administrator lets it."""
     return any(
-        rival.namespace == place.name
+        (rival.namespace, rival.name) == (place.name, view.target_name)
         or (marks.pushes(place.name, place.labels) and view.policy.permits(rival.namespace, place.name))
         for rival, _, marks in view.rivals
     )

@@ -1,5 +1,8 @@
 """One source and all of its mirrors: observe, plan, act, report."""
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
 from manager.clock import Clock
 from manager.errors import NeedsHuman, WaitFor
 from manager.kube.resources import Key
@@ -11,6 +14,7 @@ from reflector.view import Lookout, View
 from reflector.writes import MOVED, Done, Writes
 
 COMPONENT = "reflector"
+MOST_TOLD = 20  # Events of one reason about objects in one namespace a pass: a tenant may have thousands of pulls
 LOOK = 1.0  # seconds until a mirror that has just been made is looked for in the cache again
 
 
@@ -54,7 +58,7 @@ class Reconciler:
     async def _report(self, view: View, decided: Plan, done: list[Done], left: float) -> Again:
         """Post events, set metrics, and say when to look again: the single exit."""
         self._measure(view, decided, done)
-        for note in (*decided.notes, *_troubles(view.key, done)):
+        for note in _fairly((*decided.notes, *_troubles(view.key, done))):
             await self._warn(note)
         for each in done:
             if each.first:
@@ -85,6 +89,15 @@ class Reconciler:
         self._metrics.take(view.key, Tally(len(view.mirrors) + made - gone, stale, int(conflicting), int(guarded)))
 
 
+def _fairly(notes: Iterable[Note]) -> Iterator[Note]:
+    """Leave out what is told too often in one namespace; `coffer mirrors` shows the rest."""
+    told: Counter[tuple[str, str]] = Counter()
+    for note in notes:
+        told[note.about.namespace, note.reason] += 1
+        if told[note.about.namespace, note.reason] <= MOST_TOLD:
+            yield note
+
+
 def _again(view: View, done: list[Done], left: float) -> Again:
     """Say when to look at a source again."""
     if left > 0:
@@ -93,8 +106,10 @@ def _again(view: View, done: list[Done], left: float) -> Again:
     waits = [each.delay for each in errors if isinstance(each, WaitFor)]
     if len(waits) < len(errors):
         return Again(backoff=True)
-    if waits or view.pending:
-        return Again(after=min([*waits, LOOK] if view.pending else waits))
+    # What was made and deleted in a gap of the watch is told by nobody: it is looked for until it has been seen.
+    looks = [LOOK] if view.pending or any(each.step.do is Do.CREATE for each in done) else []
+    if waits or looks:
+        return Again(after=min([*waits, *looks]))
     return DONE
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from manager.clock import Clock
 from manager.kube.apply import TOKEN_OWNER
@@ -16,6 +17,7 @@ from reflector.proofs import Proof, Proofs
 KINDS = (SECRETS, CONFIGMAPS)
 REFUSE_PUSH = "coffer.dev/refuse-push"
 EXTERNAL_MANAGED = "reconcile.external-secrets.io/managed"
+LONGEST_SHARED = 1024  # bytes of annotations: what is remembered to be shared stays when its object has gone
 LONGEST_CHAIN = 10  # mirrors of mirrors that are followed; each link of a longer chain would cost every other a step
 
 
@@ -47,6 +49,8 @@ class Mirror:
     """What it held when it was last written or read."""
     doubted: bool = False
     """Whether it was left by an earlier run and has not been read since."""
+    behind: bool = False
+    """Whether its labels and annotations are those before our last write, which the watch has not shown yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,7 @@ class Lookout:
         self._excluding = administrators("reflector.excluded_namespaces", settings.excluded_namespaces)
         self._protecting = administrators("reflector.protected_namespaces", settings.protected_namespaces)
         self._policy = Policy(settings.allow, settings.deny)
+        self._denying = settings.provenance == "deny"
         self.proofs = Proofs(clock)
         self.changed: dict[Key, float] = {}
         """Sources whose mirrors have not followed yet, and since when (monotonic seconds)."""
@@ -182,11 +187,12 @@ class Lookout:
         meta, proof = self._cache.get(key), self.proofs.of(key)
         if meta is None:
             return None
-        if proof is not None and proof.uid == meta.uid and newer(proof.version, meta.version):
-            meta = replace(meta, version=proof.version)  # written by us; the watch has not shown it yet
+        behind = proof is not None and proof.uid == meta.uid and newer(proof.version, meta.version)
+        if proof is not None and behind:
+            meta = replace(meta, version=proof.version)
         place = places.get(key.namespace) or self._place_of(key.namespace)
         excluded = self._excluded(key.namespace)
-        return Mirror(key, meta, meta.digest, place, excluded, proof, self.proofs.doubted(key))
+        return Mirror(key, meta, meta.digest, place, excluded, proof, self.proofs.doubted(key), behind)
 
     def _places(self) -> dict[str, Place]:
         return {key.name: self._place(key.name, meta) for key, meta in self._cache.items(NAMESPACES)}
@@ -202,9 +208,10 @@ class Lookout:
         return Place(name, meta.labels, meta.version, is_open, meta.deleting)
 
     def _rivals(self, key: Key, target_name: str, meta: Meta) -> list[tuple[Key, Meta, Marks]]:
-        """Return the older sources of a target's name, the oldest first."""
+        """Return the older sources of a target's name, the oldest first; not those that are never mirrored."""
         named = self.namesakes(Key(key.resource, "", target_name)) - {key}
-        known = ((each, self._cache.get(each)) for each in named if not self._excluded(each.namespace))
+        free = (each for each in named if not (self._denying and self._external(each)))
+        known = ((each, self._cache.get(each)) for each in free if not self._excluded(each.namespace))
         found = [(each, other, other.digest) for each, other in known if other and not self._going(each, other)]
         older = [rival for rival in found if _age(rival[0], rival[1]) < _age(key, meta)]
         return sorted(older, key=lambda rival: _age(rival[0], rival[1]))
@@ -237,7 +244,17 @@ def _age(key: Key, meta: Meta) -> tuple[str, str, str]:
 
 
 def _marks_of(body: Body) -> Marks | None:
-    return read(body["metadata"].get("annotations") or {})
+    annotations = body["metadata"].get("annotations") or {}
+    marks = read(annotations)
+    if marks is None or not marks.auto_reflects or sum(map(len, annotations.values())) > LONGEST_SHARED:
+        return marks
+    return _shared(marks)
+
+
+@lru_cache(maxsize=1024)
+def _shared(marks: Marks) -> Marks:
+    """Return one instance for all pushed mirrors of a source that say the same: 11 MB less of 25,000."""
+    return marks
 
 
 def _source_of(meta: Meta) -> tuple[tuple[str, str], ...]:

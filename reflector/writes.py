@@ -19,6 +19,7 @@ from reflector.plan import Do, Step, ours
 from reflector.proofs import Proofs
 from reflector.repairs import Repairs
 from reflector.shape import PLAIN, Shape
+from reflector.shares import Shares
 from reflector.view import Mirror, View
 
 SHARE = 8  # steps of one source at a time
@@ -48,6 +49,7 @@ class Writes:
         metrics: ReflectorMetrics,
         proofs: Proofs,
         settings: ReflectorSettings,
+        shares: Shares,
     ) -> None:
         self._client = client
         self._writer = writer
@@ -55,6 +57,7 @@ class Writes:
         self._metrics = metrics
         self._proofs = proofs
         self._repairs = Repairs(clock)
+        self._shares = shares
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._label = settings.label_mirrors
         self._paused: tuple[float, Wait] | None = None
@@ -121,6 +124,8 @@ class Writes:
             return False
         if await self._holds(mirror, step, content):
             return False
+        if mirror.behind and content.reckons(mirror.marks):
+            raise Conflict(409, MOVED, f"the watch of {step.target}")
         await self._refresh(view, mirror, step, content)
         if step.do is Do.COMPARE:
             self._repairs.count(step.target)
@@ -151,7 +156,7 @@ class Writes:
 
     async def _replace(self, view: View, step: Step, content: Content, meta: Body) -> None:
         """Delete a mirror of ours and make it anew: the only way to another type, or past `immutable`."""
-        await self._delete(step, meta, "it is immutable, or its type has changed: it is made anew")
+        await self._delete(view, step, meta, "it is immutable, or its type has changed: it is made anew")
         await self._create(view, step, content)
 
     async def _holds(self, mirror: Mirror, step: Step, content: Content) -> bool:
@@ -190,16 +195,20 @@ class Writes:
         if step.target.name != view.key.name and not marked_by(meta, MANAGER):
             return  # a copy that somebody made under another name, with our annotations in it
         why = "its source is gone" if view.meta is None else "its source no longer pushes here"
-        await self._delete(step, meta, why)
+        await self._delete(view, step, meta, why)
         self._metrics.writes.labels(step.target.resource.kind, step.do.value).inc()
 
-    async def _delete(self, step: Step, meta: Body, why: str) -> None:
+    async def _delete(self, view: View, step: Step, meta: Body, why: str) -> None:
+        # A mirror of what is not there was made by whoever may write in its own namespace.
+        cause = view.key.namespace if view.meta is not None else step.target.namespace
+        self._shares.require(cause)
         self._require_unpaused()
         try:
             await self._writer.apply(Delete(step.target, meta["uid"], meta["resourceVersion"], why))
         except Wait as error:
             self._paused = (self._clock.monotonic() + error.delay, error)
             raise
+        self._shares.count(cause)
 
     def _require_unpaused(self) -> None:
         """Read nothing for a delete that the brake would put off anyway."""

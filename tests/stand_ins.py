@@ -130,6 +130,8 @@ class MemoryApi:
             if each["op"] == "add":
                 holder[last] = each["value"]
             elif each["op"] == "remove":
+                if last not in holder:
+                    raise Invalid(422, "Invalid", f"patch {key}")
                 del holder[last]
         return self.put(key.resource, self._managed(body, manager))
 

@@ -21,6 +21,7 @@ from manager.kube.resources import Body, Key, Resource
 
 WHOLE = 25  # objects a page holds that come whole: each may have 1.5 MB, and a page takes about four times its size
 PAGE = 500  # objects a LIST page holds: the API server's own clients use this; larger pages only raise our peak memory
+LONGEST_AFTER = 60.0  # seconds that a server may ask to be left alone: our longest back-off
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
@@ -169,7 +170,7 @@ class KubeClient:
         try:
             async with self._session.get(url, params=query, timeout=timeout, allow_redirects=False) as answer:
                 if answer.status != 200:
-                    raise _refused(answer.status, await answer.read(), "watch", resource.plural)
+                    raise _refused(answer, await answer.read(), "watch", resource.plural)
                 async for line in answer.content:
                     event = json.loads(line)
                     yield event["type"], event["object"]
@@ -207,7 +208,7 @@ class KubeClient:
         finally:
             self._observe(verb, resource.plural, status)
         if status >= 400:
-            raise _refused(status, content, verb, place)
+            raise _refused(answer, content, verb, place)
         return _parsed(status, content, f"{verb} {place}")
 
 
@@ -227,7 +228,7 @@ def _parsed(status: int, content: bytes, place: str) -> Body:
     return parsed
 
 
-def _refused(status: int, content: bytes, verb: str, place: str) -> ApiError:
+def _refused(response: aiohttp.ClientResponse, content: bytes, verb: str, place: str) -> ApiError:
     """Turn a refusal into our error; the server's message may quote a value and is dropped, causes keep field paths."""
     try:
         answer = json.loads(content)
@@ -239,9 +240,15 @@ def _refused(status: int, content: bytes, verb: str, place: str) -> ApiError:
     causes = details.get("causes") if isinstance(details, dict) else None
     causes = [each for each in causes if isinstance(each, dict)] if isinstance(causes, list) else []
     detail = ", ".join(sorted({f"{cause.get('field', '')}: {_word(cause.get('reason'))}" for cause in causes}))
-    kind = type_of_status.get(status, Unreachable)
+    kind = type_of_status.get(response.status, Unreachable)
     if reason == "AlreadyExists":
         kind = AlreadyExists
-    elif status == 403 and any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
+    elif response.status == 403 and any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
         reason = "NamespaceTerminating"
-    return kind(status, reason, f"{verb} {place}", detail)
+    return kind(response.status, reason, f"{verb} {place}", detail, after=_after(response.headers))
+
+
+def _after(headers: Mapping[str, str]) -> float:
+    """Return the seconds of a Retry-After; the API server sends no dates, and what is no number counts as not sent."""
+    text = headers.get("Retry-After", "")
+    return min(LONGEST_AFTER, float(text)) if text.isascii() and text.isdecimal() else 0.0

@@ -77,6 +77,18 @@ class Controller:
     """Keys being worked on, and since when (monotonic seconds)."""
     stopping: bool = False
     """Set to let the workers finish what they hold and take nothing more."""
+    _open: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    def __post_init__(self) -> None:
+        self._open.set()
+
+    def pause(self) -> None:
+        """Begin nothing more until `go_on`; what is under way is finished, and keys gather in the queue."""
+        self._open.clear()
+
+    def go_on(self) -> None:
+        """End a pause."""
+        self._open.set()
 
     async def run(self) -> None:
         """Work until stopped; ends by an error only when this replica may no longer write."""
@@ -92,6 +104,7 @@ class Controller:
     async def _work(self) -> None:
         while not self.stopping:
             key = await self.queue.get()
+            await self._open.wait()
             if self.stopping:  # it came while this worker waited; the next leader finds it
                 return
             self.busy[key] = self.clock.monotonic()
@@ -128,7 +141,7 @@ class Controller:
         # A 500 may concern this object alone (a failing webhook): at the gate, others' success would let it through
         # again and again without a pause.
         if error.status in OVERLOADED:
-            self.queue.hold(key, API_SERVER)
+            self.queue.hold(key, API_SERVER, after=error.after)
         else:
             self.queue.retry(key)
         return "unreachable"

@@ -147,7 +147,7 @@ class Leader:
                 return tuple([each for each in self._feed.resources if await self._client.served(each)])
             except ApiError as error:
                 log.warning("cannot discover", status=error.status, error=error.reason)
-                await asyncio.sleep(REPEAT)
+                await asyncio.sleep(max(REPEAT, error.after))
 
     async def _start(self, module: Module, known: Iterable[asyncio.Task[None]]) -> None:
         for task in known:
@@ -160,6 +160,7 @@ class Leader:
             for controller in module.controllers:
                 group.create_task(controller.run(), name=controller.name)
             group.create_task(self._verify(module), name=f"{module.name} verify")
+            group.create_task(self._give_way(module), name=f"{module.name} original")
 
     async def _fill(self, resource: Resource) -> None:
         while True:
@@ -167,7 +168,7 @@ class Leader:
                 return await self._feed.fill(self._client, resource)
             except ApiError as error:
                 log.error("cannot list", resource=resource.plural, status=error.status, error=error.reason)
-                await asyncio.sleep(self._jitter.spread(REPEAT))
+                await asyncio.sleep(max(self._jitter.spread(REPEAT), error.after))
 
     async def _wait_for_original(self, module: Module) -> None:
         gauge = self._metrics.observing.labels(module.name)
@@ -182,6 +183,22 @@ class Leader:
                 return
             log.warning("an original controller is running; only observing", module=module.name, original=found)
             await asyncio.sleep(LOOK_FOR_ORIGINAL)
+
+    async def _give_way(self, module: Module) -> None:
+        """Look from time to time for an original that was started after us; while one runs, begin no write."""
+        while True:
+            await asyncio.sleep(self._jitter.spread(self._settings.process.sweep_interval))
+            try:
+                found = not self._settings.modules.takeover and await find_original(self._client, module.name)
+            except Unreachable:
+                continue
+            if found:
+                for controller in module.controllers:
+                    controller.pause()
+                await self._wait_for_original(module)
+                log.info("module goes on", module=module.name)
+                for controller in module.controllers:
+                    controller.go_on()
 
     async def _verify(self, module: Module) -> None:
         for controller, key in module.verify():

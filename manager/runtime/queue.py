@@ -32,6 +32,8 @@ class _Gate:
     attempts: int = 0
     probe: Key | None = None
     """Who asks the dependency; while it is worked on it is not among those that wait."""
+    quiet_until: float = 0.0
+    """Until when (monotonic seconds) the dependency asked to be left alone."""
 
 
 class KeyedQueue:
@@ -112,11 +114,17 @@ class KeyedQueue:
         """Forget the failures of a key."""
         self._failures.pop(key, None)
 
-    def hold(self, key: Key, gate: Hashable) -> None:
-        """Park a key until its dependency works again; one parked key returns from time to time as the probe."""
+    def hold(self, key: Key, gate: Hashable, *, after: float = 0.0) -> None:
+        """Park a key until its dependency works again; one parked key returns from time to time as the probe.
+
+        Args:
+            after: seconds that the dependency asked to be left alone.
+
+        """
         state = self._gates.setdefault(gate, _Gate())
         state.waiting[key] = None
         self._waits_at.setdefault(key, set()).add(gate)
+        state.quiet_until = max(state.quiet_until, self._clock.monotonic() + after)
         if state.probe in (None, key):
             self._send_probe(state, key)
 
@@ -172,7 +180,7 @@ class KeyedQueue:
         state.probe = key
         delay = self._jitter.spread(min(LONGEST_GATE, FIRST_BACKOFF * 2 ** min(state.attempts, 10)), 0.2)
         state.attempts += 1
-        self.add_after(key, delay)
+        self.add_after(key, max(delay, state.quiet_until - self._clock.monotonic()))
 
     def _replace_probe(self, gate: Hashable, key: Key) -> None:
         state = self._gates.get(gate)

@@ -10,7 +10,7 @@ from tests.cluster import build
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.wait import wait_until
 from tests.controller import CHART
-from tests.e2e.manifests import allowed, canary, secret
+from tests.e2e.manifests import allowed, canary, sealed_secret, secret
 from tests.e2e.world import World
 
 
@@ -80,11 +80,15 @@ def test_beside_a_live_original_a_module_only_observes(arena: World, arena_coffe
     value = canary()
     arena.apply(secret(ns, "shared", {"key": value}, annotations=allowed(auto=f"{pushed}")))
 
-    coffer = arena_coffer()
+    coffer = arena_coffer("coffer-0", "--process-sweep-interval=1")
     coffer.wait_leading()
 
     observing = 'coffer_module_observing{module="reflector"}'
-    wait_until(lambda: coffer.metrics().get(observing) == 1, timeout=10, what="the reflector to observe")
+
+    def observes() -> None:
+        wait_until(lambda: coffer.metrics().get(observing) == 1, timeout=10, what="the reflector to observe")
+
+    observes()
     assert coffer.metrics()['coffer_module_observing{module="sealed"}'] == 0
     assert arena.data(pushed, "shared") is None
     assert any(f"{ns}/reflector" in str(line.get("original")) for line in coffer.lines())
@@ -93,3 +97,15 @@ def test_beside_a_live_original_a_module_only_observes(arena: World, arena_coffe
 
     wait_until(lambda: arena.data(pushed, "shared") == {"key": value}, timeout=30, what="the reflector to take over")
     assert coffer.metrics()[observing] == 0
+
+    running(arena, ns, "reflector")  # it may come back at any time
+    observes()
+    later, sealed = canary(), {"password": canary()}
+    arena.kube.patch("secrets", "shared", ns, {"stringData": {"key": later}})
+    wait_until(lambda: coffer.metric("coffer_queue_depth", 'controller="reflector",state="queued"'), timeout=10)
+    arena.apply(sealed_secret(arena.certificate, ns, "sealed", sealed))
+    arena.await_data(ns, "sealed", sealed)
+    assert arena.data(pushed, "shared") == {"key": value}, "the other modules go on, this one does not"
+
+    arena.kube.delete("deployments", "reflector", ns)
+    arena.await_data(pushed, "shared", {"key": later}, timeout=30)

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from tests.controller import Coffer
-from tests.e2e.manifests import canary, sealed_secret, secret
+from tests.e2e.manifests import allowed, canary, sealed_secret, secret
 from tests.e2e.story import Story
 from tests.e2e.world import World
 
@@ -114,6 +114,16 @@ def test_requests_that_fail_delay_the_story_and_nothing_else(
 
     assert staged_coffer.process.pid == pid
     assert staged_coffer.metric("coffer_reconcile_total", 'result="panic"') == panics
+
+
+def test_a_server_that_is_too_busy_is_left_alone_for_as_long_as_it_asks(stage: World) -> None:
+    ns, pushed, value, since = stage.namespace(), stage.namespace(), canary(), time.monotonic()
+    stage.faults.answer("create", "secrets", 429, agent="coffer/", Retry_After="2")
+
+    stage.apply(secret(ns, "busy", {"key": value}, annotations=allowed(auto=pushed)))
+    stage.await_data(pushed, "busy", {"key": value})
+
+    assert time.monotonic() - since >= 2
 
 
 def test_a_foreign_finalizer_and_a_poisoned_annotation_are_no_business_of_ours(stage: World) -> None:

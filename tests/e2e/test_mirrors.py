@@ -135,13 +135,14 @@ def coffer_mirrors(world: World, *arguments: str) -> list[str]:
 
 def test_coffer_mirrors_shows_what_is_and_what_would_be(world: World) -> None:
     ns, pushed, pulled, other, name = *(world.namespace() for _ in range(4)), named(world)
-    value = canary()
-    world.apply(secret(ns, name, {"key": value}, annotations=allowed(auto=pushed)))
+    assert world.coffer is not None
+    value, own = canary(), world.coffer.installation.namespace  # where nothing is pushed
+    world.apply(secret(ns, name, {"key": value}, annotations=allowed(auto=f"{pushed},{own}")))
     world.apply(secret(pulled, name, {"x": "x"}, annotations=reflects(ns, name)))
     world.await_data(pushed, name, {"key": value})
     world.await_data(pulled, name, {"key": value})
 
-    tree = coffer_mirrors(world, f"--namespace={ns}")
+    tree = coffer_mirrors(world, f"--namespace={ns}", f"--controller-namespace={own}")
     plan = coffer_mirrors(world, f"--plan=secret/{ns}/{name}", f"reflection-auto-namespaces={other}")
 
     assert tree[0] == f"Secret {ns}/{name}"

@@ -265,12 +265,12 @@ def test_a_pushed_mirror_follows_its_source_to_another_type_and_a_pull_keeps_its
     case.value = canary()
     case.make(EVERYTHING, type="example.com/other")
 
-    case.expect(case.pulled, "current")
-    pushed = partial(world.kube.find, "secrets", case.name, case.pushed)
-    # It is made anew only after its data came.
-    world.kube.wait_until(pushed, lambda found: found and found["type"] == "example.com/other")
+    made_anew = partial(world.kube.get, "secrets", case.name, case.pushed)
+    world.kube.wait_until(made_anew, lambda found: found["type"] == "example.com/other")
     case.expect(case.pushed, "current")
-    assert world.kube.get("secrets", case.name, case.pulled)["type"] == "Opaque"
+    case.expect(case.pulled, "current")
+    types = [world.kube.get("secrets", case.name, each)["type"] for each in (case.pushed, case.pulled)]
+    assert types == ["example.com/other", "Opaque"]
 
 
 def test_a_source_of_the_same_name_in_a_target_is_never_overwritten(world: World) -> None:

@@ -23,7 +23,7 @@ from manager.errors import (
     SettingsError,
     Unreachable,
 )
-from manager.kube.client import WHOLE, KubeClient
+from manager.kube.client import LONGEST_AFTER, WHOLE, KubeClient
 from manager.kube.connection import ConfiguredToken, Connection, TokenFile, connect
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Key
 from manager.runtime.originals import find_original
@@ -208,6 +208,18 @@ async def test_a_terminating_namespace_is_recognised(server: Server) -> None:
         await client(server).create(SECRETS, {"metadata": {"namespace": "ns", "name": "a"}})
 
     assert caught.value.reason == "NamespaceTerminating"
+
+
+@pytest.mark.parametrize(
+    ("text", "after"), [("7", 7.0), ("86400", LONGEST_AFTER), ("-5", 0.0), ("soon", 0.0), ("1e9", 0.0), ("", 0.0)]
+)
+async def test_how_long_a_server_wants_to_be_left_alone_is_heard(server: Server, text: str, after: float) -> None:
+    server.answers.append(web.json_response({}, status=429, headers={"Retry-After": text}))
+
+    with pytest.raises(Unreachable) as caught:
+        await client(server).get(KEY)
+
+    assert caught.value.after == after
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "[]", "null"])

@@ -166,6 +166,32 @@ async def test_a_worker_that_waits_when_it_is_stopped_takes_nothing_either(bench
     assert bench.seen == []
 
 
+async def test_the_api_server_is_left_alone_for_as_long_as_it_asks(bench: Bench) -> None:
+    bench.answers[A] = Unreachable(429, "TooManyRequests", "x", after=20.0)
+    await bench.work(A)
+
+    bench.clock.pass_by(19.0)
+    assert await bench.work() == ["unreachable"]
+    bench.clock.pass_by(2.0)
+    assert await bench.work() == ["unreachable"] * 2
+
+
+async def test_what_comes_in_a_pause_is_worked_on_after_it(bench: Bench) -> None:
+    bench.controller.pause()
+    running = asyncio.create_task(bench.controller.run())
+    bench.queue.add_all([A, B, Key(SECRETS, "ns", "c")])
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert (bench.seen, bench.controller.busy) == ([], {})
+
+    bench.controller.go_on()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert len(bench.seen) == 3
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 def test_a_key_that_is_worked_on_for_minutes_is_stuck(bench: Bench) -> None:
     bench.controller.busy[A] = 0.0
     assert bench.controller.stuck() == []

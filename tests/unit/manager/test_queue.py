@@ -169,6 +169,20 @@ async def test_a_probe_that_fails_waits_longer_and_stays_the_only_one(queue: Key
     assert pauses[-1] <= LONGEST_GATE + 0.1
 
 
+async def test_no_probe_goes_before_the_dependency_wants_to_be_asked(queue: KeyedQueue, clock: HandClock) -> None:
+    queue.hold(A, "aws")
+    queue.hold(B, "aws", after=30.0)
+    clock.pass_by(LONGEST_GATE)
+    assert await ready(queue) == [A]  # it was sent before anybody knew
+    queue.hold(A, "aws")
+    queue.done(A)
+
+    clock.pass_by(30.0 - LONGEST_GATE - 0.1)
+    assert await ready(queue) == []
+    clock.pass_by(0.2)
+    assert await ready(queue) == [A]
+
+
 async def test_an_answer_lets_all_held_keys_through(queue: KeyedQueue, clock: HandClock) -> None:
     for each in (A, B, C):
         queue.hold(each, "aws")

@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from manager.kube.cache import MetadataCache
 from manager.kube.mirrors import AUTO_REFLECTS, PREFIX, REFLECTED_VERSION, REFLECTS
 from manager.kube.resources import NAMESPACES, SECRETS, Body, Key, Resource
+from manager.runtime.metrics import Metrics
 from manager.settings import ReflectorSettings, Settings
 from reflector.module import build
 from tests.stand_ins import Stage
@@ -84,6 +87,22 @@ class Bench:
     def pass_by(self, seconds: float) -> None:
         """Let time pass."""
         self.stage.clock.pass_by(seconds)
+
+    def restart(self) -> None:
+        """Begin anew, as after a crash: what was only remembered is gone, and all that is there is looked at."""
+        self.stage.cache = MetadataCache()
+        self.stage.context = replace(self.stage.context, cache=self.stage.cache, metrics=Metrics())
+        self.module = build(self.stage.context)
+        self.see()
+        for controller, key in self.module.verify():
+            controller.queue.add(key)
+
+    def show(self, resource: Resource, namespace: str, name: str = "s") -> None:
+        """Let the watch show one object as it is now, and nothing else."""
+        body = self.api.objects.get(Key(resource, namespace, name))
+        change = self.stage.cache.observe(resource, None, body) if body is not None else None
+        if change is not None:
+            self.module.handlers[resource](change)
 
     async def settle(self) -> None:
         """Let the watch show everything, and work until nothing is queued and nothing moves."""

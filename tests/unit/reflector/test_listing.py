@@ -70,6 +70,39 @@ async def test_a_plan_says_what_would_be_created_updated_and_deleted(bench: Benc
     assert bench.writes() == {"create": 1}
 
 
+async def test_a_plan_for_a_pull_says_what_becomes_of_it(bench: Bench) -> None:
+    bench.secret("src", "one", ALLOWED)
+    bench.secret("team-2", "other", ALLOWED)
+    bench.pull("team-1", name="mine")
+    await bench.settle()
+
+    for change in ("keys=a*", "reflects=team-2/s"):
+        found = await planned(bench, change, target="secret/team-1/mine")
+        assert found == ["update  Secret team-1/mine", "create 0, update 1, delete 0"], change
+    refused = await planned(bench, "reflects=nowhere/s", target="secret/team-1/mine")
+    assert refused[0].startswith("SourceNotFound: Secret team-1/mine")
+    assert refused[1] == "create 0, update 0, delete 0"
+
+
+async def test_a_plan_says_what_becomes_of_the_mirrors_of_other_sources(bench: Bench) -> None:
+    older = {"creationTimestamp": "2020-01-01T00:00:00Z"}
+    bench.namespace("src2")
+    bench.secret("src2", "older", ALLOWED, **older)
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-.*"})
+    await bench.settle()
+
+    found = await planned(
+        bench, "reflection-auto-enabled=true", "reflection-auto-namespaces=team-1", target="secret/src2/s"
+    )
+
+    assert "delete  Secret team-1/s" in found
+    assert any(line.startswith("ConflictingSource: Secret src/s") for line in found)
+    assert found[-1] == "create 0, update 0, delete 1"
+    bench.secret("src2", "older", {**AUTO, AUTO_NAMESPACES: "team-1"}, **older)
+    await bench.settle()
+    assert "create  Secret team-1/s" not in await planned(bench, "keys=k", target="secret/src2/s")
+
+
 async def test_a_plan_names_what_would_be_in_the_way(bench: Bench) -> None:
     bench.secret("src", "one", ALLOWED)
     bench.secret("team-1", "foreign")

@@ -4,6 +4,7 @@ import pytest
 
 from manager.kube.mirrors import REFLECTS
 from manager.kube.resources import NAMESPACES, SECRETS, Key
+from reflector.shape import PREFIX as OURS
 from tests.unit.reflector.bench import ALLOWED, ALLOWED_SELECTOR, AUTO, AUTO_NAMESPACES, AUTO_SELECTOR, Bench
 
 
@@ -177,3 +178,31 @@ async def test_a_pull_that_is_seen_before_its_namespace_is_served_when_that_come
     await bench.settle()
 
     assert bench.value("late") == "one"
+
+
+@pytest.mark.parametrize(("first", "last"), [("b", "a"), ("", "b"), ("b", ""), ("", "")])
+async def test_copied_labels_are_right_though_the_watch_is_behind_our_own_write(
+    bench: Bench, first: str, last: str
+) -> None:
+    """The cache still holds the labels before our last write: a second write that is reckoned from them is wrong."""
+    copying = {**AUTO, AUTO_NAMESPACES: "team-1", f"{OURS}labels": "tier", f"{OURS}annotations": "note"}
+
+    def source(text: str, value: str) -> None:
+        more = {"labels": {"tier": text}} if text else {}
+        bench.secret("src", value, {**copying, **({"note": text} if text else {})}, **more)
+
+    source("a", "one")
+    await bench.settle()
+    for text, value in ((first, "two"), (last, "three")):
+        source(text, value)
+        bench.show(SECRETS, "src")
+        await bench.work()
+    for _ in range(3):
+        await bench.settle()
+        bench.pass_by(2)
+
+    meta = (bench.body("team-1") or {})["metadata"]
+    assert bench.value("team-1") == "three"
+    assert meta.get("labels", {}) == ({"tier": last} if last else {})
+    assert meta["annotations"].get("note", "") == last
+    assert not bench.told("MirrorFailed")

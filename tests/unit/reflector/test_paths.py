@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from manager.errors import Conflict, Forbidden, NotFound, Unreachable
 from manager.kube.mirrors import AUTO_REFLECTS, REFLECTS
 from manager.kube.resources import SECRETS, Key
 from reflector.shape import PREFIX
@@ -22,6 +24,14 @@ OFFERS: tuple[dict[str, str], ...] = (
     {**AUTO, AUTO_SELECTOR: "stage=prod"},
     {**AUTO, AUTO_NAMESPACES: "team-.*", f"{PREFIX}target-name": "t"},
     {**AUTO, AUTO_NAMESPACES: "*"},
+    {**AUTO, f"{PREFIX}labels": "tier", f"{PREFIX}annotations": "note", "note": "copied"},
+    {**AUTO, f"{PREFIX}labels": "tier", f"{PREFIX}annotations": "note"},
+)
+ERRORS = (
+    Unreachable(0, "TimeoutError", "test"),
+    Conflict(409, "Conflict", "test"),
+    Forbidden(403, "Forbidden", "test"),
+    NotFound(404, "NotFound", "test"),
 )
 
 
@@ -35,7 +45,8 @@ class Tenant:
 
     def source(self, home: str, offer: int, value: str) -> None:
         """Make or change a source."""
-        self._declare(home, lambda bench: bench.secret(home, value, OFFERS[offer], creationTimestamp=AGE[home]))
+        about = {"creationTimestamp": AGE[home], "labels": {"tier": value}}
+        self._declare(home, lambda bench: bench.secret(home, value, OFFERS[offer], **about))
 
     def pull(self, target: str, home: str) -> None:
         """Make a mirror that asks for a source."""
@@ -61,6 +72,18 @@ class Tenant:
         """Change the label of a namespace."""
         self.bench.namespace(target, stage=stage)
         self.labels[target] = stage
+
+    def show(self, namespace: str) -> None:
+        """Let the watch show one object, and nothing else."""
+        self.bench.show(SECRETS, namespace)
+
+    def crash(self) -> None:
+        """End the controller and start another."""
+        self.bench.restart()
+
+    def trouble(self, verb: str, error: int) -> None:
+        """Let one request fail."""
+        self.bench.api.fail(verb, ERRORS[error])
 
     def _declare(self, namespace: str, make: Callable[[Bench], object]) -> None:
         make(self.bench)
@@ -89,7 +112,8 @@ def world(bench: Bench) -> dict[str, Any]:
             annotations = body["metadata"]["annotations"]
             pulled = REFLECTS in annotations and annotations.get(AUTO_REFLECTS) != "True"
             source = annotations.get(REFLECTS)
-            found[f"{key.namespace}/{key.name}"] = "pull" if pulled else (source, body["data"])
+            copied = (body["metadata"].get("labels", {}).get("tier"), annotations.get("note"))
+            found[f"{key.namespace}/{key.name}"] = "pull" if pulled else (source, body["data"], copied)
     return found
 
 
@@ -100,36 +124,51 @@ ACTS = st.one_of(
     st.tuples(st.just("remove"), st.sampled_from(HOMES + TARGETS)),
     st.tuples(st.just("spoil"), st.sampled_from(TARGETS)),
     st.tuples(st.just("label"), st.sampled_from(TARGETS), st.sampled_from(["prod", "dev"])),
+    st.tuples(st.just("show"), st.sampled_from(HOMES + TARGETS)),
+    st.tuples(st.just("trouble"), st.sampled_from(["get", "create", "patch", "delete"]), st.integers(0, 3)),
+    st.tuples(st.just("crash")),
     st.tuples(st.just("settle")),
+    st.tuples(st.just("work")),
     st.tuples(st.just("see")),
 )
+
+
+async def walk(acts: list[tuple[Any, ...]]) -> None:
+    """Act, let it come to rest, and compare with a cluster where the last states were declared from the beginning."""
+    walked = fresh()
+    tenant = Tenant(walked)
+    for name, *arguments in acts:
+        if name in {"settle", "work"}:
+            await getattr(walked, name)()
+        elif name == "see":
+            walked.see()
+        else:
+            getattr(tenant, name)(*arguments)
+    walked.api.failures.clear()
+    await calm(walked)
+    writes = walked.writes()
+    walked.pass_by(3_600)
+    await walked.settle()
+    assert walked.writes() == writes, "a quiet cluster was written to"
+
+    declared = fresh()
+    for namespace, stage in tenant.labels.items():
+        declared.namespace(namespace, stage=stage)
+    for make in tenant.declared.values():
+        make(declared)
+    await calm(declared)
+    assert world(walked) == world(declared)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.lists(ACTS, max_size=12))
 def test_the_end_does_not_depend_on_the_path(acts: list[tuple[Any, ...]]) -> None:
-    async def run() -> None:
-        walked = fresh()
-        tenant = Tenant(walked)
-        for name, *arguments in acts:
-            if name == "settle":
-                await walked.settle()
-            elif name == "see":
-                walked.see()
-            else:
-                getattr(tenant, name)(*arguments)
-        await calm(walked)
-        writes = walked.writes()
-        walked.pass_by(3_600)
-        await walked.settle()
-        assert walked.writes() == writes, "a quiet cluster was written to"
+    asyncio.run(walk(acts))
 
-        declared = fresh()
-        for namespace, stage in tenant.labels.items():
-            declared.namespace(namespace, stage=stage)
-        for make in tenant.declared.values():
-            make(declared)
-        await calm(declared)
-        assert world(walked) == world(declared)
 
-    asyncio.run(run())
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+@settings(max_examples=10_000, deadline=None)
+@given(st.lists(ACTS, max_size=20))
+def test_the_end_does_not_depend_on_long_paths(acts: list[tuple[Any, ...]]) -> None:
+    asyncio.run(walk(acts))

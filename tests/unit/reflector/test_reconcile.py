@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from manager.errors import ApiError, Conflict, Forbidden, Invalid
+from manager.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
 from manager.kube.mirrors import AUTO_REFLECTS, REFLECTED_VERSION, REFLECTS
 from tests.unit.reflector.bench import ALLOWED, AUTO, AUTO_NAMESPACES, Bench
 
@@ -232,6 +232,42 @@ async def test_a_pull_under_the_name_of_a_push_is_no_conflict(bench: Bench) -> N
     body = bench.body("team-1")
     assert body is not None
     assert body["metadata"]["annotations"].items() >= {REFLECTS: "src/s", AUTO_REFLECTS: "False"}.items()
+
+
+async def test_a_pull_is_told_of_its_first_copy_and_of_no_other(bench: Bench) -> None:
+    bench.secret("src", "one", ALLOWED)
+    bench.pull("team-1")
+    await bench.settle()
+    bench.secret("src", "two", ALLOWED)
+    await bench.settle()
+
+    assert bench.value("team-1") == "two"
+    assert bench.told("Mirrored") == [("team-1", "mirrored from src/s")]
+
+
+async def test_a_pattern_that_a_full_match_would_read_otherwise_is_told(bench: Bench) -> None:
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team|team-1"})
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-1|team"}, name="clear")
+    await bench.settle()
+
+    assert (bench.value("team-1"), bench.value("team-1", "clear")) == (None, "one")
+    [(namespace, message)] = bench.told("PatternAmbiguous")
+    assert namespace == "src"
+    assert "put the longer alternative first" in message
+
+
+async def test_a_mirror_that_is_gone_when_it_is_deleted_stops_nothing(bench: Bench) -> None:
+    bench.secret("src", "one", AUTO)
+    await bench.settle()
+    bench.api.fail("delete", NotFound(404, "NotFound", "delete"))
+    bench.secret("src", "one", ALLOWED)
+    bench.secret("src", "two", AUTO, name="other")
+    for _ in range(2):
+        await bench.settle()
+        bench.pass_by(2)
+
+    assert (bench.value("team-1"), bench.value("team-2")) == (None, None)
+    assert bench.value("team-1", "other") == "two"
 
 
 async def test_a_chain_of_many_mirrors_is_not_followed_to_its_end(bench: Bench) -> None:
