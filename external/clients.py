@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from external.admission import admits
+from external.admission import admits, partly
 from external.credentials import INVALID, Lookup
 from external.egress import Bounds
 from external.fields import parse
@@ -182,7 +182,9 @@ class Clients:
         labels = self._cache.get(Key(NAMESPACES, "", namespace))
         if meta is None or not admits(meta.digest.conditions, namespace, labels.labels if labels else {}):
             text = f'using cluster store "{store.name}" is not allowed from namespace "{namespace}"'
-            raise NeedsHuman(FAILED, f"{text}: denied by spec.condition")
+            hints = partly(meta.digest.conditions, namespace) if meta else ()
+            hint = f' ("{hints[0]}" matches only a part of the name, and must match all of it)' if hints else ""
+            raise NeedsHuman(FAILED, f"{text}: denied by spec.condition{hint}")
 
     async def _connect(self, store: Key, spec: SecretStoreSpec, consumer: str) -> Client:
         fields = type(spec.provider).model_fields
