@@ -10,6 +10,7 @@ import structlog
 
 from external.clients import FAILED, Opened, Pending
 from external.metrics import ExternalMetrics
+from external.pace import Allowance, Gathering, Silence
 from external.providers.protocol import Client, Find, ProviderError, ProviderUnavailable, Want
 from external.threads import SILENT, Threads
 from manager.clock import Clock
@@ -21,9 +22,7 @@ log = structlog.get_logger(__name__)
 LONGEST_SHARED = 30.0  # seconds a value is kept for others that are due together; then it leaves memory
 PATIENCE = 5.0  # seconds a worker waits: longer than a slow answer, and workers that wait for one store help no other
 ASK_AGAIN = 2.0  # seconds until a worker that left looks whether the answer has come
-PAUSE = 2.0  # seconds in which a provider that did not answer is not asked; its store's gate waits longer and longer
 AT_ONCE = 4  # calls of one identity at a time; further ones would only wait for a thread of their tenant's share
-GATHER = 0.02  # seconds in which those who ask a provider that takes several keys a call find together
 IDLE_LINES = 64  # identities without a call that are remembered before the list is cleared of them
 
 
@@ -74,15 +73,16 @@ class _Line:
     """What is asked under one identity."""
 
     opened: Opened
+    allowance: Allowance
     answers: dict[Question, Answer] = field(default_factory=dict)
     habits: dict[Want, Fresh] = field(default_factory=dict)
     """What is wanted again and again, and how it was wanted last; `not_before` is when that was."""
     waiting: deque[Answer] = field(default_factory=deque)
     calls: int = 0
-    gathering: bool = False
-    down: str = ""
-    """What the provider's silence is called; empty while it answers."""
-    down_until: float = 0.0
+    gathering: Gathering = field(default_factory=Gathering)
+    silence: Silence = field(default_factory=Silence)
+    paced: bool = False
+    """Whether it waits for the allowance already."""
 
 
 class SharedReader:
@@ -134,11 +134,11 @@ class SharedReader:
             self._metrics.shared_reads.inc()
             return known
         answer = Answer(want, _future(), left=known.left if known else set())
-        if line.down and now < line.down_until:
-            answer.coming.set_exception(ProviderUnavailable(line.down))
+        if line.silence.text and now < line.silence.until:
+            answer.coming.set_exception(ProviderUnavailable(line.silence.text))
             return answer
-        if line.down:
-            line.down_until = now + LONGEST_SHARED  # one call tries; the others wait for what comes of it
+        if line.silence.text:
+            line.silence.until = now + LONGEST_SHARED  # one call tries; the others wait for what comes of it
         line.answers[want] = answer
         line.waiting.append(answer)
         self._gather(line)
@@ -146,24 +146,48 @@ class SharedReader:
 
     def _line(self, opened: Opened) -> _Line:
         if opened.identity not in self._lines and len(self._lines) >= IDLE_LINES:
-            self._lines = {name: line for name, line in self._lines.items() if line.answers or line.down}
-        line = self._lines.setdefault(opened.identity, _Line(opened))
+            self._lines = {name: line for name, line in self._lines.items() if line.answers or line.silence.text}
+        line = self._lines.get(opened.identity)
+        if line is None:
+            line = self._lines[opened.identity] = _Line(opened, Allowance(self._clock))
         line.opened = opened
         return line
 
     def _gather(self, line: _Line) -> None:
-        if line.opened.client.batch == 1:
+        """Call at once where a call takes one key or is full, otherwise when those who come with it have come."""
+        loop = asyncio.get_running_loop()
+        line.gathering.came(loop.time())
+        if len(line.waiting) >= line.opened.client.batch:
             self._call_next(line)
-        elif not line.gathering:
-            line.gathering = True
-            asyncio.get_running_loop().call_later(GATHER, self._call_next, line)
+        elif not line.gathering.running:
+            line.gathering.running = True
+            loop.call_later(line.gathering.wait(loop.time()), self._gathered, line)
+
+    def _gathered(self, line: _Line) -> None:
+        loop = asyncio.get_running_loop()
+        wait = line.gathering.wait(loop.time()) if line.waiting else 0.0
+        if wait > 0:
+            loop.call_later(wait, self._gathered, line)
+            return
+        line.gathering.running = False
+        self._call_next(line)
 
     def _call_next(self, line: _Line) -> None:
-        line.gathering = False
-        while line.waiting and line.calls < AT_ONCE:
+        loop = asyncio.get_running_loop()
+        while line.waiting and line.calls < AT_ONCE and not line.paced:
+            wait = line.allowance.wait(line.opened.meter.calls)
+            if wait > 0:
+                line.paced = True
+                loop.call_later(wait, self._paced, line)
+                return
             line.calls += 1
+            line.gathering.called = loop.time()
             batch = _next(line)
             self._spawn(self._call(line, batch + self._ahead(line, line.opened.client.batch - len(batch))))
+
+    def _paced(self, line: _Line) -> None:
+        line.paced = False
+        self._call_next(line)
 
     def _ahead(self, line: _Line, room: int) -> list[Answer]:
         """Return what will be wanted soon, as far as there is room for it in a call that is made anyway."""
@@ -187,7 +211,7 @@ class SharedReader:
         for each in asked:
             each.started = self._clock.monotonic()
         opened, wants = line.opened, [each.want for each in asked]
-        tenant = SILENT if line.down else opened.tenant
+        tenant = SILENT if line.silence.text else opened.tenant
         results: Mapping[Any, Given | ProviderError] = {}
         error: ProviderError = ProviderUnavailable("no answer")
         try:
@@ -201,17 +225,18 @@ class SharedReader:
         self._note(line, given)
         for each, result in zip(asked, given, strict=True):
             self._settle(line, each, result)
-        self._call_next(line)
+        if not line.gathering.running:
+            self._call_next(line)
 
     def _note(self, line: _Line, given: Iterable[Given | ProviderError]) -> None:
         """Keep in mind whether the provider answers; those still in line share the news that it does not."""
         silent = next((each for each in given if isinstance(each, ProviderUnavailable)), None)
-        line.down = str(silent) if silent else ""
         if silent is None:
+            line.silence.ended()
             return
-        line.down_until = self._clock.monotonic() + PAUSE
+        line.silence.began(str(silent), self._clock.monotonic())
         while line.waiting:
-            self._settle(line, line.waiting.popleft(), ProviderUnavailable(line.down))
+            self._settle(line, line.waiting.popleft(), ProviderUnavailable(line.silence.text))
 
     def _settle(self, line: _Line, answer: Answer, result: Given | ProviderError) -> None:
         if isinstance(result, ProviderError):

@@ -9,9 +9,10 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from external.clients import Opened, Pending
-from external.metrics import ExternalMetrics
+from external.metrics import ExternalMetrics, Meter
 from external.providers.protocol import Find, ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, Want
-from external.reader import AT_ONCE, PAUSE, Answer, Fresh, Given, SharedReader
+from external.pace import PAUSE
+from external.reader import AT_ONCE, Answer, Fresh, Given, SharedReader
 from external.threads import Threads
 from manager.plain import Plain
 from tests.stand_ins import HandClock
@@ -64,6 +65,7 @@ class Desk:
         self.threads = Threads(2 * AT_ONCE, 10)
         self.reader = SharedReader(self.threads, self.clock, ExternalMetrics(CollectorRegistry()), patience=PATIENT)
         self.provider = Provider(batch)
+        self.meter = Meter()
 
     def hang(self) -> None:
         """Let the provider answer nothing, and nobody wait for it."""
@@ -85,7 +87,7 @@ class Desk:
 
     async def keys(self, *keys: str, asker: str = "a", interval: float = 120) -> dict[str, bytes | str]:
         """Read several keys at once; return values and the texts of errors."""
-        opened = Opened(self.provider, ("store",), "tenant")
+        opened = Opened(self.provider, ("store",), "tenant", self.meter)
         found = await self.reader.read([(opened, Want(key)) for key in keys], Fresh(asker, ALWAYS, interval))
         return {want.key: _shown(answer) for (_, want), answer in found.items() if isinstance(want, Want)}
 
