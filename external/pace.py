@@ -1,4 +1,4 @@
-"""How fast one identity may ask its provider: together with others, not too often, and ever more rarely when refused."""
+"""How fast one identity may ask: together with others, not too often, and ever more rarely when refused."""
 
 from dataclasses import dataclass, field
 

@@ -11,7 +11,8 @@ import structlog
 from external.clients import FAILED, Opened, Pending
 from external.metrics import ExternalMetrics
 from external.pace import Allowance, Gathering, Silence
-from external.providers.protocol import Client, Find, ProviderError, ProviderUnavailable, Want
+from external.providers.protocol import Client, Find, ProviderError, ProviderUnavailable, Stamping, Want
+from external.stamps import LAG, REFUSED, SHORTEST, Sweep, Sweeps, mark, stamp_of, stampable, worth
 from external.threads import SILENT, Threads
 from manager.clock import Clock
 from manager.plain import Plain
@@ -81,6 +82,7 @@ class _Line:
     calls: int = 0
     gathering: Gathering = field(default_factory=Gathering)
     silence: Silence = field(default_factory=Silence)
+    sweeps: Sweeps = field(default_factory=Sweeps)
     paced: bool = False
     """Whether it waits for the allowance already."""
 
@@ -118,6 +120,64 @@ class SharedReader:
         if not done:
             raise Pending(FAILED, "the provider has not answered yet", delay=ASK_AGAIN)
         return found
+
+    async def still(self, wanted: Iterable[tuple[Opened, Question]], marked: str, interval: float) -> float | None:
+        """Tell by lists of versions whether what was read is what would be read.
+
+        Args:
+            marked: `mark` of what was read.
+            interval: seconds after which it will be asked again.
+
+        Returns:
+            The seconds since the moment for which that is proven; None where it is not, and has to be read.
+
+        """
+        if interval < SHORTEST or not marked:
+            return None
+        now, oldest, found = self._clock.monotonic(), float("inf"), dict[Asked, str]()
+        for opened, want in wanted:
+            line = self._line(opened)
+            sweep = await self._swept(line, interval) if stampable(opened.client, want) else None
+            if sweep is None or not isinstance(want, Want):
+                return None
+            line.habits[want] = Fresh(None, now, interval)
+            found[opened.identity, want] = sweep.stamps.get(want, "")
+            oldest = min(oldest, sweep.started)
+        if mark(found) != marked:
+            return None
+        self._metrics.shared_reads.inc(len(found))
+        return self._clock.monotonic() - oldest + LAG
+
+    def mark(self, answers: Mapping[Asked, Answer]) -> str:
+        """Return one word for the versions of some answers, empty where one has none."""
+        return mark({asked: stamp_of(each.coming.result()) for asked, each in answers.items()})
+
+    async def _swept(self, line: _Line, interval: float) -> Sweep | None:
+        now, sweeps = self._clock.monotonic(), line.sweeps
+        found = sweeps.serves(interval, now)
+        if found is not None or now < sweeps.not_before or line.silence.text:
+            return found
+        if sweeps.running is None:
+            sweeps.running = self._spawn(self._sweep(line))
+        await asyncio.wait([sweeps.running], timeout=self.patience)
+        return sweeps.serves(interval, self._clock.monotonic())
+
+    async def _sweep(self, line: _Line) -> None:
+        client, started, stamps = line.opened.client, self._clock.monotonic(), None
+        wants = [want for want, habit in line.habits.items() if habit.interval >= SHORTEST and stampable(client, want)]
+        line.sweeps.not_before = started + REFUSED  # until it turns out to be worth it
+        try:
+            if isinstance(client, Stamping) and worth(client, len(wants)):
+                most = worth(client, len(wants))
+                stamps = await self._threads.run(line.opened.tenant, lambda: client.stamps(wants, most))
+        except ProviderUnavailable:
+            line.sweeps.not_before = started + LAG
+        except ProviderError:
+            pass  # it may not list: reading is as good
+        finally:
+            line.sweeps.running = None
+        if stamps is not None:
+            line.sweeps.latest, line.sweeps.not_before = Sweep(started, stamps), started
 
     def age(self, answers: Iterable[Answer]) -> float:
         """Return the seconds since the oldest of some answers was asked for."""
@@ -202,10 +262,11 @@ class SharedReader:
                 found.append(answer)
         return found
 
-    def _spawn(self, call: Coroutine[None, None, None]) -> None:
+    def _spawn(self, call: Coroutine[None, None, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(call)
         self._calls.add(task)  # the loop itself keeps no task from being collected
         task.add_done_callback(self._calls.discard)
+        return task
 
     async def _call(self, line: _Line, asked: list[Answer]) -> None:
         for each in asked:

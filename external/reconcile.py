@@ -2,7 +2,7 @@
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -112,6 +112,10 @@ class Reconciler:
             return None
         # What was read under another identity is not shared in any case; only the user's own wish wants a newer value.
         asked = bool(digest.synced) and digest.synced != digest.current
+        if last is not None and last.mark and digest.ready and not (moved or asked) and valid(view):
+            age = await self._fetcher.still(view.key, view.spec, last.mark, digest.interval)
+            if age is not None:
+                return Fetched(None, identity, age, (), last.mark)
         not_before = self._context.clock.monotonic() if asked else float("-inf")
         fresh = Fresh((view.key, digest.current, identity), not_before, max(0.0, digest.interval))
         fetched = await self._fetcher.fetch(view.key, view.spec, fresh)
@@ -129,7 +133,7 @@ class Reconciler:
         await self._remove_orphans(view)
         # Counted from when the values were read: those who share them come again together, and in time.
         read = self._context.clock.now().timestamp() - fetched.age
-        self._refreshed[view.key] = Refreshed(read, fetched.identity)
+        self._refreshed[view.key] = Refreshed(read, fetched.identity, fetched.mark)
         self._stale.discard(view.key)
         return Outcome(decided, fetched)
 
@@ -225,8 +229,9 @@ class Reconciler:
         if outcome.error is not None:
             return await self._failed(key, body, outcome.error)
         digest = external_digest(body)
-        if outcome.decided is not None:
-            await self._succeeded(key, body, outcome.decided, started)
+        if outcome.decided is not None and outcome.fetched is not None:
+            listed = timedelta(seconds=outcome.fetched.age if outcome.fetched.data is None else 0.0)
+            await self._succeeded(key, body, outcome.decided, started - listed)
         last = self._refreshed.get(key)
         moment = last.at if last else digest.refreshed
         synced = replace(digest, synced=digest.current)

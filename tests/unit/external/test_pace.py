@@ -95,9 +95,7 @@ async def test_an_identity_that_has_used_up_its_allowance_waits_and_others_do_no
     desk.threads.close()
 
 
-async def test_a_provider_that_throttles_is_asked_more_and_more_rarely_and_once_it_answers_everybody_is_served() -> (
-    None
-):
+async def test_a_provider_that_throttles_is_asked_ever_more_rarely_and_once_it_answers_all_are_served() -> None:
     desk = Desk()
     desk.provider.error = ProviderUnavailable("GetSecretValue: ThrottlingException")
     for _ in range(600):

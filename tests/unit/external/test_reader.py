@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from external.clients import Opened, Pending
 from external.metrics import ExternalMetrics, Meter
-from external.providers.protocol import Find, ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, Want
 from external.pace import PAUSE
+from external.providers.protocol import Find, ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, Want
 from external.reader import AT_ONCE, Answer, Fresh, Given, SharedReader
 from external.threads import Threads
 from manager.plain import Plain
