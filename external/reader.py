@@ -44,11 +44,17 @@ class Fresh:
     """A read that started before this monotonic second is too old: the user asked afterwards."""
     interval: float = 0.0
     """Seconds after which it will be wanted again; 0 when nobody knows."""
+    again: bool = False
+    """Whether he has had the value before; the next refresh is counted from when what he is given was read."""
 
     @property
     def max_age(self) -> float:
-        """Seconds; a quarter of the interval: what is older would show in what the user sees."""
-        return min(LONGEST_SHARED, self.interval / 4) if self.interval > 0 else LONGEST_SHARED
+        """Seconds; a quarter of the interval for who has nothing yet: what is older would show in what he sees.
+
+        Half of it for who comes again: whoever wants the same at another moment of the interval falls into step.
+        """
+        part = 2 if self.again else 4
+        return min(LONGEST_SHARED, self.interval / part) if self.interval > 0 else LONGEST_SHARED
 
 
 @dataclass(slots=True, eq=False)
@@ -77,7 +83,7 @@ class _Line:
     allowance: Allowance
     answers: dict[Question, Answer] = field(default_factory=dict)
     habits: dict[Want, Fresh] = field(default_factory=dict)
-    """What is wanted again and again, and how it was wanted last; `not_before` is when that was."""
+    """What is wanted again and again, and how; `not_before` is when it was read last."""
     waiting: deque[Answer] = field(default_factory=deque)
     calls: int = 0
     gathering: Gathering = field(default_factory=Gathering)
@@ -140,12 +146,12 @@ class SharedReader:
             sweep = await self._swept(line, interval) if stampable(opened.client, want) else None
             if sweep is None or not isinstance(want, Want):
                 return None
-            line.habits[want] = Fresh(None, now, interval)
+            line.habits[want] = Fresh(None, now, interval, again=True)
             found[opened.identity, want] = sweep.stamps.get(want, "")
             oldest = min(oldest, sweep.started)
         if mark(found) != marked:
             return None
-        self._metrics.shared_reads.inc(len(found))
+        self._metrics.saved.inc(len(found))
         return self._clock.monotonic() - oldest + LAG
 
     def mark(self, answers: Mapping[Asked, Answer]) -> str:
@@ -187,11 +193,13 @@ class SharedReader:
     def _answer(self, opened: Opened, want: Question, fresh: Fresh) -> Answer:
         line = self._line(opened)
         now = self._clock.monotonic()
-        if isinstance(want, Want) and fresh.interval > 0 and opened.client.batch > 1:
-            line.habits[want] = replace(fresh, asker=None, not_before=now)
         known = line.answers.get(want)
-        if known is not None and known.serves(fresh, now):
-            self._metrics.shared_reads.inc()
+        serves = known is not None and known.serves(fresh, now)
+        if isinstance(want, Want) and fresh.interval > 0 and opened.client.batch > 1:
+            started = known.started if known is not None and serves else None
+            line.habits[want] = replace(fresh, asker=None, again=True, not_before=now if started is None else started)
+        if known is not None and serves:
+            self._metrics.saved.inc()
             return known
         answer = Answer(want, _future(), left=known.left if known else set())
         if line.silence.text and now < line.silence.until:
@@ -243,6 +251,7 @@ class SharedReader:
             line.calls += 1
             line.gathering.called = loop.time()
             batch = _next(line)
+            self._metrics.saved.inc(len(batch) - 1)
             self._spawn(self._call(line, batch + self._ahead(line, line.opened.client.batch - len(batch))))
 
     def _paced(self, line: _Line) -> None:
@@ -251,15 +260,15 @@ class SharedReader:
 
     def _ahead(self, line: _Line, room: int) -> list[Answer]:
         """Return what will be wanted soon, as far as there is room for it in a call that is made anyway."""
-        now = self._clock.monotonic()
-        found: list[Answer] = []
-        for want, habit in list(line.habits.items()):
+        now, soon = self._clock.monotonic(), list[tuple[float, Want]]()
+        for want, habit in list(line.habits.items()) if room else ():
             if now > habit.not_before + 2 * habit.interval + LONGEST_SHARED:
                 del line.habits[want]  # nobody has wanted it for long
-            elif len(found) < room and now >= _soon(habit) and not _at_hand(line.answers.get(want), habit, now):
-                answer = Answer(want, _future())
-                line.answers[want] = answer
-                found.append(answer)
+            elif now >= _soon(habit) and not _at_hand(line.answers.get(want), habit, now):
+                soon.append((habit.not_before + habit.interval, want))
+        # Those that are due first: the others would find together in the next call.
+        found = [Answer(want, _future()) for _, want in sorted(soon, key=lambda each: each[0])[:room]]
+        line.answers |= {each.want: each for each in found}
         return found
 
     def _spawn(self, call: Coroutine[None, None, None]) -> "asyncio.Task[None]":

@@ -361,3 +361,38 @@ async def test_what_is_missing_or_no_longer_wanted_is_not_read_ahead() -> None:
 
     assert desk.provider.calls[-1] == ["a"]
     desk.threads.close()
+
+
+async def test_who_wants_the_same_at_another_moment_of_the_interval_falls_into_step() -> None:
+    desk = Desk(batch=20)
+
+    async def read(asker: str, *, again: bool) -> bytes:
+        opened = Opened(desk.provider, ("store",), "tenant")
+        found = await desk.reader.read([(opened, WANT)], Fresh(asker, ALWAYS, 60, again=again))
+        return _plain(found[("store",), WANT].coming.result())
+
+    assert await read("a", again=False) == b"remote 1"
+    desk.clock.pass_by(29)
+    assert await read("b", again=False) == b"remote 2", "who has nothing yet gets a newer one"
+    desk.clock.pass_by(31)
+    assert await read("a", again=True) == b"remote 3"
+    desk.clock.pass_by(29)
+
+    assert await read("b", again=True) == b"remote 3"
+    desk.threads.close()
+
+
+async def test_what_is_due_first_is_read_ahead_first() -> None:
+    desk = Desk(batch=3)
+    for key in ("late", "early", "middle"):
+        await desk.keys(key, interval=120)
+    for wait, key in ((70, "early"), (2, "middle"), (2, "other"), (2, "late")):
+        desk.clock.pass_by(wait)
+        await desk.keys(key, interval=120)
+    desk.provider.calls.clear()
+    desk.clock.pass_by(114)
+
+    await desk.keys("new")
+
+    assert desk.provider.calls == [["new", "early", "middle"]]
+    desk.threads.close()
