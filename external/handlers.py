@@ -9,6 +9,7 @@ from manager.clock import Clock, Jitter, parse_rfc3339
 from manager.kube.cache import Change, Meta, MetadataCache
 from manager.kube.resources import (
     CLUSTER_SECRET_STORES,
+    CONFIGMAPS,
     EXTERNAL_SECRETS,
     NAMESPACES,
     SECRET_STORES,
@@ -53,9 +54,11 @@ class Handlers:
         self._by_target = cache.index(EXTERNAL_SECRETS, lambda key, meta: ((key.namespace, meta.digest.target),))
         self._by_store = cache.index(EXTERNAL_SECRETS, lambda _, meta: meta.digest.stores)
         self._by_credential = []
+        self._by_authority = []
         for resource in (SECRET_STORES, CLUSTER_SECRET_STORES):
             cache.digest(resource, store_digest)
             self._by_credential.append(cache.index(resource, lambda _, meta: meta.digest.credentials))
+            self._by_authority.append(cache.index(resource, lambda _, meta: meta.digest.authorities))
 
     def table(self) -> Mapping[Resource, Handler]:
         """Return what must be watched, and by whom."""
@@ -65,6 +68,7 @@ class Handlers:
             EXTERNAL_SECRETS: self.external_secret,
             SECRETS: self.secret,
             NAMESPACES: self.namespace,
+            CONFIGMAPS: self.config_map,
         }
 
     def external_secret(self, change: Change) -> None:
@@ -107,6 +111,12 @@ class Handlers:
                 self._credential_changed(store, change)
             for store in index.find(("", key.name)):  # each consumer's own: another tenant's is nobody else's news
                 self._credential_changed(store, change, consumer=key.namespace)
+
+    def config_map(self, change: Change) -> None:
+        """Connect the stores anew whose authorities' certificates these are."""
+        for index in self._by_authority:
+            for store in index.find((change.key.namespace, change.key.name)):
+                self._credential_changed(store, change)
 
     def namespace(self, change: Change) -> None:
         """Wake up a namespace's waiting ExternalSecrets when its labels change: a store may admit it now."""
