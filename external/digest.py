@@ -6,6 +6,7 @@ from typing import Any
 
 from external.hashing import synced_version
 from external.providers.aws.identity import tells_consumers_apart
+from external.providers.webhook_model import says_namespace
 from external.windows import Windows, windows_of
 from manager.clock import parse_rfc3339
 from manager.durations import parse_duration
@@ -13,6 +14,7 @@ from manager.kube.conditions import find_condition
 from manager.kube.resources import CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, SECRET_STORES, Body, Key, key_of
 
 DEFAULT_INTERVAL = 3600.0
+REFERENCES = ("Ref", "clientCert", "clientKey", "bearerToken", "serviceAccount")
 SHORTEST_INTERVAL = 1.0  # seconds; what a tenant writes below it would keep a worker and the provider busy for ever
 
 
@@ -26,6 +28,8 @@ class StoreDigest:
     """Whether it has the condition at all."""
     credentials: tuple[tuple[str, str], ...]
     """(namespace, name) of every Secret it refers to; the namespace is empty where the consumer's is meant."""
+    authorities: tuple[tuple[str, str], ...]
+    """(namespace, name) of every ConfigMap with certificates that it refers to."""
     per_consumer: bool
     """Whether each namespace that uses it is somebody else at the provider."""
     conditions: tuple[Mapping[str, Any], ...]
@@ -59,12 +63,15 @@ def store_digest(body: Body) -> StoreDigest:
     namespace = body["metadata"].get("namespace", "")
     provider = _mapping(spec.get("provider"))
     references = list(_references(provider))
-    told_apart = tells_consumers_apart(_mapping(provider.get("aws")))
+    told_apart = tells_consumers_apart(_mapping(provider.get("aws"))) or says_namespace(provider.get("webhook"))
     return StoreDigest(
         controller=str(spec.get("controller") or ""),
         ready=(ready or {}).get("status") == "True",
         judged=ready is not None,
-        credentials=tuple(sorted({(namespace or place, name) for place, name, secret in references if secret})),
+        credentials=tuple(sorted({(namespace or place, name) for place, name, kind in references if kind == "Secret"})),
+        authorities=tuple(
+            sorted({(namespace or place, name) for place, name, kind in references if kind == "ConfigMap"})
+        ),
         per_consumer=not namespace and (told_apart or any(not place for place, _, _ in references)),
         conditions=tuple(each for each in _list(spec.get("conditions")) if isinstance(each, dict)),
         interval=_store_interval(spec.get("refreshInterval")),
@@ -108,13 +115,14 @@ def _stores(body: Body, spec: Mapping[str, Any]) -> Iterator[Key]:
             yield store_key(namespace, str(name), _mapping(reference).get("kind"))
 
 
-def _references(value: object) -> Iterator[tuple[str, str, bool]]:
-    """Yield (namespace, name, whether it is a Secret) of every reference inside a provider of any kind."""
+def _references(value: object) -> Iterator[tuple[str, str, str]]:
+    """Yield (namespace, name, kind) of every reference inside a provider of any kind."""
     for field, inner in _mapping(value).items():
         named = isinstance(inner, dict) and isinstance(inner.get("name"), str)
-        if named and (field.endswith(("Ref", "clientCert", "clientKey", "bearerToken")) or field == "caProvider"):
-            secret = field != "serviceAccountRef" and inner.get("type", "Secret") == "Secret"
-            yield str(inner.get("namespace") or ""), inner["name"], secret
+        if named and (field.endswith(REFERENCES) or field == "caProvider"):
+            account = field in ("serviceAccountRef", "serviceAccount")
+            kind = "ServiceAccount" if account else str(inner.get("type") or "Secret")
+            yield str(inner.get("namespace") or ""), inner["name"], kind
         elif isinstance(inner, dict):
             yield from _references(inner)
         for each in _list(inner):

@@ -2,13 +2,23 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from external.clients import FAILED, Clients, Opened
 from external.digest import store_key
 from external.model import Data, DataFrom, ExternalSecretSpec, FindRef, RemoteRef
 from external.properties import convert_keys, decode, take, to_map, validate_keys
-from external.providers.protocol import Find, ProviderError, ProviderUnavailable, SecretAbsent, Want
+from external.providers.protocol import (
+    AsksProperty,
+    Client,
+    Composite,
+    Find,
+    NotModified,
+    ProviderError,
+    ProviderUnavailable,
+    SecretAbsent,
+    Want,
+)
 from external.reader import Answer, Fresh, Given, Question, SharedReader
 from external.rewrites import rewritten
 from manager.errors import NeedsHuman, ReconcileError, Retry
@@ -77,9 +87,12 @@ class Fetcher:
         """
         wanted = await self._wanted(key, spec)
         answers = await self._reader.read(wanted, fresh)
+        if any(isinstance(each.coming.exception(), NotModified) for each in answers.values()):
+            identity = tuple(sorted({part for each, _ in wanted for part in each.identity}))
+            return Fetched(None, identity, 0.0, ())
         merge = _Merge(spec.target.deletion_policy)
         for (each, want), (at, entry) in zip(wanted, entries(spec), strict=True):
-            merge.take(at, entry, answers[each.identity, want], natural=each.client.natural)
+            merge.take(at, entry, answers[each.identity, want], each.client)
         if not merge.data and spec.target.deletion_policy == "Delete" and len(merge.absent) < len(wanted):
             text = "there is no key in what the provider gave, and not every entry is proven absent: nothing is deleted"
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}")
@@ -101,7 +114,8 @@ class Fetcher:
         wanted = []
         for at, entry in entries(spec):
             with _placed(at, entry):
-                wanted.append((await self.open(key, spec, entry), _want(entry)))
+                opened = await self.open(key, spec, entry)
+                wanted.append((opened, _asked(opened.client, entry)))
         return wanted
 
     async def open(self, key: Key, spec: ExternalSecretSpec, entry: Data | DataFrom) -> Opened:
@@ -121,7 +135,7 @@ class _Merge:
         self.data: dict[str, Plain] = {}
         self.absent: list[str] = []
 
-    def take(self, at: str, entry: Data | DataFrom, answer: Answer, *, natural: bool) -> None:
+    def take(self, at: str, entry: Data | DataFrom, answer: Answer, client: Client) -> None:
         """Process one entry; every error comes out with the entry's place."""
         with _placed(at, entry):
             try:
@@ -132,22 +146,22 @@ class _Merge:
                 self.absent.append(f"{at}{_about(entry)}")
                 return
             if isinstance(entry, Data):
-                self.data.update(_one(entry, whole, natural=natural))
+                self.data.update(_one(entry, whole, client))
             else:
-                self.data.update(_several(entry, whole, natural=natural))
+                self.data.update(_several(entry, whole, client))
 
 
-def _one(entry: Data, given: Given, *, natural: bool) -> Mapping[str, Plain]:
+def _one(entry: Data, given: Given, client: Client) -> Mapping[str, Plain]:
     reference = entry.remote_ref
-    value = decode(_value(reference, _whole(given), natural=natural), reference.decoding_strategy, _wrong)
+    value = decode(_value(reference, _whole(given), client), reference.decoding_strategy, _wrong)
     return {entry.secret_key: _checked(entry.secret_key, value, reference)}
 
 
-def _several(entry: DataFrom, given: Given, *, natural: bool) -> Mapping[str, Plain]:
+def _several(entry: DataFrom, given: Given, client: Client) -> Mapping[str, Plain]:
     reference = entry.extract or entry.find
     if reference is None:
         return {}  # `require_served` has refused it; the original makes nothing of it
-    members = given if isinstance(given, Mapping) else _members(entry, given, natural=natural)
+    members = given if isinstance(given, Mapping) else _members(entry, given, client)
     if entry.rewrite:
         named = rewritten(members, entry.rewrite, _wrong)
     else:
@@ -158,9 +172,12 @@ def _several(entry: DataFrom, given: Given, *, natural: bool) -> Mapping[str, Pl
     }
 
 
-def _members(entry: DataFrom, whole: Plain, *, natural: bool) -> Mapping[str, Plain]:
-    reference = entry.extract
-    members = to_map(_value(reference, whole, natural=natural).reveal(), natural=natural) if reference else None
+def _members(entry: DataFrom, whole: Plain, client: Client) -> Mapping[str, Plain]:
+    reference, members = entry.extract, None
+    if reference is not None and isinstance(client, Composite):
+        members = client.members(whole, reference.property or "")
+    elif reference is not None:
+        members = to_map(_value(reference, whole, client).reveal(), natural=client.natural)
     if members is None:
         raise _wrong("unable to unmarshal secret: it is not a JSON object")
     return members
@@ -172,10 +189,13 @@ def _whole(given: Given) -> Plain:
     raise _wrong("the provider gave several secrets for one")
 
 
-def _value(reference: RemoteRef, whole: Plain, *, natural: bool) -> Plain:
-    if not reference.property:
+def _value(reference: RemoteRef, whole: Plain, client: Client) -> Plain:
+    if isinstance(client, Composite):
+        found = client.pick(whole, reference.property or "")
+    elif not reference.property or isinstance(client, AsksProperty):
         return whole
-    found = take(whole.reveal(), reference.property, natural=natural)
+    else:
+        found = take(whole.reveal(), reference.property, natural=client.natural)
     if found is None:
         raise _wrong(f"key {reference.property} does not exist in secret {reference.key}")
     return found
@@ -244,6 +264,15 @@ def _want(entry: Data | DataFrom) -> Question:
     if reference is None:
         raise NeedsHuman(FAILED, "either extract, find, or sourceRef must be set")
     return Want(reference.key, reference.version or "", reference.metadata_policy == "Fetch")
+
+
+def _asked(client: Client, entry: Data | DataFrom) -> Question:
+    """Return what a client is asked for an entry."""
+    want = _want(entry)
+    reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
+    if isinstance(want, Want) and isinstance(client, AsksProperty) and reference is not None:
+        return replace(want, property=reference.property or "")
+    return want
 
 
 def _about(entry: Data | DataFrom) -> str:

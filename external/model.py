@@ -10,7 +10,9 @@ from pydantic import Field
 
 from external.fields import Conversion, DataKey, Decoding, Duration, Model, Name, NamespaceName, NullBytes, ScheduleText
 from external.providers.aws_model import AwsProvider
+from external.providers.kubernetes_model import KubernetesProvider
 from external.providers.vault_model import OpenBaoProvider, VaultProvider
+from external.providers.webhook_model import WebhookProvider
 
 
 class SecretStoreRef(Model):
@@ -186,8 +188,10 @@ class Provider(Model):
 
     aws: AwsProvider | None = None
     fake: FakeProvider | None = None
+    kubernetes: KubernetesProvider | None = None
     open_bao: OpenBaoProvider | None = None
     vault: VaultProvider | None = None
+    webhook: WebhookProvider | None = None
 
 
 class LabelRequirement(Model):
