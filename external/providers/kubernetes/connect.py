@@ -18,6 +18,7 @@ from manager.errors import NeedsHuman
 from manager.plain import Plain
 
 AT = "spec.provider.kubernetes"
+ONE = "exactly one of auth and authRef must be set"
 LARGEST = 64 << 10  # bytes of a kubeconfig; more would keep a thread busy for long
 OWN = frozenset(
     {"", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"}
@@ -27,8 +28,8 @@ OWN = frozenset(
 
 async def connect(spec: KubernetesProvider, around: Circumstances) -> Client:
     """Return the client of one namespace of a cluster."""
-    if (spec.auth is None) == (spec.auth_ref is None):
-        raise NeedsHuman(INVALID, f"{AT}: exactly one of auth and authRef must be set")
+    if spec.auth is not None and spec.auth_ref is not None:
+        raise NeedsHuman(INVALID, f"{AT}: {ONE}")
     if spec.auth_ref is not None:
         text = await around.lookup.secret(spec.auth_ref, f"{AT}.authRef")
         server = await asyncio.to_thread(_configured, text, around)
@@ -50,14 +51,16 @@ async def _server(spec: KubernetesProvider, around: Circumstances) -> Server:
         url = f"https://{url}"
     if urlsplit(url).scheme != "https":
         raise NeedsHuman(INVALID, f"{AT}.server.url is no https URL")
+    if spec.auth is None:
+        raise NeedsHuman(INVALID, f"{AT}: {ONE}")
     token, certificate = await _identity(spec.auth, around)
     return Server(url, context, egress, token, certificate)
 
 
-async def _identity(auth: KubernetesAuth | None, around: Circumstances) -> tuple[Any, tuple[Plain, Plain] | None]:
+async def _identity(auth: KubernetesAuth, around: Circumstances) -> tuple[Any, tuple[Plain, Plain] | None]:
     place, lookup = f"{AT}.auth", around.lookup
-    given = [name for name in ("cert", "token", "service_account") if getattr(auth, name, None) is not None]
-    if auth is None or len(given) != 1:
+    given = [name for name in ("cert", "token", "service_account") if getattr(auth, name) is not None]
+    if len(given) != 1:
         raise NeedsHuman(INVALID, f"{place}: exactly one of cert, token and serviceAccount must be set")
     if auth.cert is not None:
         certificate = await lookup.secret(auth.cert.client_cert, f"{place}.cert.clientCert", "tls.crt")
