@@ -14,7 +14,7 @@ FLAGS = ("--modules-sealed=false", "--modules-reflector=false")
 
 
 def run(scene: Scene) -> Iterator[Row]:
-    """Measure the time from an ExternalSecret's creation to its status, beside nothing and beside a hanging provider."""
+    """Measure from an ExternalSecret's creation to its status, beside nothing and beside a hanging provider."""
     quiet, beside, stuck = scene.namespaces("bench-hang", 3)
     scene.create(store(each, "fake", fake({"remote": "x"})) for each in (quiet, beside))
     scene.create([secret(stuck, "aws-credentials", aws_keys("AKIASTUCK")), store(stuck, "aws", aws())])
