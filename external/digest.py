@@ -10,7 +10,17 @@ from external.windows import Windows, windows_of
 from manager.clock import parse_rfc3339
 from manager.durations import parse_duration
 from manager.kube.conditions import find_condition
-from manager.kube.resources import CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, SECRET_STORES, Body, Key, key_of
+from manager.kube.references import resolve
+from manager.kube.resources import (
+    CLUSTER_SECRET_STORES,
+    CONFIGMAPS,
+    EXTERNAL_SECRETS,
+    SECRET_STORES,
+    SECRETS,
+    Body,
+    Key,
+    key_of,
+)
 
 DEFAULT_INTERVAL = 3600.0
 SHORTEST_INTERVAL = 1.0  # seconds; what a tenant writes below it would keep a worker and the provider busy for ever
@@ -42,6 +52,8 @@ class ExternalDigest:
     target: str
     creates: str
     stores: tuple[Key, ...]
+    templates: tuple[Key, ...]
+    """ConfigMaps and Secrets that hold its templates."""
     synced: str
     current: str
     """What `synced` is after a sync of this very object."""
@@ -81,6 +93,7 @@ def external_digest(body: Body) -> ExternalDigest:
         target=str(target.get("name") or body["metadata"]["name"]),
         creates=str(target.get("creationPolicy") or "Owner"),
         stores=tuple(sorted(set(_stores(body, spec)), key=str)),
+        templates=tuple(sorted(set(_templates(body, target)), key=str)),
         synced=str(status.get("syncedResourceVersion") or ""),
         current=synced_version(body),
         refreshed=refreshed.timestamp() if refreshed else None,
@@ -106,6 +119,15 @@ def _stores(body: Body, spec: Mapping[str, Any]) -> Iterator[Key]:
         name = _mapping(reference).get("name")
         if name:
             yield store_key(namespace, str(name), _mapping(reference).get("kind"))
+
+
+def _templates(body: Body, target: Mapping[str, Any]) -> Iterator[Key]:
+    owner = key_of(EXTERNAL_SECRETS, body)
+    for each in _list(_mapping(target.get("template")).get("templateFrom")):
+        for field, resource in (("configMap", CONFIGMAPS), ("secret", SECRETS)):
+            name = _mapping(_mapping(each).get(field)).get("name")
+            if name and isinstance(name, str):
+                yield resolve(owner, resource, name, None, at=field)
 
 
 def _references(value: object) -> Iterator[tuple[str, str, bool]]:

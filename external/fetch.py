@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from external.clients import FAILED, Clients, Opened
 from external.digest import store_key
 from external.model import Data, DataFrom, ExternalSecretSpec, FindRef, RemoteRef
-from external.properties import convert_keys, decode, take, to_map, validate_keys
+from external.paths import Documents
+from external.properties import convert_keys, decode, to_map, validate_keys
 from external.providers.protocol import Find, ProviderError, ProviderUnavailable, SecretAbsent, Want
 from external.reader import Answer, Fresh, Given, Question, SharedReader
 from external.rewrites import rewritten
-from manager.errors import NeedsHuman, ReconcileError, Retry
+from external.rules import entries
+from manager.errors import NeedsHuman, ReconcileError, Retry, TemplateError
+from manager.gotemplate.sandbox import Sandbox
 from manager.kube.resources import Key
 from manager.plain import Plain
 
@@ -41,9 +44,10 @@ class Fetched:
 class Fetcher:
     """Reads every entry of an ExternalSecret; all or nothing."""
 
-    def __init__(self, clients: Clients, reader: SharedReader) -> None:
+    def __init__(self, clients: Clients, reader: SharedReader, sandbox: Sandbox) -> None:
         self._clients = clients
         self._reader = reader
+        self._sandbox = sandbox
 
     def serves(self, stores: Iterable[Key]) -> bool:
         """Tell whether all of these stores, as far as they are there, are for this controller."""
@@ -78,9 +82,9 @@ class Fetcher:
                 opened.append(await self.open(key, spec, entry))
         wanted = [(each, _want(entry)) for each, (_, entry) in zip(opened, entries(spec), strict=True)]
         answers = await self._reader.read(wanted, fresh)
-        merge = _Merge(spec.target.deletion_policy)
+        merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, key.namespace))
         for (each, want), (at, entry) in zip(wanted, entries(spec), strict=True):
-            merge.take(at, entry, answers[each.identity, want], natural=each.client.natural)
+            await merge.take(at, entry, answers[each.identity, want], natural=each.client.natural)
         if not merge.data and spec.target.deletion_policy == "Delete" and len(merge.absent) < len(wanted):
             text = "there is no key in what the provider gave, and not every entry is proven absent: nothing is deleted"
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}")
@@ -99,12 +103,13 @@ class Fetcher:
 class _Merge:
     """Puts the answers together, entry by entry."""
 
-    def __init__(self, deletion_policy: str) -> None:
+    def __init__(self, deletion_policy: str, documents: Documents) -> None:
         self._deletion_policy = deletion_policy
+        self._documents = documents
         self.data: dict[str, Plain] = {}
         self.absent: list[str] = []
 
-    def take(self, at: str, entry: Data | DataFrom, answer: Answer, *, natural: bool) -> None:
+    async def take(self, at: str, entry: Data | DataFrom, answer: Answer, *, natural: bool) -> None:
         """Process one entry; every error comes out with the entry's place."""
         with _placed(at, entry):
             try:
@@ -115,85 +120,52 @@ class _Merge:
                 self.absent.append(f"{at}{_about(entry)}")
                 return
             if isinstance(entry, Data):
-                self.data.update(_one(entry, whole, natural=natural))
+                self.data.update(await self._one(entry, whole, natural=natural))
             else:
-                self.data.update(_several(entry, whole, natural=natural))
+                self.data.update(await self._several(entry, whole, natural=natural))
 
+    async def _one(self, entry: Data, given: Given, *, natural: bool) -> Mapping[str, Plain]:
+        reference = entry.remote_ref
+        found = await self._value(reference, _whole(given), natural=natural)
+        value = decode(found, reference.decoding_strategy, _wrong)
+        return {entry.secret_key: _checked(entry.secret_key, value, reference)}
 
-def _one(entry: Data, given: Given, *, natural: bool) -> Mapping[str, Plain]:
-    reference = entry.remote_ref
-    value = decode(_value(reference, _whole(given), natural=natural), reference.decoding_strategy, _wrong)
-    return {entry.secret_key: _checked(entry.secret_key, value, reference)}
+    async def _several(self, entry: DataFrom, given: Given, *, natural: bool) -> Mapping[str, Plain]:
+        reference = entry.extract or entry.find
+        if reference is None:
+            return {}  # `entries` has left it out
+        members = given if isinstance(given, Mapping) else await self._members(entry, given, natural=natural)
+        if entry.rewrite:
+            named = await rewritten(members, entry.rewrite, self._documents, _wrong)
+        else:
+            named = convert_keys(members, reference.conversion_strategy, _wrong)
+        return {
+            name: _checked(name, decode(value, reference.decoding_strategy, _wrong), reference)
+            for name, value in sorted(validate_keys(named, _wrong).items())
+        }
 
+    async def _members(self, entry: DataFrom, whole: Plain, *, natural: bool) -> Mapping[str, Plain]:
+        members = None
+        if entry.extract is not None:
+            value = await self._value(entry.extract, whole, natural=natural)
+            members = to_map(value.reveal(), natural=natural)
+        if members is None:
+            raise _wrong("unable to unmarshal secret: it is not a JSON object")
+        return members
 
-def _several(entry: DataFrom, given: Given, *, natural: bool) -> Mapping[str, Plain]:
-    reference = entry.extract or entry.find
-    if reference is None:
-        return {}  # `require_served` has refused it; the original makes nothing of it
-    members = given if isinstance(given, Mapping) else _members(entry, given, natural=natural)
-    if entry.rewrite:
-        named = rewritten(members, entry.rewrite, _wrong)
-    else:
-        named = convert_keys(members, reference.conversion_strategy, _wrong)
-    return {
-        name: _checked(name, decode(value, reference.decoding_strategy, _wrong), reference)
-        for name, value in sorted(validate_keys(named, _wrong).items())
-    }
-
-
-def _members(entry: DataFrom, whole: Plain, *, natural: bool) -> Mapping[str, Plain]:
-    reference = entry.extract
-    members = to_map(_value(reference, whole, natural=natural).reveal(), natural=natural) if reference else None
-    if members is None:
-        raise _wrong("unable to unmarshal secret: it is not a JSON object")
-    return members
+    async def _value(self, reference: RemoteRef, whole: Plain, *, natural: bool) -> Plain:
+        if not reference.property:
+            return whole
+        found = await self._documents.find(whole, reference.property, natural=natural)
+        if found is None:
+            raise _wrong(f"key {reference.property} does not exist in secret {reference.key}")
+        return found
 
 
 def _whole(given: Given) -> Plain:
     if isinstance(given, Plain):
         return given
     raise _wrong("the provider gave several secrets for one")
-
-
-def _value(reference: RemoteRef, whole: Plain, *, natural: bool) -> Plain:
-    if not reference.property:
-        return whole
-    found = take(whole.reveal(), reference.property, natural=natural)
-    if found is None:
-        raise _wrong(f"key {reference.property} does not exist in secret {reference.key}")
-    return found
-
-
-def entries(spec: ExternalSecretSpec) -> list[tuple[str, Data | DataFrom]]:
-    """Return all entries with their places, in the order in which they are processed."""
-    sources = [
-        (f"spec.dataFrom[{index}].{'find' if each.find else 'extract'}", each)
-        for index, each in enumerate(spec.data_from or ())
-    ]
-    return [*sources, *((f"spec.data[{index}]", each) for index, each in enumerate(spec.data or ()))]
-
-
-def require_served(spec: ExternalSecretSpec) -> None:
-    """Raise NeedsHuman for what this version does not do: ignoring it would write another Secret than was asked for."""
-    target = spec.target
-    unserved: dict[str, object] = {
-        "spec.target.template": target.template,
-        "spec.target.manifest": target.manifest,
-    }
-    for index, each in enumerate(spec.data_from or ()):
-        for step, rewrite in enumerate(each.rewrite or ()):
-            unserved[f"spec.dataFrom[{index}].rewrite[{step}].transform"] = rewrite.transform
-    for at, entry in entries(spec):
-        generator = entry.source_ref.generator_ref if entry.source_ref else None
-        unserved[f"{at.removesuffix('.extract').removesuffix('.find')}.sourceRef.generatorRef"] = generator
-    found = [at for at, value in unserved.items() if value is not None]
-    if found:
-        raise NeedsHuman(FAILED, f"{', '.join(found)}: not served by this version; remove it")
-    for index, each in enumerate(spec.data_from or ()):
-        if each.extract is None and each.find is None:
-            raise NeedsHuman(FAILED, f"spec.dataFrom[{index}]: either extract, find, or sourceRef must be set")
-    if not entries(spec):
-        raise NeedsHuman(FAILED, "either data or dataFrom should be specified")
 
 
 @contextmanager
@@ -205,8 +177,8 @@ def _placed(at: str, entry: Data | DataFrom) -> Iterator[None]:
         raise StoreUnavailable(FAILED, f"{FETCH_FAILED}: {at}: {error}") from None
     except ProviderError as error:
         raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {at}{_about(entry)}: {error}") from None
-    except NeedsHuman as error:
-        raise NeedsHuman(FAILED, f"{FETCH_FAILED}: {at}: {error.message}") from None
+    except (TemplateError, NeedsHuman) as error:
+        raise NeedsHuman(FAILED, f"{FETCH_FAILED}: {at}: {error}") from None
 
 
 def _wrong(text: str) -> ProviderError:

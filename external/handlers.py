@@ -9,6 +9,7 @@ from manager.clock import Clock, Jitter, parse_rfc3339
 from manager.kube.cache import Change, Meta, MetadataCache
 from manager.kube.resources import (
     CLUSTER_SECRET_STORES,
+    CONFIGMAPS,
     EXTERNAL_SECRETS,
     NAMESPACES,
     SECRET_STORES,
@@ -52,6 +53,7 @@ class Handlers:
         cache.digest(EXTERNAL_SECRETS, external_digest)
         self._by_target = cache.index(EXTERNAL_SECRETS, lambda key, meta: ((key.namespace, meta.digest.target),))
         self._by_store = cache.index(EXTERNAL_SECRETS, lambda _, meta: meta.digest.stores)
+        self._by_template = cache.index(EXTERNAL_SECRETS, lambda _, meta: meta.digest.templates)
         self._by_credential = []
         for resource in (SECRET_STORES, CLUSTER_SECRET_STORES):
             cache.digest(resource, store_digest)
@@ -64,6 +66,7 @@ class Handlers:
             CLUSTER_SECRET_STORES: self.store,
             EXTERNAL_SECRETS: self.external_secret,
             SECRETS: self.secret,
+            CONFIGMAPS: self.template,
             NAMESPACES: self.namespace,
         }
 
@@ -102,11 +105,21 @@ class Handlers:
         if after is None or self._written.get(key) != after.version:
             for each in self._by_target.find((key.namespace, key.name)):
                 self._target_changed(each, change)
+        self.template(change)
         for index in self._by_credential:
             for store in index.find((key.namespace, key.name)):
                 self._credential_changed(store, change)
             for store in index.find(("", key.name)):  # each consumer's own: another tenant's is nobody else's news
                 self._credential_changed(store, change, consumer=key.namespace)
+
+    def template(self, change: Change) -> None:
+        """Render anew what a ConfigMap or Secret has templates for."""
+        for each in self._by_template.find(change.key):
+            meta = self._cache.get(each)
+            if meta is None or (meta.digest.ready and self._was_there(change)):
+                continue
+            self._stale.add(each)
+            self._queue.add(each)
 
     def namespace(self, change: Change) -> None:
         """Wake up a namespace's waiting ExternalSecrets when its labels change: a store may admit it now."""

@@ -11,6 +11,7 @@ from pydantic import Field
 from external.fields import Conversion, DataKey, Decoding, Duration, Model, Name, NamespaceName, NullBytes, ScheduleText
 from external.providers.aws_model import AwsProvider
 from external.providers.vault_model import OpenBaoProvider, VaultProvider
+from external.target_model import Target
 
 
 class SecretStoreRef(Model):
@@ -102,17 +103,6 @@ class DataFrom(Model):
     find: FindRef | None = None
     rewrite: list[Rewrite] | None = None
     source_ref: SourceRef | None = None
-
-
-class Target(Model):
-    """The Secret to write."""
-
-    name: Name | None = None
-    creation_policy: Literal["Owner", "Orphan", "Merge", "None", "CreateOrMerge"] = "Owner"
-    deletion_policy: Literal["Delete", "Merge", "Retain"] = "Retain"
-    immutable: bool | None = None
-    manifest: dict[str, Any] | None = None
-    template: dict[str, Any] | None = None
 
 
 class SyncWindow(Model):

@@ -9,6 +9,7 @@ from external.metrics import ExternalMetrics
 from external.reader import SharedReader
 from external.reconcile import Reconciler
 from external.stores import StoreReconciler
+from external.templates import Renderer
 from external.threads import Threads
 from manager.kube.resources import EXTERNAL_SECRETS, Key
 from manager.runtime.controller import Controller
@@ -31,8 +32,10 @@ def build(context: Context) -> Module:
     handlers = Handlers(
         context.cache, queue, stores, written, stale, clients.forget_consumer, context.clock, context.jitter
     )
-    reader = SharedReader(threads, context.clock, metrics)
-    reconciler = Reconciler(context, Fetcher(clients, reader), metrics, written, stale)
+    fetcher = Fetcher(clients, SharedReader(threads, context.clock, metrics), context.sandbox)
+    delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
+    renderer = Renderer(context.client, context.sandbox, delimiters)
+    reconciler = Reconciler(context, fetcher, renderer, metrics, written, stale)
     validator = StoreReconciler(context, clients, threads)
     syncs = Controller("external", queue, reconciler.reconcile, settings.concurrency, context.clock, context.metrics)
     validations = Controller("stores", stores, validator.reconcile, STORES_AT_ONCE, context.clock, context.metrics)
