@@ -8,10 +8,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from external.fields import Conversion, DataKey, Decoding, Duration, Model, Name, NamespaceName, NullBytes, ScheduleText
+from external.fields import (
+    Conversion,
+    DataKey,
+    Decoding,
+    Duration,
+    Model,
+    Name,
+    NamespaceName,
+    NullBytes,
+    ScheduleText,
+    checked,
+)
 from external.providers.aws_model import AwsProvider
 from external.providers.vault_model import OpenBaoProvider, VaultProvider
 from external.target_model import Target
+
+NOTHING = "either data or dataFrom should be specified"
+BOTH = "extract, find, or generatorRef cannot be set at the same time"
+EITHER = "either extract, find, or sourceRef must be set to dataFrom"
 
 
 class SecretStoreRef(Model):
@@ -99,6 +114,11 @@ class Rewrite(Model):
 class DataFrom(Model):
     """Several keys of the target from one place."""
 
+    model_config = checked(
+        ("!has(self.extract) || !has(self.find)", BOTH),
+        ("has(self.extract) || has(self.find) || has(self.sourceRef)", EITHER),
+    )
+
     extract: RemoteRef | None = None
     find: FindRef | None = None
     rewrite: list[Rewrite] | None = None
@@ -121,6 +141,10 @@ class SyncWindows(Model):
 
 class ExternalSecretSpec(Model):
     """What an ExternalSecret asks for."""
+
+    model_config = checked(
+        ("has(self.data) && size(self.data) > 0 || has(self.dataFrom) && size(self.dataFrom) > 0", NOTHING)
+    )
 
     secret_store_ref: SecretStoreRef | None = None
     target: Target = Field(default_factory=Target)

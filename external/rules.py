@@ -7,8 +7,8 @@ as far as that can. Pure.
 from collections.abc import Iterator, Sequence
 
 from external.clients import FAILED
-from external.model import Data, DataFrom, ExternalSecretSpec
-from external.target_model import Target
+from external.model import BOTH, EITHER, NOTHING, Data, DataFrom, ExternalSecretSpec
+from external.target_model import BOOTSTRAP, NO_MERGE, NOT_OWNED, TOKEN, Target
 from manager.errors import NeedsHuman
 from manager.kube.apply import BOOTSTRAP_TOKEN, SERVICE_ACCOUNT_TOKEN, TOKEN_OWNER
 
@@ -33,13 +33,6 @@ def problems(spec: ExternalSecretSpec) -> list[str]:
     for entry in spec.data_from or ():
         found += _source(entry)
     return found + list(_twice(spec))
-
-
-NOTHING = "either data or dataFrom should be specified"
-NOT_OWNED = (
-    "deletionPolicy=Delete must not be used when the controller doesn't own the secret. Please set creationPolicy=Owner"
-)
-NO_MERGE = "deletionPolicy=Merge must not be used with creationPolicy=None. There is no Secret to merge with"
 
 
 def entries(spec: ExternalSecretSpec) -> list[tuple[str, Data | DataFrom]]:
@@ -80,14 +73,13 @@ def _privileged(target: Target) -> Iterator[str]:
     template = target.template
     if template is None or template.type not in (SERVICE_ACCOUNT_TOKEN, BOOTSTRAP_TOKEN):
         return
-    given = f'template.type="{template.type}"'
     if template.type == BOOTSTRAP_TOKEN:
-        yield f"{given} is not allowed"
+        yield BOOTSTRAP
         return
     if TOKEN_OWNER in ((template.metadata and template.metadata.annotations) or {}):
-        yield f'{given} with annotation "{TOKEN_OWNER}" is not allowed'
+        yield TOKEN
     if any(each.target.lower() == "annotations" for each in template.template_from or ()):
-        yield f'{given} with templateFrom target="Annotations" is not allowed'
+        yield f'template.type="{template.type}" with templateFrom target="Annotations" is not allowed'
 
 
 def _places(target: Target) -> Iterator[str]:
@@ -105,9 +97,9 @@ SECRET = ("v1", "Secret")
 def _source(entry: DataFrom) -> Iterator[str]:
     generator = entry.source_ref.generator_ref if entry.source_ref else None
     if sum(each is not None for each in (entry.extract, entry.find, generator)) > 1:
-        yield "extract, find, or generatorRef cannot be set at the same time"
+        yield BOTH
     if entry.extract is None and entry.find is None and entry.source_ref is None:
-        yield "either extract, find, or sourceRef must be set to dataFrom"
+        yield EITHER
     if entry.source_ref is not None and generator is None and entry.source_ref.store_ref is None:
         yield "generatorRef or storeRef must be set when using sourceRef in dataFrom"
 

@@ -4,7 +4,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from external.fields import DataKey, Decoding, Model, Name
+from external.fields import DataKey, Decoding, Model, Name, checked
+from manager.kube.apply import BOOTSTRAP_TOKEN, SERVICE_ACCOUNT_TOKEN, TOKEN_OWNER
+
+NOT_OWNED = (
+    "deletionPolicy=Delete must not be used when the controller doesn't own the secret. Please set creationPolicy=Owner"
+)
+NO_MERGE = "deletionPolicy=Merge must not be used with creationPolicy=None. There is no Secret to merge with"
+BOOTSTRAP = f'template.type="{BOOTSTRAP_TOKEN}" is not allowed'
+TOKEN = f'template.type="{SERVICE_ACCOUNT_TOKEN}" with annotation "{TOKEN_OWNER}" is not allowed'
+OTHER_TYPE = f"!has(self.type) || self.type != '{SERVICE_ACCOUNT_TOKEN}'"
+NO_ANNOTATIONS = "!has(self.metadata.annotations)"
+NO_OWNER = f"!('{TOKEN_OWNER}' in self.metadata.annotations)"
 
 
 class TemplateItem(Model):
@@ -43,6 +54,11 @@ class TemplateMetadata(Model):
 class Template(Model):
     """How the target is made from what was fetched."""
 
+    model_config = checked(
+        (f"!has(self.type) || self.type != '{BOOTSTRAP_TOKEN}'", BOOTSTRAP),
+        (f"{OTHER_TYPE} || !has(self.metadata) || {NO_ANNOTATIONS} || {NO_OWNER}", TOKEN),
+    )
+
     type: str | None = None
     engine_version: Literal["v2"] = "v2"
     merge_policy: Literal["Replace", "Merge"] = "Replace"
@@ -53,6 +69,11 @@ class Template(Model):
 
 class Target(Model):
     """The Secret to write."""
+
+    model_config = checked(
+        ("self.deletionPolicy != 'Delete' || self.creationPolicy in ['Owner', 'Orphan']", NOT_OWNED),
+        ("self.deletionPolicy != 'Merge' || self.creationPolicy != 'None'", NO_MERGE),
+    )
 
     name: Name | None = None
     creation_policy: Literal["Owner", "Orphan", "Merge", "None", "CreateOrMerge"] = "Owner"

@@ -36,7 +36,10 @@ class Desk:
         self.forgotten: list[str] = []
         forget = self.forgotten.append
         cache = self.stage.cache
-        self.handlers = Handlers(cache, self.queue, self.stores, {}, self.stale, forget, clock, no_jitter())
+        self.clusters = KeyedQueue(clock, no_jitter())
+        self.handlers = Handlers(
+            cache, self.queue, self.stores, self.clusters, {}, self.stale, forget, clock, no_jitter()
+        )
         self.before = rfc3339(clock.now() - timedelta(seconds=1))
         clock.pass_by(1800)
         self.after = rfc3339(clock.now())
