@@ -21,6 +21,7 @@ CREATED_BY = "reconcile.external-secrets.io/created-by"
 DATA_HASH = "reconcile.external-secrets.io/data-hash"
 FINALIZER = "externalsecrets.external-secrets.io/externalsecret-cleanup"
 ADOPT = "coffer.dev/adopt"
+KEPT = "secret kept as it is: its target is immutable; delete it and it is made anew"
 NOT_COPIED = (
     "kubectl.kubernetes.io/",
     "argocd.argoproj.io/",
@@ -92,6 +93,8 @@ def plan(view: View) -> Plan:
     wanted = _wanted(view, view.secret, content)
     if wanted == view.secret:
         return Plan()
+    if view.spec.target.immutable and view.secret.get("immutable"):
+        return Plan(message=KEPT)
     _require_mutable(view.secret, wanted)
     return Plan(Update(view.target, wanted), random=content.random)
 

@@ -31,6 +31,7 @@ from manager.runtime.controller import DONE, Again, again_for
 from manager.runtime.module import Context
 
 COMPONENT = "external-secrets"
+REFUSED_LATER = 600.0  # seconds until what the API server refused is sent once more
 log = structlog.get_logger(__name__)
 EVENTS = {Create: ("Created", "secret created"), Delete: ("Deleted", "secret deleted due to DeletionPolicy=Delete")}
 MISSING = "MissingProviderSecret"
@@ -158,8 +159,9 @@ class Reconciler:
             raise Conflict(error.status, error.reason, error.place) from error  # made a moment ago: look again
         except Forbidden as error:
             raise Retry(FAILED, f"could not update secret: {error}", event=UPDATE_FAILED) from error
-        except Invalid as error:
-            raise NeedsHuman(FAILED, f"could not update secret: {error}", event=UPDATE_FAILED) from error
+        except Invalid as error:  # by what a webhook or a quota of the cluster says, too, which may change
+            text = f"could not update secret: {error}"
+            raise WaitFor(FAILED, text, delay=REFUSED_LATER, event=UPDATE_FAILED) from error
         if written is not None:
             self._written[view.target] = written["metadata"]["resourceVersion"]
         if isinstance(action, Create | Update) and counted:

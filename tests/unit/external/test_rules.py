@@ -237,6 +237,10 @@ def test_an_immutable_target_is_not_written() -> None:
     with pytest.raises(NeedsHuman, match="target is immutable"):
         plan(view(secret(owner=UID, immutable=True), {"k": "new"}))
 
+    kept = plan(view(secret(owner=UID, immutable=True), {"k": "new"}, {"immutable": True}))
+    assert (kept.action, kept.reason) == (None, "SecretSynced")
+    assert kept.message.startswith("secret kept")
+
 
 def test_too_much_is_refused_with_its_size() -> None:
     with pytest.raises(NeedsHuman, match=str(LARGEST + 1)):

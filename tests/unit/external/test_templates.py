@@ -194,5 +194,5 @@ def test_a_finalizer_is_added_and_none_taken_away() -> None:
 
 
 def test_a_type_that_nobody_can_change_is_told_with_its_cure() -> None:
-    with pytest.raises(NeedsHuman, match="of type Opaque, which nobody can change to kubernetes.io/tls: delete it"):
+    with pytest.raises(NeedsHuman, match=r"of type Opaque, which nobody can change to kubernetes\.io/tls: delete it"):
         planned(Content({}, type="kubernetes.io/tls"), secret(UID))
