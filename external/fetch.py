@@ -33,12 +33,15 @@ class NeedsRemote(ReconcileError):
 class Fetched:
     """The merged data, and what the reads were made under."""
 
-    data: dict[str, Plain]
+    data: dict[str, Plain] | None
+    """None where it is proven that nothing has changed: nothing was read then."""
     identity: tuple[str, ...]
     age: float
-    """Seconds since the oldest of the values was read."""
+    """Seconds since the oldest of the values was read, or since the moment for which the proof is."""
     absent: tuple[str, ...]
     """Entries that the provider proved absent, where the deletion policy lets them be skipped."""
+    mark: str = ""
+    """One word for the versions of all that was read; empty where the provider names none."""
 
 
 class Fetcher:
@@ -76,11 +79,7 @@ class Fetcher:
             Pending: it has not answered yet.
 
         """
-        opened = []
-        for at, entry in entries(spec):
-            with _placed(at, entry):
-                opened.append(await self.open(key, spec, entry))
-        wanted = [(each, _want(entry)) for each, (_, entry) in zip(opened, entries(spec), strict=True)]
+        wanted = await self._wanted(key, spec)
         answers = await self._reader.read(wanted, fresh)
         merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, key.namespace))
         for (each, want), (at, entry) in zip(wanted, entries(spec), strict=True):
@@ -88,8 +87,26 @@ class Fetcher:
         if not merge.data and spec.target.deletion_policy == "Delete" and len(merge.absent) < len(wanted):
             text = "there is no key in what the provider gave, and not every entry is proven absent: nothing is deleted"
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}")
-        identity = tuple(sorted({part for each in opened for part in each.identity}))
-        return Fetched(merge.data, identity, self._reader.age(answers.values()), tuple(merge.absent))
+        identity = tuple(sorted({part for each, _ in wanted for part in each.identity}))
+        mark = "" if merge.absent else self._reader.mark(answers)
+        return Fetched(merge.data, identity, self._reader.age(answers.values()), tuple(merge.absent), mark)
+
+    async def still(self, key: Key, spec: ExternalSecretSpec, mark: str, interval: float) -> float | None:
+        """Tell whether what was read is what would be read, without reading it.
+
+        Returns:
+            The seconds since the moment for which that is proven; None where it has to be read.
+
+        Raises as `fetch` does.
+        """
+        return await self._reader.still(await self._wanted(key, spec), mark, interval)
+
+    async def _wanted(self, key: Key, spec: ExternalSecretSpec) -> list[tuple[Opened, Question]]:
+        wanted = []
+        for at, entry in entries(spec):
+            with _placed(at, entry):
+                wanted.append((await self.open(key, spec, entry), _want(entry)))
+        return wanted
 
     async def open(self, key: Key, spec: ExternalSecretSpec, entry: Data | DataFrom) -> Opened:
         """Open the store of one entry: its own, or the one that the ExternalSecret names for all."""

@@ -2,7 +2,7 @@
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -117,8 +117,14 @@ class Reconciler:
             return None
         # What was read under another identity is not shared in any case; only the user's own wish wants a newer value.
         asked = bool(digest.synced) and digest.synced != digest.current
+        if last is not None and last.mark and digest.ready and not (moved or asked) and valid(view):
+            age = await self._fetcher.still(view.key, view.spec, last.mark, digest.interval)
+            if age is not None:
+                return Fetched(None, identity, age, (), last.mark)
         not_before = self._context.clock.monotonic() if asked else float("-inf")
-        fresh = Fresh((view.key, digest.current, identity), not_before, max(0.0, digest.interval))
+        fresh = Fresh(
+            (view.key, digest.current, identity), not_before, max(0.0, digest.interval), again=last is not None
+        )
         fetched = await self._fetcher.fetch(view.key, view.spec, fresh)
         if fetched.absent:
             message = f"secret does not exist at provider using {', '.join(fetched.absent)}"
@@ -134,16 +140,16 @@ class Reconciler:
         await self._remove_orphans(view)
         # Counted from when the values were read: those who share them come again together, and in time.
         read = self._context.clock.now().timestamp() - fetched.age
-        self._refreshed[view.key] = Refreshed(read, fetched.identity)
+        self._refreshed[view.key] = Refreshed(read, fetched.identity, fetched.mark)
         self._stale.discard(view.key)
         return Outcome(decided, fetched)
 
     async def _render(self, view: View, fetched: Fetched) -> Content | None:
-        target = view.spec.target
-        nothing = target.creation_policy == "None" or (not fetched.data and target.deletion_policy != "Merge")
-        if target.template is None or nothing:
+        target, data = view.spec.target, fetched.data
+        nothing = data is None or target.creation_policy == "None" or not (data or target.deletion_policy == "Merge")
+        if target.template is None or data is None or nothing:
             return None
-        return await self._renderer.content(view.key, target.template, fetched.data)
+        return await self._renderer.content(view.key, target.template, data)
 
     async def _write(self, view: View, decided: Plan) -> None:
         action = decided.action
@@ -240,8 +246,9 @@ class Reconciler:
         if outcome.error is not None:
             return await self._failed(key, body, outcome.error)
         digest = external_digest(body)
-        if outcome.decided is not None:
-            await self._succeeded(key, body, outcome.decided, started)
+        if outcome.decided is not None and outcome.fetched is not None:
+            listed = timedelta(seconds=outcome.fetched.age if outcome.fetched.data is None else 0.0)
+            await self._succeeded(key, body, outcome.decided, started - listed)
         last = self._refreshed.get(key)
         moment = last.at if last else digest.refreshed
         synced = replace(digest, synced=digest.current)

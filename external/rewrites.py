@@ -7,16 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-import re2
-
+from external.expressions import expression
 from external.model import Rewrite, RewriteMerge, RewriteRegexp
 from external.paths import Documents
 from external.properties import Fail, to_map
 from manager.errors import TemplateError
 from manager.plain import Plain
 
-QUIET = re2.Options()
-QUIET.log_errors = False  # or what a tenant wrote would stand in the log of the process
 PLACE = re.compile(r"\$(?:\$|\{(\w+)\}|(\w+))", re.ASCII)
 
 
@@ -69,8 +66,8 @@ def _renamed(data: Mapping[str, Plain], rename: Callable[[str], str], fail: Fail
 
 def _replacing(step: RewriteRegexp, fail: Fail) -> Callable[[str], str]:
     try:
-        pattern = re2.compile(step.source, QUIET)
-    except re2.error:
+        pattern = expression(step.source)
+    except ValueError:
         raise fail("regexp.source is no RE2 expression") from None
     return lambda key: replace_all(pattern, step.target, key)
 

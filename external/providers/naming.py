@@ -4,8 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import re2
-
+from external.expressions import expression
 from external.providers.protocol import ProviderDenied
 from manager.plain import Plain
 
@@ -13,8 +12,8 @@ from manager.plain import Plain
 def compiled(pattern: str) -> Any:
     """Return `find.name.regexp`, which matches anywhere in a name, ready for `search`. Raises ProviderDenied."""
     try:
-        return re2.compile(pattern)
-    except re2.error:
+        return expression(pattern)
+    except ValueError:
         raise ProviderDenied(f"could not compile find.name.regexp [{pattern}]: it is no RE2 expression") from None
 
 

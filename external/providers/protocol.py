@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from external.credentials import Lookup
 from external.model import RetrySettings
@@ -32,6 +32,16 @@ class ProviderDenied(ProviderError):
 
 class ProviderUnavailable(ProviderError):
     """No answer, throttled, or an answer that is the provider's fault: worth trying again."""
+
+
+class Stamped(Plain):
+    """A value, and what the provider calls its version."""
+
+    __slots__ = ("stamp",)
+
+    def __init__(self, value: bytes, stamp: str) -> None:
+        super().__init__(value)
+        self.stamp = stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,24 @@ class Client(Protocol):
 
     def close(self) -> None:
         """Give back what the provider lent, such as a token. Never raises."""
+        ...
+
+
+@runtime_checkable
+class Stamping(Protocol):
+    """A client that can list versions for less than the values cost; what it reads is `Stamped`."""
+
+    def reads(self, number: int) -> int:
+        """Return how many calls it takes to read so many secrets."""
+        ...
+
+    def stamps(self, wants: Sequence[Want], most: int) -> Mapping[Want, str] | None:
+        """Return the current version of each secret that is listed, None where it takes more than `most` calls.
+
+        Raises:
+            ProviderError: it may not list.
+
+        """
         ...
 
 

@@ -16,6 +16,7 @@ PARTS: dict[str, Callable[[Scene], Iterator[Row]]] = {
     "empty": everything.empty,
     "sealed": sealed.run,
     "external": external.run,
+    "external-many": external.many,
     "reflector": reflector.run,
     "everything": everything.run,
     "kubeseal": command.run,

@@ -5,7 +5,9 @@ import time
 from functools import partial
 from typing import Any
 
-from tests.cluster.kube import Object
+import pytest
+
+from tests.cluster.kube import ApiError, Object
 from tests.e2e.manifests import canary, config_map, external_secret, fake, secret, store
 from tests.e2e.world import World
 
@@ -79,24 +81,50 @@ def test_a_faulty_template_is_told_by_place_and_cure_and_leaves_the_secret(world
     world.await_data(ns, "app", {"k": "x"})
 
 
+TOKEN, OWNER = "kubernetes.io/service-account-token", "kubernetes.io/service-account.name"
+REFUSED: dict[str, tuple[Object, str]] = {
+    "rendered": ({"type": TOKEN, "templateFrom": [{"target": "annotations", "literal": f"{OWNER}: a"}]}, "not allowed"),
+    "bare": ({"type": TOKEN}, "never written"),
+    "key": ({"metadata": {"labels": {"sealedsecrets.bitnami.com/sealed-secrets-key": "active"}}}, "never written"),
+    "owner": ({"templateFrom": [{"target": "metadata.ownerReferences", "literal": "a: b"}]}, "not allowed"),
+    "immutable": ({"templateFrom": [{"target": "immutable", "literal": "a: b"}]}, "not allowed"),
+}
+
+
 def test_a_template_makes_no_privileged_secret_and_names_no_owner(world: World) -> None:
     ns = world.namespace()
     world.apply(store(ns, "store", fake({"user": canary()})))
-    token, owner = "kubernetes.io/service-account-token", "kubernetes.io/service-account.name"
-    templates: dict[str, Object] = {
-        "token": {"type": token, "metadata": {"annotations": {owner: "default"}}},
-        "rendered": {"type": token, "templateFrom": [{"target": "annotations", "literal": f"{owner}: default"}]},
-        "bootstrap": {"type": "bootstrap.kubernetes.io/token"},
-        "key": {"metadata": {"labels": {"sealedsecrets.bitnami.com/sealed-secrets-key": "active"}}},
-        "owner": {"templateFrom": [{"target": "metadata.ownerReferences", "literal": "a: b"}]},
-        "immutable": {"templateFrom": [{"target": "immutable", "literal": "a: b"}]},
-    }
-    for name, template in templates.items():
+    for name, (template, _) in REFUSED.items():
         world.apply(external_secret(ns, name, "store", {"user": "user"}, target={"template": template}))
 
-    for name in templates:
-        world.await_condition("externalsecrets", ns, name, "False", text="not allowed" if name != "key" else "never")
+    for name, (_, text) in REFUSED.items():
+        world.await_condition("externalsecrets", ns, name, "False", text=text)
         assert world.data(ns, name) is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        ({"target": {"template": {"type": "bootstrap.kubernetes.io/token"}}}, "is not allowed"),
+        ({"target": {"template": {"type": TOKEN, "metadata": {"annotations": {OWNER: "a"}}}}}, "is not allowed"),
+        ({"target": {"deletionPolicy": "Delete", "creationPolicy": "Merge"}}, "Please set creationPolicy=Owner"),
+        ({"target": {"deletionPolicy": "Merge", "creationPolicy": "None"}}, "There is no Secret to merge with"),
+        ({"data": None}, "either data or dataFrom should be specified"),
+        ({"dataFrom": [{}]}, "either extract, find, or sourceRef must be set to dataFrom"),
+        (
+            {"dataFrom": [{"extract": {"key": "a"}, "find": {"name": {"regexp": "."}}}]},
+            "cannot be set at the same time",
+        ),
+    ],
+)
+def test_the_schema_refuses_what_its_rules_say(world: World, spec: Object, text: str) -> None:
+    manifest = external_secret(world.namespace(), "app", "store", {"user": "user"})
+    manifest["spec"] |= spec
+
+    with pytest.raises(ApiError, match=text) as refused:
+        world.apply(manifest)
+
+    assert refused.value.status == 422
 
 
 def test_keys_are_made_by_a_template(world: World) -> None:
