@@ -1,32 +1,22 @@
 """Gathers the data of one ExternalSecret from its providers, entry by entry (core 2.6)."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from external.clients import FAILED, Clients, Opened
 from external.digest import store_key
 from external.model import Data, DataFrom, ExternalSecretSpec, FindRef, RemoteRef
 from external.paths import Documents
+from external.places import FETCH_FAILED, NeedsRemote, Places
 from external.properties import convert_keys, decode, to_map, validate_keys
-from external.providers.protocol import Find, ProviderError, ProviderUnavailable, SecretAbsent, Want
+from external.providers.protocol import Find, ProviderError, SecretAbsent, Want
 from external.reader import Answer, Fresh, Given, Question, SharedReader
 from external.rewrites import rewritten
 from external.rules import entries
-from manager.errors import NeedsHuman, ReconcileError, Retry, TemplateError
+from manager.errors import NeedsHuman
 from manager.gotemplate.sandbox import Sandbox
 from manager.kube.resources import Key
 from manager.plain import Plain
-
-FETCH_FAILED = "could not get secret data from provider"
-
-
-class StoreUnavailable(Retry):
-    """A provider does not answer; keys of one store wait at its gate."""
-
-
-class NeedsRemote(ReconcileError):
-    """What is wrong stands at the provider, which tells nobody when it is mended: looked at again, slowly."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +51,7 @@ class Fetcher:
 
         Raises as `fetch` does.
         """
-        parts: set[str] = set()
-        for at, entry in entries(spec):
-            with _placed(at, entry):
-                parts.update((await self.open(key, spec, entry)).identity)
-        return tuple(sorted(parts))
+        return tuple(sorted({part for each, _ in await self._wanted(key, spec) for part in each.identity}))
 
     async def fetch(self, key: Key, spec: ExternalSecretSpec, fresh: Fresh) -> Fetched:
         """Return the merged data: `dataFrom` first, later entries win, `data` wins over all.
@@ -84,6 +70,7 @@ class Fetcher:
         merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, key.namespace))
         for (each, want), (at, entry) in zip(wanted, entries(spec), strict=True):
             await merge.take(at, entry, answers[each.identity, want], natural=each.client.natural)
+        merge.places.settle()
         if not merge.data and spec.target.deletion_policy == "Delete" and len(merge.absent) < len(wanted):
             text = "there is no key in what the provider gave, and not every entry is proven absent: nothing is deleted"
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}")
@@ -102,10 +89,11 @@ class Fetcher:
         return await self._reader.still(await self._wanted(key, spec), mark, interval)
 
     async def _wanted(self, key: Key, spec: ExternalSecretSpec) -> list[tuple[Opened, Question]]:
-        wanted = []
+        wanted, places = [], Places()
         for at, entry in entries(spec):
-            with _placed(at, entry):
+            with places.at(at, _about(entry)):
                 wanted.append((await self.open(key, spec, entry), _want(entry)))
+        places.settle()
         return wanted
 
     async def open(self, key: Key, spec: ExternalSecretSpec, entry: Data | DataFrom) -> Opened:
@@ -123,12 +111,13 @@ class _Merge:
     def __init__(self, deletion_policy: str, documents: Documents) -> None:
         self._deletion_policy = deletion_policy
         self._documents = documents
+        self.places = Places()
         self.data: dict[str, Plain] = {}
         self.absent: list[str] = []
 
     async def take(self, at: str, entry: Data | DataFrom, answer: Answer, *, natural: bool) -> None:
-        """Process one entry; every error comes out with the entry's place."""
-        with _placed(at, entry):
+        """Process one entry; its error is kept with its place."""
+        with self.places.at(at, _about(entry)):
             try:
                 whole = answer.coming.result()
             except SecretAbsent:
@@ -183,19 +172,6 @@ def _whole(given: Given) -> Plain:
     if isinstance(given, Plain):
         return given
     raise _wrong("the provider gave several secrets for one")
-
-
-@contextmanager
-def _placed(at: str, entry: Data | DataFrom) -> Iterator[None]:
-    """Give every error the place of its entry, and the fixed words that the original's condition has (2.9)."""
-    try:
-        yield
-    except ProviderUnavailable as error:
-        raise StoreUnavailable(FAILED, f"{FETCH_FAILED}: {at}: {error}") from None
-    except ProviderError as error:
-        raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {at}{_about(entry)}: {error}") from None
-    except (TemplateError, NeedsHuman) as error:
-        raise NeedsHuman(FAILED, f"{FETCH_FAILED}: {at}: {error}") from None
 
 
 def _wrong(text: str) -> ProviderError:

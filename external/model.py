@@ -6,7 +6,7 @@ and is answered by a condition that names the field.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from external.fields import (
     Conversion,
@@ -27,6 +27,9 @@ from external.target_model import Target
 NOTHING = "either data or dataFrom should be specified"
 BOTH = "extract, find, or generatorRef cannot be set at the same time"
 EITHER = "either extract, find, or sourceRef must be set to dataFrom"
+
+
+TARGET: JsonValue = {"creationPolicy": "Owner", "deletionPolicy": "Retain"}
 
 
 class SecretStoreRef(Model):
@@ -147,7 +150,7 @@ class ExternalSecretSpec(Model):
     )
 
     secret_store_ref: SecretStoreRef | None = None
-    target: Target = Field(default_factory=Target)
+    target: Annotated[Target, Field(json_schema_extra={"default": TARGET})] = Field(default_factory=Target)
     refresh_policy: Literal["CreatedOnce", "Periodic", "OnChange"] | None = None
     refresh_interval: Duration = "1h0m0s"
     sync_windows: SyncWindows | None = None

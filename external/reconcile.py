@@ -9,11 +9,12 @@ import structlog
 
 from external.clients import FAILED, Pending
 from external.digest import ExternalDigest, external_digest
-from external.fetch import Fetched, Fetcher, NeedsRemote, StoreUnavailable
+from external.fetch import Fetched, Fetcher
 from external.fields import parse
 from external.hashing import field_manager, owner_hash
 from external.metrics import ExternalMetrics
 from external.model import ExternalSecretSpec
+from external.places import NeedsRemote, StoreUnavailable
 from external.plan import CREATED_BY, FINALIZER, Plan, View, content, orphan, others, ours, plan, valid
 from external.reader import Fresh
 from external.refresh import Refreshed, due_in, persist_due

@@ -104,7 +104,8 @@ def nudge(world: World, ns: str) -> None:
 
 
 def manifest(ns: str, spec: Object) -> Object:
-    return external_secret(ns, "es", "store", {}, **spec)
+    made = external_secret(ns, "es", "store", {})
+    return {**made, "spec": made["spec"] | spec}
 
 
 def regexp(source: str, into: str) -> Object:

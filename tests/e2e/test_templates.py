@@ -109,7 +109,7 @@ def test_a_template_makes_no_privileged_secret_and_names_no_owner(world: World) 
         ({"target": {"template": {"type": TOKEN, "metadata": {"annotations": {OWNER: "a"}}}}}, "is not allowed"),
         ({"target": {"deletionPolicy": "Delete", "creationPolicy": "Merge"}}, "Please set creationPolicy=Owner"),
         ({"target": {"deletionPolicy": "Merge", "creationPolicy": "None"}}, "There is no Secret to merge with"),
-        ({"data": None}, "either data or dataFrom should be specified"),
+        ({"data": []}, "either data or dataFrom should be specified"),
         ({"dataFrom": [{}]}, "either extract, find, or sourceRef must be set to dataFrom"),
         (
             {"dataFrom": [{"extract": {"key": "a"}, "find": {"name": {"regexp": "."}}}]},
