@@ -11,7 +11,7 @@ from external.metrics import ExternalMetrics, Meter
 from external.model import SecretStoreSpec
 from external.providers.protocol import Circumstances, Client, CountCall, Home
 from external.providers.registry import PROVIDERS
-from external.rendering import Renderer
+from external.rendering import BlockingRenderer
 from external.threads import SILENT, Threads
 from manager.clock import Clock, parse_rfc3339
 from manager.errors import NeedsHuman, WaitFor
@@ -217,7 +217,7 @@ class Clients:
             timeout=self._settings.provider_timeout,
             run=lambda make: self._threads.run(tenant_of(store), make),
             home=self._home,
-            render=Renderer(self._sandbox, store.namespace or consumer or f"cluster store {store.name}"),
+            render=BlockingRenderer(self._sandbox, store.namespace or consumer or f"cluster store {store.name}"),
         )
         return await connect(given[named[0]], around)
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from external.digest import external_digest, store_digest, store_key
-from external.fetch import entries
 from external.fields import parse
 from external.model import Data, DataFrom, ExternalSecretSpec
 from external.prices import MONTH, PRICES
+from external.rules import entries
 from manager.errors import NeedsHuman
 from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
 

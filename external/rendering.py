@@ -13,7 +13,7 @@ from manager.plain import Plain
 PATIENCE = 10.0  # seconds; a render ends by itself within 2.5, and may wait for others of its namespace
 
 
-class Renderer:
+class BlockingRenderer:
     """Renders in the sandbox of one namespace; a missing key prints `<no value>` (providers 4.5)."""
 
     def __init__(self, sandbox: Sandbox, namespace: str) -> None:
