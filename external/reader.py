@@ -180,6 +180,8 @@ class SharedReader:
             line.sweeps.not_before = started + LAG
         except ProviderError:
             pass  # it may not list: reading is as good
+        except Exception as fault:  # asyncio would log it with a traceback, which quotes what it finds
+            log.error("provider failed unexpectedly", tenant=line.opened.tenant, error=describe(fault))
         finally:
             line.sweeps.running = None
         if stamps is not None:

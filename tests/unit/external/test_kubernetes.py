@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from external.digest import store_digest
 from external.egress import Bounds
 from external.providers.kubernetes.client import Cluster
 from external.providers.kubernetes.connect import connect
@@ -205,3 +206,32 @@ TOKEN = {"token": {"bearerToken": {"name": "t", "key": "token"}}}
 async def test_who_speaks_must_be_said_once(spec: dict[str, Any], told: str) -> None:
     with pytest.raises(NeedsHuman, match=told):
         await connect(KubernetesProvider.model_validate(spec), around())
+
+
+@pytest.mark.parametrize(
+    ("auth", "told_apart"),
+    [
+        ({"serviceAccount": {"name": "reader"}}, True),
+        ({"serviceAccount": {"name": "reader", "namespace": "keys"}}, False),
+        ({"token": {"bearerToken": {"name": "t", "key": "k"}}}, True),
+        ({"token": {"bearerToken": {"name": "t", "key": "k", "namespace": "keys"}}}, False),
+    ],
+)
+def test_a_cluster_store_takes_its_consumers_identity_where_it_names_no_namespace(
+    auth: dict[str, Any], told_apart: bool
+) -> None:
+    spec = {"provider": {"kubernetes": {"auth": auth}}}
+
+    assert store_digest({"metadata": {"name": "cluster"}, "spec": spec}).per_consumer is told_apart
+    assert not store_digest({"metadata": {"name": "store", "namespace": "ns"}, "spec": spec}).per_consumer
+
+
+def test_what_a_store_refers_to_is_known_by_its_kind() -> None:
+    server = {"caProvider": {"type": "ConfigMap", "name": "ca", "namespace": "keys"}}
+    auth = {"cert": {"clientCert": {"name": "pair"}, "clientKey": {"name": "pair"}}}
+    spec = {"provider": {"kubernetes": {"server": server, "auth": auth}}}
+
+    digest = store_digest({"metadata": {"name": "store", "namespace": "ns"}, "spec": spec})
+
+    assert digest.credentials == (("ns", "pair"),)
+    assert digest.authorities == (("ns", "ca"),)
