@@ -1,15 +1,30 @@
 """Which namespaces a ClusterSecretStore admits (core 7.4), with full matches where the original searches."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
-import re2
+from external.expressions import expression
 
 
 def admits(conditions: Sequence[Mapping[str, Any]], namespace: str, labels: Mapping[str, str]) -> bool:
     """Tell whether a namespace may use the store: no conditions admit all, otherwise any match of any condition."""
     return not conditions or any(_matches(each, namespace, labels) for each in conditions)
+
+
+def partly(conditions: Sequence[Mapping[str, Any]], namespace: str) -> tuple[str, ...]:
+    """Return the expressions that match only a part of a namespace's name: the original would let it in by them."""
+    patterns = [pattern for each in conditions for pattern in each.get("namespaceRegexes") or ()]
+    return tuple(pattern for pattern in patterns if isinstance(pattern, str) and _partly(pattern, namespace))
+
+
+def unreadable(conditions: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the places of expressions that are none, and therefore match nothing."""
+    return tuple(
+        f"spec.conditions[{at}].namespaceRegexes[{index}]"
+        for at, each in enumerate(conditions)
+        for index, pattern in enumerate(each.get("namespaceRegexes") or ())
+        if not _readable(pattern)
+    )
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
@@ -41,9 +56,22 @@ def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     return answers.get(str(expression.get("operator")), False)
 
 
-@lru_cache(maxsize=4096)
 def _fully(pattern: str, name: str) -> bool:
     try:
-        return re2.fullmatch(pattern, name) is not None
-    except re2.error:
+        return expression(pattern).fullmatch(name) is not None
+    except ValueError:
+        return False
+
+
+def _partly(pattern: str, name: str) -> bool:
+    try:
+        return expression(pattern).search(name) is not None and not _fully(pattern, name)
+    except ValueError:
+        return False
+
+
+def _readable(pattern: object) -> bool:
+    try:
+        return isinstance(pattern, str) and expression(pattern) is not None
+    except ValueError:
         return False

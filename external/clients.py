@@ -1,22 +1,24 @@
 """Opens provider clients: resolves a store and its credentials, keeps the client while neither has changed."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from external.admission import admits
+from external.admission import admits, partly
 from external.credentials import INVALID, Lookup
 from external.egress import Bounds
 from external.fields import parse
-from external.metrics import ExternalMetrics
+from external.metrics import ExternalMetrics, Meter
 from external.model import SecretStoreSpec
-from external.providers.protocol import Circumstances, Client
+from external.providers.protocol import Circumstances, Client, CountCall, Home
 from external.providers.registry import PROVIDERS
+from external.rendering import BlockingRenderer
 from external.threads import SILENT, Threads
 from manager.clock import Clock, parse_rfc3339
 from manager.errors import NeedsHuman, WaitFor
+from manager.gotemplate.sandbox import Sandbox
 from manager.kube.cache import Meta, MetadataCache
 from manager.kube.client import KubeClient
-from manager.kube.resources import CLUSTER_SECRET_STORES, NAMESPACES, SECRETS, Body, Key
+from manager.kube.resources import CLUSTER_SECRET_STORES, CONFIGMAPS, NAMESPACES, SECRETS, Body, Key
 from manager.settings import ExternalSettings
 
 FAILED = "SecretSyncedError"
@@ -35,6 +37,8 @@ class Opened:
     identity: tuple[str, ...]
     tenant: str
     """Whose share of the threads its calls take: a namespace's stores together, each cluster store for itself."""
+    meter: Meter = field(default_factory=Meter)
+    """Counts the calls of its SDK."""
 
 
 class Clients:
@@ -42,6 +46,7 @@ class Clients:
 
     Args:
         threads: opening a client takes a moment: SDKs are imported. It asks no provider.
+        home: where stores find this cluster.
     """
 
     def __init__(
@@ -52,7 +57,11 @@ class Clients:
         settings: ExternalSettings,
         metrics: ExternalMetrics,
         clock: Clock,
+        sandbox: Sandbox,
+        home: Home | None,
     ) -> None:
+        self._sandbox = sandbox
+        self._home = home
         self._clock = clock
         self._client = client
         self._cache = cache
@@ -136,10 +145,11 @@ class Clients:
             if body is None:
                 raise NeedsHuman(FAILED, f'could not get {store.resource.kind} "{store.name}": it does not exist')
             spec = parse(SecretStoreSpec, body.get("spec"), reason=INVALID)
-            client = await self._connect(store, spec, consumer)
+            meter = Meter()
+            client = await self._connect(store, spec, consumer, self._metrics.metered(meter))
             if kept is not None:
                 self._close(kept)
-            opened = self._opened[name] = Opened(client, expected, tenant_of(store))
+            opened = self._opened[name] = Opened(client, expected, tenant_of(store), meter)
             return opened
 
     def _close(self, opened: Opened) -> None:
@@ -167,8 +177,9 @@ class Clients:
         if meta is None:
             return ()
         keys = [Key(SECRETS, place or consumer, name) for place, name in meta.digest.credentials]
+        keys += [Key(CONFIGMAPS, place or consumer, name) for place, name in meta.digest.authorities]
         found = [(key, self._cache.get(key)) for key in keys]
-        versions = sorted(f"{key.namespace}/{key.name}@{each.version if each else ''}" for key, each in found)
+        versions = sorted(f"{key}@{each.version if each else ''}" for key, each in found)
         return (meta.uid, str(meta.generation), consumer, *versions)
 
     def _age(self, meta: Meta) -> float:
@@ -182,9 +193,11 @@ class Clients:
         labels = self._cache.get(Key(NAMESPACES, "", namespace))
         if meta is None or not admits(meta.digest.conditions, namespace, labels.labels if labels else {}):
             text = f'using cluster store "{store.name}" is not allowed from namespace "{namespace}"'
-            raise NeedsHuman(FAILED, f"{text}: denied by spec.condition")
+            hints = partly(meta.digest.conditions, namespace) if meta else ()
+            hint = f' ("{hints[0]}" matches only a part of the name, and must match all of it)' if hints else ""
+            raise NeedsHuman(FAILED, f"{text}: denied by spec.condition{hint}")
 
-    async def _connect(self, store: Key, spec: SecretStoreSpec, consumer: str) -> Client:
+    async def _connect(self, store: Key, spec: SecretStoreSpec, consumer: str, count: CountCall) -> Client:
         fields = type(spec.provider).model_fields
         given = {(fields[name].alias or name) if name in fields else name: value for name, value in spec.provider}
         named = [name for name, value in given.items() if value is not None]
@@ -200,9 +213,11 @@ class Clients:
             ambient=self._ambient(store, consumer),
             egress=Bounds(self._settings.egress_allowed, everything=store.resource is CLUSTER_SECRET_STORES),
             retries=spec.retry_settings,
-            count=self._metrics.called,
+            count=count,
             timeout=self._settings.provider_timeout,
             run=lambda make: self._threads.run(tenant_of(store), make),
+            home=self._home,
+            render=BlockingRenderer(self._sandbox, store.namespace or consumer or f"cluster store {store.name}"),
         )
         return await connect(given[named[0]], around)
 

@@ -1,8 +1,9 @@
 """What the CRDs of external-secrets say beside their fields (external-secrets-core.md section 1)."""
 
+from external.cluster_model import ClusterExternalSecretSpec, ClusterExternalSecretStatus
 from external.model import ExternalSecretSpec, ExternalSecretStatus, SecretStoreSpec, SecretStoreStatus
 from manager.kube.crds import CustomResource
-from manager.kube.resources import CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, SECRET_STORES
+from manager.kube.resources import CLUSTER_EXTERNAL_SECRETS, CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, SECRET_STORES
 
 CATEGORIES = ("external-secrets",)
 LABELS = {"external-secrets.io/component": "controller"}
@@ -37,6 +38,21 @@ CRDS = (
             ".spec.secretStoreRef.kind",
             ".spec.target.name",
             ".spec.refreshInterval",
+        ),
+    ),
+    CustomResource(
+        resource=CLUSTER_EXTERNAL_SECRETS,
+        spec=ClusterExternalSecretSpec,
+        status=ClusterExternalSecretStatus,
+        short_names=("ces",),
+        unchecked=True,
+        categories=CATEGORIES,
+        unserved=("v1beta1",),
+        labels=LABELS,
+        columns=(
+            {"name": "Store", "type": "string", "jsonPath": ".spec.externalSecretSpec.secretStoreRef.name"},
+            {"name": "Refresh Interval", "type": "string", "jsonPath": ".spec.refreshTime"},
+            {"name": "Ready", "type": "string", "jsonPath": READY},
         ),
     ),
     *(

@@ -1,18 +1,33 @@
 """What the cache keeps of stores and ExternalSecrets, so that a converged one costs no request. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from external.fanout import spec_hash
 from external.hashing import synced_version
 from external.providers.aws.identity import tells_consumers_apart
+from external.providers.webhook_model import says_namespace
 from external.windows import Windows, windows_of
 from manager.clock import parse_rfc3339
 from manager.durations import parse_duration
+from manager.kube.cache import controller_of
 from manager.kube.conditions import find_condition
-from manager.kube.resources import CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, SECRET_STORES, Body, Key, key_of
+from manager.kube.references import resolve
+from manager.kube.resources import (
+    CLUSTER_EXTERNAL_SECRETS,
+    CLUSTER_SECRET_STORES,
+    CONFIGMAPS,
+    EXTERNAL_SECRETS,
+    SECRET_STORES,
+    SECRETS,
+    Body,
+    Key,
+    key_of,
+)
 
 DEFAULT_INTERVAL = 3600.0
+REFERENCES = ("Ref", "clientCert", "clientKey", "bearerToken", "serviceAccount")
 SHORTEST_INTERVAL = 1.0  # seconds; what a tenant writes below it would keep a worker and the provider busy for ever
 
 
@@ -26,6 +41,8 @@ class StoreDigest:
     """Whether it has the condition at all."""
     credentials: tuple[tuple[str, str], ...]
     """(namespace, name) of every Secret it refers to; the namespace is empty where the consumer's is meant."""
+    authorities: tuple[tuple[str, str], ...]
+    """(namespace, name) of every ConfigMap with certificates that it refers to."""
     per_consumer: bool
     """Whether each namespace that uses it is somebody else at the provider."""
     conditions: tuple[Mapping[str, Any], ...]
@@ -42,6 +59,8 @@ class ExternalDigest:
     target: str
     creates: str
     stores: tuple[Key, ...]
+    templates: tuple[Key, ...]
+    """ConfigMaps and Secrets that hold its templates."""
     synced: str
     current: str
     """What `synced` is after a sync of this very object."""
@@ -50,6 +69,26 @@ class ExternalDigest:
     interval: float
     policy: str
     windows: Windows | None
+    spec: str = ""
+    """Tells two specs apart; empty where no ClusterExternalSecret made it."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """All of them; none where no ClusterExternalSecret made it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterDigest:
+    """One ClusterExternalSecret."""
+
+    copies: str
+    """What its ExternalSecrets are called."""
+    current: str
+    """Changes with its spec and metadata."""
+
+
+def cluster_digest(body: Body) -> ClusterDigest:
+    """Read a ClusterExternalSecret, however odd it is."""
+    name = _mapping(body.get("spec")).get("externalSecretName")
+    return ClusterDigest(str(name or body["metadata"]["name"]), synced_version(body))
 
 
 def store_digest(body: Body) -> StoreDigest:
@@ -59,12 +98,15 @@ def store_digest(body: Body) -> StoreDigest:
     namespace = body["metadata"].get("namespace", "")
     provider = _mapping(spec.get("provider"))
     references = list(_references(provider))
-    told_apart = tells_consumers_apart(_mapping(provider.get("aws")))
+    told_apart = tells_consumers_apart(_mapping(provider.get("aws"))) or says_namespace(provider.get("webhook"))
     return StoreDigest(
         controller=str(spec.get("controller") or ""),
         ready=(ready or {}).get("status") == "True",
         judged=ready is not None,
-        credentials=tuple(sorted({(namespace or place, name) for place, name, secret in references if secret})),
+        credentials=tuple(sorted({(namespace or place, name) for place, name, kind in references if kind == "Secret"})),
+        authorities=tuple(
+            sorted({(namespace or place, name) for place, name, kind in references if kind == "ConfigMap"})
+        ),
         per_consumer=not namespace and (told_apart or any(not place for place, _, _ in references)),
         conditions=tuple(each for each in _list(spec.get("conditions")) if isinstance(each, dict)),
         interval=_store_interval(spec.get("refreshInterval")),
@@ -76,17 +118,22 @@ def external_digest(body: Body) -> ExternalDigest:
     spec, status = _mapping(body.get("spec")), _mapping(body.get("status"))
     target = _mapping(spec.get("target"))
     refreshed = parse_rfc3339(status.get("refreshTime"))
+    owner = controller_of(body["metadata"])
+    copied = owner is not None and owner.kind == CLUSTER_EXTERNAL_SECRETS.kind
     return ExternalDigest(
         ready=(find_condition(status.get("conditions"), "Ready") or {}).get("status") == "True",
         target=str(target.get("name") or body["metadata"]["name"]),
         creates=str(target.get("creationPolicy") or "Owner"),
         stores=tuple(sorted(set(_stores(body, spec)), key=str)),
+        templates=tuple(sorted(set(_templates(body, target)), key=str)),
         synced=str(status.get("syncedResourceVersion") or ""),
         current=synced_version(body),
         refreshed=refreshed.timestamp() if refreshed else None,
         interval=_interval(spec.get("refreshInterval")),
         policy=str(spec.get("refreshPolicy") or "Periodic"),
         windows=windows_of(_mapping(spec.get("syncWindows"))),
+        spec=spec_hash(spec) if copied else "",
+        annotations=dict(body["metadata"].get("annotations") or {}) if copied else {},
     )
 
 
@@ -94,12 +141,12 @@ def store_key(namespace: str, name: str, kind: str | None) -> Key:
     """Return the key of the store that a reference names; any other kind than ClusterSecretStore is SecretStore."""
     if kind == CLUSTER_SECRET_STORES.kind:
         return Key(CLUSTER_SECRET_STORES, "", name)
-    return Key(SECRET_STORES, namespace, name)
+    return resolve(Key(EXTERNAL_SECRETS, namespace, ""), SECRET_STORES, name, None, at="secretStoreRef")
 
 
 def _stores(body: Body, spec: Mapping[str, Any]) -> Iterator[Key]:
     namespace = key_of(EXTERNAL_SECRETS, body).namespace
-    entries = [each for field in ("data", "dataFrom") for each in _list(spec.get(field))]
+    entries = [each for place in ("data", "dataFrom") for each in _list(spec.get(place))]
     references = [spec.get("secretStoreRef")]
     references += [_mapping(_mapping(each).get("sourceRef")).get("storeRef") for each in entries]
     for reference in references:
@@ -108,13 +155,23 @@ def _stores(body: Body, spec: Mapping[str, Any]) -> Iterator[Key]:
             yield store_key(namespace, str(name), _mapping(reference).get("kind"))
 
 
-def _references(value: object) -> Iterator[tuple[str, str, bool]]:
-    """Yield (namespace, name, whether it is a Secret) of every reference inside a provider of any kind."""
-    for field, inner in _mapping(value).items():
+def _templates(body: Body, target: Mapping[str, Any]) -> Iterator[Key]:
+    owner = key_of(EXTERNAL_SECRETS, body)
+    for each in _list(_mapping(target.get("template")).get("templateFrom")):
+        for at, resource in (("configMap", CONFIGMAPS), ("secret", SECRETS)):
+            name = _mapping(_mapping(each).get(at)).get("name")
+            if name and isinstance(name, str):
+                yield resolve(owner, resource, name, None, at=at)
+
+
+def _references(value: object) -> Iterator[tuple[str, str, str]]:
+    """Yield (namespace, name, kind) of every reference inside a provider of any kind."""
+    for place, inner in _mapping(value).items():
         named = isinstance(inner, dict) and isinstance(inner.get("name"), str)
-        if named and (field.endswith(("Ref", "clientCert", "clientKey", "bearerToken")) or field == "caProvider"):
-            secret = field != "serviceAccountRef" and inner.get("type", "Secret") == "Secret"
-            yield str(inner.get("namespace") or ""), inner["name"], secret
+        if named and (place.endswith(REFERENCES) or place == "caProvider"):
+            account = place in ("serviceAccountRef", "serviceAccount")
+            kind = "ServiceAccount" if account else str(inner.get("type") or "Secret")
+            yield str(inner.get("namespace") or ""), inner["name"], kind
         elif isinstance(inner, dict):
             yield from _references(inner)
         for each in _list(inner):

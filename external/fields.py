@@ -2,12 +2,13 @@
 
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
 from external.schedules import parse_schedule
 from manager.durations import parse_duration
 from manager.errors import NeedsHuman
+from manager.kube.crds import VALIDATIONS
 
 
 def _duration(text: str) -> str:
@@ -53,6 +54,15 @@ class Model(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="allow", hide_input_in_errors=True, frozen=True
     )
+
+
+def checked(*rules: tuple[str, str]) -> ConfigDict:
+    """Return the configuration of a model whose schema has these rules: CEL, and what is said where it does not hold.
+
+    The reconciler checks them again: the originals' CRDs have none.
+    """
+    found: list[JsonValue] = [{"rule": rule, "message": message} for rule, message in rules]
+    return ConfigDict(json_schema_extra={VALIDATIONS: found})
 
 
 class SecretKeySelector(Model):

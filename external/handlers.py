@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Mapping, MutableMapping
 
-from external.digest import ExternalDigest, external_digest, store_digest
+from external.digest import ExternalDigest, cluster_digest, external_digest, store_digest
+from external.fanout import namespace_digest
 from external.plan import MANAGED
 from external.refresh import due_in
 from manager.clock import Clock, Jitter, parse_rfc3339
 from manager.kube.cache import Change, Meta, MetadataCache
 from manager.kube.resources import (
+    CLUSTER_EXTERNAL_SECRETS,
     CLUSTER_SECRET_STORES,
+    CONFIGMAPS,
     EXTERNAL_SECRETS,
     NAMESPACES,
     SECRET_STORES,
@@ -34,6 +37,7 @@ class Handlers:
         cache: MetadataCache,
         queue: KeyedQueue,
         stores: KeyedQueue,
+        clusters: KeyedQueue,
         written: MutableMapping[Key, str],
         stale: set[Key],
         forget_consumer: Callable[[str], None],
@@ -43,6 +47,7 @@ class Handlers:
         self._cache = cache
         self._queue = queue
         self._stores = stores
+        self._clusters = clusters
         self._written = written
         self._stale = stale
         self._forget_consumer = forget_consumer
@@ -50,12 +55,17 @@ class Handlers:
         self._started = clock.now()
         self._jitter = jitter
         cache.digest(EXTERNAL_SECRETS, external_digest)
+        cache.digest(CLUSTER_EXTERNAL_SECRETS, cluster_digest)
+        cache.digest(NAMESPACES, namespace_digest)
         self._by_target = cache.index(EXTERNAL_SECRETS, lambda key, meta: ((key.namespace, meta.digest.target),))
         self._by_store = cache.index(EXTERNAL_SECRETS, lambda _, meta: meta.digest.stores)
+        self._by_template = cache.index(EXTERNAL_SECRETS, lambda _, meta: meta.digest.templates)
         self._by_credential = []
+        self._by_authority = []
         for resource in (SECRET_STORES, CLUSTER_SECRET_STORES):
             cache.digest(resource, store_digest)
             self._by_credential.append(cache.index(resource, lambda _, meta: meta.digest.credentials))
+            self._by_authority.append(cache.index(resource, lambda _, meta: meta.digest.authorities))
 
     def table(self) -> Mapping[Resource, Handler]:
         """Return what must be watched, and by whom."""
@@ -65,11 +75,14 @@ class Handlers:
             EXTERNAL_SECRETS: self.external_secret,
             SECRETS: self.secret,
             NAMESPACES: self.namespace,
+            CONFIGMAPS: self.config_map,
+            CLUSTER_EXTERNAL_SECRETS: self.cluster,
         }
 
     def external_secret(self, change: Change) -> None:
         """Work on an ExternalSecret, or only wait for its next refresh when it is converged."""
         meta = change.after
+        self._tell_clusters(change)
         if meta is None:
             self._queue.add(change.key)  # so that what is remembered of it is forgotten
             return
@@ -79,6 +92,11 @@ class Handlers:
                 self._queue.add_after(change.key, self._jitter.spread(remaining))
         elif change.before is None or not _only_status_moved(change.before, meta):
             self._queue.add(change.key)
+
+    def cluster(self, change: Change) -> None:
+        """Work on a ClusterExternalSecret whenever it is not only its status that moved."""
+        if change.before is None or change.after is None or not _only_status_moved(change.before, change.after):
+            self._clusters.add(change.key)
 
     def store(self, change: Change) -> None:
         """Validate a store that changed, and wake up those that wait for it."""
@@ -102,21 +120,52 @@ class Handlers:
         if after is None or self._written.get(key) != after.version:
             for each in self._by_target.find((key.namespace, key.name)):
                 self._target_changed(each, change)
+        self.template(change)
         for index in self._by_credential:
             for store in index.find((key.namespace, key.name)):
                 self._credential_changed(store, change)
             for store in index.find(("", key.name)):  # each consumer's own: another tenant's is nobody else's news
                 self._credential_changed(store, change, consumer=key.namespace)
 
+    def config_map(self, change: Change) -> None:
+        """Connect the stores anew whose authorities' certificates these are; render what has its templates there."""
+        self.template(change)
+        for index in self._by_authority:
+            for store in index.find((change.key.namespace, change.key.name)):
+                self._credential_changed(store, change)
+
+    def template(self, change: Change) -> None:
+        """Render anew what a ConfigMap or Secret has templates for."""
+        for each in self._by_template.find(change.key):
+            meta = self._cache.get(each)
+            if meta is None or (meta.digest.ready and self._was_there(change)):
+                continue
+            self._stale.add(each)
+            self._queue.add(each)
+
     def namespace(self, change: Change) -> None:
         """Wake up a namespace's waiting ExternalSecrets when its labels change: a store may admit it now."""
         if change.after is None:
             self._forget_consumer(change.key.name)
+        elif change.after.deleting and change.after.digest.finalizers:
+            self._clusters.add(change.key)
+        if _place_of(change.before) != _place_of(change.after):
+            self._clusters.add_all(key for key, _ in self._cache.items(CLUSTER_EXTERNAL_SECRETS))
         if change.before is None or change.after is None or change.before.labels == change.after.labels:
             return
         for key, meta in self._cache.items(EXTERNAL_SECRETS):
             if key.namespace == change.key.name and not meta.digest.ready:
                 self._queue.add(key)
+
+    def _tell_clusters(self, change: Change) -> None:
+        """Wake up the ClusterExternalSecrets that an ExternalSecret comes from, or in whose way it stands."""
+        before, after = change.before, change.after
+        if before is not None and after is not None and _only_status_moved(before, after):
+            return
+        names = {each.owner.name for each in (before, after) if each is not None and each.owner is not None}
+        for key, meta in self._cache.items(CLUSTER_EXTERNAL_SECRETS):
+            if key.name in names or meta.digest.copies == change.key.name:
+                self._clusters.add(key)
 
     def _target_changed(self, key: Key, change: Change) -> None:
         meta = self._cache.get(key)
@@ -166,6 +215,11 @@ class Handlers:
             return digest.creates in ("Merge", "Orphan")
         owned = digest.creates != "Owner" or (target.owner is not None and target.owner.uid == uid)
         return owned and target.labels.get(MANAGED) == "true"
+
+
+def _place_of(namespace: Meta | None) -> tuple[Mapping[str, str], bool] | None:
+    """Return what decides whether something is to be made in a namespace."""
+    return None if namespace is None else (namespace.labels, namespace.deleting)
 
 
 def _only_status_moved(before: Meta, after: Meta) -> bool:

@@ -6,11 +6,32 @@ and is answered by a condition that names the field.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
-from external.fields import Conversion, DataKey, Decoding, Duration, Model, Name, NamespaceName, NullBytes, ScheduleText
+from external.fields import (
+    Conversion,
+    DataKey,
+    Decoding,
+    Duration,
+    Model,
+    Name,
+    NamespaceName,
+    NullBytes,
+    ScheduleText,
+    checked,
+)
 from external.providers.aws_model import AwsProvider
+from external.providers.kubernetes_model import KubernetesProvider
 from external.providers.vault_model import OpenBaoProvider, VaultProvider
+from external.providers.webhook_model import WebhookProvider
+from external.target_model import Target
+
+NOTHING = "either data or dataFrom should be specified"
+BOTH = "extract, find, or generatorRef cannot be set at the same time"
+EITHER = "either extract, find, or sourceRef must be set to dataFrom"
+
+
+TARGET: JsonValue = {"creationPolicy": "Owner", "deletionPolicy": "Retain"}
 
 
 class SecretStoreRef(Model):
@@ -98,21 +119,15 @@ class Rewrite(Model):
 class DataFrom(Model):
     """Several keys of the target from one place."""
 
+    model_config = checked(
+        ("!has(self.extract) || !has(self.find)", BOTH),
+        ("has(self.extract) || has(self.find) || has(self.sourceRef)", EITHER),
+    )
+
     extract: RemoteRef | None = None
     find: FindRef | None = None
     rewrite: list[Rewrite] | None = None
     source_ref: SourceRef | None = None
-
-
-class Target(Model):
-    """The Secret to write."""
-
-    name: Name | None = None
-    creation_policy: Literal["Owner", "Orphan", "Merge", "None", "CreateOrMerge"] = "Owner"
-    deletion_policy: Literal["Delete", "Merge", "Retain"] = "Retain"
-    immutable: bool | None = None
-    manifest: dict[str, Any] | None = None
-    template: dict[str, Any] | None = None
 
 
 class SyncWindow(Model):
@@ -132,8 +147,12 @@ class SyncWindows(Model):
 class ExternalSecretSpec(Model):
     """What an ExternalSecret asks for."""
 
+    model_config = checked(
+        ("has(self.data) && size(self.data) > 0 || has(self.dataFrom) && size(self.dataFrom) > 0", NOTHING)
+    )
+
     secret_store_ref: SecretStoreRef | None = None
-    target: Target = Field(default_factory=Target)
+    target: Annotated[Target, Field(json_schema_extra={"default": TARGET})] = Field(default_factory=Target)
     refresh_policy: Literal["CreatedOnce", "Periodic", "OnChange"] | None = None
     refresh_interval: Duration = "1h0m0s"
     sync_windows: SyncWindows | None = None
@@ -186,8 +205,10 @@ class Provider(Model):
 
     aws: AwsProvider | None = None
     fake: FakeProvider | None = None
+    kubernetes: KubernetesProvider | None = None
     open_bao: OpenBaoProvider | None = None
     vault: VaultProvider | None = None
+    webhook: WebhookProvider | None = None
 
 
 class LabelRequirement(Model):

@@ -3,39 +3,50 @@
 from collections.abc import Iterable
 
 from external.clients import Clients
+from external.clusters import ClusterReconciler
 from external.fetch import Fetcher
 from external.handlers import Handlers
 from external.metrics import ExternalMetrics
+from external.providers.kubernetes.home import home_of
 from external.reader import SharedReader
 from external.reconcile import Reconciler
 from external.stores import StoreReconciler
+from external.templates import Renderer
 from external.threads import Threads
 from manager.kube.resources import EXTERNAL_SECRETS, Key
 from manager.runtime.controller import Controller
 from manager.runtime.module import Context, Module
 from manager.runtime.queue import KeyedQueue
 
+CLUSTERS_AT_ONCE = 2  # one object with a thousand namespaces must not hold up a small one
 STORES_AT_ONCE = 4  # validations at a time; a store costs a handful of requests every five minutes
 
 
 def build(context: Context) -> Module:
-    """Return the module: SecretStores, ClusterSecretStores, ExternalSecrets."""
+    """Return the module: SecretStores, ClusterSecretStores, ExternalSecrets, ClusterExternalSecrets."""
     settings = context.settings.external
-    metrics = ExternalMetrics(context.metrics.registry)
+    metrics = ExternalMetrics(context.metrics.registry, context.clock)
     threads = Threads(settings.provider_threads, settings.provider_timeout)
     queue = KeyedQueue(context.clock, context.jitter)
     stores = KeyedQueue(context.clock, context.jitter)
     written: dict[Key, str] = {}
     stale: set[Key] = set()
-    clients = Clients(context.client, context.cache, threads, settings, metrics, context.clock)
+    home = home_of(context.client.connection)
+    clients = Clients(context.client, context.cache, threads, settings, metrics, context.clock, context.sandbox, home)
+    clusters = KeyedQueue(context.clock, context.jitter)
     handlers = Handlers(
-        context.cache, queue, stores, written, stale, clients.forget_consumer, context.clock, context.jitter
+        context.cache, queue, stores, clusters, written, stale, clients.forget_consumer, context.clock, context.jitter
     )
-    reader = SharedReader(threads, context.clock, metrics)
-    reconciler = Reconciler(context, Fetcher(clients, reader), metrics, written, stale)
+    fetcher = Fetcher(clients, SharedReader(threads, context.clock, metrics), context.sandbox)
+    delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
+    renderer = Renderer(context.client, context.sandbox, delimiters)
+    reconciler = Reconciler(context, fetcher, renderer, metrics, written, stale)
     validator = StoreReconciler(context, clients, threads)
     syncs = Controller("external", queue, reconciler.reconcile, settings.concurrency, context.clock, context.metrics)
     validations = Controller("stores", stores, validator.reconcile, STORES_AT_ONCE, context.clock, context.metrics)
+
+    spreader = ClusterReconciler(context)
+    spreads = Controller("clusters", clusters, spreader.reconcile, CLUSTERS_AT_ONCE, context.clock, context.metrics)
 
     def verify() -> Iterable[tuple[Controller, Key]]:
         return [(syncs, key) for key, _ in context.cache.items(EXTERNAL_SECRETS)]
@@ -46,7 +57,7 @@ def build(context: Context) -> Module:
     return Module(
         name="external",
         handlers=handlers.table(),
-        controllers=(syncs, validations),
+        controllers=(syncs, validations, spreads),
         verify=verify,
         close=close,
     )

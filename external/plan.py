@@ -7,6 +7,7 @@ from typing import Any
 from external.clients import FAILED
 from external.hashing import data_hash, field_manager, metadata_hash, owner_hash
 from external.model import ExternalSecretSpec
+from external.templates import UPDATE_FAILED, Content
 from manager.errors import NeedsHuman
 from manager.kube import mirrors
 from manager.kube.apply import Action, Create, Delete, Update
@@ -20,7 +21,7 @@ CREATED_BY = "reconcile.external-secrets.io/created-by"
 DATA_HASH = "reconcile.external-secrets.io/data-hash"
 FINALIZER = "externalsecrets.external-secrets.io/externalsecret-cleanup"
 ADOPT = "coffer.dev/adopt"
-UPDATE_FAILED = "UpdateFailed"
+KEPT = "secret kept as it is: its target is immutable; delete it and it is made anew"
 NOT_COPIED = (
     "kubectl.kubernetes.io/",
     "argocd.argoproj.io/",
@@ -41,6 +42,8 @@ class View:
     secret: Body | None = field(repr=False)
     data: Mapping[str, Plain] | None = None
     """The fetched data; None when no refresh was due."""
+    rendered: Content | None = field(default=None, repr=False)
+    """What the template makes of the data; None where there is none."""
     adopt_foreign: bool = False
 
     @property
@@ -61,6 +64,8 @@ class Plan:
     action: Action | None = None
     reason: str = "SecretSynced"
     message: str = "secret synced"
+    random: bool = False
+    """The same decision may give another Secret the next time: a template draws lots."""
 
 
 def plan(view: View) -> Plan:
@@ -75,20 +80,23 @@ def plan(view: View) -> Plan:
         return Plan()
     if not data and view.spec.target.deletion_policy != "Merge":
         return _without_data(view)
-    if size(data) > LARGEST:
+    content = view.rendered or Content(data, _own(view, "labels"), _own(view, "annotations"))
+    if size(content.data) > LARGEST:
         raise NeedsHuman(
-            FAILED, f"could not update secret: the values take {size(data)} bytes, a Secret holds {LARGEST}"
+            FAILED, f"could not update secret: the values take {size(content.data)} bytes, a Secret holds {LARGEST}"
         )
     if view.secret is None:
         if policy == "Merge":
             return Plan(None, "SecretMissing", "secret will not be created due to CreationPolicy=Merge")
-        return Plan(Create(view.target, _wanted(view, _empty(view), data)))
+        return Plan(Create(view.target, _wanted(view, _empty(view, content), content)), random=content.random)
     _require_ours(view, view.secret)
-    wanted = _wanted(view, view.secret, data)
+    wanted = _wanted(view, view.secret, content)
     if wanted == view.secret:
         return Plan()
+    if view.spec.target.immutable and view.secret.get("immutable"):
+        return Plan(message=KEPT)
     _require_mutable(view.secret, wanted)
-    return Plan(Update(view.target, wanted))
+    return Plan(Update(view.target, wanted), random=content.random)
 
 
 def valid(view: View) -> bool:
@@ -166,15 +174,15 @@ def _require_mutable(secret: Body, wanted: Body) -> None:
         raise NeedsHuman(FAILED, text, event=UPDATE_FAILED)
 
 
-def _wanted(view: View, secret: Body, data: Mapping[str, Plain]) -> Body:
+def _wanted(view: View, secret: Body, content: Content) -> Body:
     """Return the Secret as it should be: what this ExternalSecret wrote before is replaced, the rest kept (2.7)."""
     owned = _owned(secret, field_manager(view.key.name))
     merges = view.spec.target.creation_policy in ("Merge", "CreateOrMerge")
     kept = {name: value for name, value in decoded(secret).items() if merges and name not in owned["data"]}
-    values = {**kept, **data}
-    own = view.body["metadata"]
-    labels = _joined(secret, "labels", owned["labels"], own) | _marks(view)
-    annotations = _joined(secret, "annotations", owned["annotations"], own) | {DATA_HASH: data_hash(values)}
+    values = {**kept, **content.data}
+    labels = _joined(secret, "labels", owned["labels"], content.labels) | _marks(view)
+    annotations = _joined(secret, "annotations", owned["annotations"], content.annotations)
+    annotations[DATA_HASH] = data_hash(values)
     if view.spec.target.creation_policy != "Owner":
         labels.pop(CREATED_BY, None)
     for name in (ADOPT, *(mirrors.MARKS if mirrors.yields(secret) else ())):
@@ -184,10 +192,16 @@ def _wanted(view: View, secret: Body, data: Mapping[str, Plain]) -> Body:
             "true"  # without an ownerReference nothing else would show next time that it was handed over
         )
     meta = {**secret["metadata"], "labels": labels, "annotations": annotations}
+    missing = [each for each in content.finalizers if each not in (meta.get("finalizers") or ())]
+    if missing and "deletionTimestamp" not in meta:
+        meta["finalizers"] = [*(meta.get("finalizers") or ()), *missing]
     references = _references(view, secret)
     if references != (meta.get("ownerReferences") or []):
         meta["ownerReferences"] = references
     wanted = {**secret, "metadata": meta}
+    if content.type and content.type != secret.get("type"):
+        text = f"the Secret is of type {secret.get('type')}, which nobody can change to {content.type}: delete it"
+        raise NeedsHuman(FAILED, f"could not update secret: {text}, and it is made anew", event=UPDATE_FAILED)
     if values != decoded(secret) or "data" not in secret:
         wanted["data"] = encoded(values)
     if view.spec.target.immutable:
@@ -195,9 +209,15 @@ def _wanted(view: View, secret: Body, data: Mapping[str, Plain]) -> Body:
     return wanted
 
 
-def _joined(secret: Body, name: str, owned: frozenset[str], own: Body) -> dict[str, str]:
+def _own(view: View, name: str) -> dict[str, str]:
+    """Return the ExternalSecret's labels or annotations, which a target without a template takes over."""
+    given = view.body["metadata"].get(name) or {}
+    return {key: text for key, text in given.items() if not key.startswith(NOT_COPIED)}
+
+
+def _joined(secret: Body, name: str, owned: frozenset[str], given: Mapping[str, str]) -> dict[str, str]:
     present = {key: text for key, text in (secret["metadata"].get(name) or {}).items() if key not in owned}
-    return present | {key: text for key, text in (own.get(name) or {}).items() if not key.startswith(NOT_COPIED)}
+    return {**present, **given}
 
 
 def _marks(view: View) -> dict[str, str]:
@@ -223,9 +243,9 @@ def _references(view: View, secret: Body) -> list[Body]:
     return present if mine in present else [*others, mine]
 
 
-def _empty(view: View) -> Body:
+def _empty(view: View, content: Content) -> Body:
     metadata = {"name": view.target.name, "namespace": view.target.namespace}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque"}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": content.type or "Opaque"}
 
 
 def _made_under(secret: Body, manager: str) -> bool:
@@ -240,9 +260,11 @@ def others(secret: Body, manager: str) -> tuple[str, ...]:
     return tuple(sorted(found - {manager}))
 
 
-def content(action: Create | Update) -> tuple[str, str]:
-    """Return what tells two writes of a Secret apart, without its values."""
+def content(action: Create | Update, decided: Plan) -> tuple[str, str]:
+    """Return what tells two writes of a Secret apart, without its values; what draws lots is the same each time."""
     meta = action.body["metadata"]
+    if decided.random:
+        return "random", ""
     return str(meta["annotations"][DATA_HASH]), metadata_hash(meta["labels"], meta["annotations"])
 
 

@@ -3,22 +3,35 @@
 import base64
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from manager.errors import NeedsHuman
 from manager.plain import Plain
 
-BEYOND = frozenset("*?#|@{}[]!\\")  # gjson syntax that this version does not read
+PLAIN_PATH = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
+"""Without any of gjson's signs."""
+ODD_INDEX = re.compile(r"(^|\.)(0[0-9]|[0-9]{9})")  # gjson reads 01 as 1, and an index that is too large as a small one
 LONGEST_KEY = 253
-DECODER = json.JSONDecoder(parse_int=float)  # numbers are kept as text; Python refuses integers of 4,300 digits
+
+
+def _refuse(_name: str) -> float:
+    raise ValueError("not JSON")  # NaN and Infinity, which Python would take
+
+
+# Numbers are kept as text; Python refuses integers of 4,300 digits.
+DECODER = json.JSONDecoder(parse_int=float, parse_constant=_refuse)
 LINE_ENDS = b"\r\n"  # Go's decoders skip them: many a value in a store ends with one
 
 ALPHABETS = {"Base64": (b"+/",), "Base64URL": (b"-_",), "Auto": (b"+/", b"-_")}
 
 Fail = Callable[[str], Exception]
+
+
+class Beyond(Exception):
+    """Only gjson itself knows the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +49,42 @@ def take(document: bytes, path: str, *, natural: bool = False) -> Plain | None:
     unescaped, nested values as they were written, numbers without an exponent, null as empty (providers 1.5).
 
     Args:
-        natural: give a list of texts that is a member of the document line by line.
+        natural: a member of exactly this name is taken whatever is in it, and a list of texts given line by line.
 
     Raises:
-        NeedsHuman: the path uses query syntax.
+        Beyond: the document is no JSON, which gjson reads all the same, or the path has its signs, or leads nowhere
+            through members that may stand twice.
 
     """
+    plain = PLAIN_PATH.fullmatch(path) is not None and ODD_INDEX.search(path) is None
+    if not plain and not natural:
+        raise Beyond
     root = _parse(document)
     if root is None:
-        return None
-    at = _enter(root.text, 0, path)
+        raise Beyond
+    at = _enter(root.text, 0, path) if natural or root.text[:1] == "{" else None
     lines = natural and at is not None
-    if at is None and BEYOND & set(path):
-        raise NeedsHuman("SecretSyncedError", "property uses gjson query syntax, which this version does not read")
     if at is None:
-        at = 0
-        for step in path.split("."):
-            at = _enter(root.text, at, step)
-            if at is None:
-                return None
+        if not plain:
+            raise Beyond
+        at = _follow(root.text, path)
+        if at is None:
+            return None
     value, end = DECODER.raw_decode(root.text, at)
     text = root.text[at:end]
     if lines and _is_lines(value):
         return Plain("\n".join(value).encode())
     return _plain(_Slice(value, _number(value, text) if isinstance(value, float) else text))
+
+
+def _follow(text: str, path: str) -> int | None:
+    at: int | None = 0
+    steps = path.split(".")
+    for step in steps:
+        at = None if at is None else _enter(text, at, step)
+    if at is None and len(steps) > 1:
+        raise Beyond
+    return at
 
 
 def to_map(document: bytes, *, decimals: bool = False, natural: bool = False) -> dict[str, Plain] | None:
@@ -142,7 +167,7 @@ def _plain(found: _Slice) -> Plain:
 
 def _parse(document: bytes) -> _Slice | None:
     try:
-        text = document.decode().strip()
+        text = document.decode().strip(" \t\r\n")
         return _Slice(DECODER.decode(text), text)
     except (ValueError, RecursionError):
         return None

@@ -10,7 +10,9 @@ import structlog
 
 from external.clients import FAILED, Opened, Pending
 from external.metrics import ExternalMetrics
-from external.providers.protocol import Client, Find, ProviderError, ProviderUnavailable, Want
+from external.pace import Allowance, Gathering, Silence
+from external.providers.protocol import Client, Find, ProviderError, ProviderUnavailable, Stamping, Want
+from external.stamps import LAG, REFUSED, SHORTEST, Sweep, Sweeps, mark, stamp_of, stampable, worth
 from external.threads import SILENT, Threads
 from manager.clock import Clock
 from manager.plain import Plain
@@ -21,9 +23,7 @@ log = structlog.get_logger(__name__)
 LONGEST_SHARED = 30.0  # seconds a value is kept for others that are due together; then it leaves memory
 PATIENCE = 5.0  # seconds a worker waits: longer than a slow answer, and workers that wait for one store help no other
 ASK_AGAIN = 2.0  # seconds until a worker that left looks whether the answer has come
-PAUSE = 2.0  # seconds in which a provider that did not answer is not asked; its store's gate waits longer and longer
 AT_ONCE = 4  # calls of one identity at a time; further ones would only wait for a thread of their tenant's share
-GATHER = 0.02  # seconds in which those who ask a provider that takes several keys a call find together
 IDLE_LINES = 64  # identities without a call that are remembered before the list is cleared of them
 
 
@@ -44,11 +44,17 @@ class Fresh:
     """A read that started before this monotonic second is too old: the user asked afterwards."""
     interval: float = 0.0
     """Seconds after which it will be wanted again; 0 when nobody knows."""
+    again: bool = False
+    """Whether he has had the value before; the next refresh is counted from when what he is given was read."""
 
     @property
     def max_age(self) -> float:
-        """Seconds; a quarter of the interval: what is older would show in what the user sees."""
-        return min(LONGEST_SHARED, self.interval / 4) if self.interval > 0 else LONGEST_SHARED
+        """Seconds; a quarter of the interval for who has nothing yet: what is older would show in what he sees.
+
+        Half of it for who comes again: whoever wants the same at another moment of the interval falls into step.
+        """
+        part = 2 if self.again else 4
+        return min(LONGEST_SHARED, self.interval / part) if self.interval > 0 else LONGEST_SHARED
 
 
 @dataclass(slots=True, eq=False)
@@ -74,15 +80,17 @@ class _Line:
     """What is asked under one identity."""
 
     opened: Opened
+    allowance: Allowance
     answers: dict[Question, Answer] = field(default_factory=dict)
     habits: dict[Want, Fresh] = field(default_factory=dict)
-    """What is wanted again and again, and how it was wanted last; `not_before` is when that was."""
+    """What is wanted again and again, and how; `not_before` is when it was read last."""
     waiting: deque[Answer] = field(default_factory=deque)
     calls: int = 0
-    gathering: bool = False
-    down: str = ""
-    """What the provider's silence is called; empty while it answers."""
-    down_until: float = 0.0
+    gathering: Gathering = field(default_factory=Gathering)
+    silence: Silence = field(default_factory=Silence)
+    sweeps: Sweeps = field(default_factory=Sweeps)
+    paced: bool = False
+    """Whether it waits for the allowance already."""
 
 
 class SharedReader:
@@ -119,6 +127,66 @@ class SharedReader:
             raise Pending(FAILED, "the provider has not answered yet", delay=ASK_AGAIN)
         return found
 
+    async def still(self, wanted: Iterable[tuple[Opened, Question]], marked: str, interval: float) -> float | None:
+        """Tell by lists of versions whether what was read is what would be read.
+
+        Args:
+            marked: `mark` of what was read.
+            interval: seconds after which it will be asked again.
+
+        Returns:
+            The seconds since the moment for which that is proven; None where it is not, and has to be read.
+
+        """
+        if interval < SHORTEST or not marked:
+            return None
+        now, oldest, found = self._clock.monotonic(), float("inf"), dict[Asked, str]()
+        for opened, want in wanted:
+            line = self._line(opened)
+            sweep = await self._swept(line, interval) if stampable(opened.client, want) else None
+            if sweep is None or not isinstance(want, Want):
+                return None
+            line.habits[want] = Fresh(None, now, interval, again=True)
+            found[opened.identity, want] = sweep.stamps.get(want, "")
+            oldest = min(oldest, sweep.started)
+        if mark(found) != marked:
+            return None
+        self._metrics.saved.inc(len(found))
+        return self._clock.monotonic() - oldest + LAG
+
+    def mark(self, answers: Mapping[Asked, Answer]) -> str:
+        """Return one word for the versions of some answers, empty where one has none."""
+        return mark({asked: stamp_of(each.coming.result()) for asked, each in answers.items()})
+
+    async def _swept(self, line: _Line, interval: float) -> Sweep | None:
+        now, sweeps = self._clock.monotonic(), line.sweeps
+        found = sweeps.serves(interval, now)
+        if found is not None or now < sweeps.not_before or line.silence.text:
+            return found
+        if sweeps.running is None:
+            sweeps.running = self._spawn(self._sweep(line))
+        await asyncio.wait([sweeps.running], timeout=self.patience)
+        return sweeps.serves(interval, self._clock.monotonic())
+
+    async def _sweep(self, line: _Line) -> None:
+        client, started, stamps = line.opened.client, self._clock.monotonic(), None
+        wants = [want for want, habit in line.habits.items() if habit.interval >= SHORTEST and stampable(client, want)]
+        line.sweeps.not_before = started + REFUSED  # until it turns out to be worth it
+        try:
+            if isinstance(client, Stamping) and worth(client, len(wants)):
+                most = worth(client, len(wants))
+                stamps = await self._threads.run(line.opened.tenant, lambda: client.stamps(wants, most))
+        except ProviderUnavailable:
+            line.sweeps.not_before = started + LAG
+        except ProviderError:
+            pass  # it may not list: reading is as good
+        except Exception as fault:  # asyncio would log it with a traceback, which quotes what it finds
+            log.error("provider failed unexpectedly", tenant=line.opened.tenant, error=describe(fault))
+        finally:
+            line.sweeps.running = None
+        if stamps is not None:
+            line.sweeps.latest, line.sweeps.not_before = Sweep(started, stamps), started
+
     def age(self, answers: Iterable[Answer]) -> float:
         """Return the seconds since the oldest of some answers was asked for."""
         now = self._clock.monotonic()
@@ -127,18 +195,20 @@ class SharedReader:
     def _answer(self, opened: Opened, want: Question, fresh: Fresh) -> Answer:
         line = self._line(opened)
         now = self._clock.monotonic()
-        if isinstance(want, Want) and fresh.interval > 0 and opened.client.batch > 1:
-            line.habits[want] = replace(fresh, asker=None, not_before=now)
         known = line.answers.get(want)
-        if known is not None and known.serves(fresh, now):
-            self._metrics.shared_reads.inc()
+        serves = known is not None and known.serves(fresh, now)
+        if isinstance(want, Want) and fresh.interval > 0 and opened.client.batch > 1:
+            started = known.started if known is not None and serves else None
+            line.habits[want] = replace(fresh, asker=None, again=True, not_before=now if started is None else started)
+        if known is not None and serves:
+            self._metrics.saved.inc()
             return known
         answer = Answer(want, _future(), left=known.left if known else set())
-        if line.down and now < line.down_until:
-            answer.coming.set_exception(ProviderUnavailable(line.down))
+        if line.silence.text and now < line.silence.until:
+            answer.coming.set_exception(ProviderUnavailable(line.silence.text))
             return answer
-        if line.down:
-            line.down_until = now + LONGEST_SHARED  # one call tries; the others wait for what comes of it
+        if line.silence.text:
+            line.silence.until = now + LONGEST_SHARED  # one call tries; the others wait for what comes of it
         line.answers[want] = answer
         line.waiting.append(answer)
         self._gather(line)
@@ -146,48 +216,74 @@ class SharedReader:
 
     def _line(self, opened: Opened) -> _Line:
         if opened.identity not in self._lines and len(self._lines) >= IDLE_LINES:
-            self._lines = {name: line for name, line in self._lines.items() if line.answers or line.down}
-        line = self._lines.setdefault(opened.identity, _Line(opened))
+            self._lines = {name: line for name, line in self._lines.items() if line.answers or line.silence.text}
+        line = self._lines.get(opened.identity)
+        if line is None:
+            line = self._lines[opened.identity] = _Line(opened, Allowance(self._clock))
         line.opened = opened
         return line
 
     def _gather(self, line: _Line) -> None:
-        if line.opened.client.batch == 1:
+        """Call at once where a call takes one key or is full, otherwise when those who come with it have come."""
+        loop = asyncio.get_running_loop()
+        line.gathering.came(loop.time())
+        if len(line.waiting) >= line.opened.client.batch:
             self._call_next(line)
-        elif not line.gathering:
-            line.gathering = True
-            asyncio.get_running_loop().call_later(GATHER, self._call_next, line)
+        elif not line.gathering.running:
+            line.gathering.running = True
+            loop.call_later(line.gathering.wait(loop.time()), self._gathered, line)
+
+    def _gathered(self, line: _Line) -> None:
+        loop = asyncio.get_running_loop()
+        wait = line.gathering.wait(loop.time()) if line.waiting else 0.0
+        if wait > 0:
+            loop.call_later(wait, self._gathered, line)
+            return
+        line.gathering.running = False
+        self._call_next(line)
 
     def _call_next(self, line: _Line) -> None:
-        line.gathering = False
-        while line.waiting and line.calls < AT_ONCE:
+        loop = asyncio.get_running_loop()
+        while line.waiting and line.calls < AT_ONCE and not line.paced:
+            wait = line.allowance.wait(line.opened.meter.calls)
+            if wait > 0:
+                line.paced = True
+                loop.call_later(wait, self._paced, line)
+                return
             line.calls += 1
+            line.gathering.called = loop.time()
             batch = _next(line)
+            self._metrics.saved.inc(len(batch) - 1)
             self._spawn(self._call(line, batch + self._ahead(line, line.opened.client.batch - len(batch))))
+
+    def _paced(self, line: _Line) -> None:
+        line.paced = False
+        self._call_next(line)
 
     def _ahead(self, line: _Line, room: int) -> list[Answer]:
         """Return what will be wanted soon, as far as there is room for it in a call that is made anyway."""
-        now = self._clock.monotonic()
-        found: list[Answer] = []
-        for want, habit in list(line.habits.items()):
+        now, soon = self._clock.monotonic(), list[tuple[float, Want]]()
+        for want, habit in list(line.habits.items()) if room else ():
             if now > habit.not_before + 2 * habit.interval + LONGEST_SHARED:
                 del line.habits[want]  # nobody has wanted it for long
-            elif len(found) < room and now >= _soon(habit) and not _at_hand(line.answers.get(want), habit, now):
-                answer = Answer(want, _future())
-                line.answers[want] = answer
-                found.append(answer)
+            elif now >= _soon(habit) and not _at_hand(line.answers.get(want), habit, now):
+                soon.append((habit.not_before + habit.interval, want))
+        # Those that are due first: the others would find together in the next call.
+        found = [Answer(want, _future()) for _, want in sorted(soon, key=lambda each: each[0])[:room]]
+        line.answers |= {each.want: each for each in found}
         return found
 
-    def _spawn(self, call: Coroutine[None, None, None]) -> None:
+    def _spawn(self, call: Coroutine[None, None, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(call)
         self._calls.add(task)  # the loop itself keeps no task from being collected
         task.add_done_callback(self._calls.discard)
+        return task
 
     async def _call(self, line: _Line, asked: list[Answer]) -> None:
         for each in asked:
             each.started = self._clock.monotonic()
         opened, wants = line.opened, [each.want for each in asked]
-        tenant = SILENT if line.down else opened.tenant
+        tenant = SILENT if line.silence.text else opened.tenant
         results: Mapping[Any, Given | ProviderError] = {}
         error: ProviderError = ProviderUnavailable("no answer")
         try:
@@ -201,17 +297,18 @@ class SharedReader:
         self._note(line, given)
         for each, result in zip(asked, given, strict=True):
             self._settle(line, each, result)
-        self._call_next(line)
+        if not line.gathering.running:
+            self._call_next(line)
 
     def _note(self, line: _Line, given: Iterable[Given | ProviderError]) -> None:
         """Keep in mind whether the provider answers; those still in line share the news that it does not."""
         silent = next((each for each in given if isinstance(each, ProviderUnavailable)), None)
-        line.down = str(silent) if silent else ""
         if silent is None:
+            line.silence.ended()
             return
-        line.down_until = self._clock.monotonic() + PAUSE
+        line.silence.began(str(silent), self._clock.monotonic())
         while line.waiting:
-            self._settle(line, line.waiting.popleft(), ProviderUnavailable(line.down))
+            self._settle(line, line.waiting.popleft(), ProviderUnavailable(line.silence.text))
 
     def _settle(self, line: _Line, answer: Answer, result: Given | ProviderError) -> None:
         if isinstance(result, ProviderError):

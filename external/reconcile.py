@@ -2,22 +2,25 @@
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
 from external.clients import FAILED, Pending
 from external.digest import ExternalDigest, external_digest
-from external.fetch import Fetched, Fetcher, NeedsRemote, StoreUnavailable, require_served
+from external.fetch import Fetched, Fetcher
 from external.fields import parse
 from external.hashing import field_manager, owner_hash
 from external.metrics import ExternalMetrics
 from external.model import ExternalSecretSpec
-from external.plan import CREATED_BY, FINALIZER, UPDATE_FAILED, Plan, View, content, orphan, others, ours, plan, valid
+from external.places import NeedsRemote, StoreUnavailable
+from external.plan import CREATED_BY, FINALIZER, Plan, View, content, orphan, others, ours, plan, valid
 from external.reader import Fresh
 from external.refresh import Refreshed, due_in, persist_due
 from external.repeats import Repeats
+from external.rules import require_allowed
+from external.templates import UPDATE_FAILED, Content, Renderer
 from manager.clock import rfc3339
 from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError, Retry, WaitFor
 from manager.kube.apply import Create, Delete, Patch, Update
@@ -29,6 +32,7 @@ from manager.runtime.controller import DONE, Again, again_for
 from manager.runtime.module import Context
 
 COMPONENT = "external-secrets"
+REFUSED_LATER = 600.0  # seconds until what the API server refused is sent once more
 log = structlog.get_logger(__name__)
 EVENTS = {Create: ("Created", "secret created"), Delete: ("Deleted", "secret deleted due to DeletionPolicy=Delete")}
 MISSING = "MissingProviderSecret"
@@ -57,12 +61,14 @@ class Reconciler:
         self,
         context: Context,
         fetcher: Fetcher,
+        renderer: Renderer,
         metrics: ExternalMetrics,
         written: MutableMapping[Key, str],
         stale: set[Key],
     ) -> None:
         self._context = context
         self._fetcher = fetcher
+        self._renderer = renderer
         self._metrics = metrics
         self._written = written
         self._stale = stale
@@ -85,14 +91,14 @@ class Reconciler:
         try:
             view = await self._observe(key, body)
             fetched = await self._fetch(view, digest)
-            outcome = await self._act(replace(view, data=fetched.data if fetched else None), fetched)
+            outcome = await self._act(view, fetched)
         except ReconcileError as error:
             outcome = Outcome(error=error)
         return await self._report(key, body, outcome, started)
 
     async def _observe(self, key: Key, body: Body) -> View:
         spec = parse(ExternalSecretSpec, body.get("spec"), reason=FAILED)
-        require_served(spec)
+        require_allowed(spec)
         await self._ensure_finalizer(key, body, spec)
         view = View(key, body, spec, None, adopt_foreign=self._context.settings.external.adopt_foreign)
         if spec.target.creation_policy == "None" or self._context.cache.get(view.target) is None:
@@ -112,8 +118,14 @@ class Reconciler:
             return None
         # What was read under another identity is not shared in any case; only the user's own wish wants a newer value.
         asked = bool(digest.synced) and digest.synced != digest.current
+        if last is not None and last.mark and digest.ready and not (moved or asked) and valid(view):
+            age = await self._fetcher.still(view.key, view.spec, last.mark, digest.interval)
+            if age is not None:
+                return Fetched(None, identity, age, (), last.mark)
         not_before = self._context.clock.monotonic() if asked else float("-inf")
-        fresh = Fresh((view.key, digest.current, identity), not_before, max(0.0, digest.interval))
+        fresh = Fresh(
+            (view.key, digest.current, identity), not_before, max(0.0, digest.interval), again=last is not None
+        )
         fetched = await self._fetcher.fetch(view.key, view.spec, fresh)
         if fetched.absent:
             message = f"secret does not exist at provider using {', '.join(fetched.absent)}"
@@ -123,40 +135,50 @@ class Reconciler:
     async def _act(self, view: View, fetched: Fetched | None) -> Outcome:
         if fetched is None:
             return Outcome()
-        decided = plan(view)
+        decided = plan(replace(view, data=fetched.data, rendered=await self._render(view, fetched)))
         if decided.action is not None:
             await self._write(view, decided)
         await self._remove_orphans(view)
         # Counted from when the values were read: those who share them come again together, and in time.
         read = self._context.clock.now().timestamp() - fetched.age
-        self._refreshed[view.key] = Refreshed(read, fetched.identity)
+        self._refreshed[view.key] = Refreshed(read, fetched.identity, fetched.mark)
         self._stale.discard(view.key)
         return Outcome(decided, fetched)
+
+    async def _render(self, view: View, fetched: Fetched) -> Content | None:
+        target, data = view.spec.target, fetched.data
+        nothing = data is None or target.creation_policy == "None" or not (data or target.deletion_policy == "Merge")
+        if target.template is None or data is None or nothing:
+            return None
+        return await self._renderer.content(view.key, target.template, data)
 
     async def _write(self, view: View, decided: Plan) -> None:
         action = decided.action
         if action is None:
             return
-        if isinstance(action, Create | Update):
-            self._require_peace(view, action)
+        # What draws lots is another Secret at every refresh; only its repair may be in vain.
+        counted = not (decided.random and view.secret is not None and valid(view))
+        if isinstance(action, Create | Update) and counted:
+            self._require_peace(view, decided, action)
         try:
             written = await self._context.writer.apply(action, manager=field_manager(view.key.name))
         except AlreadyExists as error:
             raise Conflict(error.status, error.reason, error.place) from error  # made a moment ago: look again
         except Forbidden as error:
             raise Retry(FAILED, f"could not update secret: {error}", event=UPDATE_FAILED) from error
-        except Invalid as error:
-            raise NeedsHuman(FAILED, f"could not update secret: {error}", event=UPDATE_FAILED) from error
+        except Invalid as error:  # by what a webhook or a quota of the cluster says, too, which may change
+            text = f"could not update secret: {error}"
+            raise WaitFor(FAILED, text, delay=REFUSED_LATER, event=UPDATE_FAILED) from error
         if written is not None:
             self._written[view.target] = written["metadata"]["resourceVersion"]
-        if isinstance(action, Create | Update):
-            self._repeats.wrote(view.key, content(action))
+        if isinstance(action, Create | Update) and counted:
+            self._repeats.wrote(view.key, content(action, decided))
         reason, message = EVENTS.get(type(action), UPDATED)
         await self._context.events.normal(view.key, view.uid, reason, message, component=COMPONENT)
 
-    def _require_peace(self, view: View, action: Create | Update) -> None:
+    def _require_peace(self, view: View, decided: Plan, action: Create | Update) -> None:
         """Raise WaitFor where somebody undoes again and again what is written here."""
-        delay = self._repeats.wait(view.key, content(action))
+        delay = self._repeats.wait(view.key, content(action, decided))
         if not delay:
             return
         names = others(view.secret, field_manager(view.key.name)) if view.secret else ()
@@ -225,8 +247,9 @@ class Reconciler:
         if outcome.error is not None:
             return await self._failed(key, body, outcome.error)
         digest = external_digest(body)
-        if outcome.decided is not None:
-            await self._succeeded(key, body, outcome.decided, started)
+        if outcome.decided is not None and outcome.fetched is not None:
+            listed = timedelta(seconds=outcome.fetched.age if outcome.fetched.data is None else 0.0)
+            await self._succeeded(key, body, outcome.decided, started - listed)
         last = self._refreshed.get(key)
         moment = last.at if last else digest.refreshed
         synced = replace(digest, synced=digest.current)

@@ -16,6 +16,8 @@ class Refreshed:
     """Unix time."""
     identity: tuple[str, ...]
     """Under which store and credentials."""
+    mark: str = ""
+    """One word for the versions that were read; empty where the provider names none."""
 
 
 def due_in(digest: ExternalDigest, last: float | None, now: float) -> float | None:

@@ -7,20 +7,38 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-import re2
-
+from external.expressions import expression
 from external.model import Rewrite, RewriteMerge, RewriteRegexp
+from external.paths import Documents
 from external.properties import Fail, to_map
+from manager.errors import TemplateError
 from manager.plain import Plain
 
 PLACE = re.compile(r"\$(?:\$|\{(\w+)\}|(\w+))", re.ASCII)
 
 
-def rewritten(data: Mapping[str, Plain], steps: Sequence[Rewrite], fail: Fail) -> dict[str, Plain]:
+async def rewritten(
+    data: Mapping[str, Plain], steps: Sequence[Rewrite], documents: Documents, fail: Fail
+) -> dict[str, Plain]:
     """Return the map after every step, each of which sees what the one before it made."""
     for at, step in enumerate(steps):
-        data = _one(data, step, _placed(fail, f"error applying rewrite to keys: rewrite[{at}]"))
+        failing = _placed(fail, f"error applying rewrite to keys: rewrite[{at}]")
+        if step.transform is not None and step.merge is None and step.regexp is None:
+            data = await _transformed(data, step.transform.template, documents, failing)
+        else:
+            data = _one(data, step, failing)
     return dict(data)
+
+
+async def _transformed(
+    data: Mapping[str, Plain], template: str, documents: Documents, fail: Fail
+) -> Mapping[str, Plain]:
+    names = sorted(data)
+    try:
+        made = dict(zip(names, await documents.renamed(template, names), strict=True))
+    except TemplateError as error:
+        raise fail(f"transform.template: {error}") from None
+    return _renamed(data, made.__getitem__, fail)
 
 
 def _placed(fail: Fail, at: str) -> Fail:
@@ -32,7 +50,7 @@ def _one(data: Mapping[str, Plain], step: Rewrite, fail: Fail) -> Mapping[str, P
         return _merged(data, step.merge, fail)
     if step.regexp is not None:
         return _renamed(data, _replacing(step.regexp, fail), fail)
-    raise fail("transform is not served by this version" if step.transform else "regexp, transform or merge is missing")
+    raise fail("regexp, transform or merge is missing")
 
 
 def _renamed(data: Mapping[str, Plain], rename: Callable[[str], str], fail: Fail) -> dict[str, Plain]:
@@ -48,8 +66,8 @@ def _renamed(data: Mapping[str, Plain], rename: Callable[[str], str], fail: Fail
 
 def _replacing(step: RewriteRegexp, fail: Fail) -> Callable[[str], str]:
     try:
-        pattern = re2.compile(step.source)
-    except re2.error:
+        pattern = expression(step.source)
+    except ValueError:
         raise fail("regexp.source is no RE2 expression") from None
     return lambda key: replace_all(pattern, step.target, key)
 

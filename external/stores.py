@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from external.admission import admits, partly, unreadable
 from external.clients import Clients, tenant_of
 from external.credentials import INVALID
 from external.digest import StoreDigest, store_digest
@@ -11,7 +12,7 @@ from external.threads import SILENT, Threads
 from manager.errors import NeedsHuman, ReconcileError, Retry
 from manager.kube.apply import Patch
 from manager.kube.conditions import brief, find_condition, same_condition, set_condition
-from manager.kube.resources import CLUSTER_SECRET_STORES, Body, Key
+from manager.kube.resources import CLUSTER_SECRET_STORES, NAMESPACES, Body, Key
 from manager.kube.status import write_status
 from manager.runtime.controller import DONE, Again, again_for
 from manager.runtime.module import Context
@@ -19,6 +20,7 @@ from manager.runtime.module import Context
 COMPONENTS = {True: "cluster-secret-store", False: "secret-store"}
 CREATE_FAILED = "unable to create client"
 FINALIZER = "secretstore.externalsecrets.io/finalizer"  # of the original, for stores that PushSecrets have used
+SHOWN = 5  # namespaces that an Event names
 VALIDATE_FAILED = "unable to validate store"
 
 
@@ -116,8 +118,26 @@ class StoreReconciler:
     async def _tell(self, key: Key, body: Body, condition: dict[str, str], *, news: bool) -> None:
         component = COMPONENTS[key.resource is CLUSTER_SECRET_STORES]
         post = self._context.events.normal if condition["status"] == "True" else self._context.events.warning
+        uid = body["metadata"]["uid"]
         if news or condition["status"] != "True":
-            await post(key, body["metadata"]["uid"], condition["reason"], condition["message"], component=component)
+            await post(key, uid, condition["reason"], condition["message"], component=component)
+        for message in self._doubts(key, body):
+            await self._context.events.warning(key, uid, "NamespaceRegexes", message, component=component)
+
+    def _doubts(self, key: Key, body: Body) -> list[str]:
+        """Return what is worth a word about whom a cluster store admits, though the store works."""
+        conditions = store_digest(body).conditions if key.resource is CLUSTER_SECRET_STORES else ()
+        doubts = [f"{at}: it is no RE2 expression, and matches nothing" for at in unreadable(conditions)]
+        left_out: dict[str, list[str]] = {}
+        for each, meta in self._context.cache.items(NAMESPACES) if conditions else ():
+            if not admits(conditions, each.name, meta.labels):
+                for pattern in partly(conditions, each.name):
+                    left_out.setdefault(pattern, []).append(each.name)
+        for pattern, names in left_out.items():
+            shown = ", ".join(sorted(names)[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+            text = f'spec.conditions: the expression "{pattern}" must match a whole name'
+            doubts.append(f'{text}; external-secrets would also admit {shown}: write ".*{pattern}.*" to mean that')
+        return doubts
 
     def _next(self, digest: StoreDigest) -> Again:
         interval = digest.interval or self._context.settings.external.store_requeue_interval

@@ -18,7 +18,7 @@ from manager.settings import Settings, load, option_names
 if TYPE_CHECKING:
     from manager.app import Ending
 
-OF_SEALED = ("keys", "seal")
+OF_MODULES = {"cost": "external.commands", "keys": "sealed.commands", "seal": "sealed.commands"}
 
 
 class Commands(click.Group):
@@ -26,14 +26,14 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return all names."""
-        return sorted({*super().list_commands(ctx), *OF_SEALED})
+        return sorted({*super().list_commands(ctx), *OF_MODULES})
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Return a command by name."""
-        if name not in OF_SEALED:
+        if name not in OF_MODULES:
             return super().get_command(ctx, name)
         try:
-            command: click.Command = getattr(importlib.import_module("sealed.commands"), name)
+            command: click.Command = getattr(importlib.import_module(OF_MODULES[name]), name)
         except ModuleNotFoundError as error:
             raise _missing(error) from error
         return command

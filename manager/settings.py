@@ -162,6 +162,10 @@ class ExternalSettings:
     """Networks (CIDR) on loopback or link-local addresses that the namespaces' own stores may reach all the same."""
     adopt_foreign: bool = False
     """True restores the original's taking-over of any Secret that has the target's name."""
+    template_left_delimiter: str = "{{"
+    """What opens an action in the templates of targets."""
+    template_right_delimiter: str = "}}"
+    """What closes an action in the templates of targets."""
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import re2
-
+from external.expressions import expression
 from external.providers.protocol import ProviderDenied
 from manager.plain import Plain
 
@@ -13,9 +12,22 @@ from manager.plain import Plain
 def compiled(pattern: str) -> Any:
     """Return `find.name.regexp`, which matches anywhere in a name, ready for `search`. Raises ProviderDenied."""
     try:
-        return re2.compile(pattern)
-    except re2.error:
+        return expression(pattern)
+    except ValueError:
         raise ProviderDenied(f"could not compile find.name.regexp [{pattern}]: it is no RE2 expression") from None
+
+
+ESCAPED = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
+"""What Go's encoder writes so, whatever stands around it."""
+
+
+def document(data: Any) -> Plain:
+    """Return JSON as Go's encoder writes it. Raises ProviderDenied."""
+    try:
+        text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        raise ProviderDenied("the data cannot be written as JSON") from None
+    return Plain(text.translate(ESCAPED).encode("utf-8", "replace"))
 
 
 def tags_text(tags: Mapping[str, str]) -> Plain:

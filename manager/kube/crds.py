@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from manager.kube.resources import Body, Resource
 
 KEPT = ("type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "default")
+VALIDATIONS = "x-kubernetes-validations"
 DROPPED_FIELDS = frozenset({"additionalProperties"})
 
 
@@ -27,6 +28,8 @@ class CustomResource:
     selectable: tuple[str, ...] = ()
     spec_required: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    unchecked: bool = False
+    """Without the CEL rules of its models: the original's admission does not look into what is embedded."""
 
 
 def render(custom: CustomResource) -> Body:
@@ -60,11 +63,12 @@ def render(custom: CustomResource) -> Body:
 
 
 def _version(custom: CustomResource) -> Body:
+    spec = structural(custom.spec)
     properties = {
         "apiVersion": {"type": "string"},
         "kind": {"type": "string"},
         "metadata": {"type": "object"},
-        "spec": structural(custom.spec),
+        "spec": _unchecked(spec) if custom.unchecked else spec,
         "status": structural(custom.status),
     }
     schema: Body = {"type": "object", "properties": properties}
@@ -123,6 +127,12 @@ def _converted(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Bod
     if "items" in schema:
         result["items"] = _converted(schema["items"], definitions)
     return result
+
+
+def _unchecked(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {name: _unchecked(each) for name, each in schema.items() if name != VALIDATIONS}
+    return [_unchecked(each) for each in schema] if isinstance(schema, list) else schema
 
 
 def _object(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Body:

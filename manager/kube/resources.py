@@ -49,6 +49,9 @@ SECRET_STORES = Resource("external-secrets.io", "v1", "secretstores", "SecretSto
 CLUSTER_SECRET_STORES = Resource(
     "external-secrets.io", "v1", "clustersecretstores", "ClusterSecretStore", namespaced=False
 )
+CLUSTER_EXTERNAL_SECRETS = Resource(
+    "external-secrets.io", "v1", "clusterexternalsecrets", "ClusterExternalSecret", namespaced=False
+)
 
 
 class Key(NamedTuple):

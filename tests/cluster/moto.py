@@ -53,6 +53,31 @@ class AwsFault:
     """HTTP status."""
 
 
+@dataclass(frozen=True)
+class Kept:
+    """An answer that is given again."""
+
+    status: int
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str]
+
+    def response(self) -> web.Response:
+        """Return it anew."""
+        return web.Response(status=self.status, body=self.body, headers=self.headers)
+
+    def without(self, secrets: Mapping[str, str]) -> "Kept":
+        """Return it with an error in the place of some secrets, as AWS tells of those that it cannot give."""
+        found = json.loads(self.body)
+        values = found.get("SecretValues", [])
+        found["SecretValues"] = [each for each in values if each["Name"] not in secrets]
+        taken = [each["Name"] for each in values if each["Name"] in secrets]
+        found["Errors"] = found.get("Errors", []) + [
+            {"SecretId": name, "ErrorCode": secrets[name], "Message": "injected by the test"} for name in taken
+        ]
+        headers = {name: value for name, value in self.headers.items() if name.lower() != "content-length"}
+        return Kept(self.status, json.dumps(found).encode(), headers)
+
+
 @dataclass
 class Moto:
     """Use it as a context manager, or call `start` and `stop`."""
@@ -63,6 +88,10 @@ class Moto:
     """All calls so far."""
     faults: list[AwsFault] = field(default_factory=list)
     """What is still to fail."""
+    frozen: dict[str, dict[bytes, Kept]] = field(default_factory=dict, repr=False)
+    """Actions whose answers do not change any more, with those answers by what was asked."""
+    partial: dict[str, str] = field(default_factory=dict)
+    """Secrets that a call for several does not give, and the code that stands in their place."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -119,9 +148,15 @@ class Moto:
         """Let the next calls wait until `heal`, longer than any client does."""
         return self.fail(action, code="", times=times)
 
+    def freeze(self, action: str) -> None:
+        """Answer an action from now on as it is answered the next time, whatever changes: lists of AWS lag so."""
+        self.frozen[action] = {}
+
     def heal(self) -> None:
         """Forget all faults; what hangs is cut."""
         self.faults.clear()
+        self.frozen.clear()
+        self.partial.clear()
         self._served.call(self._release())
 
     def _answers(self) -> bool:
@@ -149,17 +184,25 @@ class Moto:
         if fault:
             text = json.dumps({"__type": fault.code, "message": "injected by the test"})
             return web.Response(status=fault.status, text=text, content_type=JSON)
+        frozen = self.frozen.get(_action(request))
+        if frozen is not None and body in frozen:
+            return frozen[body].response()
         try:
             async with self._session.request(
                 request.method, f"http://aws{request.raw_path}", data=body, headers=passed_on(request.headers)
             ) as answer:
-                return web.Response(status=answer.status, body=await answer.read(), headers=passed_on(answer.headers))
+                given = Kept(answer.status, await answer.read(), passed_on(answer.headers))
         except aiohttp.ClientError:
             return abort(request)
+        if self.partial and _action(request) == "BatchGetSecretValue":
+            given = given.without(self.partial)
+        if frozen is not None:
+            frozen[body] = given
+        return given.response()
 
     def _note(self, request: web.Request, body: bytes) -> AwsFault | None:
         """Record the call; return the fault that it meets."""
-        target = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        target = _action(request)
         form = {} if target else {name: value[0] for name, value in parse_qs(body.decode(errors="replace")).items()}
         action = target or form.get("Action", "")
         key = request.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
@@ -168,3 +211,8 @@ class Moto:
         if fault:
             fault.times -= 1
         return fault
+
+
+def _action(request: web.Request) -> str:
+    """Return the action that a header names; of STS it is in the form."""
+    return request.headers.get("X-Amz-Target", "").rpartition(".")[2]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from external.model import RetrySettings
 from external.providers.aws.identity import Identity, Role, WebIdentity
 from external.providers.aws.parameterstore import ParameterStore
 from external.providers.aws.secretsmanager import SecretsManager
@@ -289,3 +290,98 @@ def test_a_web_identity_without_a_token_is_worth_another_try(opened: Open) -> No
 def test_a_region_that_is_none_is_named_as_the_fault(opened: Open) -> None:
     with pytest.raises(ProviderDenied, match="region"):
         opened(region="evil.example.com/#")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_list_names_the_versions_that_come_with_values(moto: Moto, opened: Open, service: str) -> None:
+    put(moto, service, a="1", b="2", c="3")
+    slash = "/" if service == "ParameterStore" else ""
+    client, wants = opened(service), [Want(f"{slash}{key}") for key in ("a", "b", "c", "missing")]
+    together, alone = client.read(wants[:2]), client.read(wants[2:3])
+
+    listed = client.stamps(wants, 1)
+
+    assert listed == {want: given.stamp for want, given in [*together.items(), *alone.items()]}
+    assert len(set(listed.values())) == 3 or service == "ParameterStore"
+    if service == "SecretsManager":
+        moto.client().put_secret_value(SecretId="a", SecretString="new")
+        moto.client().delete_secret(SecretId="b", ForceDeleteWithoutRecovery=True)
+        put(moto, service, b="2")
+    else:
+        moto.client("ssm").put_parameter(Name="/a", Value="new", Type="SecureString", Overwrite=True)
+        moto.client("ssm").delete_parameter(Name="/b")
+        put(moto, service, b="2")
+    again = client.stamps(wants, 1)
+    assert again[wants[0]] == client.read(wants[:1])[wants[0]].stamp != listed[wants[0]]
+    assert again[wants[1]] != listed[wants[1]], "deleted and made anew is another version"
+    assert again[wants[2]] == listed[wants[2]]
+
+
+def test_a_list_that_lags_tells_the_version_before(moto: Moto, opened: Open) -> None:
+    put(moto, a="1")
+    client, want = opened(), Want("a")
+    moto.freeze("ListSecrets")
+    before = client.stamps([want], 1)
+    moto.client().put_secret_value(SecretId="a", SecretString="new")
+
+    assert client.stamps([want], 1) == before
+    assert client.read([want])[want].stamp != before[want]
+
+
+def test_a_list_ends_where_it_would_cost_more_than_it_may(
+    moto: Moto, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("external.providers.aws.secretsmanager.PAGE", 2)
+    put(moto, a="1", b="2", c="3", d="4", e="5")
+    client, last = opened(), [Want("e"), Want("missing")]
+
+    assert client.stamps(last, 0) is None
+    assert client.stamps(last, 2) is None
+    assert list(client.stamps(last, 3)) == [Want("e")]
+    assert moto.counts(KEY)["ListSecrets"] == 2 + 3
+    assert client.reads(41) == 3
+
+
+@pytest.mark.parametrize(
+    ("service", "call"), [("SecretsManager", "ListSecrets"), ("ParameterStore", "DescribeParameters")]
+)
+def test_who_may_not_list_is_told_so(moto: Moto, opened: Open, service: str, call: str) -> None:
+    moto.fail(call)
+
+    with pytest.raises(ProviderDenied, match="AccessDenied"):
+        opened(service).stamps([Want("a")], 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [
+        ("AccessDeniedException", ProviderDenied),
+        ("ThrottlingException", ProviderUnavailable),
+        ("ResourceNotFoundException", SecretAbsent),
+        ("DecryptionFailure", ProviderDenied),
+    ],
+)
+def test_an_error_of_one_secret_among_several_is_that_of_this_one(
+    moto: Moto, opened: Open, code: str, meaning: type[ProviderError]
+) -> None:
+    put(moto, a="1", b="2", c="3")
+    moto.partial["b"] = code
+
+    answers = read(opened(), "a", "b", "c")
+
+    assert (answers["a"], answers["c"]) == ("1", "3")
+    assert issubclass(answers["b"], meaning)
+    assert moto.counts(KEY) == {"BatchGetSecretValue": 1}
+
+
+@pytest.mark.parametrize(("wanted", "attempts"), [(0, 1), (2, 2)])
+def test_retry_settings_bound_the_attempts_of_a_call(moto: Moto, opened: Open, wanted: int, attempts: int) -> None:
+    del opened  # named for the variables that lead here
+    spec = AwsProvider.model_validate({"service": "SecretsManager", "region": REGION})
+    amazon = Amazon(spec, Identity(KEYS), RetrySettings(max_retries=wanted), lambda *_: None, 10, "x")
+    fault = moto.fail("GetSecretValue", "InternalServiceError", 500, times=10)
+
+    with pytest.raises(ProviderUnavailable):
+        SecretsManager(amazon).read([Want("a")])
+
+    assert fault.times == 10 - attempts

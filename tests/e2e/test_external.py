@@ -292,7 +292,7 @@ def test_an_immutable_target_is_made_once(world: World) -> None:
 
     change(world, ns, {"remote": second})
 
-    world.await_condition("externalsecrets", ns, "app", "False", text="immutable")
+    world.await_condition("externalsecrets", ns, "app", "True", text="immutable")
     assert world.data(ns, "app") == {"password": first}
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from external.fanout import FINALIZER as CLUSTER_FINALIZER
+from external.fanout import NAMESPACE_FINALIZER
 from external.stores import FINALIZER
 from tests.cluster.audit import Request
 from tests.cluster.kube import Object
@@ -22,7 +24,10 @@ from tests.e2e.story import Story
 from tests.e2e.world import World
 
 FLAGS = ("--process-sweep-interval=5",)
-ASKED_BY_ADMISSION = {("", "external-secrets.io", "externalsecrets/finalizers", "update")}
+ASKED_BY_ADMISSION = {
+    ("", "external-secrets.io", f"{kind}/finalizers", "update")
+    for kind in ("externalsecrets", "clusterexternalsecrets")
+}
 """By OwnerReferencesPermissionEnforcement, where that plugin is on, before it lets a target block its owner's end."""
 
 ASKED_BESIDE_AN_ORIGINAL = {("", "authorization.k8s.io", "subjectaccessreviews", "create")}
@@ -83,6 +88,27 @@ def exercise(stage: World) -> None:
     stage.await_gone("externalsecrets", ns, "going")
     stage.await_gone("configmaps", target, "map")
     exercise_stores(stage, ns)
+    exercise_clusters(stage, ns)
+
+
+def exercise_clusters(stage: World, ns: str) -> None:
+    """Let a ClusterExternalSecret make, change and remove, and a namespace go that the original held back."""
+    inner = external_secret("", "", "store", {"a": "remote"})["spec"]
+    name, held = f"rights-{stage.unique}", stage.namespace()
+    kind, finalizers = "clusterexternalsecrets", {"metadata": {"finalizers": [f"{NAMESPACE_FINALIZER}rights"]}}
+    about = {"apiVersion": "external-secrets.io/v1", "kind": "ClusterExternalSecret", "metadata": {"name": name}}
+    about["metadata"] |= {"finalizers": [CLUSTER_FINALIZER]}
+    stage.apply({**about, "spec": {"externalSecretSpec": inner, "namespaces": [ns]}})
+    stage.kube.wait_until(lambda: stage.kube.find("externalsecrets", name, ns))
+    stage.kube.patch(kind, name, None, {"spec": {"externalSecretSpec": {"refreshInterval": "30m"}}})
+    stage.kube.wait_until(lambda: stage.kube.get("externalsecrets", name, ns)["spec"]["refreshInterval"] == "30m")
+    stage.kube.patch(kind, name, None, {"spec": {"namespaces": []}})
+    stage.await_gone("externalsecrets", ns, name)
+    stage.kube.delete(kind, name)
+    stage.await_gone(kind, "", name)
+    stage.kube.patch("namespaces", held, None, finalizers)
+    stage.kube.delete("namespaces", held)
+    stage.await_gone("namespaces", "", held)
 
 
 def exercise_stores(stage: World, ns: str) -> None:

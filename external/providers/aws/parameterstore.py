@@ -11,6 +11,7 @@ from external.providers.protocol import (
     ProviderError,
     ProviderUnavailable,
     SecretAbsent,
+    Stamped,
     Want,
 )
 from manager.plain import Plain
@@ -68,6 +69,23 @@ class ParameterStore:
             found[name] = value
         return found
 
+    def reads(self, number: int) -> int:
+        """Return how many calls it takes to read so many parameters."""
+        return -(-number // PAGE) if self._together else number
+
+    def stamps(self, wants: Sequence[Want], most: int) -> Mapping[Want, str] | None:
+        """Return the versions of parameters. Raises ProviderError."""
+        wanted = {self._prefix + want.key: want for want in wants if not want.key.startswith("arn:")}
+        names, found = list(wanted), dict[Want, str]()
+        if -(-len(names) // DESCRIBED) > most:
+            return None
+        for start in range(0, len(names), DESCRIBED):
+            some = [{"Key": "Name", "Option": "Equals", "Values": names[start : start + DESCRIBED]}]
+            arguments: dict[str, Any] = {"ParameterFilters": some, "MaxResults": DESCRIBED}
+            for page in self._pages("DescribeParameter", self._client.describe_parameters, arguments):
+                found |= {wanted[each["Name"]]: _stamp(each) for each in page.get("Parameters") or ()}
+        return found
+
     def _name(self, want: Want) -> str:
         return self._prefix + want.key + (f":{want.version}" if want.version else "")
 
@@ -94,7 +112,7 @@ class ParameterStore:
             return {}  # one name that AWS does not take must not cost the others their values
         found: dict[str, Plain | ProviderError] = {}
         for each in answer.get("Parameters") or ():
-            found |= {name: Plain(each["Value"].encode()) for name in (each["Name"], each.get("ARN")) if name in names}
+            found |= {name: _value(each) for name in (each["Name"], each.get("ARN")) if name in names}
         return found
 
     def _each(self, names: list[str]) -> Mapping[str, Plain | ProviderError]:
@@ -115,7 +133,7 @@ class ParameterStore:
         except ProviderError as error:
             return error
         self._alone.discard(name)
-        return Plain(answer["Parameter"]["Value"].encode())
+        return _value(answer["Parameter"])
 
     def _tags(self, want: Want) -> Plain | ProviderError:
         arguments = {"ResourceType": "Parameter", "ResourceId": self._prefix + want.key}
@@ -131,7 +149,7 @@ class ParameterStore:
         arguments: dict[str, Any] = {"Path": path or "/", "Recursive": True, "WithDecryption": True, "MaxResults": PAGE}
         for page in self._pages("GetParametersByPath", self._client.get_parameters_by_path, arguments):
             for each in page.get("Parameters") or ():
-                yield each["Name"], Plain(each["Value"].encode())
+                yield each["Name"], _value(each)
 
     def _described(self, find: Find) -> Iterator[str]:
         filters: list[dict[str, Any]] = [
@@ -150,3 +168,12 @@ class ParameterStore:
             if not page.get("NextToken"):
                 return
             arguments = {**arguments, "NextToken": page["NextToken"]}
+
+
+def _value(parameter: Any) -> Plain:
+    return Stamped(parameter["Value"].encode(), _stamp(parameter))
+
+
+def _stamp(parameter: Any) -> str:
+    """Return version and time: a parameter that was deleted and made anew begins at version 1 again."""
+    return f"{parameter.get('Version')}@{parameter.get('LastModifiedDate')}"

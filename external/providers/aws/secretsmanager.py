@@ -11,11 +11,13 @@ from external.providers.protocol import (
     ProviderError,
     ProviderUnavailable,
     SecretAbsent,
+    Stamped,
     Want,
 )
 from manager.plain import Plain
 
 PAGE = 100  # secrets in one answer of ListSecrets, the most that AWS gives
+CURRENT = "AWSCURRENT"
 
 
 class SecretsManager:
@@ -69,17 +71,39 @@ class SecretsManager:
             found[name] = value
         return found
 
+    def reads(self, number: int) -> int:
+        """Return how many calls it takes to read so many secrets."""
+        return -(-number // self.batch) if self._together else number
+
+    def stamps(self, wants: Sequence[Want], most: int) -> Mapping[Want, str] | None:
+        """Return the version ids of secrets; the list is of all that the account has. Raises ProviderError."""
+        wanted = {self._prefix + want.key: want for want in wants}
+        found: dict[Want, str] = {}
+        for number, page in enumerate(self._pages({"MaxResults": PAGE}) if most else (), 1):
+            for each in page.get("SecretList") or ():
+                versions = each.get("SecretVersionsToStages") or {}
+                current = next((version for version, stages in versions.items() if CURRENT in stages), "")
+                found |= {wanted[name]: current for name in (each["Name"], each["ARN"]) if name in wanted}
+            if len(found) == len(wanted) or not page.get("NextToken"):
+                return found
+            if number >= most:
+                break
+        return None
+
     def _listed(self, find: Find) -> Iterator[Any]:
         filters = [{"Key": "name", "Values": [find.path]}] if find.path else []
         for key, value in find.tags:
             filters += [{"Key": "tag-key", "Values": [key]}, {"Key": "tag-value", "Values": [value]}]
-        arguments: dict[str, Any] = {"Filters": filters, "MaxResults": PAGE}
+        for page in self._pages({"Filters": filters, "MaxResults": PAGE}):
+            yield from page.get("SecretList") or ()
+
+    def _pages(self, arguments: dict[str, Any]) -> Iterator[Any]:
         while True:
             page = self._amazon.call("ListSecrets", self._client.list_secrets, arguments)
-            yield from page.get("SecretList") or ()
+            yield page
             if not page.get("NextToken"):
                 return
-            arguments["NextToken"] = page["NextToken"]
+            arguments = {**arguments, "NextToken": page["NextToken"]}
 
     def _values(self, names: list[str]) -> Mapping[str, Plain | ProviderError]:
         found: dict[str, Plain | ProviderError] = {}
@@ -138,15 +162,15 @@ class SecretsManager:
 
 def _value(answer: Any) -> Plain | ProviderError:
     if answer.get("SecretString") is not None:
-        return Plain(answer["SecretString"].encode())
+        return Stamped(answer["SecretString"].encode(), str(answer.get("VersionId") or ""))
     if answer.get("SecretBinary") is not None:
-        return Plain(answer["SecretBinary"])
+        return Stamped(answer["SecretBinary"], str(answer.get("VersionId") or ""))
     return ProviderDenied("invalid secret received. no secret string nor binary")
 
 
 def _version(version: str) -> dict[str, str]:
     if not version:
-        return {"VersionStage": "AWSCURRENT"}
+        return {"VersionStage": CURRENT}
     if version.startswith("uuid/"):
         return {"VersionId": version.removeprefix("uuid/")}
     return {"VersionStage": version}

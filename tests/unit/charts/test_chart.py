@@ -80,7 +80,7 @@ def test_rights_shrink_with_the_modules() -> None:
         "sealedsecrets/status",
     }
     assert rights(*only("sealed"))["secrets"] == {"get", "list", "watch", "create", "update"}
-    assert rights(*only("external"))["configmaps"] == {"get"}
+    assert rights(*only("external"))["configmaps"] == {"get", "list", "watch"}
     assert "externalsecrets" not in rights(*only("reflector"))
     assert rights(*only()).keys() == {"events", "deployments", "subjectaccessreviews"}
 

@@ -9,9 +9,10 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from external.clients import Opened, Pending
-from external.metrics import ExternalMetrics
+from external.metrics import ExternalMetrics, Meter
+from external.pace import PAUSE
 from external.providers.protocol import Find, ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, Want
-from external.reader import AT_ONCE, PAUSE, Answer, Fresh, Given, SharedReader
+from external.reader import AT_ONCE, Answer, Fresh, Given, SharedReader
 from external.threads import Threads
 from manager.plain import Plain
 from tests.stand_ins import HandClock
@@ -64,6 +65,7 @@ class Desk:
         self.threads = Threads(2 * AT_ONCE, 10)
         self.reader = SharedReader(self.threads, self.clock, ExternalMetrics(CollectorRegistry()), patience=PATIENT)
         self.provider = Provider(batch)
+        self.meter = Meter()
 
     def hang(self) -> None:
         """Let the provider answer nothing, and nobody wait for it."""
@@ -85,7 +87,7 @@ class Desk:
 
     async def keys(self, *keys: str, asker: str = "a", interval: float = 120) -> dict[str, bytes | str]:
         """Read several keys at once; return values and the texts of errors."""
-        opened = Opened(self.provider, ("store",), "tenant")
+        opened = Opened(self.provider, ("store",), "tenant", self.meter)
         found = await self.reader.read([(opened, Want(key)) for key in keys], Fresh(asker, ALWAYS, interval))
         return {want.key: _shown(answer) for (_, want), answer in found.items() if isinstance(want, Want)}
 
@@ -358,4 +360,39 @@ async def test_what_is_missing_or_no_longer_wanted_is_not_read_ahead() -> None:
         await desk.keys("a", interval=60)
 
     assert desk.provider.calls[-1] == ["a"]
+    desk.threads.close()
+
+
+async def test_who_wants_the_same_at_another_moment_of_the_interval_falls_into_step() -> None:
+    desk = Desk(batch=20)
+
+    async def read(asker: str, *, again: bool) -> bytes:
+        opened = Opened(desk.provider, ("store",), "tenant")
+        found = await desk.reader.read([(opened, WANT)], Fresh(asker, ALWAYS, 60, again=again))
+        return _plain(found[("store",), WANT].coming.result())
+
+    assert await read("a", again=False) == b"remote 1"
+    desk.clock.pass_by(29)
+    assert await read("b", again=False) == b"remote 2", "who has nothing yet gets a newer one"
+    desk.clock.pass_by(31)
+    assert await read("a", again=True) == b"remote 3"
+    desk.clock.pass_by(29)
+
+    assert await read("b", again=True) == b"remote 3"
+    desk.threads.close()
+
+
+async def test_what_is_due_first_is_read_ahead_first() -> None:
+    desk = Desk(batch=3)
+    for key in ("late", "early", "middle"):
+        await desk.keys(key, interval=120)
+    for wait, key in ((70, "early"), (2, "middle"), (2, "other"), (2, "late")):
+        desk.clock.pass_by(wait)
+        await desk.keys(key, interval=120)
+    desk.provider.calls.clear()
+    desk.clock.pass_by(114)
+
+    await desk.keys("new")
+
+    assert desk.provider.calls == [["new", "early", "middle"]]
     desk.threads.close()

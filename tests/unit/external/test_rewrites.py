@@ -1,19 +1,23 @@
 """Keys made anew (external-secrets-core.md 2.6, 8.5): as Go replaces, and never two keys into one by chance."""
 
+import asyncio
 from typing import Any
 
 import pytest
 import re2
 
 from external.model import Rewrite
+from external.paths import Documents
 from external.rewrites import replace_all, rewritten
+from manager.gotemplate.sandbox import Sandbox
 from manager.plain import Plain
 
 
 def run(data: dict[str, str], *steps: dict[str, Any]) -> dict[str, str]:
     """Apply steps; return texts."""
     values = {key: Plain(value.encode()) for key, value in data.items()}
-    found = rewritten(values, [Rewrite.model_validate(step) for step in steps], ValueError)
+    documents = Documents(Sandbox(), "ns")  # not loaded: there is no template
+    found = asyncio.run(rewritten(values, [Rewrite.model_validate(step) for step in steps], documents, ValueError))
     return {key: value.reveal().decode() for key, value in found.items()}
 
 

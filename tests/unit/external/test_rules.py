@@ -19,7 +19,7 @@ from tests.unit.external.objects import UID, encoded, secret, view
 
 
 def digest(**changes: Any) -> ExternalDigest:
-    base = ExternalDigest(True, "es", "Owner", (), "1-x", "1-x", 1000.0, 300.0, "Periodic", None)
+    base = ExternalDigest(True, "es", "Owner", (), (), "1-x", "1-x", 1000.0, 300.0, "Periodic", None)
     return replace(base, **changes)
 
 
@@ -236,6 +236,10 @@ def test_an_earlier_target_goes_only_if_it_is_ours() -> None:
 def test_an_immutable_target_is_not_written() -> None:
     with pytest.raises(NeedsHuman, match="target is immutable"):
         plan(view(secret(owner=UID, immutable=True), {"k": "new"}))
+
+    kept = plan(view(secret(owner=UID, immutable=True), {"k": "new"}, {"immutable": True}))
+    assert (kept.action, kept.reason) == (None, "SecretSynced")
+    assert kept.message.startswith("secret kept")
 
 
 def test_too_much_is_refused_with_its_size() -> None:

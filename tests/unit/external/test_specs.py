@@ -6,36 +6,10 @@ import pytest
 
 from external.admission import admits, selects
 from external.digest import external_digest, store_digest
-from external.fetch import require_served
 from external.fields import parse
 from external.model import ExternalSecretSpec, SecretStoreSpec
 from manager.errors import NeedsHuman
 from manager.kube.resources import CLUSTER_SECRET_STORES, SECRET_STORES, Key
-from tests.unit.external.objects import spec
-
-
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"target": {"template": {"data": {}}}}, "spec.target.template"),
-        ({"target": {"manifest": {"kind": "ConfigMap"}}}, "spec.target.manifest"),
-        (
-            {"dataFrom": [{"extract": {"key": "r"}, "rewrite": [{"transform": {"template": "x"}}]}]},
-            "spec.dataFrom[0].rewrite[0].transform",
-        ),
-        ({"dataFrom": [{"sourceRef": {"generatorRef": {"kind": "UUID"}}}]}, "sourceRef.generatorRef"),
-    ],
-)
-def test_what_is_not_served_is_answered_by_its_field(changes: Any, field: str) -> None:
-    with pytest.raises(NeedsHuman) as caught:
-        require_served(spec(**changes))
-
-    assert field in caught.value.message
-
-
-def test_nothing_to_fetch_is_an_error() -> None:
-    with pytest.raises(NeedsHuman, match="either data or dataFrom"):
-        require_served(spec(data=[]))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 import pytest
 
 from external.providers.fake import FakeClient
+from external.providers.kubernetes.client import Cluster
 from external.providers.protocol import ProviderDenied
+from external.providers.vault.client import KeyValue
 from external.stores import FINALIZER
 from manager.kube.resources import CLUSTER_SECRET_STORES, SECRET_STORES, Resource
 from tests.unit.external.bench import Bench
@@ -40,3 +42,78 @@ async def test_the_originals_finalizer_does_not_hold_a_store_back(bench: Bench, 
     await bench.settle()
 
     assert (bench.body(resource, name) or {})["metadata"]["finalizers"] == ["mine"]
+
+
+async def test_an_expression_that_the_original_reads_differently_is_named_on_the_store_and_where_it_denies(
+    bench: Bench,
+) -> None:
+    for name in ("ns", "prod", "nonprod"):
+        bench.namespace(name)
+    bench.store("cluster", {"remote": "x"}, conditions=[{"namespaceRegexes": ["prod", "n", "("]}])
+    bench.external(secretStoreRef={"name": "cluster", "kind": "ClusterSecretStore"})
+    await bench.settle()
+
+    denied = 'is not allowed from namespace "ns": denied by spec.condition ("n" matches only a part of the name'
+    assert denied in bench.ready()[2]
+    said = {each["message"] for each in bench.api.events if each["reason"] == "NamespaceRegexes"}
+    start = 'spec.conditions: the expression "{}" must match a whole name; external-secrets would also admit {}: write'
+    assert any(each.startswith(start.format("prod", "nonprod")) for each in said)
+    assert any(each.startswith(start.format("n", "nonprod, ns")) for each in said)
+    assert "spec.conditions[0].namespaceRegexes[2]: it is no RE2 expression, and matches nothing" in said
+    assert bench.ready("cluster", CLUSTER_SECRET_STORES)[0] == "True"
+
+
+async def test_what_a_tenant_writes_as_an_expression_is_not_printed(
+    bench: Bench, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bench.store("cluster", {"remote": "x"}, conditions=[{"namespaceRegexes": ["canary("]}])
+    bench.store(values={"remote": "x"})
+    reference = {"name": "cluster", "kind": "ClusterSecretStore"}
+    bench.external("by-condition", secretStoreRef=reference)
+    bench.external("by-find", data=None, dataFrom=[{"find": {"name": {"regexp": "canary("}}}])
+    step = {"regexp": {"source": "canary(", "target": "x"}}
+    bench.external("by-rewrite", data=None, dataFrom=[{"extract": {"key": "remote"}, "rewrite": [step]}])
+    await bench.settle()
+
+    assert {bench.ready(name)[0] for name in ("by-condition", "by-find", "by-rewrite")} == {"False"}
+    assert "canary" not in capfd.readouterr().err
+
+
+async def test_check_and_set_is_refused_where_the_engine_does_not_know_it(bench: Bench) -> None:
+    server = {"server": "https://vault.example", "version": "v1", "checkAndSet": {"required": True}}
+    meta = {"name": "store", "namespace": "ns"}
+    bench.put(SECRET_STORES, {"metadata": meta, "spec": {"provider": {"vault": server}}})
+    await bench.settle()
+
+    told = "spec.provider.vault.checkAndSet.required: only version v2"
+    assert told in bench.ready("store", SECRET_STORES)[2]
+
+
+TOKEN = {"name": "t", "key": "k"}
+
+
+@pytest.mark.parametrize(
+    ("provider", "capabilities"),
+    [
+        ({"fake": {}}, "ReadWrite"),
+        ({"vault": {"server": "https://vault.example"}}, "ReadWrite"),
+        (
+            {"openBao": {"server": "https://bao.example", "auth": {"tokenSecretRef": {"name": "t", "key": "k"}}}},
+            "ReadOnly",
+        ),
+        ({"webhook": {"url": "https://{{ .remoteRef.key }}.example"}}, "ReadWrite"),
+        ({"kubernetes": {"auth": {"token": {"bearerToken": TOKEN}}}}, "ReadWrite"),
+    ],
+    ids=lambda each: next(iter(each)) if isinstance(each, dict) else each,
+)
+async def test_a_store_tells_what_its_provider_can_do(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, provider: dict[str, object], capabilities: str
+) -> None:
+    for kind in (KeyValue, Cluster):
+        monkeypatch.setattr(kind, "validate", lambda _: None)  # nobody is there
+    bench.secret("t", k="x")
+    bench.put(SECRET_STORES, {"metadata": {"name": "store", "namespace": "ns"}, "spec": {"provider": provider}})
+    await bench.settle()
+
+    assert bench.ready("store", SECRET_STORES)[:2] == ("True", "Valid")
+    assert (bench.body(SECRET_STORES, "store") or {})["status"]["capabilities"] == capabilities

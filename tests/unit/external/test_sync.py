@@ -305,7 +305,7 @@ async def test_a_quota_or_a_terminating_namespace_is_waited_out(bench: Bench) ->
     assert bench.ready() == SYNCED
 
 
-async def test_what_the_api_server_refuses_for_good_is_said_once(bench: Bench) -> None:
+async def test_what_the_api_server_refuses_is_said_once_and_tried_again_after_ten_minutes(bench: Bench) -> None:
     bench.store(values={"remote": "x"})
     await bench.settle()
     bench.external()
@@ -318,6 +318,9 @@ async def test_what_the_api_server_refuses_for_good_is_said_once(bench: Bench) -
 
     assert bench.ready()[:2] == ("False", "SecretSyncedError")
     assert bench.api.counts()["create"] == 1
+    bench.pass_by(400)
+    await bench.settle()
+    assert bench.ready() == SYNCED
 
 
 async def test_a_conflict_is_nobodys_news(bench: Bench) -> None:

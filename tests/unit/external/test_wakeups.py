@@ -10,6 +10,7 @@ from manager.clock import rfc3339
 from manager.kube.cache import Change
 from manager.kube.resources import (
     CLUSTER_SECRET_STORES,
+    CONFIGMAPS,
     EXTERNAL_SECRETS,
     NAMESPACES,
     SECRET_STORES,
@@ -35,7 +36,10 @@ class Desk:
         self.forgotten: list[str] = []
         forget = self.forgotten.append
         cache = self.stage.cache
-        self.handlers = Handlers(cache, self.queue, self.stores, {}, self.stale, forget, clock, no_jitter())
+        self.clusters = KeyedQueue(clock, no_jitter())
+        self.handlers = Handlers(
+            cache, self.queue, self.stores, self.clusters, {}, self.stale, forget, clock, no_jitter()
+        )
         self.before = rfc3339(clock.now() - timedelta(seconds=1))
         clock.pass_by(1800)
         self.after = rfc3339(clock.now())
@@ -119,3 +123,17 @@ def test_a_namespace_that_goes_takes_the_clients_of_its_credentials_with_it(desk
     desk.handlers.namespace(change)
 
     assert desk.forgotten == ["a"]
+
+
+@pytest.mark.parametrize(("resource", "field"), [(CONFIGMAPS, "configMap"), (SECRETS, "secret")])
+def test_an_edited_template_source_renders_anew_those_that_name_it(resource: Resource, field: str) -> None:
+    desk = Desk()
+    template = {"templateFrom": [{field: {"name": "source", "items": [{"key": "k"}]}}]}
+    for name, namespace, target in (("es", "ns", {"template": template}), ("far", "far", {"template": template})):
+        desk.observe(EXTERNAL_SECRETS, name, namespace, spec={"target": target}, status=READY)
+    desk.handlers.template(desk.observe(resource, "source", "ns", created=desk.before))
+    assert not desk.stale, "it is new only to us, who have just started"
+
+    desk.handlers.template(desk.observe(resource, "source", "ns", created=desk.before))
+
+    assert desk.stale == {Key(EXTERNAL_SECRETS, "ns", "es")}

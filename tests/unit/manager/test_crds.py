@@ -7,7 +7,7 @@ import yaml
 
 from tools.crds import FOLDER, rendered
 
-NAMES = ("sealedsecrets", "externalsecrets", "secretstores", "clustersecretstores")
+NAMES = ("sealedsecrets", "externalsecrets", "clusterexternalsecrets", "secretstores", "clustersecretstores")
 
 
 def crd(name: str) -> dict[str, Any]:
@@ -33,6 +33,7 @@ def test_the_chart_has_what_the_models_say() -> None:
     [
         ("sealedsecrets", "sealedsecrets.bitnami.com", "Namespaced", None),
         ("externalsecrets", "externalsecrets.external-secrets.io", "Namespaced", ["es"]),
+        ("clusterexternalsecrets", "clusterexternalsecrets.external-secrets.io", "Cluster", ["ces"]),
         ("secretstores", "secretstores.external-secrets.io", "Namespaced", ["ss"]),
         ("clustersecretstores", "clustersecretstores.external-secrets.io", "Cluster", ["css"]),
     ],

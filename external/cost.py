@@ -1,0 +1,157 @@
+"""`coffer cost`: what the ExternalSecrets of each store ask of its provider in a month, and what that costs. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from external.digest import external_digest, store_digest, store_key
+from external.fields import parse
+from external.model import Data, DataFrom, ExternalSecretSpec
+from external.prices import MONTH, PRICES
+from external.rules import entries
+from manager.errors import NeedsHuman
+from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
+
+BATCHES = {"AWS/SecretsManager": 20, "AWS/ParameterStore": 10}
+LABELS = {"vault": "HashiCorp/Vault", "openBao": "OpenBao", "kubernetes": "Kubernetes", "webhook": "Webhook"}
+Question = tuple[str, ...]
+"""What is read: its key, version and kind; a search begins with `find`."""
+
+
+@dataclass
+class StoreBill:
+    """What one store is asked."""
+
+    store: Key
+    provider: str = ""
+    """The label of the metric of provider calls; empty where there is no such store."""
+    per_consumer: bool = False
+    secrets: int = 0
+    """ExternalSecrets that read from it again and again."""
+    once: int = 0
+    """ExternalSecrets that read once, or when they change."""
+    original: float = 0.0
+    """Calls a month as external-secrets makes them: for each ExternalSecret, for each key."""
+    wanted: dict[tuple[str, Question], float] = field(default_factory=dict)
+    """(namespace where consumers are told apart, what is read) -> the shortest interval, in seconds."""
+
+    @property
+    def keys(self) -> int:
+        """Different secrets that are read."""
+        return len(self.wanted)
+
+    @property
+    def calls(self) -> float:
+        """Calls a month: one for all who want the same, as many keys in one as the provider takes."""
+        alone, together = 0.0, defaultdict[tuple[str, float], int](int)
+        for (consumer, question), interval in self.wanted.items():
+            if question[0] == "find" or any(question[1:]):
+                alone += MONTH / interval
+            else:
+                together[consumer, interval] += 1
+        batch = BATCHES.get(self.provider, 1)
+        return alone + sum(-(-number // batch) * MONTH / interval for (_, interval), number in together.items())
+
+    @property
+    def price(self) -> float:
+        """Dollars a call."""
+        return PRICES.get(self.provider, 0.0)
+
+    @property
+    def busiest(self) -> tuple[str, float] | None:
+        """The key that is read most often, and the seconds between two reads."""
+        found = min(self.wanted.items(), key=lambda each: each[1], default=None)
+        return None if found is None else (" ".join(part for part in found[0][1] if part), found[1])
+
+    def add(self, namespace: str, questions: Iterable[Question], interval: float) -> None:
+        """Count one ExternalSecret that is refreshed."""
+        self.secrets += 1
+        consumer = namespace if self.per_consumer else ""
+        for question in questions:
+            self.original += MONTH / interval
+            place = consumer, question
+            self.wanted[place] = min(interval, self.wanted.get(place, interval))
+
+
+def bills(stores: Mapping[Key, Body], external_secrets: Iterable[Body]) -> list[StoreBill]:
+    """Return what each store is asked, the dearest first; those that are named and missing are among them."""
+    found = {key: StoreBill(key, label_of(body), store_digest(body).per_consumer) for key, body in stores.items()}
+    for body in external_secrets:
+        _count(found, body)
+    return sorted(found.values(), key=lambda each: (-each.original * each.price, -each.original, str(each.store)))
+
+
+def label_of(store: Body) -> str:
+    """Return how the metric of provider calls names a store's provider."""
+    provider = (store.get("spec") or {}).get("provider") or {}
+    name = next(iter(provider), "") if isinstance(provider, dict) else ""
+    if name == "aws":
+        return f"AWS/{(provider['aws'] or {}).get('service', '')}"
+    return LABELS.get(name, name)
+
+
+def _count(found: dict[Key, StoreBill], body: Body) -> None:
+    key, digest = key_of(EXTERNAL_SECRETS, body), external_digest(body)
+    try:
+        spec = parse(ExternalSecretSpec, body.get("spec"), reason="")
+    except NeedsHuman:
+        return  # it reads nothing
+    asked = defaultdict[Key, set[Question]](set)
+    for _, entry in entries(spec):
+        override = entry.source_ref.store_ref if entry.source_ref else None
+        chosen = override or spec.secret_store_ref
+        question = _question(entry)
+        if chosen is not None and chosen.name and question:
+            asked[store_key(key.namespace, chosen.name, chosen.kind)].add(question)
+    for store, questions in asked.items():
+        bill = found.setdefault(store, StoreBill(store))
+        if digest.policy == "Periodic" and digest.interval > 0:
+            bill.add(key.namespace, questions, digest.interval)
+        else:
+            bill.once += 1
+
+
+def _question(entry: Data | DataFrom) -> Question:
+    if isinstance(entry, DataFrom) and entry.find is not None:
+        find = entry.find
+        name = find.name.regexp if find.name else ""
+        return ("find", find.path or "", name or "", str(sorted((find.tags or {}).items())))
+    reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
+    if reference is None:
+        return ()
+    return (reference.key, reference.version or "", "tags" if reference.metadata_policy == "Fetch" else "")
+
+
+def table(found: Iterable[StoreBill]) -> Iterator[str]:
+    """Yield the lines of a table, and what is worth changing."""
+    shown = list(found)
+    rows: list[tuple[str, ...]] = [
+        ("STORE", "PROVIDER", "OBJECTS", "KEYS", "CALLS/MONTH", "COST", "EXTERNAL-SECRETS", "COST")
+    ]
+    rows += [_row(each) for each in shown]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+    yield from (hint for each in shown for hint in _hints(each))
+
+
+def _row(bill: StoreBill) -> tuple[str, ...]:
+    original, calls = (f"{round(number):,}" for number in (bill.original, bill.calls))
+    dollars = [f"${number * bill.price:,.2f}" if bill.price else "-" for number in (bill.calls, bill.original)]
+    name = f"{bill.store.namespace or '(cluster)'}/{bill.store.name}"
+    objects = f"{bill.secrets + bill.once:,}"
+    return (name, bill.provider or "missing", objects, f"{bill.keys:,}", calls, dollars[0], original, dollars[1])
+
+
+def _hints(bill: StoreBill) -> Iterator[str]:
+    name = f"{bill.store.namespace or '(cluster)'}/{bill.store.name}"
+    if not bill.provider:
+        yield f"{name}: there is no such store; what names it reads nothing"
+    if bill.once:
+        yield f"{name}: {bill.once} of them read once, or when they change"
+    if bill.per_consumer and bill.secrets:
+        yield f"{name}: it is somebody else for each namespace, so that none share their reads"
+    busiest = bill.busiest
+    if bill.price and busiest is not None and busiest[1] < 300:
+        key, interval = busiest
+        yield f'{name}: "{key}" is read every {interval:g} s; at 5m it would cost {interval / 300:.0%} of that'

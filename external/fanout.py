@@ -1,0 +1,129 @@
+"""A ClusterExternalSecret and its ExternalSecrets: where they go, and what each should be. Pure (core 3.1)."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from external.admission import selects
+from external.cluster_model import ClusterExternalSecretSpec
+from manager.kube.cache import Meta
+from manager.kube.resources import CLUSTER_EXTERNAL_SECRETS, EXTERNAL_SECRETS, Body, Key
+
+MANAGER = "coffer-clusterexternalsecrets"
+FORCE_SYNC = "external-secrets.io/force-sync"
+FINALIZER = "externalsecrets.external-secrets.io/clusterexternalsecret-cleanup"
+NAMESPACE_FINALIZER = "externalsecrets.external-secrets.io/ces-"
+TAKEN = "external secret already exists in namespace"
+KIND = CLUSTER_EXTERNAL_SECRETS.kind
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceDigest:
+    """What the cache keeps of a namespace beside its labels."""
+
+    finalizers: tuple[str, ...]
+    """Those that the original has set for ClusterExternalSecrets."""
+
+
+def namespace_digest(body: Body) -> NamespaceDigest:
+    """Read a namespace."""
+    found = body["metadata"].get("finalizers") or ()
+    return NamespaceDigest(tuple(each for each in found if each.startswith(NAMESPACE_FINALIZER)))
+
+
+def spec_hash(spec: object) -> str:
+    """Return what tells two specs apart."""
+    return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def chosen(spec: ClusterExternalSecretSpec, namespaces: Iterable[tuple[Key, Meta]]) -> list[str]:
+    """Return the namespaces that any selector matches or the list names, without those that are on their way out."""
+    selectors = [each for each in (spec.namespace_selector, *(spec.namespace_selectors or ())) if each is not None]
+    raw = [each.model_dump(by_alias=True, exclude_none=True) for each in selectors]
+    named = set(spec.namespaces or ())
+    return sorted(
+        key.name
+        for key, meta in namespaces
+        if not meta.deleting and (key.name in named or any(selects(each, meta.labels) for each in raw))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """What every ExternalSecret of one ClusterExternalSecret should be."""
+
+    body: Body = field(repr=False)
+    spec: ClusterExternalSecretSpec = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """What they are called."""
+        return self.spec.external_secret_name or str(self.body["metadata"]["name"])
+
+    @property
+    def uid(self) -> str:
+        """Whose they are."""
+        return str(self.body["metadata"]["uid"])
+
+    @property
+    def metadata(self) -> Mapping[str, dict[str, str]]:
+        """Their labels and annotations; a wish to synchronise at once is passed on."""
+        given = self.spec.external_secret_metadata
+        labels = dict((given and given.labels) or {})
+        annotations = dict((given and given.annotations) or {})
+        wish = (self.body["metadata"].get("annotations") or {}).get(FORCE_SYNC)
+        return {"labels": labels, "annotations": annotations | ({FORCE_SYNC: wish} if wish else {})}
+
+    def key(self, namespace: str) -> Key:
+        """Return the key of the one in a namespace."""
+        return Key(EXTERNAL_SECRETS, namespace, self.name)
+
+    def new(self, namespace: str) -> Body:
+        """Return one to create."""
+        meta: Body = {"name": self.name, "namespace": namespace, "ownerReferences": [self._owner()]}
+        meta |= {name: values for name, values in self.metadata.items() if values}
+        about = {"apiVersion": EXTERNAL_SECRETS.api_version, "kind": EXTERNAL_SECRETS.kind}
+        return {**about, "metadata": meta, "spec": self._spec}
+
+    def ours(self, meta: Meta) -> bool:
+        """Tell whether an ExternalSecret was made for this object."""
+        return meta.owner is not None and meta.owner.uid == self.uid
+
+    def stands(self, meta: Meta) -> bool:
+        """Tell whether an ExternalSecret is as it should be, as far as the cache shows."""
+        wanted, present = self.metadata, meta.digest.annotations
+        labels = wanted["labels"].items() <= meta.labels.items()
+        annotations: dict[str, str | None] = {FORCE_SYNC: None, **wanted["annotations"]}
+        kept = all(present.get(name) == text for name, text in annotations.items())
+        return labels and kept and bool(meta.digest.spec == spec_hash(self._spec))
+
+    def mended(self, present: Body) -> Body:
+        """Return an ExternalSecret as it should be; labels and annotations of others stay."""
+        meta = dict(present["metadata"])
+        for name, values in self.metadata.items():
+            stale = _written(present, name) | {FORCE_SYNC}
+            kept = {key: text for key, text in (meta.get(name) or {}).items() if key not in stale} | values
+            if kept or name in meta:
+                meta[name] = kept
+        return {**present, "metadata": meta, "spec": self._spec}
+
+    @property
+    def _spec(self) -> Any:
+        return self.body["spec"]["externalSecretSpec"]
+
+    def _owner(self) -> Body:
+        meta = self.body["metadata"]
+        owner = {"apiVersion": CLUSTER_EXTERNAL_SECRETS.api_version, "kind": KIND, "name": meta["name"]}
+        return owner | {"uid": meta["uid"], "controller": True, "blockOwnerDeletion": True}
+
+
+def _written(present: Body, name: str) -> set[str]:
+    """Return the labels or annotations that the API server recorded under our name."""
+    found: set[str] = set()
+    for entry in present["metadata"].get("managedFields") or ():
+        if entry.get("manager") == MANAGER:
+            fields = ((entry.get("fieldsV1") or {}).get("f:metadata") or {}).get(f"f:{name}") or {}
+            found |= {key.removeprefix("f:") for key in fields if key.startswith("f:")}
+    return found

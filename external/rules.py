@@ -1,0 +1,114 @@
+"""What an ExternalSecret may not ask for, whatever stands before the API server: every rule is checked here again.
+
+The texts are those of the original's admission (external-secrets-core.md 5.3, W1 to W6); the CRD says the same in CEL
+as far as that can. Pure.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from external.clients import FAILED
+from external.model import BOTH, EITHER, NOTHING, Data, DataFrom, ExternalSecretSpec
+from external.target_model import BOOTSTRAP, NO_MERGE, NOT_OWNED, TOKEN, Target
+from manager.errors import NeedsHuman
+from manager.kube.apply import BOOTSTRAP_TOKEN, SERVICE_ACCOUNT_TOKEN, TOKEN_OWNER
+
+PLACES = frozenset({"", "data", "annotations", "labels"})
+"""Where a template may write in a Secret, in lower case: a free path could name its type or its owners."""
+
+
+def require_allowed(spec: ExternalSecretSpec) -> None:
+    """Raise NeedsHuman for what is not allowed, and for what this version does not serve."""
+    found = problems(spec)
+    if found:
+        raise NeedsHuman(FAILED, "; ".join(found))
+    missing = unserved(spec)
+    if missing:
+        raise NeedsHuman(FAILED, f"{', '.join(missing)}: not served by this version; remove it")
+
+
+def problems(spec: ExternalSecretSpec) -> list[str]:
+    """Return what is wrong, in the original's words and order."""
+    found = [*_policies(spec.target), *([] if spec.data or spec.data_from else [NOTHING])]
+    found += [*_privileged(spec.target), *_places(spec.target)]
+    for entry in spec.data_from or ():
+        found += _source(entry)
+    return found + list(_twice(spec))
+
+
+def entries(spec: ExternalSecretSpec) -> list[tuple[str, Data | DataFrom]]:
+    """Return all entries with their places, in the order in which they are processed.
+
+    One that only names a store asks for nothing: the original takes it and makes nothing of it.
+    """
+    sources = [
+        (f"spec.dataFrom[{index}].{'find' if each.find else 'extract'}", each)
+        for index, each in enumerate(spec.data_from or ())
+        if each.find is not None or each.extract is not None
+    ]
+    return [*sources, *((f"spec.data[{index}]", each) for index, each in enumerate(spec.data or ()))]
+
+
+def unserved(spec: ExternalSecretSpec) -> list[str]:
+    """Return the fields that this version does not serve: without them another Secret would be written."""
+    found = ["spec.target.manifest"] if spec.target.manifest is not None else []
+    listed: tuple[tuple[str, Sequence[Data | DataFrom]], ...] = (
+        ("dataFrom", spec.data_from or ()),
+        ("data", spec.data or ()),
+    )
+    for field, given in listed:
+        for index, each in enumerate(given):
+            if each.source_ref is not None and each.source_ref.generator_ref is not None:
+                found.append(f"spec.{field}[{index}].sourceRef.generatorRef")
+    return found
+
+
+def _policies(target: Target) -> Iterator[str]:
+    if target.deletion_policy == "Delete" and target.creation_policy in ("Merge", "None", "CreateOrMerge"):
+        yield NOT_OWNED
+    if target.deletion_policy == "Merge" and target.creation_policy == "None":
+        yield NO_MERGE
+
+
+def _privileged(target: Target) -> Iterator[str]:
+    template = target.template
+    if template is None or template.type not in (SERVICE_ACCOUNT_TOKEN, BOOTSTRAP_TOKEN):
+        return
+    if template.type == BOOTSTRAP_TOKEN:
+        yield BOOTSTRAP
+        return
+    if TOKEN_OWNER in ((template.metadata and template.metadata.annotations) or {}):
+        yield TOKEN
+    if any(each.target.lower() == "annotations" for each in template.template_from or ()):
+        yield f'template.type="{template.type}" with templateFrom target="Annotations" is not allowed'
+
+
+def _places(target: Target) -> Iterator[str]:
+    if target.manifest is not None and (target.manifest.get("apiVersion"), target.manifest.get("kind")) != SECRET:
+        return
+    for each in (target.template.template_from if target.template else None) or ():
+        if each.target.lower() not in PLACES:
+            allowed = 'must be one of "Data", "Annotations" or "Labels"'
+            yield f'templateFrom target="{each.target}" is not allowed when targeting a Secret, {allowed}'
+
+
+SECRET = ("v1", "Secret")
+
+
+def _source(entry: DataFrom) -> Iterator[str]:
+    generator = entry.source_ref.generator_ref if entry.source_ref else None
+    if sum(each is not None for each in (entry.extract, entry.find, generator)) > 1:
+        yield BOTH
+    if entry.extract is None and entry.find is None and entry.source_ref is None:
+        yield EITHER
+    if entry.source_ref is not None and generator is None and entry.source_ref.store_ref is None:
+        yield "generatorRef or storeRef must be set when using sourceRef in dataFrom"
+
+
+def _twice(spec: ExternalSecretSpec) -> Iterator[str]:
+    if spec.target.deletion_policy != "Retain":
+        return
+    seen: set[str] = set()
+    for each in spec.data or ():
+        if each.secret_key in seen:
+            yield f"duplicate secretKey found: {each.secret_key}"
+        seen.add(each.secret_key)

@@ -1,0 +1,282 @@
+"""The table of external-secrets-core.md 8.1 on the real API server: all objects at once, one wait for each round.
+
+What needs a closer look has a test of its own: test_external.py (1 to 18), test_templates.py (24 to 28 and 32 to 34),
+test_stores.py (50). Generators (20 to 22) are not served yet.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.cluster.kube import Object, decoded
+from tests.e2e.manifests import external_secret, fake, secret, store
+from tests.e2e.world import PATIENCE, World
+
+Edit = Callable[[World, str], object]
+"""Changes something in a namespace."""
+
+SYNCED = ("True", "SecretSynced", "secret synced")
+FAILED = ("False", "SecretSyncedError", "")
+RETAINED = ("True", "SecretSynced", "secret retained due to DeletionPolicy=Retain")
+KEPT = ("True", "SecretSynced", "secret kept")
+MISSING = ("True", "SecretMissing", "CreationPolicy=Merge")
+GONE = ("True", "SecretDeleted", "secret deleted due to DeletionPolicy=Delete")
+NOTHING: Mapping[str, str] = {}
+EVERY_SECOND = {"refreshInterval": "1s"}
+
+
+@dataclass(frozen=True)
+class Look:
+    """What must be seen: the target's values (None: there is no target) and the condition."""
+
+    data: Mapping[str, str] | None
+    told: tuple[str, str, str] = SYNCED
+    type: str = "Opaque"
+
+
+@dataclass(frozen=True)
+class Round:
+    """One edit, and what comes of it."""
+
+    edit: Edit
+    look: Look
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row: a store `store` with values, an ExternalSecret `es`, and what comes of them."""
+
+    number: str
+    values: Mapping[str, str]
+    spec: Object
+    first: Look
+    then: tuple[Round, ...] = ()
+    before: tuple[Object, ...] = ()
+
+
+def data(**remotes: Any) -> Object:
+    """Return `data` entries: secretKey to remote key, or to a whole remoteRef."""
+    items = [
+        {"secretKey": key, "remoteRef": each if isinstance(each, dict) else {"key": each}}
+        for key, each in remotes.items()
+    ]
+    return {"data": items}
+
+
+def sources(*entries: Object) -> Object:
+    return {"dataFrom": list(entries)}
+
+
+def target(**fields: Any) -> Object:
+    return {"target": fields}
+
+
+def holds(**values: str) -> Edit:
+    """Change what the store holds."""
+    return lambda world, ns: world.kube.patch("secretstores", "store", ns, {"spec": {"provider": fake(values)}})
+
+
+def asks(**spec: Any) -> Edit:
+    """Change what the ExternalSecret asks for."""
+    return lambda world, ns: world.kube.patch("externalsecrets", "es", ns, {"spec": spec})
+
+
+def drops(kind: str, name: str = "es", propagation: str = "Background") -> Edit:
+    return lambda world, ns: world.kube.delete(kind, name, ns, propagation=propagation)
+
+
+def again(spec: Object) -> Edit:
+    """Delete the ExternalSecret, wait until it is gone, and make it anew."""
+
+    def edit(world: World, ns: str) -> None:
+        world.kube.delete("externalsecrets", "es", ns)
+        world.await_gone("externalsecrets", ns, "es")
+        world.apply(manifest(ns, spec))
+
+    return edit
+
+
+def nudge(world: World, ns: str) -> None:
+    """Touch the ExternalSecret, so that its next look is now."""
+    world.kube.annotate("externalsecrets", "es", ns, {"external-secrets.io/force-sync": str(time.time())})
+
+
+def manifest(ns: str, spec: Object) -> Object:
+    made = external_secret(ns, "es", "store", {})
+    return {**made, "spec": made["spec"] | spec}
+
+
+def regexp(source: str, into: str) -> Object:
+    return {"regexp": {"source": source, "target": into}}
+
+
+EXTRACT = {"extract": {"key": "doc"}}
+FIND = {"find": {"name": {"regexp": "^find"}}}
+SECOND = {"storeRef": {"name": "second"}}
+PAIR = json.dumps({"a": "1", "b": "2"})
+NULLS = "with\x00null"
+STRICT = {"nullBytePolicy": "Fail"}
+ODD = json.dumps({"a/b": "1"})
+MERGE, ORPHAN, BOTH = {"creationPolicy": "Merge"}, {"creationPolicy": "Orphan"}, {"creationPolicy": "CreateOrMerge"}
+ONCE = {"refreshPolicy": "CreatedOnce"}
+THEIRS = (secret("", "es", {"theirs": "x"}),)
+REMOTE = data(k="remote")
+TEMPLATE_DATA = {"t": "{{ .k }}!"}
+
+CASES = (
+    Case("6 and 8", {"remote": "1"}, REMOTE, Look({"k": "1"})),
+    Case("9", {"remote": "1"}, REMOTE | target(creationPolicy="None"), Look(None)),
+    Case("16", {"remote": "1"}, REMOTE | target(**MERGE), Look(None, MISSING)),
+    Case("3, 14 and 17", {"remote": "1"}, data(k="remote", theirs="remote") | target(**MERGE),
+         Look({"k": "1", "theirs": "1"}), before=THEIRS),
+    Case("19", {"remote": "1"}, REMOTE | target(**ORPHAN), Look({"k": "1"}),
+         (Round(drops("externalsecrets"), Look({"k": "1"}, ("", "", ""))),)),
+    Case("23", {"doc": PAIR}, sources(EXTRACT, {"extract": {"key": "own"}, "sourceRef": SECOND}),
+         Look({"a": "1", "b": "2", "c": "3"}), before=(store("", "second", fake({"own": '{"c": "3"}'})),)),
+    Case("29", {"remote": NULLS}, data(k={"key": "remote", **STRICT}), Look(None, FAILED)),
+    Case("30", {"doc": json.dumps({"a": NULLS})}, sources({"extract": {"key": "doc", **STRICT}}), Look(None, FAILED)),
+    Case("31", {"find-a": NULLS}, sources({"find": FIND["find"] | STRICT}), Look(None, FAILED)),
+    Case("32", {"remote": "1"}, REMOTE | target(template={"data": TEMPLATE_DATA}), Look({"t": "1!"}),
+         (Round(asks(target={"template": {"data": {"new": "n"}}}), Look({"t": "1!", "new": "n"})),)),
+    Case("33", {"remote": "1"}, REMOTE | target(template={"data": TEMPLATE_DATA, "mergePolicy": "Merge"}),
+         Look({"t": "1!", "k": "1"})),
+    Case("35", {"remote": "1"}, REMOTE | target(template={"metadata": {"labels": {"l": "1"}}}), Look({"k": "1"})),
+    Case("36", {"remote": "1"}, REMOTE | EVERY_SECOND, Look({"k": "1"}), (Round(holds(remote="2"), Look({"k": "2"})),)),
+    Case("37", {"doc": PAIR}, sources(EXTRACT) | EVERY_SECOND, Look({"a": "1", "b": "2"}),
+         (Round(holds(doc='{"b": "3"}'), Look({"b": "3"})),)),
+    Case("38", {"doc": PAIR}, sources(EXTRACT) | target(template={}), Look({"a": "1", "b": "2"}),
+         (Round(holds(doc='{"b": "3"}'), Look({"b": "3"})),)),
+    Case("39", {"remote": "1"}, REMOTE | {"refreshInterval": "0"}, Look({"k": "1"}),
+         (Round(holds(remote="2"), Look({"k": "1"})),)),
+    Case("40", {"doc": PAIR}, sources(EXTRACT), Look({"a": "1", "b": "2"})),
+    Case("41", {"doc": PAIR}, sources(*(EXTRACT | {"rewrite": [regexp("^", each)]} for each in ("x-", "y-"))),
+         Look({"x-a": "1", "x-b": "2", "y-a": "1", "y-b": "2"})),
+    Case("42", {"doc": ODD}, sources(EXTRACT | {"rewrite": [regexp("^", "")]}), Look(None, FAILED)),
+    Case("42, converted", {"doc": ODD}, sources(EXTRACT), Look({"a_b": "1"})),
+    Case("43", {"find-a": "1", "find-b": "2", "other": "3"}, sources(FIND), Look({"find-a": "1", "find-b": "2"})),
+    Case("44", {"find-a": "1"}, sources(FIND | {"rewrite": [regexp("^find-(.*)$", "found.$1")]}),
+         Look({"found.a": "1"})),
+    Case("45", {"find/a": "1"}, sources(FIND | {"rewrite": [regexp("^", "")]}), Look(None, FAILED)),
+    Case("46", {"doc": json.dumps({"tls.crt": "c", "tls.key": "k"})},
+         sources(EXTRACT) | target(template={"type": "kubernetes.io/tls"}),
+         Look({"tls.crt": "c", "tls.key": "k"}, type="kubernetes.io/tls")),
+    Case("47", {"other": "1"}, REMOTE, Look(None, FAILED), (Round(holds(remote="1"), Look({"k": "1"})),)),
+    Case("48", {}, REMOTE | {"secretStoreRef": {"name": "none"}}, Look(None, FAILED)),
+    Case("52", {"one": "1", "two": "2"}, data(a="one", b="two") | target(deletionPolicy="Delete"),
+         Look({"a": "1", "b": "2"}),
+         (Round(holds(one="1"), Look({"a": "1"})), Round(holds(unrelated="x"), Look(None, GONE)),
+          Round(holds(one="3"), Look({"a": "3"})))),
+    Case("53", {"remote": "1"}, REMOTE, Look({"k": "1"}), (Round(holds(other="x"), Look({"k": "1"}, FAILED)),)),
+    Case("54", {"a": "1"}, sources({"find": {"name": {"regexp": "^none$"}}}), Look(None, RETAINED)),
+    Case("55", {"remote": "1"}, REMOTE | target(**MERGE, deletionPolicy="Merge"), Look({"k": "1", "theirs": "x"}),
+         (Round(holds(other="x"), Look({"theirs": "x"})),), THEIRS),
+    Case("#6640 a", {"remote": "1"}, REMOTE | ONCE | target(**ORPHAN), Look({"k": "1"}),
+         (Round(holds(remote="2"), Look({"k": "1"})),
+          Round(again(REMOTE | ONCE | target(**ORPHAN)), Look({"k": "2"})))),
+    Case("#6640 b", {"remote": "1"}, REMOTE | ONCE | target(**ORPHAN, immutable=True), Look({"k": "1"}),
+         (Round(holds(remote="2"), Look({"k": "1"})),
+          Round(again(REMOTE | ONCE | target(**ORPHAN, immutable=True)), Look({"k": "1"}, KEPT)))),
+    Case("#6640 c", {"remote": "1"}, REMOTE | ONCE | target(immutable=True), Look({"k": "1"}),
+         (Round(holds(remote="2"), Look({"k": "1"})), Round(drops("secrets"), Look({"k": "2"})))),
+    Case("#6640 d", {"remote": "1"}, REMOTE | ONCE | target(**ORPHAN), Look({"k": "1"}),
+         (Round(drops("secrets"), Look(None)),)),
+    Case("#6640 e", {"remote": "1"}, REMOTE | EVERY_SECOND | target(**ORPHAN, immutable=True), Look({"k": "1"}),
+         (Round(drops("secrets"), Look({"k": "1"})), Round(drops("externalsecrets"), Look({"k": "1"}, ("", "", ""))))),
+    Case("CreateOrMerge", {"remote": "1"}, REMOTE | target(**BOTH), Look({"k": "1", "theirs": "x"}), before=THEIRS),
+    Case("CreateOrMerge, alone", {"remote": "1"}, REMOTE | ONCE | target(**BOTH), Look({"k": "1"}),
+         (Round(drops("secrets"), Look({"k": "1"})), Round(drops("externalsecrets"), Look({"k": "1"}, ("", "", ""))))),
+    Case("CreateOrMerge, immutable", {"remote": "1"}, REMOTE | target(**BOTH, immutable=True), Look({"k": "1"}),
+         (Round(holds(remote="2"), Look({"k": "1"}, KEPT)), Round(drops("secrets"), Look({"k": "2"})))),
+    Case("OnChange", {"remote": "1"}, REMOTE | {"refreshPolicy": "OnChange"}, Look({"k": "1"}),
+         (Round(holds(remote="2"), Look({"k": "1"})), Round(nudge, Look({"k": "2"})))),
+    Case("orphan cleanup", {"remote": "1"}, REMOTE | target(name="es"), Look({"k": "1"}),
+         (Round(asks(target={"name": "renamed"}), Look(None)),)),
+)  # fmt: skip
+
+
+def seen(world: World, ns: str) -> Look:
+    """Return what there is."""
+    found = world.kube.find("secrets", "es", ns)
+    external = world.kube.find("externalsecrets", "es", ns) or {}
+    conditions = external.get("status", {}).get("conditions") or [{}]
+    told = tuple(conditions[0].get(name, "") for name in ("status", "reason", "message"))
+    values = None if found is None else decoded(found)
+    return Look(values, (told[0], told[1], told[2]), found["type"] if found else "Opaque")
+
+
+def matches(found: Look, wanted: Look) -> bool:
+    same = all(text in given for text, given in zip(wanted.told, found.told, strict=True))
+    return same and (found.data, found.type) == (wanted.data, wanted.type)
+
+
+def await_all(world: World, wanted: Mapping[str, tuple[str, Look]]) -> None:
+    """Wait until every row shows what it must; complain of those that do not."""
+
+    def wrong() -> dict[str, Look]:
+        found = {number: seen(world, ns) for number, (ns, _) in wanted.items()}
+        return {number: each for number, each in found.items() if not matches(each, wanted[number][1])}
+
+    try:
+        world.kube.wait_until(wrong, lambda found: not found, timeout=PATIENCE)
+    except AssertionError:
+        assert not wrong()
+
+
+def placed(ns: str, each: Object) -> Object:
+    return {**each, "kind": each["kind"].removeprefix("Cluster"), "metadata": {**each["metadata"], "namespace": ns}}
+
+
+def test_every_row_of_the_table(world: World) -> None:
+    where = {case.number: world.namespace() for case in CASES}
+    for case in CASES:
+        ns = where[case.number]
+        world.apply(store(ns, "store", fake(case.values)), *(placed(ns, each) for each in case.before))
+    for case in CASES:
+        world.apply(manifest(where[case.number], case.spec))
+    await_all(world, {case.number: (where[case.number], case.first) for case in CASES})
+
+    for at in range(max(len(case.then) for case in CASES)):
+        rounds = {case.number: case.then[at] for case in CASES if len(case.then) > at}
+        for number, each in rounds.items():
+            each.edit(world, where[number])
+        await_all(world, {number: (where[number], each.look) for number, each in rounds.items()})
+    assert world.data(where["orphan cleanup"], "renamed") == {"k": "1"}
+
+
+LABELS = ({"matchLabels": {"a": "1"}}, {"matchLabels": {"b": "2"}})
+ADMISSIONS: Mapping[str, tuple[list[Object] | None, bool]] = {
+    "56": (None, True),
+    "57": ([{"namespaces": ["other"]}], False),
+    "58": ([{"namespaces": ["other", "another"]}], False),
+    "59": ([{"namespaces": ["other"]}, {"namespaces": ["another"]}], False),
+    "60": ([{"namespaces": ["{ns}"]}], True),
+    "61": ([{"namespaces": ["other", "{ns}"]}], True),
+    "62": ([{"namespaceSelector": {"matchLabels": {"a": "2"}}}], False),
+    "63": ([{"namespaceSelector": LABELS[0]}], True),
+    "64": ([{"namespaceSelector": {"matchLabels": {"a": "1", "b": "3"}}}], False),
+    "65": ([{"namespaceSelector": {"matchLabels": {"c": "3"}}}, {"namespaceSelector": LABELS[1]}], True),
+    "66": ([{"namespaceSelector": each} for each in LABELS], True),
+    "67": ([{"namespaceSelector": {"matchLabels": {"c": "3"}}}, {"namespaces": ["other"]}], False),
+}
+
+
+def test_every_row_about_cluster_stores(world: World) -> None:
+    ns = world.namespace(a="1", b="2")
+    names = {number: f"row-{number}-{world.unique}" for number in ADMISSIONS}
+    for number, (conditions, _) in ADMISSIONS.items():
+        given = json.loads(json.dumps(conditions or []).replace("{ns}", ns))
+        world.apply(store("", names[number], fake({"remote": number}), **({"conditions": given} if given else {})))
+        reference = {"name": names[number], "kind": "ClusterSecretStore"}
+        world.apply(external_secret(ns, names[number], "", {"k": "remote"}, secretStoreRef=reference))
+
+    for number, (_, admitted) in ADMISSIONS.items():
+        if admitted:
+            world.await_data(ns, names[number], {"k": number})
+        else:
+            denied = "denied by spec.condition"
+            world.await_condition("externalsecrets", ns, names[number], "False", text=denied)
+            assert world.data(ns, names[number]) is None
+    for name in names.values():
+        world.kube.delete("clustersecretstores", name)

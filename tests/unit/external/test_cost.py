@@ -1,0 +1,125 @@
+"""What a month costs, by the objects as they stand and by the calls of the last hour."""
+
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from external.cost import StoreBill, bills, table
+from external.metrics import ExternalMetrics
+from external.prices import MONTH
+from manager.kube.resources import CLUSTER_SECRET_STORES, SECRET_STORES, Body, Key
+from tests.stand_ins import HandClock
+
+STORE = Key(SECRET_STORES, "ns", "store")
+CLUSTER = Key(CLUSTER_SECRET_STORES, "", "shared")
+KEYS = {"accessKeyIDSecretRef": {"name": "k", "key": "a"}}
+
+
+def aws(key: Key = STORE, service: str = "SecretsManager", namespace: str = "ns", **more: Any) -> dict[Key, Body]:
+    selector = {"name": "keys", "key": "a", **({} if key.namespace else {"namespace": namespace})}
+    auth = {"secretRef": {"accessKeyIDSecretRef": selector, "secretAccessKeySecretRef": selector}}
+    provider = {"aws": {"service": service, "region": "r", "auth": auth, **more}}
+    meta = {"name": key.name, **({"namespace": key.namespace} if key.namespace else {})}
+    return {key: {"metadata": meta, "spec": {"provider": provider}}}
+
+
+def external(name: str, *remotes: Any, namespace: str = "ns", cluster: bool = False, **spec: Any) -> Body:
+    """Return an ExternalSecret with an entry a remote reference."""
+    reference = {"name": "shared", "kind": "ClusterSecretStore"} if cluster else {"name": "store"}
+    data = [
+        {"secretKey": f"k{at}", "remoteRef": {"key": each} if isinstance(each, str) else each}
+        for at, each in enumerate(remotes)
+    ]
+    body = {"secretStoreRef": reference, "refreshInterval": "1h", **({"data": data} if data else {}), **spec}
+    return {"metadata": {"name": name, "namespace": namespace}, "spec": body}
+
+
+def bill(stores: dict[Key, Body], *secrets: Body) -> StoreBill:
+    (found,) = bills(stores, secrets)
+    return found
+
+
+def test_who_wants_the_same_is_one_call_and_twenty_keys_are_one() -> None:
+    found = bill(aws(), *(external(f"es{at}", f"r{at % 40}") for at in range(400)))
+
+    assert (found.secrets, found.keys) == (400, 40)
+    assert found.original == 400 * 720
+    assert found.calls == 2 * 720
+    assert found.price * found.original == pytest.approx(1.44)
+
+
+def test_the_shortest_interval_of_a_key_counts() -> None:
+    found = bill(aws(), external("slow", "r", refreshInterval="1h"), external("fast", "r", refreshInterval="1m"))
+
+    assert found.calls == MONTH / 60
+    assert found.original == MONTH / 60 + 720
+
+
+def test_pinned_versions_tags_and_searches_go_alone() -> None:
+    pinned, tags = {"key": "r", "version": "uuid/1"}, {"key": "r", "metadataPolicy": "Fetch"}
+    search = external("find", dataFrom=[{"find": {"name": {"regexp": "x"}}}])
+
+    assert bill(aws(), external("es", "a", "b", pinned, tags), search).calls == 4 * 720
+
+
+def test_two_properties_of_one_secret_are_one_read_for_both() -> None:
+    found = bill(aws(), external("es", {"key": "r", "property": "a"}, {"key": "r", "property": "b"}))
+
+    assert (found.original, found.calls) == (720, 720)
+
+
+@pytest.mark.parametrize("spec", [{"refreshInterval": "0"}, {"refreshPolicy": "CreatedOnce"}])
+def test_who_reads_once_costs_nothing_a_month(spec: dict[str, str]) -> None:
+    found = bill(aws(), external("es", "r", **spec))
+
+    assert (found.calls, found.original, found.once) == (0, 0, 1)
+
+
+def test_where_consumers_are_told_apart_they_share_nothing() -> None:
+    stores = aws(CLUSTER, sessionTagsPolicy="Simple")
+    both = [external("es", "r", namespace=each, cluster=True) for each in ("a", "b")]
+
+    assert bill(stores, *both).calls == 2 * 720
+    assert bill(aws(CLUSTER), *both).calls == 720
+
+
+def test_stores_are_shown_dearest_first_and_what_is_odd_is_said() -> None:
+    stores = aws() | aws(Key(SECRET_STORES, "ns", "parameters"), "ParameterStore")
+    parameters = external("p", "r")
+    parameters["spec"]["secretStoreRef"]["name"] = "parameters"
+    missing = external("m", "r")
+    missing["spec"]["secretStoreRef"]["name"] = "gone"
+    broken = external("b", "r")
+    broken["spec"]["data"] = "no list"
+
+    lines = list(table(bills(stores, [parameters, external("es", "r", refreshInterval="15s"), missing, broken])))
+
+    assert [line.split()[0] for line in lines[:4]] == ["STORE", "ns/store", "ns/gone", "ns/parameters"]
+    assert lines[1].split() == ["ns/store", "AWS/SecretsManager", "1", "1", "172,800", "$0.86", "172,800", "$0.86"]
+    assert lines[3].split()[2:] == ["1", "1", "720", "-", "720", "-"]
+    assert 'ns/store: "r" is read every 15 s; at 5m it would cost 5% of that' in lines
+    assert "ns/gone: there is no such store; what names it reads nothing" in lines
+
+
+def test_calls_of_the_last_hour_are_counted_and_priced() -> None:
+    registry, clock = CollectorRegistry(), HandClock()
+    metrics = ExternalMetrics(registry, clock)
+
+    def monthly() -> float | None:
+        labels = {"provider": "AWS/SecretsManager"}
+        return registry.get_sample_value("coffer_provider_cost_dollars_per_month", labels)
+
+    for _ in range(100):
+        metrics.called("AWS/SecretsManager", "GetSecretValue", "success")
+    metrics.called("HashiCorp/Vault", "ReadSecretData", "error")
+    clock.pass_by(3600)
+    assert monthly() == pytest.approx(100 * 720 * 0.05 / 10_000)
+    clock.pass_by(120)
+    assert monthly() == 0
+
+    labels = {"provider": "AWS/SecretsManager", "call": "GetSecretValue", "status": "success"}
+    assert registry.get_sample_value("coffer_provider_calls_total", labels) == 100
+    assert registry.get_sample_value("externalsecret_provider_api_calls_count", labels) == 100
+    unpriced = {"provider": "HashiCorp/Vault"}
+    assert registry.get_sample_value("coffer_provider_cost_dollars_per_month", unpriced) is None

@@ -1,0 +1,110 @@
+"""How fast one identity asks its provider."""
+
+import asyncio
+
+import pytest
+
+from external.pace import (
+    BURST,
+    BUSY,
+    GATHER,
+    LONGEST_GATHER,
+    LONGEST_PAUSE,
+    LULL,
+    PAUSE,
+    RATE,
+    Allowance,
+    Gathering,
+    Silence,
+)
+from external.providers.protocol import ProviderUnavailable
+from tests.stand_ins import HandClock
+from tests.unit.external.test_reader import Desk
+
+
+def test_who_comes_alone_waits_for_a_moment_only() -> None:
+    gathering = Gathering()
+    gathering.came(100.0)
+
+    assert gathering.wait(100.0) == pytest.approx(GATHER)
+    assert gathering.wait(100.0 + GATHER) == 0
+
+
+def test_while_many_come_each_newcomer_is_waited_for_but_the_first_waits_no_longer_than_a_second() -> None:
+    gathering = Gathering(running=True, first=100.0, called=100.0)
+
+    gathering.came(100.3)
+    assert gathering.wait(100.3) == pytest.approx(LULL)
+    gathering.came(100.9)
+    assert gathering.wait(100.9) == pytest.approx(LONGEST_GATHER - 0.9)
+    assert gathering.wait(100.0 + BUSY + 1) == 0
+
+
+def test_an_allowance_is_used_up_by_a_burst_and_comes_back_with_time() -> None:
+    clock = HandClock()
+    allowance = Allowance(clock)
+
+    assert allowance.wait(int(BURST) - 1) == 0
+    assert allowance.wait(int(BURST) + 10) > 10 / RATE
+    clock.pass_by(5)
+    assert allowance.wait(int(BURST) + 10) == 0
+    clock.pass_by(3600)
+    assert allowance.wait(2 * int(BURST) + 11) > 0, "an hour of rest is worth one burst"
+
+
+def test_pauses_grow_and_end_with_an_answer() -> None:
+    silence = Silence()
+    lengths = []
+    for _ in range(7):
+        silence.began("throttled", 100.0)
+        lengths.append(silence.until - 100.0)
+
+    assert lengths == [PAUSE, 2 * PAUSE, 4 * PAUSE, 8 * PAUSE] + [LONGEST_PAUSE] * 3
+    silence.ended()
+    silence.began("throttled", 100.0)
+    assert silence.until == 100.0 + PAUSE
+
+
+async def test_a_crowd_that_arrives_one_by_one_shares_its_calls() -> None:
+    """As a thousand ExternalSecrets do that are applied at once, as fast as the API server takes them."""
+    desk = Desk(batch=20)
+    asking = []
+    for at in range(100):
+        asking.append(asyncio.create_task(desk.keys(f"k{at}", interval=60)))
+        await asyncio.sleep(0.001)
+    await asyncio.gather(*asking)
+
+    assert len(desk.provider.calls) <= 8
+    assert sum(map(len, desk.provider.calls)) == 100
+    desk.threads.close()
+
+
+async def test_an_identity_that_has_used_up_its_allowance_waits_and_others_do_not() -> None:
+    desk = Desk()
+    await desk.keys("a")
+    desk.meter.calls += 1000
+    desk.reader.patience = 0.01
+
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(desk.keys("b"))
+    assert await desk.read(desk.fresh(), identity="other") == b"remote 2"
+    await asyncio.wait([waiting])
+
+    assert waiting.exception() is not None
+    assert ["b"] not in desk.provider.calls
+    desk.threads.close()
+
+
+async def test_a_provider_that_throttles_is_asked_ever_more_rarely_and_once_it_answers_all_are_served() -> None:
+    desk = Desk()
+    desk.provider.error = ProviderUnavailable("GetSecretValue: ThrottlingException")
+    for _ in range(600):
+        await desk.keys("a")
+        desk.clock.pass_by(1)
+    assert 10 < len(desk.provider.calls) < 40, "ten minutes, not six hundred attempts"
+
+    desk.provider.error = None
+    desk.clock.pass_by(LONGEST_PAUSE)
+    assert isinstance((await desk.keys("a"))["a"], bytes)
+    assert isinstance((await desk.keys("c"))["c"], bytes)
+    desk.threads.close()
