@@ -57,6 +57,8 @@ class ExternalDigest:
 
     ready: bool
     target: str
+    manifest: tuple[str, str]
+    """apiVersion and kind of the target."""
     creates: str
     stores: tuple[Key, ...]
     templates: tuple[Key, ...]
@@ -123,6 +125,7 @@ def external_digest(body: Body) -> ExternalDigest:
     return ExternalDigest(
         ready=(find_condition(status.get("conditions"), "Ready") or {}).get("status") == "True",
         target=str(target.get("name") or body["metadata"]["name"]),
+        manifest=_kind_of(_mapping(target.get("manifest"))),
         creates=str(target.get("creationPolicy") or "Owner"),
         stores=tuple(sorted(set(_stores(body, spec)), key=str)),
         templates=tuple(sorted(set(_templates(body, target)), key=str)),
@@ -153,6 +156,12 @@ def _stores(body: Body, spec: Mapping[str, Any]) -> Iterator[Key]:
         name = _mapping(reference).get("name")
         if name:
             yield store_key(namespace, str(name), _mapping(reference).get("kind"))
+
+
+def _kind_of(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    if not manifest:
+        return SECRETS.api_version, SECRETS.kind
+    return str(manifest.get("apiVersion") or ""), str(manifest.get("kind") or "")
 
 
 def _templates(body: Body, target: Mapping[str, Any]) -> Iterator[Key]:

@@ -22,6 +22,9 @@ from manager.kube.resources import (
 from manager.runtime.module import Handler
 from manager.runtime.queue import KeyedQueue
 
+KNOWN: Mapping[tuple[str, str], Resource] = {(each.api_version, each.kind): each for each in (SECRETS, CONFIGMAPS)}
+"""Kinds of targets whose metadata is in the cache."""
+
 
 class Handlers:
     """Turns changes into keys: stores wake up by their credentials, ExternalSecrets by stores and targets.
@@ -57,7 +60,8 @@ class Handlers:
         cache.digest(EXTERNAL_SECRETS, external_digest)
         cache.digest(CLUSTER_EXTERNAL_SECRETS, cluster_digest)
         cache.digest(NAMESPACES, namespace_digest)
-        self._by_target = cache.index(EXTERNAL_SECRETS, lambda key, meta: ((key.namespace, meta.digest.target),))
+        self._by_target = cache.index(EXTERNAL_SECRETS, lambda key, meta: (_target(key, meta),))
+        self._by_kind = cache.index(EXTERNAL_SECRETS, lambda _, meta: (meta.digest.manifest,))
         self._by_store = cache.index(EXTERNAL_SECRETS, lambda _, meta: meta.digest.stores)
         self._by_template = cache.index(EXTERNAL_SECRETS, lambda _, meta: meta.digest.templates)
         self._by_credential = []
@@ -114,12 +118,8 @@ class Handlers:
 
     def secret(self, change: Change) -> None:
         """Repair a target that changed under us; revalidate the stores whose credentials these are."""
-        key, after = change.key, change.after
-        if after is None:
-            self._written.pop(key, None)
-        if after is None or self._written.get(key) != after.version:
-            for each in self._by_target.find((key.namespace, key.name)):
-                self._target_changed(each, change)
+        key = change.key
+        self._target(change)
         self.template(change)
         for index in self._by_credential:
             for store in index.find((key.namespace, key.name)):
@@ -128,11 +128,25 @@ class Handlers:
                 self._credential_changed(store, change, consumer=key.namespace)
 
     def config_map(self, change: Change) -> None:
-        """Connect the stores anew whose authorities' certificates these are; render what has its templates there."""
+        """Repair a target that changed under us, render what has templates there, and connect the stores anew whose
+        authorities' certificates are in it.
+        """
+        self._target(change)
         self.template(change)
         for index in self._by_authority:
             for store in index.find((change.key.namespace, change.key.name)):
                 self._credential_changed(store, change)
+
+    def seen(self, key: Key, version: str) -> None:
+        """Look after an object of any other kind that has changed, or is gone."""
+        if self._written.get(key) == version:
+            return
+        for each in self._by_target.find((key.resource.api_version, key.resource.kind, key.namespace, key.name)):
+            self._queue.add(each)
+
+    def uses(self, resource: Resource) -> bool:
+        """Tell whether any ExternalSecret writes objects of this kind."""
+        return bool(self._by_kind.find((resource.api_version, resource.kind)))
 
     def template(self, change: Change) -> None:
         """Render anew what a ConfigMap or Secret has templates for."""
@@ -156,6 +170,14 @@ class Handlers:
         for key, meta in self._cache.items(EXTERNAL_SECRETS):
             if key.namespace == change.key.name and not meta.digest.ready:
                 self._queue.add(key)
+
+    def _target(self, change: Change) -> None:
+        key, after = change.key, change.after
+        if after is None:
+            self._written.pop(key, None)
+        if after is None or self._written.get(key) != after.version:
+            for each in self._by_target.find((key.resource.api_version, key.resource.kind, key.namespace, key.name)):
+                self._target_changed(each, change)
 
     def _tell_clusters(self, change: Change) -> None:
         """Wake up the ClusterExternalSecrets that an ExternalSecret comes from, or in whose way it stands."""
@@ -210,11 +232,18 @@ class Handlers:
     def _target_stands(self, key: Key, digest: ExternalDigest, uid: str) -> bool:
         if digest.creates == "None":
             return True
-        target = self._cache.get(Key(SECRETS, key.namespace, digest.target))
+        resource = KNOWN.get(digest.manifest)
+        if resource is None:
+            return True  # of what nothing is known before it is read; the comparison after a start does that
+        target = self._cache.get(Key(resource, key.namespace, digest.target))
         if target is None:
             return digest.creates in ("Merge", "Orphan")
         owned = digest.creates != "Owner" or (target.owner is not None and target.owner.uid == uid)
         return owned and target.labels.get(MANAGED) == "true"
+
+
+def _target(key: Key, meta: Meta) -> tuple[str, ...]:
+    return (*meta.digest.manifest, key.namespace, meta.digest.target)
 
 
 def _place_of(namespace: Meta | None) -> tuple[Mapping[str, str], bool] | None:

@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
 
 from manager.kube.resources import Body
 from manager.plain import Plain
@@ -54,3 +56,36 @@ def _go_map(values: Mapping[str, str] | None) -> str:
 
 def _bytes_of_key(item: tuple[str, Plain]) -> bytes:
     return item[0].encode()
+
+
+def content_hash(body: Body) -> str | None:
+    """Return the hash of an object's spec, or of its data where it has no spec; None where it has neither."""
+    content = body.get("spec", body.get("data"))
+    return None if content is None else object_hash(_go_value(content))
+
+
+def _go_value(value: Any) -> str:
+    if value is None:
+        return "<nil>"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return _go_float(value)
+    if isinstance(value, dict):
+        ordered = sorted(value.items(), key=lambda item: str(item[0]).encode())
+        return f"map[{' '.join(f'{key}:{_go_value(each)}' for key, each in ordered)}]"
+    if isinstance(value, list):
+        return f"[{' '.join(map(_go_value, value))}]"
+    return str(value)
+
+
+def _go_float(value: float) -> str:
+    """Write a number as Go's %v: the shortest digits, with an exponent below -4 and from 6 on (asked of Go 1.26)."""
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    point = len(digits) + int(exponent)
+    text = "".join(map(str, digits))
+    minus = "-" if sign else ""
+    if value and not -4 < point <= 6:
+        mantissa = text[0] + (f".{text[1:]}" if len(text) > 1 else "")
+        return f"{minus}{mantissa}e{'+' if point > 0 else '-'}{abs(point - 1):02d}"
+    return minus + format(Decimal(repr(abs(value))).normalize(), "f")

@@ -6,6 +6,7 @@ from external.clients import Clients
 from external.clusters import ClusterReconciler
 from external.fetch import Fetcher
 from external.handlers import Handlers
+from external.kinds import Kinds
 from external.metrics import ExternalMetrics
 from external.providers.kubernetes.home import home_of
 from external.reader import SharedReader
@@ -40,7 +41,8 @@ def build(context: Context) -> Module:
     fetcher = Fetcher(clients, SharedReader(threads, context.clock, metrics), context.sandbox)
     delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
     renderer = Renderer(context.client, context.sandbox, delimiters)
-    reconciler = Reconciler(context, fetcher, renderer, metrics, written, stale)
+    kinds = Kinds(context.client, context.clock, handlers.seen, handlers.uses, enabled=settings.generic_targets)
+    reconciler = Reconciler(context, fetcher, renderer, kinds, metrics, written, stale)
     validator = StoreReconciler(context, clients, threads)
     syncs = Controller("external", queue, reconciler.reconcile, settings.concurrency, context.clock, context.metrics)
     validations = Controller("stores", stores, validator.reconcile, STORES_AT_ONCE, context.clock, context.metrics)
@@ -52,6 +54,7 @@ def build(context: Context) -> Module:
         return [(syncs, key) for key, _ in context.cache.items(EXTERNAL_SECRETS)]
 
     async def close() -> None:
+        await kinds.close()
         threads.close()
 
     return Module(

@@ -12,7 +12,7 @@ from manager.errors import NeedsHuman
 from manager.kube import mirrors
 from manager.kube.apply import Action, Create, Delete, Update
 from manager.kube.cache import controller_of
-from manager.kube.resources import EXTERNAL_SECRETS, SECRETS, Body, Key
+from manager.kube.resources import EXTERNAL_SECRETS, SECRETS, Body, Key, Resource
 from manager.kube.secretdata import LARGEST, decoded, encoded, size
 from manager.plain import Plain
 
@@ -46,10 +46,13 @@ class View:
     """What the template makes of the data; None where there is none."""
     adopt_foreign: bool = False
 
+    resource: Resource = SECRETS
+    """Of what kind the target is; anything but a Secret only where `spec.target.manifest` says so."""
+
     @property
     def target(self) -> Key:
-        """The Secret to write."""
-        return Key(SECRETS, self.key.namespace, self.spec.target.name or self.key.name)
+        """The object to write."""
+        return Key(self.resource, self.key.namespace, self.spec.target.name or self.key.name)
 
     @property
     def uid(self) -> str:
@@ -80,7 +83,7 @@ def plan(view: View) -> Plan:
         return Plan()
     if not data and view.spec.target.deletion_policy != "Merge":
         return _without_data(view)
-    content = view.rendered or Content(data, _own(view, "labels"), _own(view, "annotations"))
+    content = view.rendered or Content(data, own(view, "labels"), own(view, "annotations"))
     if size(content.data) > LARGEST:
         raise NeedsHuman(
             FAILED, f"could not update secret: the values take {size(content.data)} bytes, a Secret holds {LARGEST}"
@@ -176,12 +179,12 @@ def _require_mutable(secret: Body, wanted: Body) -> None:
 
 def _wanted(view: View, secret: Body, content: Content) -> Body:
     """Return the Secret as it should be: what this ExternalSecret wrote before is replaced, the rest kept (2.7)."""
-    owned = _owned(secret, field_manager(view.key.name))
+    owned = owned_fields(secret, field_manager(view.key.name))
     merges = view.spec.target.creation_policy in ("Merge", "CreateOrMerge")
     kept = {name: value for name, value in decoded(secret).items() if merges and name not in owned["data"]}
     values = {**kept, **content.data}
-    labels = _joined(secret, "labels", owned["labels"], content.labels) | _marks(view)
-    annotations = _joined(secret, "annotations", owned["annotations"], content.annotations)
+    labels = joined(secret, "labels", owned["labels"], content.labels) | marks(view)
+    annotations = joined(secret, "annotations", owned["annotations"], content.annotations)
     annotations[DATA_HASH] = data_hash(values)
     if view.spec.target.creation_policy != "Owner":
         labels.pop(CREATED_BY, None)
@@ -195,9 +198,9 @@ def _wanted(view: View, secret: Body, content: Content) -> Body:
     missing = [each for each in content.finalizers if each not in (meta.get("finalizers") or ())]
     if missing and "deletionTimestamp" not in meta:
         meta["finalizers"] = [*(meta.get("finalizers") or ()), *missing]
-    references = _references(view, secret)
-    if references != (meta.get("ownerReferences") or []):
-        meta["ownerReferences"] = references
+    owners = references(view, secret)
+    if owners != (meta.get("ownerReferences") or []):
+        meta["ownerReferences"] = owners
     wanted = {**secret, "metadata": meta}
     if content.type and content.type != secret.get("type"):
         text = f"the Secret is of type {secret.get('type')}, which nobody can change to {content.type}: delete it"
@@ -209,25 +212,28 @@ def _wanted(view: View, secret: Body, content: Content) -> Body:
     return wanted
 
 
-def _own(view: View, name: str) -> dict[str, str]:
+def own(view: View, name: str) -> dict[str, str]:
     """Return the ExternalSecret's labels or annotations, which a target without a template takes over."""
     given = view.body["metadata"].get(name) or {}
     return {key: text for key, text in given.items() if not key.startswith(NOT_COPIED)}
 
 
-def _joined(secret: Body, name: str, owned: frozenset[str], given: Mapping[str, str]) -> dict[str, str]:
+def joined(secret: Body, name: str, owned: frozenset[str], given: Mapping[str, str]) -> dict[str, str]:
+    """Return labels or annotations: what was written before makes room for what is given, others' stay."""
     present = {key: text for key, text in (secret["metadata"].get(name) or {}).items() if key not in owned}
     return {**present, **given}
 
 
-def _marks(view: View) -> dict[str, str]:
+def marks(view: View) -> dict[str, str]:
+    """Return the labels by which the original knows its targets."""
     marks = {MANAGED: "true"}
     if view.spec.target.creation_policy == "Owner":
         marks[CREATED_BY] = owner_hash(view.key.namespace, view.key.name)
     return marks
 
 
-def _references(view: View, secret: Body) -> list[Body]:
+def references(view: View, secret: Body) -> list[Body]:
+    """Return the owners that the target has, with or without the ExternalSecret as its policy says."""
     present: list[Body] = secret["metadata"].get("ownerReferences") or []
     others = [each for each in present if each.get("uid") != view.uid]
     if view.spec.target.creation_policy != "Owner":
@@ -268,7 +274,7 @@ def content(action: Create | Update, decided: Plan) -> tuple[str, str]:
     return str(meta["annotations"][DATA_HASH]), metadata_hash(meta["labels"], meta["annotations"])
 
 
-def _owned(secret: Body, manager: str) -> dict[str, frozenset[str]]:
+def owned_fields(secret: Body, manager: str) -> dict[str, frozenset[str]]:
     """Return the data keys, labels and annotations that the API server recorded under a field manager."""
     found: dict[str, set[str]] = {"data": set(), "labels": set(), "annotations": set()}
     for entry in secret["metadata"].get("managedFields") or ():

@@ -12,10 +12,12 @@ from external.digest import ExternalDigest, external_digest
 from external.fetch import Fetched, Fetcher
 from external.fields import parse
 from external.hashing import field_manager, owner_hash
+from external.kinds import Kinds, NotServed
+from external.manifests import decide, proven, valid
 from external.metrics import ExternalMetrics
 from external.model import ExternalSecretSpec
 from external.places import NeedsRemote, StoreUnavailable
-from external.plan import CREATED_BY, FINALIZER, Plan, View, content, orphan, others, ours, plan, valid
+from external.plan import CREATED_BY, FINALIZER, Plan, View, content, orphan, others
 from external.reader import Fresh
 from external.refresh import Refreshed, due_in, persist_due
 from external.repeats import Repeats
@@ -26,7 +28,7 @@ from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHum
 from manager.kube.apply import Create, Delete, Patch, Update
 from manager.kube.cache import Meta
 from manager.kube.conditions import brief, find_condition, same_condition, set_condition
-from manager.kube.resources import SECRETS, Body, Key
+from manager.kube.resources import SECRETS, Body, Key, Resource
 from manager.kube.status import write_status
 from manager.runtime.controller import DONE, Again, again_for
 from manager.runtime.module import Context
@@ -62,6 +64,7 @@ class Reconciler:
         context: Context,
         fetcher: Fetcher,
         renderer: Renderer,
+        kinds: Kinds,
         metrics: ExternalMetrics,
         written: MutableMapping[Key, str],
         stale: set[Key],
@@ -69,6 +72,7 @@ class Reconciler:
         self._context = context
         self._fetcher = fetcher
         self._renderer = renderer
+        self._kinds = kinds
         self._metrics = metrics
         self._written = written
         self._stale = stale
@@ -100,10 +104,24 @@ class Reconciler:
         spec = parse(ExternalSecretSpec, body.get("spec"), reason=FAILED)
         require_allowed(spec)
         await self._ensure_finalizer(key, body, spec)
-        view = View(key, body, spec, None, adopt_foreign=self._context.settings.external.adopt_foreign)
-        if spec.target.creation_policy == "None" or self._context.cache.get(view.target) is None:
+        adopts = self._context.settings.external.adopt_foreign
+        view = View(key, body, spec, None, adopt_foreign=adopts, resource=await self._resource(spec))
+        known = view.resource is not SECRETS or self._context.cache.get(view.target) is not None
+        if spec.target.creation_policy == "None" or not known:
             return view
-        return replace(view, secret=await self._context.client.find(view.target))
+        try:
+            return replace(view, secret=await self._context.client.find(view.target))
+        except Forbidden as error:
+            text = f"could not get target resource: {error}; the chart's rbac.genericTargets gives the right"
+            raise Retry(FAILED, text, event=UPDATE_FAILED) from error
+
+    async def _resource(self, spec: ExternalSecretSpec) -> Resource:
+        manifest = spec.target.manifest
+        if manifest is None:
+            return SECRETS
+        resource = await self._kinds.find(manifest.api_version, manifest.kind)
+        self._kinds.watch(resource)
+        return resource
 
     async def _fetch(self, view: View, digest: ExternalDigest) -> Fetched | None:
         """Read the providers if a refresh is due; None when the target stands as it should."""
@@ -135,7 +153,7 @@ class Reconciler:
     async def _act(self, view: View, fetched: Fetched | None) -> Outcome:
         if fetched is None:
             return Outcome()
-        decided = plan(replace(view, data=fetched.data, rendered=await self._render(view, fetched)))
+        decided = decide(replace(view, data=fetched.data, rendered=await self._render(view, fetched)))
         if decided.action is not None:
             await self._write(view, decided)
         await self._remove_orphans(view)
@@ -150,7 +168,8 @@ class Reconciler:
         nothing = data is None or target.creation_policy == "None" or not (data or target.deletion_policy == "Merge")
         if target.template is None or data is None or nothing:
             return None
-        return await self._renderer.content(view.key, target.template, data)
+        free = target.manifest is not None
+        return await self._renderer.content(view.key, target.template, data, free=free)
 
     async def _write(self, view: View, decided: Plan) -> None:
         action = decided.action
@@ -174,6 +193,8 @@ class Reconciler:
         if isinstance(action, Create | Update) and counted:
             self._repeats.wrote(view.key, content(action, decided))
         reason, message = EVENTS.get(type(action), UPDATED)
+        if view.spec.target.manifest is not None:
+            message = f"{reason} {view.resource.kind} {view.target.name}"
         await self._context.events.normal(view.key, view.uid, reason, message, component=COMPONENT)
 
     def _require_peace(self, view: View, decided: Plan, action: Create | Update) -> None:
@@ -187,7 +208,7 @@ class Reconciler:
         raise WaitFor(FAILED, text, delay=delay, event=UPDATE_FAILED)
 
     async def _remove_orphans(self, view: View) -> None:
-        if view.spec.target.creation_policy != "Owner":
+        if view.spec.target.creation_policy != "Owner" or view.spec.target.manifest is not None:
             return
         created = owner_hash(view.key.namespace, view.key.name)
         for key in self._created.find(created):
@@ -223,9 +244,12 @@ class Reconciler:
 
     async def _remove_target(self, key: Key, body: Body) -> None:
         spec = parse(ExternalSecretSpec, body.get("spec"), reason=FAILED)
-        view = View(key, body, spec, None)
+        try:
+            view = View(key, body, spec, None, resource=await self._resource(spec))
+        except NotServed:
+            return
         view = replace(view, secret=await self._context.client.find(view.target))
-        if spec.target.deletion_policy == "Delete" and view.secret is not None and ours(view, view.secret):
+        if spec.target.deletion_policy == "Delete" and view.secret is not None and proven(view, view.secret):
             meta = view.secret["metadata"]
             why = "its ExternalSecret is deleted and says so"
             await self._context.writer.apply(Delete(view.target, meta["uid"], meta["resourceVersion"], why))

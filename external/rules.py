@@ -50,7 +50,7 @@ def entries(spec: ExternalSecretSpec) -> list[tuple[str, Data | DataFrom]]:
 
 def unserved(spec: ExternalSecretSpec) -> list[str]:
     """Return the fields that this version does not serve: without them another Secret would be written."""
-    found = ["spec.target.manifest"] if spec.target.manifest is not None else []
+    found: list[str] = []
     listed: tuple[tuple[str, Sequence[Data | DataFrom]], ...] = (
         ("dataFrom", spec.data_from or ()),
         ("data", spec.data or ()),
@@ -83,7 +83,7 @@ def _privileged(target: Target) -> Iterator[str]:
 
 
 def _places(target: Target) -> Iterator[str]:
-    if target.manifest is not None and (target.manifest.get("apiVersion"), target.manifest.get("kind")) != SECRET:
+    if target.manifest is not None and (target.manifest.api_version, target.manifest.kind) != SECRET:
         return
     for each in (target.template.template_from if target.template else None) or ():
         if each.target.lower() not in PLACES:

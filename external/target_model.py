@@ -1,8 +1,8 @@
 """`spec.target` of an ExternalSecret, typed (external-secrets-core.md 1.1)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from external.fields import DataKey, Decoding, Model, Name, checked
 from manager.kube.apply import BOOTSTRAP_TOKEN, SERVICE_ACCOUNT_TOKEN, TOKEN_OWNER
@@ -67,6 +67,13 @@ class Template(Model):
     template_from: list[TemplateFrom] | None = None
 
 
+class Manifest(Model):
+    """The kind of a target that is no ordinary Secret."""
+
+    api_version: Annotated[str, StringConstraints(min_length=1)]
+    kind: Annotated[str, StringConstraints(min_length=1)]
+
+
 class Target(Model):
     """The Secret to write."""
 
@@ -79,5 +86,5 @@ class Target(Model):
     creation_policy: Literal["Owner", "Orphan", "Merge", "None", "CreateOrMerge"] = "Owner"
     deletion_policy: Literal["Delete", "Merge", "Retain"] = "Retain"
     immutable: bool | None = None
-    manifest: dict[str, Any] | None = None
+    manifest: Manifest | None = None
     template: Annotated[Template | None, Field(repr=False)] = None

@@ -1,12 +1,15 @@
 """`spec.target.template`: what the target holds, rendered from the fetched values in the sandbox (core 4.1 to 4.4)."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from external.clients import FAILED
+from external.objectpaths import PathError, Placement, parse_path
 from external.properties import decode
 from external.target_model import Template as Wanted
 from external.target_model import TemplateFrom, TemplateSource
@@ -36,6 +39,8 @@ class Content:
     annotations: Mapping[str, str] = field(default_factory=dict, repr=False)
     type: str = ""
     finalizers: tuple[str, ...] = ()
+    placements: tuple[Placement, ...] = field(default=(), repr=False)
+    """What goes elsewhere into an object of another kind, in this order."""
     random: bool = False
     """The next render may differ though nothing has changed (`now`, `genCA`)."""
 
@@ -48,8 +53,11 @@ class Renderer:
         self._sandbox = sandbox
         self._delimiters = delimiters
 
-    async def content(self, owner: Key, wanted: Wanted, values: Mapping[str, Plain]) -> Content:
+    async def content(self, owner: Key, wanted: Wanted, values: Mapping[str, Plain], *, free: bool = False) -> Content:
         """Return what the template makes of the fetched values.
+
+        Args:
+            free: the target is no Secret: templates may write anywhere, and values go nowhere by themselves.
 
         Raises:
             NeedsHuman: the template, or what it names, must change; the text names the place.
@@ -58,7 +66,7 @@ class Renderer:
         """
         try:
             async with asyncio.timeout(ALL_TOGETHER):
-                return await _Rendering(self, owner, wanted, values).done()
+                return await _Rendering(self, owner, wanted, values, free=free).done()
         except TimeoutError:
             text = f"the templates take more than {ALL_TOGETHER:g} seconds together; let them do less"
             raise WaitFor(FAILED, _failed(AT, text), delay=LATER, event=UPDATE_FAILED) from None
@@ -85,17 +93,26 @@ class Renderer:
         found = await self._sandbox.render_map(namespace, Template.eso(source, source, self._delimiters), values)
         return found.values, found.random
 
+    async def document(self, namespace: str, source: str, values: Mapping[str, Plain]) -> tuple[Any, bool]:
+        """Render a text whose output is any YAML document."""
+        found = await self._sandbox.render_document(namespace, Template.eso(source, source, self._delimiters), values)
+        return json.loads(found.value.reveal()), found.random
+
 
 class _Rendering:
     """One target in the making."""
 
-    def __init__(self, renderer: Renderer, owner: Key, wanted: Wanted, values: Mapping[str, Plain]) -> None:
+    def __init__(
+        self, renderer: Renderer, owner: Key, wanted: Wanted, values: Mapping[str, Plain], *, free: bool
+    ) -> None:
         self._renderer = renderer
         self._owner = owner
         self._wanted = wanted
         self._values = values
         self._random = False
-        plain = wanted.merge_policy == "Merge" or not (wanted.data or wanted.template_from)
+        self._free = free
+        self._placements: list[Placement] = []
+        plain = not free and (wanted.merge_policy == "Merge" or not (wanted.data or wanted.template_from))
         self._made: dict[str, dict[str, Plain]] = {
             "data": dict(values) if plain else {},
             "annotations": {},
@@ -107,19 +124,20 @@ class _Rendering:
         for index, source in enumerate(self._wanted.template_from or ()):
             async for place, named, scope in self._sources(source, f"{AT}.templateFrom[{index}]"):
                 await self._from(source, place, named, scope)
-        metadata = self._wanted.metadata
-        groups = {
-            "data": (f"{AT}.data", self._wanted.data),
-            "labels": (f"{AT}.metadata.labels", metadata and metadata.labels),
-            "annotations": (f"{AT}.metadata.annotations", metadata and metadata.annotations),
-        }
-        for name, (at, given) in groups.items():
-            for key, text in (given or {}).items():
-                self._made[name][key] = await self._value(f"{at}[{key}]", key, text)
+        await self._group("data", f"{AT}.data", self._wanted.data)
+        for name, given in _metadata(self._wanted).items():
+            if self._free:  # taken as it is written (2.12)
+                self._made[name] |= {key: Plain(text.encode()) for key, text in given.items()}
+            else:
+                await self._group(name, f"{AT}.metadata.{name}", given)
         labels, annotations = ({key: _text(each) for key, each in self._made[name].items()} for name in TEXTS)
-        finalizers = tuple((metadata and metadata.finalizers) or ())
-        kind = self._wanted.type or ""
-        return Content(self._made["data"], labels, annotations, kind, finalizers, self._random)
+        finalizers = tuple((self._wanted.metadata and self._wanted.metadata.finalizers) or ())
+        data, kind = self._made["data"], self._wanted.type or ""
+        return Content(data, labels, annotations, kind, finalizers, tuple(self._placements), self._random)
+
+    async def _group(self, name: str, at: str, given: Mapping[str, str] | None) -> None:
+        for key, text in (given or {}).items():
+            self._made[name][key] = await self._value(f"{at}[{key}]", key, text)
 
     async def _sources(self, source: TemplateFrom, at: str) -> AsyncIterator[tuple[str, tuple[str, str], str]]:
         """Yield (place, (key, text), scope) in the original's order: ConfigMap, Secret, literal."""
@@ -137,7 +155,10 @@ class _Rendering:
             yield f"{at}.literal", ("literal", source.literal), "KeysAndValues"
 
     async def _from(self, source: TemplateFrom, at: str, named: tuple[str, str], scope: str) -> None:
-        key, text = named
+        target, (key, text) = source.target.lower() or "data", named
+        if target not in self._made:
+            await self._place(source.target, at, text, scope)
+            return
         if scope == "Values":
             found = {key: await self._value(at, key, text)}
         else:
@@ -146,7 +167,28 @@ class _Rendering:
                 self._random |= random
         for name, value in found.items():
             failing = partial(_undecoded, at, name)
-            self._made[source.target.lower() or "data"][name] = decode(value, source.values_decoding_strategy, failing)
+            self._made[target][name] = decode(value, source.values_decoding_strategy, failing)
+
+    async def _place(self, target: str, at: str, text: str, scope: str) -> None:
+        """Render a document for a place of its own; a map joins the map that stands there, but at the top (4.5)."""
+        try:
+            steps = parse_path("spec" if target.lower() == "spec" else target)
+        except PathError as error:
+            raise NeedsHuman(FAILED, _failed(at, f"target {target}: {error}"), event=UPDATE_FAILED) from None
+        with self._placed(at):
+            value = await self._document(text, scope)
+        self._placements.append(Placement(steps, value, joins=scope != "Values" and len(steps) > 1))
+
+    async def _document(self, text: str, scope: str) -> Any:
+        try:
+            value, random = await self._renderer.document(self._owner.namespace, text, self._values)
+        except TemplateInvalid as error:
+            if scope != "Values" or error.stage != "read":
+                raise
+            plain, random = await self._renderer.one(self._owner.namespace, "value", text, self._values)
+            value = _text(plain)  # what is no YAML stays text
+        self._random |= random
+        return value
 
     async def _value(self, at: str, key: str, text: str) -> Plain:
         with self._placed(at):
@@ -170,6 +212,11 @@ class _Rendering:
 
 
 TEXTS = ("labels", "annotations")
+
+
+def _metadata(wanted: Wanted) -> Mapping[str, Mapping[str, str]]:
+    metadata = wanted.metadata
+    return {"labels": (metadata and metadata.labels) or {}, "annotations": (metadata and metadata.annotations) or {}}
 
 
 def _texts(body: Body, *, secret: bool) -> Mapping[str, str]:

@@ -22,6 +22,7 @@ from manager.kube.resources import Body, Key, Resource
 WHOLE = 25  # objects a page holds that come whole: each may have 1.5 MB, and a page takes about four times its size
 PAGE = 500  # objects a LIST page holds: the API server's own clients use this; larger pages only raise our peak memory
 LONGEST_AFTER = 60.0  # seconds that a server may ask to be left alone: our longest back-off
+DISCOVERY = Resource("", "", "apis", "APIResourceList")  # what a request for discovery is counted under
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
@@ -148,12 +149,17 @@ class KubeClient:
 
     async def served(self, resource: Resource) -> bool:
         """Tell whether the API server knows a resource: false until its CRD is installed."""
-        path = f"/apis/{resource.group}/{resource.version}" if resource.group else f"/api/{resource.version}"
+        return any(each.get("name") == resource.plural for each in await self.resources(resource.api_version))
+
+    async def resources(self, api_version: str) -> list[Body]:
+        """Return what the API server serves of a group and version, as discovery has it; nothing of an unknown one."""
+        path = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         try:
-            listed = await self._call("discover", "GET", resource, path, path)
+            listed = await self._call("discover", "GET", DISCOVERY, path, path)
         except NotFound:
-            return False
-        return any(each.get("name") == resource.plural for each in listed.get("resources") or ())
+            return []
+        found: list[Body] = listed.get("resources") or []
+        return found
 
     async def watch(
         self, resource: Resource, *, namespace: str, selector: str, version: str, seconds: int = 300

@@ -2,7 +2,8 @@
 
 `world` has a controller that all tests share, for those that only use Coffer. The arena is a second control plane:
 `arena` has no controller, a test starts its own with `arena_coffer(…)`, or several replicas; `stage` has one behind the
-fault proxy that all tests of a module share, restarted whenever it dies, with the module's FLAGS.
+fault proxy that all tests of a module share, restarted whenever it dies, with the module's FLAGS and VALUES (of the
+chart).
 """
 
 from collections.abc import Callable, Iterator
@@ -122,7 +123,7 @@ def staged_coffer(
 ) -> Iterator[Coffer]:
     """The controller of a module."""
     with closing(arena_plane.client()) as kube:
-        installation = Installation(arena_plane, kube)
+        installation = Installation(arena_plane, kube, *getattr(request.module, "VALUES", ()))
         flags = (SMALL_KEY, *QUICK, *getattr(request.module, "FLAGS", ()))
         environment = moto_server.environment()
         coffer = Coffer(installation, flags=flags, environment=environment, server=staged_proxy.url)

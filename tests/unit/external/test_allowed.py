@@ -79,15 +79,8 @@ def test_an_entry_that_only_names_a_store_asks_for_nothing() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"target": {"manifest": {"apiVersion": "v1", "kind": "ConfigMap"}}}, "spec.target.manifest"),
-        (entry(sourceRef=GENERATOR), "spec.dataFrom[0].sourceRef.generatorRef"),
-    ],
-)
-def test_what_is_not_served_is_answered_by_its_field(changes: Any, field: str) -> None:
+def test_what_is_not_served_is_answered_by_its_field() -> None:
     with pytest.raises(NeedsHuman) as caught:
-        require_allowed(spec(**changes))
+        require_allowed(spec(**entry(sourceRef=GENERATOR)))
 
-    assert field in caught.value.message
+    assert "spec.dataFrom[0].sourceRef.generatorRef" in caught.value.message

@@ -19,7 +19,7 @@ from tests.unit.external.objects import UID, encoded, secret, view
 
 
 def digest(**changes: Any) -> ExternalDigest:
-    base = ExternalDigest(True, "es", "Owner", (), (), "1-x", "1-x", 1000.0, 300.0, "Periodic", None)
+    base = ExternalDigest(True, "es", ("v1", "Secret"), "Owner", (), (), "1-x", "1-x", 1000.0, 300.0, "Periodic", None)
     return replace(base, **changes)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from external.fields import parse
+from external.objectpaths import placed
 from external.plan import plan
 from external.target_model import Template
 from external.templates import Content, Renderer
@@ -162,6 +163,35 @@ async def test_a_sealing_key_is_no_template(kitchen: Kitchen) -> None:
 
     with pytest.raises(NeedsHuman, match="a sealing key is no template"):
         await kitchen.content({}, templateFrom=[source("secret", "tls.key")])
+
+
+async def test_targets_of_other_kinds_are_written_anywhere_but_where_their_identity_stands(kitchen: Kitchen) -> None:
+    kitchen.config_map(port="{{ .port }}", text="a: [", empty="", extra="added: '{{ .user }}'")
+    given = [
+        {"target": "spec", "literal": "port: {{ .port }}\nlist: [1, x]"},
+        source("configMap", "port", target="spec.rules[1].port"),
+        source("configMap", "text", target="spec.text"),
+        source("configMap", "empty", target="spec.none"),
+        source("configMap", "extra", scope="KeysAndValues", target="spec.rules[1]"),
+        {"target": "Data", "literal": "plain: '{{ .user }}'"},
+    ]
+    metadata = {"labels": {"l": "{{ .user }}"}}
+    wanted = parse(Template, {"templateFrom": given, "metadata": metadata, "data": {"d": "{{ .user }}"}}, reason="R")
+
+    values = {"user": Plain(b"{{ .port }}"), "port": Plain(b"5432")}
+    made = await kitchen.renderer.content(KEY, wanted, values, free=True)
+
+    whole: Any = {}
+    for each in made.placements:
+        whole = placed(whole, each.steps, each.value, joins=each.joins)
+    rule = {"port": 5432, "added": "{{ .port }}"}
+    assert whole == {"spec": {"port": 5432, "list": [1, "x"], "rules": [None, rule], "text": "a: [", "none": None}}
+    assert {key: value.reveal() for key, value in made.data.items()} == {"plain": b"{{ .port }}", "d": b"{{ .port }}"}
+    assert made.labels == {"l": "{{ .user }}"}, "taken as it is written"
+
+    wrong = parse(Template, {"templateFrom": [{"target": "metadata.ownerReferences", "literal": "a"}]}, reason="R")
+    with pytest.raises(NeedsHuman, match=r"target metadata\.ownerReferences: metadata is not for templates"):
+        await kitchen.renderer.content(KEY, wrong, values, free=True)
 
 
 def planned(content: Content, present: Any = None, **target: Any) -> Any:

@@ -1,0 +1,204 @@
+"""Targets of any kind (`spec.target.manifest`): what must be written, by the rules that Secrets have. Pure (core 2.12).
+
+Unlike the original's: no foreign object is overwritten or deleted, values are rendered once, a Secret gets its data in
+base64, and an object keeps what others have set on it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from external.clients import FAILED
+from external.hashing import content_hash, field_manager, owner_hash
+from external.kinds import INVALID
+from external.objectpaths import PathError, placed
+from external.plan import (
+    ADOPT,
+    CREATED_BY,
+    DATA_HASH,
+    MANAGED,
+    Plan,
+    View,
+    joined,
+    marks,
+    ours,
+    own,
+    owned_fields,
+    plan,
+    references,
+)
+from external.plan import valid as valid_secret
+from external.templates import UPDATE_FAILED, Content
+from manager.errors import NeedsHuman
+from manager.kube.apply import Create, Delete, Update
+from manager.kube.cache import controller_of
+from manager.kube.resources import CONFIGMAPS, EXTERNAL_SECRETS, SECRETS, Body
+from manager.kube.secretdata import encoded
+from manager.plain import Plain
+
+MADE_FOR = "coffer.dev/made-for"
+"""Annotation of what was made without an ownerReference: the hash of the ExternalSecret's name, as in created-by."""
+
+KEEPS = ("Merge", "CreateOrMerge")
+
+
+def decide(view: View) -> Plan:
+    """Decide for a target of any kind. Raises as `plan` does."""
+    return plan(view) if view.spec.target.manifest is None else plan_manifest(view)
+
+
+def valid(view: View) -> bool:
+    """Tell whether the target is as it was written: nobody has edited or removed it (2.4)."""
+    return valid_secret(view) if view.spec.target.manifest is None else valid_manifest(view)
+
+
+def proven(view: View, body: Body) -> bool:
+    """Tell whether an object is proven to be this ExternalSecret's."""
+    return ours(view, body) if view.spec.target.manifest is None else ours_manifest(view, body)
+
+
+def plan_manifest(view: View) -> Plan:
+    """Decide what to write for an ExternalSecret whose data was fetched.
+
+    Raises:
+        NeedsHuman: a foreign object is in the way, or a template does not fit to the kind.
+
+    """
+    policy, data = view.spec.target.creation_policy, view.data
+    if data is None or policy == "None":
+        return Plan(None, "ResourceSynced")
+    if not data and view.spec.target.deletion_policy != "Merge":
+        return _without_data(view)
+    if view.secret is None and policy == "Merge":
+        return Plan(None, "ResourceMissing", "resource will not be created due to CreationPolicy=Merge")
+    if view.secret is not None:
+        _require_ours(view, view.secret)
+    try:
+        wanted = _wanted(view, data)
+    except PathError as error:
+        text = f"could not apply template to manifest: {error}"
+        raise NeedsHuman(FAILED, text, event=UPDATE_FAILED) from None
+    drawn = bool(view.rendered and view.rendered.random)
+    if view.secret is None:
+        return Plan(Create(view.target, wanted), "ResourceSynced", random=drawn)
+    if wanted == view.secret:
+        return Plan(None, "ResourceSynced")
+    return Plan(Update(view.target, wanted), "ResourceSynced", random=drawn)
+
+
+def valid_manifest(view: View) -> bool:
+    """Tell whether the object is as it was written."""
+    policy = view.spec.target.creation_policy
+    if policy in ("None", "Orphan") or (policy == "Merge" and view.secret is None):
+        return True
+    if view.secret is None:
+        return False
+    meta = view.secret["metadata"]
+    marked = (meta.get("labels") or {}).get(MANAGED) == "true"
+    return marked and (meta.get("annotations") or {}).get(DATA_HASH) == content_hash(view.secret)
+
+
+def ours_manifest(view: View, body: Body) -> bool:
+    """Tell whether an object is proven to be this ExternalSecret's (DESIGN.md 4a, 3).
+
+    Proof is the ownerReference's uid, the created-by hash together with a matching content hash, or our own mark.
+    """
+    meta = body["metadata"]
+    owner = controller_of(meta)
+    if owner is not None:
+        return owner.uid == view.uid
+    labels, annotations = meta.get("labels") or {}, meta.get("annotations") or {}
+    name = owner_hash(view.key.namespace, view.key.name)
+    created = labels.get(CREATED_BY) == name and annotations.get(DATA_HASH) == content_hash(body)
+    return created or annotations.get(MADE_FOR) == name
+
+
+def _without_data(view: View) -> Plan:
+    if view.spec.target.deletion_policy == "Retain":
+        return Plan(None, "ResourceSynced", "secret retained due to DeletionPolicy=Retain")
+    if view.spec.target.creation_policy != "Owner":
+        text = f"could not delete resource: creationPolicy={view.spec.target.creation_policy} is not Owner"
+        raise NeedsHuman(FAILED, text)
+    action = None
+    if view.secret is not None and ours_manifest(view, view.secret):
+        meta = view.secret["metadata"]
+        action = Delete(view.target, meta["uid"], meta["resourceVersion"], "every entry is absent at the provider")
+    return Plan(action, "ResourceDeleted", "secret deleted due to DeletionPolicy=Delete")
+
+
+def _require_ours(view: View, body: Body) -> None:
+    owner = controller_of(body["metadata"])
+    if owner is not None and owner.kind == EXTERNAL_SECRETS.kind and owner.uid != view.uid:
+        text = f"target is owned by another ExternalSecret: {owner.name}"
+        raise NeedsHuman(FAILED, text, event=UPDATE_FAILED)
+    if view.spec.target.creation_policy in KEEPS or ours_manifest(view, body):
+        return
+    if owner is None and (view.adopt_foreign or (body["metadata"].get("annotations") or {}).get(ADOPT) == "true"):
+        return
+    text = f'could not update resource: a {view.resource.kind} "{view.target.name}" exists that is not'
+    cure = f'rename the target, use creationPolicy Merge, or hand it over with the annotation {ADOPT}: "true"'
+    raise NeedsHuman(FAILED, f"{text} this ExternalSecret's; {cure}", event=UPDATE_FAILED)
+
+
+def _wanted(view: View, data: Mapping[str, Plain]) -> Body:
+    present = view.secret
+    base = present if present is not None and view.spec.target.creation_policy in KEEPS else _base(view, present)
+    made = _filled(view, base, data)
+    content = content_hash(made)
+    if content is None:
+        raise NeedsHuman(FAILED, f"{INVALID}: {view.resource.kind} has neither spec nor data", event=UPDATE_FAILED)
+    meta = dict(made["metadata"])
+    owned = owned_fields(made, field_manager(view.key.name))
+    labels = joined(made, "labels", owned["labels"], _given(view, "labels")) | marks(view)
+    annotations = joined(made, "annotations", owned["annotations"] - {MADE_FOR}, _given(view, "annotations"))
+    annotations[DATA_HASH] = content
+    annotations.pop(ADOPT, None)
+    if view.spec.target.creation_policy != "Owner":
+        labels.pop(CREATED_BY, None)
+    if view.spec.target.creation_policy == "Orphan" or (
+        present is None and view.spec.target.creation_policy != "Owner"
+    ):
+        annotations[MADE_FOR] = owner_hash(view.key.namespace, view.key.name)
+    owners = references(view, {"metadata": meta})
+    if owners != (meta.get("ownerReferences") or []):
+        meta["ownerReferences"] = owners
+    return {**made, "metadata": meta | {"labels": labels, "annotations": annotations}}
+
+
+def _base(view: View, present: Body | None) -> Body:
+    """Return the object without the content that templates and values make; what others have marked it with stays."""
+    metadata = present["metadata"] if present else {"name": view.target.name, "namespace": view.target.namespace}
+    base: Body = {"apiVersion": view.resource.api_version, "kind": view.resource.kind, "metadata": metadata}
+    kept = {name: present[name] for name in ("status", "type") if present and name in present}
+    return base | kept | {"data" if view.resource in (SECRETS, CONFIGMAPS) else "spec": {}}
+
+
+def _filled(view: View, base: Body, data: Mapping[str, Plain]) -> Body:
+    content = view.rendered
+    if content is None:
+        texts = _texts(view, data)
+        if view.resource in (SECRETS, CONFIGMAPS):
+            return {**base, "data": {**(base.get("data") or {}), **texts}}
+        return {**base, "spec": placed(base.get("spec"), ("data",), texts, joins=True)}
+    made: Any = base
+    for each in content.placements:
+        made = placed(made, each.steps, each.value, joins=each.joins)
+    if content.data:
+        made = {**made, "data": {**(made.get("data") or {}), **_texts(view, content.data)}}
+    return dict(made)
+
+
+def _texts(view: View, data: Mapping[str, Plain]) -> dict[str, str]:
+    if view.resource is SECRETS:
+        return encoded(data)
+    try:
+        return {name: value.reveal().decode() for name, value in data.items()}
+    except UnicodeDecodeError:
+        text = f"could not apply template to manifest: a value is no text, and {view.resource.kind} holds only text"
+        raise NeedsHuman(FAILED, text, event=UPDATE_FAILED) from None
+
+
+def _given(view: View, name: str) -> Mapping[str, str]:
+    content: Content | None = view.rendered
+    if content is None:
+        return own(view, name)
+    return content.labels if name == "labels" else content.annotations
