@@ -105,24 +105,28 @@ class Faults:
         self._after.append(fault)
         return fault
 
-    def answer(self, verb: str, plural: str, code: int, times: int = 1, *, agent: str = "", **headers: str) -> Answer:
+    def answer(
+        self, verb: str, plural: str, code: int, times: int = 1, *, agent: str = "", namespace: str = "", **headers: str
+    ) -> Answer:
         """Answer the next matching calls with this status instead of asking the server; `*` is any verb or plural.
 
-        Only calls of a program whose User-Agent begins with `agent` match. Keywords become headers: `Retry_After="1"`.
+        Only calls of a program whose User-Agent begins with `agent` match, and in `namespace` where one is given.
+        Keywords become headers: `Retry_After="1"`.
         """
         named = {name.replace("_", "-"): value for name, value in headers.items()}
 
         def matches(call: Call) -> bool:
-            return verb in (ANY, call.verb) and _about(call, plural) and call.user_agent.startswith(agent)
+            place = namespace in ("", call.namespace)
+            return place and verb in (ANY, call.verb) and _about(call, plural) and call.user_agent.startswith(agent)
 
         fault = Answer(matches, times, code=code, headers=named)
         self._answers.append(fault)
         return fault
 
-    def empty_list(self, plural: str, times: int = 1) -> Answer:
-        """Answer the next lists of a plural as if nothing were there, at a version later than all that was."""
-        body = {"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "999999999999"}, "items": []}
-        fault = Answer(lambda call: call.verb == "list" and _about(call, plural), times, code=200, body=body)
+    def empty_list(self, plural: str, version: str) -> Answer:
+        """Answer the next list of a plural as if nothing were there at a resourceVersion."""
+        body = {"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": version}, "items": []}
+        fault = Answer(lambda call: call.verb == "list" and _about(call, plural), 1, code=200, body=body)
         self._answers.append(fault)
         return fault
 

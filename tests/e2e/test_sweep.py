@@ -63,7 +63,8 @@ def test_a_list_that_comes_back_empty_takes_no_mirror_away(stage: World, plural:
         return sum(call.verb == "list" and call.plural == plural for call in stage.faults.calls)
 
     before = mirrors()
-    emptied = stage.faults.empty_list(plural)
+    version = stage.kube.request("GET", f"/api/v1/{plural}?limit=1")["metadata"]["resourceVersion"]
+    emptied = stage.faults.empty_list(plural, version)  # the present one: an earlier or a later one would be a restore
     stage.kube.wait_until(emptied.fired.is_set)
     since = lists()
     stage.kube.wait_until(lists, lambda found: found >= since + 4)  # longer than an absent source is waited for

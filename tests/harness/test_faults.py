@@ -71,7 +71,7 @@ def test_writes_are_counted_without_the_lease() -> None:
 
 def test_a_list_comes_back_empty_as_often_as_asked() -> None:
     faults = Faults()
-    faults.empty_list("secrets")
+    faults.empty_list("secrets", "7")
     answers = [faults.due_answer(each) for each in (call(), call("watch"), call("list"), call("list"))]
 
     assert [bool(answer) for answer in answers] == [False, False, True, False]
