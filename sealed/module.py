@@ -20,7 +20,7 @@ from sealed.metrics import ConditionCollector, KeyCollector, SealedMetrics
 from sealed.reconcile import Reconciler
 from sealed.registry import KeyRegistry
 from sealed.renewal import Renewal, go_duration
-from sealed.selection import selection_of
+from sealed.selection import Selection, selection_of
 
 PRIORITIES = ("CertNotBefore", "SecretCreationTimestamp")
 
@@ -41,13 +41,7 @@ def build(context: Context) -> Module:
         log.error("sealed.key_order_priority is not known", using=PRIORITIES[0])
     queue = KeyedQueue(context.clock, context.jitter)
     selection = selection_of(settings, context.namespace)
-    handlers = Handlers(
-        context.cache,
-        queue,
-        selection,
-        skip_recreate=settings.skip_recreate,
-        repair_drift=settings.repair_drift,
-    )
+    handlers = _handlers(context, queue, selection)
     renewals = KeyedQueue(context.clock, context.jitter)
     the_keys = Key(SECRETS, context.namespace, settings.key_prefix)
 
@@ -87,6 +81,13 @@ def build(context: Context) -> Module:
         routes=api.routes(),
         namespaces=selection.namespaces,
         close=close,
+    )
+
+
+def _handlers(context: Context, queue: KeyedQueue, selection: Selection) -> Handlers:
+    settings = context.settings.sealed
+    return Handlers(
+        context.cache, queue, selection, skip_recreate=settings.skip_recreate, repair_drift=settings.repair_drift
     )
 
 
