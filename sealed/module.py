@@ -1,7 +1,9 @@
 """Wires the sealed module into the process."""
 
+import math
 import os
 from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
 
 import structlog
 
@@ -22,6 +24,7 @@ from sealed.registry import KeyRegistry
 from sealed.renewal import Renewal, go_duration
 from sealed.selection import Selection, selection_of
 
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of the process's own control group, as a container sees it (cgroup v2)
 PRIORITIES = ("CertNotBefore", "SecretCreationTimestamp")
 
 log = structlog.get_logger(__name__)
@@ -105,6 +108,15 @@ def _api(context: Context, registry: KeyRegistry, metrics: SealedMetrics, execut
     )
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may use; more RSA threads than that only disturb the event loop."""
-    return len(os.sched_getaffinity(0))
+def usable_cores(quota: Path = CPU_QUOTA) -> int:
+    """Return how many cores this process may use; more RSA threads than that only disturb the event loop.
+
+    A container's CPU limit is a share of time that the affinity does not show: 64 threads that have half a core between
+    them are stopped together, and the lease with them.
+    """
+    cores = len(os.sched_getaffinity(0))
+    try:
+        allowed, period = map(int, quota.read_text().split())
+    except (OSError, ValueError):  # no such file, or `max`: no limit
+        return cores
+    return max(1, min(cores, math.ceil(allowed / period)))
