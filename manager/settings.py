@@ -104,7 +104,7 @@ class SealedSettings:
     threads: int = 0
     """Threads for RSA; 0: one a usable core."""
     concurrency: int = 16
-    """SealedSecrets worked on at a time."""
+    """SealedSecrets worked on at a time; of one namespace no more than it leaves free, so at most half."""
     skip_recreate: bool = False
     """True: a deleted Secret stays away until its SealedSecret changes."""
     repair_drift: bool = False

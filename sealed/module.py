@@ -42,7 +42,7 @@ def build(context: Context) -> Module:
     for_callers = ThreadPoolExecutor(1, thread_name_prefix="sealing-api")
     if settings.key_order_priority not in PRIORITIES:
         log.error("sealed.key_order_priority is not known", using=PRIORITIES[0])
-    queue = KeyedQueue(context.clock, context.jitter)
+    queue = KeyedQueue(context.clock, context.jitter, settings.concurrency)
     selection = selection_of(settings, context.namespace)
     handlers = _handlers(context, queue, selection)
     renewals = KeyedQueue(context.clock, context.jitter)
