@@ -161,7 +161,8 @@ class KeyedQueue:
             self._active.discard(key)
             self._active_in[key.namespace] -= 1
             self._active_in += Counter()  # drops what is zero: namespaces come and go
-        self._wake.set()  # its namespace may have had its share until now
+        if self._queued:
+            self._wake.set()  # its namespace may have had its share until now
         for gate in self._came_from.pop(key, ()):
             self._replace_probe(gate, key)
         again = self._again.pop(key, None)
