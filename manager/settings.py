@@ -105,7 +105,7 @@ class SealedSettings:
     threads: int = 0
     """Threads for RSA; 0: one a usable core."""
     concurrency: int = 16
-    """SealedSecrets worked on at a time."""
+    """SealedSecrets worked on at a time; of one namespace no more than it leaves free, so at most half."""
     skip_recreate: bool = False
     """True: a deleted Secret stays away until its SealedSecret changes."""
     repair_drift: bool = False
@@ -115,7 +115,7 @@ class SealedSettings:
     all_namespaces: bool = True
     """False: only Coffer's own namespace."""
     additional_namespaces: tuple[str, ...] = ()
-    """With any entry, only these and Coffer's own namespace."""
+    """With any entry, only these and Coffer's own namespace; with the other modules off, Roles in these are enough."""
     label_selector: str = ""
     """Only SealedSecrets with these labels, as in `kubectl get -l`."""
     privatekey_labels: tuple[str, ...] = ()

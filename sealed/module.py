@@ -1,7 +1,9 @@
 """Wires the sealed module into the process."""
 
+import math
 import os
 from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
 
 import structlog
 
@@ -20,8 +22,9 @@ from sealed.metrics import ConditionCollector, KeyCollector, SealedMetrics
 from sealed.reconcile import Reconciler
 from sealed.registry import KeyRegistry
 from sealed.renewal import Renewal, go_duration
-from sealed.selection import selection_of
+from sealed.selection import Selection, selection_of
 
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of the process's own control group, as a container sees it (cgroup v2)
 PRIORITIES = ("CertNotBefore", "SecretCreationTimestamp")
 
 log = structlog.get_logger(__name__)
@@ -39,15 +42,9 @@ def build(context: Context) -> Module:
     for_callers = ThreadPoolExecutor(1, thread_name_prefix="sealing-api")
     if settings.key_order_priority not in PRIORITIES:
         log.error("sealed.key_order_priority is not known", using=PRIORITIES[0])
-    queue = KeyedQueue(context.clock, context.jitter)
+    queue = KeyedQueue(context.clock, context.jitter, settings.concurrency)
     selection = selection_of(settings, context.namespace)
-    handlers = Handlers(
-        context.cache,
-        queue,
-        selection,
-        skip_recreate=settings.skip_recreate,
-        repair_drift=settings.repair_drift,
-    )
+    handlers = _handlers(context, queue, selection)
     renewals = KeyedQueue(context.clock, context.jitter)
     the_keys = Key(SECRETS, context.namespace, settings.key_prefix)
 
@@ -90,6 +87,13 @@ def build(context: Context) -> Module:
     )
 
 
+def _handlers(context: Context, queue: KeyedQueue, selection: Selection) -> Handlers:
+    settings = context.settings.sealed
+    return Handlers(
+        context.cache, queue, selection, skip_recreate=settings.skip_recreate, repair_drift=settings.repair_drift
+    )
+
+
 def _api(context: Context, registry: KeyRegistry, metrics: SealedMetrics, executor: Executor) -> SealingApi:
     settings = context.settings.sealed
     return SealingApi(
@@ -104,6 +108,15 @@ def _api(context: Context, registry: KeyRegistry, metrics: SealedMetrics, execut
     )
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may use; more RSA threads than that only disturb the event loop."""
-    return len(os.sched_getaffinity(0))
+def usable_cores(quota: Path = CPU_QUOTA) -> int:
+    """Return how many cores this process may use; more RSA threads than that only disturb the event loop.
+
+    A container's CPU limit is a share of time that the affinity does not show: 64 threads that have half a core between
+    them are stopped together, and the lease with them.
+    """
+    cores = len(os.sched_getaffinity(0))
+    try:
+        allowed, period = map(int, quota.read_text().split())
+    except (OSError, ValueError):  # no such file, or `max`: no limit
+        return cores
+    return max(1, min(cores, math.ceil(allowed / period)))

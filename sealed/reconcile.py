@@ -31,7 +31,7 @@ from sealed.metrics import SealedMetrics
 from sealed.plan import UNMANAGED, UNSEAL_FAILED, UPDATE_FAILED, Plan, View, misplaced, overruled, plan, stands
 from sealed.registry import KeyRegistry
 from sealed.rendering import fill
-from sealed.unseal import UnsealFailed, open_object
+from sealed.unseal import UnsealFailed, opening, step
 
 COUNTED_AS = {UNSEAL_FAILED: "unseal", UNMANAGED: "unmanaged"}
 """From a condition's reason to that of the metric (sealed-secrets.md section 6)."""
@@ -97,9 +97,11 @@ class Reconciler:
         if stands(view, repair=self._settings.repair_drift):
             return view
         keys = self._registry.trial_order()
-        decrypt = partial(open_object, view.sealed, keys, legacy=self._settings.accept_deprecated_v1_data)
+        steps = opening(view.sealed, keys, legacy=self._settings.accept_deprecated_v1_data)
+        unsealed = None
         try:
-            unsealed = await self._turns.run(view.key.namespace, decrypt)
+            while unsealed is None:
+                unsealed = await self._turns.run(view.key.namespace, partial(step, steps))
         except UnsealFailed as error:
             sizes = (key.key_size for _, key in keys)
             raise NeedsHuman(UNSEAL_FAILED, explained(view.sealed, str(error), sizes)) from None

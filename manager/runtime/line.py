@@ -22,12 +22,17 @@ class Line(Generic[T]):
         """Put an item at the end of its group."""
         self._groups.setdefault(group, deque()).append(item)
 
-    def popleft(self) -> T:
-        """Take the first item of the group whose turn it is. Raises KeyError when there is none."""
-        group, items = self._groups.popitem(last=False)
+    def popleft(self, may: Callable[[str], bool] = lambda group: True) -> T | None:
+        """Take the first item of the group whose turn it is, of those that `may` have one now; None without any."""
+        group = next(filter(may, self._groups), None)
+        if group is None:
+            return None
+        items = self._groups[group]
         item = items.popleft()
         if items:
-            self._groups[group] = items  # at the end: all others come before it is its turn again
+            self._groups.move_to_end(group)  # all others come before it is its turn again
+        else:
+            del self._groups[group]
         return item
 
 
@@ -66,8 +71,7 @@ class Turns:
             raise
 
     def _hand_over(self) -> None:
-        while self._line:
-            turn = self._line.popleft()
+        while (turn := self._line.popleft()) is not None:
             if not turn.done():
                 turn.set_result(None)
                 return

@@ -5,6 +5,7 @@ Namespaces take turns: a tenant with thousands of objects delays his own.
 
 import asyncio
 import heapq
+from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from itertools import count
@@ -44,9 +45,13 @@ class KeyedQueue:
     Args:
         clock: only its monotonic seconds are used.
         jitter: spreads back-off, so that failed keys do not return in step.
+        workers: how many take keys; a namespace gets no more of them at a time than it leaves free, so that whoever
+            comes next finds one. 0: any number, for keys that are quickly done.
     """
 
-    def __init__(self, clock: Clock, jitter: Jitter) -> None:
+    def __init__(self, clock: Clock, jitter: Jitter, workers: int = 0) -> None:
+        self._workers = workers
+        self._active_in: Counter[str] = Counter()
         self._clock = clock
         self._jitter = jitter
         self._urgent: Line[Key] = Line()
@@ -160,7 +165,12 @@ class KeyedQueue:
         Was it the probe of a gate and waits there no more, another takes its place: it may be gone, or fail for a
         reason of its own, and nobody would ask the dependency again.
         """
-        self._active.discard(key)
+        if key in self._active:
+            self._active.discard(key)
+            self._active_in[key.namespace] -= 1
+            self._active_in += Counter()  # drops what is zero: namespaces come and go
+        if self._queued:
+            self._wake.set()  # its namespace may have had its share until now
         for gate in self._came_from.pop(key, ()):
             self._replace_probe(gate, key)
         again = self._again.pop(key, None)
@@ -169,6 +179,7 @@ class KeyedQueue:
 
     def _take(self, key: Key) -> None:
         self._active.add(key)
+        self._active_in[key.namespace] += 1
         self._due.pop(key, None)
         gates = self._waits_at.pop(key, None)
         if gates:
@@ -194,14 +205,17 @@ class KeyedQueue:
     def _pop(self) -> Key | None:
         lines = ((self._urgent, True), (self._routine, False))
         for line, urgent in lines if self._row < URGENT_IN_A_ROW else reversed(lines):
-            while line:
-                key = line.popleft()
+            while (key := line.popleft(self._may)) is not None:
                 # A key that was raised from routine to urgent stands in both lines; only the recorded one counts.
                 if self._queued.get(key) is urgent:
                     del self._queued[key]
                     self._row = self._row + 1 if urgent else 0
                     return key
         return None
+
+    def _may(self, namespace: str) -> bool:
+        """Tell whether a namespace may have one more worker."""
+        return not self._workers or self._active_in[namespace] < max(1, self._workers - len(self._active))
 
     def _promote(self) -> float | None:
         """Queue what is due; returns the seconds until the next appointment."""

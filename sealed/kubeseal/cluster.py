@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from urllib3 import HTTPHeaderDict
 
 PATIENCE = 30.0  # seconds for one request; the original waits without end
+NO_KUBECONFIG = "Invalid kube-config file. No configuration found."  # as the library says it, and as the original does:
+NO_KUBECONFIG_IN_GO = "no configuration has been provided, try setting KUBERNETES_MASTER environment variable"
 ACCEPT = "application/x-pem-file, application/json, */*"
 
 
@@ -149,7 +151,8 @@ class Cluster:
         try:
             self._load(configuration)
         except config.ConfigException as error:
-            raise InputError(f"invalid configuration: {short(error)}") from None
+            said = short(error).replace(NO_KUBECONFIG, NO_KUBECONFIG_IN_GO)
+            raise InputError(f"invalid configuration: {said}") from None
         except Exception as error:
             raise InputError(f"invalid configuration: not a kubeconfig ({type(error).__name__})") from None
         _override(configuration, self._access)

@@ -31,6 +31,8 @@ def read_keys(places: Iterable[str]) -> Keys:
 
 def unsealed(sealed: Document, keys: Keys) -> Document:
     """Return the Secret of a SealedSecret, in the original's order of fields. Raises InputError."""
+    if sealed.get("kind", "SealedSecret") != "SealedSecret":
+        raise InputError("the input is no SealedSecret")  # a Secret would come out empty, and be applied
     template = mapping(mapping(sealed.get("spec")).get("template"))
     metadata = mapping(sealed.get("metadata"))
     values = asyncio.run(_filled(opened(sealed, keys), template.get("data")))

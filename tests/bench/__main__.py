@@ -23,6 +23,8 @@ PARTS: dict[str, Callable[[Scene], Iterator[Row]]] = {
     "kubeseal": command.run,
     "templates": templates.run,
     "mirrors": reflector.many,
+    "many": sealed.many,
+    "beside": sealed.beside,
 }
 
 

@@ -207,6 +207,8 @@ REFUSED: list[list[str]] = [
     ["--cert", "cert.pem", "--raw", "--from-file", "value", "-n", "ns"],
     ["--cert", "cert.pem", "--merge-into", "missing.yaml", "-f", "secret.yaml"],
     ["--recovery-unseal", "--recovery-private-key", "missing.pem", "-f", "secret.yaml"],
+    ["--fetch-cert"],
+    ["--raw", "--from-file", "value"],
 ]
 
 

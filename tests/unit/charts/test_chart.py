@@ -210,6 +210,16 @@ def test_confined_to_namespaces_sealed_has_rights_in_these_alone(values: list[st
         assert ("deployments" in rights) is (namespace == "kube-system")
 
 
+def test_two_confined_releases_share_no_object() -> None:
+    found = []
+    for home, namespace in (("one", "a"), ("two", "b")):
+        given = [*only("sealed"), f"settings.sealed.additional_namespaces={{{namespace}}}", f"namespaceOverride={home}"]
+        about = [(each["kind"], each["metadata"]) for each in rendered(*given)]
+        found.append({(kind, meta.get("namespace"), meta["name"]) for kind, meta in about})
+
+    assert not found[0] & found[1]
+
+
 def test_further_namespaces_of_keys_are_read_only() -> None:
     given = [*only("sealed"), "settings.sealed.all_namespaces=false", "settings.sealed.key_namespaces={keys}"]
 
@@ -219,7 +229,7 @@ def test_further_namespaces_of_keys_are_read_only() -> None:
 def test_beside_other_modules_namespaces_confine_no_rights() -> None:
     found = roles("settings.sealed.additional_namespaces={a}")
 
-    assert {name for _, name in found} == {"coffer", "coffer-api-server"}
+    assert {name for _, name in found} == {"coffer", "coffer-api-server-kube-system"}
     assert found["", "coffer"]["secrets"] >= {"get", "list", "watch", "create"}
 
 
@@ -230,9 +240,9 @@ def test_confined_the_reviews_of_tokens_are_all_that_is_clusterwide() -> None:
 
 
 def test_the_api_servers_addresses_are_read_unless_they_are_given() -> None:
-    assert roles()["default", "coffer-api-server"] == {"endpointslices": {"get"}}
+    assert roles()["default", "coffer-api-server-kube-system"] == {"endpointslices": {"get"}}
     for each in ("settings.sealed.proxies={10.0.0.0/8}", "modules.sealed=false", "rbac.apiServerAddresses=false"):
-        assert ("default", "coffer-api-server") not in roles(each)
+        assert ("default", "coffer-api-server-kube-system") not in roles(each)
 
 
 def test_monitoring_objects_come_when_asked_for() -> None:

@@ -154,3 +154,21 @@ async def test_a_module_that_never_gets_its_lists_is_visible_in_the_metrics() ->
     Leader(Settings(), (Module("sealed", {}, ()),), nothing, nothing, nothing, nothing, metrics, no_jitter())
 
     assert b'coffer_synced{module="sealed"} 0.0' in metrics.render()
+
+
+@pytest.mark.parametrize(
+    ("confined", "watched"),
+    [
+        ([{"b", "a"}], ("a", "b")),
+        ([{"a"}, {"c"}], ("a", "c")),
+        ([{"a"}, None], ("",)),
+        ([None], ("",)),
+        ([], ("",)),
+    ],
+)
+async def test_only_where_every_module_is_confined_is_the_process(
+    confined: list[set[str] | None], watched: tuple[str, ...]
+) -> None:
+    modules = [Module("x", {}, (), namespaces=None if each is None else frozenset(each)) for each in confined]
+
+    assert app._namespaces(tuple(modules)) == watched

@@ -410,6 +410,15 @@ async def test_where_rights_cannot_be_asked_for_a_running_original_counts(server
     assert await find_original(client(server), "reflector") == "sealed/controller"
 
 
+async def test_confined_to_namespaces_an_original_is_looked_for_at_home_where_no_tenant_has_deployments(
+    server: Server,
+) -> None:
+    server.answers.append(web.json_response({"metadata": {}, "items": [deployment(1)]}))
+
+    assert await find_original(client(server), "reflector", "home") == "sealed/controller"
+    assert [each[1].partition("?")[0] for each in server.requests] == ["/apis/apps/v1/namespaces/home/deployments"]
+
+
 async def test_an_original_that_cannot_be_looked_for_is_taken_as_absent(server: Server) -> None:
     server.status(403, "Forbidden")
 

@@ -23,8 +23,8 @@ def test_nothing_is_lost_and_no_group_gives_twice_while_another_waits(groups: li
         line.append(group, (group, at))
 
     taken = []
-    while line:
-        taken.append(line.popleft())
+    while (item := line.popleft()) is not None:
+        taken.append(item)
 
     assert sorted(taken) == sorted((group, at) for at, group in enumerate(groups))
     for group in set(groups):
@@ -43,6 +43,40 @@ async def test_one_key_of_a_tenant_comes_next_beside_thousands_of_another() -> N
     first = [await queue.get() for _ in range(2)]
 
     assert Key(SECRETS, "quiet", "app") in first
+
+
+async def test_a_namespace_leaves_as_many_workers_as_it_has_to_those_who_come() -> None:
+    """Objects with thousands of values hold their workers for minutes."""
+    queue = KeyedQueue(HandClock(), no_jitter(), workers=16)
+    for namespace in ("one", "two", "three", "four", "five"):
+        for at in range(50):
+            queue.add(Key(SECRETS, namespace, f"large-{at}"))
+        taken = [
+            await asyncio.wait_for(queue.get(), 1) for _ in range({"one": 8, "two": 4, "three": 2}.get(namespace, 1))
+        ]
+        assert {each.namespace for each in taken} == {namespace}
+        if namespace != "five":
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(queue.get(), 0.01)
+
+    queue.done(Key(SECRETS, "one", "large-0"))
+
+    queue.add(Key(SECRETS, "six", "small"))
+    assert (await asyncio.wait_for(queue.get(), 1)).namespace == "six"
+
+
+async def test_a_namespace_that_had_its_share_goes_on_when_a_key_is_done() -> None:
+    queue = KeyedQueue(HandClock(), no_jitter(), workers=2)
+    for at in range(3):
+        queue.add(Key(SECRETS, "one", f"{at}"))
+    first = await queue.get()
+    waiting = asyncio.create_task(queue.get())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+
+    queue.done(first)
+
+    assert (await asyncio.wait_for(waiting, 1)).name == "1"
 
 
 @pytest.fixture

@@ -118,3 +118,13 @@ def test_a_file_that_holds_no_usable_key_says_which(folder: Path) -> None:
     result = kubeseal("--recovery-unseal", "--recovery-private-key", "broken.pem", stdin=of_vector(A))
 
     assert result.stderr.startswith("error: broken.pem: ")
+
+
+def test_what_is_no_sealed_secret_is_refused_and_not_shown_as_an_empty_secret(folder: Path) -> None:
+    (folder / "key.pem").write_bytes(pem(private_key()))
+    text = "apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: ns}\n"
+
+    result = kubeseal("--recovery-unseal", "--recovery-private-key", "key.pem", stdin=text)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "error: the input is no SealedSecret\n"

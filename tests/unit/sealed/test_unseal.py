@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from manager.plain import Plain
 from sealed import unseal as module
 from sealed.crypto import CannotDecrypt, seal, unseal
-from sealed.unseal import UnsealFailed, decrypt_items
+from sealed.unseal import AT_ONCE, UnsealFailed, decrypt_items, opening, step
 from tests.unit.sealed.vectors import A, B, other_key, private_key
 
 LABEL = b"ns/name"
@@ -172,3 +172,26 @@ def test_whatever_a_user_writes_is_opened_or_refused(encrypted: Any) -> None:
         problems = ()
         assert set(unsealed.values) == (set(encrypted) if isinstance(encrypted, dict) else set())
     assert list(problems) == sorted(problems)
+
+
+def test_a_large_object_is_opened_in_steps_that_others_can_go_between(attempts: Counter[str]) -> None:
+    items = {f"k{at:03}": A.sealed for at in range(AT_ONCE * 2 + 1)}
+    metadata = {"namespace": "myns", "name": "mysecret"}
+    steps, seen = opening({"metadata": metadata, "spec": {"encryptedData": items}}, [OLD], legacy=True), []
+
+    opened = None
+    while opened is None:
+        opened = step(steps)
+        seen.append(attempts["old"])
+
+    assert seen == [AT_ONCE, AT_ONCE * 2, AT_ONCE * 2 + 1]
+    assert opened.values.keys() == items.keys()
+
+
+def test_a_step_that_finds_the_last_failure_ends_the_opening() -> None:
+    spec = {"encryptedData": {"a": "!", **{f"k{at}": "AAAA" for at in range(AT_ONCE)}}}
+    steps = opening({"spec": spec}, [OLD], legacy=True)
+
+    assert step(steps) is None
+    with pytest.raises(UnsealFailed, match="illegal base64"):
+        step(steps)
