@@ -1,6 +1,6 @@
 """Splits the deletes of a minute: a tenant who asks for thousands must not hold up what others withdraw."""
 
-from collections import deque
+from collections import Counter, deque
 
 from manager.clock import Clock
 from manager.errors import WaitFor
@@ -22,6 +22,7 @@ class Shares:
         self._limit = limit
         self._asked: dict[str, float] = {}
         self._made: deque[tuple[float, str]] = deque()
+        self._number: Counter[str] = Counter()
 
     def require(self, namespace: str) -> None:
         """Raise WaitFor if a namespace has used up its part of this minute while others ask too."""
@@ -31,13 +32,17 @@ class Shares:
         while now - self._asked[first := next(iter(self._asked))] > REMEMBERED:
             del self._asked[first]
         while self._made and now - self._made[0][0] >= MINUTE:
-            self._made.popleft()
-        made = [moment for moment, each in self._made if each == namespace]
-        if len(self._asked) > 1 and len(made) >= max(1, self._limit // len(self._asked)):
+            _, earlier = self._made.popleft()
+            self._number[earlier] -= 1
+            if not self._number[earlier]:
+                del self._number[earlier]
+        if len(self._asked) > 1 and self._number[namespace] >= max(1, self._limit // len(self._asked)):
+            first_made = next(moment for moment, each in self._made if each == namespace)
             text = f"several namespaces share {self._limit} deletes a minute: going on later"
             cure = "modules.deletes_per_minute lets more through"
-            raise WaitFor(PAUSED, f"{text}; {cure}", delay=made[0] + MINUTE + 1 - now)
+            raise WaitFor(PAUSED, f"{text}; {cure}", delay=first_made + MINUTE + 1 - now)
 
     def count(self, namespace: str) -> None:
         """Take note of a delete."""
         self._made.append((self._clock.monotonic(), namespace))
+        self._number[namespace] += 1

@@ -168,7 +168,7 @@ def test_the_end_does_not_depend_on_the_path(acts: list[tuple[Any, ...]]) -> Non
 
 @pytest.mark.soak
 @pytest.mark.timeout(900)
-@settings(max_examples=10_000, deadline=None)
+@settings(max_examples=5_000, deadline=None)
 @given(st.lists(ACTS, max_size=20))
 def test_the_end_does_not_depend_on_long_paths(acts: list[tuple[Any, ...]]) -> None:
     asyncio.run(walk(acts))
