@@ -16,7 +16,7 @@ from manager.clock import Clock, parse_rfc3339
 from manager.errors import NeedsHuman, WaitFor
 from manager.kube.cache import Meta, MetadataCache
 from manager.kube.client import KubeClient
-from manager.kube.resources import CLUSTER_SECRET_STORES, NAMESPACES, SECRETS, Body, Key
+from manager.kube.resources import CLUSTER_SECRET_STORES, CONFIGMAPS, NAMESPACES, SECRETS, Body, Key
 from manager.settings import ExternalSettings
 
 FAILED = "SecretSyncedError"
@@ -170,8 +170,11 @@ class Clients:
         if meta is None:
             return ()
         keys = [Key(SECRETS, place or consumer, name) for place, name in meta.digest.credentials]
+        keys += [Key(CONFIGMAPS, place or consumer, name) for place, name in meta.digest.authorities]
         found = [(key, self._cache.get(key)) for key in keys]
-        versions = sorted(f"{key.namespace}/{key.name}@{each.version if each else ''}" for key, each in found)
+        versions = sorted(
+            f"{key.resource.plural}/{key.namespace}/{key.name}@{each.version if each else ''}" for key, each in found
+        )
         return (meta.uid, str(meta.generation), consumer, *versions)
 
     def _age(self, meta: Meta) -> float:

@@ -39,6 +39,8 @@ class StoreDigest:
     """Whether it has the condition at all."""
     credentials: tuple[tuple[str, str], ...]
     """(namespace, name) of every Secret it refers to; the namespace is empty where the consumer's is meant."""
+    authorities: tuple[tuple[str, str], ...]
+    """Likewise of every ConfigMap."""
     per_consumer: bool
     """Whether each namespace that uses it is somebody else at the provider."""
     conditions: tuple[Mapping[str, Any], ...]
@@ -101,7 +103,8 @@ def store_digest(body: Body) -> StoreDigest:
         controller=str(spec.get("controller") or ""),
         ready=(ready or {}).get("status") == "True",
         judged=ready is not None,
-        credentials=tuple(sorted({(namespace or place, name) for place, name, secret in references if secret})),
+        credentials=_places(namespace, references, "Secret"),
+        authorities=_places(namespace, references, "ConfigMap"),
         per_consumer=not namespace and (told_apart or any(not place for place, _, _ in references)),
         conditions=tuple(each for each in _list(spec.get("conditions")) if isinstance(each, dict)),
         interval=_store_interval(spec.get("refreshInterval")),
@@ -166,13 +169,17 @@ def _templates(body: Body, target: Mapping[str, Any]) -> Iterator[Key]:
                 yield resolve(owner, resource, name, None, at=at)
 
 
-def _references(value: object) -> Iterator[tuple[str, str, bool]]:
-    """Yield (namespace, name, whether it is a Secret) of every reference inside a provider of any kind."""
+def _places(namespace: str, references: list[tuple[str, str, str]], kind: str) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted({(namespace or place, name) for place, name, each in references if each == kind}))
+
+
+def _references(value: object) -> Iterator[tuple[str, str, str]]:
+    """Yield (namespace, name, kind) of every reference inside a provider of any kind."""
     for place, inner in _mapping(value).items():
         named = isinstance(inner, dict) and isinstance(inner.get("name"), str)
         if named and (place.endswith(("Ref", "clientCert", "clientKey", "bearerToken")) or place == "caProvider"):
-            secret = place != "serviceAccountRef" and inner.get("type", "Secret") == "Secret"
-            yield str(inner.get("namespace") or ""), inner["name"], secret
+            kind = "ServiceAccount" if place == "serviceAccountRef" else str(inner.get("type", "Secret"))
+            yield str(inner.get("namespace") or ""), inner["name"], kind
         elif isinstance(inner, dict):
             yield from _references(inner)
         for each in _list(inner):

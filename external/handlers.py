@@ -65,9 +65,11 @@ class Handlers:
         self._by_store = cache.index(EXTERNAL_SECRETS, lambda _, meta: meta.digest.stores)
         self._by_template = cache.index(EXTERNAL_SECRETS, lambda _, meta: meta.digest.templates)
         self._by_credential = []
+        self._by_authority = []
         for resource in (SECRET_STORES, CLUSTER_SECRET_STORES):
             cache.digest(resource, store_digest)
             self._by_credential.append(cache.index(resource, lambda _, meta: meta.digest.credentials))
+            self._by_authority.append(cache.index(resource, lambda _, meta: meta.digest.authorities))
 
     def table(self) -> Mapping[Resource, Handler]:
         """Return what must be watched, and by whom."""
@@ -126,9 +128,12 @@ class Handlers:
                 self._credential_changed(store, change, consumer=key.namespace)
 
     def config_map(self, change: Change) -> None:
-        """Repair a target that changed under us, and render anew what has templates there."""
+        """Likewise: certificates of authorities and templates stand in ConfigMaps."""
         self._target(change)
         self.template(change)
+        for index in self._by_authority:
+            for store in index.find((change.key.namespace, change.key.name)):
+                self._credential_changed(store, change)
 
     def seen(self, key: Key, version: str) -> None:
         """Look after an object of any other kind that has changed, or is gone."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from external.clients import Clients
 from external.clusters import ClusterReconciler
 from external.fetch import Fetcher
+from external.freshness import Freshness
 from external.handlers import Handlers
 from external.kinds import Kinds
 from external.metrics import ExternalMetrics
@@ -41,6 +42,9 @@ def build(context: Context) -> Module:
     renderer = Renderer(context.client, context.sandbox, delimiters)
     kinds = Kinds(context.client, context.clock, handlers.seen, handlers.uses, enabled=settings.generic_targets)
     reconciler = Reconciler(context, fetcher, renderer, kinds, metrics, written, stale)
+    freshness = Freshness(context.cache, context.clock, reconciler.refreshed)
+    metrics.oldest.set_function(freshness.oldest)
+    metrics.failing.set_function(freshness.failing)
     validator = StoreReconciler(context, clients, threads)
     syncs = Controller("external", queue, reconciler.reconcile, settings.concurrency, context.clock, context.metrics)
     validations = Controller("stores", stores, validator.reconcile, STORES_AT_ONCE, context.clock, context.metrics)

@@ -24,7 +24,17 @@ from external.repeats import Repeats
 from external.rules import require_allowed
 from external.templates import UPDATE_FAILED, Content, Renderer
 from manager.clock import rfc3339
-from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError, Retry, WaitFor
+from manager.errors import (
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NeedsHuman,
+    ReconcileError,
+    Retry,
+    WaitFor,
+)
 from manager.kube.apply import Create, Delete, Patch, Update
 from manager.kube.cache import Meta
 from manager.kube.conditions import brief, find_condition, same_condition, set_condition
@@ -76,7 +86,8 @@ class Reconciler:
         self._metrics = metrics
         self._written = written
         self._stale = stale
-        self._refreshed: dict[Key, Refreshed] = {}
+        self.refreshed: dict[Key, Refreshed] = {}
+        """The refreshes of this process."""
         self._repeats = Repeats(context.clock)
         self._created = context.cache.index(SECRETS, _created_by)
 
@@ -92,11 +103,18 @@ class Reconciler:
             return DONE  # the controller of that class looks after it: two would fight over condition and finalizer
         if "deletionTimestamp" in body["metadata"]:
             return await self._gone(key, body)
+        # Taken before anything is read: what changes from now on marks it again.
+        stale = key in self._stale
+        self._stale.discard(key)
         try:
             view = await self._observe(key, body)
-            fetched = await self._fetch(view, digest)
+            fetched = await self._fetch(view, digest, stale=stale)
             outcome = await self._act(view, fetched)
-        except ReconcileError as error:
+        except (ReconcileError, ApiError) as error:
+            if stale:
+                self._stale.add(key)
+            if isinstance(error, ApiError):
+                raise
             outcome = Outcome(error=error)
         return await self._report(key, body, outcome, started)
 
@@ -123,14 +141,14 @@ class Reconciler:
         self._kinds.watch(resource)
         return resource
 
-    async def _fetch(self, view: View, digest: ExternalDigest) -> Fetched | None:
+    async def _fetch(self, view: View, digest: ExternalDigest, *, stale: bool) -> Fetched | None:
         """Read the providers if a refresh is due; None when the target stands as it should."""
         identity = await self._fetcher.identity(view.key, view.spec)
-        last = self._refreshed.get(view.key)
+        last = self.refreshed.get(view.key)
         now = self._context.clock.now().timestamp()
         moment = max(last.at if last else 0.0, digest.refreshed or 0.0) or None
         # Another store or other credentials mean another value, unless the user asked for the first one to stay.
-        other = view.key in self._stale or (last is not None and last.identity != identity)
+        other = stale or (last is not None and last.identity != identity)
         moved = other and digest.policy == "Periodic" and digest.interval > 0
         if digest.ready and not moved and due_in(digest, moment, now) != 0.0 and valid(view):
             return None
@@ -159,8 +177,7 @@ class Reconciler:
         await self._remove_orphans(view)
         # Counted from when the values were read: those who share them come again together, and in time.
         read = self._context.clock.now().timestamp() - fetched.age
-        self._refreshed[view.key] = Refreshed(read, fetched.identity, fetched.mark)
-        self._stale.discard(view.key)
+        self.refreshed[view.key] = Refreshed(read, fetched.identity, fetched.mark)
         return Outcome(decided, fetched)
 
     async def _render(self, view: View, fetched: Fetched) -> Content | None:
@@ -222,7 +239,7 @@ class Reconciler:
                 await self._context.events.normal(view.key, view.uid, "Deleted", message, component=COMPONENT)
 
     def _forget(self, key: Key) -> Again:
-        self._refreshed.pop(key, None)
+        self.refreshed.pop(key, None)
         self._stale.discard(key)
         self._repeats.forget(key)
         return DONE
@@ -274,7 +291,7 @@ class Reconciler:
         if outcome.decided is not None and outcome.fetched is not None:
             listed = timedelta(seconds=outcome.fetched.age if outcome.fetched.data is None else 0.0)
             await self._succeeded(key, body, outcome.decided, started - listed)
-        last = self._refreshed.get(key)
+        last = self.refreshed.get(key)
         moment = last.at if last else digest.refreshed
         synced = replace(digest, synced=digest.current)
         after = due_in(synced, moment, self._context.clock.now().timestamp())
