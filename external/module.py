@@ -14,6 +14,7 @@ from external.reconcile import Reconciler
 from external.stores import StoreReconciler
 from external.templates import Renderer
 from external.threads import Threads
+from external.turns import Turns
 from manager.kube.resources import EXTERNAL_SECRETS, Key
 from manager.runtime.controller import Controller
 from manager.runtime.module import Context, Module
@@ -37,9 +38,10 @@ def build(context: Context) -> Module:
     handlers = Handlers(
         context.cache, queue, stores, clusters, written, stale, clients.forget_consumer, context.clock, context.jitter
     )
-    fetcher = Fetcher(clients, SharedReader(threads, context.clock, metrics), context.sandbox)
+    turns = Turns()
+    fetcher = Fetcher(clients, SharedReader(threads, context.clock, metrics), context.sandbox, turns)
     delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
-    renderer = Renderer(context.client, context.sandbox, delimiters)
+    renderer = Renderer(context.client, context.sandbox, turns, delimiters)
     kinds = Kinds(context.client, context.clock, handlers.seen, handlers.uses, enabled=settings.generic_targets)
     reconciler = Reconciler(context, fetcher, renderer, kinds, metrics, written, stale)
     freshness = Freshness(context.cache, context.clock, reconciler.refreshed)

@@ -1,6 +1,5 @@
 """Templates on the whole way from the store to the Secret: what wakes them, and what never loads the sandbox."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -65,7 +64,7 @@ async def test_without_templates_the_sandbox_is_never_loaded(bench: Bench, monke
 
     monkeypatch.setattr(Pool, "run", loaded)
     bench.store(values={"remote": '{"user": "u", "db": {"port": 1}}'})
-    references: Mapping[str, Any] = {"user": "user", "port": "db.port"}
+    references = {"user": "user", "port": "db.port"}
     data = [{"secretKey": key, "remoteRef": {"key": "remote", "property": each}} for key, each in references.items()]
     rewrite = [{"regexp": {"source": "^", "target": "x-"}}]
     sources = [{"extract": {"key": "remote"}}, {"find": {"name": {"regexp": "re"}}, "rewrite": rewrite}]
