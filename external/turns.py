@@ -11,8 +11,10 @@ from weakref import WeakValueDictionary
 
 from external.clients import FAILED, Pending
 
-LONG = 0.3  # seconds after which those who come are sent away; a thousand ordinary renders take as long
-LATER = 10.0  # seconds until they come again
+LONG = 0.5  # seconds that anybody waits; a thousand ordinary renders take as long
+SLOW = 0.05  # seconds after which no more than WAITING may stand in line; an ordinary render takes one hundredth
+WAITING = 4
+LATER = 5.0  # seconds until those who were sent away come again
 
 
 class _Turn:
@@ -21,6 +23,20 @@ class _Turn:
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
         self.since = 0.0
+        self.waiting = 0
+
+    async def take(self) -> None:
+        """Wait for the lock. Raises TimeoutError."""
+        held = asyncio.get_running_loop().time() - self.since if self.lock.locked() else 0.0
+        if held > SLOW and self.waiting >= WAITING:
+            raise TimeoutError
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(max(0.0, LONG - held)):
+                await self.lock.acquire()
+        finally:
+            self.waiting -= 1
+        self.since = asyncio.get_running_loop().time()
 
 
 class Turns:
@@ -35,14 +51,11 @@ class Turns:
         turn = self._turns.get(namespace)
         if turn is None:
             self._turns[namespace] = turn = _Turn()
-        now = asyncio.get_running_loop().time
         try:
-            async with asyncio.timeout(LONG if not turn.lock.locked() else max(0.0, turn.since + LONG - now())):
-                await turn.lock.acquire()
+            await turn.take()
         except TimeoutError:
             text = "the templates and paths of this namespace take long; they are worked on one after the other"
             raise Pending(FAILED, text, delay=LATER) from None
-        turn.since = now()
         try:
             yield
         finally:

@@ -35,6 +35,25 @@ async def test_whoever_comes_to_a_line_that_does_not_move_is_sent_away_at_once(m
         pass
 
 
+async def test_few_stand_in_a_line_that_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "SLOW", -1.0)
+    line, free, told = Turns(), asyncio.Event(), []
+
+    async def work() -> None:
+        try:
+            async with line.of("ns"):
+                await free.wait()
+        except Pending:
+            told.append("later")
+
+    tasks = [asyncio.create_task(work()) for _ in range(20)]
+    await asyncio.sleep(0)
+    free.set()
+    await asyncio.gather(*tasks)
+
+    assert len(told) == 20 - 1 - turns.WAITING
+
+
 async def test_a_line_that_moves_is_waited_in() -> None:
     line, order = Turns(), []
 
