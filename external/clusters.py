@@ -3,7 +3,18 @@
 from typing import Any
 
 from external.cluster_model import ClusterExternalSecretSpec
-from external.fanout import FINALIZER, KIND, MANAGER, NAMESPACE_FINALIZER, TAKEN, Copies, chosen
+from external.fanout import (
+    FINALIZER,
+    KIND,
+    MANAGER,
+    NAMESPACE_FINALIZER,
+    REASON,
+    TAKEN,
+    Copies,
+    chooses,
+    chosen,
+    require_selectors,
+)
 from external.fields import parse
 from external.hashing import synced_version
 from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError
@@ -15,7 +26,6 @@ from manager.kube.status import write_status
 from manager.runtime.controller import DONE, Again, again_for
 from manager.runtime.module import Context
 
-REASON = "ClusterExternalSecretError"
 FAILED = "one or more namespaces failed"
 
 
@@ -40,6 +50,7 @@ class ClusterReconciler:
             return await self._gone(key, body)
         try:
             copies = Copies(body, parse(ClusterExternalSecretSpec, body.get("spec"), reason=REASON))
+            require_selectors(copies.spec)
             there, failed = await self._act(key, copies)
         except NeedsHuman as error:
             await self._report(key, body, {}, [], brief(error.message))
@@ -91,7 +102,7 @@ class ClusterReconciler:
     async def _remove(self, copies: Copies, wanted: set[Key]) -> None:
         """Delete what was made under another name or in namespaces that are no longer chosen."""
         for key in self._owned.find(copies.uid):
-            if not isinstance(key, Key) or key in wanted:
+            if not isinstance(key, Key) or key in wanted or await self._still_chosen(copies, key):
                 continue
             present = await self._context.client.find(key)
             owner = controller_of(present["metadata"]) if present else None
@@ -99,6 +110,15 @@ class ClusterReconciler:
                 meta = present["metadata"]
                 why = "its ClusterExternalSecret does not choose this namespace or name any more"
                 await self._context.writer.apply(Delete(key, meta["uid"], meta["resourceVersion"], why))
+
+    async def _still_chosen(self, copies: Copies, key: Key) -> bool:
+        """Ask the API server: what the cache shows may be old, and values go with what is deleted here."""
+        if key.name != copies.name:
+            return False
+        namespace = await self._context.client.find(Key(NAMESPACES, "", key.namespace))
+        if namespace is None or "deletionTimestamp" in namespace["metadata"]:
+            return False
+        return chooses(copies.spec, key.namespace, namespace["metadata"].get("labels") or {})
 
     async def _gone(self, key: Key, body: Body) -> Again:
         """Let an object go that the original holds back; garbage collection takes its ExternalSecrets."""

@@ -26,7 +26,6 @@ from external.templates import UPDATE_FAILED, Content, Renderer
 from manager.clock import rfc3339
 from manager.errors import (
     AlreadyExists,
-    ApiError,
     Conflict,
     Forbidden,
     Invalid,
@@ -110,10 +109,10 @@ class Reconciler:
             view = await self._observe(key, body)
             fetched = await self._fetch(view, digest, stale=stale)
             outcome = await self._act(view, fetched)
-        except (ReconcileError, ApiError) as error:
+        except Exception as error:  # whatever it is, the mark must outlive it
             if stale:
                 self._stale.add(key)
-            if isinstance(error, ApiError):
+            if not isinstance(error, ReconcileError):
                 raise
             outcome = Outcome(error=error)
         return await self._report(key, body, outcome, started)
@@ -130,6 +129,8 @@ class Reconciler:
         try:
             return replace(view, secret=await self._context.client.find(view.target))
         except Forbidden as error:
+            if view.resource is SECRETS:
+                raise
             text = f"could not get target resource: {error}; the chart's rbac.genericTargets gives the right"
             raise Retry(FAILED, text, event=UPDATE_FAILED) from error
 
@@ -201,9 +202,9 @@ class Reconciler:
         except AlreadyExists as error:
             raise Conflict(error.status, error.reason, error.place) from error  # made a moment ago: look again
         except Forbidden as error:
-            raise Retry(FAILED, f"could not update secret: {error}", event=UPDATE_FAILED) from error
+            raise Retry(FAILED, f"could not update {view.noun}: {error}", event=UPDATE_FAILED) from error
         except Invalid as error:  # by what a webhook or a quota of the cluster says, too, which may change
-            text = f"could not update secret: {error}"
+            text = f"could not update {view.noun}: {error}"
             raise WaitFor(FAILED, text, delay=REFUSED_LATER, event=UPDATE_FAILED) from error
         if written is not None:
             self._written[view.target] = written["metadata"]["resourceVersion"]
@@ -221,7 +222,7 @@ class Reconciler:
             return
         names = others(view.secret, field_manager(view.key.name)) if view.secret else ()
         who = f" (field managers of its data: {', '.join(names)})" if names else ""
-        text = f"could not update secret: somebody keeps changing or deleting it{who}; tried again in ten minutes"
+        text = f"could not update {view.noun}: somebody keeps changing or deleting it{who}; tried again in ten minutes"
         raise WaitFor(FAILED, text, delay=delay, event=UPDATE_FAILED)
 
     async def _remove_orphans(self, view: View) -> None:
