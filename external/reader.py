@@ -22,9 +22,13 @@ log = structlog.get_logger(__name__)
 
 LONGEST_SHARED = 30.0  # seconds a value is kept for others that are due together; then it leaves memory
 PATIENCE = 5.0  # seconds a worker waits: longer than a slow answer, and workers that wait for one store help no other
+SLOW = 1.0  # seconds after which an answer keeps workers from others
+WAIT_ON = (
+    4  # workers that wait on for a slow identity: with all of them, nobody else would be served (reliability.md D5)
+)
 ASK_AGAIN = 2.0  # seconds until a worker that left looks whether the answer has come
 AT_ONCE = 4  # calls of one identity at a time; further ones would only wait for a thread of their tenant's share
-IDLE_LINES = 64  # identities without a call that are remembered before the list is cleared of them
+IDLE_LINES = 1024  # identities that are remembered, with their habits, before those without a call are forgotten
 
 
 Question = Want | Find
@@ -86,6 +90,10 @@ class _Line:
     """What is wanted again and again, and how; `not_before` is when it was read last."""
     waiting: deque[Answer] = field(default_factory=deque)
     calls: int = 0
+    running: list[float] = field(default_factory=list)
+    """When the calls began that have no answer yet (monotonic seconds)."""
+    callers: int = 0
+    """Workers that wait for an answer."""
     gathering: Gathering = field(default_factory=Gathering)
     silence: Silence = field(default_factory=Silence)
     sweeps: Sweeps = field(default_factory=Sweeps)
@@ -119,8 +127,7 @@ class SharedReader:
 
         """
         found = {(opened.identity, want): self._answer(opened, want, fresh) for opened, want in wanted}
-        coming = {each.coming for each in found.values()}
-        done = not coming or not (await asyncio.wait(coming, timeout=self.patience))[1]
+        done = await self._came({each.coming for each in found.values()}, {name for name, _ in found})
         for each in found.values():
             (each.left.discard if done else each.left.add)(fresh.asker)
         if not done:
@@ -191,6 +198,26 @@ class SharedReader:
         """Return the seconds since the oldest of some answers was asked for."""
         now = self._clock.monotonic()
         return max((now - each.started for each in answers if each.started is not None), default=0.0)
+
+    async def _came(self, coming: "set[asyncio.Future[Given]]", names: set[tuple[str, ...]]) -> bool:
+        """Wait for answers, and tell whether all are there; for a slow provider only a few wait on."""
+        lines = [self._lines[name] for name in names]
+        if not coming or all(each.done() for each in coming):
+            return True
+        now = self._clock.monotonic()
+        if any(line.callers >= WAIT_ON and line.running and now - min(line.running) > SLOW for line in lines):
+            return False
+        for line in lines:
+            line.callers += 1
+        try:
+            first = min(self.patience, SLOW)
+            left = (await asyncio.wait(coming, timeout=first))[1]
+            if left and all(line.callers <= WAIT_ON for line in lines):
+                left = (await asyncio.wait(coming, timeout=self.patience - first))[1]
+            return not left
+        finally:
+            for line in lines:
+                line.callers -= 1
 
     def _answer(self, opened: Opened, want: Question, fresh: Fresh) -> Answer:
         line = self._line(opened)
@@ -280,8 +307,10 @@ class SharedReader:
         return task
 
     async def _call(self, line: _Line, asked: list[Answer]) -> None:
+        started = self._clock.monotonic()
         for each in asked:
-            each.started = self._clock.monotonic()
+            each.started = started
+        line.running.append(started)
         opened, wants = line.opened, [each.want for each in asked]
         tenant = SILENT if line.silence.text else opened.tenant
         results: Mapping[Any, Given | ProviderError] = {}
@@ -293,6 +322,7 @@ class SharedReader:
         except Exception as fault:  # a provider's own fault concerns its store; without this nobody would hear of it
             log.error("provider failed unexpectedly", tenant=opened.tenant, error=describe(fault))
         line.calls -= 1
+        line.running.remove(started)
         given = [results.get(each.want, error) for each in asked]
         self._note(line, given)
         for each, result in zip(asked, given, strict=True):

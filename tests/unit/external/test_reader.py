@@ -12,7 +12,7 @@ from external.clients import Opened, Pending
 from external.metrics import ExternalMetrics, Meter
 from external.pace import PAUSE
 from external.providers.protocol import Find, ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, Want
-from external.reader import AT_ONCE, Answer, Fresh, Given, SharedReader
+from external.reader import AT_ONCE, WAIT_ON, Answer, Fresh, Given, SharedReader
 from external.threads import Threads
 from manager.plain import Plain
 from tests.stand_ins import HandClock
@@ -395,4 +395,24 @@ async def test_what_is_due_first_is_read_ahead_first() -> None:
     await desk.keys("new")
 
     assert desk.provider.calls == [["new", "early", "middle"]]
+    desk.threads.close()
+
+
+async def test_only_a_few_workers_wait_on_for_a_slow_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all of them waiting five seconds each, a hundred ExternalSecrets of one store would hold up all others."""
+    monkeypatch.setattr("external.reader.SLOW", 0.05)
+    desk = Desk()
+    desk.provider.open.clear()
+    asking = [asyncio.create_task(desk.keys(f"k{at}", asker=str(at))) for at in range(16)]
+    await asyncio.wait(asking, timeout=0.2)
+    assert sum(not each.done() for each in asking) == WAIT_ON
+    assert {type(each.exception()) for each in asking if each.done()} == {Pending}
+
+    desk.clock.pass_by(0.1)
+    with pytest.raises(Pending):
+        await asyncio.wait_for(desk.keys("late", asker="late"), 0.5)
+
+    desk.provider.open.set()
+    await asyncio.wait(asking)
+    assert await desk.keys("late", asker="late") == {"late": f"late {len(desk.provider.calls)}".encode()}
     desk.threads.close()
