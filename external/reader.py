@@ -48,17 +48,14 @@ class Fresh:
     """A read that started before this monotonic second is too old: the user asked afterwards."""
     interval: float = 0.0
     """Seconds after which it will be wanted again; 0 when nobody knows."""
-    again: bool = False
-    """Whether he has had the value before; the next refresh is counted from when what he is given was read."""
 
     @property
     def max_age(self) -> float:
-        """Seconds; a quarter of the interval for who has nothing yet: what is older would show in what he sees.
+        """Seconds; half of the interval, so that who wants the same at another moment of it falls into step.
 
-        Half of it for who comes again: whoever wants the same at another moment of the interval falls into step.
+        The next refresh is counted from when a value was read: a rotation arrives in time all the same.
         """
-        part = 2 if self.again else 4
-        return min(LONGEST_SHARED, self.interval / part) if self.interval > 0 else LONGEST_SHARED
+        return min(LONGEST_SHARED, self.interval / 2) if self.interval > 0 else LONGEST_SHARED
 
 
 @dataclass(slots=True, eq=False)
@@ -153,7 +150,7 @@ class SharedReader:
             sweep = await self._swept(line, interval) if stampable(opened.client, want) else None
             if sweep is None or not isinstance(want, Want):
                 return None
-            line.habits[want] = Fresh(None, now, interval, again=True)
+            line.habits[want] = Fresh(None, now, interval)
             found[opened.identity, want] = sweep.stamps.get(want, "")
             oldest = min(oldest, sweep.started)
         if mark(found) != marked:
@@ -226,7 +223,7 @@ class SharedReader:
         serves = known is not None and known.serves(fresh, now)
         if isinstance(want, Want) and fresh.interval > 0 and opened.client.batch > 1:
             started = known.started if known is not None and serves else None
-            line.habits[want] = replace(fresh, asker=None, again=True, not_before=now if started is None else started)
+            line.habits[want] = replace(fresh, asker=None, not_before=now if started is None else started)
         if known is not None and serves:
             self._metrics.saved.inc()
             return known

@@ -78,7 +78,7 @@ class Desk:
         self.reader.patience = PATIENT
 
     def fresh(self, asker: str = "a", max_age: float = 30, *, now: bool = False) -> Fresh:
-        return Fresh(asker, self.clock.monotonic() if now else ALWAYS, 4 * max_age)
+        return Fresh(asker, self.clock.monotonic() if now else ALWAYS, 2 * max_age)
 
     async def read(self, fresh: Fresh, identity: str = "store", want: Want = WANT) -> bytes:
         opened = Opened(self.provider, (identity,), "tenant")
@@ -366,19 +366,11 @@ async def test_what_is_missing_or_no_longer_wanted_is_not_read_ahead() -> None:
 async def test_who_wants_the_same_at_another_moment_of_the_interval_falls_into_step() -> None:
     desk = Desk(batch=20)
 
-    async def read(asker: str, *, again: bool) -> bytes:
-        opened = Opened(desk.provider, ("store",), "tenant")
-        found = await desk.reader.read([(opened, WANT)], Fresh(asker, ALWAYS, 60, again=again))
-        return _plain(found[("store",), WANT].coming.result())
-
-    assert await read("a", again=False) == b"remote 1"
-    desk.clock.pass_by(29)
-    assert await read("b", again=False) == b"remote 2", "who has nothing yet gets a newer one"
+    assert await desk.keys("x", asker="a", interval=60) == {"x": b"x 1"}
     desk.clock.pass_by(31)
-    assert await read("a", again=True) == b"remote 3"
+    assert await desk.keys("x", asker="b", interval=60) == {"x": b"x 2"}
     desk.clock.pass_by(29)
-
-    assert await read("b", again=True) == b"remote 3"
+    assert await desk.keys("x", asker="a", interval=60) == {"x": b"x 2"}, "and comes again with the other"
     desk.threads.close()
 
 
