@@ -9,11 +9,13 @@ from external.egress import Bounds
 from external.fields import parse
 from external.metrics import ExternalMetrics, Meter
 from external.model import SecretStoreSpec
-from external.providers.protocol import Circumstances, Client, CountCall
+from external.providers.protocol import Circumstances, Client, CountCall, Home
 from external.providers.registry import PROVIDERS
+from external.rendering import BlockingRenderer
 from external.threads import SILENT, Threads
 from manager.clock import Clock, parse_rfc3339
 from manager.errors import NeedsHuman, WaitFor
+from manager.gotemplate.sandbox import Sandbox
 from manager.kube.cache import Meta, MetadataCache
 from manager.kube.client import KubeClient
 from manager.kube.resources import CLUSTER_SECRET_STORES, CONFIGMAPS, NAMESPACES, SECRETS, Body, Key
@@ -44,6 +46,7 @@ class Clients:
 
     Args:
         threads: opening a client takes a moment: SDKs are imported. It asks no provider.
+        home: where stores find this cluster.
     """
 
     def __init__(
@@ -54,7 +57,11 @@ class Clients:
         settings: ExternalSettings,
         metrics: ExternalMetrics,
         clock: Clock,
+        sandbox: Sandbox,
+        home: Home | None,
     ) -> None:
+        self._sandbox = sandbox
+        self._home = home
         self._clock = clock
         self._client = client
         self._cache = cache
@@ -172,9 +179,7 @@ class Clients:
         keys = [Key(SECRETS, place or consumer, name) for place, name in meta.digest.credentials]
         keys += [Key(CONFIGMAPS, place or consumer, name) for place, name in meta.digest.authorities]
         found = [(key, self._cache.get(key)) for key in keys]
-        versions = sorted(
-            f"{key.resource.plural}/{key.namespace}/{key.name}@{each.version if each else ''}" for key, each in found
-        )
+        versions = sorted(f"{key}@{each.version if each else ''}" for key, each in found)
         return (meta.uid, str(meta.generation), consumer, *versions)
 
     def _age(self, meta: Meta) -> float:
@@ -211,6 +216,8 @@ class Clients:
             count=count,
             timeout=self._settings.provider_timeout,
             run=lambda make: self._threads.run(tenant_of(store), make),
+            home=self._home,
+            render=BlockingRenderer(self._sandbox, store.namespace or consumer or f"cluster store {store.name}"),
         )
         return await connect(given[named[0]], around)
 

@@ -50,6 +50,18 @@ class Lookup:
             raise NeedsHuman(INVALID, f'{at}: cannot find secret data for key: "{wanted}"')
         return data[wanted]
 
+    async def members(self, selector: SecretKeySelector, at: str, label: tuple[str, str]) -> dict[str, Plain]:
+        """Return all values of a Secret that has a label. Raises NeedsHuman."""
+        place = resolve(self.store, SECRETS, selector.name, selector.namespace, at=at, consumer=self.consumer)
+        secret = await self._client.find(place)
+        if secret is None:
+            text = f'cannot get Kubernetes secret "{place.name}" from namespace "{place.namespace}": it does not exist'
+            raise NeedsHuman(INVALID, f"{at}: {text}")
+        if (secret["metadata"].get("labels") or {}).get(label[0]) != label[1]:
+            text = f'secret "{place.name}" in namespace "{place.namespace}" has no label {label[0]}: {label[1]}'
+            raise NeedsHuman(INVALID, f"{at}: {text}")
+        return decoded(secret)
+
     async def authority(self, bundle: str | None, provider: CaProvider | None, at: str) -> bytes | None:
         """Return the PEM certificates of the authorities to trust, None for the system's. Raises NeedsHuman."""
         if bundle:

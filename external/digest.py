@@ -7,6 +7,7 @@ from typing import Any
 from external.fanout import spec_hash
 from external.hashing import synced_version
 from external.providers.aws.identity import tells_consumers_apart
+from external.providers.webhook_model import says_namespace
 from external.windows import Windows, windows_of
 from manager.clock import parse_rfc3339
 from manager.durations import parse_duration
@@ -26,6 +27,7 @@ from manager.kube.resources import (
 )
 
 DEFAULT_INTERVAL = 3600.0
+REFERENCES = ("Ref", "clientCert", "clientKey", "bearerToken", "serviceAccount")
 SHORTEST_INTERVAL = 1.0  # seconds; what a tenant writes below it would keep a worker and the provider busy for ever
 
 
@@ -40,7 +42,7 @@ class StoreDigest:
     credentials: tuple[tuple[str, str], ...]
     """(namespace, name) of every Secret it refers to; the namespace is empty where the consumer's is meant."""
     authorities: tuple[tuple[str, str], ...]
-    """Likewise of every ConfigMap."""
+    """(namespace, name) of every ConfigMap with certificates that it refers to."""
     per_consumer: bool
     """Whether each namespace that uses it is somebody else at the provider."""
     conditions: tuple[Mapping[str, Any], ...]
@@ -98,7 +100,7 @@ def store_digest(body: Body) -> StoreDigest:
     namespace = body["metadata"].get("namespace", "")
     provider = _mapping(spec.get("provider"))
     references = list(_references(provider))
-    told_apart = tells_consumers_apart(_mapping(provider.get("aws")))
+    told_apart = tells_consumers_apart(_mapping(provider.get("aws"))) or says_namespace(provider.get("webhook"))
     return StoreDigest(
         controller=str(spec.get("controller") or ""),
         ready=(ready or {}).get("status") == "True",
@@ -177,8 +179,9 @@ def _references(value: object) -> Iterator[tuple[str, str, str]]:
     """Yield (namespace, name, kind) of every reference inside a provider of any kind."""
     for place, inner in _mapping(value).items():
         named = isinstance(inner, dict) and isinstance(inner.get("name"), str)
-        if named and (place.endswith(("Ref", "clientCert", "clientKey", "bearerToken")) or place == "caProvider"):
-            kind = "ServiceAccount" if place == "serviceAccountRef" else str(inner.get("type", "Secret"))
+        if named and (place.endswith(REFERENCES) or place == "caProvider"):
+            account = place in ("serviceAccountRef", "serviceAccount")
+            kind = "ServiceAccount" if account else str(inner.get("type") or "Secret")
             yield str(inner.get("namespace") or ""), inner["name"], kind
         elif isinstance(inner, dict):
             yield from _references(inner)

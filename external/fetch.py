@@ -1,7 +1,7 @@
 """Gathers the data of one ExternalSecret from its providers, entry by entry (core 2.6)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from external.clients import FAILED, Clients, Opened
 from external.digest import store_key
@@ -9,7 +9,16 @@ from external.model import Data, DataFrom, ExternalSecretSpec, FindRef, RemoteRe
 from external.paths import Documents
 from external.places import FETCH_FAILED, NeedsRemote, Places
 from external.properties import convert_keys, decode, to_map, validate_keys
-from external.providers.protocol import Find, ProviderError, SecretAbsent, Want
+from external.providers.protocol import (
+    AsksProperty,
+    Client,
+    Composite,
+    Find,
+    NotModified,
+    ProviderError,
+    SecretAbsent,
+    Want,
+)
 from external.reader import Answer, Fresh, Given, Question, SharedReader
 from external.rewrites import rewritten
 from external.rules import entries
@@ -69,9 +78,12 @@ class Fetcher:
         """
         wanted = await self._wanted(key, spec)
         answers = await self._reader.read(wanted, fresh)
+        if any(isinstance(each.coming.exception(), NotModified) for each in answers.values()):
+            identity = tuple(sorted({part for each, _ in wanted for part in each.identity}))
+            return Fetched(None, identity, 0.0, ())
         merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, self._turns, key.namespace))
         for (each, want), (at, entry) in zip(wanted, entries(spec), strict=True):
-            await merge.take(at, entry, answers[each.identity, want], natural=each.client.natural)
+            await merge.take(at, entry, answers[each.identity, want], each.client)
         merge.places.settle()
         if not merge.data and spec.target.deletion_policy == "Delete" and len(merge.absent) < len(wanted):
             text = "there is no key in what the provider gave, and not every entry is proven absent: nothing is deleted"
@@ -94,7 +106,8 @@ class Fetcher:
         wanted, places = [], Places()
         for at, entry in entries(spec):
             with places.at(at, _about(entry)):
-                wanted.append((await self.open(key, spec, entry), _want(entry)))
+                opened = await self.open(key, spec, entry)
+                wanted.append((opened, _asked(opened.client, entry)))
         places.settle()
         return wanted
 
@@ -117,7 +130,7 @@ class _Merge:
         self.data: dict[str, Plain] = {}
         self.absent: list[str] = []
 
-    async def take(self, at: str, entry: Data | DataFrom, answer: Answer, *, natural: bool) -> None:
+    async def take(self, at: str, entry: Data | DataFrom, answer: Answer, client: Client) -> None:
         """Process one entry; its error is kept with its place."""
         with self.places.at(at, _about(entry)):
             try:
@@ -128,21 +141,21 @@ class _Merge:
                 self.absent.append(f"{at}{_about(entry)}")
                 return
             if isinstance(entry, Data):
-                self.data.update(await self._one(entry, whole, natural=natural))
+                self.data.update(await self._one(entry, whole, client))
             else:
-                self.data.update(await self._several(entry, whole, natural=natural))
+                self.data.update(await self._several(entry, whole, client))
 
-    async def _one(self, entry: Data, given: Given, *, natural: bool) -> Mapping[str, Plain]:
+    async def _one(self, entry: Data, given: Given, client: Client) -> Mapping[str, Plain]:
         reference = entry.remote_ref
-        found = await self._value(reference, _whole(given), natural=natural)
+        found = await self._value(reference, _whole(given), client)
         value = decode(found, reference.decoding_strategy, _wrong)
         return {entry.secret_key: _checked(entry.secret_key, value, reference)}
 
-    async def _several(self, entry: DataFrom, given: Given, *, natural: bool) -> Mapping[str, Plain]:
+    async def _several(self, entry: DataFrom, given: Given, client: Client) -> Mapping[str, Plain]:
         reference = entry.extract or entry.find
         if reference is None:
             return {}  # `entries` has left it out
-        members = given if isinstance(given, Mapping) else await self._members(entry, given, natural=natural)
+        members = given if isinstance(given, Mapping) else await self._members(entry, given, client)
         if entry.rewrite:
             named = await rewritten(members, entry.rewrite, self._documents, _wrong)
         else:
@@ -152,19 +165,24 @@ class _Merge:
             for name, value in sorted(validate_keys(named, _wrong).items())
         }
 
-    async def _members(self, entry: DataFrom, whole: Plain, *, natural: bool) -> Mapping[str, Plain]:
-        members = None
-        if entry.extract is not None:
-            value = await self._value(entry.extract, whole, natural=natural)
-            members = to_map(value.reveal(), natural=natural)
+    async def _members(self, entry: DataFrom, whole: Plain, client: Client) -> Mapping[str, Plain]:
+        reference, members = entry.extract, None
+        if reference is not None and isinstance(client, Composite):
+            members = client.members(whole, reference.property or "")
+        elif reference is not None:
+            value = await self._value(reference, whole, client)
+            members = to_map(value.reveal(), natural=client.natural)
         if members is None:
             raise _wrong("unable to unmarshal secret: it is not a JSON object")
         return members
 
-    async def _value(self, reference: RemoteRef, whole: Plain, *, natural: bool) -> Plain:
-        if not reference.property:
+    async def _value(self, reference: RemoteRef, whole: Plain, client: Client) -> Plain:
+        if isinstance(client, Composite):
+            found = client.pick(whole, reference.property or "")
+        elif not reference.property or isinstance(client, AsksProperty):
             return whole
-        found = await self._documents.find(whole, reference.property, natural=natural)
+        else:
+            found = await self._documents.find(whole, reference.property, natural=client.natural)
         if found is None:
             raise _wrong(f"key {reference.property} does not exist in secret {reference.key}")
         return found
@@ -194,6 +212,15 @@ def _want(entry: Data | DataFrom) -> Question:
     if reference is None:
         raise NeedsHuman(FAILED, "either extract, find, or sourceRef must be set")
     return Want(reference.key, reference.version or "", reference.metadata_policy == "Fetch")
+
+
+def _asked(client: Client, entry: Data | DataFrom) -> Question:
+    """Return what a client is asked for an entry."""
+    want = _want(entry)
+    reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
+    if isinstance(want, Want) and isinstance(client, AsksProperty) and reference is not None:
+        return replace(want, property=reference.property or "")
+    return want
 
 
 def _about(entry: Data | DataFrom) -> str:

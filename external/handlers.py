@@ -78,8 +78,8 @@ class Handlers:
             CLUSTER_SECRET_STORES: self.store,
             EXTERNAL_SECRETS: self.external_secret,
             SECRETS: self.secret,
-            CONFIGMAPS: self.config_map,
             NAMESPACES: self.namespace,
+            CONFIGMAPS: self.config_map,
             CLUSTER_EXTERNAL_SECRETS: self.cluster,
         }
 
@@ -128,7 +128,7 @@ class Handlers:
                 self._credential_changed(store, change, consumer=key.namespace)
 
     def config_map(self, change: Change) -> None:
-        """Likewise: certificates of authorities and templates stand in ConfigMaps."""
+        """Repair targets, connect stores whose authorities' certificates these are anew, render templates anew."""
         self._target(change)
         self.template(change)
         for index in self._by_authority:

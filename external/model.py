@@ -21,7 +21,9 @@ from external.fields import (
     checked,
 )
 from external.providers.aws_model import AwsProvider
+from external.providers.kubernetes_model import KubernetesProvider
 from external.providers.vault_model import OpenBaoProvider, VaultProvider
+from external.providers.webhook_model import WebhookProvider
 from external.target_model import Target
 
 NOTHING = "either data or dataFrom should be specified"
@@ -203,8 +205,10 @@ class Provider(Model):
 
     aws: AwsProvider | None = None
     fake: FakeProvider | None = None
+    kubernetes: KubernetesProvider | None = None
     open_bao: OpenBaoProvider | None = None
     vault: VaultProvider | None = None
+    webhook: WebhookProvider | None = None
 
 
 class LabelRequirement(Model):

@@ -9,6 +9,7 @@ from external.freshness import Freshness
 from external.handlers import Handlers
 from external.kinds import Kinds
 from external.metrics import ExternalMetrics
+from external.providers.kubernetes.home import home_of
 from external.reader import SharedReader
 from external.reconcile import Reconciler
 from external.stores import StoreReconciler
@@ -33,7 +34,8 @@ def build(context: Context) -> Module:
     stores = KeyedQueue(context.clock, context.jitter)
     written: dict[Key, str] = {}
     stale: set[Key] = set()
-    clients = Clients(context.client, context.cache, threads, settings, metrics, context.clock)
+    home = home_of(context.client.connection)
+    clients = Clients(context.client, context.cache, threads, settings, metrics, context.clock, context.sandbox, home)
     clusters = KeyedQueue(context.clock, context.jitter)
     handlers = Handlers(
         context.cache, queue, stores, clusters, written, stale, clients.forget_consumer, context.clock, context.jitter

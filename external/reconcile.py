@@ -160,9 +160,7 @@ class Reconciler:
             if age is not None:
                 return Fetched(None, identity, age, (), last.mark)
         not_before = self._context.clock.monotonic() if asked else float("-inf")
-        fresh = Fresh(
-            (view.key, digest.current, identity), not_before, max(0.0, digest.interval), again=last is not None
-        )
+        fresh = Fresh((view.key, digest.current, identity), not_before, max(0.0, digest.interval))
         fetched = await self._fetcher.fetch(view.key, view.spec, fresh)
         if fetched.absent:
             message = f"secret does not exist at provider using {', '.join(fetched.absent)}"

@@ -150,8 +150,8 @@ class ExternalSettings:
     """Seconds between two validations of a store that names none."""
     concurrency: int = 16
     """ExternalSecrets worked on at a time."""
-    provider_threads: int = 8
-    """Threads for blocking SDKs: calls to all providers at a time."""
+    provider_threads: int = 32
+    """Threads for blocking SDKs: calls to all providers at a time; four at most for one, and made when needed."""
     provider_timeout: float = 20.0
     """Seconds until a provider's answer is given up."""
     ambient_namespaces: tuple[str, ...] = ()

@@ -55,6 +55,9 @@ def no_jitter() -> Jitter:
 class MemoryApi:
     """Objects by key, with the methods of KubeClient that reconcilers use."""
 
+    connection = None
+    """There is no API server."""
+
     def __init__(self) -> None:
         self.objects: dict[Key, Body] = {}
         self.calls: list[tuple[str, str]] = []

@@ -17,6 +17,19 @@ def compiled(pattern: str) -> Any:
         raise ProviderDenied(f"could not compile find.name.regexp [{pattern}]: it is no RE2 expression") from None
 
 
+ESCAPED = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
+"""What Go's encoder writes so, whatever stands around it."""
+
+
+def document(data: Any) -> Plain:
+    """Return JSON as Go's encoder writes it. Raises ProviderDenied."""
+    try:
+        text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        raise ProviderDenied("the data cannot be written as JSON") from None
+    return Plain(text.translate(ESCAPED).encode("utf-8", "replace"))
+
+
 def tags_text(tags: Mapping[str, str]) -> Plain:
     """Return tags as the JSON object that `metadataPolicy: Fetch` gives."""
     return Plain(json.dumps(tags, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())

@@ -1,5 +1,6 @@
 """What a provider of secrets is: one small class, blocking, whose errors say what the caller must do."""
 
+import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
@@ -30,6 +31,10 @@ class ProviderDenied(ProviderError):
     """The identity may not read it, or is not accepted: only a person can help."""
 
 
+class NotModified(ProviderError):
+    """The provider says that nothing has changed since: what is there stays, and that is a success."""
+
+
 class ProviderUnavailable(ProviderError):
     """No answer, throttled, or an answer that is the provider's fault: worth trying again."""
 
@@ -52,6 +57,8 @@ class Want:
     version: str = ""
     metadata: bool = False
     """True: its tags as a JSON object instead of its value."""
+    property: str = ""
+    """Only for clients that say it in their requests (`asks_property`); others' answers are searched for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +117,43 @@ class Stamping(Protocol):
         ...
 
 
+@runtime_checkable
+class Composite(Protocol):
+    """A client whose secrets are no JSON texts, and that takes them apart itself."""
+
+    def pick(self, whole: Plain, path: str) -> Plain | None:
+        """Return what a property leads to, None where it does not exist; without one, the value of the whole."""
+        ...
+
+    def members(self, whole: Plain, path: str) -> Mapping[str, Plain] | None:
+        """Return the members of what a property leads to, or of the whole; None where there are none."""
+        ...
+
+
+@runtime_checkable
+class AsksProperty(Protocol):
+    """A client that says the property in its requests."""
+
+    asks_property: bool
+
+
+@dataclass(frozen=True)
+class Home:
+    """The API server of this cluster."""
+
+    url: str
+    trusting: Callable[[], ssl.SSLContext] = field(repr=False)
+    """Makes a TLS context that believes it and shows no certificate."""
+
+
+class Render(Protocol):
+    """Renders Go templates of a store's provider."""
+
+    def __call__(self, name: str, source: str, data: Mapping[str, Mapping[str, Plain]]) -> Plain:
+        """Block until the output is there. Raises ProviderError, whose text holds no value."""
+        ...
+
+
 CountCall = Callable[[str, str, str], None]
 """(provider, call, status): one finished call of the SDK; the label values are the original's (providers 1.10)."""
 
@@ -130,6 +174,10 @@ class Circumstances:
     """Seconds after which no call is still running, retries included: its thread is wanted by others."""
     run: Callable[[Callable[[], Client]], Awaitable[Client]]
     """Runs what makes the client in a thread: SDKs take a moment to be imported. It asks no provider."""
+    home: Home | None = None
+    """Where a store finds this cluster, when it names no other."""
+    render: Render | None = None
+    """For threads; None where there is no sandbox."""
 
 
 Connect = Callable[..., Awaitable[Client]]

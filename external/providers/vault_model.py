@@ -79,6 +79,12 @@ class VaultTls(Model):
     key_secret_ref: SecretKeySelector | None = None
 
 
+class CheckAndSet(Model):
+    """Whether a write must name the version that it replaces; reading is not touched by it."""
+
+    required: bool = False
+
+
 class VaultServer(Model):
     """What Vault and OpenBao stores have in common."""
 
@@ -98,7 +104,7 @@ class VaultProvider(VaultServer):
     headers: dict[str, str] | None = None
     read_your_writes: bool | None = None
     forward_inconsistent: bool | None = None
-    check_and_set: dict[str, Any] | None = None
+    check_and_set: CheckAndSet | None = None
 
 
 class OpenBaoAuth(Model):

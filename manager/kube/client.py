@@ -59,6 +59,7 @@ class KubeClient:
         observe: Callable[[str, str, int], None] = lambda verb, plural, status: None,
         certain: Callable[[], None] = lambda: None,
     ) -> None:
+        self.connection = connection
         self._base = connection.server
         self._session = connection.session(agent)
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=min(5.0, timeout))

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import command, everything, external, reflector, sealed, templates
+from tests.bench import command, everything, external, providers, reflector, sealed, templates
 from tests.bench.scene import Row, Scene
 from tests.cluster import build
 from tests.cluster.controlplane import ControlPlane
@@ -17,6 +17,7 @@ PARTS: dict[str, Callable[[Scene], Iterator[Row]]] = {
     "sealed": sealed.run,
     "external": external.run,
     "external-many": external.many,
+    "external-hang": providers.run,
     "reflector": reflector.run,
     "everything": everything.run,
     "kubeseal": command.run,

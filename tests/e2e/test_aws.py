@@ -168,6 +168,21 @@ def test_no_failure_of_aws_takes_a_secret_away(world: World, code: str, status: 
     world.await_ready("externalsecrets", ns, "app", timeout=40)
 
 
+def test_one_secret_that_is_denied_among_several_costs_the_others_nothing(world: World) -> None:
+    ns, names = with_store(world), [remote(world, canary()) for _ in range(4)]
+    world.moto.partial[names[0]] = "AccessDeniedException"
+
+    world.apply(external_secret(ns, "mixed", "aws", {"a": names[0], "b": names[1]}))
+    world.apply(external_secret(ns, "clean", "aws", {"a": names[2], "b": names[3]}))
+
+    world.await_ready("externalsecrets", ns, "clean")
+    found = world.await_condition("externalsecrets", ns, "mixed", "False", text="AccessDenied")
+    assert f"spec.data[0] (key: {names[0]})" in found["message"]
+    assert world.data(ns, "mixed") is None
+    world.moto.heal()
+    world.await_ready("externalsecrets", ns, "mixed")
+
+
 def test_a_secret_that_is_gone_in_aws_goes_only_where_the_policy_says_so(world: World) -> None:
     ns, name = with_store(world), remote(world, value := canary())
     for deletion in ("Retain", "Delete"):
@@ -209,7 +224,7 @@ def test_what_aws_is_asked_can_be_counted(world: World) -> None:
     world.apply(external_secret(ns, "app", "aws", {"key": name}))
     world.await_data(ns, "app", {"key": value})
 
-    assert world.coffer.metric(*series) == before + 1
+    assert world.coffer.metric(*series) >= before + 1  # others share the controller
 
 
 def test_a_service_account_becomes_a_role_once_its_annotation_is_there(world: World) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from external.model import RetrySettings
 from external.providers.aws.identity import Identity, Role, WebIdentity
 from external.providers.aws.parameterstore import ParameterStore
 from external.providers.aws.secretsmanager import SecretsManager
@@ -371,3 +372,16 @@ def test_an_error_of_one_secret_among_several_is_that_of_this_one(
     assert (answers["a"], answers["c"]) == ("1", "3")
     assert issubclass(answers["b"], meaning)
     assert moto.counts(KEY) == {"BatchGetSecretValue": 1}
+
+
+@pytest.mark.parametrize(("wanted", "attempts"), [(0, 1), (2, 2)])
+def test_retry_settings_bound_the_attempts_of_a_call(moto: Moto, opened: Open, wanted: int, attempts: int) -> None:
+    del opened  # named for the variables that lead here
+    spec = AwsProvider.model_validate({"service": "SecretsManager", "region": REGION})
+    amazon = Amazon(spec, Identity(KEYS), RetrySettings(max_retries=wanted), lambda *_: None, 10, "x")
+    fault = moto.fail("GetSecretValue", "InternalServiceError", 500, times=10)
+
+    with pytest.raises(ProviderUnavailable):
+        SecretsManager(amazon).read([Want("a")])
+
+    assert fault.times == 10 - attempts

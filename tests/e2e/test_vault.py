@@ -3,9 +3,14 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tests.cluster.kube import Object
 from tests.cluster.vault import VaultServer
@@ -209,6 +214,32 @@ def test_an_authority_may_stand_in_a_config_map(engine: Engine) -> None:
     engine.by_token(caBundle="", caProvider={"type": "ConfigMap", "name": "ca"})
 
     engine.synced(canary())
+
+
+def test_another_authority_is_believed_as_soon_as_it_stands_there(engine: Engine) -> None:
+    """Nobody waits for the next validation, five minutes later."""
+    world, foreign = engine.world, authority()
+    world.apply(
+        config_map(engine.ns, "ca", {"ca.crt": foreign}), secret(engine.ns, "t", {"token": engine.server.token})
+    )
+    provider = vault(engine.server.url, "", {"tokenSecretRef": {"name": "t", "key": "token"}}, path=engine.mount)
+    provider["vault"] |= {"caBundle": "", "caProvider": {"type": "ConfigMap", "name": "ca"}}
+    world.apply(store(engine.ns, "vault", provider))
+    world.await_condition("secretstores", engine.ns, "vault", "False", text="SSLError")
+
+    for text, status in ((engine.server.ca, "True"), (foreign, "False"), (engine.server.ca, "True")):
+        world.apply(config_map(engine.ns, "ca", {"ca.crt": text}))
+        world.await_condition("secretstores", engine.ns, "vault", status, timeout=4)
+    engine.synced(canary())
+
+
+def authority() -> str:
+    """Return the certificate of an authority that nobody knows."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody")]), datetime.now(UTC)
+    built = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    signed = built.not_valid_before(now).not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def test_a_token_that_does_not_count_is_named_and_a_new_one_used_at_once(engine: Engine) -> None:

@@ -1,11 +1,9 @@
 """Key-value engines of Vault, versions 1 and 2: paths, values, folders (providers 3.4 and 3.5)."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
-from external.providers.naming import compiled
+from external.providers.naming import compiled, document
 from external.providers.protocol import (
     Find,
     ProviderDenied,
@@ -17,8 +15,6 @@ from external.providers.protocol import (
 from external.providers.vault.connection import ABSENCE, Connection
 from manager.plain import Plain
 
-ESCAPED = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
-"""What Go's encoder writes so, whatever stands around it."""
 SYSTEM_TAGS = ("created_time", "current_version", "delete_version_after")
 
 
@@ -90,12 +86,12 @@ class KeyValue:
                 raise SecretAbsent(f"{ABSENCE}: this version is deleted")
         if not isinstance(data, dict):
             raise ProviderUnavailable("ReadSecretData: the answer holds no data")
-        return _document(data)
+        return document(data)
 
     def _told(self, key: str) -> Plain:
         if not self._second:
             raise ProviderDenied("cannot perform metadata fetch operations with kv version v1")
-        return _document(self._tags(key))
+        return document(self._tags(key))
 
     def _tags(self, key: str) -> dict[str, str]:
         data = self._connection.get("ReadSecretMetadata", self._path("metadata", key)).get("data") or {}
@@ -131,11 +127,3 @@ class KeyValue:
             return key if kind == "data" else key.replace("/data/", f"/{kind}/", 1)
         mount, _, rest = key.partition("/")
         return f"{mount}/{kind}/{rest}"
-
-
-def _document(data: Mapping[str, Any]) -> Plain:
-    try:
-        text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    except (ValueError, RecursionError):
-        raise ProviderDenied("the data cannot be written as JSON") from None
-    return Plain(text.translate(ESCAPED).encode("utf-8", "replace"))

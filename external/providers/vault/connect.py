@@ -13,6 +13,8 @@ from manager.plain import Plain
 async def connect_vault(spec: VaultProvider, around: Circumstances) -> Client:
     """Return the client of a key-value engine of Vault."""
     at = "spec.provider.vault"
+    if spec.check_and_set is not None and spec.check_and_set.required and spec.version == "v1":
+        raise NeedsHuman(INVALID, f"{at}.checkAndSet.required: only version v2 of the engine knows it")
     authorities = await around.lookup.authority(spec.ca_bundle, spec.ca_provider, at)
     login = await login_of(spec.auth, around, at)
     shown = await _certificate(spec.tls, around, at) or (login.certificate if login else None)

@@ -1,6 +1,5 @@
 """The way to a Vault server: one token, kept and renewed; what its answers mean."""
 
-import os
 import ssl
 import threading
 import time
@@ -18,6 +17,7 @@ from external.providers.protocol import (
     ProviderUnavailable,
     SecretAbsent,
 )
+from external.providers.tls import show, trusting
 from external.providers.vault.login import Login
 from manager.errors import CofferError
 from manager.plain import Plain
@@ -192,21 +192,7 @@ def _understood(answer: Any, name: str) -> Any:
 def _context(server: Server) -> ssl.SSLContext | None:
     if server.authorities is None and server.certificate is None:
         return None
-    try:
-        text = server.authorities.decode() if server.authorities else None
-        context = ssl.create_default_context(cadata=text)
-        if server.certificate is not None:
-            _show(context, *server.certificate)
-    except (ssl.SSLError, ValueError, OSError) as error:
-        raise ProviderDenied(f"TLS: {type(error).__name__}: check caBundle and certificates") from None
+    context = trusting(server.authorities) or ssl.create_default_context()
+    if server.certificate is not None:
+        show(context, *server.certificate)
     return context
-
-
-def _show(context: ssl.SSLContext, certificate: Plain, key: Plain) -> None:
-    """Let a context show a client certificate; the library reads files alone, and no key may lie on disk."""
-    file = os.memfd_create("certificate")
-    try:
-        os.write(file, certificate.reveal() + b"\n" + key.reveal())
-        context.load_cert_chain(f"/proc/self/fd/{file}", password=lambda: b"")
-    finally:
-        os.close(file)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
+import structlog
 
 from external.providers.fake import FakeClient
 from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable, Stamped, Want
@@ -184,3 +185,22 @@ async def test_a_list_that_costs_more_than_reading_is_not_made(bench: Bench, acc
 
     assert account.lists == 0
     assert len(account.reads) == NUMBER
+
+
+async def test_a_list_that_fails_in_an_unforeseen_way_is_logged_by_its_place_alone(
+    bench: Bench, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("canary")
+
+    await converged(bench)
+    account.reads.clear()
+    monkeypatch.setattr(FakeClient, "stamps", broken)
+    bench.pass_by(HOUR + 120)
+    with structlog.testing.capture_logs() as logs:
+        await bench.settle()
+
+    assert len(account.reads) == NUMBER
+    told = [each for each in logs if each["event"] == "provider failed unexpectedly"]
+    assert [each["error"].partition(":")[0] for each in told] == ["ValueError at test_stamps.py"]
+    assert "canary" not in str(logs)

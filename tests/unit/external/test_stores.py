@@ -3,7 +3,9 @@
 import pytest
 
 from external.providers.fake import FakeClient
+from external.providers.kubernetes.client import Cluster
 from external.providers.protocol import ProviderDenied
+from external.providers.vault.client import KeyValue
 from external.stores import FINALIZER
 from manager.kube.resources import CLUSTER_SECRET_STORES, SECRET_STORES, Resource
 from tests.unit.external.bench import Bench
@@ -75,3 +77,43 @@ async def test_what_a_tenant_writes_as_an_expression_is_not_printed(
 
     assert {bench.ready(name)[0] for name in ("by-condition", "by-find", "by-rewrite")} == {"False"}
     assert "canary" not in capfd.readouterr().err
+
+
+async def test_check_and_set_is_refused_where_the_engine_does_not_know_it(bench: Bench) -> None:
+    server = {"server": "https://vault.example", "version": "v1", "checkAndSet": {"required": True}}
+    meta = {"name": "store", "namespace": "ns"}
+    bench.put(SECRET_STORES, {"metadata": meta, "spec": {"provider": {"vault": server}}})
+    await bench.settle()
+
+    told = "spec.provider.vault.checkAndSet.required: only version v2"
+    assert told in bench.ready("store", SECRET_STORES)[2]
+
+
+TOKEN = {"name": "t", "key": "k"}
+
+
+@pytest.mark.parametrize(
+    ("provider", "capabilities"),
+    [
+        ({"fake": {}}, "ReadWrite"),
+        ({"vault": {"server": "https://vault.example"}}, "ReadWrite"),
+        (
+            {"openBao": {"server": "https://bao.example", "auth": {"tokenSecretRef": {"name": "t", "key": "k"}}}},
+            "ReadOnly",
+        ),
+        ({"webhook": {"url": "https://{{ .remoteRef.key }}.example"}}, "ReadWrite"),
+        ({"kubernetes": {"auth": {"token": {"bearerToken": TOKEN}}}}, "ReadWrite"),
+    ],
+    ids=lambda each: next(iter(each)) if isinstance(each, dict) else each,
+)
+async def test_a_store_tells_what_its_provider_can_do(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, provider: dict[str, object], capabilities: str
+) -> None:
+    for kind in (KeyValue, Cluster):
+        monkeypatch.setattr(kind, "validate", lambda _: None)  # nobody is there
+    bench.secret("t", k="x")
+    bench.put(SECRET_STORES, {"metadata": {"name": "store", "namespace": "ns"}, "spec": {"provider": provider}})
+    await bench.settle()
+
+    assert bench.ready("store", SECRET_STORES)[:2] == ("True", "Valid")
+    assert (bench.body(SECRET_STORES, "store") or {})["status"]["capabilities"] == capabilities

@@ -1,0 +1,1 @@
+"""Secrets of this or another cluster (providers 4.2)."""

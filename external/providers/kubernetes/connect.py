@@ -1,0 +1,107 @@
+"""Connects stores to clusters: this one, or what a URL or a kubeconfig names (providers 4.2)."""
+
+import asyncio
+import base64
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from external.credentials import INVALID
+from external.egress import Bounds
+from external.providers.kubernetes.client import Cluster
+from external.providers.kubernetes.connection import TOKEN_SECONDS, Connection, Server
+from external.providers.kubernetes_model import KubernetesAuth, KubernetesProvider
+from external.providers.protocol import Circumstances, Client
+from external.providers.tls import trusting
+from manager.errors import NeedsHuman
+from manager.plain import Plain
+
+AT = "spec.provider.kubernetes"
+ONE = "exactly one of auth and authRef must be set"
+LARGEST = 64 << 10  # bytes of a kubeconfig; more would keep a thread busy for long
+OWN = frozenset(
+    {"", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"}
+)
+"""Names under which every cluster knows its own API server."""
+
+
+async def connect(spec: KubernetesProvider, around: Circumstances) -> Client:
+    """Return the client of one namespace of a cluster."""
+    if spec.auth is not None and spec.auth_ref is not None:
+        raise NeedsHuman(INVALID, f"{AT}: {ONE}")
+    if spec.auth_ref is not None:
+        text = await around.lookup.secret(spec.auth_ref, f"{AT}.authRef")
+        server = await asyncio.to_thread(_configured, text, around)
+    else:
+        server = await _server(spec, around)
+    return await around.run(lambda: Cluster(Connection(server, around.count, around.timeout), spec.remote_namespace))
+
+
+async def _server(spec: KubernetesProvider, around: Circumstances) -> Server:
+    authorities = await around.lookup.authority(spec.server.ca_bundle, spec.server.ca_provider, f"{AT}.server")
+    context = trusting(authorities)
+    url, egress = spec.server.url.strip(), around.egress
+    host = url.partition("://")[2].partition("/")[0].removesuffix(":443") if "://" in url else url
+    if host in OWN and around.home is not None:
+        # Not a place that the tenant chose: his identity there is his ServiceAccount's, as for everything that he runs.
+        url, egress = around.home.url, Bounds(everything=True)
+        context = context or around.home.trusting()
+    elif "://" not in url:
+        url = f"https://{url}"
+    if urlsplit(url).scheme != "https":
+        raise NeedsHuman(INVALID, f"{AT}.server.url is no https URL")
+    if spec.auth is None:
+        raise NeedsHuman(INVALID, f"{AT}: {ONE}")
+    token, certificate = await _identity(spec.auth, around)
+    return Server(url, context, egress, token, certificate)
+
+
+async def _identity(auth: KubernetesAuth, around: Circumstances) -> tuple[Any, tuple[Plain, Plain] | None]:
+    place, lookup = f"{AT}.auth", around.lookup
+    given = [name for name in ("cert", "token", "service_account") if getattr(auth, name) is not None]
+    if len(given) != 1:
+        raise NeedsHuman(INVALID, f"{place}: exactly one of cert, token and serviceAccount must be set")
+    if auth.cert is not None:
+        certificate = await lookup.secret(auth.cert.client_cert, f"{place}.cert.clientCert", "tls.crt")
+        return None, (certificate, await lookup.secret(auth.cert.client_key, f"{place}.cert.clientKey", "tls.key"))
+    if auth.token is not None:
+        return await lookup.secret(auth.token.bearer_token, f"{place}.token.bearerToken", "token"), None
+    account = auth.service_account
+    if account is None:
+        raise NeedsHuman(INVALID, f"{place}.serviceAccount is missing")
+    at = f"{place}.serviceAccount"
+    return lookup.token_source(account, list(account.audiences or ()), TOKEN_SECONDS, at), None
+
+
+def _configured(text: Plain, around: Circumstances) -> Server:
+    """Return what a kubeconfig's current context names; what would lead to files or programs is refused."""
+    at = f"{AT}.authRef"
+    if len(text) > LARGEST:
+        raise NeedsHuman(INVALID, f"{at}: a kubeconfig has at most {LARGEST} bytes")
+    try:
+        parsed = yaml.safe_load(text.reveal())
+        context = _named(parsed["contexts"], parsed["current-context"])["context"]
+        cluster = _named(parsed["clusters"], context["cluster"])["cluster"]
+        user = _named(parsed["users"], context["user"])["user"]
+        url = str(cluster["server"])
+        authority = base64.b64decode(cluster.get("certificate-authority-data") or "")
+        pair = tuple(base64.b64decode(user.get(f"client-{each}-data") or "") for each in ("certificate", "key"))
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise NeedsHuman(INVALID, f"{at}: it is no kubeconfig with a current context") from None
+    refused = {"exec", "auth-provider", "tokenFile", "client-certificate", "client-key", "username", "as"} & set(user)
+    refused |= {"certificate-authority", "insecure-skip-tls-verify", "proxy-url"} & {k for k, v in cluster.items() if v}
+    if refused:
+        cure = "use token, client-certificate-data, client-key-data and certificate-authority-data"
+        raise NeedsHuman(INVALID, f"{at}: {', '.join(sorted(refused))} cannot be used here: {cure}")
+    if urlsplit(url).scheme != "https":
+        raise NeedsHuman(INVALID, f"{at}: its server is no https URL")
+    token = Plain(str(user["token"]).encode()) if user.get("token") else None
+    certificate = (Plain(pair[0]), Plain(pair[1])) if all(pair) else None
+    if token is None and certificate is None:
+        raise NeedsHuman(INVALID, f"{at}: its user has neither token nor client certificate")
+    return Server(url, trusting(authority or None), around.egress, token, certificate)
+
+
+def _named(entries: Any, name: Any) -> Any:
+    return next(iter([each for each in entries if each["name"] == name]), None)

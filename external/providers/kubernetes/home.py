@@ -1,0 +1,21 @@
+"""This cluster, as stores find it that name no other."""
+
+import ssl
+
+from external.providers.protocol import Home
+from manager.kube.connection import Connection
+
+
+def home_of(connection: Connection | None) -> Home | None:
+    """Return where the API server of this cluster is; None where there is none, as in tests."""
+    if connection is None:
+        return None
+    own = connection.ssl_context
+
+    def trusting() -> ssl.SSLContext:
+        # Not our own context: that may show our certificate, and whoever asks would be us.
+        authorities = own.get_ca_certs(binary_form=True)
+        context = ssl.create_default_context(cadata=b"".join(authorities)) if authorities else None
+        return context or ssl.create_default_context()
+
+    return Home(connection.server, trusting)

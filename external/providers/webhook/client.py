@@ -1,0 +1,182 @@
+"""Asks an HTTP API for each secret, by templates of URL, headers and body (providers 4.5)."""
+
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote_plus, urljoin, urlsplit
+
+from external.egress import GuardedSession
+from external.providers.protocol import (
+    CountCall,
+    Egress,
+    Find,
+    NotModified,
+    ProviderDenied,
+    ProviderError,
+    ProviderUnavailable,
+    Render,
+    SecretAbsent,
+    Want,
+)
+from external.providers.webhook.results import value
+from external.providers.webhook_model import WebhookProvider
+from manager.plain import Plain
+
+LABEL = "Webhook"
+ACTION = "{{"
+LARGEST = 1 << 20  # bytes of an answer: what a Secret holds
+REDIRECTS = 2
+MOVED = frozenset({301, 302, 303, 307, 308})
+Groups = Mapping[str, Mapping[str, Plain]]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a webhook is called with."""
+
+    secrets: Groups = field(repr=False)
+    """Values that templates may use, by the names that the store gives."""
+    namespace: str
+    """Whose ExternalSecret asks."""
+    render: Render | None
+    egress: Egress
+    context: Any
+    """TLS context; None for the system's authorities."""
+    count: CountCall
+    timeout: float
+
+
+class Webhook:
+    """Reads by HTTP requests."""
+
+    capabilities = "ReadWrite"
+    natural = True
+    batch = 1
+    asks_property = True
+
+    def __init__(self, spec: WebhookProvider, around: Surroundings) -> None:
+        self._spec = spec
+        self._around = around
+        self._session = GuardedSession(around.egress, around.context, around.timeout, LARGEST)
+        self._limits = (min(3.0, around.timeout / 2), around.timeout / 2)
+
+    def validate(self) -> None:
+        """Find out whether somebody listens at the URL's host; nothing is asked. Raises ProviderError."""
+        if ACTION in self._spec.url.partition("://")[2].partition("/")[0]:
+            return  # its host is known once something is read
+        parts = _address(self._spec.url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        address = self._around.egress.resolve(parts.hostname or "", port)
+        try:
+            socket.create_connection((address, port), timeout=self._limits[0]).close()
+        except OSError as error:
+            raise ProviderUnavailable(f"nobody listens at the URL's host: {type(error).__name__}") from None
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._session.close()
+
+    def read(self, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
+        """Return what the API answers, or what `result.jsonPath` finds in it."""
+        found: dict[Want, Plain | ProviderError] = {}
+        for want in wants:
+            try:
+                found[want] = self._one(want)
+            except ProviderUnavailable:
+                raise
+            except ProviderError as error:
+                found[want] = error
+        return found
+
+    def find(self, find: Find) -> Mapping[str, Plain]:
+        """Raise ProviderDenied: an HTTP API has no list that all would share."""
+        del find
+        raise ProviderDenied("find is not implemented by the webhook provider")
+
+    def _one(self, want: Want) -> Plain:
+        spec, data = self._spec, self._data(want)
+        url = self._rendered("url", spec.url, self._data(want, quoted=True))
+        headers = {name: self._rendered(f"headers.{name}", text, data) for name, text in (spec.headers or {}).items()}
+        body = self._rendered("body", spec.body, data) if spec.body else None
+        answer = self._asked(spec.method or "GET", url, headers, body)
+        path = (spec.result.json_path if spec.result else None) or ""
+        return value(answer, self._rendered("result.jsonPath", path, data)) if path else Plain(answer)
+
+    def _data(self, want: Want, *, quoted: bool = False) -> Groups:
+        said = {"key": want.key, "version": want.version, "property": want.property}
+        shown = {name: Plain((quote_plus(text) if quoted else text).encode()) for name, text in said.items()}
+        shown["namespace"] = Plain(self._around.namespace.encode())
+        return {**self._around.secrets, "remoteRef": shown}
+
+    def _rendered(self, field_name: str, source: str, data: Groups) -> str:
+        if ACTION not in source:
+            return source
+        if self._around.render is None:
+            raise ProviderDenied(f"{field_name}: templates cannot be rendered here")
+        return self._around.render(field_name, source, data).reveal().decode(errors="replace")
+
+    def _asked(self, method: str, url: str, headers: Mapping[str, str], body: str | None) -> bytes:
+        for _ in range(REDIRECTS + 1):
+            answer = self._sent(method, url, headers, body)
+            if answer.status_code not in MOVED or "Location" not in answer.headers:
+                return _understood(answer)
+            further = urljoin(url, answer.headers["Location"])
+            if _address(further)[:2] != _address(url)[:2]:
+                # Elsewhere nobody may see what the headers hold.
+                raise ProviderDenied("HTTPRequest: the answer redirects to another host")
+            url = further
+            if answer.status_code == 303:
+                method, body = "GET", None
+        raise ProviderDenied(f"HTTPRequest: more than {REDIRECTS} redirects")
+
+    def _sent(self, method: str, url: str, headers: Mapping[str, str], body: str | None) -> Any:
+        import requests
+        import urllib3
+
+        _address(url)
+        status = "error"
+        try:
+            answer = self._session.request(
+                method,
+                url,
+                headers=dict(headers),
+                data=None if body is None else body.encode(),
+                timeout=self._limits,
+                allow_redirects=False,
+            )
+            status = "success" if answer.status_code < 400 else "error"
+        except ProviderError:
+            raise
+        except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL, UnicodeError) as error:
+            raise ProviderDenied(f"HTTPRequest: {type(error).__name__}") from None
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise ProviderUnavailable(f"HTTPRequest: {type(error).__name__}") from None
+        finally:
+            self._around.count(LABEL, "HTTPRequest", status)
+        return answer
+
+
+def _address(url: str) -> Any:
+    """Return the parts of a URL. Raises ProviderDenied for what is none of http."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ProviderDenied("the URL cannot be read") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ProviderDenied("the URL is no http or https URL")
+    return parts
+
+
+def _understood(answer: Any) -> bytes:
+    status = answer.status_code
+    if status == 404:
+        raise SecretAbsent("Secret does not exist")
+    if status == 304:
+        raise NotModified("HTTPRequest: 304")
+    if status == 429 or status >= 500:
+        raise ProviderUnavailable(f"endpoint gave error {status}")
+    if not 200 <= status < 300:
+        raise ProviderDenied(f"endpoint gave error {status}")
+    return bytes(answer.content)

@@ -1,0 +1,37 @@
+"""Connects stores to HTTP APIs (providers 4.5)."""
+
+from external.credentials import INVALID
+from external.providers.protocol import Circumstances, Client
+from external.providers.tls import trusting
+from external.providers.webhook.client import Surroundings, Webhook
+from external.providers.webhook_model import WebhookProvider
+from manager.durations import parse_duration
+from manager.errors import NeedsHuman
+
+AT = "spec.provider.webhook"
+MARK = ("external-secrets.io/type", "webhook")
+"""The label of Secrets that may be sent away: whoever made one has agreed to it."""
+
+
+async def connect(spec: WebhookProvider, around: Circumstances) -> Client:
+    """Return the client of one HTTP API."""
+    if spec.auth:
+        raise NeedsHuman(INVALID, f"{AT}.auth: {', '.join(spec.auth)} is not served by this version")
+    authorities = await around.lookup.authority(spec.ca_bundle, spec.ca_provider, AT)
+    secrets = {}
+    for index, each in enumerate(spec.secrets or ()):
+        place = f"{AT}.secrets[{index}]"
+        if each.name == "remoteRef":
+            raise NeedsHuman(INVALID, f"{place}.name: remoteRef is what templates call the remote reference")
+        secrets[each.name] = await around.lookup.members(each.secret_ref, f"{place}.secretRef", label=MARK)
+    wanted = parse_duration(spec.timeout) if spec.timeout else 0.0
+    timeout = min(wanted, around.timeout) if wanted > 0 else around.timeout
+
+    def make() -> Client:
+        context = trusting(authorities)
+        surroundings = Surroundings(
+            secrets, around.lookup.namespace, around.render, around.egress, context, around.count, timeout
+        )
+        return Webhook(spec, surroundings)
+
+    return await around.run(make)

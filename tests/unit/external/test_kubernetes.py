@@ -1,0 +1,237 @@
+"""What the provider of clusters makes of Secrets, and of what leads to one; requests are tested end to end."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from external.digest import store_digest
+from external.egress import Bounds
+from external.providers.kubernetes.client import Cluster
+from external.providers.kubernetes.connect import connect
+from external.providers.kubernetes_model import KubernetesProvider
+from external.providers.protocol import Circumstances, ProviderDenied, ProviderUnavailable, SecretAbsent, Want
+from manager.errors import NeedsHuman
+from manager.kube.resources import SECRET_STORES, Key
+from manager.plain import Plain
+
+
+class Api:
+    """Answers as the API server would."""
+
+    def __init__(self, **data: bytes) -> None:
+        values = {name.replace("__", "."): base64.b64encode(each).decode() for name, each in data.items()}
+        labels, annotations = {"app.kubernetes.io/name": "x", "team": "a"}, {"note": '{"n":1}'}
+        self.secret = {"kind": "Secret", "metadata": {"labels": labels, "annotations": annotations}, "data": values}
+        self.error: Exception | None = None
+
+    def ask(self, name: str, method: str, path: str, **options: Any) -> Any:
+        del name, method, path, options
+        if self.error is not None:
+            raise self.error
+        return self.secret
+
+
+def cluster_of(api: Any) -> Cluster:
+    """Return a client that asks an API in memory."""
+    return Cluster(api, "remote")
+
+
+def picked(api: Api, path: str, *, metadata: bool = False) -> bytes | None:
+    cluster, want = cluster_of(api), Want("name", metadata=metadata)
+    whole = cluster.read([want])[want]
+    assert isinstance(whole, Plain)
+    found = cluster.pick(whole, path)
+    return None if found is None else found.reveal()
+
+
+def members(api: Api, path: str = "", *, metadata: bool = False) -> dict[str, bytes] | None:
+    cluster, want = cluster_of(api), Want("name", metadata=metadata)
+    whole = cluster.read([want])[want]
+    assert isinstance(whole, Plain)
+    found = cluster.members(whole, path)
+    return None if found is None else {name: each.reveal() for name, each in found.items()}
+
+
+BINARY = bytes(range(256))
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [
+        ("", b'{"bin":"x","config":"{\\"db\\":{\\"user\\":\\"u<\\"}}","tls.crt":"PEM"}'),
+        ("tls.crt", b"PEM"),
+        ("config.db.user", b"u<"),
+        ("config.db", b'{"user":"u<"}'),
+        ("config.none", None),
+        ("none", None),
+        (".config", None),
+        ("config.", None),
+    ],
+)
+def test_a_property_is_a_key_or_a_path_below_one(path: str, wanted: bytes | None) -> None:
+    assert picked(Api(tls__crt=b"PEM", config=b'{"db":{"user":"u<"}}', bin=b"x"), path) == wanted
+
+
+def test_binary_values_come_as_they_are() -> None:
+    assert picked(Api(raw=BINARY), "raw") == BINARY
+    assert members(Api(raw=BINARY, text=b"t")) == {"raw": BINARY, "text": b"t"}
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [
+        ("labels", b'{"app.kubernetes.io/name":"x","team":"a"}'),
+        ("labels.team", b"a"),
+        ("labels.app.kubernetes.io/name", b"x"),
+        ("annotations.note", b'{"n":1}'),
+        ("labels.none", None),
+    ],
+)
+def test_labels_and_annotations(path: str, wanted: bytes | None) -> None:
+    assert picked(Api(), path, metadata=True) == wanted
+
+
+def test_extracting_a_property_keeps_the_quotes_as_the_original_does() -> None:
+    api = Api(config=b'{"a":"text","n":1.50,"o":{"x":1}}', list=b"[1]", text=b"text")
+
+    assert members(api, "config") == {"a": b'"text"', "n": b"1.5", "o": b'{"x":1}'}
+    assert members(api, "list") is members(api, "text") is members(api, "none") is None
+
+
+def test_extracting_what_is_told_gives_both() -> None:
+    assert sorted(members(Api(), metadata=True) or {}) == ["annotations", "labels"]
+
+
+@pytest.mark.parametrize("key", ["", "..", "a/b", "../../configmaps/x"])
+def test_a_key_leads_to_secrets_of_this_namespace_alone(key: str) -> None:
+    want = Want(key)
+    assert isinstance(cluster_of(Api()).read([want])[want], ProviderDenied)
+
+
+def test_what_is_no_secret_is_no_answer() -> None:
+    api = Api()
+    api.secret = {"kind": "Status"}
+    with pytest.raises(ProviderUnavailable):
+        picked(api, "")
+    api.error = SecretAbsent("Secret does not exist")
+    want = Want("name")
+    assert isinstance(cluster_of(api).read([want])[want], SecretAbsent)
+
+
+class Desk:
+    """Gives one kubeconfig, and nothing else."""
+
+    store = Key(SECRET_STORES, "ns", "store")
+
+    def __init__(self, text: str = "") -> None:
+        self.text = text
+
+    async def secret(self, *_: object) -> Plain:
+        return Plain(self.text.encode())
+
+    async def authority(self, *_: object) -> None:
+        return None
+
+
+def around(text: str = "") -> Circumstances:
+    async def run(make: Any) -> Any:
+        return make()
+
+    lookup: Any = Desk(text)
+    return Circumstances(lookup, ambient=False, egress=Bounds(), retries=None, count=print, timeout=1, run=run)
+
+
+def kubeconfig(cluster: Any = None, user: Any = None) -> str:
+    cluster = {"server": "https://remote:6443", **(cluster or {})}
+    user = {"token": "canary"} if user is None else user
+    return yaml.safe_dump(
+        {
+            "current-context": "c",
+            "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+            "clusters": [{"name": "k", "cluster": cluster}],
+            "users": [{"name": "u", "user": user}],
+        }
+    )
+
+
+REFERENCE = {"authRef": {"name": "kubeconfig", "key": "config"}}
+
+
+async def test_a_kubeconfig_is_enough() -> None:
+    spec = KubernetesProvider.model_validate(REFERENCE)
+
+    assert (await connect(spec, around(kubeconfig()))).capabilities == "ReadWrite"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (kubeconfig(user={"exec": {"command": "sh"}}), "exec"),
+        (kubeconfig(user={"tokenFile": "/var/run/secrets/kubernetes.io/serviceaccount/token"}), "tokenFile"),
+        (kubeconfig(user={"token": "canary", "client-key": "/etc/x"}), "client-key"),
+        (kubeconfig({"certificate-authority": "/etc/x"}), "certificate-authority"),
+        (kubeconfig({"insecure-skip-tls-verify": True}), "insecure-skip-tls-verify"),
+        (kubeconfig({"proxy-url": "http://x"}), "proxy-url"),
+        (kubeconfig({"server": "http://remote"}), "no https URL"),
+        (kubeconfig(user={}), "neither token nor client certificate"),
+        ("canary", "no kubeconfig"),
+        ("a: [", "no kubeconfig"),
+        (json.dumps({"contexts": []}), "no kubeconfig"),
+        ("x" * 100_000, "at most"),
+    ],
+)
+async def test_what_a_kubeconfig_may_not_hold_is_named(text: str, told: str) -> None:
+    with pytest.raises(NeedsHuman, match=told) as caught:
+        await connect(KubernetesProvider.model_validate(REFERENCE), around(text))
+    assert caught.value.message.startswith("spec.provider.kubernetes.authRef")
+    assert "canary" not in caught.value.message
+
+
+TOKEN = {"token": {"bearerToken": {"name": "t", "key": "token"}}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({}, "exactly one of auth and authRef"),
+        ({"auth": TOKEN, **REFERENCE}, "exactly one of auth and authRef"),
+        ({"auth": {}}, "exactly one of cert, token and serviceAccount"),
+        ({"auth": {**TOKEN, "serviceAccount": {"name": "x"}}}, "exactly one of cert, token and serviceAccount"),
+        ({"auth": TOKEN, "server": {"url": "http://remote"}}, "no https URL"),
+    ],
+)
+async def test_who_speaks_must_be_said_once(spec: dict[str, Any], told: str) -> None:
+    with pytest.raises(NeedsHuman, match=told):
+        await connect(KubernetesProvider.model_validate(spec), around())
+
+
+@pytest.mark.parametrize(
+    ("auth", "told_apart"),
+    [
+        ({"serviceAccount": {"name": "reader"}}, True),
+        ({"serviceAccount": {"name": "reader", "namespace": "keys"}}, False),
+        ({"token": {"bearerToken": {"name": "t", "key": "k"}}}, True),
+        ({"token": {"bearerToken": {"name": "t", "key": "k", "namespace": "keys"}}}, False),
+    ],
+)
+def test_a_cluster_store_takes_its_consumers_identity_where_it_names_no_namespace(
+    auth: dict[str, Any], told_apart: bool
+) -> None:
+    spec = {"provider": {"kubernetes": {"auth": auth}}}
+
+    assert store_digest({"metadata": {"name": "cluster"}, "spec": spec}).per_consumer is told_apart
+    assert not store_digest({"metadata": {"name": "store", "namespace": "ns"}, "spec": spec}).per_consumer
+
+
+def test_what_a_store_refers_to_is_known_by_its_kind() -> None:
+    server = {"caProvider": {"type": "ConfigMap", "name": "ca", "namespace": "keys"}}
+    auth = {"cert": {"clientCert": {"name": "pair"}, "clientKey": {"name": "pair"}}}
+    spec = {"provider": {"kubernetes": {"server": server, "auth": auth}}}
+
+    digest = store_digest({"metadata": {"name": "store", "namespace": "ns"}, "spec": spec})
+
+    assert digest.credentials == (("ns", "pair"),)
+    assert digest.authorities == (("ns", "ca"),)
