@@ -11,6 +11,7 @@ from external.paths import Documents
 from external.properties import Beyond, take
 from external.turns import Turns
 from manager.errors import TemplateLimit
+from manager.gotemplate.model import Limits
 from manager.gotemplate.sandbox import Sandbox
 from manager.plain import Plain
 
@@ -179,8 +180,10 @@ async def test_names_are_made_by_a_template(sandbox: Sandbox) -> None:
     assert await documents.renamed('{{ .value | upper | replace "/" "_" }}', ["a/b", "c"]) == ["A_B", "C"]
 
 
-async def test_a_path_that_takes_too_much_is_a_limit(sandbox: Sandbox) -> None:
+async def test_a_path_that_takes_too_much_is_a_limit() -> None:
     document = Plain(b"[" + b",".join(b"[%d]" % at for at in range(50_000)) + b"]")
+    sandbox = Sandbox(Limits(deadline_seconds=0.1))
 
     with pytest.raises(TemplateLimit):
         await Documents(sandbox, Turns(), "ns").find(document, "@pretty|@ugly|" * 2000 + "0", natural=False)
+    await sandbox.close()
