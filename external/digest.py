@@ -71,6 +71,8 @@ class ExternalDigest:
     interval: float
     policy: str
     windows: Windows | None
+    judged: bool = False
+    """Whether it has the condition at all."""
     spec: str = ""
     """Tells two specs apart; empty where no ClusterExternalSecret made it."""
     annotations: Mapping[str, str] = field(default_factory=dict)
@@ -85,12 +87,17 @@ class ClusterDigest:
     """What its ExternalSecrets are called."""
     current: str
     """Changes with its spec and metadata."""
+    ready: bool
+    judged: bool
+    """Whether it has the condition at all."""
 
 
 def cluster_digest(body: Body) -> ClusterDigest:
     """Read a ClusterExternalSecret, however odd it is."""
     name = _mapping(body.get("spec")).get("externalSecretName")
-    return ClusterDigest(str(name or body["metadata"]["name"]), synced_version(body))
+    ready = find_condition(_mapping(body.get("status")).get("conditions"), "Ready")
+    shown = str(name or body["metadata"]["name"])
+    return ClusterDigest(shown, synced_version(body), (ready or {}).get("status") == "True", ready is not None)
 
 
 def store_digest(body: Body) -> StoreDigest:
@@ -120,8 +127,10 @@ def external_digest(body: Body) -> ExternalDigest:
     refreshed = parse_rfc3339(status.get("refreshTime"))
     owner = controller_of(body["metadata"])
     copied = owner is not None and owner.kind == CLUSTER_EXTERNAL_SECRETS.kind
+    ready = find_condition(status.get("conditions"), "Ready")
     return ExternalDigest(
-        ready=(find_condition(status.get("conditions"), "Ready") or {}).get("status") == "True",
+        ready=(ready or {}).get("status") == "True",
+        judged=ready is not None,
         target=str(target.get("name") or body["metadata"]["name"]),
         manifest=_kind_of(_mapping(target.get("manifest"))),
         creates=str(target.get("creationPolicy") or "Owner"),

@@ -9,6 +9,7 @@ from external.freshness import Freshness
 from external.handlers import Handlers
 from external.kinds import Kinds
 from external.metrics import ExternalMetrics
+from external.object_metrics import ConditionCollector
 from external.providers.kubernetes.home import home_of
 from external.reader import SharedReader
 from external.reconcile import Reconciler
@@ -49,6 +50,8 @@ def build(context: Context) -> Module:
     freshness = Freshness(context.cache, context.clock, reconciler.refreshed)
     metrics.oldest.set_function(freshness.oldest)
     metrics.failing.set_function(freshness.failing)
+    if settings.object_metrics:
+        context.metrics.registry.register(ConditionCollector(context.cache))
     validator = StoreReconciler(context, clients, threads)
     syncs = Controller("external", queue, reconciler.reconcile, settings.concurrency, context.clock, context.metrics)
     validations = Controller("stores", stores, validator.reconcile, STORES_AT_ONCE, context.clock, context.metrics)
