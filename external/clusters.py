@@ -1,5 +1,6 @@
 """One ClusterExternalSecret: observe, plan, act, report (core 3.1)."""
 
+import asyncio
 from typing import Any
 
 from external.cluster_model import ClusterExternalSecretSpec
@@ -27,6 +28,7 @@ from manager.runtime.controller import DONE, Again, again_for
 from manager.runtime.module import Context
 
 FAILED = "one or more namespaces failed"
+AT_ONCE = 8  # namespaces worked on at a time: a thousand take two seconds then, and others still get their turn
 
 
 class ClusterReconciler:
@@ -67,25 +69,29 @@ class ClusterReconciler:
         await self._remove(copies, {copies.key(each) for each in namespaces})
         version = synced_version(copies.body)
         compare = self._seen.get(key) not in (None, version)
-        there, failed = [], {}
-        for each in namespaces:
-            try:
-                text = await self._one(copies, each, compare=compare)
-            except (Forbidden, Invalid) as error:
-                text = str(error)
-            if text:
-                failed[each] = text
-            else:
-                there.append(each)
+        told: dict[str, str] = {}
+        for at in range(0, len(namespaces), AT_ONCE):
+            some = namespaces[at : at + AT_ONCE]
+            work = (self._one(copies, each, compare=compare) for each in some)
+            for each, done in zip(some, await asyncio.gather(*work, return_exceptions=True), strict=True):
+                if isinstance(done, BaseException):
+                    raise done
+                told[each] = done
         self._seen[key] = version
-        return there, failed
+        return [each for each, text in told.items() if not text], {each: text for each, text in told.items() if text}
 
     async def _one(self, copies: Copies, namespace: str, *, compare: bool) -> str:
-        key = copies.key(namespace)
+        """Return what is wrong in a namespace; nothing when its ExternalSecret is as it should be."""
+        try:
+            return await self._kept(copies, copies.key(namespace), compare=compare)
+        except (Forbidden, Invalid) as error:
+            return str(error)
+
+    async def _kept(self, copies: Copies, key: Key, *, compare: bool) -> str:
         meta = self._context.cache.get(key)
         if meta is None:
             try:
-                await self._context.writer.apply(Create(key, copies.new(namespace)), manager=MANAGER)
+                await self._context.writer.apply(Create(key, copies.new(key.namespace)), manager=MANAGER)
             except AlreadyExists as error:
                 raise Conflict(error.status, error.reason, error.place) from error  # made a moment ago: look again
             return ""
