@@ -1,9 +1,21 @@
 """One ClusterExternalSecret: observe, plan, act, report (core 3.1)."""
 
+import asyncio
 from typing import Any
 
 from external.cluster_model import ClusterExternalSecretSpec
-from external.fanout import FINALIZER, KIND, MANAGER, NAMESPACE_FINALIZER, TAKEN, Copies, chosen
+from external.fanout import (
+    FINALIZER,
+    KIND,
+    MANAGER,
+    NAMESPACE_FINALIZER,
+    REASON,
+    TAKEN,
+    Copies,
+    chooses,
+    chosen,
+    require_selectors,
+)
 from external.fields import parse
 from external.hashing import synced_version
 from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError
@@ -15,8 +27,8 @@ from manager.kube.status import write_status
 from manager.runtime.controller import DONE, Again, again_for
 from manager.runtime.module import Context
 
-REASON = "ClusterExternalSecretError"
 FAILED = "one or more namespaces failed"
+AT_ONCE = 8  # namespaces worked on at a time: a thousand take two seconds then, and others still get their turn
 
 
 class ClusterReconciler:
@@ -40,6 +52,7 @@ class ClusterReconciler:
             return await self._gone(key, body)
         try:
             copies = Copies(body, parse(ClusterExternalSecretSpec, body.get("spec"), reason=REASON))
+            require_selectors(copies.spec)
             there, failed = await self._act(key, copies)
         except NeedsHuman as error:
             await self._report(key, body, {}, [], brief(error.message))
@@ -56,25 +69,29 @@ class ClusterReconciler:
         await self._remove(copies, {copies.key(each) for each in namespaces})
         version = synced_version(copies.body)
         compare = self._seen.get(key) not in (None, version)
-        there, failed = [], {}
-        for each in namespaces:
-            try:
-                text = await self._one(copies, each, compare=compare)
-            except (Forbidden, Invalid) as error:
-                text = str(error)
-            if text:
-                failed[each] = text
-            else:
-                there.append(each)
+        told: dict[str, str] = {}
+        for at in range(0, len(namespaces), AT_ONCE):
+            some = namespaces[at : at + AT_ONCE]
+            work = (self._one(copies, each, compare=compare) for each in some)
+            for each, done in zip(some, await asyncio.gather(*work, return_exceptions=True), strict=True):
+                if isinstance(done, BaseException):
+                    raise done
+                told[each] = done
         self._seen[key] = version
-        return there, failed
+        return [each for each, text in told.items() if not text], {each: text for each, text in told.items() if text}
 
     async def _one(self, copies: Copies, namespace: str, *, compare: bool) -> str:
-        key = copies.key(namespace)
+        """Return what is wrong in a namespace; nothing when its ExternalSecret is as it should be."""
+        try:
+            return await self._kept(copies, copies.key(namespace), compare=compare)
+        except (Forbidden, Invalid) as error:
+            return str(error)
+
+    async def _kept(self, copies: Copies, key: Key, *, compare: bool) -> str:
         meta = self._context.cache.get(key)
         if meta is None:
             try:
-                await self._context.writer.apply(Create(key, copies.new(namespace)), manager=MANAGER)
+                await self._context.writer.apply(Create(key, copies.new(key.namespace)), manager=MANAGER)
             except AlreadyExists as error:
                 raise Conflict(error.status, error.reason, error.place) from error  # made a moment ago: look again
             return ""
@@ -91,7 +108,7 @@ class ClusterReconciler:
     async def _remove(self, copies: Copies, wanted: set[Key]) -> None:
         """Delete what was made under another name or in namespaces that are no longer chosen."""
         for key in self._owned.find(copies.uid):
-            if not isinstance(key, Key) or key in wanted:
+            if not isinstance(key, Key) or key in wanted or await self._still_chosen(copies, key):
                 continue
             present = await self._context.client.find(key)
             owner = controller_of(present["metadata"]) if present else None
@@ -99,6 +116,15 @@ class ClusterReconciler:
                 meta = present["metadata"]
                 why = "its ClusterExternalSecret does not choose this namespace or name any more"
                 await self._context.writer.apply(Delete(key, meta["uid"], meta["resourceVersion"], why))
+
+    async def _still_chosen(self, copies: Copies, key: Key) -> bool:
+        """Ask the API server: what the cache shows may be old, and values go with what is deleted here."""
+        if key.name != copies.name:
+            return False
+        namespace = await self._context.client.find(Key(NAMESPACES, "", key.namespace))
+        if namespace is None or "deletionTimestamp" in namespace["metadata"]:
+            return False
+        return chooses(copies.spec, key.namespace, namespace["metadata"].get("labels") or {})
 
     async def _gone(self, key: Key, body: Body) -> Again:
         """Let an object go that the original holds back; garbage collection takes its ExternalSecrets."""

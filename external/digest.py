@@ -71,6 +71,8 @@ class ExternalDigest:
     interval: float
     policy: str
     windows: Windows | None
+    judged: bool = False
+    """Whether it has the condition at all."""
     spec: str = ""
     """Tells two specs apart; empty where no ClusterExternalSecret made it."""
     annotations: Mapping[str, str] = field(default_factory=dict)
@@ -85,12 +87,17 @@ class ClusterDigest:
     """What its ExternalSecrets are called."""
     current: str
     """Changes with its spec and metadata."""
+    ready: bool
+    judged: bool
+    """Whether it has the condition at all."""
 
 
 def cluster_digest(body: Body) -> ClusterDigest:
     """Read a ClusterExternalSecret, however odd it is."""
     name = _mapping(body.get("spec")).get("externalSecretName")
-    return ClusterDigest(str(name or body["metadata"]["name"]), synced_version(body))
+    ready = find_condition(_mapping(body.get("status")).get("conditions"), "Ready")
+    shown = str(name or body["metadata"]["name"])
+    return ClusterDigest(shown, synced_version(body), (ready or {}).get("status") == "True", ready is not None)
 
 
 def store_digest(body: Body) -> StoreDigest:
@@ -105,10 +112,8 @@ def store_digest(body: Body) -> StoreDigest:
         controller=str(spec.get("controller") or ""),
         ready=(ready or {}).get("status") == "True",
         judged=ready is not None,
-        credentials=tuple(sorted({(namespace or place, name) for place, name, kind in references if kind == "Secret"})),
-        authorities=tuple(
-            sorted({(namespace or place, name) for place, name, kind in references if kind == "ConfigMap"})
-        ),
+        credentials=_places(namespace, references, "Secret"),
+        authorities=_places(namespace, references, "ConfigMap"),
         per_consumer=not namespace and (told_apart or any(not place for place, _, _ in references)),
         conditions=tuple(each for each in _list(spec.get("conditions")) if isinstance(each, dict)),
         interval=_store_interval(spec.get("refreshInterval")),
@@ -122,8 +127,10 @@ def external_digest(body: Body) -> ExternalDigest:
     refreshed = parse_rfc3339(status.get("refreshTime"))
     owner = controller_of(body["metadata"])
     copied = owner is not None and owner.kind == CLUSTER_EXTERNAL_SECRETS.kind
+    ready = find_condition(status.get("conditions"), "Ready")
     return ExternalDigest(
-        ready=(find_condition(status.get("conditions"), "Ready") or {}).get("status") == "True",
+        ready=(ready or {}).get("status") == "True",
+        judged=ready is not None,
         target=str(target.get("name") or body["metadata"]["name"]),
         manifest=_kind_of(_mapping(target.get("manifest"))),
         creates=str(target.get("creationPolicy") or "Owner"),
@@ -171,6 +178,10 @@ def _templates(body: Body, target: Mapping[str, Any]) -> Iterator[Key]:
             name = _mapping(_mapping(each).get(at)).get("name")
             if name and isinstance(name, str):
                 yield resolve(owner, resource, name, None, at=at)
+
+
+def _places(namespace: str, references: list[tuple[str, str, str]], kind: str) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted({(namespace or place, name) for place, name, each in references if each == kind}))
 
 
 def _references(value: object) -> Iterator[tuple[str, str, str]]:

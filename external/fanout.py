@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from external.admission import selects
 from external.cluster_model import ClusterExternalSecretSpec
+from manager.errors import NeedsHuman
 from manager.kube.cache import Meta
 from manager.kube.resources import CLUSTER_EXTERNAL_SECRETS, EXTERNAL_SECRETS, Body, Key
 
@@ -16,6 +17,10 @@ FORCE_SYNC = "external-secrets.io/force-sync"
 FINALIZER = "externalsecrets.external-secrets.io/clusterexternalsecret-cleanup"
 NAMESPACE_FINALIZER = "externalsecrets.external-secrets.io/ces-"
 TAKEN = "external secret already exists in namespace"
+REASON = "ClusterExternalSecretError"
+OPERATORS = {"In": True, "NotIn": True, "Exists": False, "DoesNotExist": False}
+"""Kubernetes' own, and whether they take values."""
+
 KIND = CLUSTER_EXTERNAL_SECRETS.kind
 
 
@@ -39,15 +44,33 @@ def spec_hash(spec: object) -> str:
 
 
 def chosen(spec: ClusterExternalSecretSpec, namespaces: Iterable[tuple[Key, Meta]]) -> list[str]:
-    """Return the namespaces that any selector matches or the list names, without those that are on their way out."""
-    selectors = [each for each in (spec.namespace_selector, *(spec.namespace_selectors or ())) if each is not None]
-    raw = [each.model_dump(by_alias=True, exclude_none=True) for each in selectors]
-    named = set(spec.namespaces or ())
-    return sorted(
-        key.name
-        for key, meta in namespaces
-        if not meta.deleting and (key.name in named or any(selects(each, meta.labels) for each in raw))
-    )
+    """Return the namespaces that are chosen, without those that are on their way out."""
+    found = ((key.name, meta) for key, meta in namespaces)
+    return sorted(name for name, meta in found if not meta.deleting and chooses(spec, name, meta.labels))
+
+
+def chooses(spec: ClusterExternalSecretSpec, namespace: str, labels: Mapping[str, str]) -> bool:
+    """Tell whether any selector matches a namespace, or the list names it."""
+    return namespace in (spec.namespaces or ()) or any(selects(each, labels) for _, each in _selectors(spec))
+
+
+def require_selectors(spec: ClusterExternalSecretSpec) -> None:
+    """Raise NeedsHuman for a selector that makes no sense: it would choose nothing, and all that is there would go."""
+    for at, selector in _selectors(spec):
+        for index, each in enumerate(selector.get("matchExpressions") or ()):
+            place = f"{at}.matchExpressions[{index}]"
+            if each.get("operator") not in OPERATORS:
+                raise NeedsHuman(REASON, f"{place}.operator: must be one of {', '.join(OPERATORS)}")
+            if OPERATORS[each["operator"]] != bool(each.get("values")):
+                some = "at least one value" if OPERATORS[each["operator"]] else "no values"
+                raise NeedsHuman(REASON, f"{place}.values: {each['operator']} takes {some}")
+
+
+def _selectors(spec: ClusterExternalSecretSpec) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    several = [(f"spec.namespaceSelectors[{at}]", each) for at, each in enumerate(spec.namespace_selectors or ())]
+    for at, each in [("spec.namespaceSelector", spec.namespace_selector), *several]:
+        if each is not None:
+            yield at, each.model_dump(by_alias=True, exclude_none=True)
 
 
 @dataclass(frozen=True, slots=True)

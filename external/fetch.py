@@ -22,6 +22,7 @@ from external.providers.protocol import (
 from external.reader import Answer, Fresh, Given, Question, SharedReader
 from external.rewrites import rewritten
 from external.rules import entries
+from external.turns import Turns
 from manager.errors import NeedsHuman
 from manager.gotemplate.sandbox import Sandbox
 from manager.kube.resources import Key
@@ -46,10 +47,11 @@ class Fetched:
 class Fetcher:
     """Reads every entry of an ExternalSecret; all or nothing."""
 
-    def __init__(self, clients: Clients, reader: SharedReader, sandbox: Sandbox) -> None:
+    def __init__(self, clients: Clients, reader: SharedReader, sandbox: Sandbox, turns: Turns) -> None:
         self._clients = clients
         self._reader = reader
         self._sandbox = sandbox
+        self._turns = turns
 
     def serves(self, stores: Iterable[Key]) -> bool:
         """Tell whether all of these stores, as far as they are there, are for this controller."""
@@ -79,7 +81,7 @@ class Fetcher:
         if any(isinstance(each.coming.exception(), NotModified) for each in answers.values()):
             identity = tuple(sorted({part for each, _ in wanted for part in each.identity}))
             return Fetched(None, identity, 0.0, ())
-        merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, key.namespace))
+        merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, self._turns, key.namespace))
         for (each, want), (at, entry) in zip(wanted, entries(spec), strict=True):
             await merge.take(at, entry, answers[each.identity, want], each.client)
         merge.places.settle()

@@ -16,6 +16,14 @@ def _duration(text: str) -> str:
     return text
 
 
+def _interval(given: int | str | None) -> int | str | None:
+    """A number of seconds, or a Go duration; a number in quotes is none (7.1)."""
+    seconds = parse_duration(given) if isinstance(given, str) else given or 0
+    if seconds < 0:
+        raise ValueError("invalid refreshInterval: must not be negative")
+    return given
+
+
 def _schedule(text: str) -> str:
     parse_schedule(text)
     return text
@@ -35,6 +43,7 @@ NamespaceName = Annotated[
 ]
 Duration = Annotated[str, AfterValidator(_duration)]
 """Checked here and not in the schema: the originals' admission takes any text (1)."""
+StoreInterval = Annotated[int | str | None, AfterValidator(_interval)]
 ScheduleText = Annotated[
     str,
     StringConstraints(

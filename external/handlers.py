@@ -128,9 +128,7 @@ class Handlers:
                 self._credential_changed(store, change, consumer=key.namespace)
 
     def config_map(self, change: Change) -> None:
-        """Repair a target that changed under us, render what has templates there, and connect the stores anew whose
-        authorities' certificates are in it.
-        """
+        """Repair targets, connect stores whose authorities' certificates these are anew, render templates anew."""
         self._target(change)
         self.template(change)
         for index in self._by_authority:

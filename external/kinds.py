@@ -16,6 +16,7 @@ from manager.runtime.controller import describe
 MANAGED = "reconcile.external-secrets.io/managed"
 REMEMBERED = 300.0  # seconds until a kind that was found is looked up again; a CRD may have gone
 PAUSE = 5.0  # seconds between two attempts to watch
+BETWEEN = 1.0  # seconds between two watches; a server that ends each at once must not be asked without a pause
 WATCHED_ANYWAY = frozenset({SECRETS, CONFIGMAPS})
 API_VERSION = re2.compile(r"([a-z0-9][-a-z0-9.]*/)?v[0-9][a-z0-9]*")  # it becomes a part of a URL
 INVALID = "invalid generic target"
@@ -52,6 +53,7 @@ class Kinds:
         self._known: dict[tuple[str, str], tuple[Resource, float]] = {
             (each.api_version, each.kind): (each, float("inf")) for each in WATCHED_ANYWAY
         }
+        self._seen: dict[Resource, dict[Key, str]] = {}
         self._watches: dict[Resource, asyncio.Task[None]] = {}
 
     async def find(self, api_version: str, kind: str) -> Resource:
@@ -102,24 +104,39 @@ class Kinds:
         while self._used(resource):
             try:
                 await self._once(resource)
+                await asyncio.sleep(BETWEEN)
             except ApiError as error:
                 log.warning("cannot watch", resource=resource.plural, status=error.status)
                 await asyncio.sleep(PAUSE)
             except Exception as error:  # the watch of one kind must not end for an odd object
                 log.error("watch failed", resource=resource.plural, error=describe(error))
                 await asyncio.sleep(PAUSE)
+        self._seen.pop(resource, None)
 
     async def _once(self, resource: Resource) -> None:
         version, selector = "", f"{MANAGED}=true"
+        seen = self._seen.setdefault(resource, {})
+        before = dict(seen)
         async for items, listed in self._client.pages(resource, selector=selector):
             version = version or listed
             for body in items:
-                self._tell(resource, body)
+                before.pop(self._tell(resource, body), None)
+        for key in before:  # gone while nobody watched
+            del seen[key]
+            self._changed(key, "")
         async for event, body in self._client.watch(resource, namespace="", selector=selector, version=version):
             if event == "ERROR":
                 return  # most often 410: list again
-            if event != "BOOKMARK":
+            if event == "DELETED":
+                seen.pop(key_of(resource, body), None)
+                self._changed(key_of(resource, body), "")
+            elif event != "BOOKMARK":
                 self._tell(resource, body)
 
-    def _tell(self, resource: Resource, body: Body) -> None:
-        self._changed(key_of(resource, body), body["metadata"].get("resourceVersion", ""))
+    def _tell(self, resource: Resource, body: Body) -> Key:
+        """Tell of an object in a version that was not seen before: a list, every few minutes, brings no news."""
+        key, version = key_of(resource, body), body["metadata"].get("resourceVersion", "")
+        if self._seen[resource].get(key) != version:
+            self._seen[resource][key] = version
+            self._changed(key, version)
+        return key

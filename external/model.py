@@ -18,6 +18,7 @@ from external.fields import (
     NamespaceName,
     NullBytes,
     ScheduleText,
+    StoreInterval,
     checked,
 )
 from external.providers.aws_model import AwsProvider
@@ -247,7 +248,7 @@ class SecretStoreSpec(Model):
     controller: str | None = None
     provider: Provider
     retry_settings: RetrySettings | None = None
-    refresh_interval: Annotated[int | str | None, Field(json_schema_extra={"x-kubernetes-int-or-string": True})] = None
+    refresh_interval: Annotated[StoreInterval, Field(json_schema_extra={"x-kubernetes-int-or-string": True})] = None
     conditions: list[StoreCondition] | None = None
 
 

@@ -5,15 +5,18 @@ from collections.abc import Iterable
 from external.clients import Clients
 from external.clusters import ClusterReconciler
 from external.fetch import Fetcher
+from external.freshness import Freshness
 from external.handlers import Handlers
 from external.kinds import Kinds
 from external.metrics import ExternalMetrics
+from external.object_metrics import ConditionCollector
 from external.providers.kubernetes.home import home_of
 from external.reader import SharedReader
 from external.reconcile import Reconciler
 from external.stores import StoreReconciler
 from external.templates import Renderer
 from external.threads import Threads
+from external.turns import Turns
 from manager.kube.resources import EXTERNAL_SECRETS, Key
 from manager.runtime.controller import Controller
 from manager.runtime.module import Context, Module
@@ -38,11 +41,17 @@ def build(context: Context) -> Module:
     handlers = Handlers(
         context.cache, queue, stores, clusters, written, stale, clients.forget_consumer, context.clock, context.jitter
     )
-    fetcher = Fetcher(clients, SharedReader(threads, context.clock, metrics), context.sandbox)
+    turns = Turns()
+    fetcher = Fetcher(clients, SharedReader(threads, context.clock, metrics), context.sandbox, turns)
     delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
-    renderer = Renderer(context.client, context.sandbox, delimiters)
+    renderer = Renderer(context.client, context.sandbox, turns, delimiters)
     kinds = Kinds(context.client, context.clock, handlers.seen, handlers.uses, enabled=settings.generic_targets)
     reconciler = Reconciler(context, fetcher, renderer, kinds, metrics, written, stale)
+    freshness = Freshness(context.cache, context.clock, reconciler.refreshed)
+    metrics.oldest.set_function(freshness.oldest)
+    metrics.failing.set_function(freshness.failing)
+    if settings.object_metrics:
+        context.metrics.registry.register(ConditionCollector(context.cache))
     validator = StoreReconciler(context, clients, threads)
     syncs = Controller("external", queue, reconciler.reconcile, settings.concurrency, context.clock, context.metrics)
     validations = Controller("stores", stores, validator.reconcile, STORES_AT_ONCE, context.clock, context.metrics)

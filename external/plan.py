@@ -55,6 +55,11 @@ class View:
         return Key(self.resource, self.key.namespace, self.spec.target.name or self.key.name)
 
     @property
+    def noun(self) -> str:
+        """What messages call the target."""
+        return "secret" if self.resource is SECRETS else "resource"
+
+    @property
     def uid(self) -> str:
         """The uid of the ExternalSecret."""
         return str(self.body["metadata"]["uid"])

@@ -22,9 +22,13 @@ log = structlog.get_logger(__name__)
 
 LONGEST_SHARED = 30.0  # seconds a value is kept for others that are due together; then it leaves memory
 PATIENCE = 5.0  # seconds a worker waits: longer than a slow answer, and workers that wait for one store help no other
+SLOW = 1.0  # seconds after which an answer keeps workers from others
+WAIT_ON = (
+    4  # workers that wait on for a slow identity: with all of them, nobody else would be served (reliability.md D5)
+)
 ASK_AGAIN = 2.0  # seconds until a worker that left looks whether the answer has come
 AT_ONCE = 4  # calls of one identity at a time; further ones would only wait for a thread of their tenant's share
-IDLE_LINES = 64  # identities without a call that are remembered before the list is cleared of them
+IDLE_LINES = 1024  # identities that are remembered, with their habits, before those without a call are forgotten
 
 
 Question = Want | Find
@@ -44,17 +48,14 @@ class Fresh:
     """A read that started before this monotonic second is too old: the user asked afterwards."""
     interval: float = 0.0
     """Seconds after which it will be wanted again; 0 when nobody knows."""
-    again: bool = False
-    """Whether he has had the value before; the next refresh is counted from when what he is given was read."""
 
     @property
     def max_age(self) -> float:
-        """Seconds; a quarter of the interval for who has nothing yet: what is older would show in what he sees.
+        """Seconds; half of the interval, so that who wants the same at another moment of it falls into step.
 
-        Half of it for who comes again: whoever wants the same at another moment of the interval falls into step.
+        The next refresh is counted from when a value was read: a rotation arrives in time all the same.
         """
-        part = 2 if self.again else 4
-        return min(LONGEST_SHARED, self.interval / part) if self.interval > 0 else LONGEST_SHARED
+        return min(LONGEST_SHARED, self.interval / 2) if self.interval > 0 else LONGEST_SHARED
 
 
 @dataclass(slots=True, eq=False)
@@ -86,6 +87,10 @@ class _Line:
     """What is wanted again and again, and how; `not_before` is when it was read last."""
     waiting: deque[Answer] = field(default_factory=deque)
     calls: int = 0
+    running: list[float] = field(default_factory=list)
+    """When the calls began that have no answer yet (monotonic seconds)."""
+    callers: int = 0
+    """Workers that wait for an answer."""
     gathering: Gathering = field(default_factory=Gathering)
     silence: Silence = field(default_factory=Silence)
     sweeps: Sweeps = field(default_factory=Sweeps)
@@ -119,8 +124,7 @@ class SharedReader:
 
         """
         found = {(opened.identity, want): self._answer(opened, want, fresh) for opened, want in wanted}
-        coming = {each.coming for each in found.values()}
-        done = not coming or not (await asyncio.wait(coming, timeout=self.patience))[1]
+        done = await self._came({each.coming for each in found.values()}, {name for name, _ in found})
         for each in found.values():
             (each.left.discard if done else each.left.add)(fresh.asker)
         if not done:
@@ -146,7 +150,7 @@ class SharedReader:
             sweep = await self._swept(line, interval) if stampable(opened.client, want) else None
             if sweep is None or not isinstance(want, Want):
                 return None
-            line.habits[want] = Fresh(None, now, interval, again=True)
+            line.habits[want] = Fresh(None, now, interval)
             found[opened.identity, want] = sweep.stamps.get(want, "")
             oldest = min(oldest, sweep.started)
         if mark(found) != marked:
@@ -164,8 +168,9 @@ class SharedReader:
         if found is not None or now < sweeps.not_before or line.silence.text:
             return found
         if sweeps.running is None:
-            sweeps.running = self._spawn(self._sweep(line))
-        await asyncio.wait([sweeps.running], timeout=self.patience)
+            sweeps.running, sweeps.began = self._spawn(self._sweep(line)), now
+        if now - sweeps.began <= SLOW:  # who comes later reads: workers that wait for one identity help no other
+            await asyncio.wait([sweeps.running], timeout=min(self.patience, SLOW))
         return sweeps.serves(interval, self._clock.monotonic())
 
     async def _sweep(self, line: _Line) -> None:
@@ -192,6 +197,26 @@ class SharedReader:
         now = self._clock.monotonic()
         return max((now - each.started for each in answers if each.started is not None), default=0.0)
 
+    async def _came(self, coming: "set[asyncio.Future[Given]]", names: set[tuple[str, ...]]) -> bool:
+        """Wait for answers, and tell whether all are there; for a slow provider only a few wait on."""
+        lines = [self._lines[name] for name in names]
+        if not coming or all(each.done() for each in coming):
+            return True
+        now = self._clock.monotonic()
+        if any(line.callers >= WAIT_ON and line.running and now - min(line.running) > SLOW for line in lines):
+            return False
+        for line in lines:
+            line.callers += 1
+        try:
+            first = min(self.patience, SLOW)
+            left = (await asyncio.wait(coming, timeout=first))[1]
+            if left and all(line.callers <= WAIT_ON for line in lines):
+                left = (await asyncio.wait(coming, timeout=self.patience - first))[1]
+            return not left
+        finally:
+            for line in lines:
+                line.callers -= 1
+
     def _answer(self, opened: Opened, want: Question, fresh: Fresh) -> Answer:
         line = self._line(opened)
         now = self._clock.monotonic()
@@ -199,7 +224,7 @@ class SharedReader:
         serves = known is not None and known.serves(fresh, now)
         if isinstance(want, Want) and fresh.interval > 0 and opened.client.batch > 1:
             started = known.started if known is not None and serves else None
-            line.habits[want] = replace(fresh, asker=None, again=True, not_before=now if started is None else started)
+            line.habits[want] = replace(fresh, asker=None, not_before=now if started is None else started)
         if known is not None and serves:
             self._metrics.saved.inc()
             return known
@@ -280,8 +305,10 @@ class SharedReader:
         return task
 
     async def _call(self, line: _Line, asked: list[Answer]) -> None:
+        started = self._clock.monotonic()
         for each in asked:
-            each.started = self._clock.monotonic()
+            each.started = started
+        line.running.append(started)
         opened, wants = line.opened, [each.want for each in asked]
         tenant = SILENT if line.silence.text else opened.tenant
         results: Mapping[Any, Given | ProviderError] = {}
@@ -293,6 +320,7 @@ class SharedReader:
         except Exception as fault:  # a provider's own fault concerns its store; without this nobody would hear of it
             log.error("provider failed unexpectedly", tenant=opened.tenant, error=describe(fault))
         line.calls -= 1
+        line.running.remove(started)
         given = [results.get(each.want, error) for each in asked]
         self._note(line, given)
         for each, result in zip(asked, given, strict=True):

@@ -24,7 +24,16 @@ from external.repeats import Repeats
 from external.rules import require_allowed
 from external.templates import UPDATE_FAILED, Content, Renderer
 from manager.clock import rfc3339
-from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError, Retry, WaitFor
+from manager.errors import (
+    AlreadyExists,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NeedsHuman,
+    ReconcileError,
+    Retry,
+    WaitFor,
+)
 from manager.kube.apply import Create, Delete, Patch, Update
 from manager.kube.cache import Meta
 from manager.kube.conditions import brief, find_condition, same_condition, set_condition
@@ -76,7 +85,8 @@ class Reconciler:
         self._metrics = metrics
         self._written = written
         self._stale = stale
-        self._refreshed: dict[Key, Refreshed] = {}
+        self.refreshed: dict[Key, Refreshed] = {}
+        """The refreshes of this process."""
         self._repeats = Repeats(context.clock)
         self._created = context.cache.index(SECRETS, _created_by)
 
@@ -92,11 +102,18 @@ class Reconciler:
             return DONE  # the controller of that class looks after it: two would fight over condition and finalizer
         if "deletionTimestamp" in body["metadata"]:
             return await self._gone(key, body)
+        # Taken before anything is read: what changes from now on marks it again.
+        stale = key in self._stale
+        self._stale.discard(key)
         try:
             view = await self._observe(key, body)
-            fetched = await self._fetch(view, digest)
+            fetched = await self._fetch(view, digest, stale=stale)
             outcome = await self._act(view, fetched)
-        except ReconcileError as error:
+        except Exception as error:  # whatever it is, the mark must outlive it
+            if stale:
+                self._stale.add(key)
+            if not isinstance(error, ReconcileError):
+                raise
             outcome = Outcome(error=error)
         return await self._report(key, body, outcome, started)
 
@@ -112,6 +129,8 @@ class Reconciler:
         try:
             return replace(view, secret=await self._context.client.find(view.target))
         except Forbidden as error:
+            if view.resource is SECRETS:
+                raise
             text = f"could not get target resource: {error}; the chart's rbac.genericTargets gives the right"
             raise Retry(FAILED, text, event=UPDATE_FAILED) from error
 
@@ -123,14 +142,14 @@ class Reconciler:
         self._kinds.watch(resource)
         return resource
 
-    async def _fetch(self, view: View, digest: ExternalDigest) -> Fetched | None:
+    async def _fetch(self, view: View, digest: ExternalDigest, *, stale: bool) -> Fetched | None:
         """Read the providers if a refresh is due; None when the target stands as it should."""
         identity = await self._fetcher.identity(view.key, view.spec)
-        last = self._refreshed.get(view.key)
+        last = self.refreshed.get(view.key)
         now = self._context.clock.now().timestamp()
         moment = max(last.at if last else 0.0, digest.refreshed or 0.0) or None
         # Another store or other credentials mean another value, unless the user asked for the first one to stay.
-        other = view.key in self._stale or (last is not None and last.identity != identity)
+        other = stale or (last is not None and last.identity != identity)
         moved = other and digest.policy == "Periodic" and digest.interval > 0
         if digest.ready and not moved and due_in(digest, moment, now) != 0.0 and valid(view):
             return None
@@ -141,9 +160,7 @@ class Reconciler:
             if age is not None:
                 return Fetched(None, identity, age, (), last.mark)
         not_before = self._context.clock.monotonic() if asked else float("-inf")
-        fresh = Fresh(
-            (view.key, digest.current, identity), not_before, max(0.0, digest.interval), again=last is not None
-        )
+        fresh = Fresh((view.key, digest.current, identity), not_before, max(0.0, digest.interval))
         fetched = await self._fetcher.fetch(view.key, view.spec, fresh)
         if fetched.absent:
             message = f"secret does not exist at provider using {', '.join(fetched.absent)}"
@@ -159,8 +176,7 @@ class Reconciler:
         await self._remove_orphans(view)
         # Counted from when the values were read: those who share them come again together, and in time.
         read = self._context.clock.now().timestamp() - fetched.age
-        self._refreshed[view.key] = Refreshed(read, fetched.identity, fetched.mark)
-        self._stale.discard(view.key)
+        self.refreshed[view.key] = Refreshed(read, fetched.identity, fetched.mark)
         return Outcome(decided, fetched)
 
     async def _render(self, view: View, fetched: Fetched) -> Content | None:
@@ -184,9 +200,9 @@ class Reconciler:
         except AlreadyExists as error:
             raise Conflict(error.status, error.reason, error.place) from error  # made a moment ago: look again
         except Forbidden as error:
-            raise Retry(FAILED, f"could not update secret: {error}", event=UPDATE_FAILED) from error
+            raise Retry(FAILED, f"could not update {view.noun}: {error}", event=UPDATE_FAILED) from error
         except Invalid as error:  # by what a webhook or a quota of the cluster says, too, which may change
-            text = f"could not update secret: {error}"
+            text = f"could not update {view.noun}: {error}"
             raise WaitFor(FAILED, text, delay=REFUSED_LATER, event=UPDATE_FAILED) from error
         if written is not None:
             self._written[view.target] = written["metadata"]["resourceVersion"]
@@ -204,7 +220,7 @@ class Reconciler:
             return
         names = others(view.secret, field_manager(view.key.name)) if view.secret else ()
         who = f" (field managers of its data: {', '.join(names)})" if names else ""
-        text = f"could not update secret: somebody keeps changing or deleting it{who}; tried again in ten minutes"
+        text = f"could not update {view.noun}: somebody keeps changing or deleting it{who}; tried again in ten minutes"
         raise WaitFor(FAILED, text, delay=delay, event=UPDATE_FAILED)
 
     async def _remove_orphans(self, view: View) -> None:
@@ -222,7 +238,7 @@ class Reconciler:
                 await self._context.events.normal(view.key, view.uid, "Deleted", message, component=COMPONENT)
 
     def _forget(self, key: Key) -> Again:
-        self._refreshed.pop(key, None)
+        self.refreshed.pop(key, None)
         self._stale.discard(key)
         self._repeats.forget(key)
         return DONE
@@ -274,7 +290,7 @@ class Reconciler:
         if outcome.decided is not None and outcome.fetched is not None:
             listed = timedelta(seconds=outcome.fetched.age if outcome.fetched.data is None else 0.0)
             await self._succeeded(key, body, outcome.decided, started - listed)
-        last = self._refreshed.get(key)
+        last = self.refreshed.get(key)
         moment = last.at if last else digest.refreshed
         synced = replace(digest, synced=digest.current)
         after = due_in(synced, moment, self._context.clock.now().timestamp())

@@ -7,7 +7,7 @@ from external.admission import admits, partly, unreadable
 from external.clients import Clients, tenant_of
 from external.credentials import INVALID
 from external.digest import StoreDigest, store_digest
-from external.providers.protocol import ProviderDenied, ProviderError, SecretAbsent
+from external.providers.protocol import ProviderDenied, ProviderError, SecretAbsent, ValidationUnknown
 from external.threads import SILENT, Threads
 from manager.errors import NeedsHuman, ReconcileError, Retry
 from manager.kube.apply import Patch
@@ -29,6 +29,8 @@ class Outcome:
     """What validation found."""
 
     capabilities: str = ""
+    unknown: bool = False
+    """Only its use can tell whether it works."""
     error: ReconcileError | None = None
 
 
@@ -93,12 +95,16 @@ class StoreReconciler:
             raise type(error)(INVALID, f"{CREATE_FAILED}: {error.message}") from error
         try:
             await self._threads.run(SILENT if _failed_before(body) else tenant_of(key), client.validate)
+        except ValidationUnknown:
+            return Outcome(unknown=True)
         except ProviderError as error:
             raise _failed(VALIDATE_FAILED, error) from error
         return Outcome(client.capabilities)
 
     async def _report(self, key: Key, body: Body, outcome: Outcome) -> Again:
         condition = {"type": "Ready", "status": "True", "reason": "Valid", "message": "store validated"}
+        if outcome.unknown:
+            condition |= {"reason": "ValidationUnknown", "message": "could not determine validation status"}
         if outcome.error is not None:
             condition |= {"status": "False", "reason": outcome.error.reason, "message": brief(outcome.error.message)}
         status = body.get("status") or {}
@@ -117,7 +123,7 @@ class StoreReconciler:
 
     async def _tell(self, key: Key, body: Body, condition: dict[str, str], *, news: bool) -> None:
         component = COMPONENTS[key.resource is CLUSTER_SECRET_STORES]
-        post = self._context.events.normal if condition["status"] == "True" else self._context.events.warning
+        post = self._context.events.normal if condition["reason"] == "Valid" else self._context.events.warning
         uid = body["metadata"]["uid"]
         if news or condition["status"] != "True":
             await post(key, uid, condition["reason"], condition["message"], component=component)

@@ -13,6 +13,7 @@ from external.objectpaths import PathError, Placement, parse_path
 from external.properties import decode
 from external.target_model import Template as Wanted
 from external.target_model import TemplateFrom, TemplateSource
+from external.turns import Turns
 from manager.errors import NeedsHuman, SandboxUnavailable, TemplateInvalid, TemplateLimit, WaitFor
 from manager.gotemplate.model import Template
 from manager.gotemplate.sandbox import Sandbox
@@ -48,10 +49,13 @@ class Content:
 class Renderer:
     """Renders the templates of ExternalSecrets; each namespace's own instance of the sandbox does it."""
 
-    def __init__(self, client: KubeClient, sandbox: Sandbox, delimiters: tuple[str, str] = ("{{", "}}")) -> None:
+    def __init__(
+        self, client: KubeClient, sandbox: Sandbox, turns: Turns, delimiters: tuple[str, str] = ("{{", "}}")
+    ) -> None:
         self._client = client
         self._sandbox = sandbox
         self._delimiters = delimiters
+        self._turns = turns
 
     async def content(self, owner: Key, wanted: Wanted, values: Mapping[str, Plain], *, free: bool = False) -> Content:
         """Return what the template makes of the fetched values.
@@ -62,6 +66,7 @@ class Renderer:
         Raises:
             NeedsHuman: the template, or what it names, must change; the text names the place.
             WaitFor: a limit was reached, or what a template met in the values may be mended at the provider.
+            Pending: other templates of the namespace take long.
 
         """
         try:
@@ -85,17 +90,22 @@ class Renderer:
         """Render one text; one without an action is its own output and needs no sandbox."""
         if self._delimiters[0] not in source:
             return Plain(source.encode()), False
-        found = await self._sandbox.render(namespace, Template.eso(name, source, self._delimiters), values)
+        async with self._turns.of(namespace):
+            found = await self._sandbox.render(namespace, Template.eso(name, source, self._delimiters), values)
         return found.value, found.random
 
     async def several(self, namespace: str, source: str, values: Mapping[str, Plain]) -> tuple[dict[str, Plain], bool]:
         """Render a text whose output is a YAML map of texts."""
-        found = await self._sandbox.render_map(namespace, Template.eso(source, source, self._delimiters), values)
+        async with self._turns.of(namespace):
+            found = await self._sandbox.render_map(namespace, Template.eso(source, source, self._delimiters), values)
         return found.values, found.random
 
     async def document(self, namespace: str, source: str, values: Mapping[str, Plain]) -> tuple[Any, bool]:
         """Render a text whose output is any YAML document."""
-        found = await self._sandbox.render_document(namespace, Template.eso(source, source, self._delimiters), values)
+        async with self._turns.of(namespace):
+            found = await self._sandbox.render_document(
+                namespace, Template.eso(source, source, self._delimiters), values
+            )
         return json.loads(found.value.reveal()), found.random
 
 

@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 from external.providers.protocol import ProviderUnavailable
 
 Result = TypeVar("Result")
+SHARE = 4  # threads of one tenant: several that hang at the same moment must not hold them all
 SILENT = "providers that did not answer"
 """The tenant of calls that only find out whether a provider answers again: all of those share one share."""
 
 
 class Threads:
-    """A pool of which each tenant holds at most half (reliability.md D5).
+    """A pool of which each tenant holds SHARE, or half of a small one (reliability.md D5).
 
     Args:
         number: calls at a time over all tenants.
@@ -23,7 +24,7 @@ class Threads:
 
     def __init__(self, number: int, timeout: float) -> None:
         self._executor = ThreadPoolExecutor(number, thread_name_prefix="provider")
-        self._share = max(1, number // 2)
+        self._share = max(1, min(SHARE, number // 2))
         self._timeout = timeout
         self._free: dict[Hashable, asyncio.Semaphore] = {}
 

@@ -152,8 +152,8 @@ class ExternalSettings:
     """Seconds between two validations of a store that names none."""
     concurrency: int = 16
     """ExternalSecrets worked on at a time."""
-    provider_threads: int = 8
-    """Threads for blocking SDKs: calls to all providers at a time."""
+    provider_threads: int = 32
+    """Threads for blocking SDKs: calls to all providers at a time; four at most for one, and made when needed."""
     provider_timeout: float = 20.0
     """Seconds until a provider's answer is given up."""
     ambient_namespaces: tuple[str, ...] = ()
@@ -162,6 +162,8 @@ class ExternalSettings:
     """Networks (CIDR) on loopback or link-local addresses that the namespaces' own stores may reach all the same."""
     adopt_foreign: bool = False
     """True restores the original's taking-over of any Secret that has the target's name."""
+    object_metrics: bool = False
+    """True: the original's gauges externalsecret_status_condition and so on, with series for every object."""
     generic_targets: bool = False
     """True: `target.manifest` may name any kind that the chart's `rbac.genericTargets` gives rights for."""
     template_left_delimiter: str = "{{"

@@ -4,8 +4,19 @@ from collections.abc import Mapping, Sequence
 
 from external.model import FakeProvider
 from external.providers.naming import compiled
-from external.providers.protocol import Circumstances, Client, Find, ProviderDenied, ProviderError, SecretAbsent, Want
+from external.providers.protocol import (
+    Circumstances,
+    Client,
+    Find,
+    ProviderDenied,
+    ProviderError,
+    SecretAbsent,
+    ValidationUnknown,
+    Want,
+)
 from manager.plain import Plain
+
+UNKNOWN = 1  # of `validationResult`
 
 
 async def connect(spec: FakeProvider, around: Circumstances) -> Client:
@@ -48,5 +59,7 @@ class FakeClient:
 
     def validate(self) -> None:
         """Answer as `validationResult` says."""
+        if self._spec.validation_result == UNKNOWN:
+            raise ValidationUnknown("unable to validate")
         if self._spec.validation_result:
             raise ProviderDenied("unable to validate")

@@ -35,6 +35,10 @@ class NotModified(ProviderError):
     """The provider says that nothing has changed since: what is there stays, and that is a success."""
 
 
+class ValidationUnknown(ProviderError):
+    """Whether the credentials can be used is not known before they are: the store counts as ready."""
+
+
 class ProviderUnavailable(ProviderError):
     """No answer, throttled, or an answer that is the provider's fault: worth trying again."""
 

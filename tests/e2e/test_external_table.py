@@ -164,6 +164,8 @@ CASES = (
          Look({"tls.crt": "c", "tls.key": "k"}, type="kubernetes.io/tls")),
     Case("47", {"other": "1"}, REMOTE, Look(None, FAILED), (Round(holds(remote="1"), Look({"k": "1"})),)),
     Case("48", {}, REMOTE | {"secretStoreRef": {"name": "none"}}, Look(None, FAILED)),
+    Case("49", {}, REMOTE | {"secretStoreRef": {"name": "second"}}, Look(None, FAILED),
+         before=(store("", "second", {"aws": {"service": "SecretsManager", "region": "eu-west-1"}}),)),
     Case("52", {"one": "1", "two": "2"}, data(a="one", b="two") | target(deletionPolicy="Delete"),
          Look({"a": "1", "b": "2"}),
          (Round(holds(one="1"), Look({"a": "1"})), Round(holds(unrelated="x"), Look(None, GONE)),

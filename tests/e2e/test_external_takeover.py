@@ -18,7 +18,7 @@ from tests.e2e.conftest import MakeCoffer
 from tests.e2e.manifests import aws, aws_keys, canary, encoded, external_secret, fake, secret, store
 from tests.e2e.world import World
 
-SIZES = [pytest.param(60, id="some"), pytest.param(500, id="many", marks=[pytest.mark.soak, pytest.mark.timeout(600)])]
+SIZES = [pytest.param(30, id="some"), pytest.param(500, id="many", marks=[pytest.mark.soak, pytest.mark.timeout(600)])]
 RECONCILE = "reconcile.external-secrets.io/"
 FINALIZER = "externalsecrets.external-secrets.io/externalsecret-cleanup"
 DATA_CALLS = {"GetSecretValue", "BatchGetSecretValue", "ListSecrets"}

@@ -24,8 +24,8 @@ template:
 """
 
 
-def put(world: World, ns: str, name: str, manifest: Object, data: dict[str, Any], **target: Any) -> None:
-    world.apply(external_secret(ns, name, "store", data, target={"manifest": manifest, **target}))
+def put(world: World, ns: str, called: str, manifest: Object, data: dict[str, Any], **target: Any) -> None:
+    world.apply(external_secret(ns, called, "store", data, target={"manifest": manifest, **target}))
 
 
 def await_map(world: World, ns: str, name: str, data: Object) -> Object:

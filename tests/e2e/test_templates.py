@@ -137,3 +137,21 @@ def test_keys_are_made_by_a_template(world: World) -> None:
     world.apply(external_secret(ns, "app", "store", {}, dataFrom=extract))
 
     world.await_data(ns, "app", {"DB_USER": one, "DB_PASS": two})
+
+
+def test_slow_templates_of_one_namespace_delay_no_other(world: World) -> None:
+    theirs, mine, value = world.namespace(), world.namespace(), canary()
+    world.apply(*(store(ns, "store", fake({"user": value})) for ns in (theirs, mine)))
+    for ns in (theirs, mine):
+        world.await_ready("secretstores", ns, "store")
+    endless = {"data": {"k": "{{ range until 30000 }}{{ range until 30000 }}{{ end }}{{ end }}"}}
+    quick = {"data": {"k": "{{ .user }}"}}
+    for at in range(24):  # more than there are workers
+        world.apply(external_secret(theirs, f"slow-{at}", "store", {"user": "user"}, target={"template": endless}))
+    world.await_condition("externalsecrets", theirs, "slow-0", "False", text="let")
+
+    started = time.monotonic()
+    world.apply(external_secret(mine, "app", "store", {"user": "user"}, target={"template": quick}))
+    world.await_data(mine, "app", {"k": value})
+
+    assert time.monotonic() - started < 2.0

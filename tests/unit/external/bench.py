@@ -94,7 +94,7 @@ class Bench:
         running = [asyncio.create_task(each.run()) for each in self.module.controllers]
         idle = 0
         while idle < 5:  # a released key takes a few turns of the loop from one queue to the next
-            moved = self._observe()
+            moved = self.observe()
             busy = any(len(each.queue) for each in self.module.controllers)
             idle = 0 if moved or busy else idle + 1
             await asyncio.sleep(0.001 if busy else 0)
@@ -107,7 +107,7 @@ class Bench:
         if self.module.close is not None:
             await self.module.close()
 
-    def _observe(self) -> bool:
+    def observe(self) -> bool:
         """Let the cache and the handlers see what has changed."""
         changes = []
         for key, body in list(self.api.objects.items()):

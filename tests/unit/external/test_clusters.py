@@ -204,3 +204,40 @@ async def test_what_the_original_holds_back_is_let_go(bench: Bench) -> None:
     assert finalizers(CLUSTER_EXTERNAL_SECRETS, "ces") == ["theirs"]
     assert finalizers(NAMESPACES, "a") == ["theirs", NAMESPACE_FINALIZER + "other"]
     assert finalizers(NAMESPACES, "going") == ["theirs"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ({"operator": "Among", "values": ["x"]}, "operator: must be one of In, NotIn, Exists, DoesNotExist"),
+        ({"operator": "In"}, "values: In takes at least one value"),
+        ({"operator": "Exists", "values": ["x"]}, "values: Exists takes no values"),
+    ],
+)
+async def test_a_selector_that_makes_no_sense_removes_nothing(bench: Bench, expression: Any, text: str) -> None:
+    bench.namespace("a")
+    cluster(bench, **ALL)
+    await bench.settle()
+
+    cluster(bench, namespaceSelectors=[{}, {"matchExpressions": [{"key": "env", **expression}]}])
+    await bench.settle()
+
+    assert found(bench, "a")
+    [condition] = status(bench)["conditions"]
+    assert condition["message"] == f"spec.namespaceSelectors[1].matchExpressions[0].{text}"
+
+
+async def test_nothing_is_removed_on_the_strength_of_an_old_view(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.namespace("a", env="prod")
+    cluster(bench, **PROD)
+    await bench.settle()
+    bench.namespace("a", env="dev")
+    bench.observe()
+    bench.namespace("a", env="prod")  # and the watch has not told yet
+    with monkeypatch.context() as blind:
+        blind.setattr(bench.stage.cache, "observe", lambda *_: None)
+        await bench.settle()
+
+    assert found(bench, "a")
+    await bench.settle()
+    assert status(bench)["provisionedNamespaces"] == ["a"]

@@ -9,7 +9,9 @@ import pytest
 
 from external.paths import Documents
 from external.properties import Beyond, take
+from external.turns import Turns
 from manager.errors import TemplateLimit
+from manager.gotemplate.model import Limits
 from manager.gotemplate.sandbox import Sandbox
 from manager.plain import Plain
 
@@ -120,7 +122,7 @@ class NoSandbox:
 
 async def test_a_plain_name_needs_no_sandbox() -> None:
     none: Any = NoSandbox()
-    documents = Documents(none, "ns")
+    documents = Documents(none, Turns(), "ns")
     whole = Plain(b'{"user": "u", "db": {"port": 5432}, "a.b": "flat"}')
 
     found = [await documents.find(whole, path, natural=False) for path in ("user", "db.port", "a.b", "absent")]
@@ -158,14 +160,14 @@ async def test_query_syntax_is_gjsons(sandbox: Sandbox, path: str, value: bytes 
     }
     whole = Plain(json.dumps(document, separators=(",", ":")).encode())
 
-    found = await Documents(sandbox, "ns").find(whole, path, natural=False)
+    found = await Documents(sandbox, Turns(), "ns").find(whole, path, natural=False)
 
     assert (found and found.reveal()) == value
 
 
 async def test_a_member_of_data_that_was_never_text_is_taken_by_its_whole_name(sandbox: Sandbox) -> None:
     whole = Plain(b'{"a.#|x": "odd name", "lines": ["one", "two"], "l": [1, 2]}')
-    documents = Documents(sandbox, "ns")
+    documents = Documents(sandbox, Turns(), "ns")
 
     found = [await documents.find(whole, path, natural=True) for path in ("a.#|x", "lines", "l.#")]
 
@@ -173,13 +175,15 @@ async def test_a_member_of_data_that_was_never_text_is_taken_by_its_whole_name(s
 
 
 async def test_names_are_made_by_a_template(sandbox: Sandbox) -> None:
-    documents = Documents(sandbox, "ns")
+    documents = Documents(sandbox, Turns(), "ns")
 
     assert await documents.renamed('{{ .value | upper | replace "/" "_" }}', ["a/b", "c"]) == ["A_B", "C"]
 
 
-async def test_a_path_that_takes_too_much_is_a_limit(sandbox: Sandbox) -> None:
+async def test_a_path_that_takes_too_much_is_a_limit() -> None:
     document = Plain(b"[" + b",".join(b"[%d]" % at for at in range(50_000)) + b"]")
+    sandbox = Sandbox(Limits(deadline_seconds=0.1))
 
     with pytest.raises(TemplateLimit):
-        await Documents(sandbox, "ns").find(document, "@pretty|@ugly|" * 2000 + "0", natural=False)
+        await Documents(sandbox, Turns(), "ns").find(document, "@pretty|@ugly|" * 2000 + "0", natural=False)
+    await sandbox.close()

@@ -12,7 +12,7 @@ from external.clients import Opened, Pending
 from external.metrics import ExternalMetrics, Meter
 from external.pace import PAUSE
 from external.providers.protocol import Find, ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, Want
-from external.reader import AT_ONCE, Answer, Fresh, Given, SharedReader
+from external.reader import AT_ONCE, WAIT_ON, Answer, Fresh, Given, SharedReader
 from external.threads import Threads
 from manager.plain import Plain
 from tests.stand_ins import HandClock
@@ -78,7 +78,7 @@ class Desk:
         self.reader.patience = PATIENT
 
     def fresh(self, asker: str = "a", max_age: float = 30, *, now: bool = False) -> Fresh:
-        return Fresh(asker, self.clock.monotonic() if now else ALWAYS, 4 * max_age)
+        return Fresh(asker, self.clock.monotonic() if now else ALWAYS, 2 * max_age)
 
     async def read(self, fresh: Fresh, identity: str = "store", want: Want = WANT) -> bytes:
         opened = Opened(self.provider, (identity,), "tenant")
@@ -366,19 +366,11 @@ async def test_what_is_missing_or_no_longer_wanted_is_not_read_ahead() -> None:
 async def test_who_wants_the_same_at_another_moment_of_the_interval_falls_into_step() -> None:
     desk = Desk(batch=20)
 
-    async def read(asker: str, *, again: bool) -> bytes:
-        opened = Opened(desk.provider, ("store",), "tenant")
-        found = await desk.reader.read([(opened, WANT)], Fresh(asker, ALWAYS, 60, again=again))
-        return _plain(found[("store",), WANT].coming.result())
-
-    assert await read("a", again=False) == b"remote 1"
-    desk.clock.pass_by(29)
-    assert await read("b", again=False) == b"remote 2", "who has nothing yet gets a newer one"
+    assert await desk.keys("x", asker="a", interval=60) == {"x": b"x 1"}
     desk.clock.pass_by(31)
-    assert await read("a", again=True) == b"remote 3"
+    assert await desk.keys("x", asker="b", interval=60) == {"x": b"x 2"}
     desk.clock.pass_by(29)
-
-    assert await read("b", again=True) == b"remote 3"
+    assert await desk.keys("x", asker="a", interval=60) == {"x": b"x 2"}, "and comes again with the other"
     desk.threads.close()
 
 
@@ -395,4 +387,24 @@ async def test_what_is_due_first_is_read_ahead_first() -> None:
     await desk.keys("new")
 
     assert desk.provider.calls == [["new", "early", "middle"]]
+    desk.threads.close()
+
+
+async def test_only_a_few_workers_wait_on_for_a_slow_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all of them waiting five seconds each, a hundred ExternalSecrets of one store would hold up all others."""
+    monkeypatch.setattr("external.reader.SLOW", 0.05)
+    desk = Desk()
+    desk.provider.open.clear()
+    asking = [asyncio.create_task(desk.keys(f"k{at}", asker=str(at))) for at in range(16)]
+    await asyncio.wait(asking, timeout=0.2)
+    assert sum(not each.done() for each in asking) == WAIT_ON
+    assert {type(each.exception()) for each in asking if each.done()} == {Pending}
+
+    desk.clock.pass_by(0.1)
+    with pytest.raises(Pending):
+        await asyncio.wait_for(desk.keys("late", asker="late"), 0.5)
+
+    desk.provider.open.set()
+    await asyncio.wait(asking)
+    assert await desk.keys("late", asker="late") == {"late": f"late {len(desk.provider.calls)}".encode()}
     desk.threads.close()

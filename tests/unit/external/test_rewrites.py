@@ -9,6 +9,7 @@ import re2
 from external.model import Rewrite
 from external.paths import Documents
 from external.rewrites import replace_all, rewritten
+from external.turns import Turns
 from manager.gotemplate.sandbox import Sandbox
 from manager.plain import Plain
 
@@ -16,7 +17,7 @@ from manager.plain import Plain
 def run(data: dict[str, str], *steps: dict[str, Any]) -> dict[str, str]:
     """Apply steps; return texts."""
     values = {key: Plain(value.encode()) for key, value in data.items()}
-    documents = Documents(Sandbox(), "ns")  # not loaded: there is no template
+    documents = Documents(Sandbox(), Turns(), "ns")  # not loaded: there is no template
     found = asyncio.run(rewritten(values, [Rewrite.model_validate(step) for step in steps], documents, ValueError))
     return {key: value.reveal().decode() for key, value in found.items()}
 

@@ -128,3 +128,14 @@ def test_a_cluster_store_admits_by_full_match(condition: Any, answer: bool) -> N
 )
 def test_selector_expressions(operator: str, values: Any, answer: bool) -> None:
     assert selects({"matchExpressions": [{"key": "t", "operator": operator, "values": values}]}, {"t": "1"}) is answer
+
+
+@pytest.mark.parametrize("interval", [None, 0, 300, "1h", "90s", "0s"])
+def test_a_store_names_its_interval_in_seconds_or_as_a_duration(interval: Any) -> None:
+    parse(SecretStoreSpec, {"provider": {}, "refreshInterval": interval}, reason="R")
+
+
+@pytest.mark.parametrize("interval", ["nonsense", -5, "-5m", "10"])
+def test_any_other_interval_of_a_store_is_told(interval: Any) -> None:
+    with pytest.raises(NeedsHuman, match=r"spec\.refreshInterval"):
+        parse(SecretStoreSpec, {"provider": {}, "refreshInterval": interval}, reason="R")

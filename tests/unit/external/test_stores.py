@@ -117,3 +117,16 @@ async def test_a_store_tells_what_its_provider_can_do(
 
     assert bench.ready("store", SECRET_STORES)[:2] == ("True", "Valid")
     assert (bench.body(SECRET_STORES, "store") or {})["status"]["capabilities"] == capabilities
+
+
+async def test_a_store_of_which_only_its_use_can_tell_is_ready_and_says_so(bench: Bench) -> None:
+    spec = {"provider": {"fake": {"data": [{"key": "remote", "value": "x"}], "validationResult": 1}}}
+    bench.put(SECRET_STORES, {"metadata": {"name": "store", "namespace": "ns"}, "spec": spec})
+    bench.external()
+    await bench.settle()
+
+    told = ("True", "ValidationUnknown", "could not determine validation status")
+    assert bench.ready("store", SECRET_STORES) == told
+    assert "ValidationUnknown" in bench.stage.reasons()
+    assert "capabilities" not in (bench.body(SECRET_STORES, "store") or {})["status"]
+    assert bench.data() == {"k": b"x"}

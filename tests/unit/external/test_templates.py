@@ -11,6 +11,7 @@ from external.objectpaths import placed
 from external.plan import plan
 from external.target_model import Template
 from external.templates import Content, Renderer
+from external.turns import Turns
 from manager.errors import NeedsHuman, WaitFor
 from manager.gotemplate.sandbox import Sandbox
 from manager.kube.apply import SEALING_KEY_LABEL, Create, Update
@@ -28,7 +29,7 @@ class Kitchen:
     def __init__(self, sandbox: Sandbox) -> None:
         self.api: Any = MemoryApi()
         self.sandbox = sandbox
-        self.renderer = Renderer(self.api, sandbox)
+        self.renderer = Renderer(self.api, sandbox, Turns())
 
     async def content(self, values: Mapping[str, str], **template: Any) -> Content:
         wanted = parse(Template, template, reason="SecretSyncedError", at="spec.target.template")
@@ -117,7 +118,7 @@ async def test_labels_and_annotations_are_templates_too(kitchen: Kitchen) -> Non
 
 
 async def test_delimiters_are_a_setting(kitchen: Kitchen) -> None:
-    kitchen.renderer = Renderer(kitchen.api, kitchen.sandbox, ("<<", ">>"))
+    kitchen.renderer = Renderer(kitchen.api, kitchen.sandbox, Turns(), ("<<", ">>"))
 
     assert await kitchen.data({"user": "u"}, data={"a": "<< .user >>{{ .user }}"}) == {"a": "u{{ .user }}"}
 

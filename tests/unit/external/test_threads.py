@@ -1,4 +1,4 @@
-"""A tenant whose provider hangs holds half of the threads at most, and never for longer than the deadline."""
+"""A tenant whose provider hangs holds few of the threads, and never for longer than the deadline."""
 
 import asyncio
 import threading
@@ -67,4 +67,17 @@ async def test_the_share_comes_back_when_the_sdk_gives_up(hang: threading.Event)
         except ProviderUnavailable:
             continue
 
+    threads.close()
+
+
+async def test_several_who_hang_at_the_same_moment_leave_threads_too(hang: threading.Event) -> None:
+    threads = Threads(32, 10)
+    stuck = [asyncio.create_task(threads.run(f"tenant {at % 7}", hang.wait)) for at in range(70)]
+    await asyncio.sleep(0)
+
+    assert await threads.run("other", lambda: 7) == 7
+
+    assert not any(task.done() for task in stuck)
+    hang.set()
+    await asyncio.gather(*stuck)
     threads.close()

@@ -137,3 +137,18 @@ def test_an_edited_template_source_renders_anew_those_that_name_it(resource: Res
     desk.handlers.template(desk.observe(resource, "source", "ns", created=desk.before))
 
     assert desk.stale == {Key(EXTERNAL_SECRETS, "ns", "es")}
+
+
+def test_a_changed_certificate_of_an_authority_wakes_the_store_and_those_who_use_it() -> None:
+    desk = Desk()
+    authority = {"type": "ConfigMap", "name": "ca", "key": "ca.crt"}
+    spec = {"provider": {"vault": {"server": "https://vault", "caProvider": authority}}}
+    desk.observe(SECRET_STORES, "store", "ns", spec=spec, status=READY)
+    desk.observe(EXTERNAL_SECRETS, "es", "ns", spec={"secretStoreRef": {"name": "store"}}, status=READY)
+
+    for place in ("elsewhere", "ns"):
+        desk.handlers.config_map(desk.observe(CONFIGMAPS, "ca", place))
+        assert bool(desk.stale) is (place == "ns")
+
+    assert desk.stale == {Key(EXTERNAL_SECRETS, "ns", "es")}
+    assert len(desk.stores) == 1

@@ -1,0 +1,62 @@
+"""One piece of work in the sandbox at a time for each namespace; nobody stands in a line that does not move.
+
+The sandbox itself runs one call of a namespace after the other. A worker that waited there for a tenant's slow
+templates would be missing for everybody else.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
+
+from external.clients import FAILED, Pending
+
+LONG = 0.5  # seconds that anybody waits; a thousand ordinary renders take as long
+SLOW = 0.05  # seconds after which no more than WAITING may stand in line; an ordinary render takes one hundredth
+WAITING = 4
+LATER = 5.0  # seconds until those who were sent away come again
+
+
+class _Turn:
+    """The lock of a namespace, and since when it is held."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.since = 0.0
+        self.waiting = 0
+
+    async def take(self) -> None:
+        """Wait for the lock. Raises TimeoutError."""
+        held = asyncio.get_running_loop().time() - self.since if self.lock.locked() else 0.0
+        if held > SLOW and self.waiting >= WAITING:
+            raise TimeoutError
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(max(0.0, LONG - held)):
+                await self.lock.acquire()
+        finally:
+            self.waiting -= 1
+        self.since = asyncio.get_running_loop().time()
+
+
+class Turns:
+    """Whose turn it is."""
+
+    def __init__(self) -> None:
+        self._turns: WeakValueDictionary[str, _Turn] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def of(self, namespace: str) -> AsyncIterator[None]:
+        """Wait for the namespace's turn, but not long. Raises Pending."""
+        turn = self._turns.get(namespace)
+        if turn is None:
+            self._turns[namespace] = turn = _Turn()
+        try:
+            await turn.take()
+        except TimeoutError:
+            text = "the templates and paths of this namespace take long; they are worked on one after the other"
+            raise Pending(FAILED, text, delay=LATER) from None
+        try:
+            yield
+        finally:
+            turn.lock.release()
