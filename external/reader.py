@@ -168,8 +168,9 @@ class SharedReader:
         if found is not None or now < sweeps.not_before or line.silence.text:
             return found
         if sweeps.running is None:
-            sweeps.running = self._spawn(self._sweep(line))
-        await asyncio.wait([sweeps.running], timeout=self.patience)
+            sweeps.running, sweeps.began = self._spawn(self._sweep(line)), now
+        if now - sweeps.began <= SLOW:  # who comes later reads: workers that wait for one identity help no other
+            await asyncio.wait([sweeps.running], timeout=min(self.patience, SLOW))
         return sweeps.serves(interval, self._clock.monotonic())
 
     async def _sweep(self, line: _Line) -> None:

@@ -28,6 +28,8 @@ class Sweeps:
 
     latest: Sweep | None = None
     running: Task[None] | None = None
+    began: float = 0.0
+    """Monotonic second at which that was asked for."""
     not_before: float = 0.0
 
     def serves(self, interval: float, now: float) -> Sweep | None:

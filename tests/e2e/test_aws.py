@@ -200,11 +200,13 @@ def test_a_secret_that_is_gone_in_aws_goes_only_where_the_policy_says_so(world: 
 
 
 def test_a_provider_that_hangs_delays_no_other_store(world: World) -> None:
-    stuck, names = with_store(world), [remote(world, canary()) for _ in range(12)]
+    stuck, more_than_workers = with_store(world), 40
     for call in ("GetSecretValue", "BatchGetSecretValue"):
         world.moto.hang(call, 1000)
     try:
-        world.apply(*(external_secret(stuck, f"stuck-{at}", "aws", {"key": name}) for at, name in enumerate(names)))
+        world.apply(
+            *(external_secret(stuck, f"es-{at}", "aws", {"key": f"remote/{at}"}) for at in range(more_than_workers))
+        )
         world.kube.wait_until(lambda: sum(world.moto.counts(key_of(stuck)).values()) >= 1)
 
         ns, value = world.namespace(), canary()

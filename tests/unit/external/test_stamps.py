@@ -1,5 +1,6 @@
 """What a list of versions saves, and that nothing is taken for unchanged that a list cannot know."""
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
@@ -204,3 +205,19 @@ async def test_a_list_that_fails_in_an_unforeseen_way_is_logged_by_its_place_alo
     told = [each for each in logs if each["event"] == "provider failed unexpectedly"]
     assert [each["error"].partition(":")[0] for each in told] == ["ValueError at test_stamps.py"]
     assert "canary" not in str(logs)
+
+
+async def test_a_list_that_hangs_keeps_nobody_from_reading(
+    bench: Bench, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("external.reader.SLOW", 0.02)
+    hang = threading.Event()
+    await converged(bench)
+    account.reads.clear()
+    monkeypatch.setattr(FakeClient, "stamps", lambda *_: hang.wait(10))
+    bench.pass_by(HOUR + 120)
+
+    await bench.settle()
+
+    hang.set()
+    assert sorted(account.reads) == sorted(f"r{at}" for at in range(NUMBER))
