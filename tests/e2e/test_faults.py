@@ -118,7 +118,7 @@ def test_requests_that_fail_delay_the_story_and_nothing_else(
 
 def test_a_server_that_is_too_busy_is_left_alone_for_as_long_as_it_asks(stage: World) -> None:
     ns, pushed, value, since = stage.namespace(), stage.namespace(), canary(), time.monotonic()
-    stage.faults.answer("create", "secrets", 429, agent="coffer/", Retry_After="2")
+    stage.faults.answer("create", "secrets", 429, agent="coffer/", namespace=pushed, Retry_After="2")
 
     stage.apply(secret(ns, "busy", {"key": value}, annotations=allowed(auto=pushed)))
     stage.await_data(pushed, "busy", {"key": value})
