@@ -36,7 +36,7 @@ class Api:
 
 def cluster_of(api: Any) -> Cluster:
     """Return a client that asks an API in memory."""
-    return Cluster(api, "remote")
+    return Cluster(api, "remote", 5)
 
 
 def picked(api: Api, path: str, *, metadata: bool = False) -> bytes | None:
@@ -109,6 +109,61 @@ def test_extracting_what_is_told_gives_both() -> None:
 def test_a_key_leads_to_secrets_of_this_namespace_alone(key: str) -> None:
     want = Want(key)
     assert isinstance(cluster_of(Api()).read([want])[want], ProviderDenied)
+
+
+@pytest.mark.parametrize(
+    ("broken", "metadata"),
+    [
+        ({"data": {"k": 5}}, False),
+        ({"data": {"k": {"a": "b"}}}, False),
+        ({"data": {"k": None}}, False),
+        ({"data": ["x"]}, False),
+        ({"data": "x"}, False),
+        ({"data": {"k": "x"}}, False),
+        ({"data": {"k": "\u00e9\u00e9\u00e9\u00e9"}}, False),
+        ({"data": {"\ud800": "eA=="}}, False),
+        ({"metadata": {"labels": {"a": "\ud800"}}}, True),
+        ({"metadata": 1}, True),
+        ({"metadata": {"labels": 1}}, True),
+        ({"metadata": {"labels": {"a": 1}}}, True),
+        ({"metadata": {"annotations": ["a"]}}, True),
+    ],
+)
+def test_an_answer_of_other_types_is_the_servers_fault(broken: dict[str, Any], metadata: bool) -> None:
+    """It was a TypeError when the values were taken out, and the ExternalSecret had no condition."""
+    api = Api()
+    api.secret |= broken
+    with pytest.raises(ProviderUnavailable, match="GetSecret"):
+        picked(api, "k", metadata=metadata)
+
+
+def test_a_secret_that_no_api_server_would_hold_is_refused() -> None:
+    want = Want("name")
+    answer = cluster_of(Api(k=b"x" * (1 << 20))).read([want])[want]
+
+    assert isinstance(answer, ProviderDenied)
+    assert "no Secret does" in str(answer)
+
+
+def test_a_whole_secret_tells_its_size_and_shows_nothing() -> None:
+    want = Want("name")
+    whole = cluster_of(Api(key=b"canary")).read([want])[want]
+
+    assert isinstance(whole, Plain)
+    assert len(whole) == len("key") + len("canary")
+    assert "canary" not in repr(whole)
+
+
+def test_a_secret_is_taken_apart_once_and_not_by_who_picks_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parsing eight megabytes for every entry held up the event loop for seconds."""
+    cluster, want = cluster_of(Api(a=b"1", b=b"2")), Want("name")
+    whole = cluster.read([want])[want]
+    assert isinstance(whole, Plain)
+    monkeypatch.setattr("base64.b64decode", None)
+    monkeypatch.setattr("json.loads", None)
+
+    assert [str(cluster.pick(whole, each) and cluster.pick(whole, each).reveal()) for each in "ab"] == ["b'1'", "b'2'"]
+    assert sorted(cluster.members(whole, "") or ()) == ["a", "b"]
 
 
 def test_what_is_no_secret_is_no_answer() -> None:
