@@ -14,6 +14,7 @@ from external.providers.protocol import (
     Client,
     Composite,
     Find,
+    Inside,
     NotModified,
     ProviderError,
     SecretAbsent,
@@ -168,7 +169,7 @@ class _Merge:
     async def _members(self, entry: DataFrom, whole: Plain, client: Client) -> Mapping[str, Plain]:
         reference, members = entry.extract, None
         if reference is not None and isinstance(client, Composite):
-            members = client.members(whole, reference.property or "")
+            members = client.members(await self._value(reference, whole, client) if reference.property else whole)
         elif reference is not None:
             value = await self._value(reference, whole, client)
             members = to_map(value.reveal(), natural=client.natural)
@@ -178,7 +179,10 @@ class _Merge:
 
     async def _value(self, reference: RemoteRef, whole: Plain, client: Client) -> Plain:
         if isinstance(client, Composite):
-            found = client.pick(whole, reference.property or "")
+            picked = client.pick(whole, reference.property or "")
+            if isinstance(picked, Inside):
+                picked = await self._documents.find(picked.document, picked.path, natural=client.natural)
+            found = picked
         elif not reference.property or isinstance(client, AsksProperty):
             return whole
         else:

@@ -7,11 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from external.properties import take
 from external.providers.findings import Findings
 from external.providers.kubernetes.connection import Connection
 from external.providers.naming import compiled
-from external.providers.protocol import Find, ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, Want
+from external.providers.protocol import (
+    Find,
+    Inside,
+    ProviderDenied,
+    ProviderError,
+    ProviderUnavailable,
+    SecretAbsent,
+    Want,
+)
 from manager.plain import Plain
 
 PAGE = 100  # Secrets in one answer: of a megabyte each at most, and an answer may have eight
@@ -86,8 +93,8 @@ class Cluster:
                 found[name] = _texts(_decoded("ListSecrets", secret))
         return found
 
-    def pick(self, whole: Plain, path: str) -> Plain | None:
-        """Return a value by its key, or by a path below one; without a path all, as a JSON object of texts."""
+    def pick(self, whole: Plain, path: str) -> Plain | Inside | None:
+        """Return a value by its key, or the one that a path leads into; without a path all, as a JSON object."""
         kind, members = _opened(whole)
         if not path:
             return _texts(members) if kind == "data" else Plain(_json(members).encode())
@@ -99,24 +106,19 @@ class Cluster:
         inner = members[head]
         if isinstance(inner, dict):
             return Plain(inner[rest].encode()) if rest in inner else None
-        return take(inner, rest)
+        return Inside(Plain(inner), rest)
 
-    def members(self, whole: Plain, path: str) -> Mapping[str, Plain] | None:
-        """Return all values; with a path the members of the JSON object that it leads to, strings in quotes (4.2).
-
-        None where it leads to none.
-        """
-        _, members = _opened(whole)
-        if not path:
-            return {name: _value(value) for name, value in members.items()}
-        found = self.pick(whole, path)
+    def members(self, found: Plain) -> Mapping[str, Plain] | None:
+        """Return all values of a Secret, or the members of a JSON object, strings in quotes (4.2)."""
+        if isinstance(found, Whole):
+            return {name: _value(value) for name, value in found.members.items()}
         try:
-            parsed = json.loads(found.reveal()) if found is not None else None
+            parsed = json.loads(found.reveal())
+            if isinstance(parsed, dict):
+                return {name: Plain(_json(value).encode("utf-8", "replace")) for name, value in parsed.items()}
         except (ValueError, RecursionError):
-            return None
-        if not isinstance(parsed, dict):
-            return None
-        return {name: Plain(_json(value).encode()) for name, value in parsed.items()}
+            pass
+        return None
 
     def _whole(self, want: Want) -> Plain:
         if not want.key or "/" in want.key or want.key in (".", ".."):

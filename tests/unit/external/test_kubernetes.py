@@ -9,10 +9,11 @@ import yaml
 
 from external.digest import store_digest
 from external.egress import Bounds
-from external.providers.kubernetes.client import Cluster
+from external.properties import take
+from external.providers.kubernetes.client import Cluster, Whole
 from external.providers.kubernetes.connect import connect
 from external.providers.kubernetes_model import KubernetesProvider
-from external.providers.protocol import Circumstances, ProviderDenied, ProviderUnavailable, SecretAbsent, Want
+from external.providers.protocol import Circumstances, Inside, ProviderDenied, ProviderUnavailable, SecretAbsent, Want
 from manager.errors import NeedsHuman
 from manager.kube.resources import SECRET_STORES, Key
 from manager.plain import Plain
@@ -39,20 +40,26 @@ def cluster_of(api: Any) -> Cluster:
     return Cluster(api, "remote", 5)
 
 
-def picked(api: Api, path: str, *, metadata: bool = False) -> bytes | None:
+def found(api: Api, path: str, *, metadata: bool = False) -> Plain | None:
     cluster, want = cluster_of(api), Want("name", metadata=metadata)
     whole = cluster.read([want])[want]
     assert isinstance(whole, Plain)
-    found = cluster.pick(whole, path)
-    return None if found is None else found.reveal()
+    if not path:
+        return whole
+    picked = cluster.pick(whole, path)
+    return take(picked.document.reveal(), picked.path) if isinstance(picked, Inside) else picked
+
+
+def picked(api: Api, path: str, *, metadata: bool = False) -> bytes | None:
+    there = found(api, path, metadata=metadata)
+    there = cluster_of(api).pick(there, "") if isinstance(there, Whole) else there
+    return there.reveal() if isinstance(there, Plain) else None
 
 
 def members(api: Api, path: str = "", *, metadata: bool = False) -> dict[str, bytes] | None:
-    cluster, want = cluster_of(api), Want("name", metadata=metadata)
-    whole = cluster.read([want])[want]
-    assert isinstance(whole, Plain)
-    found = cluster.members(whole, path)
-    return None if found is None else {name: each.reveal() for name, each in found.items()}
+    there = found(api, path, metadata=metadata)
+    told = cluster_of(api).members(there) if there is not None else None
+    return None if told is None else {name: each.reveal() for name, each in told.items()}
 
 
 BINARY = bytes(range(256))
@@ -162,8 +169,21 @@ def test_a_secret_is_taken_apart_once_and_not_by_who_picks_from_it(monkeypatch: 
     monkeypatch.setattr("base64.b64decode", None)
     monkeypatch.setattr("json.loads", None)
 
-    assert [str(cluster.pick(whole, each) and cluster.pick(whole, each).reveal()) for each in "ab"] == ["b'1'", "b'2'"]
-    assert sorted(cluster.members(whole, "") or ()) == ["a", "b"]
+    assert [cluster.pick(whole, each) for each in "ab"] == [Plain(b"1"), Plain(b"2")]
+    assert sorted(cluster.members(whole) or ()) == ["a", "b"]
+
+
+@pytest.mark.parametrize("value", [b"text", b'{"a":1}', b"\xff"])
+def test_what_a_path_leads_to_inside_a_value_is_found_by_the_same_engine_as_elsewhere(value: bytes) -> None:
+    """Outside of JSON, and with gjson's signs, it was an error that nobody caught."""
+    whole = found(Api(config=value), "")
+    assert whole is not None
+
+    assert cluster_of(Api()).pick(whole, "config.users.#.name") == Inside(Plain(value), "users.#.name")
+
+
+def test_members_that_are_half_a_character_come_as_a_question_mark() -> None:
+    assert members(Api(config=b'{"a":"\\ud800"}'), "config") == {"a": b'"?"'}
 
 
 def test_what_is_no_secret_is_no_answer() -> None:
