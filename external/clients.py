@@ -211,7 +211,10 @@ class Clients:
         around = Circumstances(
             lookup=Lookup(self._client, store, consumer),
             ambient=self._ambient(store, consumer),
-            egress=Bounds(self._settings.egress_allowed, everything=store.resource is CLUSTER_SECRET_STORES),
+            # What a consumer gives may be a URL as well: a kubeconfig, or what a webhook's templates take.
+            egress=Bounds(
+                self._settings.egress_allowed, everything=store.resource is CLUSTER_SECRET_STORES and not consumer
+            ),
             retries=spec.retry_settings,
             count=count,
             timeout=self._settings.provider_timeout,
