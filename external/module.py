@@ -42,7 +42,9 @@ def build(context: Context) -> Module:
         context.cache, queue, stores, clusters, written, stale, clients.forget_consumer, context.clock, context.jitter
     )
     turns = Turns()
-    fetcher = Fetcher(clients, SharedReader(threads, context.clock, metrics), context.sandbox, turns)
+    reader = SharedReader(threads, context.clock, metrics)
+    clients.on_close.append(reader.forget)
+    fetcher = Fetcher(clients, reader, context.sandbox, turns)
     delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
     renderer = Renderer(context.client, context.sandbox, turns, delimiters)
     kinds = Kinds(context.client, context.clock, handlers.seen, handlers.uses, enabled=settings.generic_targets)
