@@ -127,20 +127,20 @@ class Reconciler:
         if spec.target.creation_policy == "None" or not known:
             return view
         try:
-            return replace(view, secret=await self._context.client.find(view.target))
+            view = replace(view, secret=await self._context.client.find(view.target))
         except Forbidden as error:
             if view.resource is SECRETS:
                 raise
             text = f"could not get target resource: {error}; the chart's rbac.genericTargets gives the right"
             raise Retry(FAILED, text, event=UPDATE_FAILED) from error
+        self._kinds.watch(view.resource)  # not before it may be read: a watch would be refused again and again
+        return view
 
     async def _resource(self, spec: ExternalSecretSpec) -> Resource:
         manifest = spec.target.manifest
         if manifest is None:
             return SECRETS
-        resource = await self._kinds.find(manifest.api_version, manifest.kind)
-        self._kinds.watch(resource)
-        return resource
+        return await self._kinds.find(manifest.api_version, manifest.kind)
 
     async def _fetch(self, view: View, digest: ExternalDigest, *, stale: bool) -> Fetched | None:
         """Read the providers if a refresh is due; None when the target stands as it should."""
