@@ -94,7 +94,9 @@ def test_a_converged_cluster_is_quiet(arena: World, arena_coffer: MakeCoffer, co
 
 def seconds_of_comparing(coffer: Coffer) -> float:
     """Return for how long the paced comparison after a start may have been running."""
-    started = min(line["time"] for line in coffer.lines() if line["event"] == "module started")
+    started = min((line["time"] for line in coffer.lines() if line["event"] == "module started"), default="")
+    if not started:
+        return 0.0  # it has taken the lead a moment ago
     return (datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds()
 
 
