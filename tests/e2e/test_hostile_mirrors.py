@@ -88,5 +88,8 @@ def test_a_hostile_tenant_reaches_nobody_else(world: World) -> None:
         assert world.data(ns, mine) == {"own": "1"}
     assert world.data(target, f"theirs-{world.unique}") == {"key": attack.value}
     assert world.data(target, attack.name) == world.data(platform, attack.name) == {"key": attack.value}
-    told = [each for each in world.kube.list("v1/Event", ns) if each["reason"] == "SourceNotFound"]
-    assert 20 <= len(told) < PULLS
+
+    def told() -> int:
+        return sum(each["reason"] == "SourceNotFound" for each in world.kube.list("v1/Event", ns))
+
+    assert world.kube.wait_until(told, lambda found: found >= 20) < PULLS

@@ -183,6 +183,16 @@ async def test_no_probe_goes_before_the_dependency_wants_to_be_asked(queue: Keye
     assert await ready(queue) == [A]
 
 
+async def test_the_answer_to_another_lets_none_through_before_that(queue: KeyedQueue, clock: HandClock) -> None:
+    queue.hold(A, "aws", after=5.0)
+    queue.hold(B, "aws")
+    queue.release("aws")
+
+    assert await ready(queue) == []
+    clock.pass_by(5.1)
+    assert set(await ready(queue)) == {A, B}
+
+
 async def test_an_answer_lets_all_held_keys_through(queue: KeyedQueue, clock: HandClock) -> None:
     for each in (A, B, C):
         queue.hold(each, "aws")
