@@ -130,6 +130,29 @@ async def test_what_is_not_its_own_is_left_and_told(bench: Bench) -> None:
     assert "failedNamespaces" not in status(bench)
 
 
+async def test_one_that_somebody_has_made_anew_is_not_its_own_even_before_the_watch_tells(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.namespace("a")
+    cluster(bench, **ALL)
+    await bench.settle()
+    del bench.api.objects[next(key for key in bench.api.objects if key.namespace == "a")]
+    theirs = bench.put(EXTERNAL_SECRETS, {"metadata": {"name": "ces", "namespace": "a"}, "spec": {"data": []}})
+    cluster(bench, **ALL, externalSecretSpec=SPEC | {"refreshInterval": "2h"})
+
+    observe = bench.stage.cache.observe
+    with monkeypatch.context() as late:
+        late.setattr(
+            bench.stage.cache,
+            "observe",
+            lambda resource, *given: None if resource is EXTERNAL_SECRETS else observe(resource, *given),
+        )
+        await bench.settle()
+
+    assert (found(bench, "a") or {})["spec"] == theirs["spec"]
+    assert status(bench)["failedNamespaces"] == [{"namespace": "a", "reason": TAKEN}]
+
+
 async def test_one_that_is_renamed_or_no_longer_chosen_goes_and_no_other(bench: Bench) -> None:
     for name in ("a", "b"):
         bench.namespace(name, env="prod")
