@@ -120,21 +120,24 @@ class Reconciler:
     async def _observe(self, key: Key, body: Body) -> View:
         spec = parse(ExternalSecretSpec, body.get("spec"), reason=FAILED)
         require_allowed(spec)
-        await self._ensure_finalizer(key, body, spec)
         adopts = self._context.settings.external.adopt_foreign
         view = View(key, body, spec, None, adopt_foreign=adopts, resource=await self._resource(spec))
         known = view.resource is not SECRETS or self._context.cache.get(view.target) is not None
-        if spec.target.creation_policy == "None" or not known:
-            return view
+        if spec.target.creation_policy != "None" and known:
+            view = replace(view, secret=await self._target(view))
+        await self._ensure_finalizer(key, body, spec)  # not before: what may not be read cannot be cleaned up
+        return view
+
+    async def _target(self, view: View) -> Body | None:
         try:
-            view = replace(view, secret=await self._context.client.find(view.target))
+            found = await self._context.client.find(view.target)
         except Forbidden as error:
             if view.resource is SECRETS:
                 raise
             text = f"could not get target resource: {error}; the chart's rbac.genericTargets gives the right"
             raise Retry(FAILED, text, event=UPDATE_FAILED) from error
         self._kinds.watch(view.resource)  # not before it may be read: a watch would be refused again and again
-        return view
+        return found
 
     async def _resource(self, spec: ExternalSecretSpec) -> Resource:
         manifest = spec.target.manifest
@@ -264,11 +267,19 @@ class Reconciler:
             view = View(key, body, spec, None, resource=await self._resource(spec))
         except NotServed:
             return
-        view = replace(view, secret=await self._context.client.find(view.target))
-        if spec.target.deletion_policy == "Delete" and view.secret is not None and proven(view, view.secret):
-            meta = view.secret["metadata"]
-            why = "its ExternalSecret is deleted and says so"
-            await self._context.writer.apply(Delete(view.target, meta["uid"], meta["resourceVersion"], why))
+        try:
+            present = await self._context.client.find(view.target)
+            if spec.target.deletion_policy == "Delete" and present is not None and proven(view, present):
+                meta = present["metadata"]
+                why = "its ExternalSecret is deleted and says so"
+                await self._context.writer.apply(Delete(view.target, meta["uid"], meta["resourceVersion"], why))
+        except Forbidden as error:
+            if view.resource is SECRETS:
+                raise
+            # Its rights may be gone for good, and a namespace must not wait for them.
+            text = f"{view.resource.kind} {view.target.name} is left behind: {error}"
+            log.warning("target not removed", object=str(key), problem=text)
+            await self._context.events.warning(key, view.uid, UPDATE_FAILED, text, component=COMPONENT)
 
     async def _ensure_finalizer(self, key: Key, body: Body, spec: ExternalSecretSpec) -> None:
         present = body["metadata"].get("finalizers") or []
