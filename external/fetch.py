@@ -34,7 +34,7 @@ class Fetched:
     """The merged data, and what the reads were made under."""
 
     data: dict[str, Plain] | None
-    """None where it is proven that nothing has changed: nothing was read then."""
+    """None where it is proven, or the provider says, that nothing has changed: there is nothing to write then."""
     identity: tuple[str, ...]
     age: float
     """Seconds since the oldest of the values was read, or since the moment for which the proof is."""
@@ -78,17 +78,16 @@ class Fetcher:
         """
         wanted = await self._wanted(key, spec)
         answers = await self._reader.read(wanted, fresh)
-        if any(isinstance(each.coming.exception(), NotModified) for each in answers.values()):
-            identity = tuple(sorted({part for each, _ in wanted for part in each.identity}))
-            return Fetched(None, identity, 0.0, ())
         merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, self._turns, key.namespace))
         for (each, want), (at, entry) in zip(wanted, entries(spec), strict=True):
             await merge.take(at, entry, answers[each.identity, want], each.client)
         merge.places.settle()
+        identity = tuple(sorted({part for each, _ in wanted for part in each.identity}))
+        if merge.unchanged:
+            return Fetched(None, identity, 0.0, ())
         if not merge.data and spec.target.deletion_policy == "Delete" and len(merge.absent) < len(wanted):
             text = "there is no key in what the provider gave, and not every entry is proven absent: nothing is deleted"
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}")
-        identity = tuple(sorted({part for each, _ in wanted for part in each.identity}))
         mark = "" if merge.absent else self._reader.mark(answers)
         return Fetched(merge.data, identity, self._reader.age(answers.values()), tuple(merge.absent), mark)
 
@@ -129,6 +128,8 @@ class _Merge:
         self.places = Places()
         self.data: dict[str, Plain] = {}
         self.absent: list[str] = []
+        self.unchanged = False
+        """Whether a provider says that its answer is the one before: then there are no data to write."""
 
     async def take(self, at: str, entry: Data | DataFrom, answer: Answer, client: Client) -> None:
         """Process one entry; its error is kept with its place."""
@@ -139,6 +140,9 @@ class _Merge:
                 if self._deletion_policy == "Retain":
                     raise
                 self.absent.append(f"{at}{_about(entry)}")
+                return
+            except NotModified:
+                self.unchanged = True
                 return
             if isinstance(entry, Data):
                 self.data.update(await self._one(entry, whole, client))

@@ -16,7 +16,7 @@ from external.kinds import Kinds, NotServed
 from external.manifests import decide, proven, valid
 from external.metrics import ExternalMetrics
 from external.model import ExternalSecretSpec
-from external.places import NeedsRemote, StoreUnavailable
+from external.places import FETCH_FAILED, NeedsRemote, StoreUnavailable
 from external.plan import CREATED_BY, FINALIZER, Plan, View, content, orphan, others
 from external.reader import Fresh
 from external.refresh import Refreshed, due_in, persist_due
@@ -48,6 +48,10 @@ log = structlog.get_logger(__name__)
 EVENTS = {Create: ("Created", "secret created"), Delete: ("Deleted", "secret deleted due to DeletionPolicy=Delete")}
 MISSING = "MissingProviderSecret"
 UPDATED = ("Updated", "secret updated")
+UNCHANGED = (
+    f"{FETCH_FAILED}: the provider says that nothing has changed (304), but what this object asks for was never "
+    "written, or is not there any more; let the provider answer in full"
+)
 
 
 @dataclass(frozen=True)
@@ -165,6 +169,8 @@ class Reconciler:
         not_before = self._context.clock.monotonic() if asked else float("-inf")
         fresh = Fresh((view.key, digest.current, identity), not_before, max(0.0, digest.interval))
         fetched = await self._fetcher.fetch(view.key, view.spec, fresh)
+        if fetched.data is None and not _stands(view, digest):
+            raise NeedsRemote(FAILED, UNCHANGED)
         if fetched.absent:
             message = f"secret does not exist at provider using {', '.join(fetched.absent)}"
             await self._context.events.normal(view.key, view.uid, MISSING, message, component=COMPONENT)
@@ -339,6 +345,14 @@ class Reconciler:
         if isinstance(error, NeedsRemote):  # an answer all the same: those who wait for one may ask now
             return Again(backoff=True, answered=("store", external_digest(body).stores))
         return again_for(error)
+
+
+def _stands(view: View, digest: ExternalDigest) -> bool:
+    """Tell whether the target is what this very spec once made."""
+    if view.spec.target.creation_policy == "None":
+        return True
+    synced, _, _ = digest.synced.partition("-")
+    return synced == str(view.body["metadata"].get("generation", 0)) and view.secret is not None and valid(view)
 
 
 def _created_by(_key: Key, meta: Meta) -> tuple[str, ...]:
