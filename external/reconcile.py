@@ -13,7 +13,7 @@ from external.fetch import Fetched, Fetcher
 from external.fields import parse
 from external.hashing import field_manager, owner_hash
 from external.kinds import Kinds, NotServed
-from external.manifests import decide, proven, valid
+from external.manifests import accepted, decide, proven, valid
 from external.metrics import ExternalMetrics
 from external.model import ExternalSecretSpec
 from external.places import FETCH_FAILED, NeedsRemote, StoreUnavailable
@@ -91,6 +91,8 @@ class Reconciler:
         self._stale = stale
         self.refreshed: dict[Key, Refreshed] = {}
         """The refreshes of this process."""
+        self._accepted: dict[Key, tuple[str, str]] = {}
+        """What was last asked of targets of other kinds, and what the API server made of it."""
         self._repeats = Repeats(context.clock)
         self._created = [context.cache.index(each, _created_by) for each in (SECRETS, CONFIGMAPS)]
 
@@ -126,6 +128,7 @@ class Reconciler:
         require_allowed(spec)
         adopts = self._context.settings.external.adopt_foreign
         view = View(key, body, spec, None, adopt_foreign=adopts, resource=await self._resource(spec))
+        view = replace(view, accepted=self._accepted.get(key, view.accepted))
         known = view.resource is not SECRETS or self._context.cache.get(view.target) is not None
         if spec.target.creation_policy != "None" and known:
             view = replace(view, secret=await self._target(view))
@@ -182,6 +185,8 @@ class Reconciler:
         decided = decide(replace(view, data=fetched.data, rendered=await self._render(view, fetched)))
         if decided.action is not None:
             await self._write(view, decided)
+        elif view.secret is not None and fetched.data:
+            self._accept(view, view.secret)
         await self._remove_orphans(view)
         # Counted from when the values were read: those who share them come again together, and in time.
         read = self._context.clock.now().timestamp() - fetched.age
@@ -215,12 +220,17 @@ class Reconciler:
             raise WaitFor(FAILED, text, delay=REFUSED_LATER, event=UPDATE_FAILED) from error
         if written is not None:
             self._written[view.target] = written["metadata"]["resourceVersion"]
+            self._accept(view, written)
         if isinstance(action, Create | Update) and counted:
             self._repeats.wrote(view.key, content(action, decided))
         reason, message = EVENTS.get(type(action), UPDATED)
         if view.spec.target.manifest is not None:
             message = f"{reason} {view.resource.kind} {view.target.name}"
         await self._context.events.normal(view.key, view.uid, reason, message, component=COMPONENT)
+
+    def _accept(self, view: View, body: Body) -> None:
+        if view.spec.target.manifest is not None:
+            self._accepted[view.key] = accepted(body)
 
     def _require_peace(self, view: View, decided: Plan, action: Create | Update) -> None:
         """Raise WaitFor where somebody undoes again and again what is written here."""
@@ -248,6 +258,7 @@ class Reconciler:
 
     def _forget(self, key: Key) -> Again:
         self.refreshed.pop(key, None)
+        self._accepted.pop(key, None)
         self._stale.discard(key)
         self._repeats.forget(key)
         return DONE
