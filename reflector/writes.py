@@ -26,6 +26,8 @@ SHARE = 8  # steps of one source at a time
 MANAGER = "coffer-reflector"  # the field manager, by which a mirror that we wrote is told from a copy of one
 MOVED = "Moved"  # never told: the event that is on its way brings the source back
 FAILED = "MirrorFailed"
+LONGEST_PASS = 60.0  # seconds of writing for one source; a worker that is held for minutes counts as stuck
+AGAIN_AT_ONCE = Wait(MOVED, "there was no time left in this pass", delay=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Writes:
         self._paused: tuple[float, Wait] | None = None
 
     async def carry_out(self, view: View, steps: tuple[Step, ...]) -> list[Done]:
-        """Execute all steps of a source side by side; one that fails stops no other.
+        """Execute the steps of a source side by side; one that fails stops no other, and some may be left for later.
 
         Raises what concerns all of them: the API server does not answer, this replica no longer leads, or the source
         has moved since the view was made (Conflict), with its data and perhaps its consent.
@@ -76,10 +78,13 @@ class Writes:
             return []
         shape = view.marks.shape if view.marks else PLAIN
         original = Original(source, shape, self._clock.now(), label=self._label) if source is not None else None
-        left = iter(steps)
+        left, until = iter(steps), self._clock.monotonic() + LONGEST_PASS
 
         async def work() -> list[Done]:
-            return [await self._one(view, original, step) for step in left]
+            return [
+                await self._one(view, original, step) if self._clock.monotonic() < until else Done(step, AGAIN_AT_ONCE)
+                for step in left
+            ]
 
         # A few at a time, which wait in one line with those of all other sources: the line is fair, whoever has more.
         done: list[Done] = []

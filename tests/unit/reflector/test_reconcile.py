@@ -7,6 +7,7 @@ import pytest
 
 from manager.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
 from manager.kube.mirrors import AUTO_REFLECTS, REFLECTED_VERSION, REFLECTS
+from manager.runtime.controller import STUCK_AFTER
 from tests.unit.reflector.bench import ALLOWED, AUTO, AUTO_NAMESPACES, Bench
 
 
@@ -326,6 +327,28 @@ async def test_metrics_tell_how_many_mirrors_there_are_and_how_many_lag(bench: B
     bench.remove("team-1", "mine")
     await bench.settle()
     assert (metric("coffer_mirrors"), metric("coffer_mirrors_stale"), metric("coffer_mirror_conflicts")) == (0, 0, 0)
+
+
+async def test_a_source_whose_mirrors_take_minutes_holds_no_worker_for_so_long(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Health would take it for stuck and end a process that only has much to do."""
+    for number in range(100):
+        bench.namespace(f"many-{number:03}")
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "many-.*"}, name="big")
+    [controller] = bench.module.controllers
+    create, held = bench.api.create, []
+
+    async def slow(resource: Any, body: Any, **more: Any) -> Any:
+        bench.pass_by(10)
+        held.extend(bench.stage.clock.monotonic() - since for since in controller.busy.values())
+        return await create(resource, body, **more)
+
+    monkeypatch.setattr(bench.api, "create", slow)
+    await bench.settle()
+
+    assert bench.writes()["create"] == 100
+    assert max(held) < STUCK_AFTER
 
 
 async def test_a_source_with_few_mirrors_does_not_wait_for_one_with_many(
