@@ -112,7 +112,8 @@ def stands(view: View, present: Body, wanted: Body) -> bool:
     if wanted["metadata"] != present["metadata"]:
         return False
     if view.resource in (SECRETS, CONFIGMAPS):  # all of their data is the owner's
-        return bool(wanted["data"] == (present.get("data") or {}))
+        same = wanted["data"] == (present.get("data") or {})
+        return same and covers(present, wanted, but=("metadata", "data"))
     return accepted(present) == view.accepted or covers(present, wanted, but=("metadata", "status"))
 
 
