@@ -132,6 +132,19 @@ async def test_a_write_that_fails_everywhere_is_told_once_at_the_source(bench: B
     assert "data: Required" in message
 
 
+async def test_a_write_that_is_refused_for_good_is_not_tried_again_and_again(bench: Bench) -> None:
+    for at in range(20):
+        bench.namespace(f"many-{at:02}")
+    for _ in range(20 * 5):
+        bench.api.fail("create", Invalid(422, "Invalid", "create", "data: Required"))
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "many-.*"})
+    for _ in range(4):
+        await bench.settle()
+        bench.pass_by(2)
+
+    assert bench.writes() == {"create": 20}
+
+
 @pytest.mark.parametrize("error", [Invalid(422, "Invalid", "patch"), Forbidden(403, "Forbidden", "patch")])
 async def test_a_pull_that_the_server_refuses_is_told_where_it_was_asked_for(bench: Bench, error: ApiError) -> None:
     bench.secret("src", "one", ALLOWED)
