@@ -204,8 +204,10 @@ class Writes:
         self._metrics.writes.labels(step.target.resource.kind, step.do.value).inc()
 
     async def _delete(self, view: View, step: Step, meta: Body, why: str) -> None:
-        # A mirror of what is not there was made by whoever may write in its own namespace.
-        cause = view.key.namespace if view.meta is not None else step.target.namespace
+        # What is not as we left it was made by whoever may write in its namespace: all its marks can be forged.
+        proof = self._proofs.of(step.target)
+        left_by_us = proof is not None and proof.version == meta["resourceVersion"]
+        cause = view.key.namespace if left_by_us else step.target.namespace
         self._shares.require(cause)
         self._require_unpaused()
         try:
