@@ -132,13 +132,13 @@ async def test_a_source_that_is_never_mirrored_wins_no_name() -> None:
 
 async def test_an_old_source_keeps_no_name_free_in_its_own_namespace(bench: Bench) -> None:
     """It is never pushed there itself, so it stands in nobody's way but under its own name."""
-    annotations = {**AUTO, AUTO_NAMESPACES: "nobody", f"{OURS}target-name": "s"}
-    bench.secret("tenant", "theirs", annotations, name="other", creationTimestamp=OLD)
+    bench.secret("tenant", "theirs", {**AUTO, f"{OURS}target-name": "s"}, name="other", creationTimestamp=OLD)
     bench.secret("src", "one", AUTO)
     await bench.settle()
 
-    assert bench.value("tenant") == "one"
-    assert not bench.told("ConflictingSource")
+    assert (bench.value("tenant"), bench.value("team-1")) == ("one", "theirs")
+    [(_, message)] = bench.told("ConflictingSource")
+    assert "is mirrored into team-1, team-2" in message
 
 
 async def test_who_makes_the_mirror_of_anothers_source_gets_what_it_pushes_or_loses_his_own(bench: Bench) -> None:
