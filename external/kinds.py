@@ -15,7 +15,7 @@ from manager.runtime.controller import describe
 
 MANAGED = "reconcile.external-secrets.io/managed"
 REMEMBERED = 300.0  # seconds until a kind that was found is looked up again; a CRD may have gone
-PAUSE = 5.0  # seconds between two attempts to watch
+PAUSE = 15.0  # seconds between two attempts to watch
 BETWEEN = 1.0  # seconds between two watches; a server that ends each at once must not be asked without a pause
 WATCHED_ANYWAY = frozenset({SECRETS, CONFIGMAPS})
 API_VERSION = re2.compile(r"([a-z0-9][-a-z0-9.]*/)?v[0-9][a-z0-9]*")  # it becomes a part of a URL

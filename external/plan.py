@@ -137,12 +137,14 @@ def ours(view: View, secret: Body) -> bool:
     return _made_under(secret, field_manager(view.key.name))
 
 
-def orphan(view: View, secret: Body) -> Delete | None:
+def orphan(view: View, body: Body, resource: Resource = SECRETS) -> Delete | None:
     """Return the deletion of an earlier target that is no longer named, None if it is not ours (2.7)."""
-    if secret["metadata"]["name"] == view.target.name or not ours(view, secret):
+    meta = body["metadata"]
+    key = Key(resource, view.key.namespace, meta["name"])
+    owner = controller_of(meta)
+    proven = ours(view, body) if resource is SECRETS else owner is not None and owner.uid == view.uid
+    if key == view.target or not proven:
         return None
-    meta = secret["metadata"]
-    key = Key(SECRETS, view.key.namespace, meta["name"])
     return Delete(key, meta["uid"], meta["resourceVersion"], "its ExternalSecret has another target now")
 
 

@@ -37,7 +37,7 @@ from manager.errors import (
 from manager.kube.apply import Create, Delete, Patch, Update
 from manager.kube.cache import Meta
 from manager.kube.conditions import brief, find_condition, same_condition, set_condition
-from manager.kube.resources import SECRETS, Body, Key, Resource
+from manager.kube.resources import CONFIGMAPS, SECRETS, Body, Key, Resource
 from manager.kube.status import write_status
 from manager.runtime.controller import DONE, Again, again_for
 from manager.runtime.module import Context
@@ -88,7 +88,7 @@ class Reconciler:
         self.refreshed: dict[Key, Refreshed] = {}
         """The refreshes of this process."""
         self._repeats = Repeats(context.clock)
-        self._created = context.cache.index(SECRETS, _created_by)
+        self._created = [context.cache.index(each, _created_by) for each in (SECRETS, CONFIGMAPS)]
 
     async def reconcile(self, key: Key) -> Again:
         """Bring one ExternalSecret to its desired state: observe, plan, act, report."""
@@ -127,20 +127,20 @@ class Reconciler:
         if spec.target.creation_policy == "None" or not known:
             return view
         try:
-            return replace(view, secret=await self._context.client.find(view.target))
+            view = replace(view, secret=await self._context.client.find(view.target))
         except Forbidden as error:
             if view.resource is SECRETS:
                 raise
             text = f"could not get target resource: {error}; the chart's rbac.genericTargets gives the right"
             raise Retry(FAILED, text, event=UPDATE_FAILED) from error
+        self._kinds.watch(view.resource)  # not before it may be read: a watch would be refused again and again
+        return view
 
     async def _resource(self, spec: ExternalSecretSpec) -> Resource:
         manifest = spec.target.manifest
         if manifest is None:
             return SECRETS
-        resource = await self._kinds.find(manifest.api_version, manifest.kind)
-        self._kinds.watch(resource)
-        return resource
+        return await self._kinds.find(manifest.api_version, manifest.kind)
 
     async def _fetch(self, view: View, digest: ExternalDigest, *, stale: bool) -> Fetched | None:
         """Read the providers if a refresh is due; None when the target stands as it should."""
@@ -224,17 +224,17 @@ class Reconciler:
         raise WaitFor(FAILED, text, delay=delay, event=UPDATE_FAILED)
 
     async def _remove_orphans(self, view: View) -> None:
-        if view.spec.target.creation_policy != "Owner" or view.spec.target.manifest is not None:
+        if view.spec.target.creation_policy != "Owner":
             return
         created = owner_hash(view.key.namespace, view.key.name)
-        for key in self._created.find(created):
-            if not isinstance(key, Key) or key.name == view.target.name or key.namespace != view.key.namespace:
+        for key in (each for index in self._created for each in index.find(created)):
+            if key == view.target or key.namespace != view.key.namespace:
                 continue
-            secret = await self._context.client.find(key)
-            action = orphan(view, secret) if secret is not None else None
+            body = await self._context.client.find(key)
+            action = orphan(view, body, key.resource) if body is not None else None
             if action is not None:
                 await self._context.writer.apply(action)
-                message = "secret deleted because it was orphaned"
+                message = f"{'secret' if key.resource is SECRETS else 'resource'} deleted because it was orphaned"
                 await self._context.events.normal(view.key, view.uid, "Deleted", message, component=COMPONENT)
 
     def _forget(self, key: Key) -> Again:

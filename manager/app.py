@@ -30,7 +30,7 @@ from manager.kube.events import EventRecorder
 from manager.kube.resources import Resource
 from manager.runtime.controller import describe
 from manager.runtime.feed import EVERYWHERE, Feed
-from manager.runtime.health import Health, serve
+from manager.runtime.health import Health, allow_files, serve
 from manager.runtime.lead import Leader
 from manager.runtime.lease import Lease
 from manager.runtime.metrics import Metrics
@@ -87,6 +87,7 @@ async def run(settings: Settings, end: End) -> None:
         gc.collect()
         gc.freeze()  # what was imported stays: no full collection looks at it again
         gc.set_threshold(COLLECTED_AFTER)
+        allow_files()
         await _listen(settings, replica, stack)
         end(await _until_the_end(replica))
 

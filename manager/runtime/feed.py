@@ -47,7 +47,8 @@ class Feed:
         """While a resource is listed: what a watch reported deleted meanwhile, and at which version."""
         self._relists: dict[Part, tuple[set[Key], str]] = {}
         """While a resource is listed: what kopf's own list of it held meanwhile."""
-        self._listed_at: dict[Part, str] = {}
+        self._latest: dict[Resource, int] = {}
+        """The highest resourceVersion that was seen of each resource."""
         self.restored = asyncio.Event()
         """Set when the API server is at an earlier moment than before: its etcd came back from a backup."""
 
@@ -141,11 +142,11 @@ class Feed:
     ) -> tuple[set[Key], str]:
         resource, namespace = part
         seen: set[Key] = set()
-        listed_at = ""
+        listed_at, before = "", self._latest.get(resource, 0)
         async for items, version in client.pages(resource, namespace=namespace):
             if not listed_at:
                 listed_at = version
-                self._compare(part, version)
+                self._compare(resource, before, version)
             for body in items:
                 key = key_of(resource, body)
                 seen.add(key)
@@ -157,16 +158,23 @@ class Feed:
                     self._dispatch(change)
         return seen, listed_at
 
-    def _compare(self, part: Part, version: str) -> None:
-        """Notice a restore: what is cached is newer than all that is true now, and would never be replaced."""
-        before = self._listed_at.get(part)
-        if before is not None and before != version and newer(before, version):
-            log.error("lists are older than before: etcd was restored", resource=part[0].plural)
+    def _compare(self, resource: Resource, before: int, version: str) -> None:
+        """Notice a restore: what is cached is newer than all that is true now, and would never be replaced.
+
+        A list shows no earlier moment than that of its request (Kubernetes API concepts, resource versions).
+        """
+        if version.isdecimal() and int(version) < before:
+            log.error("a list is older than what was seen before it: etcd was restored", resource=resource.plural)
             self.restored.set()
-        self._listed_at[part] = version
+        self._note(resource, version)
+
+    def _note(self, resource: Resource, version: str) -> None:
+        if version.isdecimal():
+            self._latest[resource] = max(self._latest.get(resource, 0), int(version))
 
     def _absorb(self, resource: Resource, event: str | None, body: Body) -> Change | None:
         try:
+            self._note(resource, body["metadata"]["resourceVersion"])
             if event == "DELETED":
                 key = key_of(resource, body)
                 for part in ((resource, ""), (resource, key.namespace)):

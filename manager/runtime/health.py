@@ -1,6 +1,7 @@
 """/healthz, /readyz and /metrics: red when something is stuck, and only then."""
 
 import asyncio
+import resource
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
 import structlog
@@ -14,6 +15,7 @@ Check = Callable[[], str]
 """Returns what is wrong, empty when nothing is."""
 
 MOST_CONNECTIONS = 256  # of one port; any Pod may open them, and without file descriptors nothing else goes on
+MOST_FILES = 65_536  # what a flood opens between two looks must fit
 LOOK = 1.0  # seconds between two looks at their number
 BODY_LIMIT = 1024 * 1024  # bytes; sealed's /v1 endpoints take one SealedSecret (DESIGN.md 4a)
 
@@ -52,6 +54,13 @@ def _answer(checks: Mapping[str, Check]) -> web.Response:
     if not wrong:
         return web.Response(text="ok\n")
     return web.Response(status=503, text="".join(f"{name}: {text}\n" for name, text in wrong.items()))
+
+
+def allow_files() -> None:
+    """Let the process open more files than a shell may, where the system permits: callers have a part of them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 async def serve(address: str, routes: Iterable[web.RouteDef]) -> web.AppRunner:

@@ -172,9 +172,9 @@ class Leader:
 
     async def _wait_for_original(self, module: Module) -> None:
         gauge = self._metrics.observing.labels(module.name)
-        while not self._settings.modules.takeover:
+        while True:
             try:
-                found = await find_original(self._client, module.name, self._home)
+                found = await self._original(module)
             except Unreachable:
                 await asyncio.sleep(REPEAT)
                 continue
@@ -184,12 +184,16 @@ class Leader:
             log.warning("an original controller is running; only observing", module=module.name, original=found)
             await asyncio.sleep(LOOK_FOR_ORIGINAL)
 
+    async def _original(self, module: Module) -> str:
+        takeover = self._settings.modules.takeover
+        return "" if takeover else await find_original(self._client, module.name, self._home)
+
     async def _give_way(self, module: Module) -> None:
         """Look from time to time for an original that was started after us; while one runs, begin no write."""
         while True:
             await asyncio.sleep(self._jitter.spread(self._settings.process.sweep_interval))
             try:
-                found = not self._settings.modules.takeover and await find_original(self._client, module.name)
+                found = await self._original(module)
             except Unreachable:
                 continue
             if found:

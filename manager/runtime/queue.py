@@ -134,13 +134,17 @@ class KeyedQueue:
             self._send_probe(state, key)
 
     def release(self, gate: Hashable) -> None:
-        """Let the keys of a gate through, paced: their dependency has just answered."""
+        """Let the keys of a gate through, paced: their dependency has just answered.
+
+        What it asked for stands: it answers some while it is too busy for others.
+        """
         state = self._gates.pop(gate, None)
         if state is None:
             return
+        quiet = max(0.0, state.quiet_until - self._clock.monotonic())
         for position, key in enumerate(state.waiting):
             self._waits_at[key].discard(gate)
-            self.add_after(key, (position // RELEASED_AT_ONCE) * PACE)
+            self.add_after(key, quiet + (position // RELEASED_AT_ONCE) * PACE)
 
     async def get(self) -> Key:
         """Wait for the next key; call `done` with it afterwards.

@@ -12,6 +12,7 @@ import structlog
 from manager.clock import Clock, Jitter
 from manager.kube.client import WHOLE
 from manager.kube.resources import Body, Key, Resource, key_of
+from manager.runtime.feed import EVERYWHERE
 
 PACE = 1.0  # seconds between two watch requests of a resource; kopf re-opens an ended one without any pause
 LONGEST_PAUSE = 30.0
@@ -59,7 +60,11 @@ class Streams:
     def begin(self, resources: tuple[Resource, ...]) -> None:
         """Start counting silence from now, of what is watched: not on a standby, nor where a CRD is missing."""
         now = self.clock.monotonic()
-        places = [(resource, each) for resource in resources for each in self.namespaces]
+        places = [
+            (resource, each)
+            for resource in resources
+            for each in (self.namespaces if resource.namespaced else EVERYWHERE)
+        ]
         self._by_path = {self.base + resource.path(each): resource for resource, each in places}
         self._streams = {self.base + resource.path(each): _Stream(now, each) for resource, each in places}
 

@@ -40,6 +40,8 @@ def run(scene: Scene) -> Iterator[Row]:
         yield from _rotation(scene, namespace)
     yield from _restart(scene, NUMBER)
     scene.kube.delete("namespaces", namespace)
+    # Its thousand Secrets would be taken away beside what is measured next.
+    wait_until(lambda: scene.kube.find("namespaces", namespace) is None, timeout=PATIENCE, what="the end of it all")
 
 
 def many(scene: Scene) -> Iterator[Row]:

@@ -68,7 +68,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "coffer.confined" -}}
 {{- $more := include "coffer.entries" (dig "sealed" "additional_namespaces" list .Values.settings) | fromJsonArray }}
 {{- $all := dig "sealed" "all_namespaces" true .Values.settings | toString | lower }}
-{{- if and .Values.modules.sealed (not .Values.modules.external) (not .Values.modules.reflector) (or $more (has $all (list "false" "no" "0"))) }}
+{{- if and .Values.modules.sealed (not .Values.modules.external) (not .Values.modules.reflector) (or $more (has $all (list "false" "f" "no" "0"))) }}
 {{- prepend $more (include "coffer.namespace" .) | uniq | toJson }}
 {{- else }}[]{{ end }}
 {{- end -}}

@@ -88,8 +88,9 @@ def test_rights_shrink_with_the_modules() -> None:
     assert rights(*only()).keys() == {"events", "deployments", "subjectaccessreviews"}
 
 
-def test_tokens_are_reviewed_only_where_they_are_wanted() -> None:
-    assert rights("settings.sealed.require_token=true", *only("sealed"))["tokenreviews"] == {"create"}
+@pytest.mark.parametrize("text", ["true", "True", "yes", "1"])
+def test_tokens_are_reviewed_only_where_they_are_wanted(text: str) -> None:
+    assert rights(f"settings.sealed.require_token={text}", *only("sealed"))["tokenreviews"] == {"create"}
     assert "tokenreviews" not in rights()
 
 

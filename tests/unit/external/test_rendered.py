@@ -7,6 +7,7 @@ import pytest
 from external.templates import Renderer
 from manager.gotemplate.pool import Pool
 from manager.kube.resources import CONFIGMAPS
+from manager.settings import ExternalSettings, Settings
 from tests.unit.external.bench import Bench
 
 FROM_MAP = {"template": {"templateFrom": [{"configMap": {"name": "map", "items": [{"key": "k"}]}}]}}
@@ -75,3 +76,24 @@ async def test_without_templates_the_sandbox_is_never_loaded(bench: Bench, monke
 
     assert bench.ready()[0] == "True", bench.ready()
     assert set(bench.data() or ()) == {"user", "port", "db", "x-remote"}
+
+
+async def test_a_target_of_another_kind_leaves_nothing_behind() -> None:
+    bench = Bench(Settings(external=ExternalSettings(generic_targets=True)))
+    bench.store(values={"remote": "v"})
+    manifest = {"manifest": {"apiVersion": "v1", "kind": "ConfigMap"}}
+    bench.external(target=manifest)
+    await bench.settle()
+    bench.put(CONFIGMAPS, {"metadata": {"name": "theirs", "namespace": "ns"}, "data": {"k": "x"}})
+
+    bench.external(target=manifest | {"name": "renamed"})
+    await bench.settle()
+    assert bench.body(CONFIGMAPS, "es") is None
+    assert (bench.body(CONFIGMAPS, "renamed") or {})["data"] == {"k": "v"}
+    bench.external()
+    await bench.settle()
+
+    assert bench.body(CONFIGMAPS, "renamed") is None
+    assert bench.data() == {"k": b"v"}
+    assert bench.body(CONFIGMAPS, "theirs")
+    await bench.close()

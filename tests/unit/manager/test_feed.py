@@ -155,6 +155,17 @@ class Interrupted(Lists):
             self.meanwhile()
 
 
+class Overtaken(Interrupted):
+    """A client whose list is overtaken by what a watch reports: it comes before the first page."""
+
+    async def pages(
+        self, resource: Resource, *, namespace: str = ""
+    ) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:
+        self.meanwhile()
+        async for page in Lists.pages(self, resource, namespace=namespace):
+            yield page
+
+
 @pytest.mark.parametrize("known", [True, False])
 async def test_what_goes_while_a_list_is_read_does_not_come_back_from_it(watcher: Watcher, known: bool) -> None:
     if known:
@@ -243,7 +254,19 @@ async def test_a_kind_that_cannot_be_listed_leaves_the_sweep_of_the_others(watch
     assert watcher.names() == [("gone", False)]
 
 
-@pytest.mark.parametrize(("version", "restored"), [("49", True), ("50", False), ("1000", False)])
+async def test_what_a_watch_showed_counts_too_and_what_it_shows_while_a_list_is_under_way_does_not(
+    watcher: Watcher,
+) -> None:
+    client: Any = Overtaken({SECRETS: [body("a", "7")]}, lambda: watcher.feed.observe(SECRETS, None, body("b", "60")))
+    await watcher.feed.sweep(client)
+    assert not watcher.feed.restored.is_set()
+
+    client = Lists({SECRETS: [body("a", "7")]}, version="55")
+    await watcher.feed.sweep(client)
+    assert watcher.feed.restored.is_set()
+
+
+@pytest.mark.parametrize(("version", "restored"), [("49", True), ("50", False), ("1000", False), ("odd", False)])
 async def test_a_list_from_an_earlier_moment_shows_that_etcd_was_restored(
     watcher: Watcher, version: str, restored: bool
 ) -> None:

@@ -5,6 +5,7 @@ import copy
 import io
 import json
 import logging
+import resource
 import sys
 from importlib.metadata import version
 from itertools import islice
@@ -229,6 +230,18 @@ async def test_of_too_many_connections_the_oldest_are_closed(monkeypatch: pytest
         for _, writer in opened:
             writer.close()
         await runner.cleanup()
+
+
+def test_as_many_files_as_the_system_permits_may_be_open() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, before[1]))
+    try:
+        health.allow_files()
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        assert soft == min(hard, health.MOST_FILES)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_metrics_count_without_naming_objects() -> None:

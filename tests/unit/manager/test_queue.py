@@ -183,6 +183,19 @@ async def test_no_probe_goes_before_the_dependency_wants_to_be_asked(queue: Keye
     assert await ready(queue) == [A]
 
 
+async def test_an_answer_to_others_does_not_shorten_what_the_dependency_asked_for(
+    queue: KeyedQueue, clock: HandClock
+) -> None:
+    queue.hold(A, "aws", after=30.0)
+
+    queue.release("aws")
+
+    clock.pass_by(29.0)
+    assert await ready(queue) == []
+    clock.pass_by(1.1)
+    assert await ready(queue) == [A]
+
+
 async def test_an_answer_lets_all_held_keys_through(queue: KeyedQueue, clock: HandClock) -> None:
     for each in (A, B, C):
         queue.hold(each, "aws")
