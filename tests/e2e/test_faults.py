@@ -120,7 +120,7 @@ def test_a_server_that_is_too_busy_is_left_alone_for_as_long_as_it_asks(stage: W
     ns, pushed, value = stage.namespace(), stage.namespace(), canary()
     stage.apply(secret(ns, "known", {"key": value}, annotations=allowed(auto=pushed)))
     stage.await_data(pushed, "known", {"key": value})  # no event of the namespaces is on its way any more
-    stage.faults.answer("create", "secrets", 429, agent="coffer/", namespace=pushed, Retry_After="2")
+    stage.faults.answer("create", "secrets", 429, agent="coffer/", name="busy", Retry_After="2")
 
     since = time.monotonic()
     stage.apply(secret(ns, "busy", {"key": value}, annotations=allowed(auto=pushed)))
