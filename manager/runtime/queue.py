@@ -78,17 +78,12 @@ class KeyedQueue:
         return len(self._due) + sum(len(gate.waiting) for gate in self._gates.values())
 
     def add(self, key: Key, *, urgent: bool = True) -> None:
-        """Ask for a key to be worked on: at once when somebody changed something, behind those when routine."""
-        if key in self._active:
-            self._again[key] = urgent or self._again.get(key, False)
-            return
-        if self._queued.get(key):
-            return
-        if key in self._queued and not urgent:
-            return
-        self._queued[key] = urgent
-        (self._urgent if urgent else self._routine).append(key.namespace, key)
-        self._wake.set()
+        """Ask for a key to be worked on: at once when somebody changed something, behind those when routine.
+
+        One that waits for a dependency which asked to be left alone goes on waiting: it sees the change when it comes.
+        """
+        if not self._told_to_wait(key):
+            self._line_up(key, urgent=urgent)
 
     def add_all(self, keys: Iterable[Key], *, urgent: bool = True) -> None:
         """Add every one of several keys."""
@@ -206,6 +201,22 @@ class KeyedQueue:
         else:
             del self._gates[gate]
 
+    def _told_to_wait(self, key: Key) -> bool:
+        now = self._clock.monotonic()
+        return any(self._gates[gate].quiet_until > now for gate in self._waits_at.get(key, ()))
+
+    def _line_up(self, key: Key, *, urgent: bool) -> None:
+        if key in self._active:
+            self._again[key] = urgent or self._again.get(key, False)
+            return
+        if self._queued.get(key):
+            return
+        if key in self._queued and not urgent:
+            return
+        self._queued[key] = urgent
+        (self._urgent if urgent else self._routine).append(key.namespace, key)
+        self._wake.set()
+
     def _pop(self) -> Key | None:
         lines = ((self._urgent, True), (self._routine, False))
         for line, urgent in lines if self._row < URGENT_IN_A_ROW else reversed(lines):
@@ -231,7 +242,7 @@ class KeyedQueue:
             elif due <= now:
                 heapq.heappop(self._delayed)
                 del self._due[key]
-                self.add(key, urgent=False)
+                self._line_up(key, urgent=False)
             else:
                 return due - now
         return None

@@ -193,6 +193,21 @@ async def test_the_answer_to_another_lets_none_through_before_that(queue: KeyedQ
     assert set(await ready(queue)) == {A, B}
 
 
+async def test_a_change_of_what_waits_shortens_nothing_and_is_seen_when_its_time_comes(
+    queue: KeyedQueue, clock: HandClock
+) -> None:
+    queue.add(A)
+    assert await ready(queue) == [A]
+    queue.add(A)  # while it is worked on, and refused
+    queue.hold(A, "aws", after=5.0)
+    queue.done(A)
+    queue.add(A)
+
+    assert await ready(queue) == []
+    clock.pass_by(5.1)
+    assert await ready(queue) == [A]
+
+
 async def test_an_answer_lets_all_held_keys_through(queue: KeyedQueue, clock: HandClock) -> None:
     for each in (A, B, C):
         queue.hold(each, "aws")
@@ -346,6 +361,7 @@ class Play:
             "after": lambda key: self.queue.add_after(key, 1),
             "retry": self.queue.retry,
             "hold": lambda key: self.queue.hold(key, "g"),
+            "quiet": lambda key: self.queue.hold(key, "g", after=20.0),
         }
         if name in asking:
             asking[name](each)
@@ -376,7 +392,7 @@ class Play:
             await self.take()
 
 
-NAMES = ["add", "routine", "after", "retry", "hold", "release", "take", "done", "tick"]
+NAMES = ["add", "routine", "after", "retry", "hold", "quiet", "release", "take", "done", "tick"]
 OPERATIONS = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from([A, B, C])), max_size=60)
 
 
