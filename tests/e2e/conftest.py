@@ -7,10 +7,11 @@ chart).
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 
 import pytest
+from urllib3.exceptions import HTTPError
 
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kube import Kube
@@ -157,9 +158,10 @@ def finish(coffer: Coffer) -> None:
     """End a controller and search all that it ever said for secret values."""
     if coffer.alive:
         coffer.resume()
-        for path in ("/healthz", "/readyz", "/v1/cert.pem"):
-            coffer.http(path)
-        coffer.metrics()
+        with suppress(HTTPError):  # the last test may have killed it, and it is only just coming back
+            for path in ("/healthz", "/readyz", "/v1/cert.pem"):
+                coffer.http(path)
+            coffer.metrics()
         coffer.stop()
     log = coffer.log.read_text(errors="replace")
     assert_nothing_leaked(CANARIES, [("log", log), *((f"HTTP {at}", text) for at, text in enumerate(coffer.said))])
