@@ -80,9 +80,12 @@ class KeyedQueue:
     def add(self, key: Key, *, urgent: bool = True) -> None:
         """Ask for a key to be worked on: at once when somebody changed something, behind those when routine.
 
-        One that waits for a dependency which asked to be left alone goes on waiting: it sees the change when it comes.
+        One that waits for a dependency which asked to be left alone comes when that is over, and sees the change then.
         """
-        if not self._told_to_wait(key):
+        wait = self._quiet_for(key)
+        if wait > 0:
+            self.add_after(key, wait)
+        else:
             self._line_up(key, urgent=urgent)
 
     def add_all(self, keys: Iterable[Key], *, urgent: bool = True) -> None:
@@ -201,9 +204,9 @@ class KeyedQueue:
         else:
             del self._gates[gate]
 
-    def _told_to_wait(self, key: Key) -> bool:
-        now = self._clock.monotonic()
-        return any(self._gates[gate].quiet_until > now for gate in self._waits_at.get(key, ()))
+    def _quiet_for(self, key: Key) -> float:
+        until = max((self._gates[gate].quiet_until for gate in self._waits_at.get(key, ())), default=0.0)
+        return until - self._clock.monotonic()
 
     def _line_up(self, key: Key, *, urgent: bool) -> None:
         if key in self._active:
