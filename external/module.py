@@ -29,7 +29,7 @@ STORES_AT_ONCE = 4  # validations at a time; a store costs a handful of requests
 def build(context: Context) -> Module:
     """Return the module: SecretStores, ClusterSecretStores, ExternalSecrets, ClusterExternalSecrets."""
     settings = context.settings.external
-    metrics = ExternalMetrics(context.metrics.registry, context.clock)
+    metrics = ExternalMetrics(context.metrics.registry, context.clock, per_object=settings.object_metrics)
     threads = Threads(settings.provider_threads, settings.provider_timeout)
     queue = KeyedQueue(context.clock, context.jitter)
     stores = KeyedQueue(context.clock, context.jitter)

@@ -92,7 +92,16 @@ class Reconciler:
 
     async def reconcile(self, key: Key) -> Again:
         """Bring one ExternalSecret to its desired state: observe, plan, act, report."""
-        self._metrics.sync_calls.inc()
+        began = self._context.clock.monotonic()
+        try:
+            return await self._work(key)
+        finally:
+            if self._context.cache.get(key) is None:
+                self._metrics.forget(key)
+            else:
+                self._metrics.synced(key, self._context.clock.monotonic() - began)
+
+    async def _work(self, key: Key) -> Again:
         started = self._context.clock.now()
         body = await self._context.client.find(key)
         if body is None:
@@ -315,7 +324,7 @@ class Reconciler:
     async def _failed(self, key: Key, body: Body, error: ReconcileError) -> Again:
         if isinstance(error, Pending):
             return Again(after=self._context.jitter.spread(error.delay))
-        self._metrics.sync_errors.inc()
+        self._metrics.failed(key)
         condition = {"type": "Ready", "status": "False", "reason": error.reason, "message": brief(error.message)}
         status = body.get("status") or {}
         if not same_condition(find_condition(status.get("conditions"), "Ready"), condition):

@@ -1,7 +1,7 @@
 """The table of external-secrets-core.md 8.1 on the real API server: all objects at once, one wait for each round.
 
-What needs a closer look has a test of its own: test_external.py (1 to 18), test_templates.py (24 to 28 and 32 to 34),
-test_stores.py (50). Generators (20 to 22) are not served yet.
+What needs a closer look has a test of its own: test_external.py (1 to 17), test_templates.py (24 to 28 and 32 to 34),
+test_stores.py (50), test_external_table_settings.py (13 and 51). Generators (20 to 22) are not served yet.
 """
 
 import json
@@ -245,6 +245,24 @@ def test_every_row_of_the_table(world: World) -> None:
             each.edit(world, where[number])
         await_all(world, {number: (where[number], each.look) for number, each in rounds.items()})
     assert world.data(where["orphan cleanup"], "renamed") == {"k": "1"}
+
+
+def test_18_a_merge_that_changes_nothing_writes_nothing(world: World) -> None:
+    ns = world.namespace()
+    world.apply(store(ns, "store", fake({"remote": "1"})), secret(ns, "es", {"theirs": "x"}))
+    world.apply(manifest(ns, REMOTE | target(**MERGE)))
+    before = world.await_data(ns, "es", {"theirs": "x", "k": "1"})["metadata"]
+    synced = world.await_ready("externalsecrets", ns, "es") and _synced(world, ns)
+
+    world.kube.patch("secrets", "es", ns, {})
+    asks(refreshInterval="2h")(world, ns)
+
+    world.kube.wait_until(lambda: _synced(world, ns), lambda now: now != synced, what="another sync")
+    assert world.kube.get("secrets", "es", ns)["metadata"] == before
+
+
+def _synced(world: World, ns: str) -> str:
+    return str(world.kube.get("externalsecrets", "es", ns)["status"]["syncedResourceVersion"])
 
 
 LABELS = ({"matchLabels": {"a": "1"}}, {"matchLabels": {"b": "2"}})
