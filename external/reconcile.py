@@ -11,6 +11,7 @@ from external.clients import FAILED, Pending
 from external.digest import ExternalDigest, external_digest
 from external.fetch import Fetched, Fetcher
 from external.fields import parse
+from external.generating import Generators, Occasion, Recipes
 from external.hashing import field_manager, owner_hash
 from external.kinds import Kinds, NotServed
 from external.manifests import decide, proven, valid
@@ -72,6 +73,7 @@ class Reconciler:
         self,
         context: Context,
         fetcher: Fetcher,
+        generators: Generators,
         renderer: Renderer,
         kinds: Kinds,
         metrics: ExternalMetrics,
@@ -80,6 +82,7 @@ class Reconciler:
     ) -> None:
         self._context = context
         self._fetcher = fetcher
+        self._generators = generators
         self._renderer = renderer
         self._kinds = kinds
         self._metrics = metrics
@@ -109,6 +112,9 @@ class Reconciler:
         digest = external_digest(body)
         if not self._fetcher.serves(digest.stores):
             return DONE  # the controller of that class looks after it: two would fight over condition and finalizer
+        recipes = await self._generators.read(key, digest.generators)
+        if recipes is None:
+            return DONE
         if "deletionTimestamp" in body["metadata"]:
             return await self._gone(key, body)
         # Taken before anything is read: what changes from now on marks it again.
@@ -116,7 +122,7 @@ class Reconciler:
         self._stale.discard(key)
         try:
             view = await self._observe(key, body)
-            fetched = await self._fetch(view, digest, stale=stale)
+            fetched = await self._fetch(view, digest, recipes, stale=stale)
             outcome = await self._act(view, fetched)
         except Exception as error:  # whatever it is, the mark must outlive it
             if stale:
@@ -151,7 +157,7 @@ class Reconciler:
             return SECRETS
         return await self._kinds.find(manifest.api_version, manifest.kind)
 
-    async def _fetch(self, view: View, digest: ExternalDigest, *, stale: bool) -> Fetched | None:
+    async def _fetch(self, view: View, digest: ExternalDigest, recipes: Recipes, *, stale: bool) -> Fetched | None:
         """Read the providers if a refresh is due; None when the target stands as it should."""
         identity = await self._fetcher.identity(view.key, view.spec)
         last = self.refreshed.get(view.key)
@@ -160,7 +166,8 @@ class Reconciler:
         # Another store or other credentials mean another value, unless the user asked for the first one to stay.
         other = stale or (last is not None and last.identity != identity)
         moved = other and digest.policy == "Periodic" and digest.interval > 0
-        if digest.ready and not moved and due_in(digest, moment, now) != 0.0 and valid(view):
+        due = due_in(digest, moment, now) == 0.0
+        if digest.ready and not (moved or due) and valid(view):
             return None
         # What was read under another identity is not shared in any case; only the user's own wish wants a newer value.
         asked = bool(digest.synced) and digest.synced != digest.current
@@ -170,7 +177,9 @@ class Reconciler:
                 return Fetched(None, identity, age, (), last.mark)
         not_before = self._context.clock.monotonic() if asked else float("-inf")
         fresh = Fresh((view.key, digest.current, identity), not_before, max(0.0, digest.interval))
-        fetched = await self._fetcher.fetch(view.key, view.spec, fresh)
+        # A target that was deleted is made anew with other values: that is how people ask for them.
+        occasion = Occasion(recipes, moment, due or view.secret is None)
+        fetched = await self._fetcher.fetch(view.key, view.spec, fresh, occasion)
         if fetched.absent:
             message = f"secret does not exist at provider using {', '.join(fetched.absent)}"
             await self._context.events.normal(view.key, view.uid, MISSING, message, component=COMPONENT)
@@ -180,6 +189,7 @@ class Reconciler:
         if fetched is None:
             return Outcome()
         decided = decide(replace(view, data=fetched.data, rendered=await self._render(view, fetched)))
+        decided = replace(decided, random=decided.random or fetched.random)
         if decided.action is not None:
             await self._write(view, decided)
         await self._remove_orphans(view)
@@ -250,6 +260,7 @@ class Reconciler:
         self.refreshed.pop(key, None)
         self._stale.discard(key)
         self._repeats.forget(key)
+        self._generators.forget(key)
         return DONE
 
     async def _gone(self, key: Key, body: Body) -> Again:
