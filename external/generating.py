@@ -21,7 +21,6 @@ from manager.kube.resources import Key
 from manager.plain import Plain
 
 NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")  # it becomes a part of a URL
-AT = "sourceRef.generatorRef"
 Reference = tuple[str, str, str]
 """apiVersion, kind and name, as an ExternalSecret writes them."""
 
@@ -89,25 +88,27 @@ class Generators:
         last, kept = self._made.get(key, {}), dict[str, _Made]()
         results: dict[str, Mapping[str, Plain] | ProviderError | NeedsHuman] = {}
         for at, reference in wanted.items():
-            recipe = occasion.recipes[reference]
-            if not isinstance(recipe, Recipe):
-                results[at] = recipe
-                continue
-            before, named = last.get(at), (reference, recipe.identity)
-            same = before is not None and before.recipe == named
-            if before is not None and same and not (occasion.due and before.since != occasion.since):
-                kept[at] = before
-            else:
-                try:
-                    values = await self._threads.run(f"namespace {key.namespace}", recipe.make)
-                except ProviderError as error:
-                    results[at] = error
-                    continue
-                kept[at] = _Made(named, occasion.since, values)
-            results[at] = kept[at].values
+            before = last.get(at)
+            if before is not None:
+                kept[at] = before  # through errors too: what somebody edits meanwhile gets its values back afterwards
+            try:
+                kept[at] = await self._one(key, reference, occasion, before)
+                results[at] = kept[at].values
+            except (ProviderError, NeedsHuman) as error:
+                results[at] = error
         if kept or last:
             self._made[key] = kept
         return results
+
+    async def _one(self, key: Key, reference: Reference, occasion: Occasion, before: _Made | None) -> _Made:
+        recipe = occasion.recipes[reference]
+        if not isinstance(recipe, Recipe):
+            raise recipe
+        named = (reference, recipe.identity)
+        if before is not None and before.recipe == named and not (occasion.due and before.since != occasion.since):
+            return before
+        values = await self._threads.run(f"namespace {key.namespace}", recipe.make)
+        return _Made(named, occasion.since, values)
 
     def forget(self, key: Key) -> None:
         """Drop what was made for an ExternalSecret that is gone."""
@@ -115,21 +116,21 @@ class Generators:
 
     async def _read(self, owner: Key, api_version: str, kind: str, name: str) -> Recipe:
         if api_version != GENERATORS:
-            raise NeedsHuman(FAILED, f"{AT}.apiVersion must be {GENERATORS}")
+            raise NeedsHuman(FAILED, f"apiVersion must be {GENERATORS}")
         if NAME.fullmatch(name) is None:
-            raise NeedsHuman(FAILED, f"{AT}.name is not the name of an object")
+            raise NeedsHuman(FAILED, "name is not the name of an object")
         if kind == CLUSTER_GENERATORS.kind:
             key = Key(CLUSTER_GENERATORS, "", name)
         elif kind in KINDS:
-            key = resolve(owner, KINDS[kind].resource, name, None, at=AT)
+            key = resolve(owner, KINDS[kind].resource, name, None, at="sourceRef.generatorRef")
         else:
-            raise NeedsHuman(FAILED, _unserved(f"{AT}.kind", kind))
+            raise NeedsHuman(FAILED, _unserved("kind", kind))
         try:
             body = await self._client.find(key)
         except Forbidden as error:
-            raise ProviderError(f"{AT}: {error}; the chart's ClusterRole gives the right") from None
+            raise ProviderError(f"{error}; the chart's ClusterRole gives the right") from None
         if body is None:
-            raise ProviderError(f"{AT}: there is no {key}, or its CRD is not installed")
+            raise ProviderError(f"there is no {key}, or its CRD is not installed")
         spec, at = body.get("spec"), f"{key}: spec"
         if key.resource is CLUSTER_GENERATORS:
             kind, spec, at = _embedded(spec, at)

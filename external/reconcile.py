@@ -121,7 +121,7 @@ class Reconciler:
         stale = key in self._stale
         self._stale.discard(key)
         try:
-            view = await self._observe(key, body)
+            view = await self._observe(key, body, live=bool(recipes))
             fetched = await self._fetch(view, digest, recipes, stale=stale)
             outcome = await self._act(view, fetched)
         except Exception as error:  # whatever it is, the mark must outlive it
@@ -132,13 +132,14 @@ class Reconciler:
             outcome = Outcome(error=error)
         return await self._report(key, body, outcome, started)
 
-    async def _observe(self, key: Key, body: Body) -> View:
+    async def _observe(self, key: Key, body: Body, *, live: bool) -> View:
         spec = parse(ExternalSecretSpec, body.get("spec"), reason=FAILED)
         require_allowed(spec)
         await self._ensure_finalizer(key, body, spec)
         adopts = self._context.settings.external.adopt_foreign
         view = View(key, body, spec, None, adopt_foreign=adopts, resource=await self._resource(spec))
-        known = view.resource is not SECRETS or self._context.cache.get(view.target) is not None
+        # The cache lags: a Secret that only seems to be gone must not get other values from a generator.
+        known = live or view.resource is not SECRETS or self._context.cache.get(view.target) is not None
         if spec.target.creation_policy == "None" or not known:
             return view
         try:

@@ -19,4 +19,4 @@ def generate(spec: FakeSpec) -> Mapping[str, Plain]:
     return {key: Plain(value.encode()) for key, value in (spec.data or {}).items()}
 
 
-FAKE = GeneratorKind(resource("fakes", "Fake"), FakeSpec, generate)
+FAKE = GeneratorKind(resource("fakes", "Fake"), FakeSpec, generate, "fakeSpec")

@@ -86,4 +86,4 @@ def _some(what: str, characters: str, number: int, taken: list[str] | None) -> l
     return dice.sample(free, number)
 
 
-PASSWORDS = GeneratorKind(resource("passwords", "Password"), PasswordSpec, generate)
+PASSWORDS = GeneratorKind(resource("passwords", "Password"), PasswordSpec, generate, "passwordSpec")

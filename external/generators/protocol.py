@@ -32,17 +32,13 @@ class GeneratorKind(Generic[Spec]):
         resource: where its objects are.
         spec: the model of their `spec`.
         generate: makes the values of one refresh, in a thread. Raises ProviderError, naming the field, and no value.
+        embedded: the field of a ClusterGenerator that holds such a spec.
     """
 
     resource: Resource
     spec: type[Spec]
     generate: Callable[[Spec], Mapping[str, Plain]]
-
-    @property
-    def embedded(self) -> str:
-        """The field of a ClusterGenerator that holds such a spec."""
-        kind = self.resource.kind
-        return f"{kind.lower() if kind.isupper() else kind[0].lower() + kind[1:]}Spec"
+    embedded: str
 
     def prepare(self, raw: Any, at: str) -> Make:
         """Read a spec. Raises ProviderError for one that cannot be read: nobody tells when it is mended."""

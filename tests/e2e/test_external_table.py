@@ -1,7 +1,8 @@
 """The table of external-secrets-core.md 8.1 on the real API server: all objects at once, one wait for each round.
 
 What needs a closer look has a test of its own: test_external.py (1 to 17), test_templates.py (24 to 28 and 32 to 34),
-test_stores.py (50), test_external_table_settings.py (13 and 51)."""
+test_stores.py (50), test_external_table_settings.py (13 and 51).
+"""
 
 import json
 import time

@@ -14,7 +14,7 @@ from external.generators.registry import ALL, CLUSTER_GENERATORS, Embedded
 from external.generators.uuids import UUIDS
 from external.providers.protocol import ProviderError
 from manager.errors import Forbidden, Invalid
-from manager.kube.resources import CONFIGMAPS, EXTERNAL_SECRETS, SECRETS
+from manager.kube.resources import CONFIGMAPS, EXTERNAL_SECRETS, SECRETS, Key
 from manager.settings import ExternalSettings, Settings
 from tests.unit.external.bench import Bench
 
@@ -66,6 +66,23 @@ async def test_an_edited_target_gets_the_values_that_it_had_and_a_deleted_one_ot
     assert bench.data() not in (first, None)
 
 
+async def test_a_target_that_the_cache_does_not_show_yet_keeps_its_values(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator(bench)
+    asks(bench)
+    await bench.settle()
+    first, target = bench.data(), Key(SECRETS, "ns", "es")
+    edited: Any = bench.body(SECRETS, "es")
+    edited["data"] = {"uuid": "ZWRpdGVk"}
+    shown = bench.stage.context.cache.get
+    with monkeypatch.context() as lagging:
+        lagging.setattr(bench.stage.context.cache, "get", lambda key: None if key == target else shown(key))
+        await bench.module.controllers[0].reconcile(Key(EXTERNAL_SECRETS, "ns", "es"))
+
+    assert bench.data() == first
+
+
 async def test_another_template_is_rendered_with_the_values_that_there_are(bench: Bench) -> None:
     generator(bench)
     bench.put(CONFIGMAPS, {"metadata": {"name": "templates", "namespace": "ns"}, "data": {"t": "one {{ .uuid }}"}})
@@ -85,7 +102,7 @@ async def test_a_refresh_that_could_not_be_written_is_tried_again_with_the_same_
 ) -> None:
     made: list[object] = []
     generate = UUIDS.generate
-    counting = GeneratorKind(UUIDS.resource, UUIDS.spec, lambda spec: made.append(spec) or generate(spec))
+    counting = GeneratorKind(UUIDS.resource, UUIDS.spec, lambda spec: made.append(spec) or generate(spec), "uuidSpec")
     monkeypatch.setattr("external.generating.KINDS", {"UUID": counting})
     bench.api.fail("create", Invalid(422, "Invalid", "create Secret ns/es"))
     generator(bench)
@@ -138,11 +155,11 @@ async def test_a_generator_that_may_not_be_read_is_named(bench: Bench, monkeypat
             "SSHKey",
             "made",
             "",
-            "generatorRef.kind: this version serves ClusterGenerator, Fake, Password, UUID",
+            "generatorRef: kind: this version serves ClusterGenerator, Fake, Password, UUID",
         ),
         ("UUID", "made", "example.com/v1", "apiVersion must be generators.external-secrets.io/v1alpha1"),
-        ("UUID", "../../../api/v1/namespaces/other/secrets/x", "", "name"),
-        ("ClusterGenerator", "x/../y", "", "name"),
+        ("UUID", "../../../api/v1/namespaces/other/secrets/x", "", "name: "),
+        ("ClusterGenerator", "x/../y", "", "name: "),
     ],
 )
 async def test_what_is_not_served_is_named_and_nothing_is_read(
@@ -154,7 +171,7 @@ async def test_what_is_not_served_is_named_and_nothing_is_read(
 
     assert bench.ready()[0] == "False"
     assert said in bench.ready()[2]
-    assert {place for verb, place in bench.api.calls if verb == "get"} == {"ExternalSecret ns/es"}
+    assert {place for verb, place in bench.api.calls if verb == "get"} <= {"ExternalSecret ns/es", "Secret ns/es"}
 
 
 @pytest.mark.parametrize(
