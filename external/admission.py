@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from external.expressions import expression
+from external.selectors import problems, selects
 
 
 def admits(conditions: Sequence[Mapping[str, Any]], namespace: str, labels: Mapping[str, str]) -> bool:
@@ -18,22 +19,19 @@ def partly(conditions: Sequence[Mapping[str, Any]], namespace: str) -> tuple[str
 
 
 def unreadable(conditions: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return the places of expressions that are none, and therefore match nothing."""
-    return tuple(
-        f"spec.conditions[{at}].namespaceRegexes[{index}]"
+    """Return what is wrong with expressions and selectors that are none, and therefore admit nobody."""
+    found = [
+        f"spec.conditions[{at}].namespaceRegexes[{index}]: it is no RE2 expression, and matches nothing"
         for at, each in enumerate(conditions)
         for index, pattern in enumerate(each.get("namespaceRegexes") or ())
         if not _readable(pattern)
-    )
-
-
-def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Evaluate a Kubernetes LabelSelector; an empty one selects all, an unknown operator nothing."""
-    exact = selector.get("matchLabels") or {}
-    expressions = selector.get("matchExpressions") or ()
-    return all(labels.get(key) == value for key, value in exact.items()) and all(
-        _holds(each, labels) for each in expressions
-    )
+    ]
+    for at, each in enumerate(conditions):
+        selector = each.get("namespaceSelector")
+        place = f"spec.conditions[{at}].namespaceSelector"
+        wrong = () if selector is None else problems(selector, place)
+        found += [f"{text}; the selector admits nobody" for text in wrong]
+    return tuple(found)
 
 
 def _matches(condition: Mapping[str, Any], namespace: str, labels: Mapping[str, str]) -> bool:
@@ -43,17 +41,6 @@ def _matches(condition: Mapping[str, Any], namespace: str, labels: Mapping[str, 
     if namespace in (condition.get("namespaces") or ()):
         return True
     return any(_fully(pattern, namespace) for pattern in condition.get("namespaceRegexes") or ())
-
-
-def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    key, values = expression.get("key", ""), expression.get("values") or ()
-    answers = {
-        "In": labels.get(key) in values,
-        "NotIn": labels.get(key) not in values,
-        "Exists": key in labels,
-        "DoesNotExist": key not in labels,
-    }
-    return answers.get(str(expression.get("operator")), False)
 
 
 def _fully(pattern: str, name: str) -> bool:

@@ -1,6 +1,7 @@
 """Opens provider clients: resolves a store and its credentials, keeps the client while neither has changed."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from external.admission import admits, partly
@@ -41,6 +42,9 @@ class Opened:
     """Counts the calls of its SDK."""
 
 
+OnClose = Callable[[Opened], None]
+
+
 class Clients:
     """Clients by store and, where a cluster store takes its consumer's credentials, by namespace.
 
@@ -71,6 +75,8 @@ class Clients:
         self._opened: dict[tuple[Key, str], Opened] = {}
         self._locks: dict[tuple[Key, str], asyncio.Lock] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self.on_close: list[OnClose] = []
+        """Told of each client that is closed: what is remembered of it ends with it."""
 
     async def for_consumer(self, store: Key, namespace: str) -> Opened:
         """Return the client for an ExternalSecret of a namespace.
@@ -155,6 +161,8 @@ class Clients:
 
     def _close(self, opened: Opened) -> None:
         """Give back what a client was lent, without waiting: the provider may be silent."""
+        for each in self.on_close:
+            each(opened)
         task = asyncio.create_task(self._threads.run(SILENT, opened.client.close))
         self._closing.add(task)
         task.add_done_callback(self._closed)
@@ -212,7 +220,10 @@ class Clients:
         around = Circumstances(
             lookup=Lookup(self._client, store, consumer),
             ambient=self._ambient(store, consumer),
-            egress=Bounds(self._settings.egress_allowed, everything=store.resource is CLUSTER_SECRET_STORES),
+            # What a consumer gives may be a URL as well: a kubeconfig, or what a webhook's templates take.
+            egress=Bounds(
+                self._settings.egress_allowed, everything=store.resource is CLUSTER_SECRET_STORES and not consumer
+            ),
             retries=spec.retry_settings,
             count=count,
             timeout=self._settings.provider_timeout,

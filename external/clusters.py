@@ -100,6 +100,9 @@ class ClusterReconciler:
         if copies.stands(meta) and not compare:
             return ""
         present = await self._context.client.get(key)
+        owner = controller_of(present["metadata"])
+        if owner is None or owner.uid != copies.uid:
+            return TAKEN  # deleted and made anew by somebody else since the watch last told
         mended = copies.mended(present)
         if mended != present:
             await self._context.writer.apply(Update(key, mended), manager=MANAGER)

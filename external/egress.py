@@ -18,7 +18,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from external.providers.protocol import Egress, ProviderDenied, ProviderUnavailable
 
 Address = IPv4Address | IPv6Address
-TRANSLATED = IPv6Network("64:ff9b::/96")  # NAT64: an IPv4 address in disguise
+ENDING = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))  # NAT64, and of old: their last bytes are an IPv4 address
 METADATA = frozenset({ip_address("fd00:ec2::254"), ip_address("100.100.100.200"), ip_address("168.63.129.16")})
 """Clouds' metadata services outside the link-local range: AWS, Alibaba, Azure."""
 
@@ -58,21 +58,37 @@ class Bounds:
         return addresses[0]
 
     def _permits(self, text: str) -> bool:
-        address = _plain(ip_address(text.partition("%")[0]))
-        if self._everything or any(address in network for network in self._allowed):
-            return True
-        own = os.environ.get("KUBERNETES_SERVICE_HOST", "")
+        address = _plain(text)
+        return self._everything or self._opened(address) or all(map(self._harmless, (address, *_inside(address))))
+
+    def _harmless(self, address: Address) -> bool:
         local = address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast
-        return not (local or address in METADATA or (own and text == own))
+        return self._opened(address) or not (local or address in METADATA or address == _own())
+
+    def _opened(self, address: Address) -> bool:
+        return any(address in network for network in self._allowed)
 
 
-def _plain(address: Address) -> Address:
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped:
-            return address.ipv4_mapped
-        if address in TRANSLATED:
-            return IPv4Address(address.packed[-4:])
-    return address
+def _plain(text: str) -> Address:
+    address = ip_address(text.partition("%")[0])
+    return (address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address
+
+
+def _own() -> Address | None:
+    """Return the address of this cluster's API server, however it is written."""
+    try:
+        return _plain(os.environ.get("KUBERNETES_SERVICE_HOST", "").strip("[]"))
+    except ValueError:
+        return None
+
+
+def _inside(address: Address) -> list[IPv4Address]:
+    """Return the IPv4 addresses to which a gateway may send on what goes to an IPv6 address."""
+    if not isinstance(address, IPv6Address):
+        return []
+    found = [IPv4Address(address.packed[-4:])] if any(address in network for network in ENDING) else []
+    found += [address.sixtofour] if address.sixtofour else []
+    return found + list(address.teredo or ())
 
 
 class GuardedAdapter(HTTPAdapter):

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from external.admission import selects
 from external.cluster_model import ClusterExternalSecretSpec
+from external.selectors import problems, selects
 from manager.errors import NeedsHuman
 from manager.kube.cache import Meta
 from manager.kube.resources import CLUSTER_EXTERNAL_SECRETS, EXTERNAL_SECRETS, Body, Key
@@ -18,9 +18,6 @@ FINALIZER = "externalsecrets.external-secrets.io/clusterexternalsecret-cleanup"
 NAMESPACE_FINALIZER = "externalsecrets.external-secrets.io/ces-"
 TAKEN = "external secret already exists in namespace"
 REASON = "ClusterExternalSecretError"
-OPERATORS = {"In": True, "NotIn": True, "Exists": False, "DoesNotExist": False}
-"""Kubernetes' own, and whether they take values."""
-
 KIND = CLUSTER_EXTERNAL_SECRETS.kind
 
 
@@ -56,14 +53,9 @@ def chooses(spec: ClusterExternalSecretSpec, namespace: str, labels: Mapping[str
 
 def require_selectors(spec: ClusterExternalSecretSpec) -> None:
     """Raise NeedsHuman for a selector that makes no sense: it would choose nothing, and all that is there would go."""
-    for at, selector in _selectors(spec):
-        for index, each in enumerate(selector.get("matchExpressions") or ()):
-            place = f"{at}.matchExpressions[{index}]"
-            if each.get("operator") not in OPERATORS:
-                raise NeedsHuman(REASON, f"{place}.operator: must be one of {', '.join(OPERATORS)}")
-            if OPERATORS[each["operator"]] != bool(each.get("values")):
-                some = "at least one value" if OPERATORS[each["operator"]] else "no values"
-                raise NeedsHuman(REASON, f"{place}.values: {each['operator']} takes {some}")
+    found = [text for at, selector in _selectors(spec) for text in problems(selector, at)]
+    if found:
+        raise NeedsHuman(REASON, "; ".join(found))
 
 
 def _selectors(spec: ClusterExternalSecretSpec) -> Iterator[tuple[str, Mapping[str, Any]]]:

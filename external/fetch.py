@@ -1,20 +1,23 @@
 """Gathers the data of one ExternalSecret from its providers, entry by entry (core 2.6)."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from external.clients import FAILED, Clients, Opened
 from external.digest import store_key
 from external.generating import Generators, Occasion, Reference, reference_of
 from external.model import Data, DataFrom, ExternalSecretSpec, FindRef, RemoteRef
-from external.paths import Documents
+from external.paths import Documents, beside
 from external.places import FETCH_FAILED, NeedsRemote, Places
-from external.properties import convert_keys, decode, to_map, validate_keys
+from external.properties import MOST_MEMBERS, convert_keys, decode, validate_keys
 from external.providers.protocol import (
     AsksProperty,
     Client,
     Composite,
     Find,
+    Inside,
     NotModified,
     ProviderError,
     SecretAbsent,
@@ -29,13 +32,17 @@ from manager.gotemplate.sandbox import Sandbox
 from manager.kube.resources import Key
 from manager.plain import Plain
 
+ALL_TOGETHER = 60.0  # seconds to take the values of one ExternalSecret apart; a worker held longer counts as stuck
+MOST_KEYS = 5 * MOST_MEMBERS  # of all entries together, each name counted anew for every step of a rewrite
+MOST_BYTES = 16 << 20  # of all values together; templates may make a smaller Secret of larger values
+
 
 @dataclass(frozen=True)
 class Fetched:
     """The merged data, and what the reads were made under."""
 
     data: dict[str, Plain] | None
-    """None where it is proven that nothing has changed: nothing was read then."""
+    """None where it is proven, or the provider says, that nothing has changed: there is nothing to write then."""
     identity: tuple[str, ...]
     age: float
     """Seconds since the oldest of the values was read, or since the moment for which the proof is."""
@@ -84,23 +91,27 @@ class Fetcher:
         """
         wanted = await self._wanted(key, spec)
         answers = await self._reader.read(wanted, fresh)
-        if any(isinstance(each.coming.exception(), NotModified) for each in answers.values()):
-            identity = tuple(sorted({part for each, _ in wanted for part in each.identity}))
-            return Fetched(None, identity, 0.0, ())
         merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, self._turns, key.namespace))
         made = await self._generators.make(key, _generated(spec), occasion)
         read = iter(wanted)
-        for at, entry in entries(spec):
-            if at in made and isinstance(entry, DataFrom):
-                await merge.join(at, entry, made[at])
-            else:
-                each, want = next(read)
-                await merge.take(at, entry, answers[each.identity, want], each.client)
+        try:
+            async with asyncio.timeout(ALL_TOGETHER):
+                for at, entry in entries(spec):
+                    if at in made and isinstance(entry, DataFrom):
+                        await merge.join(at, entry, made[at])
+                    else:
+                        each, want = next(read)
+                        await merge.take(at, entry, answers[each.identity, want], each.client)
+        except TimeoutError:
+            text = f"it takes more than {ALL_TOGETHER:g} seconds to take the values apart; let there be fewer"
+            raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}") from None
         merge.places.settle()
+        identity = tuple(sorted({part for each, _ in wanted for part in each.identity}))
+        if merge.unchanged:
+            return Fetched(None, identity, 0.0, ())
         if not merge.data and spec.target.deletion_policy == "Delete" and len(merge.absent) < len(entries(spec)):
             text = "there is no key in what the provider gave, and not every entry is proven absent: nothing is deleted"
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}")
-        identity = tuple(sorted({part for each, _ in wanted for part in each.identity}))
         mark = "" if merge.absent or made else self._reader.mark(answers)
         age = self._reader.age(answers.values())
         return Fetched(merge.data, identity, age, tuple(merge.absent), mark, random=bool(made))
@@ -144,6 +155,10 @@ class _Merge:
         self.places = Places()
         self.data: dict[str, Plain] = {}
         self.absent: list[str] = []
+        self._keys = 0
+        self._bytes = 0
+        self.unchanged = False
+        """Whether a provider says that its answer is the one before: then there are no data to write."""
 
     async def take(self, at: str, entry: Data | DataFrom, answer: Answer, client: Client) -> None:
         """Process one entry; its error is kept with its place."""
@@ -155,10 +170,15 @@ class _Merge:
                     raise
                 self.absent.append(f"{at}{_about(entry)}")
                 return
+            except NotModified:
+                self.unchanged = True
+                return
             if isinstance(entry, Data):
-                self.data.update(await self._one(entry, whole, client))
+                found = await self._one(entry, whole, client)
             else:
-                self.data.update(await self._several(entry, whole, client))
+                found = await self._several(entry, whole, client)
+            self._charge(1, sum(map(len, found.values())))
+            self.data.update(found)
 
     async def join(self, at: str, entry: DataFrom, made: Mapping[str, Plain] | ProviderError | NeedsHuman) -> None:
         """Process an entry whose values a generator has made: they are neither converted nor decoded."""
@@ -166,7 +186,9 @@ class _Merge:
             if not isinstance(made, Mapping):
                 raise made
             named = await rewritten(made, entry.rewrite, self._documents, _wrong) if entry.rewrite else made
-            self.data.update(sorted(validate_keys(named, _wrong).items()))
+            found = validate_keys(named, _wrong)
+            self._charge(len(found), sum(map(len, found.values())))
+            self.data.update(sorted(found.items()))
 
     async def _one(self, entry: Data, given: Given, client: Client) -> Mapping[str, Plain]:
         reference = entry.remote_ref
@@ -179,6 +201,9 @@ class _Merge:
         if reference is None:
             return {}  # `entries` has left it out
         members = given if isinstance(given, Mapping) else await self._members(entry, given, client)
+        if len(members) > MOST_MEMBERS:
+            raise _wrong(f"there are more than {MOST_MEMBERS} members")
+        self._charge(len(members) * (1 + len(entry.rewrite or ())), 0)
         if entry.rewrite:
             named = await rewritten(members, entry.rewrite, self._documents, _wrong)
         else:
@@ -191,17 +216,27 @@ class _Merge:
     async def _members(self, entry: DataFrom, whole: Plain, client: Client) -> Mapping[str, Plain]:
         reference, members = entry.extract, None
         if reference is not None and isinstance(client, Composite):
-            members = client.members(whole, reference.property or "")
+            found = await self._value(reference, whole, client) if reference.property else whole
+            members = await beside(len(found), partial(client.members, found))
         elif reference is not None:
             value = await self._value(reference, whole, client)
-            members = to_map(value.reveal(), natural=client.natural)
+            members = await self._documents.members(value, natural=client.natural)
         if members is None:
             raise _wrong("unable to unmarshal secret: it is not a JSON object")
         return members
 
+    def _charge(self, keys: int, size: int) -> None:
+        self._keys += keys
+        self._bytes += size
+        if self._keys > MOST_KEYS or self._bytes > MOST_BYTES:
+            raise _wrong(f"the entries give more than {MOST_KEYS} keys or {MOST_BYTES} bytes; a Secret holds 1 MiB")
+
     async def _value(self, reference: RemoteRef, whole: Plain, client: Client) -> Plain:
         if isinstance(client, Composite):
-            found = client.pick(whole, reference.property or "")
+            picked = await beside(len(whole), partial(client.pick, whole, reference.property or ""))
+            if isinstance(picked, Inside):
+                picked = await self._documents.find(picked.document, picked.path, natural=client.natural)
+            found = picked
         elif not reference.property or isinstance(client, AsksProperty):
             return whole
         else:

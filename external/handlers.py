@@ -137,7 +137,9 @@ class Handlers:
 
     def seen(self, key: Key, version: str) -> None:
         """Look after an object of any other kind that has changed, or is gone."""
-        if self._written.get(key) == version:
+        if not version:
+            self._written.pop(key, None)
+        elif self._written.get(key) == version:
             return
         for each in self._by_target.find((key.resource.api_version, key.resource.kind, key.namespace, key.name)):
             self._queue.add(each)

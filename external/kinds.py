@@ -28,6 +28,11 @@ class NotServed(Retry):
     """The API server serves no such kind, so there are no objects of it either."""
 
 
+def slower(last: float, lasted: float) -> float:
+    """Return the seconds between two watches after one that took so long: they grow while watches end at once."""
+    return BETWEEN if lasted > 2 * PAUSE else min(2 * last, PAUSE)
+
+
 class Kinds:
     """Resources by apiVersion and kind.
 
@@ -101,10 +106,13 @@ class Kinds:
         raise NotServed(FAILED, f"{INVALID}: spec.target.manifest: the API server serves no {kind} of {api_version}")
 
     async def _follow(self, resource: Resource) -> None:
+        between = BETWEEN
         while self._used(resource):
+            started = self._clock.monotonic()
             try:
                 await self._once(resource)
-                await asyncio.sleep(BETWEEN)
+                await asyncio.sleep(between)
+                between = slower(between, self._clock.monotonic() - started)
             except ApiError as error:
                 log.warning("cannot watch", resource=resource.plural, status=error.status)
                 await asyncio.sleep(PAUSE)

@@ -39,6 +39,8 @@ MADE_FOR = "coffer.dev/made-for"
 """Annotation of what was made without an ownerReference: the hash of the ExternalSecret's name, as in created-by."""
 
 KEEPS = ("Merge", "CreateOrMerge")
+ABOUT = frozenset({"apiVersion", "kind", "metadata", "status", "type", "immutable"})
+"""What is no content."""
 
 
 def decide(view: View) -> Plan:
@@ -80,7 +82,7 @@ def plan_manifest(view: View) -> Plan:
     drawn = bool(view.rendered and view.rendered.random)
     if view.secret is None:
         return Plan(Create(view.target, wanted), "ResourceSynced", random=drawn)
-    if wanted == view.secret:
+    if stands(view, view.secret, wanted):
         return Plan(None, "ResourceSynced")
     return Plan(Update(view.target, wanted), "ResourceSynced", random=drawn)
 
@@ -92,9 +94,36 @@ def valid_manifest(view: View) -> bool:
         return True
     if view.secret is None:
         return False
-    meta = view.secret["metadata"]
-    marked = (meta.get("labels") or {}).get(MANAGED) == "true"
-    return marked and (meta.get("annotations") or {}).get(DATA_HASH) == content_hash(view.secret)
+    marked = (view.secret["metadata"].get("labels") or {}).get(MANAGED) == "true"
+    asked, found = accepted(view.secret)
+    return marked and bool(asked) and (asked == found or (asked, found) == view.accepted)
+
+
+def accepted(body: Body) -> tuple[str, str]:
+    """Return what an object says that was asked for, and what stands there; defaults make them differ."""
+    return (body["metadata"].get("annotations") or {}).get(DATA_HASH, ""), _hash(body)
+
+
+def stands(view: View, present: Body, wanted: Body) -> bool:
+    """Tell whether there is nothing to write: what is asked for is there, whatever else the API server or others add.
+
+    What the API server has once written in its own way (`1000m` as `1`) is not asked for again and again.
+    """
+    if wanted["metadata"] != present["metadata"]:
+        return False
+    if view.resource in (SECRETS, CONFIGMAPS):  # all of their data is the owner's
+        same = wanted["data"] == (present.get("data") or {})
+        return same and covers(present, wanted, but=("metadata", "data"))
+    return accepted(present) == view.accepted or covers(present, wanted, but=("metadata", "status"))
+
+
+def covers(present: Any, wanted: Any, but: tuple[str, ...] = ()) -> bool:
+    """Tell whether everything of `wanted` stands in `present`; maps may hold more, lists not."""
+    if isinstance(wanted, dict) and isinstance(present, dict):
+        return all(name in but or (name in present and covers(present[name], wanted[name])) for name in wanted)
+    if isinstance(wanted, list) and isinstance(present, list):
+        return len(wanted) == len(present) and all(map(covers, present, wanted))
+    return bool(wanted == present)
 
 
 def ours_manifest(view: View, body: Body) -> bool:
@@ -143,14 +172,14 @@ def _wanted(view: View, data: Mapping[str, Plain]) -> Body:
     present = view.secret
     base = present if present is not None and view.spec.target.creation_policy in KEEPS else _base(view, present)
     made = _filled(view, base, data)
-    content = content_hash(made)
-    if content is None:
-        raise NeedsHuman(FAILED, f"{INVALID}: {view.resource.kind} has neither spec nor data", event=UPDATE_FAILED)
+    asked = _filled(view, _bare(view), data)
+    if not asked:
+        raise NeedsHuman(FAILED, f"{INVALID}: nothing is asked of the {view.resource.kind}", event=UPDATE_FAILED)
     meta = dict(made["metadata"])
     owned = owned_fields(made, field_manager(view.key.name))
     labels = joined(made, "labels", owned["labels"], _given(view, "labels")) | marks(view)
     annotations = joined(made, "annotations", owned["annotations"] - {MADE_FOR}, _given(view, "annotations"))
-    annotations[DATA_HASH] = content
+    annotations[DATA_HASH] = _hash(asked)
     annotations.pop(ADOPT, None)
     if view.spec.target.creation_policy != "Owner":
         labels.pop(CREATED_BY, None)
@@ -165,11 +194,29 @@ def _wanted(view: View, data: Mapping[str, Plain]) -> Body:
 
 
 def _base(view: View, present: Body | None) -> Body:
-    """Return the object without the content that templates and values make; what others have marked it with stays."""
+    """Return the object without the content that templates and values make; what others have put into it stays."""
     metadata = present["metadata"] if present else {"name": view.target.name, "namespace": view.target.namespace}
     base: Body = {"apiVersion": view.resource.api_version, "kind": view.resource.kind, "metadata": metadata}
-    kept = {name: present[name] for name in ("status", "type") if present and name in present}
-    return base | kept | {"data" if view.resource in (SECRETS, CONFIGMAPS) else "spec": {}}
+    ours = {"spec", "data"} | _written(metadata, field_manager(view.key.name)) - ABOUT
+    kept = {name: value for name, value in (present or {}).items() if name not in ours and name not in base}
+    return base | kept | _bare(view)
+
+
+def _bare(view: View) -> Body:
+    return {"data": {}} if view.resource in (SECRETS, CONFIGMAPS) else {}
+
+
+def _written(metadata: Body, manager: str) -> set[str]:
+    """Return the fields of an object that the API server recorded under a field manager."""
+    entries = (each for each in metadata.get("managedFields") or () if each.get("manager") == manager)
+    return {name.removeprefix("f:") for each in entries for name in each.get("fieldsV1") or {}}
+
+
+def _hash(body: Body) -> str:
+    """Return the hash of an object's content: the original's where there is only a spec, or only data."""
+    content = {name: value for name, value in body.items() if name not in ABOUT}
+    alone = content.keys() in ({"spec"}, {"data"})
+    return (content_hash(content) if alone else content_hash({"spec": content})) or ""
 
 
 def _filled(view: View, base: Body, data: Mapping[str, Plain]) -> Body:

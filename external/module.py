@@ -45,6 +45,7 @@ def build(context: Context) -> Module:
     turns = Turns()
     generators = Generators(context.client, threads, settings.controller_class)
     reader = SharedReader(threads, context.clock, metrics)
+    clients.on_close.append(reader.forget)
     fetcher = Fetcher(clients, reader, generators, context.sandbox, turns)
     delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
     renderer = Renderer(context.client, context.sandbox, turns, delimiters)

@@ -54,7 +54,7 @@ class Allowance:
 
         """
         now = self.clock.monotonic()
-        self.level = min(BURST, self.level + (now - self.at) * RATE) - (made - self.counted)
+        self.level = min(BURST, self.level + (now - self.at) * RATE) - max(0, made - self.counted)
         self.at, self.counted = now, made
         return 0.0 if self.level > 0 else (1.0 - self.level) / RATE
 

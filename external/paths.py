@@ -1,18 +1,24 @@
 """Answers with Go's own engines where Python cannot be sure of the same answer: gjson paths, and names by template."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 
-from external.properties import Beyond, take
+from external.properties import Beyond, Document
 from external.turns import Turns
 from manager.errors import TemplateInvalid, TemplateLimit
 from manager.gotemplate.model import Template
 from manager.gotemplate.sandbox import Found, Sandbox
 from manager.plain import Plain
 
+LARGE = 128 << 10  # bytes that take a millisecond; what is larger is worked on in a thread
 ALL_TOGETHER = 20.0  # seconds of one ExternalSecret in the sandbox; a worker that is held longer counts as stuck
 Made = TypeVar("Made")
+
+
+async def beside(size: int, work: Callable[[], Made]) -> Made:
+    """Return what work on so many bytes makes, without holding up the event loop for a large number of them."""
+    return work() if size <= LARGE else await asyncio.to_thread(work)
 
 
 class Documents:
@@ -27,6 +33,7 @@ class Documents:
         self._namespace = namespace
         self._spent = 0.0
         self._limit: TemplateLimit | None = None
+        self._read: dict[Plain, Document] = {}
 
     async def find(self, document: Plain, path: str, *, natural: bool) -> Plain | None:
         """Return the value at a property path, None when it does not exist.
@@ -39,8 +46,9 @@ class Documents:
             Pending: others of the namespace take long.
 
         """
+        read = await self._parsed(document)
         try:
-            return take(document.reveal(), path, natural=natural)
+            return await beside(len(document), lambda: read.take(path, natural=natural))
         except Beyond:
             pass
         flat = path.replace(".", r"\.")
@@ -49,6 +57,16 @@ class Documents:
             if found is not None:
                 return found.text
         return None
+
+    async def members(self, document: Plain, *, natural: bool) -> Mapping[str, Plain] | None:
+        """Return the members of a JSON object, None when the document is none.
+
+        Raises:
+            ProviderError: there are too many.
+
+        """
+        read = await self._parsed(document)
+        return await beside(len(document), lambda: read.to_map(natural=natural))
 
     async def renamed(self, template: str, names: Iterable[str]) -> list[str]:
         """Return what a template makes of each name, which it is given as `value`. Raises as `find` does."""
@@ -60,6 +78,12 @@ class Documents:
             except UnicodeDecodeError:
                 raise TemplateInvalid("read", "what the template makes is no text") from None
         return made
+
+    async def _parsed(self, document: Plain) -> Document:
+        """Parse a document once, however many entries take something from it."""
+        if document not in self._read:
+            self._read[document] = await beside(len(document), lambda: Document(document.reveal()))
+        return self._read[document]
 
     async def _asked(self, document: Plain, path: str) -> Found | None:
         return await self._within(lambda: self._sandbox.json_get(self._namespace, document, path))

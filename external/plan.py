@@ -48,6 +48,8 @@ class View:
 
     resource: Resource = SECRETS
     """Of what kind the target is; anything but a Secret only where `spec.target.manifest` says so."""
+    accepted: tuple[str, str] = ("", "")
+    """Of an object of another kind: what was last asked for, and what the API server had made of it."""
 
     @property
     def target(self) -> Key:

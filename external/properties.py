@@ -5,16 +5,17 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
 
+from external.providers.protocol import ProviderError
 from manager.plain import Plain
 
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
 """Without any of gjson's signs."""
 ODD_INDEX = re.compile(r"(^|\.)(0[0-9]|[0-9]{9})")  # gjson reads 01 as 1, and an index that is too large as a small one
 LONGEST_KEY = 253
+MOST_MEMBERS = 20_000  # of an object that becomes the keys of a Secret, which holds 1 MiB
+MOST_INDEXED = 100_000  # places that are kept of one document, 25 MB; beyond that each look goes to the sandbox
 
 
 def _refuse(_name: str) -> float:
@@ -34,79 +35,163 @@ class Beyond(Exception):
     """Only gjson itself knows the answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Slice:
-    """A JSON value and the text it was written as."""
+class _Container:
+    """Where the members of one object or list start in their text; of two of one name the first and the last.
 
-    value: Any
-    text: str
+    No more is read than is asked for, and nothing twice. Raises ValueError, Beyond.
+    """
+
+    def __init__(self, text: str, at: int, end_of: Callable[[int], int]) -> None:
+        self.first: dict[str, int] = {}
+        self.last: dict[str, int] = {}
+        self._text, self._end_of = text, end_of
+        self._named, self._close = (True, "}") if text[at] == "{" else (False, "]")
+        self._at = _skip(text, at + 1)
+        self._number = 0
+        self._open: int | None = None
+        """Where the member starts that was found last, whose end nobody has looked for."""
+
+    def find(self, name: str) -> int | None:
+        """Return where the value of a member starts, None when there is no such member."""
+        while name not in self.first and self._next():
+            pass
+        return self.first.get(name)
+
+    def end(self) -> int:
+        """Read all members; return where the container ends."""
+        while self._next():
+            pass
+        return self._at + 1
+
+    def _next(self) -> bool:
+        """Go to the next member, past the one that was found last; tell whether there is one."""
+        text, at = self._text, self._at
+        if self._open is not None:
+            at = _skip(text, self._end_of(self._open))
+            self._at, self._open = at, None
+            if text[at] == self._close:
+                return False
+            at = _after(text, at, ",")
+        elif text[at] == self._close:
+            return False
+        name, at = _name(text, at) if self._named else (str(self._number), at)
+        self.first.setdefault(name, at)
+        self.last[name] = self._open = at
+        self._number += 1
+        return True
+
+
+class Document:
+    """A provider's text, parsed once however much is taken from it: tenants choose how large and how deep it is."""
+
+    def __init__(self, document: bytes) -> None:
+        self._containers: dict[int, _Container] = {}
+        self._ends: dict[int, int] = {}
+        self._text, self._many = "", False
+        try:
+            self._text = document.decode().strip(" \t\r\n")
+            if self._text[:1] in ("{", "["):
+                whole = self._container(0).end() == len(self._text)
+            else:
+                DECODER.decode(self._text)
+                whole = True
+        except Beyond:
+            whole, self._many = True, True
+        except (ValueError, IndexError, RecursionError):
+            whole = False
+        self._is_json = whole
+
+    def take(self, path: str, *, natural: bool = False) -> Plain | None:
+        """Return the value at a property path, None when it does not exist.
+
+        A key that contains the dots itself wins over the path; of a key that stands twice the first counts. Strings
+        come unescaped, nested values as they were written, numbers without an exponent, null as empty (providers 1.5).
+
+        Args:
+            natural: a member of exactly this name is taken whatever is in it, and a list of texts given line by line.
+
+        Raises:
+            Beyond: the document is no JSON, which gjson reads all the same, or very large, or the path has its signs,
+                or leads nowhere through members that may stand twice.
+
+        """
+        plain = PLAIN_PATH.fullmatch(path) is not None and ODD_INDEX.search(path) is None
+        if (not plain and not natural) or not self._is_json or self._many:
+            raise Beyond
+        at = self._enter(0, path) if natural or self._text[:1] == "{" else None
+        lines = natural and at is not None
+        if at is None:
+            if not plain:
+                raise Beyond
+            at = self._follow(path)
+        return None if at is None else self._value(at, decimals=True, lines=lines)
+
+    def to_map(self, *, decimals: bool = False, natural: bool = False) -> dict[str, Plain] | None:
+        """Return the members of a JSON object as values, None when the document is no object.
+
+        Args:
+            decimals: write numbers without an exponent; otherwise they stay as they were written.
+            natural: give a list of texts line by line.
+
+        Raises:
+            ProviderError: it has more members than any Secret has keys.
+
+        """
+        if not self._is_json or self._text[:1] != "{":
+            return None
+        members = {} if self._many else self._container(0).last
+        if self._many or len(members) > MOST_MEMBERS:
+            raise ProviderError(f"the JSON object has more than {MOST_MEMBERS} members")
+        return {name: self._value(at, decimals=decimals, lines=natural) for name, at in members.items()}
+
+    def _container(self, at: int) -> _Container:
+        if at not in self._containers:
+            self._containers[at] = _Container(self._text, at, self._end)
+        return self._containers[at]
+
+    def _end(self, start: int) -> int:
+        """Return where the value ends that starts here."""
+        if start not in self._ends:
+            if len(self._ends) >= MOST_INDEXED:
+                raise Beyond
+            self._ends[start] = DECODER.raw_decode(self._text, start)[1]
+        return self._ends[start]
+
+    def _enter(self, at: int, step: str) -> int | None:
+        return self._container(at).find(step) if self._text[at] in "{[" else None
+
+    def _follow(self, path: str) -> int | None:
+        at: int | None = 0
+        steps = path.split(".")
+        for step in steps:
+            at = None if at is None else self._enter(at, step)
+        if at is None and len(steps) > 1:
+            raise Beyond
+        return at
+
+    def _value(self, start: int, *, decimals: bool, lines: bool) -> Plain:
+        text = self._text[start : self._end(start)]
+        if text[0] == "{" or (text[0] == "[" and not lines):
+            return Plain(text.encode())
+        value = DECODER.decode(text)
+        if lines and _is_lines(value):
+            return Plain("\n".join(value).encode())
+        if isinstance(value, str):
+            # Half a surrogate pair becomes U+FFFD, as in Go: it has no UTF-8, and encoding it would raise.
+            return Plain(value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode())
+        if value is None:
+            return Plain(b"")
+        return Plain((_number(value, text) if decimals and isinstance(value, float) else text).encode())
 
 
 def take(document: bytes, path: str, *, natural: bool = False) -> Plain | None:
-    """Return the value at a property path, None when it does not exist.
-
-    A key that contains the dots itself wins over the path; of a key that stands twice the first counts. Strings come
-    unescaped, nested values as they were written, numbers without an exponent, null as empty (providers 1.5).
-
-    Args:
-        natural: a member of exactly this name is taken whatever is in it, and a list of texts given line by line.
-
-    Raises:
-        Beyond: the document is no JSON, which gjson reads all the same, or the path has its signs, or leads nowhere
-            through members that may stand twice.
-
-    """
-    plain = PLAIN_PATH.fullmatch(path) is not None and ODD_INDEX.search(path) is None
-    if not plain and not natural:
-        raise Beyond
-    root = _parse(document)
-    if root is None:
-        raise Beyond
-    at = _enter(root.text, 0, path) if natural or root.text[:1] == "{" else None
-    lines = natural and at is not None
-    if at is None:
-        if not plain:
-            raise Beyond
-        at = _follow(root.text, path)
-        if at is None:
-            return None
-    value, end = DECODER.raw_decode(root.text, at)
-    text = root.text[at:end]
-    if lines and _is_lines(value):
-        return Plain("\n".join(value).encode())
-    return _plain(_Slice(value, _number(value, text) if isinstance(value, float) else text))
-
-
-def _follow(text: str, path: str) -> int | None:
-    at: int | None = 0
-    steps = path.split(".")
-    for step in steps:
-        at = None if at is None else _enter(text, at, step)
-    if at is None and len(steps) > 1:
-        raise Beyond
-    return at
+    """Return the value at a property path of a text, as `Document.take` does."""
+    return Document(document).take(path, natural=natural)
 
 
 def to_map(document: bytes, *, decimals: bool = False, natural: bool = False) -> dict[str, Plain] | None:
-    """Return the members of a JSON object as values, None when the document is no object.
-
-    Args:
-        decimals: write numbers without an exponent; otherwise they stay as they were written.
-        natural: give a list of texts line by line.
-    """
-    root = _parse(document)
-    if root is None or not isinstance(root.value, dict):
-        return None
-    members = _members(root)
-    if decimals:
-        members = {
-            name: replace(each, text=_number(each.value, each.text)) if isinstance(each.value, float) else each
-            for name, each in members.items()
-        }
-    return {
-        name: Plain("\n".join(member.value).encode()) if natural and _is_lines(member.value) else _plain(member)
-        for name, member in members.items()
-    }
+    """Return the members of a text that is a JSON object, as `Document.to_map` does."""
+    return Document(document).to_map(decimals=decimals, natural=natural)
 
 
 def decode(value: Plain, strategy: str | None, fail: Fail) -> Plain:
@@ -157,22 +242,6 @@ def _replacement(character: str, strategy: str | None) -> str:
     return f"_U{ord(character):04x}_" if strategy == "Unicode" else "_"
 
 
-def _plain(found: _Slice) -> Plain:
-    if isinstance(found.value, str):
-        # Half a surrogate pair becomes U+FFFD, as in Go: it has no UTF-8, and encoding it would raise.
-        whole = found.value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        return Plain(whole.encode())
-    return Plain(b"" if found.value is None else found.text.encode())
-
-
-def _parse(document: bytes) -> _Slice | None:
-    try:
-        text = document.decode().strip(" \t\r\n")
-        return _Slice(DECODER.decode(text), text)
-    except (ValueError, RecursionError):
-        return None
-
-
 def _is_lines(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
 
@@ -187,41 +256,21 @@ def _number(value: float, text: str) -> str:
     return plain.rstrip("0").removesuffix(".") if "." in plain else plain
 
 
-def _enter(text: str, at: int, step: str) -> int | None:
-    """Return where the value of one member starts in the container at `at`, None when there is no such member.
-
-    What stands before it is skipped and nothing is read twice: tenants choose how deep and how large a document is, and
-    the event loop waits.
-    """
-    if text[at] not in "{[":
-        return None
-    named, position, at = text[at] == "{", 0, _skip(text, at + 1)
-    while text[at] not in "}]":
-        name = str(position)
-        if named:
-            name, at = DECODER.raw_decode(text, at)
-            at = _skip(text, at)
-        if name == step:
-            return at
-        _, end = DECODER.raw_decode(text, at)
-        position, at = position + 1, _skip(text, end)
-    return None
+def _name(text: str, at: int) -> tuple[str, int]:
+    """Return the name of a member and where its value starts."""
+    if text[at] != '"':
+        raise ValueError("not JSON")
+    name, at = DECODER.raw_decode(text, at)
+    return name, _after(text, _skip(text, at), ":")
 
 
-def _members(holder: _Slice) -> dict[str, _Slice]:
-    """Return the members of an object, each with its own text, in one pass over it."""
-    found: dict[str, _Slice] = {}
-    text, at = holder.text, _skip(holder.text, 1)
-    while text[at] != "}":
-        name, at = DECODER.raw_decode(text, at)
-        start = _skip(text, at)
-        value, end = DECODER.raw_decode(text, start)
-        found[name] = _Slice(value, text[start:end])
-        at = _skip(text, end)
-    return found
+def _after(text: str, at: int, sign: str) -> int:
+    if text[at] != sign:
+        raise ValueError("not JSON")
+    return _skip(text, at + 1)
 
 
 def _skip(text: str, at: int) -> int:
-    while text[at] in " \t\r\n,:":
+    while text[at] in " \t\r\n":
         at += 1
     return at

@@ -4,13 +4,16 @@ import asyncio
 from collections import deque
 from collections.abc import Coroutine, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import structlog
 
 from external.clients import FAILED, Opened, Pending
+from external.holdings import LONGEST_SHARED, Holdings
 from external.metrics import ExternalMetrics
 from external.pace import Allowance, Gathering, Silence
+from external.places import NeedsRemote
 from external.providers.protocol import Client, Find, ProviderError, ProviderUnavailable, Stamping, Want
 from external.stamps import LAG, REFUSED, SHORTEST, Sweep, Sweeps, mark, stamp_of, stampable, worth
 from external.threads import SILENT, Threads
@@ -20,7 +23,6 @@ from manager.runtime.controller import describe
 
 log = structlog.get_logger(__name__)
 
-LONGEST_SHARED = 30.0  # seconds a value is kept for others that are due together; then it leaves memory
 PATIENCE = 5.0  # seconds a worker waits: longer than a slow answer, and workers that wait for one store help no other
 SLOW = 1.0  # seconds after which an answer keeps workers from others
 WAIT_ON = (
@@ -29,6 +31,8 @@ WAIT_ON = (
 ASK_AGAIN = 2.0  # seconds until a worker that left looks whether the answer has come
 AT_ONCE = 4  # calls of one identity at a time; further ones would only wait for a thread of their tenant's share
 IDLE_LINES = 1024  # identities that are remembered, with their habits, before those without a call are forgotten
+READ_BYTES = 16 << 20  # of all entries of one object: a Secret holds one MiB, and properties may leave much out
+ROOM_AGAIN = 1.0  # seconds until it is looked whether a tenant's values have left memory
 
 
 Question = Want | Find
@@ -66,6 +70,8 @@ class Answer:
     coming: "asyncio.Future[Given]"
     started: float | None = None
     """Monotonic second at which the provider was asked; None while that is still to happen."""
+    size: int = 0
+    """Bytes of the value."""
     left: set[Hashable] = field(default_factory=set)
     """Askers that have not waited for the answer; without them a slow provider would be asked for ever."""
 
@@ -97,6 +103,10 @@ class _Line:
     paced: bool = False
     """Whether it waits for the allowance already."""
 
+    def idle(self, now: float) -> bool:
+        """Tell whether nothing would be missed that matters: a rest from a provider that is silent still does."""
+        return not (self.answers or self.waiting or self.calls or self.callers or now < self.silence.until)
+
 
 class SharedReader:
     """Reads from providers; identities never share a value.
@@ -112,6 +122,7 @@ class SharedReader:
         self._metrics = metrics
         self._lines: dict[tuple[str, ...], _Line] = {}
         self._calls: set[asyncio.Task[None]] = set()
+        self._holdings = Holdings()
 
     async def read(self, wanted: Iterable[tuple[Opened, Question]], fresh: Fresh) -> Mapping[Asked, Answer]:
         """Return an answer, which has come, for every (identity, want): all are asked for at the same time.
@@ -121,12 +132,16 @@ class SharedReader:
 
         Raises:
             Pending: they take longer than a worker should wait.
+            NeedsRemote: they are too large together.
 
         """
         found = {(opened.identity, want): self._answer(opened, want, fresh) for opened, want in wanted}
         done = await self._came({each.coming for each in found.values()}, {name for name, _ in found})
         for each in found.values():
             (each.left.discard if done else each.left.add)(fresh.asker)
+        if sum(each.size for each in found.values()) > READ_BYTES:
+            text = f"the entries read more than {READ_BYTES} bytes together: let them read fewer or smaller ones"
+            raise NeedsRemote(FAILED, text)
         if not done:
             raise Pending(FAILED, "the provider has not answered yet", delay=ASK_AGAIN)
         return found
@@ -239,12 +254,21 @@ class SharedReader:
         self._gather(line)
         return answer
 
+    def forget(self, opened: Opened) -> None:
+        """Forget what is known of an identity, because its client is closed; who waits for it gets his answer."""
+        line = self._lines.get(opened.identity)
+        if line is not None and line.opened is opened:
+            del self._lines[opened.identity]
+
     def _line(self, opened: Opened) -> _Line:
-        if opened.identity not in self._lines and len(self._lines) >= IDLE_LINES:
-            self._lines = {name: line for name, line in self._lines.items() if line.answers or line.silence.text}
         line = self._lines.get(opened.identity)
         if line is None:
-            line = self._lines[opened.identity] = _Line(opened, Allowance(self._clock))
+            if len(self._lines) >= IDLE_LINES:
+                now = self._clock.monotonic()
+                self._lines = {name: each for name, each in self._lines.items() if not each.idle(now)}
+            # Calls that were made before are not held against it: of ten thousand it would rest for minutes.
+            line = _Line(opened, Allowance(self._clock, counted=opened.meter.calls))
+            self._lines[opened.identity] = line
         line.opened = opened
         return line
 
@@ -271,6 +295,7 @@ class SharedReader:
         loop = asyncio.get_running_loop()
         while line.waiting and line.calls < AT_ONCE and not line.paced:
             wait = line.allowance.wait(line.opened.meter.calls)
+            wait = max(wait, ROOM_AGAIN if self._holdings.full(line.opened.tenant) else 0.0)
             if wait > 0:
                 line.paced = True
                 loop.call_later(wait, self._paced, line)
@@ -339,14 +364,18 @@ class SharedReader:
             self._settle(line, line.waiting.popleft(), ProviderUnavailable(line.silence.text))
 
     def _settle(self, line: _Line, answer: Answer, result: Given | ProviderError) -> None:
+        size, tenant = _size(result), line.opened.tenant
+        if size and not self._holdings.takes(tenant, size):
+            result = ProviderUnavailable("too much was read for the same namespace or cluster store at once")
         if isinstance(result, ProviderError):
             answer.coming.set_exception(result)
             self._forget(line, answer)
             if isinstance(answer.want, Want):
                 line.habits.pop(answer.want, None)
         else:
+            answer.size = size
             answer.coming.set_result(result)
-            asyncio.get_running_loop().call_later(LONGEST_SHARED, self._forget, line, answer)
+            self._holdings.keep(tenant, size, partial(self._forget, line, answer))
 
     def _forget(self, line: _Line, answer: Answer) -> None:
         if line.answers.get(answer.want) is answer:
@@ -358,6 +387,12 @@ def _future() -> "asyncio.Future[Given]":
     # Fetched, whoever still waits: asyncio would log the traceback of an error that nobody asked for.
     coming.add_done_callback(lambda done: done.cancelled() or done.exception())
     return coming
+
+
+def _size(given: Given | ProviderError) -> int:
+    if isinstance(given, Mapping):
+        return sum(len(name) + len(value) for name, value in given.items())
+    return len(given) if isinstance(given, Plain) else 0
 
 
 def _soon(habit: Fresh) -> float:

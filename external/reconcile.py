@@ -14,10 +14,10 @@ from external.fields import parse
 from external.generating import Generators, Occasion, Recipes
 from external.hashing import field_manager, owner_hash
 from external.kinds import Kinds, NotServed
-from external.manifests import decide, proven, valid
+from external.manifests import accepted, decide, proven, valid
 from external.metrics import ExternalMetrics
 from external.model import ExternalSecretSpec
-from external.places import NeedsRemote, StoreUnavailable
+from external.places import FETCH_FAILED, NeedsRemote, StoreUnavailable
 from external.plan import CREATED_BY, FINALIZER, Plan, View, content, orphan, others
 from external.reader import Fresh
 from external.refresh import Refreshed, due_in, persist_due
@@ -49,6 +49,10 @@ log = structlog.get_logger(__name__)
 EVENTS = {Create: ("Created", "secret created"), Delete: ("Deleted", "secret deleted due to DeletionPolicy=Delete")}
 MISSING = "MissingProviderSecret"
 UPDATED = ("Updated", "secret updated")
+UNCHANGED = (
+    f"{FETCH_FAILED}: the provider says that nothing has changed (304), but what this object asks for was never "
+    "written, or is not there any more; let the provider answer in full"
+)
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,8 @@ class Reconciler:
         self._stale = stale
         self.refreshed: dict[Key, Refreshed] = {}
         """The refreshes of this process."""
+        self._accepted: dict[Key, tuple[str, str]] = {}
+        """What was last asked of targets of other kinds, and what the API server made of it."""
         self._repeats = Repeats(context.clock)
         self._created = [context.cache.index(each, _created_by) for each in (SECRETS, CONFIGMAPS)]
 
@@ -135,22 +141,26 @@ class Reconciler:
     async def _observe(self, key: Key, body: Body, *, live: bool) -> View:
         spec = parse(ExternalSecretSpec, body.get("spec"), reason=FAILED)
         require_allowed(spec)
-        await self._ensure_finalizer(key, body, spec)
         adopts = self._context.settings.external.adopt_foreign
         view = View(key, body, spec, None, adopt_foreign=adopts, resource=await self._resource(spec))
+        view = replace(view, accepted=self._accepted.get(key, view.accepted))
         # The cache lags: a Secret that only seems to be gone must not get other values from a generator.
         known = live or view.resource is not SECRETS or self._context.cache.get(view.target) is not None
-        if spec.target.creation_policy == "None" or not known:
-            return view
+        if spec.target.creation_policy != "None" and known:
+            view = replace(view, secret=await self._target(view))
+        await self._ensure_finalizer(key, body, spec)  # not before: what may not be read cannot be cleaned up
+        return view
+
+    async def _target(self, view: View) -> Body | None:
         try:
-            view = replace(view, secret=await self._context.client.find(view.target))
+            found = await self._context.client.find(view.target)
         except Forbidden as error:
             if view.resource is SECRETS:
                 raise
             text = f"could not get target resource: {error}; the chart's rbac.genericTargets gives the right"
             raise Retry(FAILED, text, event=UPDATE_FAILED) from error
         self._kinds.watch(view.resource)  # not before it may be read: a watch would be refused again and again
-        return view
+        return found
 
     async def _resource(self, spec: ExternalSecretSpec) -> Resource:
         manifest = spec.target.manifest
@@ -181,6 +191,8 @@ class Reconciler:
         # A target that was deleted is made anew with other values: that is how people ask for them.
         occasion = Occasion(recipes, moment, due or view.secret is None)
         fetched = await self._fetcher.fetch(view.key, view.spec, fresh, occasion)
+        if fetched.data is None and not _stands(view, digest):
+            raise NeedsRemote(FAILED, UNCHANGED)
         if fetched.absent:
             message = f"secret does not exist at provider using {', '.join(fetched.absent)}"
             await self._context.events.normal(view.key, view.uid, MISSING, message, component=COMPONENT)
@@ -193,6 +205,8 @@ class Reconciler:
         decided = replace(decided, random=decided.random or fetched.random)
         if decided.action is not None:
             await self._write(view, decided)
+        elif view.secret is not None and fetched.data:
+            self._accept(view, view.secret)
         await self._remove_orphans(view)
         # Counted from when the values were read: those who share them come again together, and in time.
         read = self._context.clock.now().timestamp() - fetched.age
@@ -226,12 +240,17 @@ class Reconciler:
             raise WaitFor(FAILED, text, delay=REFUSED_LATER, event=UPDATE_FAILED) from error
         if written is not None:
             self._written[view.target] = written["metadata"]["resourceVersion"]
+            self._accept(view, written)
         if isinstance(action, Create | Update) and counted:
             self._repeats.wrote(view.key, content(action, decided))
         reason, message = EVENTS.get(type(action), UPDATED)
         if view.spec.target.manifest is not None:
             message = f"{reason} {view.resource.kind} {view.target.name}"
         await self._context.events.normal(view.key, view.uid, reason, message, component=COMPONENT)
+
+    def _accept(self, view: View, body: Body) -> None:
+        if view.spec.target.manifest is not None:
+            self._accepted[view.key] = accepted(body)
 
     def _require_peace(self, view: View, decided: Plan, action: Create | Update) -> None:
         """Raise WaitFor where somebody undoes again and again what is written here."""
@@ -259,6 +278,7 @@ class Reconciler:
 
     def _forget(self, key: Key) -> Again:
         self.refreshed.pop(key, None)
+        self._accepted.pop(key, None)
         self._stale.discard(key)
         self._repeats.forget(key)
         self._generators.forget(key)
@@ -285,11 +305,19 @@ class Reconciler:
             view = View(key, body, spec, None, resource=await self._resource(spec))
         except NotServed:
             return
-        view = replace(view, secret=await self._context.client.find(view.target))
-        if spec.target.deletion_policy == "Delete" and view.secret is not None and proven(view, view.secret):
-            meta = view.secret["metadata"]
-            why = "its ExternalSecret is deleted and says so"
-            await self._context.writer.apply(Delete(view.target, meta["uid"], meta["resourceVersion"], why))
+        try:
+            present = await self._context.client.find(view.target)
+            if spec.target.deletion_policy == "Delete" and present is not None and proven(view, present):
+                meta = present["metadata"]
+                why = "its ExternalSecret is deleted and says so"
+                await self._context.writer.apply(Delete(view.target, meta["uid"], meta["resourceVersion"], why))
+        except Forbidden as error:
+            if view.resource is SECRETS:
+                raise
+            # Its rights may be gone for good, and a namespace must not wait for them.
+            text = f"{view.resource.kind} {view.target.name} is left behind: {error}"
+            log.warning("target not removed", object=str(key), problem=text)
+            await self._context.events.warning(key, view.uid, UPDATE_FAILED, text, component=COMPONENT)
 
     async def _ensure_finalizer(self, key: Key, body: Body, spec: ExternalSecretSpec) -> None:
         present = body["metadata"].get("finalizers") or []
@@ -349,6 +377,14 @@ class Reconciler:
         if isinstance(error, NeedsRemote):  # an answer all the same: those who wait for one may ask now
             return Again(backoff=True, answered=("store", external_digest(body).stores))
         return again_for(error)
+
+
+def _stands(view: View, digest: ExternalDigest) -> bool:
+    """Tell whether the target is what this very spec once made."""
+    if view.spec.target.creation_policy == "None":
+        return True
+    synced, _, _ = digest.synced.partition("-")
+    return synced == str(view.body["metadata"].get("generation", 0)) and view.secret is not None and valid(view)
 
 
 def _created_by(_key: Key, meta: Meta) -> tuple[str, ...]:

@@ -4,12 +4,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
 from external.expressions import expression
 from external.model import Rewrite, RewriteMerge, RewriteRegexp
-from external.paths import Documents
+from external.paths import Documents, beside
 from external.properties import Fail, to_map
 from manager.errors import TemplateError
 from manager.plain import Plain
@@ -26,7 +27,8 @@ async def rewritten(
         if step.transform is not None and step.merge is None and step.regexp is None:
             data = await _transformed(data, step.transform.template, documents, failing)
         else:
-            data = _one(data, step, failing)
+            size = sum(len(name) + len(value) for name, value in data.items())
+            data = await beside(size, partial(_one, data, step, failing))
     return dict(data)
 
 

@@ -12,6 +12,7 @@ from external.target_model import BOOTSTRAP, NO_MERGE, NOT_OWNED, TOKEN, Target
 from manager.errors import NeedsHuman
 from manager.kube.apply import BOOTSTRAP_TOKEN, SERVICE_ACCOUNT_TOKEN, TOKEN_OWNER
 
+MOST_ENTRIES = 5_000  # of one ExternalSecret; each is looked at several times in every pass
 PLACES = frozenset({"", "data", "annotations", "labels"})
 """Where a template may write in a Secret, in lower case: a free path could name its type or its owners."""
 
@@ -32,7 +33,7 @@ def problems(spec: ExternalSecretSpec) -> list[str]:
     found += [*_privileged(spec.target), *_places(spec.target)]
     for entry in spec.data_from or ():
         found += _source(entry)
-    return found + list(_twice(spec))
+    return [*found, *_twice(spec), *_many(spec)]
 
 
 def entries(spec: ExternalSecretSpec) -> list[tuple[str, Data | DataFrom]]:
@@ -63,6 +64,12 @@ def unserved(spec: ExternalSecretSpec) -> list[str]:
         for index, each in enumerate(spec.data or ())
         if each.source_ref is not None and each.source_ref.generator_ref is not None
     ]
+
+
+def _many(spec: ExternalSecretSpec) -> Iterator[str]:
+    number = len(spec.data or ()) + len(spec.data_from or ())
+    if number > MOST_ENTRIES:
+        yield f"spec.data and spec.dataFrom have {number} entries, more than {MOST_ENTRIES}"
 
 
 def _policies(target: Target) -> Iterator[str]:

@@ -133,7 +133,7 @@ class StoreReconciler:
     def _doubts(self, key: Key, body: Body) -> list[str]:
         """Return what is worth a word about whom a cluster store admits, though the store works."""
         conditions = store_digest(body).conditions if key.resource is CLUSTER_SECRET_STORES else ()
-        doubts = [f"{at}: it is no RE2 expression, and matches nothing" for at in unreadable(conditions)]
+        doubts = list(unreadable(conditions))
         left_out: dict[str, list[str]] = {}
         for each, meta in self._context.cache.items(NAMESPACES) if conditions else ():
             if not admits(conditions, each.name, meta.labels):

@@ -136,7 +136,9 @@ class SealedSettings:
     """How long the body of such a request may take to arrive, as a Go duration."""
     proxies: tuple[str, ...] = ()
     """Networks from which the API server's proxy comes: callers behind it are told apart, and not counted as one.
-    Empty: the addresses in EndpointSlice default/kubernetes; where Pods see others (Konnectivity), name those here."""
+    Empty: the addresses in EndpointSlice default/kubernetes; where Pods see others (Konnectivity), name those here.
+    X-Forwarded-For is believed from all who come from there, Pods in the host's network and masqueraded traffic of
+    control-plane nodes included: they may pass for any caller. One allowance for all: name an address nobody has."""
     require_token: bool = False
     """True: verify and rotate want a token with the right to post to their path. Through the API server's proxy, and
     so with the original kubeseal, no token arrives."""

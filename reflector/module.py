@@ -25,7 +25,11 @@ def build(context: Context) -> Module:
     queue = KeyedQueue(context.clock, context.jitter)
     lookout = Lookout(context.cache, settings, context.namespace, context.clock)
     shares = Shares(context.clock, context.settings.modules.deletes_per_minute)
-    writes = Writes(context.client, context.writer, context.clock, metrics, lookout.proofs, settings, shares)
+
+    def paused() -> bool:
+        return controller.paused
+
+    writes = Writes(context.client, context.writer, context.clock, metrics, lookout.proofs, settings, shares, paused)
     reconciler = Reconciler(context, lookout, writes, metrics)
     controller = Controller("reflector", queue, reconciler.reconcile, SOURCES_AT_ONCE, context.clock, context.metrics)
 

@@ -239,12 +239,14 @@ def _reserved(view: View) -> bool:
 
 
 def _beaten(view: View, place: Place) -> bool:
-    """Tell whether an older source is mirrored there, as far as the administrator lets it."""
-    return any(
-        (rival.namespace, rival.name) == (place.name, view.target_name)
-        or (marks.pushes(place.name, place.labels) and view.policy.permits(rival.namespace, place.name))
-        for rival, _, marks in view.rivals
-    )
+    """Tell whether an older source is there or is mirrored there, as far as the administrator lets it."""
+
+    def pushed(rival: Key, marks: Marks) -> bool:
+        elsewhere = rival.namespace != place.name  # it never is pushed into its own namespace, whatever its name
+        return elsewhere and marks.pushes(place.name, place.labels) and view.policy.permits(rival.namespace, place.name)
+
+    itself = (place.name, view.target_name)
+    return any((rival.namespace, rival.name) == itself or pushed(rival, marks) for rival, _, marks in view.rivals)
 
 
 def _ours(view: View, mirror: Mirror) -> bool:

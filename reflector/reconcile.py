@@ -107,7 +107,8 @@ def _again(view: View, done: list[Done], left: float) -> Again:
     if len(waits) < len(errors):
         return Again(backoff=True)
     # What was made and deleted in a gap of the watch is told by nobody: it is looked for until it has been seen.
-    looks = [LOOK] if view.pending or any(each.step.do is Do.CREATE for each in done) else []
+    made = any(each.step.do is Do.CREATE and each.error is None for each in done)
+    looks = [LOOK] if view.pending or made else []
     if waits or looks:
         return Again(after=min([*waits, *looks]))
     return DONE

@@ -1,6 +1,7 @@
 """Carries out the steps of a plan, many at a time, each with the proofs that it needs."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from manager.clock import Clock
@@ -41,7 +42,11 @@ class Done:
 
 
 class Writes:
-    """Executes steps, those of all sources together at most `reflector.concurrency` at a time."""
+    """Executes steps, those of all sources together at most `reflector.concurrency` at a time.
+
+    Args:
+        giving_way: whether an original writes the same objects now: then the steps that are left wait.
+    """
 
     def __init__(
         self,
@@ -52,6 +57,7 @@ class Writes:
         proofs: Proofs,
         settings: ReflectorSettings,
         shares: Shares,
+        giving_way: Callable[[], bool],
     ) -> None:
         self._client = client
         self._writer = writer
@@ -60,6 +66,7 @@ class Writes:
         self._proofs = proofs
         self._repairs = Repairs(clock)
         self._shares = shares
+        self._giving_way = giving_way
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._label = settings.label_mirrors
         self._paused: tuple[float, Wait] | None = None
@@ -117,6 +124,8 @@ class Writes:
         return Done(step, first=first)
 
     async def _step(self, view: View, original: Original | None, step: Step) -> bool:
+        if self._giving_way():
+            raise Wait(MOVED, "an original controller is running", delay=0.0)
         if step.do is Do.REMOVE:
             await self._remove(view, step)
             return False
@@ -204,8 +213,10 @@ class Writes:
         self._metrics.writes.labels(step.target.resource.kind, step.do.value).inc()
 
     async def _delete(self, view: View, step: Step, meta: Body, why: str) -> None:
-        # A mirror of what is not there was made by whoever may write in its own namespace.
-        cause = view.key.namespace if view.meta is not None else step.target.namespace
+        # What is not as we left it was made by whoever may write in its namespace: all its marks can be forged.
+        proof = self._proofs.of(step.target)
+        left_by_us = proof is not None and proof.version == meta["resourceVersion"]
+        cause = view.key.namespace if left_by_us else step.target.namespace
         self._shares.require(cause)
         self._require_unpaused()
         try:

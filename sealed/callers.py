@@ -16,14 +16,14 @@ from manager.kube.resources import SUBJECT_ACCESS_REVIEWS, Body, Key, Resource
 TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced=False)
 ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 API_SERVERS = Key(ENDPOINT_SLICES, "default", "kubernetes")  # every API server keeps its own address in it
-ASK_AGAIN = 60.0  # seconds between two looks at it, whoever claims to come from there
+ASK_AGAIN = 60.0  # seconds between two looks at it, whoever comes: an address may have a new owner
 AFTER_FAILURE = 5.0  # seconds until the next look when it could not be read
 
 log = structlog.get_logger(__name__)
 
 
 class ApiServers:
-    """The addresses of the API servers, as they publish them; asked for when somebody comes who may be one."""
+    """The addresses of the API servers, as they publish them; asked for when somebody comes, now and then."""
 
     def __init__(self, client: KubeClient, clock: Clock) -> None:
         self._client = client
@@ -35,7 +35,7 @@ class ApiServers:
     async def include(self, peer: str) -> bool:
         """Tell whether an API server has this address; where that cannot be found out, it has not."""
         async with self._lock:
-            if peer not in self._known and self._clock.monotonic() >= self._next:
+            if self._clock.monotonic() >= self._next:
                 pause = ASK_AGAIN if await self._read() else AFTER_FAILURE
                 self._next = self._clock.monotonic() + pause
         return peer in self._known

@@ -1,6 +1,7 @@
 """Keeps the registry of sealing keys true, on every replica: list and watch of the labelled Secrets, nothing wider."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable
 
 import structlog
@@ -8,6 +9,7 @@ import structlog
 from manager.clock import Jitter
 from manager.errors import ApiError
 from manager.kube.apply import SEALING_KEY_LABEL
+from manager.kube.cache import newer
 from manager.kube.client import KubeClient
 from manager.kube.resources import SECRETS, Key
 from manager.runtime.controller import describe
@@ -36,6 +38,8 @@ class KeyWatch:
         self._legacy = legacy
         self._jitter = jitter
         self._listed: set[str] = set()
+        self._listed_at: dict[str, str] = {}
+        self._listing: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @property
     def listed(self) -> bool:
@@ -66,12 +70,18 @@ class KeyWatch:
                 pause = min(LONGEST_PAUSE, pause * 2)
 
     async def _list(self, namespace: str) -> str:
+        async with self._listing[namespace]:  # of two at a time the later answer may be the older one
+            return await self._take_in(namespace)
+
+    async def _take_in(self, namespace: str) -> str:
         names = set()
         version = ""
         async for items, listed_at in self._client.pages(
             SECRETS, namespace=namespace, selector=SELECTOR, metadata_only=False
         ):
-            version = version or listed_at
+            if not version:
+                version = listed_at
+                self._compare(namespace, version)
             for secret in items:
                 names.add((namespace, secret["metadata"]["name"]))
                 await self._registry.put(secret)
@@ -83,6 +93,14 @@ class KeyWatch:
         self._registry.keep_only(names, namespace, version)
         self._listed.add(namespace)
         return version
+
+    def _compare(self, namespace: str, version: str) -> None:
+        """Notice a restore of etcd: a key made since the backup is lost, and must not seal what would be lost too."""
+        before = self._listed_at.get(namespace, version)
+        if before != version and newer(before, version):
+            log.error("list of sealing keys is older than before: etcd was restored", namespace=namespace)
+            self._registry.doubt(namespace)
+        self._listed_at[namespace] = version
 
     async def _watch(self, namespace: str, version: str) -> str:
         """Follow changes until the stream ends; returns the version to go on from, empty when it has expired."""

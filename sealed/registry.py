@@ -186,6 +186,11 @@ class KeyRegistry:
             log.info("sealing key removed", secret="/".join(name))
             self._announce_change()
 
+    def doubt(self, namespace: str) -> None:
+        """Take what comes next of a namespace for true, though it is older: etcd was restored from a backup."""
+        for name in [each for each in self._version if each[0] == namespace]:
+            del self._version[name]
+
     def keep_only(self, names: set[tuple[str, str]], namespace: str, version: str) -> None:
         """Forget the keys of a namespace that a list of `version` does not show."""
         for name in [each for each in self._of_secret if each[0] == namespace and each not in names]:

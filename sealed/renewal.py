@@ -25,6 +25,7 @@ from sealed.reconcile import COMPONENT
 from sealed.registry import ACTIVE, KeyRegistry, SealingKey
 
 ASKED_FOR = 60.0  # seconds that a signal counts: a standby that leads much later must not make a key out of the blue
+NEVER = float("-inf")
 LONGEST_WAIT = timedelta(days=1)  # between two looks at the schedule, so that a changed clock is noticed
 UNUSABLE = "SealingKeyUnusable"
 CURE = (
@@ -98,7 +99,7 @@ class Renewal:
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._wake = wake
-        self._asked = float("-inf")
+        self._asked = NEVER
         self._writer = context.writer
         self._events = context.events
         self._clock = context.clock
@@ -128,8 +129,7 @@ class Renewal:
             return Again(after=0.2)  # a key made before the list is known would be one too many
         await self._tell()
         if self._clock.monotonic() - self._asked < ASKED_FOR:
-            await self._create(key.namespace, self._clock.now())
-            self._asked = float("-inf")
+            await self._create_asked(key.namespace)
         if not self._due():
             await self._watch.refresh()  # another replica may have made one that the watch has not shown yet
         if not self._due():
@@ -151,6 +151,15 @@ class Renewal:
         """Return how long until the next look: zero when a key is due now."""
         due = self._schedule.due(self._registry.current, self._clock.now())
         return LONGEST_WAIT if due is None else min(due, LONGEST_WAIT)
+
+    async def _create_asked(self, namespace: str) -> None:
+        """Make the key that was asked for; who asks meanwhile gets another, and a failure is made up for."""
+        asked, self._asked = self._asked, NEVER
+        try:
+            await self._create(namespace, self._clock.now())
+        except Exception:
+            self._asked = max(self._asked, asked)
+            raise
 
     async def _create(self, namespace: str, now: datetime) -> None:
         settings = self._settings

@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from external.credentials import Lookup
 from external.model import RetrySettings
@@ -121,16 +121,24 @@ class Stamping(Protocol):
         ...
 
 
+class Inside(NamedTuple):
+    """Where a property leads on into a value."""
+
+    document: Plain
+    path: str
+    """In gjson's words (providers 1.5)."""
+
+
 @runtime_checkable
 class Composite(Protocol):
     """A client whose secrets are no JSON texts, and that takes them apart itself."""
 
-    def pick(self, whole: Plain, path: str) -> Plain | None:
+    def pick(self, whole: Plain, path: str) -> "Plain | Inside | None":
         """Return what a property leads to, None where it does not exist; without one, the value of the whole."""
         ...
 
-    def members(self, whole: Plain, path: str) -> Mapping[str, Plain] | None:
-        """Return the members of what a property leads to, or of the whole; None where there are none."""
+    def members(self, found: Plain) -> Mapping[str, Plain] | None:
+        """Return the members of the whole, or of what a property leads to; None where there are none."""
         ...
 
 

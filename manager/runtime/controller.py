@@ -83,8 +83,13 @@ class Controller:
         self._open.set()
 
     def pause(self) -> None:
-        """Begin nothing more until `go_on`; what is under way is finished, and keys gather in the queue."""
+        """Begin nothing more until `go_on`; keys gather in the queue, and what is under way may look at `paused`."""
         self._open.clear()
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing more should begin: for work of many steps, which stops between two of them."""
+        return not self._open.is_set()
 
     def go_on(self) -> None:
         """End a pause."""

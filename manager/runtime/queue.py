@@ -136,7 +136,7 @@ class KeyedQueue:
     def release(self, gate: Hashable) -> None:
         """Let the keys of a gate through, paced: their dependency has just answered.
 
-        What it asked for stands: it answers some while it is too busy for others.
+        Not before it wanted to be asked again: what answered may have been asked earlier, or have asked nothing.
         """
         state = self._gates.pop(gate, None)
         if state is None:

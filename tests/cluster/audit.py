@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from os import SEEK_END
 from pathlib import Path
 from typing import Any, Self
 
+LONGEST_LINE = 65_536  # bytes; at Metadata level a line has about one thousand
 READS = frozenset({"get", "list", "watch"})
 
 
@@ -92,8 +94,11 @@ class AuditLog:
     """The file."""
 
     def mark(self) -> Mark:
-        """Remember this moment."""
-        return Mark(self.path.stat().st_size)
+        """Remember this moment; a line that is half written counts as later."""
+        with self.path.open("rb") as file:
+            start = max(0, file.seek(0, SEEK_END) - LONGEST_LINE)
+            file.seek(start)
+            return Mark(start + file.read().rfind(b"\n") + 1)
 
     def requests(self, since: Mark = START, *, user: str = "", agent: str = "") -> list[Request]:
         """Return the requests logged since a mark, narrowed to a user name or to the beginning of a user agent."""

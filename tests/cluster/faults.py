@@ -106,20 +106,20 @@ class Faults:
         return fault
 
     def answer(
-        self, verb: str, plural: str, code: int, times: int = 1, *, agent: str = "", namespace: str = "", **headers: str
+        self, verb: str, plural: str, code: int, times: int = 1, *, agent: str = "", name: str = "", **headers: str
     ) -> Answer:
         """Answer the next matching calls with this status instead of asking the server; `*` is any verb or plural.
 
-        Only calls of a program whose User-Agent begins with `agent` match, and in `namespace` where one is given.
+        Only calls of a program whose User-Agent begins with `agent`, about the object `name` where one is given, match.
         Keywords become headers: `Retry_After="1"`.
         """
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        given = {header.replace("_", "-"): value for header, value in headers.items()}
 
         def matches(call: Call) -> bool:
-            place = namespace in ("", call.namespace)
-            return place and verb in (ANY, call.verb) and _about(call, plural) and call.user_agent.startswith(agent)
+            meant = name in ("", call.name)
+            return meant and verb in (ANY, call.verb) and _about(call, plural) and call.user_agent.startswith(agent)
 
-        fault = Answer(matches, times, code=code, headers=named)
+        fault = Answer(matches, times, code=code, headers=given)
         self._answers.append(fault)
         return fault
 

@@ -117,9 +117,12 @@ def test_requests_that_fail_delay_the_story_and_nothing_else(
 
 
 def test_a_server_that_is_too_busy_is_left_alone_for_as_long_as_it_asks(stage: World) -> None:
-    ns, pushed, value, since = stage.namespace(), stage.namespace(), canary(), time.monotonic()
-    stage.faults.answer("create", "secrets", 429, agent="coffer/", namespace=pushed, Retry_After="2")
+    ns, pushed, value = stage.namespace(), stage.namespace(), canary()
+    stage.apply(secret(ns, "known", {"key": value}, annotations=allowed(auto=pushed)))
+    stage.await_data(pushed, "known", {"key": value})  # no event of the namespaces is on its way any more
+    stage.faults.answer("create", "secrets", 429, agent="coffer/", name="busy", Retry_After="2")
 
+    since = time.monotonic()
     stage.apply(secret(ns, "busy", {"key": value}, annotations=allowed(auto=pushed)))
     stage.await_data(pushed, "busy", {"key": value})
 

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from tests.cluster.audit import Mark, Request
 from tests.cluster.kube import Object, decoded
 from tests.e2e.manifests import canary, config_map, external_secret, fake, store
 from tests.e2e.world import World
@@ -46,7 +47,9 @@ def test_objects_of_any_kind_are_made_kept_and_removed(stage: World) -> None:
     put(stage, ns, "joined", MAP, {"k": "remote"}, name="theirs", creationPolicy="Merge")
     put(stage, ns, "scoped", {"apiVersion": "v1", "kind": "Namespace"}, {"k": "remote"})
     put(stage, ns, "unknown", {"apiVersion": "example.com/v1", "kind": "Nothing"}, {"k": "remote"})
-    put(stage, ns, "forbidden", {"apiVersion": "apps/v1", "kind": "DaemonSet"}, {"k": "remote"})
+    put(
+        stage, ns, "forbidden", {"apiVersion": "apps/v1", "kind": "DaemonSet"}, {"k": "remote"}, deletionPolicy="Delete"
+    )
     put(stage, ns, "smuggled", {"apiVersion": "../../api/v1", "kind": "ConfigMap"}, {"k": "remote"})
 
     made = await_map(stage, ns, "map", {"k": value})
@@ -76,13 +79,46 @@ def test_objects_of_any_kind_are_made_kept_and_removed(stage: World) -> None:
     for kind, name in (("configmaps", "map"), ("deployments", "app")):
         stage.kube.delete("externalsecrets", name, ns)
         stage.await_gone(kind, ns, name)
-    stage.kube.delete("externalsecrets", "joined", ns)
+    for name in ("joined", "forbidden"):
+        stage.kube.delete("externalsecrets", name, ns)
+    stage.await_gone("externalsecrets", ns, "forbidden")
     assert stage.kube.get("configmaps", "theirs", ns)["data"]["x"] == "1"
 
 
 def whole(stage: World, kind: str, name: str, ns: str, value: str) -> bool:
     found = stage.kube.get(kind, name, ns)
     return bool(found["data"] == {"k": value} if kind == "configmaps" else found["spec"]["replicas"] == 3)
+
+
+def test_what_the_api_server_and_others_add_is_no_reason_to_write(stage: World) -> None:
+    ns, user = stage.namespace(), stage.coffer.installation.user if stage.coffer else ""
+    spec = {"templateFrom": [{"target": "spec", "literal": POD}]}
+    stage.apply(store(ns, "store", fake({"image": "one"})))
+    put(stage, ns, "app", DEPLOYMENT, {"image": "image"}, template=spec, deletionPolicy="Delete")
+    stage.await_ready("externalsecrets", ns, "app")
+
+    mark = stage.audit.mark()
+    for at in range(1, 10):
+        stage.kube.patch("deployments", "app", ns, {"status": {"observedGeneration": at}}, "status")
+        stage.kube.wait_until(lambda at=at: looked_at(stage, ns, user, mark) >= at)
+    stage.kube.patch("deployments", "app", ns, {"spec": {"revisionHistoryLimit": 3}})
+    stage.kube.wait_until(lambda: looked_at(stage, ns, user, mark) >= 10)
+
+    stage.kube.patch("deployments", "app", ns, {"spec": {"replicas": 9}})
+    stage.kube.wait_until(lambda: stage.kube.get("deployments", "app", ns)["spec"]["replicas"] == 3)
+    wanted = [("update", "deployments")]
+    stage.kube.wait_until(lambda: [(each.verb, each.resource) for each in written(stage, ns, user, mark)] == wanted)
+    assert stage.condition("externalsecrets", ns, "app")["status"] == "True"
+
+
+def looked_at(world: World, ns: str, user: str, mark: Mark) -> int:
+    asked = [each for each in world.audit.requests(mark, user=user) if each.namespace == ns and each.name == "app"]
+    return sum(each.resource == "deployments" and each.verb == "get" for each in asked)
+
+
+def written(world: World, ns: str, user: str, mark: Mark) -> list[Request]:
+    found = world.audit.writes(mark, user=user, ignoring=["events"])
+    return [each for each in found if each.namespace == ns and not each.subresource]
 
 
 def test_with_deletion_policy_delete_a_proven_absence_takes_what_is_ours(stage: World) -> None:

@@ -88,9 +88,8 @@ def test_a_hostile_tenant_reaches_nobody_else(world: World) -> None:
         assert world.data(ns, mine) == {"own": "1"}
     assert world.data(target, f"theirs-{world.unique}") == {"key": attack.value}
     assert world.data(target, attack.name) == world.data(platform, attack.name) == {"key": attack.value}
-    assert 20 <= world.kube.wait_until(lambda: events(world, ns, "SourceNotFound"), lambda told: told >= 20) < PULLS
 
+    def told() -> int:
+        return sum(each["reason"] == "SourceNotFound" for each in world.kube.list("v1/Event", ns))
 
-def events(world: World, namespace: str, reason: str) -> int:
-    """Return how many Events of a reason a namespace has."""
-    return sum(each["reason"] == reason for each in world.kube.list("v1/Event", namespace))
+    assert world.kube.wait_until(told, lambda found: found >= 20) < PULLS

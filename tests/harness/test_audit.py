@@ -37,3 +37,13 @@ def test_only_accepted_changes_count_as_writes(tmp_path: Path) -> None:
     log.path.write_text("\n".join(lines) + "\n")
     assert [each.resource for each in log.writes()] == ["leases", "events", "secrets"]
     assert [each.verb for each in log.writes(ignoring=["leases", "events"])] == ["delete"]
+
+
+def test_a_line_that_is_half_written_at_a_mark_comes_after_it(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "audit.log")
+    line = audit_line("get", resource="secrets", name="late")
+    log.path.write_text(audit_line("get", resource="secrets", name="old") + "\n" + line[:30])
+    mark = log.mark()
+    with log.path.open("a") as file:
+        file.write(line[30:] + "\n")
+    assert [each.name for each in log.requests(mark)] == ["late"]

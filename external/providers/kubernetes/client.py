@@ -2,30 +2,59 @@
 
 import base64
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from external.properties import take
+from external.providers.findings import Findings
 from external.providers.kubernetes.connection import Connection
 from external.providers.naming import compiled
-from external.providers.protocol import Find, ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, Want
+from external.providers.protocol import (
+    Find,
+    Inside,
+    ProviderDenied,
+    ProviderError,
+    ProviderUnavailable,
+    SecretAbsent,
+    Want,
+)
 from manager.plain import Plain
 
 PAGE = 100  # Secrets in one answer: of a megabyte each at most, and an answer may have eight
+MOST_PAGES = 500  # of one search
+LARGEST = 1 << 20  # bytes of all values of a Secret: no API server takes more
 REVIEWS = "/apis/authorization.k8s.io/v1"
 
 
+class Whole(Plain):
+    """A Secret, or what is told of it, taken apart already: that is done once, and in a thread."""
+
+    __slots__ = ("kind", "members", "size")
+
+    def __init__(self, kind: str, members: Mapping[str, Any], size: int) -> None:
+        super().__init__(b"")
+        self.kind, self.members, self.size = kind, members, size
+
+    def __len__(self) -> int:
+        return self.size
+
+
 class Cluster:
-    """Reads Secrets of one namespace."""
+    """Reads Secrets of one namespace.
+
+    Args:
+        seconds: that a search may take.
+    """
 
     capabilities = "ReadWrite"
     natural = False
     batch = 1
 
-    def __init__(self, connection: Connection, namespace: str) -> None:
+    def __init__(self, connection: Connection, namespace: str, seconds: float) -> None:
         self._connection = connection
         self._namespace = namespace
+        self._seconds = seconds
 
     def validate(self) -> None:
         """Find out whether the identity may read Secrets; none is read. Raises ProviderError."""
@@ -57,15 +86,15 @@ class Cluster:
         """Return the Secrets whose name matches and which have all labels, each as a JSON object of texts."""
         if not find.name and not find.tags:
             raise ProviderDenied("unexpected find operator: name or tags is missing")
-        pattern, found = compiled(find.name), dict[str, Plain]()
+        pattern, found = compiled(find.name), Findings()
         for secret in self._listed(find.tags):
-            name = str(secret["metadata"]["name"])
-            if pattern.search(name):
-                found[name] = _texts(_decoded(secret.get("data")))
+            name = _mapping("ListSecrets", secret, "metadata").get("name")
+            if isinstance(name, str) and _sound(name) and pattern.search(name):
+                found[name] = _texts(_decoded("ListSecrets", secret))
         return found
 
-    def pick(self, whole: Plain, path: str) -> Plain | None:
-        """Return a value by its key, or by a path below one; without a path all, as a JSON object of texts."""
+    def pick(self, whole: Plain, path: str) -> Plain | Inside | None:
+        """Return a value by its key, or the one that a path leads into; without a path all, as a JSON object."""
         kind, members = _opened(whole)
         if not path:
             return _texts(members) if kind == "data" else Plain(_json(members).encode())
@@ -77,24 +106,19 @@ class Cluster:
         inner = members[head]
         if isinstance(inner, dict):
             return Plain(inner[rest].encode()) if rest in inner else None
-        return take(inner, rest)
+        return Inside(Plain(inner), rest)
 
-    def members(self, whole: Plain, path: str) -> Mapping[str, Plain] | None:
-        """Return all values; with a path the members of the JSON object that it leads to, strings in quotes (4.2).
-
-        None where it leads to none.
-        """
-        _, members = _opened(whole)
-        if not path:
-            return {name: _value(value) for name, value in members.items()}
-        found = self.pick(whole, path)
+    def members(self, found: Plain) -> Mapping[str, Plain] | None:
+        """Return all values of a Secret, or the members of a JSON object, strings in quotes (4.2)."""
+        if isinstance(found, Whole):
+            return {name: _value(value) for name, value in found.members.items()}
         try:
-            parsed = json.loads(found.reveal()) if found is not None else None
+            parsed = json.loads(found.reveal())
+            if isinstance(parsed, dict):
+                return {name: Plain(_json(value).encode("utf-8", "replace")) for name, value in parsed.items()}
         except (ValueError, RecursionError):
-            return None
-        if not isinstance(parsed, dict):
-            return None
-        return {name: Plain(_json(value).encode()) for name, value in parsed.items()}
+            pass
+        return None
 
     def _whole(self, want: Want) -> Plain:
         if not want.key or "/" in want.key or want.key in (".", ".."):
@@ -103,23 +127,30 @@ class Cluster:
         secret = self._connection.ask("GetSecret", "GET", path)
         if secret.get("kind") != "Secret":
             raise ProviderUnavailable("GetSecret: the answer is no Secret")
-        if not want.metadata:
-            return Plain(json.dumps({"data": secret.get("data") or {}}).encode())
-        meta = secret.get("metadata") or {}
-        told = {"annotations": meta.get("annotations") or {}, "labels": meta.get("labels") or {}}
-        return Plain(json.dumps({"told": told}).encode())
+        if want.metadata:
+            meta = _mapping("GetSecret", secret, "metadata")
+            told = {name: _checked("GetSecret", meta, name) for name in ("annotations", "labels")}
+            return _whole("told", told, sum(map(_size, told.values())))
+        data = _decoded("GetSecret", secret)
+        return _whole("data", data, _size(data))
 
     def _listed(self, tags: Sequence[tuple[str, str]]) -> Iterator[Any]:
         params = {"limit": str(PAGE)}
         if tags:
             params["labelSelector"] = ",".join(f"{key}={value}" for key, value in tags)
-        while True:
+        until = time.monotonic() + self._seconds
+        for _ in range(MOST_PAGES):
             page = self._connection.ask("ListSecrets", "GET", self._path(), params=params)
-            yield from page.get("items") or ()
-            token = (page.get("metadata") or {}).get("continue")
+            items, token = page.get("items") or (), _mapping("ListSecrets", page, "metadata").get("continue")
+            if not isinstance(items, list | tuple) or not all(isinstance(each, dict) for each in items):
+                raise ProviderUnavailable("ListSecrets: the answer is no list of Secrets")
+            yield from items
             if not token:
                 return
-            params["continue"] = token
+            if time.monotonic() > until:
+                raise ProviderDenied(f"find takes over {self._seconds:g} s: narrow it by find.tags")
+            params["continue"] = str(token)
+        raise ProviderDenied(f"find goes through more than {MOST_PAGES * PAGE} Secrets: narrow it by find.tags")
 
     def _path(self) -> str:
         return f"/api/v1/namespaces/{self._namespace}/secrets"
@@ -141,13 +172,48 @@ def _allows(rule: Mapping[str, Any]) -> bool:
     return has("verbs", "get") and has("resources", "secrets") and bool({"", "*"} & set(rule.get("apiGroups") or ()))
 
 
-def _opened(whole: Plain) -> tuple[str, dict[str, Any]]:
-    ((kind, members),) = json.loads(whole.reveal()).items()
-    return kind, _decoded(members) if kind == "data" else members
+def _opened(whole: Plain) -> tuple[str, Mapping[str, Any]]:
+    if not isinstance(whole, Whole):
+        raise ProviderDenied("a list of Secrets is no Secret")
+    return whole.kind, whole.members
 
 
-def _decoded(data: Mapping[str, str] | None) -> dict[str, bytes]:
-    return {name: base64.b64decode(value) for name, value in (data or {}).items()}
+def _whole(kind: str, members: Mapping[str, Any], size: int) -> Whole:
+    if size > LARGEST:
+        raise ProviderDenied(f"GetSecret: the answer holds more than {LARGEST} bytes, and no Secret does")
+    return Whole(kind, members, size)
+
+
+def _mapping(name: str, body: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    """Return a member that is an object, or nothing. Raises ProviderUnavailable: an API server would not say it."""
+    found = body.get(field) or {}
+    if not isinstance(found, dict):
+        raise ProviderUnavailable(f"{name}: {field} is no object")
+    return found
+
+
+def _checked(name: str, body: Mapping[str, Any], field: str) -> Mapping[str, str]:
+    """Return a member whose own members are texts, or nothing. Raises ProviderUnavailable."""
+    found = _mapping(name, body, field)
+    if not all(isinstance(each, str) and _sound(key) and _sound(each) for key, each in found.items()):
+        raise ProviderUnavailable(f"{name}: what is in {field} is no text")
+    return found
+
+
+def _sound(text: str) -> bool:
+    """Tell whether a text can be written as UTF-8: halves of a surrogate pair, which JSON takes, cannot."""
+    return text.isascii() or text == text.encode(errors="replace").decode()
+
+
+def _size(members: Mapping[str, str | bytes]) -> int:
+    return sum(len(key) + len(each) for key, each in members.items())
+
+
+def _decoded(name: str, secret: Mapping[str, Any]) -> dict[str, bytes]:
+    try:
+        return {key: base64.b64decode(value) for key, value in _checked(name, secret, "data").items()}
+    except ValueError:
+        raise ProviderUnavailable(f"{name}: what is in data is no base64") from None
 
 
 def _texts(data: Mapping[str, bytes]) -> Plain:

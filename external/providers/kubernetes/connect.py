@@ -35,7 +35,9 @@ async def connect(spec: KubernetesProvider, around: Circumstances) -> Client:
         server = await asyncio.to_thread(_configured, text, around)
     else:
         server = await _server(spec, around)
-    return await around.run(lambda: Cluster(Connection(server, around.count, around.timeout), spec.remote_namespace))
+    return await around.run(
+        lambda: Cluster(Connection(server, around.count, around.timeout), spec.remote_namespace, around.timeout)
+    )
 
 
 async def _server(spec: KubernetesProvider, around: Circumstances) -> Server:

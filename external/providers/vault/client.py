@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
+from external.providers.findings import Findings
 from external.providers.naming import compiled, document
 from external.providers.protocol import (
     Find,
@@ -15,6 +16,7 @@ from external.providers.protocol import (
 from external.providers.vault.connection import ABSENCE, Connection
 from manager.plain import Plain
 
+MOST_FOLDERS = 10_000  # that wait at a time in a search
 SYSTEM_TAGS = ("created_time", "current_version", "delete_version_after")
 
 
@@ -63,7 +65,7 @@ class KeyValue:
         if find.tags and not self._second:
             raise ProviderDenied("cannot perform find by tag operations with kv version v1")
         pattern, until = compiled(find.name), time.monotonic() + self._seconds
-        found: dict[str, Plain] = {}
+        found = Findings()
         for name in self._walk(find.path.strip("/"), until):
             if not pattern.search(name):
                 continue
@@ -103,6 +105,8 @@ class KeyValue:
         folders = [f"{top}/" if top else ""]
         while folders:
             folder = folders.pop(0)
+            if len(folders) > MOST_FOLDERS:
+                raise ProviderDenied(f"find leads through more than {MOST_FOLDERS} folders: narrow it by find.path")
             if time.monotonic() > until:
                 raise ProviderDenied(f"find takes over {self._seconds:g} s: narrow it by find.path")
             try:

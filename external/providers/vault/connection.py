@@ -24,6 +24,7 @@ from manager.plain import Plain
 
 SPARE = 60.0  # seconds before its end at which a token is not used any more
 ABSENCE = "Secret does not exist"
+LARGEST = 1 << 20  # bytes of an answer: what a Secret holds, and Vault's own storage in one entry
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Connection:
 
         if urlsplit(server.url).scheme not in ("http", "https"):
             raise ProviderDenied("server is no http or https URL")
-        session = GuardedSession(egress, _context(server), timeout)
+        session = GuardedSession(egress, _context(server), timeout, LARGEST)
         session.headers.update(server.headers)
         options = {"timeout": (min(3.0, timeout / 2), timeout / 2), "session": session}
         self._ask = RawAdapter(base_uri=server.url, namespace=server.namespace or None, **options)

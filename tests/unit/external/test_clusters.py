@@ -130,6 +130,29 @@ async def test_what_is_not_its_own_is_left_and_told(bench: Bench) -> None:
     assert "failedNamespaces" not in status(bench)
 
 
+async def test_one_that_somebody_has_made_anew_is_not_its_own_even_before_the_watch_tells(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.namespace("a")
+    cluster(bench, **ALL)
+    await bench.settle()
+    del bench.api.objects[next(key for key in bench.api.objects if key.namespace == "a")]
+    theirs = bench.put(EXTERNAL_SECRETS, {"metadata": {"name": "ces", "namespace": "a"}, "spec": {"data": []}})
+    cluster(bench, **ALL, externalSecretSpec=SPEC | {"refreshInterval": "2h"})
+
+    observe = bench.stage.cache.observe
+    with monkeypatch.context() as late:
+        late.setattr(
+            bench.stage.cache,
+            "observe",
+            lambda resource, *given: None if resource is EXTERNAL_SECRETS else observe(resource, *given),
+        )
+        await bench.settle()
+
+    assert (found(bench, "a") or {})["spec"] == theirs["spec"]
+    assert status(bench)["failedNamespaces"] == [{"namespace": "a", "reason": TAKEN}]
+
+
 async def test_one_that_is_renamed_or_no_longer_chosen_goes_and_no_other(bench: Bench) -> None:
     for name in ("a", "b"):
         bench.namespace(name, env="prod")
@@ -210,8 +233,11 @@ async def test_what_the_original_holds_back_is_let_go(bench: Bench) -> None:
     ("expression", "text"),
     [
         ({"operator": "Among", "values": ["x"]}, "operator: must be one of In, NotIn, Exists, DoesNotExist"),
+        ({"operator": "in", "values": ["x"]}, "operator: must be one of In, NotIn, Exists, DoesNotExist"),
         ({"operator": "In"}, "values: In takes at least one value"),
         ({"operator": "Exists", "values": ["x"]}, "values: Exists takes no values"),
+        ({"operator": "In", "values": ["prod,"]}, "values: must be a list of values that a label can have"),
+        ({"operator": "Exists", "key": "a/b/c"}, "key: must be a name that a label can have"),
     ],
 )
 async def test_a_selector_that_makes_no_sense_removes_nothing(bench: Bench, expression: Any, text: str) -> None:
@@ -225,6 +251,21 @@ async def test_a_selector_that_makes_no_sense_removes_nothing(bench: Bench, expr
     assert found(bench, "a")
     [condition] = status(bench)["conditions"]
     assert condition["message"] == f"spec.namespaceSelectors[1].matchExpressions[0].{text}"
+
+
+@pytest.mark.parametrize("labels", [{"env": "prod "}, {"e nv": "prod"}, {"env": "x" * 64}, {"example..com/env": "x"}])
+async def test_a_label_that_nothing_can_have_removes_nothing(bench: Bench, labels: Any) -> None:
+    bench.namespace("a")
+    cluster(bench, **ALL)
+    await bench.settle()
+
+    cluster(bench, namespaceSelector={"matchLabels": labels})
+    await bench.settle()
+
+    assert found(bench, "a")
+    [condition] = status(bench)["conditions"]
+    text = "spec.namespaceSelector.matchLabels: must be a map of names and values that a label can have"
+    assert (condition["status"], condition["message"]) == ("False", text)
 
 
 async def test_nothing_is_removed_on_the_strength_of_an_old_view(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,21 @@
 """Who may see whose reads: sharing ends at identities, and at what a cluster store admits at that very moment."""
 
+import asyncio
+import select
+import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+import yaml
 
 from external.providers.fake import FakeClient
 from external.providers.protocol import ProviderError, Want
 from manager.kube.conditions import find_condition
-from manager.kube.resources import EXTERNAL_SECRETS, NAMESPACES, SECRET_STORES, SECRETS, Key
+from manager.kube.resources import CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, NAMESPACES, SECRET_STORES, SECRETS, Key
 from manager.plain import Plain
 from tests.unit.external.bench import Bench
+from tests.unit.external.objects import encoded
 
 
 @pytest.fixture
@@ -78,3 +83,40 @@ async def test_who_is_admitted_no_longer_gets_not_even_what_was_just_read(bench:
     assert "denied by spec.condition" in message(bench, "b")
     assert Key(SECRETS, "b", "es") not in bench.api.objects
     assert asked == ["remote"]
+
+
+@pytest.mark.parametrize(("place", "connected"), [({}, False), ({"namespace": "keys"}, True)])
+async def test_a_kubeconfig_of_the_consumer_does_not_lead_a_cluster_store_to_the_node(
+    bench: Bench, place: Mapping[str, str], connected: bool
+) -> None:
+    """A cluster store may reach everything, but not where a tenant's kubeconfig says so."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        config = {
+            "current-context": "c",
+            "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+            "clusters": [{"name": "k", "cluster": {"server": f"https://127.0.0.1:{listening.getsockname()[1]}"}}],
+            "users": [{"name": "u", "user": {"token": "canary"}}],
+        }
+        for namespace in ("ns", "keys"):
+            body = {"apiVersion": "v1", "kind": "Secret", "data": encoded(config=yaml.safe_dump(config))}
+            bench.put(SECRETS, body | {"metadata": {"name": "kubeconfig", "namespace": namespace}})
+        reference = {"name": "kubeconfig", "key": "config", **place}
+        spec = {"provider": {"kubernetes": {"remoteNamespace": "x", "authRef": reference}}}
+        bench.put(CLUSTER_SECRET_STORES, {"metadata": {"name": "cluster"}, "spec": spec})
+        external(bench, "ns", {"name": "cluster", "kind": "ClusterSecretStore"})
+        settling = asyncio.create_task(bench.settle())
+        seen = await asyncio.to_thread(_connected, listening, settling)
+        await settling
+
+    assert seen is connected
+    assert connected or "external.egress_allowed" in message(bench, "ns")
+
+
+def _connected(listening: socket.socket, settling: "asyncio.Task[None]") -> bool:
+    """Wait until somebody connects, who is sent away, or until nobody will any more."""
+    while not settling.done():
+        if select.select([listening], [], [], 0.01)[0]:
+            listening.accept()[0].close()
+            return True
+    return False

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from external.kinds import Kinds, NotServed
+from external.kinds import BETWEEN, PAUSE, Kinds, NotServed, slower
 from manager.errors import NeedsHuman, Unreachable
 from manager.kube.resources import CONFIGMAPS, SECRETS, Body, Key, Resource
 from tests.stand_ins import HandClock
@@ -127,3 +127,13 @@ async def test_what_went_while_nobody_watched_is_told(monkeypatch: pytest.Monkey
     await found.close()
 
     assert told == [("a", "1"), ("a", "")]
+
+
+def test_a_server_that_ends_each_watch_at_once_is_asked_ever_more_slowly() -> None:
+    pauses = [BETWEEN]
+    for _ in range(10):
+        pauses.append(slower(pauses[-1], 0.1))
+
+    assert pauses[:4] == [BETWEEN, 2 * BETWEEN, 4 * BETWEEN, 8 * BETWEEN]
+    assert pauses[-1] == PAUSE
+    assert slower(PAUSE, 300.0) == BETWEEN

@@ -9,10 +9,11 @@ import yaml
 
 from external.digest import store_digest
 from external.egress import Bounds
-from external.providers.kubernetes.client import Cluster
+from external.properties import take
+from external.providers.kubernetes.client import Cluster, Whole
 from external.providers.kubernetes.connect import connect
 from external.providers.kubernetes_model import KubernetesProvider
-from external.providers.protocol import Circumstances, ProviderDenied, ProviderUnavailable, SecretAbsent, Want
+from external.providers.protocol import Circumstances, Inside, ProviderDenied, ProviderUnavailable, SecretAbsent, Want
 from manager.errors import NeedsHuman
 from manager.kube.resources import SECRET_STORES, Key
 from manager.plain import Plain
@@ -36,23 +37,29 @@ class Api:
 
 def cluster_of(api: Any) -> Cluster:
     """Return a client that asks an API in memory."""
-    return Cluster(api, "remote")
+    return Cluster(api, "remote", 5)
+
+
+def found(api: Api, path: str, *, metadata: bool = False) -> Plain | None:
+    cluster, want = cluster_of(api), Want("name", metadata=metadata)
+    whole = cluster.read([want])[want]
+    assert isinstance(whole, Plain)
+    if not path:
+        return whole
+    picked = cluster.pick(whole, path)
+    return take(picked.document.reveal(), picked.path) if isinstance(picked, Inside) else picked
 
 
 def picked(api: Api, path: str, *, metadata: bool = False) -> bytes | None:
-    cluster, want = cluster_of(api), Want("name", metadata=metadata)
-    whole = cluster.read([want])[want]
-    assert isinstance(whole, Plain)
-    found = cluster.pick(whole, path)
-    return None if found is None else found.reveal()
+    there = found(api, path, metadata=metadata)
+    there = cluster_of(api).pick(there, "") if isinstance(there, Whole) else there
+    return there.reveal() if isinstance(there, Plain) else None
 
 
 def members(api: Api, path: str = "", *, metadata: bool = False) -> dict[str, bytes] | None:
-    cluster, want = cluster_of(api), Want("name", metadata=metadata)
-    whole = cluster.read([want])[want]
-    assert isinstance(whole, Plain)
-    found = cluster.members(whole, path)
-    return None if found is None else {name: each.reveal() for name, each in found.items()}
+    there = found(api, path, metadata=metadata)
+    told = cluster_of(api).members(there) if there is not None else None
+    return None if told is None else {name: each.reveal() for name, each in told.items()}
 
 
 BINARY = bytes(range(256))
@@ -109,6 +116,74 @@ def test_extracting_what_is_told_gives_both() -> None:
 def test_a_key_leads_to_secrets_of_this_namespace_alone(key: str) -> None:
     want = Want(key)
     assert isinstance(cluster_of(Api()).read([want])[want], ProviderDenied)
+
+
+@pytest.mark.parametrize(
+    ("broken", "metadata"),
+    [
+        ({"data": {"k": 5}}, False),
+        ({"data": {"k": {"a": "b"}}}, False),
+        ({"data": {"k": None}}, False),
+        ({"data": ["x"]}, False),
+        ({"data": "x"}, False),
+        ({"data": {"k": "x"}}, False),
+        ({"data": {"k": "\u00e9\u00e9\u00e9\u00e9"}}, False),
+        ({"data": {"\ud800": "eA=="}}, False),
+        ({"metadata": {"labels": {"a": "\ud800"}}}, True),
+        ({"metadata": 1}, True),
+        ({"metadata": {"labels": 1}}, True),
+        ({"metadata": {"labels": {"a": 1}}}, True),
+        ({"metadata": {"annotations": ["a"]}}, True),
+    ],
+)
+def test_an_answer_of_other_types_is_the_servers_fault(broken: dict[str, Any], metadata: bool) -> None:
+    """It was a TypeError when the values were taken out, and the ExternalSecret had no condition."""
+    api = Api()
+    api.secret |= broken
+    with pytest.raises(ProviderUnavailable, match="GetSecret"):
+        picked(api, "k", metadata=metadata)
+
+
+def test_a_secret_that_no_api_server_would_hold_is_refused() -> None:
+    want = Want("name")
+    answer = cluster_of(Api(k=b"x" * (1 << 20))).read([want])[want]
+
+    assert isinstance(answer, ProviderDenied)
+    assert "no Secret does" in str(answer)
+
+
+def test_a_whole_secret_tells_its_size_and_shows_nothing() -> None:
+    want = Want("name")
+    whole = cluster_of(Api(key=b"canary")).read([want])[want]
+
+    assert isinstance(whole, Plain)
+    assert len(whole) == len("key") + len("canary")
+    assert "canary" not in repr(whole)
+
+
+def test_a_secret_is_taken_apart_once_and_not_by_who_picks_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parsing eight megabytes for every entry held up the event loop for seconds."""
+    cluster, want = cluster_of(Api(a=b"1", b=b"2")), Want("name")
+    whole = cluster.read([want])[want]
+    assert isinstance(whole, Plain)
+    monkeypatch.setattr("base64.b64decode", None)
+    monkeypatch.setattr("json.loads", None)
+
+    assert [cluster.pick(whole, each) for each in "ab"] == [Plain(b"1"), Plain(b"2")]
+    assert sorted(cluster.members(whole) or ()) == ["a", "b"]
+
+
+@pytest.mark.parametrize("value", [b"text", b'{"a":1}', b"\xff"])
+def test_what_a_path_leads_to_inside_a_value_is_found_by_the_same_engine_as_elsewhere(value: bytes) -> None:
+    """Outside of JSON, and with gjson's signs, it was an error that nobody caught."""
+    whole = found(Api(config=value), "")
+    assert whole is not None
+
+    assert cluster_of(Api()).pick(whole, "config.users.#.name") == Inside(Plain(value), "users.#.name")
+
+
+def test_members_that_are_half_a_character_come_as_a_question_mark() -> None:
+    assert members(Api(config=b'{"a":"\\ud800"}'), "config") == {"a": b'"?"'}
 
 
 def test_what_is_no_secret_is_no_answer() -> None:

@@ -32,9 +32,9 @@ class Api:
     def stop(self) -> None:
         self._served.stop()
 
-    def cluster(self, token: Any = None, bounds: Bounds | None = None) -> Cluster:
+    def cluster(self, token: Any = None, bounds: Bounds | None = None, seconds: float = 5) -> Cluster:
         server = Server(self.url, None, bounds or Bounds(("127.0.0.0/8",)), token)
-        return Cluster(Connection(server, lambda *call: self.calls.append(call), 5), "remote")
+        return Cluster(Connection(server, lambda *call: self.calls.append(call), 5), "remote", seconds)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.asked.append((request.headers.get("Authorization", ""), request.path_qs))
@@ -126,6 +126,46 @@ def test_lists_are_read_page_by_page_by_their_labels(api: Api) -> None:
 
     assert {name: each.reveal() for name, each in found.items()} == {"a": b'{"k":"x"}', "b": b"{}"}
     assert "labelSelector=team%3Da%2Cx%3Dy" in api.asked[0][1]
+
+
+def test_a_list_without_an_end_is_given_up_by_time_by_pages_and_by_size(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that always named a next page was followed until no memory was left."""
+    find, value = Find(name="."), "x" * 100
+    api.answer = lambda _: web.json_response(
+        {"items": [{"metadata": {"name": str(len(api.asked))}, "data": {"k": value}}], "metadata": {"continue": "on"}}
+    )
+    with pytest.raises(ProviderDenied, match="find takes over 0 s"):
+        api.cluster(seconds=0).find(find)
+
+    monkeypatch.setattr("external.providers.kubernetes.client.MOST_PAGES", 3)
+    api.asked.clear()
+    with pytest.raises(ProviderDenied, match="more than 300 Secrets"):
+        api.cluster().find(find)
+    assert len(api.asked) == 3
+
+    monkeypatch.setattr("external.providers.findings.MOST", 800)
+    api.asked.clear()
+    with pytest.raises(ProviderDenied, match="find matches more than 800 bytes"):
+        api.cluster().find(find)
+    assert len(api.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        {"items": {"a": 1}},
+        {"items": ["a"]},
+        {"metadata": "x"},
+        {"items": [{"metadata": 5}]},
+        {"items": [{"metadata": {"name": "a"}, "data": {"k": 5}}]},
+    ],
+)
+def test_a_list_of_other_types_is_the_servers_fault(api: Api, page: object) -> None:
+    api.answer = lambda _: web.json_response(page)
+    with pytest.raises(ProviderUnavailable, match="ListSecrets"):
+        api.cluster().find(Find(name="."))
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,18 @@ def test_what_was_written_is_left_alone_and_found_valid() -> None:
     assert valid(seen(CONFIGMAPS, creationPolicy="Orphan"))
 
 
+@pytest.mark.parametrize("edit", [{"data": {"k": "v", "x": "theirs"}}, {"data": {}}, {"binaryData": {"b": "eQ=="}}])
+def test_all_data_of_a_config_map_are_its_owners_and_other_fields_as_they_are_asked_for(edit: Body) -> None:
+    content = Content({"k": Plain(b"v")}, placements=(Placement(("binaryData", "b"), "eA=="),))
+    made = written(seen(CONFIGMAPS, content=content))
+    made["metadata"] |= {"uid": "u", "resourceVersion": "7"}
+    assert decide(seen(CONFIGMAPS, made, content=content)).action is None
+
+    mended = written(seen(CONFIGMAPS, {**made, **edit}, content=content))
+
+    assert (mended["data"], mended["binaryData"]) == ({"k": "v"}, {"b": "eA=="})
+
+
 @pytest.mark.parametrize("policy", ["Owner", "Orphan"])
 @pytest.mark.parametrize(
     "metadata",

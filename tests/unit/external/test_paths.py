@@ -2,11 +2,13 @@
 
 import json
 import random
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from external import properties
 from external.paths import Documents
 from external.properties import Beyond, take
 from external.turns import Turns
@@ -128,6 +130,27 @@ async def test_a_plain_name_needs_no_sandbox() -> None:
     found = [await documents.find(whole, path, natural=False) for path in ("user", "db.port", "a.b", "absent")]
 
     assert [each and each.reveal() for each in found] == [b"u", b"5432", b"flat", None]
+
+
+async def test_a_document_is_parsed_once_and_a_large_one_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[int] = []
+    real = properties.Document.__init__
+
+    def counted(document: properties.Document, text: bytes) -> None:
+        parsed.append(threading.get_ident())
+        real(document, text)
+
+    monkeypatch.setattr(properties.Document, "__init__", counted)
+    none: Any = NoSandbox()
+    documents = Documents(none, Turns(), "ns")
+    large = Plain(json.dumps({f"k{at}": "x" * 100 for at in range(2_000)}).encode())
+    for document in (Plain(b'{"k1": "x"}'), large):
+        for at in range(20):
+            await documents.find(document, f"k{at % 2}", natural=False)
+        assert await documents.members(document, natural=False)
+
+    assert len(parsed) == 2
+    assert parsed[0] == threading.get_ident() != parsed[1]
 
 
 @pytest.mark.parametrize(

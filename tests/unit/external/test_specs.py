@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from external.admission import admits, selects
+from external.admission import admits
 from external.digest import external_digest, store_digest
 from external.fields import parse
 from external.model import ExternalSecretSpec, SecretStoreSpec
+from external.selectors import selects
 from manager.errors import NeedsHuman
 from manager.kube.resources import CLUSTER_SECRET_STORES, SECRET_STORES, Key
 
@@ -107,6 +108,12 @@ def test_a_stores_credentials_are_found_wherever_they_stand() -> None:
         ({"namespaceSelector": {"matchLabels": {"t": "1"}}}, True),
         ({"namespaceSelector": {"matchLabels": {"t": "2"}}}, False),
         ({"namespaceSelector": {}}, True),
+        ({"namespaceSelector": {"matchExpressions": [{"key": "t", "operator": "NotIn"}]}}, False),
+        ({"namespaceSelector": {"matchExpressions": [{"key": "t", "operator": "NotIn", "values": "2"}]}}, False),
+        ({"namespaceSelector": {"matchExpressions": [{"key": "a b", "operator": "DoesNotExist"}]}}, False),
+        ({"namespaceSelector": {"matchExpressions": [{"key": "u", "operator": "NotIn", "values": ["a b"]}]}}, False),
+        ({"namespaceSelector": {"matchExpressions": [{"key": "a..b/u", "operator": "DoesNotExist"}]}}, False),
+        ({"namespaceSelector": {"matchExpressions": {"key": "t"}}}, False),
         ({}, False),
     ],
 )

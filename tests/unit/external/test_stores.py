@@ -78,6 +78,19 @@ async def test_an_expression_that_the_original_reads_differently_is_named_on_the
     assert bench.ready("cluster", CLUSTER_SECRET_STORES)[0] == "True"
 
 
+async def test_a_selector_that_makes_no_sense_admits_nobody_and_is_told(bench: Bench) -> None:
+    bench.namespace("ns")
+    wrong = {"matchExpressions": [{"key": "env", "operator": "NotIn"}]}
+    bench.store("cluster", {"remote": "x"}, conditions=[{"namespaceSelector": wrong}])
+    bench.external(secretStoreRef={"name": "cluster", "kind": "ClusterSecretStore"})
+    await bench.settle()
+
+    assert 'is not allowed from namespace "ns"' in bench.ready()[2]
+    said = {each["message"] for each in bench.api.events if each["reason"] == "NamespaceRegexes"}
+    place = "spec.conditions[0].namespaceSelector.matchExpressions[0].values"
+    assert said == {f"{place}: NotIn takes at least one value; the selector admits nobody"}
+
+
 async def test_what_a_tenant_writes_as_an_expression_is_not_printed(
     bench: Bench, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from external.hashing import data_hash, field_manager, metadata_hash, object_hash, synced_version
-from external.properties import Beyond, convert_keys, decode, take, to_map, validate_keys
+from external.properties import MOST_INDEXED, MOST_MEMBERS, Beyond, convert_keys, decode, take, to_map, validate_keys
+from external.providers.protocol import ProviderError
 from manager.durations import parse_duration
 from manager.plain import Plain
 
@@ -233,3 +234,21 @@ def test_the_empty_key_is_dropped_and_a_bad_one_refused() -> None:
     for bad in ("a/b", "x" * 254, "ä"):
         with pytest.raises(ValueError, match="invalid secret keys"):
             validate_keys({bad: Plain(b"1")}, ValueError)
+
+
+@pytest.mark.parametrize(
+    "text", [b'{"a": 1,}', b'{"a" 1}', b'{"a": 1 "b": 2}', b"[1,]", b"{a: 1}", b'{"a": 1}}', b'{"a": 1']
+)
+def test_what_is_nearly_json_is_none(text: bytes) -> None:
+    with pytest.raises(Beyond):
+        take(text, "a")
+    assert to_map(text) is None
+
+
+def test_an_object_of_more_members_than_a_secret_holds_is_refused() -> None:
+    for number in (MOST_MEMBERS + 1, MOST_INDEXED + 1):
+        document = json.dumps(dict.fromkeys(map(str, range(number)))).encode()
+        with pytest.raises(ProviderError, match="more than 20000 members"):
+            to_map(document)
+    with pytest.raises(Beyond):
+        take(document, "0")

@@ -37,8 +37,9 @@ class Desk:
         forget = self.forgotten.append
         cache = self.stage.cache
         self.clusters = KeyedQueue(clock, no_jitter())
+        self.written: dict[Key, str] = {}
         self.handlers = Handlers(
-            cache, self.queue, self.stores, self.clusters, {}, self.stale, forget, clock, no_jitter()
+            cache, self.queue, self.stores, self.clusters, self.written, self.stale, forget, clock, no_jitter()
         )
         self.before = rfc3339(clock.now() - timedelta(seconds=1))
         clock.pass_by(1800)
@@ -152,3 +153,16 @@ def test_a_changed_certificate_of_an_authority_wakes_the_store_and_those_who_use
 
     assert desk.stale == {Key(EXTERNAL_SECRETS, "ns", "es")}
     assert len(desk.stores) == 1
+
+
+def test_what_was_written_is_forgotten_when_it_is_gone(desk: Desk) -> None:
+    key = Key(Resource("apps", "v1", "deployments", "Deployment"), "ns", "es")
+    manifest = {"apiVersion": "apps/v1", "kind": "Deployment"}
+    desk.observe(EXTERNAL_SECRETS, "es", "ns", spec={"target": {"manifest": manifest}})
+    desk.written[key] = "7"
+
+    desk.handlers.seen(key, "7")
+    assert (len(desk.queue), len(desk.written)) == (0, 1), "the echo of an own write"
+    desk.handlers.seen(key, "")
+
+    assert (len(desk.queue), len(desk.written)) == (1, 0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from external.providers.protocol import (
     Want,
 )
 from external.providers.webhook import client as webhook
+from external.providers.webhook import paths
 from external.providers.webhook.client import Surroundings, Webhook
 from external.providers.webhook.results import value
 from external.providers.webhook_model import WebhookProvider, says_namespace
@@ -139,6 +141,11 @@ def test_what_a_status_means(site: Site, status: int, error: type[ProviderError]
         ("$.a[?(@.n=='y')].v", {"a": [{"n": "x", "v": "1"}, {"n": "y", "v": "2"}]}, "2"),
         ("$..v", {"a": {"b": {"v": "deep"}}}, "deep"),
         ("$['a-b']", {"a-b": "dash"}, "dash"),
+        ("$.args.parameter", {"args": {"parameter": "documented"}}, "documented"),
+        ('$.data.fields[?@.name=="n"].value', {"data": {"fields": [{"name": "n", "value": "f"}]}}, "f"),
+        ("$..[?(@.n=='y' && @.on==true)].v", {"a": [{"n": "y", "v": "1"}, {"n": "y", "on": True, "v": "2"}]}, "2"),
+        ("$.a[1:].v", {"a": [{"v": "1"}, {"v": "2"}]}, "2"),
+        ("$.a[*].v", {"a": [{}, {"v": "2"}]}, "2"),
     ],
 )
 def test_what_a_json_path_leads_to(path: str, given: object, wanted: str) -> None:
@@ -155,6 +162,10 @@ def test_what_a_json_path_leads_to(path: str, given: object, wanted: str) -> Non
         ("$.a[?@.b =~ /x/]", b"{}", ProviderDenied),
         ("$..a..b..c", b"{}", ProviderDenied),
         ("$." + "a" * 2000, b"{}", ProviderDenied),
+        ("$.a['b','c']", b"{}", ProviderDenied),
+        ("$.a[?count(@.*)>1]", b"{}", ProviderDenied),
+        ("$.a[?@..b]", b"{}", ProviderDenied),
+        ("$.a[?@[?@.b]]", b"{}", ProviderDenied),
         ("$.a", b"<html>", ProviderUnavailable),
         ("$.a", b"[" * 100_000, ProviderUnavailable),
     ],
@@ -162,6 +173,39 @@ def test_what_a_json_path_leads_to(path: str, given: object, wanted: str) -> Non
 def test_paths_and_bodies_that_are_none(path: str, body: bytes, error: type[ProviderError]) -> None:
     with pytest.raises(error):
         value(body, path)
+
+
+NESTED = b"[" * 40 + b"0," * 100_000 + b"0" + b"]" * 40
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("$" + "[0,0]" * 60 + ".nope", b"[" * 90 + b"]" * 90),
+        ("$[?count($[*])>99999999]", b"[" + b"0," * 500_000 + b"0]"),
+        ("$.." + "[*]" * 40 + ".nope", NESTED),
+        ("$[?" + "||".join(["@==1"] * 150) + "]", b"[" + b"0," * 500_000 + b"0]"),
+        ("$[?@" + ".a" * 500 + "]", b"[" + b"[]," * 300_000 + b"0]"),
+    ],
+    ids=["selectors", "functions", "descendants", "comparisons", "long"],
+)
+def test_a_path_that_would_take_for_ever_is_given_up(path: str, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two namespaces with such a path held all threads of all providers for good."""
+    monkeypatch.setattr(paths, "WORK", paths.WORK // 20)  # seconds are enough for production, too long for a test
+    with pytest.raises(ProviderDenied, match=r"result\.jsonPath: (only|it takes too many steps|it is no)"):
+        value(body, path)
+
+
+def test_a_long_key_is_not_copied_for_each_of_its_children() -> None:
+    """Each place kept its path: 250 000 times half a megabyte."""
+    body = json.dumps({"k" * 300_000: list(range(20_000))}).encode()
+    tracemalloc.start()
+    with pytest.raises(ProviderDenied, match="get any result"):
+        value(body, "$.*[*].nope")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert most < 10 * len(body)
 
 
 def test_stores_of_a_namespace_cannot_reach_the_node_without_an_administrator(site: Site) -> None:

@@ -8,6 +8,7 @@ from reflector.plan import ROOT_CERTIFICATES
 from reflector.reconcile import MOST_TOLD
 from reflector.shape import PREFIX as OURS
 from reflector.view import EXTERNAL_MANAGED
+from reflector.writes import MANAGER
 from tests.unit.reflector.bench import ALLOWED, AUTO, AUTO_NAMESPACES, Bench
 
 OLD = "2020-01-01T00:00:00Z"
@@ -78,6 +79,47 @@ async def test_a_tenant_whose_false_mirrors_are_deleted_without_end_holds_up_no_
     assert bench.writes()["delete"] >= 50 + 20 + 2 * 25, "each has its part of a minute"
 
 
+async def test_a_tenant_who_deletes_a_source_with_many_mirrors_has_one_part_of_a_minute(bench: Bench) -> None:
+    for at in range(100):
+        bench.namespace(f"many-{at:03}")
+    bench.secret("tenant", "x", {**AUTO, AUTO_NAMESPACES: "many-.*"}, name="big")
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "many-00.*"})
+    await bench.settle()
+    bench.remove("tenant", "big")
+    for _ in range(2):
+        await bench.settle()
+        bench.pass_by(31)
+    bench.secret("src", "one", ALLOWED)
+    for _ in range(3):
+        await bench.settle()
+        bench.pass_by(31)
+
+    assert [bench.value(f"many-{at:03}") for at in range(10)] == [None] * 10
+    assert bench.value("many-099", "big") is not None, "deletes are still put off"
+
+
+@pytest.mark.parametrize("manager", ["kubectl", MANAGER])
+async def test_false_mirrors_of_anothers_source_are_not_counted_against_it(bench: Bench, manager: str) -> None:
+    """They may say all that ours say, who wrote them included."""
+    for at in range(20):
+        bench.namespace(f"many-{at:02}")
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "many-.*"})
+    await bench.settle()
+    fields = {"f:metadata": {"f:annotations": {f"f:{REFLECTS}": {}}}}
+    forged = [{"manager": manager, "operation": "Update", "fieldsV1": fields}]
+    bench.mirror("tenant", "x", "1", source="elsewhere/f", name="f")
+    await bench.settle()
+    bench.pass_by(31)
+    for _ in range(29):
+        bench.mirror("tenant", "x", "1", managedFields=forged)
+        await bench.settle()
+    assert bench.writes()["delete"] == 30
+    bench.secret("src", "one", ALLOWED)
+    await bench.settle()
+
+    assert [bench.value(f"many-{at:02}") for at in range(20)] == [None] * 20
+
+
 async def test_a_source_that_is_never_mirrored_wins_no_name() -> None:
     bench = Bench(provenance="deny")
     bench.namespace("tenant")
@@ -90,13 +132,13 @@ async def test_a_source_that_is_never_mirrored_wins_no_name() -> None:
 
 async def test_an_old_source_keeps_no_name_free_in_its_own_namespace(bench: Bench) -> None:
     """It is never pushed there itself, so it stands in nobody's way but under its own name."""
-    annotations = {**AUTO, AUTO_NAMESPACES: "nobody", f"{OURS}target-name": "s"}
-    bench.secret("tenant", "theirs", annotations, name="other", creationTimestamp=OLD)
+    bench.secret("tenant", "theirs", {**AUTO, f"{OURS}target-name": "s"}, name="other", creationTimestamp=OLD)
     bench.secret("src", "one", AUTO)
     await bench.settle()
 
-    assert bench.value("tenant") == "one"
-    assert not bench.told("ConflictingSource")
+    assert (bench.value("tenant"), bench.value("team-1")) == ("one", "theirs")
+    [(_, message)] = bench.told("ConflictingSource")
+    assert "is mirrored into team-1, team-2" in message
 
 
 async def test_who_makes_the_mirror_of_anothers_source_gets_what_it_pushes_or_loses_his_own(bench: Bench) -> None:

@@ -8,6 +8,7 @@ import pytest
 from manager.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
 from manager.kube.mirrors import AUTO_REFLECTS, REFLECTED_VERSION, REFLECTS
 from manager.runtime.controller import STUCK_AFTER
+from reflector.writes import SHARE
 from tests.unit.reflector.bench import ALLOWED, AUTO, AUTO_NAMESPACES, Bench
 
 
@@ -130,6 +131,19 @@ async def test_a_write_that_fails_everywhere_is_told_once_at_the_source(bench: B
     assert namespace == "src"
     assert "20 namespace(s), many-00" in message
     assert "data: Required" in message
+
+
+async def test_a_write_that_is_refused_for_good_is_not_tried_again_and_again(bench: Bench) -> None:
+    for at in range(20):
+        bench.namespace(f"many-{at:02}")
+    for _ in range(20 * 5):
+        bench.api.fail("create", Invalid(422, "Invalid", "create", "data: Required"))
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "many-.*"})
+    for _ in range(4):
+        await bench.settle()
+        bench.pass_by(2)
+
+    assert bench.writes() == {"create": 20}
 
 
 @pytest.mark.parametrize("error", [Invalid(422, "Invalid", "patch"), Forbidden(403, "Forbidden", "patch")])
@@ -349,6 +363,37 @@ async def test_a_source_whose_mirrors_take_minutes_holds_no_worker_for_so_long(
 
     assert bench.writes()["create"] == 100
     assert max(held) < STUCK_AFTER
+
+
+async def test_a_source_with_many_mirrors_gives_way_in_the_middle_and_goes_on_after_the_pause(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An original that has just been started writes the same objects."""
+    for number in range(200):
+        bench.namespace(f"many-{number:03}")
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "many-.*"}, name="big")
+    [controller] = bench.module.controllers
+    create = bench.api.create
+
+    async def original_starts(resource: Any, body: Any, **more: Any) -> Any:
+        controller.pause()
+        await asyncio.sleep(0)
+        return await create(resource, body, **more)
+
+    monkeypatch.setattr(bench.api, "create", original_starts)
+    bench.see()
+    running = asyncio.create_task(controller.run())
+    while controller.busy or not bench.writes():
+        await asyncio.sleep(0)
+    assert bench.writes()["create"] <= SHARE
+
+    monkeypatch.setattr(bench.api, "create", create)
+    controller.go_on()
+    while bench.writes()["create"] < 200:
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert not bench.told("MirrorFailed")
 
 
 async def test_a_source_with_few_mirrors_does_not_wait_for_one_with_many(

@@ -325,6 +325,24 @@ async def test_who_is_no_api_server_is_asked_about_once_a_minute(api: Api) -> No
     assert api.server.asked == 2
 
 
+async def test_who_is_an_api_server_no_more_is_not_believed_for_longer_than_a_minute(api: Api) -> None:
+    api.server.addresses = ["127.0.0.1"]
+    assert await statuses(api, *(f"1.1.1.{at}" for at in range(4))) == [200] * 4
+    api.clock.pass_by(60)
+    api.server.addresses = ["10.9.9.9"]
+
+    assert await statuses(api, *(f"1.1.1.{at}" for at in range(4))) == [200, 200, 200, 429]
+
+
+async def test_an_api_server_stays_known_while_the_addresses_cannot_be_read(api: Api) -> None:
+    api.server.addresses = ["127.0.0.1"]
+    await statuses(api, "1.1.1.1")
+    api.clock.pass_by(60)
+    api.server.away = True
+
+    assert await statuses(api, *(f"1.1.1.{at}" for at in range(5))) == [200] * 5
+
+
 @pytest.mark.parametrize("hop", ["x" * 5000, "unknown", "10.0.0.1:80", " "])
 async def test_a_hop_that_is_no_address_tells_nobody_apart(api: Api, hop: str) -> None:
     api.server.addresses = ["127.0.0.1"]

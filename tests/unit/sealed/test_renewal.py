@@ -244,6 +244,40 @@ async def test_a_signal_that_a_standby_got_long_ago_makes_no_key() -> None:
     assert len(keys.made()) == 1
 
 
+async def test_a_signal_that_comes_while_a_key_is_made_makes_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = Keys(key_renew_period="0")
+    await keys.watch.refresh()
+    await keys.look()
+    create = keys.stage.api.create
+
+    async def asked_meanwhile(*args: Any, **more: Any) -> Any:
+        monkeypatch.setattr(keys.stage.api, "create", create)
+        keys.renewal.ask()
+        return await create(*args, **more)
+
+    monkeypatch.setattr(keys.stage.api, "create", asked_meanwhile)
+    keys.renewal.ask()
+    for _ in range(3):
+        await keys.look()
+
+    assert len(keys.made()) == 3
+
+
+async def test_a_signal_is_obeyed_though_the_first_attempt_fails() -> None:
+    keys = Keys(key_renew_period="0")
+    await keys.watch.refresh()
+    await keys.look()
+    keys.stage.api.fail("create", Unreachable(0, "", "create"))
+    keys.renewal.ask()
+
+    with pytest.raises(Unreachable):
+        await keys.look()
+    for _ in range(2):
+        await keys.look()
+
+    assert len(keys.made()) == 2
+
+
 async def test_a_key_that_is_there_is_reused() -> None:
     keys = Keys(key_renew_period="0")
     keys.stage.api.put(SECRETS, key_secret("there"))

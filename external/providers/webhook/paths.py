@@ -1,0 +1,100 @@
+"""JSON paths that tenants write: a bounded number of steps, whatever path and document are (providers 4.5)."""
+
+from typing import Any
+
+from jsonpath import JSONPath, JSONPathEnvironment, JSONPathError, JSONPathMatch
+from jsonpath.filter import FilterQuery, walk
+from jsonpath.segments import JSONPathRecursiveDescentSegment
+from jsonpath.selectors import Filter
+
+from external.providers.protocol import ProviderDenied
+
+LONGEST = 1024  # characters of a path
+WORK = 8_000_000  # steps times characters of the path: some seconds of a thread at most
+SERVED = "a chain of names, indexes, slices, wildcards and filters that compare values, with one .. at most"
+
+
+class _Steps(JSONPathEnvironment):
+    """One evaluation, whose steps are counted: each may cost as much as the path is long."""
+
+    max_recursion_depth = 50
+
+    def __init__(self, path: str) -> None:
+        super().__init__(strict=True)
+        self.each = len(path)
+        self.left = WORK
+
+    def setup_function_extensions(self) -> None:
+        """Know no functions: they take queries, of which each goes through everything again."""
+
+    def spend(self) -> None:
+        """Count one step. Raises ProviderDenied for one too many."""
+        self.left -= self.each
+        if self.left < 0:
+            raise ProviderDenied("result.jsonPath: it takes too many steps in this answer: name the way to the value")
+
+    def getitem(self, obj: Any, key: Any) -> Any:
+        """Return a member."""
+        self.spend()
+        return super().getitem(obj, key)
+
+    def is_truthy(self, obj: object) -> bool:
+        """Tell whether a filter lets something through."""
+        self.spend()
+        return super().is_truthy(obj)
+
+    def compare(self, left: object, operator: str, right: object) -> bool:
+        """Compare within a filter."""
+        self.spend()
+        return super().compare(left, operator, right)
+
+
+class _Node(JSONPathMatch):
+    """A place in the document, which says neither its path (long keys, once more for each child) nor its children."""
+
+    __slots__ = ("steps",)
+
+    def __init__(self, steps: _Steps, obj: object, root: Any) -> None:
+        super().__init__(filter_context={}, obj=obj, parent=None, path="", parts=(), root=root)
+        self.steps = steps
+
+    def new_child(self, obj: object, key: int | str) -> "_Node":
+        """Return a place below this one."""
+        del key
+        self.steps.spend()
+        return _Node(self.steps, obj, self.root)
+
+    def add_child(self, *children: JSONPathMatch) -> None:
+        """Keep nothing."""
+
+
+def first(document: Any, path: str) -> list[Any]:
+    """Return the first value that a path leads to in a JSON document, or nothing.
+
+    Raises:
+        ProviderDenied: the path is none, not SERVED, or takes too many steps.
+
+    """
+    if len(path) > LONGEST:
+        raise ProviderDenied(f"result.jsonPath: it has more than {LONGEST} characters")
+    steps = _Steps(path)
+    try:
+        query = steps.compile(path if path.startswith("$") else f"$.{path}")
+    except (JSONPathError, RecursionError, ValueError):
+        raise ProviderDenied("result.jsonPath: it is no JSONPath expression") from None
+    if not isinstance(query, JSONPath) or not _served(query):
+        raise ProviderDenied(f"result.jsonPath: only {SERVED}, is served")
+    found: Any = [_Node(steps, document, document)]
+    for segment in query.segments:
+        found = segment.resolve(found)
+    return [match.obj for match in (next(iter(found), None),) if match is not None]
+
+
+def _served(query: JSONPath) -> bool:
+    """Tell whether no part of a path makes another go through the same places again."""
+    if any(len(each.selectors) != 1 for each in query.segments):
+        return False
+    deep = [each for each in query.segments if isinstance(each, JSONPathRecursiveDescentSegment)]
+    filters = [each.selectors[0] for each in query.segments if isinstance(each.selectors[0], Filter)]
+    inner = [part for each in filters for part in walk(each.expression) if isinstance(part, FilterQuery)]
+    return len(deep) <= 1 and all(each.path.singular_query() for each in inner)

@@ -1,0 +1,70 @@
+"""Which addresses stores of tenants may reach, in whatever form they are written."""
+
+import pytest
+
+from external.egress import Bounds
+from external.providers.protocol import ProviderDenied
+
+OWN = "10.96.0.1"
+REFUSED = [
+    "127.0.0.1",
+    "169.254.169.254",
+    "0.0.0.0",
+    "224.0.0.1",
+    "168.63.129.16",
+    "::",
+    "::1",
+    "fe80::1",
+    "ff02::1",
+    "fd00:ec2::254",
+    "::ffff:127.0.0.1",
+    "64:ff9b::7f00:1",
+    "2002:7f00:1::",
+    "2002:a9fe:a9fe::1",
+    "2001:0:7f00:1::",
+    "2001:0:808:808::80ff:fffe",
+    "::127.0.0.1",
+    OWN,
+    "::ffff:10.96.0.1",
+    "64:ff9b::a60:1",
+    "2002:a60:1::",
+    "::10.96.0.1",
+]
+
+
+@pytest.fixture(autouse=True)
+def _own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", OWN)
+
+
+@pytest.mark.parametrize("address", REFUSED)
+def test_no_spelling_of_the_node_its_cloud_or_the_api_server_is_reached(address: str) -> None:
+    """Several of them were compared as text, or not unwrapped."""
+    with pytest.raises(ProviderDenied, match=r"external\.egress_allowed"):
+        Bounds().resolve(address, 443)
+
+
+@pytest.mark.parametrize("host", ["fd00:96::1", "[fd00:96::1]", "FD00:0096:0:0:0:0:0:1"])
+def test_the_api_server_is_known_however_its_address_is_written(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+
+    with pytest.raises(ProviderDenied):
+        Bounds().resolve("fd00:96::1", 443)
+
+
+@pytest.mark.parametrize("address", ["10.0.0.7", "8.8.8.8", "2001:db8::1", "64:ff9b::808:808", "2002:808:808::1"])
+def test_other_addresses_are_reached(address: str) -> None:
+    assert Bounds().resolve(address, 443) == address
+
+
+@pytest.mark.parametrize("address", REFUSED)
+def test_an_administrator_may_open_them_and_his_stores_reach_everything(address: str) -> None:
+    allowed = ("127.0.0.0/8", "10.96.0.1/32", "::/0", "0.0.0.0/0")
+
+    assert Bounds(allowed).resolve(address, 443) == address
+    assert Bounds(everything=True).resolve(address, 443) == address
+
+
+@pytest.mark.parametrize("address", ["::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "::127.0.0.1"])
+def test_what_is_opened_is_opened_in_every_form(address: str) -> None:
+    assert Bounds(("127.0.0.0/8",)).resolve(address, 443) == address
