@@ -19,7 +19,7 @@ from manager.errors import NeedsHuman, WaitFor
 from manager.gotemplate.sandbox import Sandbox
 from manager.kube.cache import Meta, MetadataCache
 from manager.kube.client import KubeClient
-from manager.kube.resources import CLUSTER_SECRET_STORES, CONFIGMAPS, NAMESPACES, SECRETS, Body, Key
+from manager.kube.resources import CLUSTER_SECRET_STORES, CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, Resource
 from manager.settings import ExternalSettings
 
 FAILED = "SecretSyncedError"
@@ -97,14 +97,15 @@ class Clients:
             raise NeedsHuman(FAILED, f'{store.resource.kind} "{store.name}" is not ready')
         return await self._kept(store, namespace)
 
-    def serves(self, controller: str) -> bool:
-        """Tell whether a store of this class is ours."""
-        return controller in ("", self._settings.controller_class)
+    def serves(self, resource: Resource, controller: str) -> bool:
+        """Tell whether a store of this kind and class is ours."""
+        kind = self._settings.cluster_stores or resource is not CLUSTER_SECRET_STORES
+        return kind and controller in ("", self._settings.controller_class)
 
     def serves_store(self, store: Key) -> bool:
-        """Tell whether a store is ours, or is not there."""
+        """Tell whether a store is ours, or is not there and would be."""
         meta = self._cache.get(store)
-        return meta is None or self.serves(meta.digest.controller)
+        return self.serves(store.resource, meta.digest.controller if meta is not None else "")
 
     def forget(self, store: Key) -> None:
         """Drop the clients of a store that is gone."""

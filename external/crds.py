@@ -1,9 +1,17 @@
 """What the CRDs of external-secrets say beside their fields (external-secrets-core.md section 1)."""
 
 from external.cluster_model import ClusterExternalSecretSpec, ClusterExternalSecretStatus
+from external.fields import Model
+from external.generators.registry import ALL, CLUSTER_GENERATORS, ClusterGeneratorSpec, GeneratorStatus
 from external.model import ExternalSecretSpec, ExternalSecretStatus, SecretStoreSpec, SecretStoreStatus
 from manager.kube.crds import CustomResource
-from manager.kube.resources import CLUSTER_EXTERNAL_SECRETS, CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, SECRET_STORES
+from manager.kube.resources import (
+    CLUSTER_EXTERNAL_SECRETS,
+    CLUSTER_SECRET_STORES,
+    EXTERNAL_SECRETS,
+    SECRET_STORES,
+    Resource,
+)
 
 CATEGORIES = ("external-secrets",)
 LABELS = {"external-secrets.io/component": "controller"}
@@ -14,6 +22,11 @@ STORE_COLUMNS = (
     {"name": "Status", "type": "string", "jsonPath": REASON},
     {"name": "Capabilities", "type": "string", "jsonPath": ".status.capabilities"},
     {"name": "Ready", "type": "string", "jsonPath": READY},
+)
+
+GENERATOR_SPECS: tuple[tuple[Resource, type[Model]], ...] = (
+    (CLUSTER_GENERATORS, ClusterGeneratorSpec),
+    *((each.resource, each.spec) for each in ALL),
 )
 
 CRDS = (
@@ -67,5 +80,15 @@ CRDS = (
             columns=STORE_COLUMNS,
         )
         for resource, short in ((SECRET_STORES, "ss"), (CLUSTER_SECRET_STORES, "css"))
+    ),
+    *(
+        CustomResource(
+            resource=resource,
+            spec=spec,
+            status=GeneratorStatus,
+            categories=(*CATEGORIES, "external-secrets-generators"),
+            labels=LABELS,
+        )
+        for resource, spec in GENERATOR_SPECS
     ),
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from external.fanout import spec_hash
 from external.hashing import synced_version
+from external.model import GENERATORS
 from external.providers.aws.identity import tells_consumers_apart
 from external.providers.webhook_model import says_namespace
 from external.windows import Windows, windows_of
@@ -77,6 +78,8 @@ class ExternalDigest:
     """Tells two specs apart; empty where no ClusterExternalSecret made it."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """All of them; none where no ClusterExternalSecret made it."""
+    generators: tuple[tuple[str, str, str], ...] = ()
+    """apiVersion, kind and name of every generator that it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,7 @@ def external_digest(body: Body) -> ExternalDigest:
         creates=str(target.get("creationPolicy") or "Owner"),
         stores=tuple(sorted(set(_stores(body, spec)), key=str)),
         templates=tuple(sorted(set(_templates(body, target)), key=str)),
+        generators=tuple(sorted(set(_generators(spec)))),
         synced=str(status.get("syncedResourceVersion") or ""),
         current=synced_version(body),
         refreshed=refreshed.timestamp() if refreshed else None,
@@ -163,6 +167,14 @@ def _stores(body: Body, spec: Mapping[str, Any]) -> Iterator[Key]:
         name = _mapping(reference).get("name")
         if name:
             yield store_key(namespace, str(name), _mapping(reference).get("kind"))
+
+
+def _generators(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for each in _list(spec.get("dataFrom")):
+        given = _mapping(_mapping(_mapping(each).get("sourceRef")).get("generatorRef"))
+        if given:
+            version = given.get("apiVersion") or GENERATORS
+            yield str(version), str(given.get("kind") or ""), str(given.get("name") or "")
 
 
 def _kind_of(manifest: Mapping[str, Any]) -> tuple[str, str]:

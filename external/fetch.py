@@ -7,6 +7,7 @@ from functools import partial
 
 from external.clients import FAILED, Clients, Opened
 from external.digest import store_key
+from external.generating import Generators, Occasion, Reference, reference_of
 from external.model import Data, DataFrom, ExternalSecretSpec, FindRef, RemoteRef
 from external.paths import Documents, beside
 from external.places import FETCH_FAILED, NeedsRemote, Places
@@ -49,13 +50,18 @@ class Fetched:
     """Entries that the provider proved absent, where the deletion policy lets them be skipped."""
     mark: str = ""
     """One word for the versions of all that was read; empty where the provider names none."""
+    random: bool = False
+    """Whether the same question would have another answer: a generator has made some of the data."""
 
 
 class Fetcher:
     """Reads every entry of an ExternalSecret; all or nothing."""
 
-    def __init__(self, clients: Clients, reader: SharedReader, sandbox: Sandbox, turns: Turns) -> None:
+    def __init__(
+        self, clients: Clients, reader: SharedReader, generators: Generators, sandbox: Sandbox, turns: Turns
+    ) -> None:
         self._clients = clients
+        self._generators = generators
         self._reader = reader
         self._sandbox = sandbox
         self._turns = turns
@@ -71,10 +77,10 @@ class Fetcher:
         """
         return tuple(sorted({part for each, _ in await self._wanted(key, spec) for part in each.identity}))
 
-    async def fetch(self, key: Key, spec: ExternalSecretSpec, fresh: Fresh) -> Fetched:
+    async def fetch(self, key: Key, spec: ExternalSecretSpec, fresh: Fresh, occasion: Occasion) -> Fetched:
         """Return the merged data: `dataFrom` first, later entries win, `data` wins over all.
 
-        Everything is asked for at once; what takes long is waited for by nobody.
+        Everything is asked for at once; what takes long is waited for by nobody. Then generators run.
 
         Raises:
             NeedsHuman: naming the entry, for what only a person can mend in the cluster.
@@ -86,10 +92,16 @@ class Fetcher:
         wanted = await self._wanted(key, spec)
         answers = await self._reader.read(wanted, fresh)
         merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, self._turns, key.namespace))
+        made = await self._generators.make(key, _generated(spec), occasion)
+        read = iter(wanted)
         try:
             async with asyncio.timeout(ALL_TOGETHER):
-                for (each, want), (at, entry) in zip(wanted, entries(spec), strict=True):
-                    await merge.take(at, entry, answers[each.identity, want], each.client)
+                for at, entry in entries(spec):
+                    if at in made and isinstance(entry, DataFrom):
+                        await merge.join(at, entry, made[at])
+                    else:
+                        each, want = next(read)
+                        await merge.take(at, entry, answers[each.identity, want], each.client)
         except TimeoutError:
             text = f"it takes more than {ALL_TOGETHER:g} seconds to take the values apart; let there be fewer"
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}") from None
@@ -97,11 +109,12 @@ class Fetcher:
         identity = tuple(sorted({part for each, _ in wanted for part in each.identity}))
         if merge.unchanged:
             return Fetched(None, identity, 0.0, ())
-        if not merge.data and spec.target.deletion_policy == "Delete" and len(merge.absent) < len(wanted):
+        if not merge.data and spec.target.deletion_policy == "Delete" and len(merge.absent) < len(entries(spec)):
             text = "there is no key in what the provider gave, and not every entry is proven absent: nothing is deleted"
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}")
-        mark = "" if merge.absent else self._reader.mark(answers)
-        return Fetched(merge.data, identity, self._reader.age(answers.values()), tuple(merge.absent), mark)
+        mark = "" if merge.absent or made else self._reader.mark(answers)
+        age = self._reader.age(answers.values())
+        return Fetched(merge.data, identity, age, tuple(merge.absent), mark, random=bool(made))
 
     async def still(self, key: Key, spec: ExternalSecretSpec, mark: str, interval: float) -> float | None:
         """Tell whether what was read is what would be read, without reading it.
@@ -116,6 +129,8 @@ class Fetcher:
     async def _wanted(self, key: Key, spec: ExternalSecretSpec) -> list[tuple[Opened, Question]]:
         wanted, places = [], Places()
         for at, entry in entries(spec):
+            if reference_of(entry) is not None:
+                continue
             with places.at(at, _about(entry)):
                 opened = await self.open(key, spec, entry)
                 wanted.append((opened, _asked(opened.client, entry)))
@@ -164,6 +179,16 @@ class _Merge:
                 found = await self._several(entry, whole, client)
             self._charge(1, sum(map(len, found.values())))
             self.data.update(found)
+
+    async def join(self, at: str, entry: DataFrom, made: Mapping[str, Plain] | ProviderError | NeedsHuman) -> None:
+        """Process an entry whose values a generator has made: they are neither converted nor decoded."""
+        with self.places.at(at):
+            if not isinstance(made, Mapping):
+                raise made
+            named = await rewritten(made, entry.rewrite, self._documents, _wrong) if entry.rewrite else made
+            found = validate_keys(named, _wrong)
+            self._charge(len(found), sum(map(len, found.values())))
+            self.data.update(sorted(found.items()))
 
     async def _one(self, entry: Data, given: Given, client: Client) -> Mapping[str, Plain]:
         reference = entry.remote_ref
@@ -254,6 +279,10 @@ def _asked(client: Client, entry: Data | DataFrom) -> Question:
     if isinstance(want, Want) and isinstance(client, AsksProperty) and reference is not None:
         return replace(want, property=reference.property or "")
     return want
+
+
+def _generated(spec: ExternalSecretSpec) -> dict[str, Reference]:
+    return {at: reference for at, entry in entries(spec) if (reference := reference_of(entry)) is not None}
 
 
 def _about(entry: Data | DataFrom) -> str:

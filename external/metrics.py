@@ -1,4 +1,4 @@
-"""Metrics of the external module: the original's names without per-object labels (core 5.5; DESIGN.md 4a, 15)."""
+"""Metrics of the external module: the original's names, with per-object labels only as a setting (core 5.5)."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from external.prices import Spending
 from manager.clock import Clock, SystemClock
+from manager.kube.resources import Key
+
+OBJECT = ("name", "namespace")
+NANOSECONDS = 1e9
 
 
 class Meter:
@@ -18,9 +22,15 @@ class Meter:
 
 
 class ExternalMetrics:
-    """Counts syncs and provider calls."""
+    """Counts syncs and provider calls.
 
-    def __init__(self, registry: CollectorRegistry, clock: Clock | None = None) -> None:
+    Args:
+        per_object: whether what the original tells of each ExternalSecret has its labels, `name` and `namespace`.
+    """
+
+    def __init__(self, registry: CollectorRegistry, clock: Clock | None = None, *, per_object: bool = False) -> None:
+        self._per_object = per_object
+        about = OBJECT if per_object else ()
         self._spending = Spending(clock or SystemClock())
         # Gauges that only go up: the client library would add `_total` to a counter's name, and dashboards know these.
         self.provider_calls = Gauge(
@@ -38,8 +48,16 @@ class ExternalMetrics:
             ["provider"],
             registry=registry,
         )
-        self.sync_calls = Counter("externalsecret_sync_calls_total", "ExternalSecrets worked on", registry=registry)
-        self.sync_errors = Gauge("externalsecret_sync_calls_error", "Failed syncs", registry=registry)
+        self._sync_calls = Counter(
+            "externalsecret_sync_calls_total", "ExternalSecrets worked on", about, registry=registry
+        )
+        self._sync_errors = Gauge("externalsecret_sync_calls_error", "Failed syncs", about, registry=registry)
+        self._durations = Gauge(
+            "externalsecret_reconcile_duration",
+            "Nanoseconds that the last work on an ExternalSecret took",
+            OBJECT,
+            registry=registry if per_object else None,
+        )
         self.oldest = Gauge(
             "coffer_external_last_success_age_seconds",
             "Since the last success of the ExternalSecret that has waited longest for one",
@@ -51,6 +69,24 @@ class ExternalMetrics:
             "Calls that were not made: reads shared, made together, or spared by a list of versions",
             registry=registry,
         )
+
+    def synced(self, key: Key, seconds: float) -> None:
+        """Count one work on an ExternalSecret."""
+        if not self._per_object:
+            self._sync_calls.inc()
+            return
+        self._sync_calls.labels(key.name, key.namespace).inc()
+        self._durations.labels(key.name, key.namespace).set(seconds * NANOSECONDS)
+
+    def failed(self, key: Key) -> None:
+        """Count one that failed."""
+        (self._sync_errors.labels(key.name, key.namespace) if self._per_object else self._sync_errors).inc()
+
+    def forget(self, key: Key) -> None:
+        """Drop the series of an ExternalSecret that is gone."""
+        if self._per_object:
+            for each in (self._sync_calls, self._sync_errors, self._durations):
+                each.remove(key.name, key.namespace)
 
     def called(self, provider: str, call: str, status: str) -> None:
         """Count one call of an SDK; called from threads."""

@@ -4,7 +4,7 @@ Sources: external-secrets-core.md 1.1 and 1.3. What this version does not serve 
 and is answered by a condition that names the field.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
@@ -29,6 +29,7 @@ from external.target_model import Target
 
 NOTHING = "either data or dataFrom should be specified"
 BOTH = "extract, find, or generatorRef cannot be set at the same time"
+GENERATORS = "generators.external-secrets.io/v1alpha1"
 EITHER = "either extract, find, or sourceRef must be set to dataFrom"
 
 
@@ -54,11 +55,19 @@ class RemoteRef(Model):
     null_byte_policy: NullBytes | None = None
 
 
+class GeneratorRef(Model):
+    """Names a generator."""
+
+    api_version: str = GENERATORS
+    kind: str
+    name: Name
+
+
 class SourceRef(Model):
-    """Overrides the store of one entry."""
+    """Overrides the store of one entry, or names a generator instead."""
 
     store_ref: SecretStoreRef | None = None
-    generator_ref: dict[str, Any] | None = None
+    generator_ref: GeneratorRef | None = None
 
 
 class Data(Model):

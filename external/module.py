@@ -6,6 +6,7 @@ from external.clients import Clients
 from external.clusters import ClusterReconciler
 from external.fetch import Fetcher
 from external.freshness import Freshness
+from external.generating import Generators
 from external.handlers import Handlers
 from external.kinds import Kinds
 from external.metrics import ExternalMetrics
@@ -29,7 +30,7 @@ STORES_AT_ONCE = 4  # validations at a time; a store costs a handful of requests
 def build(context: Context) -> Module:
     """Return the module: SecretStores, ClusterSecretStores, ExternalSecrets, ClusterExternalSecrets."""
     settings = context.settings.external
-    metrics = ExternalMetrics(context.metrics.registry, context.clock)
+    metrics = ExternalMetrics(context.metrics.registry, context.clock, per_object=settings.object_metrics)
     threads = Threads(settings.provider_threads, settings.provider_timeout)
     queue = KeyedQueue(context.clock, context.jitter)
     stores = KeyedQueue(context.clock, context.jitter)
@@ -42,13 +43,14 @@ def build(context: Context) -> Module:
         context.cache, queue, stores, clusters, written, stale, clients.forget_consumer, context.clock, context.jitter
     )
     turns = Turns()
+    generators = Generators(context.client, threads, settings.controller_class)
     reader = SharedReader(threads, context.clock, metrics)
     clients.on_close.append(reader.forget)
-    fetcher = Fetcher(clients, reader, context.sandbox, turns)
+    fetcher = Fetcher(clients, reader, generators, context.sandbox, turns)
     delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
     renderer = Renderer(context.client, context.sandbox, turns, delimiters)
     kinds = Kinds(context.client, context.clock, handlers.seen, handlers.uses, enabled=settings.generic_targets)
-    reconciler = Reconciler(context, fetcher, renderer, kinds, metrics, written, stale)
+    reconciler = Reconciler(context, fetcher, generators, renderer, kinds, metrics, written, stale)
     freshness = Freshness(context.cache, context.clock, reconciler.refreshed)
     metrics.oldest.set_function(freshness.oldest)
     metrics.failing.set_function(freshness.failing)

@@ -11,6 +11,7 @@ from external.clients import FAILED, Pending
 from external.digest import ExternalDigest, external_digest
 from external.fetch import Fetched, Fetcher
 from external.fields import parse
+from external.generating import Generators, Occasion, Recipes
 from external.hashing import field_manager, owner_hash
 from external.kinds import Kinds, NotServed
 from external.manifests import accepted, decide, proven, valid
@@ -76,6 +77,7 @@ class Reconciler:
         self,
         context: Context,
         fetcher: Fetcher,
+        generators: Generators,
         renderer: Renderer,
         kinds: Kinds,
         metrics: ExternalMetrics,
@@ -84,6 +86,7 @@ class Reconciler:
     ) -> None:
         self._context = context
         self._fetcher = fetcher
+        self._generators = generators
         self._renderer = renderer
         self._kinds = kinds
         self._metrics = metrics
@@ -98,7 +101,16 @@ class Reconciler:
 
     async def reconcile(self, key: Key) -> Again:
         """Bring one ExternalSecret to its desired state: observe, plan, act, report."""
-        self._metrics.sync_calls.inc()
+        began = self._context.clock.monotonic()
+        try:
+            return await self._work(key)
+        finally:
+            if self._context.cache.get(key) is None:
+                self._metrics.forget(key)
+            else:
+                self._metrics.synced(key, self._context.clock.monotonic() - began)
+
+    async def _work(self, key: Key) -> Again:
         started = self._context.clock.now()
         body = await self._context.client.find(key)
         if body is None:
@@ -106,14 +118,17 @@ class Reconciler:
         digest = external_digest(body)
         if not self._fetcher.serves(digest.stores):
             return DONE  # the controller of that class looks after it: two would fight over condition and finalizer
+        recipes = await self._generators.read(key, digest.generators)
+        if recipes is None:
+            return DONE
         if "deletionTimestamp" in body["metadata"]:
             return await self._gone(key, body)
         # Taken before anything is read: what changes from now on marks it again.
         stale = key in self._stale
         self._stale.discard(key)
         try:
-            view = await self._observe(key, body)
-            fetched = await self._fetch(view, digest, stale=stale)
+            view = await self._observe(key, body, live=bool(recipes))
+            fetched = await self._fetch(view, digest, recipes, stale=stale)
             outcome = await self._act(view, fetched)
         except Exception as error:  # whatever it is, the mark must outlive it
             if stale:
@@ -123,13 +138,14 @@ class Reconciler:
             outcome = Outcome(error=error)
         return await self._report(key, body, outcome, started)
 
-    async def _observe(self, key: Key, body: Body) -> View:
+    async def _observe(self, key: Key, body: Body, *, live: bool) -> View:
         spec = parse(ExternalSecretSpec, body.get("spec"), reason=FAILED)
         require_allowed(spec)
         adopts = self._context.settings.external.adopt_foreign
         view = View(key, body, spec, None, adopt_foreign=adopts, resource=await self._resource(spec))
         view = replace(view, accepted=self._accepted.get(key, view.accepted))
-        known = view.resource is not SECRETS or self._context.cache.get(view.target) is not None
+        # The cache lags: a Secret that only seems to be gone must not get other values from a generator.
+        known = live or view.resource is not SECRETS or self._context.cache.get(view.target) is not None
         if spec.target.creation_policy != "None" and known:
             view = replace(view, secret=await self._target(view))
         await self._ensure_finalizer(key, body, spec)  # not before: what may not be read cannot be cleaned up
@@ -152,7 +168,7 @@ class Reconciler:
             return SECRETS
         return await self._kinds.find(manifest.api_version, manifest.kind)
 
-    async def _fetch(self, view: View, digest: ExternalDigest, *, stale: bool) -> Fetched | None:
+    async def _fetch(self, view: View, digest: ExternalDigest, recipes: Recipes, *, stale: bool) -> Fetched | None:
         """Read the providers if a refresh is due; None when the target stands as it should."""
         identity = await self._fetcher.identity(view.key, view.spec)
         last = self.refreshed.get(view.key)
@@ -161,7 +177,8 @@ class Reconciler:
         # Another store or other credentials mean another value, unless the user asked for the first one to stay.
         other = stale or (last is not None and last.identity != identity)
         moved = other and digest.policy == "Periodic" and digest.interval > 0
-        if digest.ready and not moved and due_in(digest, moment, now) != 0.0 and valid(view):
+        due = due_in(digest, moment, now) == 0.0
+        if digest.ready and not (moved or due) and valid(view):
             return None
         # What was read under another identity is not shared in any case; only the user's own wish wants a newer value.
         asked = bool(digest.synced) and digest.synced != digest.current
@@ -171,7 +188,9 @@ class Reconciler:
                 return Fetched(None, identity, age, (), last.mark)
         not_before = self._context.clock.monotonic() if asked else float("-inf")
         fresh = Fresh((view.key, digest.current, identity), not_before, max(0.0, digest.interval))
-        fetched = await self._fetcher.fetch(view.key, view.spec, fresh)
+        # A target that was deleted is made anew with other values: that is how people ask for them.
+        occasion = Occasion(recipes, moment, due or view.secret is None)
+        fetched = await self._fetcher.fetch(view.key, view.spec, fresh, occasion)
         if fetched.data is None and not _stands(view, digest):
             raise NeedsRemote(FAILED, UNCHANGED)
         if fetched.absent:
@@ -183,6 +202,7 @@ class Reconciler:
         if fetched is None:
             return Outcome()
         decided = decide(replace(view, data=fetched.data, rendered=await self._render(view, fetched)))
+        decided = replace(decided, random=decided.random or fetched.random)
         if decided.action is not None:
             await self._write(view, decided)
         elif view.secret is not None and fetched.data:
@@ -261,6 +281,7 @@ class Reconciler:
         self._accepted.pop(key, None)
         self._stale.discard(key)
         self._repeats.forget(key)
+        self._generators.forget(key)
         return DONE
 
     async def _gone(self, key: Key, body: Body) -> Again:
@@ -343,7 +364,7 @@ class Reconciler:
     async def _failed(self, key: Key, body: Body, error: ReconcileError) -> Again:
         if isinstance(error, Pending):
             return Again(after=self._context.jitter.spread(error.delay))
-        self._metrics.sync_errors.inc()
+        self._metrics.failed(key)
         condition = {"type": "Ready", "status": "False", "reason": error.reason, "message": brief(error.message)}
         status = body.get("status") or {}
         if not same_condition(find_condition(status.get("conditions"), "Ready"), condition):

@@ -4,7 +4,7 @@ The texts are those of the original's admission (external-secrets-core.md 5.3, W
 as far as that can. Pure.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from external.clients import FAILED
 from external.model import BOTH, EITHER, NOTHING, Data, DataFrom, ExternalSecretSpec
@@ -24,7 +24,7 @@ def require_allowed(spec: ExternalSecretSpec) -> None:
         raise NeedsHuman(FAILED, "; ".join(found))
     missing = unserved(spec)
     if missing:
-        raise NeedsHuman(FAILED, f"{', '.join(missing)}: not served by this version; remove it")
+        raise NeedsHuman(FAILED, f"{', '.join(missing)}: not served by this version; remove it, or take dataFrom")
 
 
 def problems(spec: ExternalSecretSpec) -> list[str]:
@@ -42,25 +42,28 @@ def entries(spec: ExternalSecretSpec) -> list[tuple[str, Data | DataFrom]]:
     One that only names a store asks for nothing: the original takes it and makes nothing of it.
     """
     sources = [
-        (f"spec.dataFrom[{index}].{'find' if each.find else 'extract'}", each)
+        (f"spec.dataFrom[{index}].{kind}", each)
         for index, each in enumerate(spec.data_from or ())
-        if each.find is not None or each.extract is not None
+        if (kind := _kind(each))
     ]
     return [*sources, *((f"spec.data[{index}]", each) for index, each in enumerate(spec.data or ()))]
 
 
+def _kind(entry: DataFrom) -> str:
+    if entry.find is not None:
+        return "find"
+    if entry.extract is not None:
+        return "extract"
+    return "sourceRef.generatorRef" if entry.source_ref and entry.source_ref.generator_ref else ""
+
+
 def unserved(spec: ExternalSecretSpec) -> list[str]:
-    """Return the fields that this version does not serve: without them another Secret would be written."""
-    found: list[str] = []
-    listed: tuple[tuple[str, Sequence[Data | DataFrom]], ...] = (
-        ("dataFrom", spec.data_from or ()),
-        ("data", spec.data or ()),
-    )
-    for field, given in listed:
-        for index, each in enumerate(given):
-            if each.source_ref is not None and each.source_ref.generator_ref is not None:
-                found.append(f"spec.{field}[{index}].sourceRef.generatorRef")
-    return found
+    """Return the fields that are not served, by the original neither: without them another Secret would be written."""
+    return [
+        f"spec.data[{index}].sourceRef.generatorRef"
+        for index, each in enumerate(spec.data or ())
+        if each.source_ref is not None and each.source_ref.generator_ref is not None
+    ]
 
 
 def _many(spec: ExternalSecretSpec) -> Iterator[str]:

@@ -51,7 +51,7 @@ class StoreReconciler:
         if body is None:
             self._clients.forget(key)
             return DONE
-        if not self._clients.serves(str((body.get("spec") or {}).get("controller") or "")):
+        if not self._clients.serves(key.resource, str((body.get("spec") or {}).get("controller") or "")):
             return DONE
         if "deletionTimestamp" in body["metadata"]:
             await self._release(key, body)

@@ -164,8 +164,10 @@ class ExternalSettings:
     """Networks (CIDR) on loopback or link-local addresses that the namespaces' own stores may reach all the same."""
     adopt_foreign: bool = False
     """True restores the original's taking-over of any Secret that has the target's name."""
+    cluster_stores: bool = True
+    """False: ClusterSecretStores, and the ExternalSecrets that name one, are left to another controller."""
     object_metrics: bool = False
-    """True: the original's gauges externalsecret_status_condition and so on, with series for every object."""
+    """True: the original's externalsecret_status_condition, _sync_calls_total and so on, a series for each object."""
     generic_targets: bool = False
     """True: `target.manifest` may name any kind that the chart's `rbac.genericTargets` gives rights for."""
     template_left_delimiter: str = "{{"

@@ -133,6 +133,20 @@ def aws_keys(access_key: str = KEYS["AWS_ACCESS_KEY_ID"]) -> dict[str, str]:
     return {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": canary()}
 
 
+def generator(namespace: str, kind: str, name: str, **spec: Any) -> Object:
+    """Return a generator; with an empty namespace the ClusterGenerator that holds one."""
+    if not namespace:
+        embedded = {f"{kind.lower()}Spec": spec}
+        spec, kind = {"kind": kind, "generator": embedded}, "ClusterGenerator"
+    about = {"apiVersion": f"generators.{ESO}/v1alpha1", "kind": kind, "metadata": meta(namespace, name)}
+    return {**about, "spec": spec}
+
+
+def generated(kind: str, name: str) -> Object:
+    """Return an entry of `dataFrom` that wants what a generator makes."""
+    return {"sourceRef": {"generatorRef": {"kind": kind, "name": name}}}
+
+
 def external_secret(namespace: str, name: str, store_name: str, data: Mapping[str, Remote], **spec: Any) -> Object:
     """Return an ExternalSecret.
 

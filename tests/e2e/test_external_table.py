@@ -1,7 +1,7 @@
 """The table of external-secrets-core.md 8.1 on the real API server: all objects at once, one wait for each round.
 
-What needs a closer look has a test of its own: test_external.py (1 to 18), test_templates.py (24 to 28 and 32 to 34),
-test_stores.py (50). Generators (20 to 22) are not served yet.
+What needs a closer look has a test of its own: test_external.py (1 to 17), test_templates.py (24 to 28 and 32 to 34),
+test_stores.py (50), test_external_table_settings.py (13 and 51).
 """
 
 import json
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.cluster.kube import Object, decoded
-from tests.e2e.manifests import external_secret, fake, secret, store
+from tests.e2e.manifests import external_secret, fake, generated, generator, secret, store
 from tests.e2e.world import PATIENCE, World
 
 Edit = Callable[[World, str], object]
@@ -245,6 +245,80 @@ def test_every_row_of_the_table(world: World) -> None:
             each.edit(world, where[number])
         await_all(world, {number: (where[number], each.look) for number, each in rounds.items()})
     assert world.data(where["orphan cleanup"], "renamed") == {"k": "1"}
+
+
+def test_20_to_22_generators_give_their_values_unless_they_are_anothers(world: World) -> None:
+    """None of these names a store."""
+    ns, name = world.namespace(), f"row-20-{world.unique}"
+    theirs = {"controller": "another", "data": {"k": "theirs"}}
+    mine = {"controller": "default", "data": {"k": "1", "l": "2"}}
+    world.apply(generator("", "Fake", name, **mine), generator("", "Fake", f"{name}-theirs", **theirs))
+    world.apply(generator(ns, "Fake", "mine", **mine), generator(ns, "Fake", "theirs", **theirs))
+    try:
+        for called, (kind, made) in {
+            "22": ("Fake", "theirs"),
+            "22-cluster": ("ClusterGenerator", f"{name}-theirs"),
+            "20": ("ClusterGenerator", name),
+            "21": ("Fake", "mine"),
+            "21-late": ("Fake", "late"),
+        }.items():
+            world.apply(_generated(ns, called, generated(kind, made)))
+        for called in ("20", "21"):
+            world.await_data(ns, called, {"k": "1", "l": "2"})
+            world.await_ready("externalsecrets", ns, called)
+        world.await_condition("externalsecrets", ns, "21-late", "False", text="there is no Fake")
+        world.apply(generator(ns, "Fake", "late", data={"k": "3"}))
+        world.await_data(ns, "21-late", {"k": "3"})
+        read = {(each.resource, each.name) for each in world.audit.requests() if each.verb == "get"}
+        assert {("fakes", "theirs"), ("clustergenerators", f"{name}-theirs")} <= read, "they were looked at"
+        for called in ("22", "22-cluster"):
+            assert world.condition("externalsecrets", ns, called) == {}
+            assert world.data(ns, called) is None
+    finally:
+        for each in (name, f"{name}-theirs"):
+            world.kube.delete("clustergenerators", each)
+
+
+def test_what_is_made_by_chance_stays_until_the_next_refresh(world: World) -> None:
+    ns = world.namespace()
+    world.apply(generator(ns, "Password", "password", length=32), generator(ns, "UUID", "uuid"))
+    both = [generated("Password", "password"), generated("UUID", "uuid")]
+    world.apply(_generated(ns, "es", *both))
+    world.await_ready("externalsecrets", ns, "es")
+    made = world.data(ns, "es") or {}
+    assert {key: len(value) for key, value in made.items()} == {"password": 32, "uuid": 36}
+
+    world.kube.patch("secrets", "es", ns, {"stringData": {"password": "edited"}})
+    world.await_data(ns, "es", made)
+    nudge(world, ns)
+
+    world.kube.wait_until(
+        lambda: world.data(ns, "es") or made, lambda now: not set(now.values()) & set(made.values()), what="others"
+    )
+
+
+def _generated(ns: str, name: str, *entries: Object) -> Object:
+    made = external_secret(ns, name, "", {}, dataFrom=list(entries))
+    del made["spec"]["secretStoreRef"]
+    return made
+
+
+def test_18_a_merge_that_changes_nothing_writes_nothing(world: World) -> None:
+    ns = world.namespace()
+    world.apply(store(ns, "store", fake({"remote": "1"})), secret(ns, "es", {"theirs": "x"}))
+    world.apply(manifest(ns, REMOTE | target(**MERGE)))
+    before = world.await_data(ns, "es", {"theirs": "x", "k": "1"})["metadata"]
+    synced = world.await_ready("externalsecrets", ns, "es") and _synced(world, ns)
+
+    world.kube.patch("secrets", "es", ns, {})
+    asks(refreshInterval="2h")(world, ns)
+
+    world.kube.wait_until(lambda: _synced(world, ns), lambda now: now != synced, what="another sync")
+    assert world.kube.get("secrets", "es", ns)["metadata"] == before
+
+
+def _synced(world: World, ns: str) -> str:
+    return str(world.kube.get("externalsecrets", "es", ns)["status"]["syncedResourceVersion"])
 
 
 LABELS = ({"matchLabels": {"a": "1"}}, {"matchLabels": {"b": "2"}})

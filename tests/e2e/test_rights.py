@@ -15,6 +15,8 @@ from tests.e2e.manifests import (
     config_map,
     external_secret,
     fake,
+    generated,
+    generator,
     reflects,
     sealed_secret,
     service_account,
@@ -78,6 +80,13 @@ def exercise(stage: World) -> None:
         config_map(target, "pulled", {"x": "1"}, annotations=reflects(ns, "map")),
     )
     stage.await_data(ns, "going", {"a": value})
+    kinds = {"Fake": {"data": {"a": "1"}}, "Password": {}, "UUID": {}}
+    stage.apply(*(generator(ns, kind, "made", **spec) for kind, spec in kinds.items()))
+    stage.apply(generator("", "UUID", "made"))
+    made = [generated(kind, "made") for kind in (*kinds, "ClusterGenerator")]
+    stage.apply(external_secret(ns, "made", "store", {}, dataFrom=made))
+    stage.await_ready("externalsecrets", ns, "made")
+    stage.kube.delete("clustergenerators", "made")
     stage.await_data(ns, "changed", {"a": value})
     stage.kube.wait_until(lambda: stage.kube.get("configmaps", "map", target))
     stage.apply(sealed_secret(stage.certificate, ns, "changed", {"b": value}))

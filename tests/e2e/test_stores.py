@@ -84,7 +84,7 @@ def test_an_unknown_field_of_a_provider_is_kept_and_an_unserved_one_is_named(wor
         {"apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": meta(ns, "gcp")}
         | {"spec": {"provider": spec}}
     )
-    generated = [{"sourceRef": {"generatorRef": {"kind": "Password", "name": "x"}}}]
+    generated = [{"sourceRef": {"generatorRef": {"kind": "SSHKey", "name": "x"}}}]
     world.apply(external_secret(ns, "app", "gcp", {}, dataFrom=generated))
 
     world.await_condition("secretstores", ns, "gcp", "False", text="gcpsm")

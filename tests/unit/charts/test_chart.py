@@ -81,6 +81,7 @@ def test_rights_shrink_with_the_modules() -> None:
     }
     assert rights(*only("sealed"))["secrets"] == {"get", "list", "watch", "create", "update"}
     assert rights(*only("external"))["configmaps"] == {"get", "list", "watch"}
+    assert rights(*only("external"))["passwords"] == rights()["clustergenerators"] == {"get"}
     generic = ("rbac.genericTargets[0].apiGroups[0]=apps", "rbac.genericTargets[0].resources[0]=deployments")
     assert rights(*only("external"), *generic)["deployments"] >= {"get", "list", "watch", "create", "update", "delete"}
     assert rights(*only("external"))["deployments"] == {"list"}

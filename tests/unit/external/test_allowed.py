@@ -46,6 +46,7 @@ def entry(**fields: Any) -> dict[str, Any]:
         *((templated(templateFrom=[{"target": place, "literal": "x"}]), []) for place in ("", "DATA", "labels")),
         (entry(extract=EXTRACT, find=FIND), ["extract, find, or generatorRef cannot be set at the same time"]),
         (entry(extract=EXTRACT, sourceRef=GENERATOR), ["extract, find, or generatorRef cannot be set"]),
+        (entry(sourceRef=GENERATOR), []),
         (entry(), ["either extract, find, or sourceRef must be set to dataFrom"]),
         (entry(extract=EXTRACT, sourceRef={}), ["generatorRef or storeRef must be set when using sourceRef"]),
         (entry(sourceRef=STORE), []),
@@ -81,6 +82,6 @@ def test_an_entry_that_only_names_a_store_asks_for_nothing() -> None:
 
 def test_what_is_not_served_is_answered_by_its_field() -> None:
     with pytest.raises(NeedsHuman) as caught:
-        require_allowed(spec(**entry(sourceRef=GENERATOR)))
+        require_allowed(spec(data=[{"secretKey": "k", "remoteRef": {"key": "r"}, "sourceRef": GENERATOR}]))
 
-    assert "spec.dataFrom[0].sourceRef.generatorRef" in caught.value.message
+    assert "spec.data[0].sourceRef.generatorRef" in caught.value.message

@@ -43,13 +43,21 @@ async def test_the_originals_series_for_every_object_are_a_setting() -> None:
         about = {"name": name, "namespace": namespace, "condition": "Ready"}
         return [read(f"{kind}_status_condition", about | {"status": each}) for each in ("True", "False")]
 
+    def counted(metric: str, name: str) -> float | None:
+        about = {"name": name, "namespace": "ns"}
+        return bench.stage.context.metrics.registry.get_sample_value(f"externalsecret_{metric}", about)
+
     assert series("externalsecret", "fine") == [1, 0]
+    assert counted("sync_calls_total", "fine")
+    assert [counted("sync_calls_error", each) for each in ("fine", "broken")] == [None, 1]
+    assert counted("reconcile_duration", "fine") == 0, "the clock of this bench stands still"
     assert series("externalsecret", "broken") == [0, 1]
     assert series("secretstore", "store") == [1, 0]
     assert series("clusterexternalsecret", "ces", "") == [1, 0]
     bench.remove(EXTERNAL_SECRETS, "fine")
     await bench.settle()
     assert series("externalsecret", "fine") == [None, None]
+    assert {counted(each, "fine") for each in ("sync_calls_total", "reconcile_duration")} == {None}
     await bench.close()
 
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from external.digest import external_digest
+from external.generators.fake import FAKE
 from manager.kube.resources import CONFIGMAPS, EXTERNAL_SECRETS, SECRET_STORES, SECRETS, Body
 from tests.unit.external.bench import Bench
 from tests.unit.external.objects import encoded
@@ -18,6 +19,9 @@ from tools.crds import FOLDER
 
 OWN_TARGET = {"spec.target"}
 """Names what is written, not what is read; it has no namespace, and the writer is given the object's own."""
+
+UNSERVED = {"spec.data[].sourceRef.generatorRef"}
+"""Refused before anything is read; the original does not serve it either (test_allowed.py)."""
 
 STORE = {"name": "there", "namespace": "other"}
 SOURCE = {"name": "there", "namespace": "other", "items": [{"key": "k"}]}
@@ -27,6 +31,10 @@ CASES: dict[str, Body] = {
     "spec.data[].sourceRef.storeRef": {"data": [{**ENTRY, "sourceRef": {"storeRef": STORE}}]},
     "spec.dataFrom[].sourceRef.storeRef": {
         "dataFrom": [{"extract": {"key": "remote"}, "sourceRef": {"storeRef": STORE}}],
+        "data": None,
+    },
+    "spec.dataFrom[].sourceRef.generatorRef": {
+        "dataFrom": [{"sourceRef": {"generatorRef": {"kind": "Fake", **STORE}}}],
         "data": None,
     },
     "spec.target.template.templateFrom[].configMap": {
@@ -57,7 +65,7 @@ def references(plural: str, inside: str = "") -> set[str]:
 def test_every_reference_has_a_case() -> None:
     found = references("externalsecrets")
 
-    assert found - OWN_TARGET == set(CASES)
+    assert found - OWN_TARGET - UNSERVED == set(CASES)
     assert references("clusterexternalsecrets", "externalSecretSpec") == found, "its copies stand in their namespaces"
 
 
@@ -67,6 +75,7 @@ async def test_a_reference_stays_in_its_namespace_whatever_stands_beside_it(benc
     values = [{"key": "remote", "value": '{"k": "theirs"}'}]
     there = {"name": "there", "namespace": "other"}
     bench.put(SECRET_STORES, {"metadata": there, "spec": {"provider": {"fake": {"data": values}}}})
+    bench.put(FAKE.resource, {"metadata": there, "spec": {"data": {"k": "theirs"}}})
     bench.put(CONFIGMAPS, {"metadata": there, "data": {"k": "theirs"}})
     bench.put(SECRETS, {"metadata": there, "data": encoded(k="theirs")})
     bench.store(values={"remote": "mine"})
@@ -75,7 +84,7 @@ async def test_a_reference_stays_in_its_namespace_whatever_stands_beside_it(benc
     await bench.settle()
 
     assert bench.ready()[0] == "False"
-    assert "does not exist" in bench.ready()[2]
+    assert "does not exist" in bench.ready()[2] or "there is no Fake ns/there" in bench.ready()[2]
     assert bench.data() is None
     assert not [place for verb, place in bench.api.calls if "other/" in place and "SecretStore" not in place]
     body: Any = bench.body(EXTERNAL_SECRETS, "es")

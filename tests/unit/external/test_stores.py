@@ -8,6 +8,7 @@ from external.providers.protocol import ProviderDenied
 from external.providers.vault.client import KeyValue
 from external.stores import FINALIZER
 from manager.kube.resources import CLUSTER_SECRET_STORES, SECRET_STORES, Resource
+from manager.settings import ExternalSettings, Settings
 from tests.unit.external.bench import Bench
 
 
@@ -30,6 +31,20 @@ async def test_a_store_that_is_valid_no_longer_says_so_when_it_is_looked_at_agai
         "InvalidProviderConfig",
         "unable to validate store: revoked",
     )
+
+
+async def test_cluster_stores_are_left_alone_where_they_are_switched_off() -> None:
+    bench = Bench(Settings(external=ExternalSettings(cluster_stores=False)))
+    bench.store("cluster", {"remote": "x"})
+    bench.store(values={"remote": "x"})
+    bench.external(secretStoreRef={"name": "cluster", "kind": "ClusterSecretStore"})
+    bench.external("absent", secretStoreRef={"name": "none", "kind": "ClusterSecretStore"})
+    bench.external("fine")
+    await bench.settle()
+
+    assert bench.ready("cluster", CLUSTER_SECRET_STORES) == bench.ready() == bench.ready("absent") == ("", "", "")
+    assert (bench.data(), bench.data("fine")) == (None, {"k": b"x"})
+    await bench.close()
 
 
 @pytest.mark.parametrize("resource", [SECRET_STORES, CLUSTER_SECRET_STORES])

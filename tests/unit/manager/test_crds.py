@@ -8,6 +8,7 @@ import yaml
 from tools.crds import FOLDER, rendered
 
 NAMES = ("sealedsecrets", "externalsecrets", "clusterexternalsecrets", "secretstores", "clustersecretstores")
+GENERATORS = ("clustergenerators", "fakes", "passwords", "uuids")
 
 
 def crd(name: str) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def field(name: str, path: str) -> dict[str, Any]:
 
 
 def test_the_chart_has_what_the_models_say() -> None:
-    assert rendered() == {f"{name}.yaml": (FOLDER / f"{name}.yaml").read_text() for name in NAMES}
+    assert rendered() == {f"{name}.yaml": (FOLDER / f"{name}.yaml").read_text() for name in (*NAMES, *GENERATORS)}
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,17 @@ def test_names_and_scopes(name: str, full: str, scope: str, short: Any) -> None:
     assert found["spec"]["names"].get("shortNames") == short
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", GENERATORS)
+def test_generators_are_as_the_originals(name: str) -> None:
+    found = crd(name)
+
+    assert found["metadata"]["name"] == f"{name}.generators.external-secrets.io"
+    assert found["spec"]["scope"] == ("Cluster" if name == "clustergenerators" else "Namespaced")
+    assert found["spec"]["names"]["categories"] == ["external-secrets", "external-secrets-generators"]
+    assert [(each["name"], each["storage"]) for each in found["spec"]["versions"]] == [("v1alpha1", True)]
+
+
+@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
 def test_the_schema_is_structural(name: str) -> None:
     text = (FOLDER / f"{name}.yaml").read_text()
 
@@ -87,6 +98,17 @@ def test_the_older_version_stays_listed(name: str) -> None:
             {"enum": ["Auto", "Base64", "Base64URL", "None"]},
         ),
         ("externalsecrets", "spec.refreshPolicy", {"enum": ["CreatedOnce", "Periodic", "OnChange"]}),
+        (
+            "externalsecrets",
+            "spec.dataFrom.[].sourceRef.generatorRef.apiVersion",
+            {"default": "generators.external-secrets.io/v1alpha1"},
+        ),
+        ("externalsecrets", "spec.dataFrom.[].sourceRef.generatorRef", {"required": ["kind", "name"]}),
+        ("passwords", "spec.length", {"type": "integer", "default": 24}),
+        ("passwords", "spec.secretKeys", {"minItems": 1}),
+        ("passwords", "spec.encoding", {"default": "raw", "enum": ["base64", "base64url", "base32", "hex", "raw"]}),
+        ("clustergenerators", "spec.generator", {"x-kubernetes-preserve-unknown-fields": True}),
+        ("clustergenerators", "spec.generator.passwordSpec.length", {"default": 24}),
         ("secretstores", "spec.refreshInterval", {"x-kubernetes-int-or-string": True}),
         ("secretstores", "spec.provider", {"x-kubernetes-preserve-unknown-fields": True}),
         (

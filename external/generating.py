@@ -1,0 +1,167 @@
+"""Runs generators for ExternalSecrets: which object, whose it is, and when it makes other values (core 2.6).
+
+Generators are read when an ExternalSecret is worked on and not watched: their CRDs need not be there.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from external.clients import FAILED
+from external.generators.protocol import Make
+from external.generators.registry import CLUSTER_GENERATORS, KINDS, SERVED
+from external.model import GENERATORS, DataFrom
+from external.providers.protocol import ProviderError
+from external.threads import Threads
+from manager.errors import Forbidden, NeedsHuman
+from manager.kube.client import KubeClient
+from manager.kube.references import resolve
+from manager.kube.resources import Key
+from manager.plain import Plain
+
+NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")  # it becomes a part of a URL
+Reference = tuple[str, str, str]
+"""apiVersion, kind and name, as an ExternalSecret writes them."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One generator as it stands."""
+
+    identity: str
+    """Changes with the object and its spec."""
+    make: Make = field(repr=False)
+
+
+Recipes = Mapping[Reference, Recipe | ProviderError | NeedsHuman]
+"""Each generator that an ExternalSecret names, or what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """Why values are wanted."""
+
+    recipes: Recipes
+    since: float | None
+    """When the ExternalSecret was last successful: what was made after that and never written is as good as new."""
+    due: bool
+    """Whether other values are wanted; otherwise the last ones are, to repair what somebody has edited."""
+
+
+@dataclass(frozen=True)
+class _Made:
+    recipe: tuple[Reference, str]
+    since: float | None
+    values: Mapping[str, Plain]
+
+
+class _Elsewhere(Exception):
+    """The generator is for the controller of another class."""
+
+
+class Generators:
+    """Remembers what was made for each ExternalSecret, so that its generators run once for each refresh."""
+
+    def __init__(self, client: KubeClient, threads: Threads, controller_class: str) -> None:
+        self._client = client
+        self._threads = threads
+        self._class = controller_class
+        self._made: dict[Key, dict[str, _Made]] = {}
+
+    async def read(self, key: Key, references: Iterable[Reference]) -> Recipes | None:
+        """Return the generators that an ExternalSecret names; None where one is for the controller of another class."""
+        found: dict[Reference, Recipe | ProviderError | NeedsHuman] = {}
+        for each in references:
+            try:
+                found[each] = await self._read(key, *each)
+            except _Elsewhere:
+                return None
+            except (ProviderError, NeedsHuman) as error:
+                found[each] = error
+        return found
+
+    async def make(
+        self, key: Key, wanted: Mapping[str, Reference], occasion: Occasion
+    ) -> Mapping[str, Mapping[str, Plain] | ProviderError | NeedsHuman]:
+        """Return the values, or what is wrong, by the place of the entry that wants them."""
+        last, kept = self._made.get(key, {}), dict[str, _Made]()
+        results: dict[str, Mapping[str, Plain] | ProviderError | NeedsHuman] = {}
+        for at, reference in wanted.items():
+            before = last.get(at)
+            if before is not None:
+                kept[at] = before  # through errors too: what somebody edits meanwhile gets its values back afterwards
+            try:
+                kept[at] = await self._one(key, reference, occasion, before)
+                results[at] = kept[at].values
+            except (ProviderError, NeedsHuman) as error:
+                results[at] = error
+        if kept or last:
+            self._made[key] = kept
+        return results
+
+    async def _one(self, key: Key, reference: Reference, occasion: Occasion, before: _Made | None) -> _Made:
+        recipe = occasion.recipes[reference]
+        if not isinstance(recipe, Recipe):
+            raise recipe
+        named = (reference, recipe.identity)
+        if before is not None and before.recipe == named and not (occasion.due and before.since != occasion.since):
+            return before
+        values = await self._threads.run(f"namespace {key.namespace}", recipe.make)
+        return _Made(named, occasion.since, values)
+
+    def forget(self, key: Key) -> None:
+        """Drop what was made for an ExternalSecret that is gone."""
+        self._made.pop(key, None)
+
+    async def _read(self, owner: Key, api_version: str, kind: str, name: str) -> Recipe:
+        if api_version != GENERATORS:
+            raise NeedsHuman(FAILED, f"apiVersion must be {GENERATORS}")
+        if NAME.fullmatch(name) is None:
+            raise NeedsHuman(FAILED, "name is not the name of an object")
+        if kind == CLUSTER_GENERATORS.kind:
+            key = Key(CLUSTER_GENERATORS, "", name)
+        elif kind in KINDS:
+            key = resolve(owner, KINDS[kind].resource, name, None, at="sourceRef.generatorRef")
+        else:
+            raise NeedsHuman(FAILED, _unserved("kind", kind))
+        try:
+            body = await self._client.find(key)
+        except Forbidden as error:
+            raise ProviderError(f"{error}; the chart's ClusterRole gives the right") from None
+        if body is None:
+            raise ProviderError(f"there is no {key}, or its CRD is not installed")
+        spec, at = body.get("spec"), f"{key}: spec"
+        if key.resource is CLUSTER_GENERATORS:
+            kind, spec, at = _embedded(spec, at)
+        self._require_ours(spec)
+        if kind not in KINDS:
+            raise ProviderError(_unserved(at, kind))
+        meta = body["metadata"]
+        return Recipe(f"{meta['uid']} {meta.get('generation')}", KINDS[kind].prepare({} if spec is None else spec, at))
+
+    def _require_ours(self, spec: object) -> None:
+        if isinstance(spec, dict) and spec.get("controller") not in (None, "", self._class):
+            raise _Elsewhere
+
+
+def _embedded(spec: Any, at: str) -> tuple[str, Any, str]:
+    """Return kind and spec of the one generator that a ClusterGenerator holds, and where it stands."""
+    given = spec.get("generator") if isinstance(spec, dict) else None
+    if not isinstance(given, dict) or len(given) != 1:
+        raise ProviderError(f"{at}.generator: exactly one generator must stand here")
+    ((name, inner),) = given.items()
+    kind = str(spec.get("kind"))
+    if kind in KINDS and name != KINDS[kind].embedded:
+        raise ProviderError(f"{at}.generator: spec.kind is {kind}, so {KINDS[kind].embedded} must stand here")
+    return kind, inner, f"{at}.generator.{name}"
+
+
+def _unserved(at: str, kind: str) -> str:
+    return f"{at}: this version serves {SERVED}, and not {kind}; take one of these, or keep external-secrets for it"
+
+
+def reference_of(entry: object) -> Reference | None:
+    """Return which generator an entry names, if it names one."""
+    given = entry.source_ref.generator_ref if isinstance(entry, DataFrom) and entry.source_ref else None
+    return None if given is None else (given.api_version or GENERATORS, given.kind, given.name)

@@ -1,0 +1,1 @@
+"""Generators: objects from which values are made instead of being read (providers 5)."""

@@ -1,0 +1,22 @@
+"""Fake: the values that stand in it, for tests (providers 5.2)."""
+
+from collections.abc import Mapping
+
+from external.fields import Model
+from external.generators.protocol import GeneratorKind, resource
+from manager.plain import Plain
+
+
+class FakeSpec(Model):
+    """What is given, and whose it is."""
+
+    controller: str | None = None
+    data: dict[str, str] | None = None
+
+
+def generate(spec: FakeSpec) -> Mapping[str, Plain]:
+    """Return what is given."""
+    return {key: Plain(value.encode()) for key, value in (spec.data or {}).items()}
+
+
+FAKE = GeneratorKind(resource("fakes", "Fake"), FakeSpec, generate, "fakeSpec")

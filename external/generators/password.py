@@ -1,0 +1,89 @@
+"""Password: random characters, with the original's rules for how many of which (providers 5.2)."""
+
+import base64
+import random
+import string
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from external.fields import Model
+from external.generators.protocol import GeneratorKind, resource
+from external.providers.protocol import ProviderError
+from manager.plain import Plain
+
+SYMBOLS = '~!@#$%^&*()_+`-={}|[]\\:"<>?,./'
+LENGTH, PART = 24, 4  # characters; one in four is a digit, and one in four a symbol
+LONGEST = 65_536  # characters of all passwords of one refresh: more keep the processor from others
+dice = random.SystemRandom()
+
+
+class PasswordSpec(Model):
+    """How long, of which characters, and under which names."""
+
+    length: int = LENGTH
+    digits: int | None = None
+    symbols: int | None = None
+    symbol_characters: str | None = None
+    no_upper: bool = False
+    allow_repeat: bool = False
+    secret_keys: Annotated[list[str], Field(min_length=1)] | None = None
+    encoding: Literal["base64", "base64url", "base32", "hex", "raw"] = "raw"
+
+
+ENCODERS: Mapping[str, Callable[[bytes], bytes]] = MappingProxyType(
+    {
+        "base64": base64.b64encode,
+        "base64url": base64.urlsafe_b64encode,
+        "base32": base64.b32encode,
+        "hex": lambda value: value.hex().encode(),
+        "raw": lambda value: value,
+    }
+)
+
+
+def generate(spec: PasswordSpec) -> Mapping[str, Plain]:
+    """Return a password for each of `secretKeys`."""
+    keys = spec.secret_keys or ["password"]
+    if "" in keys or len(set(keys)) < len(keys):
+        raise ProviderError("spec.secretKeys: each must have a name of its own")
+    length = spec.length if spec.length > 0 else LENGTH
+    if length * len(keys) > LONGEST:
+        raise ProviderError(f"spec.length: {LONGEST} characters at most, for all secretKeys together")
+    return {key: Plain(ENCODERS[spec.encoding](_password(spec, length).encode())) for key in keys}
+
+
+def _password(spec: PasswordSpec, length: int) -> str:
+    digits = length // PART if spec.digits is None else spec.digits
+    symbols = length // PART if spec.symbols is None else spec.symbols
+    if min(digits, symbols) < 0:
+        raise ProviderError("spec.digits and spec.symbols must not be negative")
+    if digits + symbols > length:
+        raise ProviderError("spec.digits and spec.symbols must not be more than spec.length together")
+    letters = string.ascii_lowercase + ("" if spec.no_upper else string.ascii_uppercase)
+    wanted = (
+        ("letters", letters, length - digits - symbols),
+        ("digits", string.digits, digits),
+        ("symbols", spec.symbol_characters or SYMBOLS, symbols),
+    )
+    drawn: list[str] = []
+    for what, characters, number in wanted:
+        drawn += _some(what, characters, number, None if spec.allow_repeat else drawn)
+    dice.shuffle(drawn)
+    return "".join(drawn)
+
+
+def _some(what: str, characters: str, number: int, taken: list[str] | None) -> list[str]:
+    """Draw some characters: each once where `taken` is given, and none of those."""
+    if taken is None:
+        return dice.choices(characters, k=number)
+    free = sorted(set(characters) - set(taken))
+    if number > len(free):
+        text = f"{number} {what} are wanted and there are {len(free)}: ask for fewer, or set spec.allowRepeat"
+        raise ProviderError(f"spec: {text}")
+    return dice.sample(free, number)
+
+
+PASSWORDS = GeneratorKind(resource("passwords", "Password"), PasswordSpec, generate, "passwordSpec")
