@@ -80,8 +80,9 @@ def _version(custom: CustomResource) -> Body:
         "storage": True,
         "schema": {"openAPIV3Schema": schema},
         "subresources": {"status": {}},
-        "additionalPrinterColumns": [dict(column) for column in custom.columns],
     }
+    if custom.columns:  # the API server drops an empty list, and whoever applies the file again is in conflict with it
+        version["additionalPrinterColumns"] = [dict(column) for column in custom.columns]
     if custom.selectable:
         version["selectableFields"] = [{"jsonPath": path} for path in custom.selectable]
     return version

@@ -147,6 +147,12 @@ def test_columns_are_in_the_originals_order(name: str, columns: list[str]) -> No
     assert [each["name"] for each in crd(name)["spec"]["versions"][0]["additionalPrinterColumns"]] == columns
 
 
+@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
+def test_no_list_is_empty_that_the_api_server_would_drop(name: str) -> None:
+    for version in crd(name)["spec"]["versions"]:
+        assert version.get("additionalPrinterColumns", ["none"]), "applying the file again would be a conflict"
+
+
 def test_external_secrets_are_selectable_by_store() -> None:
     paths = [each["jsonPath"] for each in crd("externalsecrets")["spec"]["versions"][0]["selectableFields"]]
 
