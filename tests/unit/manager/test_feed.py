@@ -270,11 +270,11 @@ async def test_what_a_watch_showed_counts_too_and_what_it_shows_while_a_list_is_
 async def test_a_list_from_an_earlier_moment_shows_that_etcd_was_restored(
     watcher: Watcher, version: str, restored: bool
 ) -> None:
-    lists = Lists({SECRETS: [body("a", "7")]})
-    await watcher.feed.sweep(lists)  # type: ignore[arg-type]
+    lists: Any = Lists({SECRETS: [body("a", "7")]})
+    await watcher.feed.sweep(lists)
 
     lists.version = version
-    await watcher.feed.sweep(lists)  # type: ignore[arg-type]
+    await watcher.feed.sweep(lists)
 
     assert watcher.feed.restored.is_set() is restored
 
