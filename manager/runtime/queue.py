@@ -134,15 +134,16 @@ class KeyedQueue:
     def release(self, gate: Hashable) -> None:
         """Let the keys of a gate through, paced: their dependency has just answered.
 
-        Not before it wanted to be asked again: what answered may have been asked earlier, or have asked nothing.
+        Not while it wants to be left alone: what answered may have been asked earlier, or have asked little. The probe
+        comes when that is over.
         """
-        state = self._gates.pop(gate, None)
-        if state is None:
+        state = self._gates.get(gate)
+        if state is None or state.quiet_until > self._clock.monotonic():
             return
-        quiet = max(0.0, state.quiet_until - self._clock.monotonic())
+        del self._gates[gate]
         for position, key in enumerate(state.waiting):
             self._waits_at[key].discard(gate)
-            self.add_after(key, quiet + (position // RELEASED_AT_ONCE) * PACE)
+            self.add_after(key, (position // RELEASED_AT_ONCE) * PACE)
 
     async def get(self) -> Key:
         """Wait for the next key; call `done` with it afterwards.

@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import yaml
@@ -43,8 +44,10 @@ def test_a_key_is_replaced_and_retired_with_evidence(arena: World, arena_coffer:
     ns, values = arena.namespace(), {"foo": canary()}
     arena.apply(sealed_secret(controller.certificate(), ns, "app", values))
     arena.await_data(ns, "app", values)
-    [old] = [each["metadata"]["name"] for each in keys(arena)]
+    [first] = [each["metadata"] for each in keys(arena)]
+    old, made = first["name"], datetime.fromisoformat(first["creationTimestamp"])
     saved = tmp_path / "keys.yaml"
+    wait_until(lambda: datetime.now(UTC) > made + timedelta(seconds=1))  # of two of one second either is the current
 
     coffer(arena, "keys", "rotate", "--key-size", "2048")
     await_keys(controller, 2)

@@ -230,15 +230,16 @@ async def test_loading_does_not_count_as_rendering(make: Make, monkeypatch: pyte
 
 
 async def test_closing_gives_all_back(make: Make, log: Log) -> None:
+    others = set(threading.enumerate())  # of sandboxes that other tests share
     sandbox = make()
     await asyncio.gather(*(eso(sandbox, "x", namespace) for namespace in "abc"))
-    before = {thread.name for thread in threading.enumerate()}
+    started = {thread.name for thread in set(threading.enumerate()) - others}
 
     await sandbox.close()
 
     assert set(log.closed) == set(log.started)
-    assert "gotemplate-watchdog" in before
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("gotemplate")]
+    assert "gotemplate-watchdog" in started
+    assert not [thread for thread in set(threading.enumerate()) - others if thread.name.startswith("gotemplate")]
 
 
 async def failed(sandbox: Sandbox, namespace: str) -> None:
