@@ -142,6 +142,19 @@ class Composite(Protocol):
         ...
 
 
+def one_by_one(wants: Sequence[Want], read: Callable[[Want], Plain]) -> Mapping[Want, Plain | ProviderError]:
+    """Return what `read` gives for each, its error where it raises one. Raises ProviderUnavailable at once."""
+    found: dict[Want, Plain | ProviderError] = {}
+    for want in wants:
+        try:
+            found[want] = read(want)
+        except ProviderUnavailable:
+            raise
+        except ProviderError as error:
+            found[want] = error
+    return found
+
+
 @runtime_checkable
 class AsksProperty(Protocol):
     """A client that says the property in its requests."""

@@ -18,6 +18,7 @@ from external.providers.protocol import (
     ProviderUnavailable,
     SecretAbsent,
     Want,
+    one_by_one,
 )
 from manager.plain import Plain
 
@@ -72,15 +73,7 @@ class Cluster:
 
     def read(self, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
         """Return whole Secrets, as `pick` and `members` take them apart."""
-        found: dict[Want, Plain | ProviderError] = {}
-        for want in wants:
-            try:
-                found[want] = self._whole(want)
-            except ProviderUnavailable:
-                raise
-            except ProviderError as error:
-                found[want] = error
-        return found
+        return one_by_one(wants, self._whole)
 
     def find(self, find: Find) -> Mapping[str, Plain]:
         """Return the Secrets whose name matches and which have all labels, each as a JSON object of texts."""

@@ -12,6 +12,7 @@ from external.providers.protocol import (
     ProviderUnavailable,
     SecretAbsent,
     Want,
+    one_by_one,
 )
 from external.providers.vault.connection import ABSENCE, Connection
 from manager.plain import Plain
@@ -48,15 +49,10 @@ class KeyValue:
 
     def read(self, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
         """Return the whole data as a JSON object; with `metadata` what is told of it."""
-        found: dict[Want, Plain | ProviderError] = {}
-        for want in wants:
-            try:
-                found[want] = self._told(want.key) if want.metadata else self._data(want.key, want.version)
-            except ProviderUnavailable:
-                raise
-            except ProviderError as error:
-                found[want] = error
-        return found
+        return one_by_one(wants, self._one)
+
+    def _one(self, want: Want) -> Plain:
+        return self._told(want.key) if want.metadata else self._data(want.key, want.version)
 
     def find(self, find: Find) -> Mapping[str, Plain]:
         """Return the secrets below the path whose name matches, or which have all tags; with both, both."""

@@ -18,6 +18,7 @@ from external.providers.protocol import (
     Render,
     SecretAbsent,
     Want,
+    one_by_one,
 )
 from external.providers.webhook.results import value
 from external.providers.webhook_model import WebhookProvider
@@ -79,15 +80,7 @@ class Webhook:
 
     def read(self, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
         """Return what the API answers, or what `result.jsonPath` finds in it."""
-        found: dict[Want, Plain | ProviderError] = {}
-        for want in wants:
-            try:
-                found[want] = self._one(want)
-            except ProviderUnavailable:
-                raise
-            except ProviderError as error:
-                found[want] = error
-        return found
+        return one_by_one(wants, self._one)
 
     def find(self, find: Find) -> Mapping[str, Plain]:
         """Raise ProviderDenied: an HTTP API has no list that all would share."""
