@@ -20,6 +20,7 @@ from manager.kube.references import resolve
 from manager.kube.resources import Key
 from manager.plain import Plain
 
+MOST = 1024 * 1024  # bytes made for one ExternalSecret: a Secret holds no more, and entries without end cost a worker
 NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")  # it becomes a part of a URL
 Reference = tuple[str, str, str]
 """apiVersion, kind and name, as an ExternalSecret writes them."""
@@ -87,13 +88,18 @@ class Generators:
         """Return the values, or what is wrong, by the place of the entry that wants them."""
         last, kept = self._made.get(key, {}), dict[str, _Made]()
         results: dict[str, Mapping[str, Plain] | ProviderError | NeedsHuman] = {}
+        made = 0
         for at, reference in wanted.items():
             before = last.get(at)
             if before is not None:
                 kept[at] = before  # through errors too: what somebody edits meanwhile gets its values back afterwards
+            if made > MOST:
+                results[at] = NeedsHuman(FAILED, "no more than 1 MiB is made for one ExternalSecret: ask for less")
+                continue
             try:
                 kept[at] = await self._one(key, reference, occasion, before)
                 results[at] = kept[at].values
+                made += sum(map(len, kept[at].values.values()))
             except (ProviderError, NeedsHuman) as error:
                 results[at] = error
         if kept or last:

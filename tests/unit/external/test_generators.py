@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from external.generators import password
 from external.generators.fake import FAKE
 from external.generators.password import PASSWORDS, SYMBOLS
 from external.generators.protocol import GeneratorKind
@@ -230,6 +231,23 @@ async def test_entries_are_merged_in_their_order_rewritten_and_not_converted(ben
     assert bench.data("reversed") == {"a": b"read", "b": b"last", "c": b"made", "z": b"read"}
     assert bench.data("renamed") == {"x-a": b"made", "x-b": b"made", "x-c": b"made"}
     assert (bench.data("odd"), bench.ready("odd")[0]) == (None, "False")
+
+
+async def test_of_entries_without_end_no_more_are_made_than_a_secret_holds(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of the largest passwords would hold a worker until the process counts as stuck."""
+    drawn: list[int] = []
+    monkeypatch.setattr(password, "_password", lambda _spec, length: [drawn.append(length), "x" * length][1])
+    generator(bench, PASSWORDS, length=password.LONGEST, allowRepeat=True)
+    entry = {"sourceRef": {"generatorRef": {"kind": "Password", "name": "made"}}}
+    bench.external(data=None, secretStoreRef=None, dataFrom=[entry] * 1000)
+
+    await bench.settle()
+
+    assert len(drawn) <= 17
+    assert bench.data() is None
+    assert "no more than 1 MiB" in bench.ready()[2]
 
 
 async def test_who_keeps_deleting_a_made_secret_is_not_answered_for_ever(bench: Bench) -> None:
