@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from external.admission import admits, partly
 from external.credentials import INVALID, Lookup
 from external.egress import Bounds
-from external.fields import parse
+from external.fields import MAX_NAME_SHOWN_CHARACTERS, nearest, parse
 from external.metrics import ExternalMetrics, Meter
-from external.model import SecretStoreSpec
+from external.model import UNSERVED_PROVIDERS, SecretStoreSpec
 from external.providers.protocol import Circumstances, Client, CountCall, Home
 from external.providers.registry import PROVIDERS
 from external.rendering import BlockingRenderer
@@ -215,8 +215,7 @@ class Clients:
             raise NeedsHuman(INVALID, f"spec.provider: {text}")
         connect = PROVIDERS.get(named[0])
         if connect is None:
-            served = ", ".join(sorted(PROVIDERS))
-            raise NeedsHuman(INVALID, f"spec.provider.{named[0]}: this version serves {served}")
+            raise NeedsHuman(INVALID, _not_served(named[0]))
         around = Circumstances(
             lookup=Lookup(self._client, store, consumer),
             ambient=self._ambient(store, consumer),
@@ -237,6 +236,14 @@ class Clients:
         """Tell whether a store without credentials may act as Coffer itself (DESIGN.md 4a, 1)."""
         allowed = self._settings.ambient_namespaces
         return store.resource is CLUSTER_SECRET_STORES or "*" in allowed or (store.namespace or consumer) in allowed
+
+
+def _not_served(name: str) -> str:
+    """Say what is wrong with a provider that this version does not serve, or that nobody has heard of."""
+    place = f"spec.provider.{name[:MAX_NAME_SHOWN_CHARACTERS]}"
+    if name not in UNSERVED_PROVIDERS:
+        return f"{place}: unknown field{nearest(name, (*PROVIDERS, *UNSERVED_PROVIDERS))}"
+    return f"{place} is not supported by this version; supported: {', '.join(sorted(PROVIDERS))}"
 
 
 def tenant_of(store: Key) -> str:

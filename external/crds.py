@@ -1,9 +1,10 @@
 """What the CRDs of external-secrets say beside their fields (external-secrets-core.md section 1)."""
 
+from external.api.stores import EveryClusterGeneratorSpec, EveryStoreSpec
 from external.cluster_model import ClusterExternalSecretSpec, ClusterExternalSecretStatus
 from external.fields import Model
-from external.generators.registry import ALL, CLUSTER_GENERATORS, ClusterGeneratorSpec, GeneratorStatus
-from external.model import ExternalSecretSpec, ExternalSecretStatus, SecretStoreSpec, SecretStoreStatus
+from external.generators.registry import ALL, CLUSTER_GENERATORS, GeneratorStatus
+from external.model import ExternalSecretSpec, ExternalSecretStatus, SecretStoreStatus
 from manager.kube.crds import CustomResource
 from manager.kube.resources import (
     CLUSTER_EXTERNAL_SECRETS,
@@ -25,7 +26,7 @@ STORE_COLUMNS = (
 )
 
 GENERATOR_SPECS: tuple[tuple[Resource, type[Model]], ...] = (
-    (CLUSTER_GENERATORS, ClusterGeneratorSpec),
+    (CLUSTER_GENERATORS, EveryClusterGeneratorSpec),
     *((each.resource, each.spec) for each in ALL),
 )
 
@@ -71,7 +72,7 @@ CRDS = (
     *(
         CustomResource(
             resource=resource,
-            spec=SecretStoreSpec,
+            spec=EveryStoreSpec,
             status=SecretStoreStatus,
             short_names=(short,),
             categories=CATEGORIES,

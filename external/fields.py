@@ -1,14 +1,17 @@
 """What the models of our custom resources have in common, and how they are read."""
 
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
 
 from external.schedules import parse_schedule
 from manager.durations import parse_duration
 from manager.errors import NeedsHuman
-from manager.kube.crds import VALIDATIONS
+from manager.kube.crds import PRESERVED, REQUIRED, VALIDATIONS
 
 
 def _duration(text: str) -> str:
@@ -58,11 +61,15 @@ NullBytes = Literal["Ignore", "Fail"]
 
 
 class Model(BaseModel):
-    """Camel case outside, snake case inside; unknown fields are kept; errors never quote the input."""
+    """Camel case outside, snake case inside; unknown fields are errors; errors never quote the input."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="allow", hide_input_in_errors=True, frozen=True
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", hide_input_in_errors=True, frozen=True
     )
+
+
+ONE_OF = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+"""Configuration of a model of which exactly one field may be set."""
 
 
 def checked(*rules: tuple[str, str]) -> ConfigDict:
@@ -74,44 +81,128 @@ def checked(*rules: tuple[str, str]) -> ConfigDict:
     return ConfigDict(json_schema_extra={VALIDATIONS: found})
 
 
+CaBundle = Annotated[str | None, Field(json_schema_extra={"format": "byte"})]
+"""PEM certificates, or base64 of them."""
+RequiredWithDefault = Field(json_schema_extra={REQUIRED: True})
+"""Marks a field that the original's schema requires though it has a default."""
+AnyJson = Annotated[Any, Field(json_schema_extra={PRESERVED: True})]
+
+
+class EmptyObject(Model):
+    """An object without fields."""
+
+
 class SecretKeySelector(Model):
     """One key of a Secret."""
 
     name: Name | None = None
+    """Name of the Secret."""
     namespace: NamespaceName | None = None
+    """Namespace of the Secret; only cluster-scoped stores may name one."""
     key: DataKey | None = None
+    """Key of the Secret."""
+
+
+class LocalSecretKeySelector(Model):
+    """One key of a Secret of the same namespace."""
+
+    name: Annotated[str | None, Field(min_length=1, max_length=253)] = None
+    """Name of the Secret."""
+    key: Annotated[str | None, Field(min_length=1, max_length=253)] = None
+    """Key of the Secret."""
+
+
+class ConfigMapKeySelector(Model):
+    """One key of a ConfigMap."""
+
+    name: Name
+    """Name of the ConfigMap."""
+    namespace: NamespaceName | None = None
+    """Namespace of the ConfigMap; only cluster-scoped stores may name one."""
+    key: DataKey
+    """Key of the ConfigMap."""
 
 
 class ServiceAccountSelector(Model):
     """A ServiceAccount, and for whom its tokens are."""
 
     name: Name
+    """Name of the ServiceAccount."""
     namespace: NamespaceName | None = None
+    """Namespace of the ServiceAccount; only cluster-scoped stores may name one."""
     audiences: list[str] | None = None
+    """Audiences of the token."""
 
 
 class CaProvider(Model):
     """A certificate of an authority that stands in another object."""
 
     type: Literal["Secret", "ConfigMap"]
+    """Kind of the object."""
     name: Name
+    """Name of the object."""
     key: DataKey | None = None
+    """Key of the object."""
     namespace: NamespaceName | None = None
+    """Namespace of the object; only cluster-scoped stores may name one."""
 
 
-MOST_PROBLEMS = 10  # named in one message
+MAX_PROBLEMS_SHOWN = 10  # in one message
+MAX_PROBLEMS_READ = 1000  # more would cost the event loop more than a moment
+MAX_NAME_SHOWN_CHARACTERS = 60
 Parsed = TypeVar("Parsed", bound=Model)
 
 
 def parse(model: type[Parsed], raw: object, *, reason: str, at: str = "spec") -> Parsed:
-    """Read what a user wrote. Raises NeedsHuman that names every wrong field, and no value."""
+    """Read what a user wrote. Raises NeedsHuman that names every wrong or unknown field, and no value.
+
+    The API server drops unknown fields where the CRD is ours or the original's. Objects that were stored under a looser
+    one still have them, and a field without effect may mean another value, or another reader, than its author wanted.
+    """
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        problems = sorted({f"{_place(at, each['loc'])}: {each['msg']}" for each in error.errors(include_input=False)})
-        more = [f"and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []
-        raise NeedsHuman(reason, "; ".join([*problems[:MOST_PROBLEMS], *more])) from None
+        if error.error_count() > MAX_PROBLEMS_READ:
+            raise NeedsHuman(reason, f"{at}: more than {MAX_PROBLEMS_READ} fields are wrong or unknown") from None
+        problems = sorted({_problem(model, at, each) for each in error.errors(include_input=False, include_url=False)})
+        left = len(problems) - MAX_PROBLEMS_SHOWN
+        more = [f"and {left} more"] if left > 0 else []
+        raise NeedsHuman(reason, "; ".join([*problems[:MAX_PROBLEMS_SHOWN], *more])) from None
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a question that names the known name which is most like a wrong one, or nothing."""
+    lowered = {each.lower(): each for each in known}
+    found = get_close_matches(name[:MAX_NAME_SHOWN_CHARACTERS].lower(), lowered, n=1, cutoff=0.6)
+    return f"; did you mean {lowered[found[0]]}?" if found else ""
+
+
+def _problem(model: type[BaseModel], at: str, error: ErrorDetails) -> str:
+    path = error["loc"]
+    place = _place(at, path)
+    if error["type"] == "extra_forbidden":
+        return f"{place}: unknown field{nearest(str(path[-1]), _siblings(model, path))}"
+    return f"{place}: {error['msg'].removeprefix('Value error, ')}"
 
 
 def _place(at: str, path: tuple[int | str, ...]) -> str:
-    return at + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step[:MAX_NAME_SHOWN_CHARACTERS]}" for step in path)
+    return at + "".join(steps)
+
+
+def _siblings(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Return the names of the fields that may stand where a path ends."""
+    owner: type[BaseModel] | None = model
+    for step in path[:-1]:
+        if isinstance(step, str) and owner is not None:
+            names = {field.alias or name: field for name, field in owner.model_fields.items()}
+            owner = _model_in(names[step].annotation) if step in names else None
+    return [field.alias or name for name, field in owner.model_fields.items()] if owner else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the model that a type consists of, through lists, options and annotations."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_model_in(each) for each in get_args(annotation))
+    return next((each for each in found if each is not None), None)

@@ -6,9 +6,10 @@ and is answered by a condition that names the field.
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
 from external.fields import (
+    ONE_OF,
     Conversion,
     DataKey,
     Decoding,
@@ -40,90 +41,151 @@ class SecretStoreRef(Model):
     """Names a store."""
 
     name: Name | None = None
+    """Name of the store."""
     kind: Literal["SecretStore", "ClusterSecretStore"] | None = None
+    """Kind of the store; SecretStore by default."""
 
 
 class RemoteRef(Model):
     """What to read from the provider."""
 
     key: str
+    """Name of the secret at the provider."""
     property: str | None = None
+    """Property of the value, a gjson path."""
     version: str | None = None
+    """Version of the secret at the provider."""
     metadata_policy: Literal["None", "Fetch"] | None = None
+    """Fetch reads tags or labels instead of the value."""
     conversion_strategy: Conversion | None = None
+    """Unicode keeps characters that are invalid in keys as _Uxxxx_; Default replaces them."""
     decoding_strategy: Decoding | None = None
+    """How the value is decoded."""
     null_byte_policy: NullBytes | None = None
+    """What to do with a value that holds a null byte."""
+
+
+GeneratorName = Literal[
+    "ACRAccessToken",
+    "BeyondtrustWorkloadCredentialsDynamicSecret",
+    "CloudsmithAccessToken",
+    "ECRAuthorizationToken",
+    "Fake",
+    "GCRAccessToken",
+    "GithubAccessToken",
+    "GitlabDeployToken",
+    "Grafana",
+    "MFA",
+    "Password",
+    "QuayAccessToken",
+    "SSHKey",
+    "STSSessionToken",
+    "UUID",
+    "VaultDynamicSecret",
+    "Webhook",
+]
+"""The original's kinds: those that this version does not serve are answered where they are used."""
 
 
 class GeneratorRef(Model):
     """Names a generator."""
 
     api_version: str = GENERATORS
-    kind: str
+    """API version of the generator."""
+    kind: Literal[GeneratorName, "ClusterGenerator"]
+    """Kind of the generator."""
     name: Name
+    """Name of the generator."""
 
 
 class SourceRef(Model):
     """Overrides the store of one entry, or names a generator instead."""
 
+    model_config = ONE_OF
+
     store_ref: SecretStoreRef | None = None
+    """Store to read from."""
     generator_ref: GeneratorRef | None = None
+    """Generator that makes the values."""
 
 
 class Data(Model):
     """One key of the target and where it comes from."""
 
     secret_key: DataKey
+    """Key in the target."""
     remote_ref: RemoteRef
+    """What to read."""
     source_ref: SourceRef | None = None
+    """Store of this entry; secretStoreRef by default."""
 
 
 class FindName(Model):
     """Names to look for."""
 
     regexp: str | None = None
+    """Expression that names must match."""
 
 
 class FindRef(Model):
     """Which secrets to look for at the provider."""
 
     path: str | None = None
+    """Where to look."""
     name: FindName | None = None
+    """Names to look for."""
     tags: dict[str, str] | None = None
+    """Tags to look for."""
     conversion_strategy: Conversion | None = None
+    """Unicode keeps characters that are invalid in keys as _Uxxxx_; Default replaces them."""
     decoding_strategy: Decoding | None = None
+    """How the value is decoded."""
     null_byte_policy: NullBytes | None = None
+    """What to do with a value that holds a null byte."""
 
 
 class RewriteRegexp(Model):
     """Replace what matches in every key."""
 
     source: str
+    """Expression to replace."""
     target: str
+    """Replacement."""
 
 
 class RewriteTransform(Model):
-    """Render every key anew."""
+    """Render each key."""
 
     template: str
+    """Template of the key; .value is the old key."""
 
 
 class RewriteMerge(Model):
     """Put the members of all values, which are JSON objects, into one map."""
 
     into: str = ""
+    """Key of the merged value, for the strategy JSON."""
     priority: list[str] | None = None
+    """Values whose members win, the last one most."""
     priority_policy: Literal["IgnoreNotFound", "Strict"] = "Strict"
+    """What to do if a value of priority is missing."""
     conflict_policy: Literal["Ignore", "Error"] = "Error"
+    """What to do if two values have the same member."""
     strategy: Literal["Extract", "JSON"] = "Extract"
+    """Extract makes a key of each member; JSON makes one value."""
 
 
 class Rewrite(Model):
-    """One step by which keys are made anew; exactly one kind."""
+    """One step by which keys are rewritten; exactly one kind."""
+
+    model_config = ONE_OF
 
     regexp: RewriteRegexp | None = None
+    """Replace what matches."""
     transform: RewriteTransform | None = None
+    """Render each key."""
     merge: RewriteMerge | None = None
+    """Merge the members of all values."""
 
 
 class DataFrom(Model):
@@ -135,23 +197,31 @@ class DataFrom(Model):
     )
 
     extract: RemoteRef | None = None
+    """All members of one secret."""
     find: FindRef | None = None
+    """All secrets that match."""
     rewrite: list[Rewrite] | None = None
+    """How keys are rewritten, in this order."""
     source_ref: SourceRef | None = None
+    """Store of this entry, or generator."""
 
 
 class SyncWindow(Model):
     """Opens by a schedule in UTC, and stays open for a while."""
 
     schedule: ScheduleText
+    """When the window opens: cron in UTC."""
     duration: Duration
+    """How long it stays open."""
 
 
 class SyncWindows(Model):
     """When periodic refreshes may happen, or may not."""
 
     kind: Literal["allow", "deny"]
+    """Whether refreshes are allowed or denied inside the windows."""
     windows: Annotated[list[SyncWindow], Field(min_length=1, max_length=100)]
+    """The windows."""
 
 
 class ExternalSecretSpec(Model):
@@ -162,107 +232,216 @@ class ExternalSecretSpec(Model):
     )
 
     secret_store_ref: SecretStoreRef | None = None
+    """Store to read from."""
     target: Annotated[Target, Field(json_schema_extra={"default": TARGET})] = Field(default_factory=Target)
+    """The Secret to write."""
     refresh_policy: Literal["CreatedOnce", "Periodic", "OnChange"] | None = None
+    """When values are read again; Periodic by default."""
     refresh_interval: Duration = "1h0m0s"
+    """Time between two refreshes; 0 for one only."""
     sync_windows: SyncWindows | None = None
+    """When periodic refreshes may happen."""
     data: list[Data] | None = None
+    """Single values."""
     data_from: list[DataFrom] | None = None
+    """Several values from one place."""
 
 
 class Condition(Model):
     """One status condition."""
 
     type: str
+    """Type of the condition."""
     status: str
+    """True, False or Unknown."""
     reason: str | None = None
+    """Reason in one word."""
     message: str | None = None
-    last_transition_time: str | None = None
+    """What a person needs to know."""
+    last_transition_time: Annotated[str | None, Field(json_schema_extra={"format": "date-time"})] = None
+    """When the condition changed."""
+
+
+class ExternalSecretCondition(Condition):
+    """One status condition of an ExternalSecret."""
+
+    type: Literal["Ready", "Deleted"]
+    """Type of the condition."""
 
 
 class Binding(Model):
     """Names the Secret that was written."""
 
+    model_config = ConfigDict(json_schema_extra={"x-kubernetes-map-type": "atomic"})
+
     name: str = ""
+    """Name of the Secret."""
 
 
 class ExternalSecretStatus(Model):
     """What was done for an ExternalSecret."""
 
-    refresh_time: str | None = None
+    refresh_time: Annotated[str | None, Field(json_schema_extra={"format": "date-time", "nullable": True})] = None
+    """When values were last read."""
     synced_resource_version: str | None = None
-    conditions: list[Condition] | None = None
+    """Generation and metadata that were last synced."""
+    conditions: list[ExternalSecretCondition] | None = None
+    """Conditions."""
     binding: Binding | None = None
+    """The Secret that was written."""
 
 
 class FakeData(Model):
     """One value of the fake provider."""
 
     key: str
-    value: str = ""
+    """Key of the value."""
+    value: str
+    """The value."""
     version: str | None = None
+    """Version of the value."""
 
 
 class FakeProvider(Model):
     """Values that stand in the store itself, for tests."""
 
-    data: list[FakeData] = Field(default_factory=list)
+    data: list[FakeData]
+    """The values."""
     validation_result: int | None = None
+    """What validation returns: 0 ready, 1 unknown, 2 error."""
+
+
+UNSERVED_PROVIDERS = frozenset(
+    {
+        "akeyless",
+        "azurekv",
+        "barbican",
+        "beyondtrust",
+        "beyondtrustworkloadcredentials",
+        "bitwardensecretsmanager",
+        "chef",
+        "cloudrusm",
+        "conjur",
+        "crd",
+        "delinea",
+        "doppler",
+        "dvls",
+        "fortanix",
+        "gcpsm",
+        "github",
+        "gitlab",
+        "ibm",
+        "infisical",
+        "keepersecurity",
+        "nebiusmysterybox",
+        "ngrok",
+        "onboardbase",
+        "onepassword",
+        "onepasswordSDK",
+        "oracle",
+        "ovh",
+        "passbolt",
+        "passworddepot",
+        "previder",
+        "pulumi",
+        "scaleway",
+        "secretserver",
+        "senhasegura",
+        "volcengine",
+        "yandexcertificatemanager",
+        "yandexlockbox",
+    }
+)
+"""The original's other providers; their fields are in `external.api.providers`."""
 
 
 class Provider(Model):
-    """Exactly one provider; those that this version does not know are kept as they are."""
+    """Exactly one provider; those that this version does not serve are kept as they are.
+
+    Their fields are in `external.api.stores`, which only the CRDs are made from.
+    """
+
+    model_config = ConfigDict(extra="allow", json_schema_extra=ONE_OF["json_schema_extra"])
 
     aws: AwsProvider | None = None
+    """AWS Secrets Manager and Parameter Store."""
     fake: FakeProvider | None = None
+    """Values in the store itself, for tests."""
     kubernetes: KubernetesProvider | None = None
+    """Secrets of a cluster."""
     open_bao: OpenBaoProvider | None = None
+    """OpenBao."""
     vault: VaultProvider | None = None
+    """HashiCorp Vault."""
     webhook: WebhookProvider | None = None
+    """Any HTTP API."""
+
+
+ATOMIC_LIST: dict[str, JsonValue] = {"x-kubernetes-list-type": "atomic"}
+ATOMIC_MAP: dict[str, JsonValue] = {"x-kubernetes-map-type": "atomic"}
 
 
 class LabelRequirement(Model):
     """One expression of a label selector."""
 
     key: str
+    """Label key."""
     operator: str
-    values: list[str] | None = None
+    """In, NotIn, Exists or DoesNotExist."""
+    values: Annotated[list[str] | None, Field(json_schema_extra=ATOMIC_LIST)] = None
+    """Values for In and NotIn."""
 
 
 class LabelSelector(Model):
-    """Kubernetes' own."""
+    """Selects objects by their labels, as Kubernetes does."""
+
+    model_config = ConfigDict(json_schema_extra=ATOMIC_MAP)
 
     match_labels: dict[str, str] | None = None
-    match_expressions: list[LabelRequirement] | None = None
+    """Labels that must be equal."""
+    match_expressions: Annotated[list[LabelRequirement] | None, Field(json_schema_extra=ATOMIC_LIST)] = None
+    """Expressions that must hold."""
 
 
 class StoreCondition(Model):
     """Namespaces that may use a ClusterSecretStore."""
 
     namespace_selector: LabelSelector | None = None
+    """Labels of namespaces that may use the store."""
     namespaces: list[NamespaceName] | None = None
+    """Namespaces that may use the store."""
     namespace_regexes: list[str] | None = None
+    """Expressions of namespaces that may use the store."""
 
 
 class RetrySettings(Model):
     """Retries inside the provider's SDK."""
 
-    max_retries: int | None = None
+    max_retries: Annotated[int | None, Field(json_schema_extra={"format": "int32"})] = None
+    """Retries at most."""
     retry_interval: str | None = None
+    """Time between two retries."""
 
 
 class SecretStoreSpec(Model):
     """Where secrets come from."""
 
     controller: str | None = None
+    """Class of the controller that serves this store."""
     provider: Provider
+    """Where secrets are; exactly one."""
     retry_settings: RetrySettings | None = None
+    """Retries of a failed request."""
     refresh_interval: Annotated[StoreInterval, Field(json_schema_extra={"x-kubernetes-int-or-string": True})] = None
+    """Time between two validations; a number is seconds."""
     conditions: list[StoreCondition] | None = None
+    """Namespaces that may use a ClusterSecretStore; one match is enough, none means all."""
 
 
 class SecretStoreStatus(Model):
     """Whether a store can be used."""
 
     conditions: list[Condition] | None = None
+    """Conditions."""
     capabilities: str | None = None
+    """ReadOnly, WriteOnly or ReadWrite."""

@@ -3,6 +3,7 @@
 import math
 
 LONGEST = 64  # characters; all units with nine decimals are shorter, and tenants' texts are read on the event loop
+NOT_A_DURATION = "must be a duration such as 1h, 30m or 1h30m"
 UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -10,7 +11,7 @@ def parse_duration(text: str) -> float:
     """Return the seconds of a text such as `1h0m0s`. Raises ValueError."""
     rest, sign = text[: LONGEST + 1].strip(), 1.0
     if len(rest) > LONGEST:
-        raise ValueError("not a duration")
+        raise ValueError(NOT_A_DURATION)
     if rest[:1] in ("+", "-"):
         sign, rest = (-1.0 if rest[0] == "-" else 1.0), rest[1:]
     if rest == "0":
@@ -22,9 +23,9 @@ def parse_duration(text: str) -> float:
         total += float(number) * UNITS[unit] if unit in UNITS and number else math.nan
         rest, parts = rest[len(number) + len(unit) :], parts + 1
         if math.isnan(total) or not unit:
-            raise ValueError("not a duration")
+            raise ValueError(NOT_A_DURATION)
     if not parts:
-        raise ValueError("not a duration")
+        raise ValueError(NOT_A_DURATION)
     return sign * total
 
 

@@ -4,16 +4,13 @@ Order, first wins: flag `--sealed-key-prefix`, variable `COFFER_SEALED_KEY_PREFI
 system used, file (`sealed: {key_prefix: …}`), default.
 """
 
-import ast
-import inspect
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from functools import cache
 from types import MappingProxyType
 from typing import Any, get_type_hints
 
 from manager.errors import SettingsError
+from manager.field_docs import field_docs
 from manager.inherited import SEALED_SECRETS, aliases, variable
 
 Provenance = tuple[str, ...]
@@ -354,16 +351,8 @@ def _convert(source: str, value: Any, kind: Any) -> Any:
         raise SettingsError(f"{source}: cannot be read as {kind.__name__ if kind in _CONVERT else 'a list'}") from error
 
 
-@cache
 def documentation(section: type) -> Mapping[str, str]:
     """Return the docstring under each field of a settings class."""
     if not is_dataclass(section):
         raise TypeError(f"{section} is not a settings class")
-    body = ast.parse(inspect.getsource(section)).body[0]
-    pairs = zip(getattr(body, "body", [])[:-1], getattr(body, "body", [])[1:], strict=True)
-    return {
-        target.target.id: re.sub(r"\s+", " ", text.value.value).strip()
-        for target, text in pairs
-        if isinstance(target, ast.AnnAssign) and isinstance(target.target, ast.Name)
-        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str)
-    }
+    return field_docs(section)

@@ -11,7 +11,9 @@ class FakeSpec(Model):
     """What is given, and whose it is."""
 
     controller: str | None = None
+    """Class of the controller that serves this generator."""
     data: dict[str, str] | None = None
+    """The values."""
 
 
 def generate(spec: FakeSpec) -> Mapping[str, Plain]:

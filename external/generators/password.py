@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from external.fields import Model
+from external.fields import Model, RequiredWithDefault
 from external.generators.protocol import GeneratorKind, resource
 from external.providers.protocol import ProviderError
 from manager.plain import Plain
@@ -23,14 +23,22 @@ dice = random.SystemRandom()
 class PasswordSpec(Model):
     """How long, of which characters, and under which names."""
 
-    length: int = LENGTH
+    length: Annotated[int, RequiredWithDefault] = LENGTH
+    """Number of characters; 24 by default."""
     digits: int | None = None
+    """Number of digits; a quarter by default."""
     symbols: int | None = None
+    """Number of symbols; a quarter by default."""
     symbol_characters: str | None = None
-    no_upper: bool = False
-    allow_repeat: bool = False
+    """Symbols to choose from."""
+    no_upper: Annotated[bool, RequiredWithDefault] = False
+    """Whether upper case letters are left out."""
+    allow_repeat: Annotated[bool, RequiredWithDefault] = False
+    """Whether a character may appear twice."""
     secret_keys: Annotated[list[str], Field(min_length=1)] | None = None
+    """Keys of the passwords; password by default."""
     encoding: Literal["base64", "base64url", "base32", "hex", "raw"] = "raw"
+    """How the password is encoded."""
 
 
 ENCODERS: Mapping[str, Callable[[bytes], bytes]] = MappingProxyType(

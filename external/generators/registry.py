@@ -2,54 +2,46 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
-from external.fields import Model
+from pydantic import ConfigDict
+
+from external.fields import ONE_OF, Model
 from external.generators.fake import FAKE, FakeSpec
 from external.generators.password import PASSWORDS, PasswordSpec
 from external.generators.protocol import GeneratorKind, resource
 from external.generators.uuids import UUIDS, UuidSpec
+from external.model import GeneratorName
 
 ALL: tuple[GeneratorKind[Any], ...] = (FAKE, PASSWORDS, UUIDS)
 KINDS: Mapping[str, GeneratorKind[Any]] = MappingProxyType({each.resource.kind: each for each in ALL})
 CLUSTER_GENERATORS = resource("clustergenerators", "ClusterGenerator", namespaced=False)
 SERVED = ", ".join(sorted([*KINDS, CLUSTER_GENERATORS.kind]))
 
-OriginalKind = Literal[
-    "ACRAccessToken",
-    "BeyondtrustWorkloadCredentialsDynamicSecret",
-    "CloudsmithAccessToken",
-    "ECRAuthorizationToken",
-    "Fake",
-    "GCRAccessToken",
-    "GithubAccessToken",
-    "GitlabDeployToken",
-    "Grafana",
-    "MFA",
-    "Password",
-    "QuayAccessToken",
-    "SSHKey",
-    "STSSessionToken",
-    "UUID",
-    "VaultDynamicSecret",
-    "Webhook",
-]
-"""The original's: what this version does not serve may be written all the same, and is answered where it is used."""
-
 
 class Embedded(Model):
-    """One of these; those of kinds that this version does not know are kept."""
+    """Exactly one generator; those that this version does not serve are kept as they are.
+
+    Their fields are in `external.api.stores`, which only the CRDs are made from.
+    """
+
+    model_config = ConfigDict(extra="allow", json_schema_extra=ONE_OF["json_schema_extra"])
 
     fake_spec: FakeSpec | None = None
+    """Values in the object itself, for tests."""
     password_spec: PasswordSpec | None = None
+    """Random characters."""
     uuid_spec: UuidSpec | None = None
+    """A random UUID."""
 
 
 class ClusterGeneratorSpec(Model):
     """A generator for all namespaces."""
 
-    kind: OriginalKind
+    kind: GeneratorName
+    """Kind of the generator."""
     generator: Embedded
+    """Its spec; exactly one."""
 
 
 class GeneratorStatus(Model):

@@ -5,12 +5,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
+from manager.field_docs import field_docs
 from manager.kube.resources import Body, Resource
 
-KEPT = ("type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "default")
+KEPT = (
+    *("type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems"),
+    *("minProperties", "maxProperties", "default"),
+)
+INT_OR_STRING = "x-kubernetes-int-or-string"
 VALIDATIONS = "x-kubernetes-validations"
-DROPPED_FIELDS = frozenset({"additionalProperties"})
+PRESERVED = "x-kubernetes-preserve-unknown-fields"
+REQUIRED = "x-coffer-required"
+"""Marks a field that has a default and is required all the same, as some of the originals' are."""
 
 
 @dataclass(frozen=True)
@@ -100,34 +109,62 @@ def _unserved(name: str) -> Body:
     }
 
 
-def structural(model: type[BaseModel]) -> Body:
-    """Return a model's schema as Kubernetes wants it: no references, no unions, no titles.
+class _Described(GenerateJsonSchema):
+    """Adds the docstring under each field as its description."""
 
-    Models that allow extra fields keep what they do not know.
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        result = super().model_schema(schema)
+        model: type[BaseModel] = schema["cls"]
+        properties = result.get("properties", {})
+        for owner in reversed(model.__mro__):
+            for name, text in field_docs(owner).items() if _declares_fields(owner) else ():
+                place = properties.get(model.model_fields[name].alias or name)
+                if place is not None:
+                    place["description"] = text
+        return result
+
+
+def _declares_fields(owner: type) -> bool:
+    return issubclass(owner, BaseModel) and owner is not BaseModel and owner.__module__ != "pydantic.main"
+
+
+def structural(model: type[BaseModel]) -> Body:
+    """Return a model's schema as Kubernetes wants it: no references, no unions, no titles, no defaults inside lists.
+
+    A default inside a list shows as drift in GitOps tools, so the reconcilers fill these in. Unknown fields are pruned
+    but where the model asks with `PRESERVED`.
     """
-    schema = model.model_json_schema(by_alias=True)
+    schema = model.model_json_schema(by_alias=True, schema_generator=_Described)
     return _converted(schema, schema.get("$defs", {}))
 
 
-def _converted(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Body:
+def _converted(schema: Mapping[str, Any], definitions: Mapping[str, Any], *, in_list: bool = False) -> Body:
     if "$ref" in schema:
         target = definitions[schema["$ref"].rsplit("/", 1)[-1]]
-        return _converted({**target, **{name: value for name, value in schema.items() if name != "$ref"}}, definitions)
-    if schema.get("x-kubernetes-int-or-string"):
-        return {"x-kubernetes-int-or-string": True}
+        merged = {**target, **{name: value for name, value in schema.items() if name != "$ref"}}
+        return _converted(merged, definitions, in_list=in_list)
+    described = _description(schema)
+    if schema.get(INT_OR_STRING):
+        return {**described, INT_OR_STRING: True}
     if "anyOf" in schema:
         chosen = [each for each in schema["anyOf"] if each.get("type") != "null"]
         rest = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
-        return _converted({**chosen[0], **rest}, definitions)
-    result: Body = {name: schema[name] for name in KEPT if name in schema and schema[name] is not None}
+        return _converted({**chosen[0], **rest}, definitions, in_list=in_list)
+    kept = [name for name in KEPT if schema.get(name) is not None and not (in_list and name == "default")]
+    result: Body = described | {name: schema[name] for name in kept}
     if "const" in schema:
         result["enum"] = [schema["const"]]
     result |= {name: value for name, value in schema.items() if name.startswith("x-kubernetes-") or name == "nullable"}
     if schema.get("type") == "object":
-        result |= _object(schema, definitions)
+        result |= _object(schema, definitions, in_list=in_list)
     if "items" in schema:
-        result["items"] = _converted(schema["items"], definitions)
+        result["items"] = _converted(schema["items"], definitions, in_list=True)
     return result
+
+
+def _description(schema: Mapping[str, Any]) -> Body:
+    text = schema.get("description", "").partition("\n\n")[0]
+    return {"description": " ".join(text.split())} if text else {}
 
 
 def _unchecked(schema: Any) -> Any:
@@ -136,18 +173,17 @@ def _unchecked(schema: Any) -> Any:
     return [_unchecked(each) for each in schema] if isinstance(schema, list) else schema
 
 
-def _object(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Body:
+def _object(schema: Mapping[str, Any], definitions: Mapping[str, Any], *, in_list: bool) -> Body:
     result: Body = {}
-    properties = schema.get("properties")
+    properties = schema.get("properties", {})
     extra = schema.get("additionalProperties")
     if properties:
-        result["properties"] = {name: _converted(each, definitions) for name, each in properties.items()}
-    if schema.get("required"):
-        result["required"] = list(schema["required"])
-    if extra is True:
-        result["x-kubernetes-preserve-unknown-fields"] = True
-    elif isinstance(extra, dict) and extra:
-        result["additionalProperties"] = _converted(extra, definitions)
-    elif not properties and extra is None:
-        result["x-kubernetes-preserve-unknown-fields"] = True
+        result["properties"] = {
+            name: _converted(each, definitions, in_list=in_list) for name, each in properties.items()
+        }
+    required = set(schema.get("required", ())) | {name for name, each in properties.items() if each.get(REQUIRED)}
+    if required:
+        result["required"] = [name for name in properties if name in required]
+    if isinstance(extra, dict) and extra:
+        result["additionalProperties"] = _converted(extra, definitions, in_list=True)
     return result

@@ -129,9 +129,6 @@ CASES = [
     ),
     Case("find of no pattern", "externalsecrets", external({}, dataFrom=[{"find": {"name": {"regexp": "("}}}]), "find"),
     Case("foreign target", "externalsecrets", _foreign_target, "coffer.dev/adopt"),
-    Case("no provider", "secretstores", stores({}), "provider"),
-    Case("two providers", "secretstores", stores(fake({"a": "b"}) | _aws({})), "provider"),
-    Case("unknown provider", "secretstores", stores({"nonsense": DEEP}), "nonsense"),
     Case("no credentials", "secretstores", stores(_aws({"auth": {"secretRef": _KEYS}})), "no"),
     Case("ambient identity", "secretstores", stores(_aws({})), "identity"),
     Case("invalid regex", "secrets", source(allowed("*", auto="")), "InvalidAnnotation"),
@@ -195,13 +192,20 @@ MALFORMED: list[tuple[str, str, Object]] = [
     ("external-secrets.io/v1", "ExternalSecret", {"spec": {"secretStoreRef": {"kind": "Other", "name": "UPPER"}}}),
     ("external-secrets.io/v1", "SecretStore", {}),
     ("external-secrets.io/v1", "SecretStore", {"spec": {"provider": None}}),
+    ("external-secrets.io/v1", "SecretStore", {"spec": {"provider": {}}}),
+    ("external-secrets.io/v1", "SecretStore", {"spec": {"provider": fake({"a": "b"}) | _aws({})}}),
+    ("external-secrets.io/v1", "SecretStore", {"spec": {"provider": {"nonsense": DEEP}}}),
     ("external-secrets.io/v1", "SecretStore", {"spec": {"provider": {"fake": {"data": [{"key": 1}, None]}}}}),
     ("external-secrets.io/v1", "SecretStore", {"spec": {"provider": {"aws": {"service": "Other", "auth": DEEP}}}}),
-    ("external-secrets.io/v1", "SecretStore", {"spec": {"provider": {"fake": {}}, "refreshInterval": "soon"}}),
     (
         "external-secrets.io/v1",
         "SecretStore",
-        {"spec": {"provider": {"fake": {}}, "retrySettings": {"maxRetries": -1}}},
+        {"spec": {"provider": fake({}), "refreshInterval": "soon"}},
+    ),
+    (
+        "external-secrets.io/v1",
+        "SecretStore",
+        {"spec": {"provider": {"fake": {"data": []}}, "retrySettings": {"maxRetries": -1}}},
     ),
 ]
 

@@ -77,9 +77,9 @@ def test_a_cluster_store_admits_whom_its_conditions_name(
         world.kube.delete("clustersecretstores", ns)
 
 
-def test_an_unknown_field_of_a_provider_is_kept_and_an_unserved_one_is_named(world: World) -> None:
+def test_a_provider_that_is_not_served_is_stored_and_named(world: World) -> None:
     ns = world.namespace()
-    spec = {"gcpsm": {"projectID": "p", "unknown": {"kept": True}}}
+    spec = {"gcpsm": {"projectID": "p", "secretVersionSelectionPolicy": "LatestOrFail"}}
     world.apply(
         {"apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": meta(ns, "gcp")}
         | {"spec": {"provider": spec}}

@@ -9,6 +9,8 @@ from external.providers.vault_model import OpenBaoProvider, VaultProvider, Vault
 from manager.errors import NeedsHuman
 from manager.plain import Plain
 
+OPEN_BAO_PATH = "kv"
+
 
 async def connect_vault(spec: VaultProvider, around: Circumstances) -> Client:
     """Return the client of a key-value engine of Vault."""
@@ -51,7 +53,7 @@ async def connect_open_bao(spec: OpenBaoProvider, around: Circumstances) -> Clie
         label="OpenBao",
     )
     login = await login_of(spec.auth, around, at)
-    return await _opened(server, login, around, spec.path, spec.version, "ReadOnly")
+    return await _opened(server, login, around, spec.path or OPEN_BAO_PATH, spec.version, "ReadOnly")
 
 
 async def _opened(

@@ -12,8 +12,9 @@ from external.providers.vault_model import (
     CertLogin,
     JwtLogin,
     KubernetesLogin,
+    LdapLogin,
     OpenBaoAuth,
-    PasswordLogin,
+    UserPassLogin,
     VaultAuth,
 )
 from manager.errors import NeedsHuman
@@ -58,10 +59,10 @@ async def login_of(auth: VaultAuth | OpenBaoAuth | None, around: Circumstances, 
             return await _app_role(given, lookup, f"{place}.appRole")
         case KubernetesLogin() as given:
             return await _kubernetes(given, around, f"{place}.kubernetes")
-        case PasswordLogin() as given:
-            name, path = ("ldap", "ldap") if "ldap" in methods else ("userPass", "userpass")
+        case LdapLogin() | UserPassLogin() as given:
+            name = "ldap" if isinstance(given, LdapLogin) else "userPass"
             password = await lookup.secret(given.secret_ref, f"{place}.{name}.secretRef", "password")
-            return Login(f"{given.path or path}/login/{given.username}", {"password": password})
+            return Login(f"{given.path}/login/{given.username}", {"password": password})
         case JwtLogin() as given:
             return await _jwt(given, lookup, f"{place}.jwt")
         case CertLogin() as given:

@@ -16,7 +16,7 @@ MARK = ("external-secrets.io/type", "webhook")
 async def connect(spec: WebhookProvider, around: Circumstances) -> Client:
     """Return the client of one HTTP API."""
     if spec.auth:
-        raise NeedsHuman(INVALID, f"{AT}.auth: {', '.join(spec.auth)} is not served by this version")
+        raise NeedsHuman(INVALID, f"{AT}.auth: ntlm is not served by this version")
     authorities = await around.lookup.authority(spec.ca_bundle, spec.ca_provider, AT)
     secrets = {}
     for index, each in enumerate(spec.secrets or ()):

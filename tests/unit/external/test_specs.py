@@ -34,11 +34,83 @@ def test_a_spec_that_cannot_be_read_is_named_by_field_and_not_quoted(raw: Any, p
 
 def test_of_very_many_faults_the_first_are_named() -> None:
     with pytest.raises(NeedsHuman) as caught:
-        parse(ExternalSecretSpec, {"data": [{}] * 1000}, reason="SecretSyncedError")
+        parse(ExternalSecretSpec, {"data": [{}] * 400}, reason="SecretSyncedError")
 
     assert "spec.data[0].remoteRef" in caught.value.message
-    assert "and 1990 more" in caught.value.message
+    assert "and 790 more" in caught.value.message
     assert len(caught.value.message) < 1000
+
+
+def test_of_faults_without_end_none_is_named() -> None:
+    with pytest.raises(NeedsHuman) as caught:
+        parse(ExternalSecretSpec, {"data": [{}] * 1000}, reason="SecretSyncedError")
+
+    assert caught.value.message == "spec: more than 1000 fields are wrong or unknown"
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (
+            {"data": [{"secretKey": "k", "remoteRef": {"key": "r", "propery": "p"}}]},
+            "spec.data[0].remoteRef.propery: unknown field; did you mean property?",
+        ),
+        (
+            {"target": {"template": {"metadata": {"label": {}}}}},
+            "spec.target.template.metadata.label: unknown field; did you mean labels?",
+        ),
+        ({"refreshintervall": "1m"}, "spec.refreshintervall: unknown field; did you mean refreshInterval?"),
+        (
+            {"dataFrom": [{"find": {"name": {"regex": "a"}}}]},
+            "dataFrom[0].find.name.regex: unknown field; did you mean",
+        ),
+        ({"zzzz": 1}, "spec.zzzz: unknown field"),
+    ],
+)
+def test_an_unknown_field_is_named_with_the_nearest_known_one(spec: dict[str, Any], said: str) -> None:
+    with pytest.raises(NeedsHuman) as caught:
+        parse(ExternalSecretSpec, spec, reason="R")
+
+    assert said in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"condition": [{"namespaces": ["a"]}]}, "spec.condition: unknown field; did you mean conditions?"),
+        (
+            {"conditions": [{"namespace": ["a"]}]},
+            "spec.conditions[0].namespace: unknown field; did you mean namespaces?",
+        ),
+        (
+            {"provider": {"aws": {"service": "SecretsManager", "region": "r", "rol": "arn"}}},
+            "spec.provider.aws.rol: unknown field; did you mean role?",
+        ),
+        (
+            {"provider": {"vault": {"server": "s", "auth": {"kubernets": {}}}}},
+            "spec.provider.vault.auth.kubernets: unknown field; did you mean kubernetes?",
+        ),
+    ],
+)
+def test_a_store_with_an_unknown_field_cannot_be_read(spec: dict[str, Any], said: str) -> None:
+    with pytest.raises(NeedsHuman) as caught:
+        parse(SecretStoreSpec, {"provider": {"fake": {"data": []}}, **spec}, reason="R")
+
+    assert said in caught.value.message
+
+
+def test_a_long_unknown_name_is_cut() -> None:
+    with pytest.raises(NeedsHuman) as caught:
+        parse(ExternalSecretSpec, {"x" * 100_000: 1}, reason="R")
+
+    assert len(caught.value.message) < 200
+
+
+def test_a_wrong_interval_is_answered_with_a_right_one() -> None:
+    with pytest.raises(NeedsHuman) as caught:
+        parse(ExternalSecretSpec, {"refreshInterval": "daily"}, reason="R")
+
+    assert caught.value.message == "spec.refreshInterval: must be a duration such as 1h, 30m or 1h30m"
 
 
 def test_unknown_provider_fields_are_kept() -> None:

@@ -1,5 +1,7 @@
 """What becomes of a store while it stands, and when it goes."""
 
+from typing import Any
+
 import pytest
 
 from external.providers.fake import FakeClient
@@ -31,6 +33,33 @@ async def test_a_store_that_is_valid_no_longer_says_so_when_it_is_looked_at_agai
         "InvalidProviderConfig",
         "unable to validate store: revoked",
     )
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ({"condition": [{"namespaces": ["other"]}]}, "spec.condition: unknown field; did you mean conditions?"),
+        ({"conditions": {"namespaces": ["other"]}}, "spec.conditions: Input should be a valid list"),
+        ({"conditions": [{"namespaceSelecter": {}}]}, "spec.conditions[0].namespaceSelecter: unknown field"),
+    ],
+)
+async def test_a_store_whose_conditions_are_not_understood_admits_nobody(
+    bench: Bench, field: dict[str, Any], said: str
+) -> None:
+    """It was stored when the schema kept what it did not know, and was ready since."""
+    ready = {"status": {"conditions": [{"type": "Ready", "status": "True", "reason": "Valid", "message": "m"}]}}
+    spec = {"provider": {"fake": {"data": [{"key": "remote", "value": "x"}]}}} | field
+    bench.put(CLUSTER_SECRET_STORES, {"metadata": {"name": "cluster"}, "spec": spec} | ready)
+    bench.external(secretStoreRef={"name": "cluster", "kind": "ClusterSecretStore"})
+    await bench.settle()
+
+    assert bench.data() is None
+    assert bench.ready()[0] == "False"
+    bench.pass_by(ExternalSettings().store_requeue_interval * 2)
+    await bench.settle()
+    status, reason, message = bench.ready("cluster", CLUSTER_SECRET_STORES)
+    assert (status, reason) == ("False", "InvalidProviderConfig")
+    assert said in message
 
 
 async def test_cluster_stores_are_left_alone_where_they_are_switched_off() -> None:
@@ -123,7 +152,7 @@ TOKEN = {"name": "t", "key": "k"}
 @pytest.mark.parametrize(
     ("provider", "capabilities"),
     [
-        ({"fake": {}}, "ReadWrite"),
+        ({"fake": {"data": []}}, "ReadWrite"),
         ({"vault": {"server": "https://vault.example"}}, "ReadWrite"),
         (
             {"openBao": {"server": "https://bao.example", "auth": {"tokenSecretRef": {"name": "t", "key": "k"}}}},

@@ -1,10 +1,14 @@
 """The CRDs come from the models and say what the originals' say."""
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 
+from external.model import UNSERVED_PROVIDERS
+from external.providers.registry import PROVIDERS
 from tools.crds import FOLDER, rendered
 
 NAMES = ("sealedsecrets", "externalsecrets", "clusterexternalsecrets", "secretstores", "clustersecretstores")
@@ -98,19 +102,14 @@ def test_the_older_version_stays_listed(name: str) -> None:
             {"enum": ["Auto", "Base64", "Base64URL", "None"]},
         ),
         ("externalsecrets", "spec.refreshPolicy", {"enum": ["CreatedOnce", "Periodic", "OnChange"]}),
-        (
-            "externalsecrets",
-            "spec.dataFrom.[].sourceRef.generatorRef.apiVersion",
-            {"default": "generators.external-secrets.io/v1alpha1"},
-        ),
         ("externalsecrets", "spec.dataFrom.[].sourceRef.generatorRef", {"required": ["kind", "name"]}),
         ("passwords", "spec.length", {"type": "integer", "default": 24}),
         ("passwords", "spec.secretKeys", {"minItems": 1}),
         ("passwords", "spec.encoding", {"default": "raw", "enum": ["base64", "base64url", "base32", "hex", "raw"]}),
-        ("clustergenerators", "spec.generator", {"x-kubernetes-preserve-unknown-fields": True}),
+        ("clustergenerators", "spec.generator", {"minProperties": 1, "maxProperties": 1}),
         ("clustergenerators", "spec.generator.passwordSpec.length", {"default": 24}),
         ("secretstores", "spec.refreshInterval", {"x-kubernetes-int-or-string": True}),
-        ("secretstores", "spec.provider", {"x-kubernetes-preserve-unknown-fields": True}),
+        ("secretstores", "spec.provider", {"minProperties": 1, "maxProperties": 1}),
         (
             "secretstores",
             "spec.provider.aws.service",
@@ -122,6 +121,100 @@ def test_fields(name: str, path: str, wanted: dict[str, Any]) -> None:
     found = field(name, path)
 
     assert {key: found.get(key) for key in wanted} == wanted
+
+
+def schemas(node: Any, path: str = "", *, in_list: bool = False) -> Iterator[tuple[str, bool, dict[str, Any]]]:
+    """Yield path, whether it is inside a list or map, and schema of every field."""
+    yield path, in_list, node
+    for name, each in node.get("properties", {}).items():
+        yield from schemas(each, f"{path}.{name}", in_list=in_list)
+    for place in ("items", "additionalProperties"):
+        if place in node:
+            yield from schemas(node[place], f"{path}[]", in_list=True)
+
+
+def every(name: str) -> list[tuple[str, bool, dict[str, Any]]]:
+    properties = crd(name)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    return [*schemas(properties["spec"], "spec"), *schemas(properties["status"], "status")]
+
+
+@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
+def test_unknown_fields_are_kept_only_where_the_original_keeps_them(name: str) -> None:
+    kept = {path for path, _, schema in every(name) if schema.get("x-kubernetes-preserve-unknown-fields")}
+
+    assert kept == {
+        "sealedsecrets": {"spec.encryptedData", "spec.template.metadata"},
+        "clustergenerators": {"spec.generator.vaultDynamicSecretSpec.parameters"},
+    }.get(name, set())
+
+
+@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
+def test_no_default_is_inside_a_list_where_gitops_tools_would_see_drift(name: str) -> None:
+    assert not [path for path, in_list, schema in every(name) if in_list and "default" in schema]
+
+
+@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
+def test_every_field_is_explained(name: str) -> None:
+    properties = [(path, schema) for path, _, schema in every(name) if not path.endswith("[]")]
+
+    assert not [path for path, schema in properties if not schema.get("description", "").endswith((".", "…"))]
+
+
+@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
+def test_every_field_has_a_type(name: str) -> None:
+    free = ("x-kubernetes-preserve-unknown-fields", "x-kubernetes-int-or-string")
+
+    assert not [path for path, _, each in every(name) if "type" not in each and not any(each.get(key) for key in free)]
+
+
+@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
+def test_a_crd_is_small_enough_to_be_applied(name: str) -> None:
+    """Client-side apply writes the whole object into an annotation, of 256 KiB at most with the others."""
+    assert len(json.dumps(crd(name), separators=(",", ":"))) < 200_000
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [
+        ("provider.gcpsm.auth.workloadIdentity", {"required": ["serviceAccountRef"]}),
+        ("provider.gcpsm.secretVersionSelectionPolicy", {"default": "LatestOrFail"}),
+        (
+            "provider.azurekv.authType",
+            {"default": "ServicePrincipal", "enum": ["ServicePrincipal", "ManagedIdentity", "WorkloadIdentity"]},
+        ),
+        ("provider.azurekv", {"required": ["vaultUrl"]}),
+        ("provider.onepassword.vaults", {"additionalProperties": {"type": "integer"}}),
+        ("provider.onepasswordSDK.cache.maxSize", {"type": "integer", "default": 100, "minimum": 1}),
+        ("provider.gitlab.auth.SecretRef.accessToken.key", {"pattern": "^[-._a-zA-Z0-9]+$"}),
+        ("provider.github.appID", {"type": "integer", "format": "int64"}),
+        ("provider.infisical.secretsScope.secretsPath", {"default": "/"}),
+        ("provider.onboardbase", {"required": ["apiHost", "auth", "environment", "project"]}),
+        ("provider.conjur.auth", {"minProperties": 1, "maxProperties": 1}),
+        ("provider.vault.auth.iam", {"required": ["vaultRole"]}),
+        ("provider.vault.caBundle", {"type": "string", "format": "byte"}),
+        ("provider.aws.secretsManager.recoveryWindowInDays", {"type": "integer", "format": "int64"}),
+        ("conditions.[].namespaceSelector", {"x-kubernetes-map-type": "atomic"}),
+    ],
+)
+def test_fields_of_stores(path: str, wanted: dict[str, Any]) -> None:
+    for name in ("secretstores", "clustersecretstores"):
+        found = field(name, f"spec.{path}")
+
+        assert {key: found.get(key) for key in wanted} == wanted
+
+
+def test_every_provider_of_the_original_has_its_fields() -> None:
+    providers = field("secretstores", "spec.provider")["properties"]
+
+    assert set(providers) == {*PROVIDERS, *UNSERVED_PROVIDERS}
+    assert all(each["properties"] for each in providers.values())
+
+
+def test_every_generator_of_the_original_has_its_fields() -> None:
+    generators = field("clustergenerators", "spec.generator")["properties"]
+    kinds = field("clustergenerators", "spec.kind")["enum"]
+
+    assert sorted(name.removesuffix("Spec").lower() for name in generators) == sorted(kind.lower() for kind in kinds)
 
 
 def test_strategies_have_no_defaults_that_gitops_would_see_as_drift() -> None:

@@ -1,0 +1,1 @@
+"""One model for each generator of the original that this version does not serve."""

@@ -1,0 +1,1 @@
+"""One model for each provider of the original that this version does not serve."""

@@ -1,0 +1,254 @@
+"""The fields of the stores of Azure, Google, IBM, OpenStack and Oracle, which this version does not serve."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from external.api.credentials import RequiredSecretValue
+from external.fields import ONE_OF, ConfigMapKeySelector, Model, SecretKeySelector, ServiceAccountSelector
+
+
+class AzureKeyVaultAuthSecretRef(Model):
+    """Credentials that Secrets hold."""
+
+    client_certificate: SecretKeySelector | None = None
+    """Key of a Secret that holds the client certificate."""
+    client_id: SecretKeySelector | None = None
+    """Key of a Secret that holds the client ID."""
+    client_secret: SecretKeySelector | None = None
+    """Key of a Secret that holds the client secret."""
+    tenant_id: SecretKeySelector | None = None
+    """Key of a Secret that holds the tenant ID."""
+
+
+class AzureStackEndpoints(Model):
+    """Endpoints of an Azure Stack cloud."""
+
+    active_directory_endpoint: str
+    """URL of the authority that issues tokens."""
+    key_vault_dns_suffix: Annotated[str | None, Field(alias="keyVaultDNSSuffix")] = None
+    """DNS suffix of the vaults."""
+    key_vault_endpoint: str | None = None
+    """URL of the Key Vault service."""
+    resource_manager_endpoint: str | None = None
+    """URL of the resource manager."""
+
+
+class AzureKeyVault(Model):
+    """A store of Azure Key Vault."""
+
+    auth_secret_ref: AzureKeyVaultAuthSecretRef | None = None
+    """Credentials that Secrets hold."""
+    auth_type: Literal["ServicePrincipal", "ManagedIdentity", "WorkloadIdentity"] = "ServicePrincipal"
+    """Kind of credentials."""
+    custom_cloud_config: AzureStackEndpoints | None = None
+    """Endpoints of an Azure Stack cloud."""
+    environment_type: Literal["PublicCloud", "USGovernmentCloud", "ChinaCloud", "GermanCloud", "AzureStackCloud"] = (
+        "PublicCloud"
+    )
+    """Azure cloud."""
+    identity_id: str | None = None
+    """Client ID of the managed identity."""
+    service_account_ref: ServiceAccountSelector | None = None
+    """ServiceAccount whose token is used."""
+    tenant_id: str | None = None
+    """ID of the tenant."""
+    use_azure_sdk: Annotated[bool, Field(alias="useAzureSDK")] = False
+    """Kept for compatibility."""
+    vault_url: str
+    """URL of the vault."""
+
+
+class BarbicanAuthUsername(Model):
+    """Name of the user."""
+
+    model_config = ONE_OF
+
+    secret_ref: SecretKeySelector | None = None
+    """Key of a Secret that holds the value."""
+    value: str | None = None
+    """The value itself."""
+
+
+class BarbicanAuth(Model):
+    """How to authenticate to OpenStack Barbican."""
+
+    password: RequiredSecretValue
+    """Password of the user."""
+    username: BarbicanAuthUsername
+    """Name of the user."""
+
+
+class Barbican(Model):
+    """A store of OpenStack Barbican."""
+
+    auth: BarbicanAuth
+    """How to authenticate to OpenStack Barbican."""
+    auth_url: Annotated[str | None, Field(alias="authURL")] = None
+    """URL of Keystone."""
+    domain_name: str | None = None
+    """Domain of the project."""
+    region: str | None = None
+    """Region."""
+    tenant_name: str | None = None
+    """Project of OpenStack."""
+
+
+class GoogleAuthSecretRef(Model):
+    """Credentials that Secrets hold."""
+
+    secret_access_key_secret_ref: SecretKeySelector | None = None
+    """Key of a Secret that holds the service account key."""
+
+
+class GoogleAuthWorkloadIdentity(Model):
+    """Workload identity of the cloud."""
+
+    cluster_location: str | None = None
+    """Location of the GKE cluster."""
+    cluster_name: str | None = None
+    """Name of the GKE cluster."""
+    cluster_project_id: Annotated[str | None, Field(alias="clusterProjectID")] = None
+    """Project of the GKE cluster."""
+    service_account_ref: ServiceAccountSelector
+    """ServiceAccount whose token is used."""
+
+
+class AwsCredentialsSecret(Model):
+    """Secret with aws_access_key_id, aws_secret_access_key and aws_session_token."""
+
+    name: Annotated[str, Field(min_length=1, max_length=253)]
+    """Name."""
+    namespace: Annotated[str | None, Field(min_length=1, max_length=63)] = None
+    """Namespace."""
+
+
+class AwsSecurityCredentials(Model):
+    """Credentials of AWS that are exchanged."""
+
+    aws_credentials_secret_ref: AwsCredentialsSecret
+    """Secret with aws_access_key_id, aws_secret_access_key and aws_session_token."""
+    region: Annotated[str, Field(min_length=1, max_length=50, pattern=r"^[a-z0-9-]+$")]
+    """Region."""
+
+
+class GoogleIdentityFederation(Model):
+    """Workload identity federation of Google Cloud."""
+
+    audience: str | None = None
+    """Audience of the token."""
+    aws_security_credentials: AwsSecurityCredentials | None = None
+    """Credentials of AWS that are exchanged."""
+    cred_config: ConfigMapKeySelector | None = None
+    """Key of a ConfigMap that holds the credential configuration."""
+    external_token_endpoint: str | None = None
+    """URL that issues the external token."""
+    gcp_service_account_email: Annotated[
+        str | None, Field(min_length=1, pattern=r"^.*@.*\.iam\.gserviceaccount\.com$")
+    ] = None
+    """Google service account to impersonate."""
+    service_account_ref: ServiceAccountSelector | None = None
+    """ServiceAccount whose token is used."""
+
+
+class GoogleAuth(Model):
+    """How to authenticate to Google Cloud Secret Manager."""
+
+    secret_ref: GoogleAuthSecretRef | None = None
+    """Credentials that Secrets hold."""
+    workload_identity: GoogleAuthWorkloadIdentity | None = None
+    """Workload identity of the cloud."""
+    workload_identity_federation: GoogleIdentityFederation | None = None
+    """Workload identity federation of Google Cloud."""
+
+
+class GoogleSecretManager(Model):
+    """A store of Google Cloud Secret Manager."""
+
+    auth: GoogleAuth | None = None
+    """How to authenticate to Google Cloud Secret Manager."""
+    location: str | None = None
+    """Location of regional secrets."""
+    project_id: Annotated[str | None, Field(alias="projectID")] = None
+    """ID of the project."""
+    secret_version_selection_policy: str = "LatestOrFail"
+    """What to do if the latest version is disabled: LatestOrFail or LatestOrFetch."""
+
+
+class IbmAuthContainerAuth(Model):
+    """Login with a token of the container."""
+
+    iam_endpoint: str | None = None
+    """URL of the IAM service."""
+    profile: str
+    """Trusted profile."""
+    token_location: str | None = None
+    """Path of the token file in the Pod; never read."""
+
+
+class IbmAuthSecretRef(Model):
+    """Credentials that Secrets hold."""
+
+    iam_endpoint: str | None = None
+    """URL of the IAM service."""
+    secret_api_key_secret_ref: SecretKeySelector | None = None
+    """Key of a Secret that holds the API key."""
+
+
+class IbmAuth(Model):
+    """How to authenticate to IBM Cloud Secrets Manager."""
+
+    model_config = ONE_OF
+
+    container_auth: IbmAuthContainerAuth | None = None
+    """Login with a token of the container."""
+    secret_ref: IbmAuthSecretRef | None = None
+    """Credentials that Secrets hold."""
+
+
+class Ibm(Model):
+    """A store of IBM Cloud Secrets Manager."""
+
+    auth: IbmAuth
+    """How to authenticate to IBM Cloud Secrets Manager."""
+    service_url: str | None = None
+    """URL of the service."""
+
+
+class OracleAuthSecretRef(Model):
+    """Credentials that Secrets hold."""
+
+    fingerprint: SecretKeySelector
+    """Key of a Secret that holds the fingerprint."""
+    privatekey: SecretKeySelector
+    """Key of a Secret that holds the private key."""
+
+
+class OracleAuth(Model):
+    """How to authenticate to Oracle Cloud Vault."""
+
+    secret_ref: OracleAuthSecretRef
+    """Credentials that Secrets hold."""
+    tenancy: str
+    """OCID of the tenancy."""
+    user: str
+    """OCID of the user."""
+
+
+class Oracle(Model):
+    """A store of Oracle Cloud Vault."""
+
+    auth: OracleAuth | None = None
+    """How to authenticate to Oracle Cloud Vault."""
+    compartment: str | None = None
+    """OCID of the compartment."""
+    encryption_key: str | None = None
+    """OCID of the key that encrypts new secrets."""
+    principal_type: Literal["", "UserPrincipal", "InstancePrincipal", "Workload"] | None = None
+    """Kind of the principal."""
+    region: str
+    """Region."""
+    service_account_ref: ServiceAccountSelector | None = None
+    """ServiceAccount whose token is used."""
+    vault: str
+    """OCID of the vault."""
