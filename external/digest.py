@@ -80,6 +80,8 @@ class ExternalDigest:
     """All of them; none where no ClusterExternalSecret made it."""
     generators: tuple[tuple[str, str, str], ...] = ()
     """apiVersion, kind and name of every generator that it names."""
+    templated: bool = False
+    """Whether its target needs the template sandbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ def external_digest(body: Body) -> ExternalDigest:
         refreshed=refreshed.timestamp() if refreshed else None,
         interval=_interval(spec.get("refreshInterval")),
         policy=str(spec.get("refreshPolicy") or "Periodic"),
+        templated=any(_mapping(target.get("template")).get(each) for each in ("data", "templateFrom")),
         windows=windows_of(_mapping(spec.get("syncWindows"))),
         spec=spec_hash(spec) if copied else "",
         annotations=dict(body["metadata"].get("annotations") or {}) if copied else {},

@@ -66,6 +66,10 @@ def build(context: Context) -> Module:
     def verify() -> Iterable[tuple[Controller, Key]]:
         return [(syncs, key) for key, _ in context.cache.items(EXTERNAL_SECRETS)]
 
+    def known() -> None:
+        if any(meta.digest.templated for _, meta in context.cache.items(EXTERNAL_SECRETS)):
+            context.sandbox.prepare()
+
     async def close() -> None:
         await kinds.close()
         threads.close()
@@ -75,5 +79,6 @@ def build(context: Context) -> Module:
         handlers=handlers.table(),
         controllers=(syncs, validations, spreads),
         verify=verify,
+        known=known,
         close=close,
     )

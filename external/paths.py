@@ -8,11 +8,12 @@ from external.properties import Beyond, Document
 from external.turns import Turns
 from manager.errors import TemplateInvalid, TemplateLimit
 from manager.gotemplate.model import Template
+from manager.gotemplate.render_time import measured
 from manager.gotemplate.sandbox import Found, Sandbox
 from manager.plain import Plain
 
 LARGE = 128 << 10  # bytes that take a millisecond; what is larger is worked on in a thread
-ALL_TOGETHER = 20.0  # seconds of one ExternalSecret in the sandbox; a worker that is held longer counts as stuck
+RENDER_BUDGET_SECONDS = 20.0  # of one ExternalSecret in the sandbox
 Made = TypeVar("Made")
 
 
@@ -96,15 +97,15 @@ class Documents:
         """Do one thing in the sandbox; after a limit nothing more is tried for this ExternalSecret."""
         if self._limit is not None:
             raise self._limit
-        started = asyncio.get_running_loop().time()
-        try:
-            async with self._turns.of(self._namespace):
-                return await work()
-        except TemplateLimit as error:
-            self._limit = error
-            raise
-        finally:
-            self._spent += asyncio.get_running_loop().time() - started
-            if self._limit is None and self._spent > ALL_TOGETHER:
-                text = f"paths and rewrites take more than {ALL_TOGETHER:g} seconds together; let them do less"
-                self._limit = TemplateLimit("deadline", text)
+        with measured() as spent:
+            try:
+                async with self._turns.of(self._namespace):
+                    return await work()
+            except TemplateLimit as error:
+                self._limit = error
+                raise
+            finally:
+                self._spent += spent.seconds
+                if self._limit is None and self._spent > RENDER_BUDGET_SECONDS:
+                    text = f"paths and rewrites take more than {RENDER_BUDGET_SECONDS:g} seconds together"
+                    self._limit = TemplateLimit("deadline", f"{text}; let them do less")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import TimeoutError as Late
 
 from external.providers.protocol import ProviderDenied, ProviderUnavailable
-from manager.errors import SandboxUnavailable, TemplateInvalid, TemplateLimit
+from manager.errors import SandboxUnavailable, TemplateDelayed, TemplateInvalid, TemplateLimit
 from manager.gotemplate.model import Template
 from manager.gotemplate.sandbox import Sandbox
 from manager.plain import Plain
@@ -29,6 +29,8 @@ class BlockingRenderer:
             return coming.result(PATIENCE).value
         except (TemplateInvalid, TemplateLimit) as error:
             raise ProviderDenied(f"{name}: {error}") from None
+        except TemplateDelayed as error:
+            raise ProviderUnavailable(f"{name}: {error}") from None
         except SandboxUnavailable as error:
             raise ProviderDenied(str(error)) from None
         except Late:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from external.clients import FAILED
+from external.clients import FAILED, Pending
 from external.objectpaths import PathError, Placement, parse_path
 from external.properties import decode
 from external.target_model import Template as Wanted
@@ -16,6 +16,7 @@ from external.target_model import TemplateFrom, TemplateSource
 from external.turns import Turns
 from manager.errors import NeedsHuman, SandboxUnavailable, TemplateInvalid, TemplateLimit, WaitFor
 from manager.gotemplate.model import Template
+from manager.gotemplate.render_time import RenderTime, measured
 from manager.gotemplate.sandbox import Sandbox
 from manager.kube.apply import SEALING_KEY_LABEL
 from manager.kube.client import KubeClient
@@ -24,7 +25,9 @@ from manager.kube.resources import CONFIGMAPS, SECRETS, Body, Key
 from manager.kube.secretdata import decoded
 from manager.plain import Plain
 
-ALL_TOGETHER = 30.0  # seconds for the templates of one object; a worker that is held longer counts as stuck
+RENDER_BUDGET_SECONDS = 30.0  # of all templates of one object
+WAIT_SECONDS = 90.0  # with what goes before; a worker that is held longer counts as stuck
+BUSY_DELAY_SECONDS = 10.0  # until an object that waited in vain for the sandbox comes again
 LATER = 600.0  # seconds until what the templates or the sandbox could not do is tried once more
 SHOWN_KEYS = 10
 AT = "spec.target.template"
@@ -66,15 +69,15 @@ class Renderer:
         Raises:
             NeedsHuman: the template, or what it names, must change; the text names the place.
             WaitFor: a limit was reached, or what a template met in the values may be mended at the provider.
-            Pending: other templates of the namespace take long.
+            Pending: other templates take long, or the sandbox is being compiled.
 
         """
         try:
-            async with asyncio.timeout(ALL_TOGETHER):
-                return await _Rendering(self, owner, wanted, values, free=free).done()
+            async with asyncio.timeout(WAIT_SECONDS):
+                with measured() as spent:
+                    return await _Rendering(self, owner, wanted, values, spent, free=free).done()
         except TimeoutError:
-            text = f"the templates take more than {ALL_TOGETHER:g} seconds together; let them do less"
-            raise WaitFor(FAILED, _failed(AT, text), delay=LATER, event=UPDATE_FAILED) from None
+            raise Pending(FAILED, "the sandbox is busy with others", delay=BUSY_DELAY_SECONDS) from None
 
     async def read(self, owner: Key, source: TemplateSource, at: str, *, secret: bool) -> Mapping[str, str]:
         """Return the texts of a ConfigMap or Secret of the owner's namespace."""
@@ -113,12 +116,20 @@ class _Rendering:
     """One target in the making."""
 
     def __init__(
-        self, renderer: Renderer, owner: Key, wanted: Wanted, values: Mapping[str, Plain], *, free: bool
+        self,
+        renderer: Renderer,
+        owner: Key,
+        wanted: Wanted,
+        values: Mapping[str, Plain],
+        spent: RenderTime,
+        *,
+        free: bool,
     ) -> None:
         self._renderer = renderer
         self._owner = owner
         self._wanted = wanted
         self._values = values
+        self._spent = spent
         self._random = False
         self._free = free
         self._placements: list[Placement] = []
@@ -208,7 +219,10 @@ class _Rendering:
 
     @contextmanager
     def _placed(self, at: str) -> Iterator[None]:
-        """Give an error of the engine its place and its cure."""
+        """Give an error of the engine its place and its cure. Raises WaitFor once the templates took too long."""
+        if self._spent.seconds > RENDER_BUDGET_SECONDS:
+            text = f"the templates take more than {RENDER_BUDGET_SECONDS:g} seconds together; let them do less"
+            raise WaitFor(FAILED, _failed(AT, text), delay=LATER, event=UPDATE_FAILED)
         try:
             yield
         except TemplateInvalid as error:

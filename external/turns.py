@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
 from external.clients import FAILED, Pending
+from manager.errors import TemplateDelayed
 
 LONG = 0.5  # seconds that anybody waits; a thousand ordinary renders take as long
 SLOW = 0.05  # seconds after which no more than WAITING may stand in line; an ordinary render takes one hundredth
@@ -47,7 +48,7 @@ class Turns:
 
     @asynccontextmanager
     async def of(self, namespace: str) -> AsyncIterator[None]:
-        """Wait for the namespace's turn, but not long. Raises Pending."""
+        """Wait for the namespace's turn, but not long. Raises Pending, also where the sandbox is being compiled."""
         turn = self._turns.get(namespace)
         if turn is None:
             self._turns[namespace] = turn = _Turn()
@@ -58,5 +59,7 @@ class Turns:
             raise Pending(FAILED, text, delay=LATER) from None
         try:
             yield
+        except TemplateDelayed as error:
+            raise Pending(FAILED, str(error), delay=LATER) from None
         finally:
             turn.lock.release()

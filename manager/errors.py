@@ -10,6 +10,7 @@ CofferError
 ├── TemplateError
 │   ├── TemplateInvalid
 │   ├── TemplateLimit
+│   ├── TemplateDelayed
 │   └── SandboxUnavailable
 └── ApiError
     ├── NotFound
@@ -99,6 +100,10 @@ class TemplateLimit(TemplateError):
     def __init__(self, limit: str, message: str) -> None:
         super().__init__(message)
         self.limit: Final = limit
+
+
+class TemplateDelayed(TemplateError):
+    """The sandbox is being compiled, or is busy with others: try again soon, nothing is wrong with the template."""
 
 
 class SandboxUnavailable(TemplateError):

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from manager import VERSION
-from manager.kube.resources import SECRETS, Key
+from manager.kube.resources import SEALED_SECRETS, SECRETS, Key
 from manager.runtime.controller import Controller
 from manager.runtime.line import Turns
 from manager.runtime.module import Context, Module
@@ -68,6 +68,10 @@ def build(context: Context) -> Module:
     look()
     api = _api(context, registry, metrics, for_callers)
 
+    def known() -> None:
+        if any(meta.digest.templated for _, meta in context.cache.items(SEALED_SECRETS)):
+            context.sandbox.prepare()
+
     async def close() -> None:
         for each in (executor, for_keys, for_callers):
             each.shutdown(wait=False, cancel_futures=True)
@@ -82,6 +86,7 @@ def build(context: Context) -> Module:
         standby=(watch.run, renewal.obey),
         ready=lambda: watch.listed and registry.current is not None,
         routes=api.routes(),
+        known=known,
         namespaces=selection.namespaces,
         close=close,
     )

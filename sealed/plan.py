@@ -14,6 +14,7 @@ from manager.kube.resources import SEALED_SECRETS, SECRETS, Body, Key
 from manager.kube.secretdata import LARGEST, decoded, encoded, size
 from manager.plain import Plain
 from sealed.crypto import scope_of
+from sealed.rendering import templated
 from sealed.unseal import LONGEST_NAME, MOST_FAILURES, mapping
 
 PREFIX = "sealedsecrets.bitnami.com/"
@@ -74,6 +75,8 @@ class Mark:
     """-1 False, 0 none yet, 1 True."""
     keys: tuple[str, ...] = ()
     """Fingerprints of the keys that opened it."""
+    templated: bool = False
+    """Whether its Secret needs the template sandbox."""
 
 
 def mark_of(sealed: Body) -> Mark:
@@ -88,6 +91,7 @@ def mark_of(sealed: Body) -> Mark:
         generation=status.get("observedGeneration") or 0,
         scope=str(status.get("scope") or ""),
         secret_version=str(status.get("secretResourceVersion") or ""),
+        templated=templated(mapping(mapping(sealed.get("spec")).get("template")).get("data")),
     )
 
 

@@ -16,6 +16,7 @@ from manager.errors import (
     ReconcileError,
     Retry,
     SandboxUnavailable,
+    TemplateDelayed,
     WaitFor,
 )
 from manager.kube.conditions import Condition, find_condition, same_condition, set_condition
@@ -30,12 +31,14 @@ from sealed.diagnosis import explained
 from sealed.metrics import SealedMetrics
 from sealed.plan import UNMANAGED, UNSEAL_FAILED, UPDATE_FAILED, Plan, View, misplaced, overruled, plan, stands
 from sealed.registry import KeyRegistry
-from sealed.rendering import fill
+from sealed.rendering import fill, templated
 from sealed.unseal import UnsealFailed, opening, step
 
 COUNTED_AS = {UNSEAL_FAILED: "unseal", UNMANAGED: "unmanaged"}
 """From a condition's reason to that of the metric (sealed-secrets.md section 6)."""
 COMPONENT = "sealed-secrets"  # the event source that users' alerts know (sealed-secrets.md 4.6)
+SANDBOX = "template sandbox"  # the gate of keys that wait until it is compiled
+SLOW_AGAIN_SECONDS = 600.0  # until templates that took too long are rendered again
 REFUSED_AGAIN = 600.0  # seconds until the API server is asked again to take what it refused as invalid
 
 
@@ -72,9 +75,13 @@ class Reconciler:
         try:
             view = await self._unsealed(view)
             outcome = await self._act(view, plan(view))
+        except TemplateDelayed:
+            return Again(gate=SANDBOX)  # nothing is wrong with this object: no condition, no Event
         except ReconcileError as error:
             outcome = Outcome(error=error)
         again = await self._report(view, outcome)
+        if view.values is not None and templated(view.template.get("data")):
+            again = replace(again, answered=SANDBOX)
         if outcome.error is not None and self._registry.revision != revision:
             return Again(after=0.0)  # a key that came meanwhile has woken only those that had failed by then
         return again
@@ -115,6 +122,8 @@ class Reconciler:
         try:
             filled = await fill(self._context.sandbox, view.key.namespace, values, view.template.get("data"))
         except UnsealFailed as error:
+            if error.slow:
+                raise WaitFor(UNSEAL_FAILED, str(error), delay=SLOW_AGAIN_SECONDS) from None
             raise NeedsHuman(UNSEAL_FAILED, str(error)) from None
         except SandboxUnavailable as error:
             raise Retry(UNSEAL_FAILED, str(error)) from None

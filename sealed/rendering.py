@@ -4,14 +4,22 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from manager.errors import TemplateInvalid, TemplateLimit
+from manager.errors import TemplateDelayed, TemplateInvalid, TemplateLimit
 from manager.gotemplate.model import Template
+from manager.gotemplate.render_time import RenderTime, measured
 from manager.gotemplate.sandbox import Sandbox
 from manager.plain import Plain
 from sealed.unseal import LONGEST_NAME, MOST_FAILURES, UnsealFailed, mapping
 
-ALL_TOGETHER = 30.0  # seconds for the templates of one object; a worker that is held longer counts as stuck
+RENDER_BUDGET_SECONDS = 30.0  # of all templates of one object
+WAIT_SECONDS = 90.0  # with what goes before; a worker that is held longer counts as stuck
+TOO_LONG_TOGETHER = f"the templates take more than {RENDER_BUDGET_SECONDS:g} seconds together; let them do less"
 ACTION = "{{"
+
+
+def templated(texts: object) -> bool:
+    """Tell whether any text of `spec.template.data` is a template."""
+    return any(isinstance(text, str) and ACTION in text for text in mapping(texts).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,7 @@ async def fill(sandbox: Sandbox, namespace: str, values: Mapping[str, Plain], te
 
     Raises:
         UnsealFailed: a template cannot be rendered; the text holds no value.
+        TemplateDelayed: the sandbox is being compiled or busy with others; try again soon.
         SandboxUnavailable: the sandbox is not built.
 
     """
@@ -42,27 +51,33 @@ async def fill(sandbox: Sandbox, namespace: str, values: Mapping[str, Plain], te
     if not sources:
         return Filled(data)
     try:
-        async with asyncio.timeout(ALL_TOGETHER):
-            rendered, unstable = await _render(sandbox, namespace, sources, context)
+        async with asyncio.timeout(WAIT_SECONDS):
+            with measured() as spent:
+                rendered, unstable = await _render(sandbox, namespace, sources, context, spent)
     except TimeoutError:
-        message = f"the templates take more than {ALL_TOGETHER:g} seconds together; let them do less"
-        raise UnsealFailed((message,)) from None
+        raise TemplateDelayed("the sandbox is busy with others") from None
     return Filled(data | rendered, frozenset(unstable))
 
 
 async def _render(
-    sandbox: Sandbox, namespace: str, sources: Mapping[str, str], context: Mapping[str, Plain]
+    sandbox: Sandbox, namespace: str, sources: Mapping[str, str], context: Mapping[str, Plain], spent: RenderTime
 ) -> tuple[dict[str, Plain], set[str]]:
     rendered: dict[str, Plain] = {}
     unstable: set[str] = set()
     problems: list[str] = []
+    slow = False
     for name, source in sources.items():
+        if spent.seconds > RENDER_BUDGET_SECONDS:
+            problems.append(TOO_LONG_TOGETHER)
+            slow = True
+            break
         try:
             output = await sandbox.render(namespace, Template.sealed(name, source), context)
         except TemplateInvalid as error:
             problems.append(f"{error} ({name[:LONGEST_NAME]})")
         except TemplateLimit as error:  # the next one would reach it too, a second or two later
             problems.append(f"{error} ({name[:LONGEST_NAME]})")
+            slow = error.limit == "deadline"
             break
         else:
             rendered[name] = output.value
@@ -71,5 +86,5 @@ async def _render(
         if len(problems) == MOST_FAILURES:
             break
     if problems:
-        raise UnsealFailed(tuple(problems))
+        raise UnsealFailed(tuple(problems), slow=slow)
     return rendered, unstable

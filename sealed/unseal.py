@@ -29,9 +29,11 @@ Keys = Sequence[tuple[str, RSAPrivateKey]]
 class UnsealFailed(CofferError):
     """Some items could not be opened; the text follows sealed-secrets.md 2.5, in sorted order."""
 
-    def __init__(self, problems: tuple[str, ...]) -> None:
+    def __init__(self, problems: tuple[str, ...], *, slow: bool = False) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+        self.slow = slow
+        """A template took too long, which depends on how busy the node is."""
 
 
 @dataclass(frozen=True, slots=True)

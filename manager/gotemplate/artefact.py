@@ -1,14 +1,17 @@
-"""Finds the compiled sandbox, precompiles it for this machine once, and loads it.
+"""Finds the compiled sandbox, and compiles it to machine code in a process of its own.
 
 `template.wasm` lies beside this file: `make template` and the build of a wheel put it there. Compiling it to machine
-code takes seconds, so that is done once: for the baseline CPU when an image is built (`python -m
-manager.gotemplate.artefact`, into the package), otherwise at the first template, into the user's cache.
+code takes ten seconds and 300 MB, so that is done once and never by the process that renders: for the baseline CPU when
+an image is built (`python -P -m manager.gotemplate.artefact`, into the package), otherwise by a child process
+(`preparation.py`), into the user's cache.
 """
 
 import hashlib
 import os
+import platform
 import sys
 import tempfile
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 ARTEFACT: Final = Path(__file__).with_name("template.wasm")
 INSTALLED: Final = ARTEFACT.with_suffix(".cwasm")
 BUILD_COMMAND: Final = "make template"
+DESCRIPTORS: Final = Path("/proc/self/fd")
 
 
 def engine(limits: Limits, target: str = "") -> "wasmtime.Engine":
@@ -36,41 +40,70 @@ def engine(limits: Limits, target: str = "") -> "wasmtime.Engine":
     return wasmtime.Engine(config)
 
 
-def load(machine: "wasmtime.Engine") -> "wasmtime.Module":
-    """Return the module: precompiled where it can be, compiled (and kept, where that is possible) where it must be.
+class NotCompiled(SandboxUnavailable):
+    """There is no machine code for this artefact and this machine yet."""
+
+
+def load(machine: "wasmtime.Engine", extra: Path | None = None) -> "wasmtime.Module":
+    """Return the module from machine code that was made before.
+
+    Args:
+        extra: where machine code may be beside the package and the user's cache.
 
     Raises:
-        SandboxUnavailable: there is no artefact, or it is of no use here; the message names the cure.
+        NotCompiled: there is none that fits.
+        SandboxUnavailable: there is no artefact; the message names the cure.
     """
     import wasmtime
 
+    for place in _places(extra):
+        try:
+            return wasmtime.Module.deserialize_file(machine, str(place))
+        except wasmtime.WasmtimeError:
+            continue  # of another wasmtime or CPU
+    raise NotCompiled("the template sandbox is not compiled for this machine")
+
+
+def compiled() -> bool:
+    """Tell whether there is machine code; of another wasmtime or CPU it may still be of no use."""
+    return ARTEFACT.exists() and any(_places(None))
+
+
+def cache_place() -> Path:
+    """Return where the user's machine code is kept."""
+    return _cache() / _cached_name()
+
+
+def _places(extra: Path | None) -> Iterator[Path]:
     if not ARTEFACT.exists():
         raise SandboxUnavailable(f"the template sandbox is not built: {ARTEFACT} is missing; run `{BUILD_COMMAND}`")
-    name = _cached_name()
-    for place in (INSTALLED, _cache() / name):
-        if _usable(place):
-            try:
-                return wasmtime.Module.deserialize_file(machine, str(place))
-            except wasmtime.WasmtimeError:
-                continue  # of another wasmtime or CPU: compiled anew below
+    yield from (place for place in (INSTALLED, cache_place()) if _usable(place))
+    if extra is not None:
+        yield extra
+
+
+def compile_to(place: Path, *, baseline: bool) -> None:
+    """Compile, and write the machine code to a place.
+
+    Args:
+        baseline: for the oldest CPU of this architecture, so that an image runs on every one; otherwise for this one.
+
+    Raises:
+        SandboxUnavailable: the artefact is missing or damaged.
+        OSError: the place cannot be written.
+    """
+    import wasmtime
+
+    target = f"{platform.machine().replace('arm64', 'aarch64')}-unknown-linux-gnu" if baseline else ""
     try:
-        module = wasmtime.Module.from_file(machine, str(ARTEFACT))
+        code = bytes(wasmtime.Module.from_file(engine(Limits(), target), str(ARTEFACT)).serialize())
     except (wasmtime.WasmtimeError, OSError) as error:
         kind = type(error).__name__
         raise SandboxUnavailable(f"{ARTEFACT} cannot be compiled ({kind}); run `{BUILD_COMMAND}`") from None
-    _keep(bytes(module.serialize()), _cache() / name)
-    return module
-
-
-def precompile(place: Path = INSTALLED) -> Path:
-    """Compile for the baseline of this architecture, so that the file runs on every CPU of it."""
-    import platform
-
-    import wasmtime
-
-    machine = engine(Limits(), f"{platform.machine().replace('arm64', 'aarch64')}-unknown-linux-gnu")
-    _keep(bytes(wasmtime.Module.from_file(machine, str(ARTEFACT)).serialize()), place)
-    return place
+    if place.parent == DESCRIPTORS:  # a file in memory that the parent reads
+        place.write_bytes(code)
+    else:
+        _keep(code, place)
 
 
 def _cached_name() -> str:
@@ -98,16 +131,25 @@ def _usable(place: Path) -> bool:
 
 
 def _keep(code: bytes, place: Path) -> None:
-    """Write beside the place, then rename. A file system that refuses costs a compilation at each start, no more."""
+    """Write beside the place, then rename: nobody loads half a file."""
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.", delete=False) as fresh:
+        fresh.write(code)
+    Path(fresh.name).chmod(0o644)
+    Path(fresh.name).replace(place)
+
+
+def main() -> int:
+    """Compile to a place, or into the installed package; an error ends the build of an image."""
+    place = Path(sys.argv[1]) if len(sys.argv) > 1 else INSTALLED
     try:
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.", delete=False) as fresh:
-            fresh.write(code)
-        Path(fresh.name).chmod(0o644)
-        Path(fresh.name).replace(place)
-    except OSError:
-        return
+        compile_to(place, baseline=len(sys.argv) == 1)
+    except (SandboxUnavailable, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"{place}\n")
+    return 0
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{precompile()}\n")
+    sys.exit(main())

@@ -3,6 +3,7 @@
 import ctypes
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from manager.errors import SandboxUnavailable, TemplateLimit
@@ -18,12 +19,12 @@ _LOW: Final = 0xFFFFFFFF
 
 
 class Machine:
-    """What all instances share: the loaded module, the watchdog and the maker of keys."""
+    """What all instances share: the loaded module, the watchdog and the maker of keys. Raises SandboxUnavailable."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, extra: Path | None = None) -> None:
         self.limits: Final = limits
         self.engine: Final = artefact.engine(limits)
-        self.module: Final = artefact.load(self.engine)
+        self.module: Final = artefact.load(self.engine, extra)
         self.watchdog: Final = Watchdog(self.engine.increment_epoch)
         self.keys: Final = KeyMaker()
         _give_back()

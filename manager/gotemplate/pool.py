@@ -15,6 +15,8 @@ from weakref import WeakValueDictionary
 from manager.errors import TemplateLimit
 from manager.gotemplate.instance import Instance, Machine
 from manager.gotemplate.model import Limits
+from manager.gotemplate.preparation import Preparation
+from manager.gotemplate.render_time import charge
 
 SLOW_REMEMBERED = 256
 SLOW_AFTER_SECONDS = 0.1
@@ -28,7 +30,7 @@ class Pool:
         self._limits = limits
         self._threads = ThreadPoolExecutor(limits.workers + limits.slow_workers, "gotemplate")
         self._guard = threading.Lock()
-        self._machine: Machine | None = None
+        self._preparation = Preparation(limits, self._threads)
         self._idle: OrderedDict[str, Instance] = OrderedDict()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._slow: OrderedDict[str, None] = OrderedDict()
@@ -36,13 +38,19 @@ class Pool:
         self._places = asyncio.Semaphore(limits.workers)
         self._slow_places = _Places(limits.slow_workers)
 
+    def prepare(self) -> None:
+        """Let the sandbox be compiled now where it is not: a template is on its way."""
+        self._preparation.begin()
+
     async def run(self, namespace: str, request: bytes) -> bytes:
         """Answer a request in an instance of this namespace.
 
         Raises:
             TemplateLimit: a limit ended it.
+            TemplateDelayed: the sandbox is still being compiled.
             SandboxUnavailable: there is no sandbox.
         """
+        machine = await self._preparation.machine()
         turn = self._turns.get(namespace)
         if turn is None:
             self._turns[namespace] = turn = asyncio.Lock()
@@ -52,7 +60,7 @@ class Pool:
             if namespace in self._slow:
                 await _take(self._slow_turn, held)
             await _take(self._places, held)
-            work = self._threads.submit(self._work, namespace, request)
+            work = self._threads.submit(self._work, machine, namespace, request)
         except BaseException:
             _release(held)
             raise
@@ -73,16 +81,18 @@ class Pool:
             held[-1] = self._slow_places
             self._places.release()
 
-    async def _followed(self, namespace: str, work: "Future[bytes]") -> bytes:
+    async def _followed(self, namespace: str, work: "Future[_Ran]") -> bytes:
         try:
-            answer = await asyncio.wrap_future(work)
+            answer, seconds = await asyncio.wrap_future(work)
         except TemplateLimit as error:
             if error.limit == "deadline":
+                charge(self._limits.deadline_seconds)
                 self._slow[namespace] = None
                 self._slow.move_to_end(namespace)
                 while len(self._slow) > SLOW_REMEMBERED:
                     self._slow.popitem(last=False)
             raise
+        charge(seconds)
         self._slow.pop(namespace, None)
         return answer
 
@@ -99,8 +109,7 @@ class Pool:
         for instance in self._idle.values():
             instance.close()
         self._idle.clear()
-        if self._machine:
-            await asyncio.to_thread(self._machine.close)
+        await self._preparation.close()
 
     @property
     def idle(self) -> tuple[str, ...]:
@@ -108,18 +117,19 @@ class Pool:
         with self._guard:
             return tuple(self._idle)
 
-    def _work(self, namespace: str, request: bytes) -> bytes:
-        machine = self._loaded()  # before the clock starts: compiling takes longer than a render may
-        until = time.monotonic() + self._limits.deadline_seconds
+    def _work(self, machine: Machine, namespace: str, request: bytes) -> "_Ran":
+        started = time.monotonic()
+        until = started + self._limits.deadline_seconds
         kept = self._kept(namespace)
         if kept:
             try:
-                return self._called(namespace, kept, request, until)
+                return self._called(namespace, kept, request, until), time.monotonic() - started
             except TemplateLimit as error:
                 # Go's heap does not shrink and may have come apart; what fits must not depend on the past
                 if error.limit != "memory":
                     raise
-        return self._called(namespace, Instance(machine), request, until)
+        answer = self._called(namespace, Instance(machine), request, until)
+        return answer, time.monotonic() - started
 
     def _called(self, namespace: str, instance: Instance, request: bytes, until: float) -> bytes:
         try:
@@ -129,12 +139,6 @@ class Pool:
             raise
         self._keep(namespace, instance)
         return answer
-
-    def _loaded(self) -> Machine:
-        with self._guard:
-            if self._machine is None:
-                self._machine = Machine(self._limits)
-            return self._machine
 
     def _kept(self, namespace: str) -> Instance | None:
         """Take the namespace's instance, or make room for one: memory never holds more than may be kept."""
@@ -175,6 +179,8 @@ class _Places:
         self._number += 1
 
 
+_Ran = tuple[bytes, float]
+"""The answer, and the seconds that an instance worked on it."""
 _Held = asyncio.Lock | asyncio.Semaphore | _Places
 
 

@@ -31,12 +31,17 @@ class Sandbox:
     Raises, from every method:
         TemplateInvalid: the template, path or expression must change.
         TemplateLimit: source, output, memory, depth or deadline.
+        TemplateDelayed: it is being compiled; nothing is wrong with the template.
         SandboxUnavailable: it is not built.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits: Final = limits or Limits()
         self._pool = Pool(self.limits)
+
+    def prepare(self) -> None:
+        """Let it be compiled now where it is not, so that the first template does not wait for it."""
+        self._pool.prepare()
 
     async def render(self, namespace: str, template: Template, data: Data | Groups) -> Rendered:
         """Return the output, byte for byte Go's. Data of two levels is for the webhook provider."""

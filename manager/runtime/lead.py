@@ -153,6 +153,7 @@ class Leader:
         for task in known:
             await task
         self._feed.replay(module.handlers)
+        module.known()
         self._metrics.synced.labels(module.name).set(1)
         await self._wait_for_original(module)
         log.info("module started", module=module.name)

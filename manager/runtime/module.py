@@ -55,6 +55,8 @@ class Module:
     """HTTP endpoints served by every replica."""
     verify: Callable[[], Iterable[tuple[Controller, Key]]] = tuple
     """Keys whose objects may have been edited while no replica was leading; compared once, paced, after a start."""
+    known: Callable[[], None] = lambda: None
+    """Called when all objects are known, before the first is worked on."""
     namespaces: frozenset[str] | None = None
     """All that the module looks at; None: the whole cluster."""
     close: Callable[[], Awaitable[None]] | None = None

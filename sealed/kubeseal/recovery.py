@@ -3,10 +3,11 @@
 import asyncio
 import base64
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from manager.errors import SandboxUnavailable
+from manager.errors import SandboxUnavailable, TemplateDelayed
 from manager.gotemplate.sandbox import Sandbox
 from manager.plain import Plain
 from sealed.certificate import fingerprint, load_private_key
@@ -61,7 +62,9 @@ async def _filled(values: Mapping[str, Plain], texts: object) -> dict[str, Plain
     """Render templates as the controller does, where its sandbox is installed too."""
     sandbox = Sandbox()
     try:
-        return (await fill(sandbox, "", values, texts)).data
+        while True:
+            with suppress(TemplateDelayed):  # the first template on this machine waits for the compiler
+                return (await fill(sandbox, "", values, texts)).data
     except UnsealFailed as error:
         raise InputError(str(error)) from None
     except (SandboxUnavailable, ModuleNotFoundError):

@@ -10,6 +10,7 @@ from external.clients import Pending
 from external.paths import Documents
 from external.turns import Turns
 from manager.errors import TemplateLimit
+from manager.gotemplate.render_time import charge
 from manager.plain import Plain
 
 
@@ -76,7 +77,7 @@ class Slow:
 
     async def json_get(self, _namespace: str, _document: Plain, _path: str) -> None:
         self.asked += 1
-        await asyncio.sleep(0.01)
+        charge(10.0)
         if self.limit:
             raise TemplateLimit("deadline", "too slow")
 
@@ -85,7 +86,7 @@ class Slow:
 async def test_after_a_limit_nothing_more_of_the_same_external_secret_is_tried(
     monkeypatch: pytest.MonkeyPatch, limit: bool
 ) -> None:
-    monkeypatch.setattr(paths, "ALL_TOGETHER", 0.015)
+    monkeypatch.setattr(paths, "RENDER_BUDGET_SECONDS", 15.0)
     sandbox: Any = Slow(limit=limit)
     documents = Documents(sandbox, Turns(), "ns")
 

@@ -1,4 +1,4 @@
-"""The compiled sandbox is found, precompiled once, kept where nobody else can write, and missed with a clear word."""
+"""The compiled sandbox is found where nobody else can write, compiled on demand, and missed with a clear word."""
 
 import os
 import subprocess
@@ -10,10 +10,9 @@ import pytest
 
 from manager.errors import SandboxUnavailable
 from manager.gotemplate import artefact
+from manager.gotemplate.artefact import NotCompiled, cache_place, compile_to, compiled
 from manager.gotemplate.instance import Instance, Machine
 from manager.gotemplate.model import Limits
-from manager.gotemplate.sandbox import Sandbox
-from tests.unit.gotemplate.conftest import eso
 
 EMPTY = b"\0asm\1\0\0\0"
 
@@ -30,82 +29,62 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return package
 
 
-@pytest.fixture
-def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every compilation, by the path of what was compiled."""
-    import wasmtime
-
-    found: list[str] = []
-    original = wasmtime.Module.from_file
-
-    def compiling(machine: wasmtime.Engine, path: str) -> wasmtime.Module:
-        found.append(path)
-        return original(machine, path)
-
-    monkeypatch.setattr(wasmtime.Module, "from_file", staticmethod(compiling))
-    return found
+def load(extra: Path | None = None) -> None:
+    artefact.load(artefact.engine(Limits()), extra)
 
 
-def load() -> None:
-    artefact.load(artefact.engine(Limits()))
+def compile_here() -> Path:
+    compile_to(cache_place(), baseline=False)
+    return cache_place()
 
 
-def cache(tmp_path: Path) -> list[Path]:
-    return sorted((tmp_path / "cache").rglob("*.cwasm"))
+def test_nothing_is_compiled_by_who_loads() -> None:
+    assert not compiled()
+    with pytest.raises(NotCompiled):
+        load()
 
 
-def test_it_is_compiled_once_for_a_user(compiled: list[str], tmp_path: Path) -> None:
-    load()
+def test_what_was_compiled_for_a_user_is_loaded() -> None:
+    compile_here()
+
+    assert compiled()
     load()
 
-    assert len(compiled) == 1
-    assert len(cache(tmp_path)) == 1
 
-
-def test_another_artefact_is_compiled_anew(compiled: list[str], place: Path) -> None:
-    load()
+def test_another_artefact_needs_another_compilation(place: Path) -> None:
+    compile_here()
     (place / "template.wasm").write_bytes(EMPTY + b"\0\5\4name")
-    load()
 
-    assert len(compiled) == 2
+    assert not compiled()
 
 
-def test_what_was_precompiled_into_the_package_comes_first(compiled: list[str], tmp_path: Path, place: Path) -> None:
-    artefact.precompile(place / "template.cwasm")
-    compiled.clear()
+def test_what_was_precompiled_into_the_package_is_loaded(place: Path, tmp_path: Path) -> None:
+    compile_to(place / "template.cwasm", baseline=True)
 
     load()
 
-    assert compiled == []
-    assert cache(tmp_path) == []
+    assert not list((tmp_path / "cache").rglob("*"))
 
 
-def test_what_was_precompiled_from_an_older_artefact_is_left_alone(compiled: list[str], place: Path) -> None:
-    artefact.precompile(place / "template.cwasm")
-    compiled.clear()
+def test_what_was_precompiled_from_an_older_artefact_is_left_alone(place: Path) -> None:
+    compile_to(place / "template.cwasm", baseline=True)
     later = (place / "template.cwasm").stat().st_mtime_ns + 1_000_000_000
     os.utime(place / "template.wasm", ns=(later, later))
 
-    load()
-
-    assert compiled == [str(place / "template.wasm")]
+    assert not compiled()
 
 
-def test_a_user_without_a_home_has_a_cache_too(
-    compiled: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_user_without_a_home_has_a_cache_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.delenv("HOME")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
+    assert compile_here().parent == tmp_path / f"coffer-{os.getuid()}"
     load()
-    load()
-
-    assert len(compiled) == 1
-    assert [file.parent.name for file in tmp_path.rglob("template-*.cwasm")] == [f"coffer-{os.getuid()}"]
 
 
-def test_a_module_that_is_not_the_sandbox_says_so(compiled: list[str]) -> None:
+def test_a_module_that_is_not_the_sandbox_says_so() -> None:
+    compile_here()
     machine = Machine(Limits())
 
     with pytest.raises(SandboxUnavailable, match="does not start"):
@@ -114,34 +93,31 @@ def test_a_module_that_is_not_the_sandbox_says_so(compiled: list[str]) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not machine code"])
-def test_a_file_that_does_not_load_is_replaced(compiled: list[str], tmp_path: Path, content: bytes) -> None:
-    load()
-    cache(tmp_path)[0].write_bytes(content)
+def test_a_file_that_does_not_load_counts_as_not_compiled(content: bytes) -> None:
+    compile_here().write_bytes(content)
 
-    load()
-    load()
-
-    assert len(compiled) == 2
+    with pytest.raises(NotCompiled):
+        load()
 
 
 @pytest.mark.parametrize("writable", ["file", "folder"])
-def test_machine_code_that_others_may_write_is_not_run(compiled: list[str], tmp_path: Path, writable: str) -> None:
-    load()
-    kept = cache(tmp_path)[0]
+def test_machine_code_that_others_may_write_is_not_run(writable: str) -> None:
+    kept = compile_here()
     (kept if writable == "file" else kept.parent).chmod(0o777)
 
-    load()
+    assert not compiled()
+    with pytest.raises(NotCompiled):
+        load()
 
-    assert len(compiled) == 2
 
-
-def test_a_cache_that_cannot_be_written_costs_a_compilation_only(compiled: list[str], tmp_path: Path) -> None:
-    (tmp_path / "cache").write_text("a file where the folder should be")
-
-    load()
-    load()
-
-    assert len(compiled) == 2
+def test_machine_code_may_lie_in_memory() -> None:
+    descriptor = os.memfd_create("test")
+    try:
+        place = artefact.DESCRIPTORS / str(descriptor)
+        compile_to(place, baseline=False)
+        load(place)
+    finally:
+        os.close(descriptor)
 
 
 def test_a_missing_artefact_names_what_builds_it(place: Path) -> None:
@@ -155,16 +131,21 @@ def test_a_damaged_artefact_names_what_builds_it(place: Path) -> None:
     (place / "template.wasm").write_bytes(b"damaged")
 
     with pytest.raises(SandboxUnavailable, match=r"cannot be compiled .*; run `make template`"):
-        load()
+        compile_here()
 
 
-async def test_a_render_without_a_sandbox_says_so_and_the_next_one_tries_again(place: Path) -> None:
-    (place / "template.wasm").unlink()
-    sandbox = Sandbox()
-    for _ in range(2):
-        with pytest.raises(SandboxUnavailable, match="make template"):
-            await eso(sandbox, "x")
-    await sandbox.close()
+@pytest.mark.parametrize("wrong", ["artefact", "folder"])
+def test_the_command_that_builds_an_image_fails_where_it_delivers_nothing(
+    wrong: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["artefact"])
+    if wrong == "artefact":
+        (place / "template.wasm").unlink()
+    else:
+        monkeypatch.setattr(artefact, "INSTALLED", place / "template.wasm" / "template.cwasm")
+
+    assert artefact.main() == 1
+    assert capsys.readouterr().err
 
 
 def test_nothing_is_loaded_before_the_first_template() -> None:

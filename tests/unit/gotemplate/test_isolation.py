@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -219,9 +220,9 @@ async def test_what_is_kept_for_a_namespace_can_be_given_back(make: Make, log: L
 async def test_loading_does_not_count_as_rendering(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     load = artefact.load
 
-    def slow_load(machine: "wasmtime.Engine") -> "wasmtime.Module":
+    def slow_load(machine: "wasmtime.Engine", extra: Path | None) -> "wasmtime.Module":
         time.sleep(0.3)
-        return load(machine)
+        return load(machine, extra)
 
     monkeypatch.setattr(artefact, "load", slow_load)
     sandbox = make(deadline_seconds=0.2)

@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from manager.errors import SandboxUnavailable, TemplateLimit
+from manager.errors import SandboxUnavailable, TemplateDelayed, TemplateLimit
+from manager.gotemplate.model import Rendered
+from manager.gotemplate.render_time import charge
 from manager.gotemplate.sandbox import Sandbox
 from manager.plain import Plain
 from sealed import rendering
+from sealed.reconcile import SLOW_AGAIN_SECONDS
 from sealed.rendering import Filled, fill
 from sealed.unseal import UnsealFailed
-from tests.unit.sealed.bench import Bench, key_secret, sealed_secret
+from tests.unit.sealed.bench import OURS, Bench, key_secret, sealed_secret
 
 CANARY = "canary-b7e3"
 
@@ -101,16 +104,30 @@ async def test_a_template_that_reaches_a_limit_ends_the_others_too(sandbox: Sand
     assert str(failed.value).endswith("(t000)")
 
 
-async def test_slow_templates_end_together(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_waiting_for_others_is_not_blamed_on_a_template(monkeypatch: pytest.MonkeyPatch) -> None:
     class Slow:
         async def render(self, *_: Any) -> Any:
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(rendering, "ALL_TOGETHER", 0.01)
+    monkeypatch.setattr(rendering, "WAIT_SECONDS", 0.01)
+    busy: Any = Slow()
+
+    with pytest.raises(TemplateDelayed, match="busy with others"):
+        await filled(busy, {}, {"t": "{{ . }}"})
+
+
+async def test_slow_templates_end_together_and_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow:
+        async def render(self, *_: Any) -> Any:
+            charge(rendering.RENDER_BUDGET_SECONDS / 2 + 1)
+            return Rendered(Plain(b"x"), random=False)
+
     slow: Any = Slow()
 
-    with pytest.raises(UnsealFailed, match="seconds together"):
-        await filled(slow, {}, {"t": "{{ . }}"})
+    with pytest.raises(UnsealFailed, match="seconds together") as caught:
+        await filled(slow, {}, dict.fromkeys("abc", "{{ . }}"))
+
+    assert caught.value.slow
 
 
 async def test_what_is_random_is_named(sandbox: Sandbox) -> None:
@@ -145,6 +162,47 @@ async def test_a_template_that_fails_keeps_all_back_and_says_why() -> None:
     assert "(bad)" in bench.condition()["message"]
     assert not [key for key in bench.api.objects if key.resource.kind == "Secret"]
     assert CANARY not in bench.everything_said()
+
+
+async def test_a_sandbox_that_is_being_compiled_is_waited_for_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def compiling(*_: Any) -> Any:
+        raise TemplateDelayed("being compiled")
+
+    async def rendered(*_: Any) -> Any:
+        return Rendered(Plain(b"v"), random=False)
+
+    monkeypatch.setattr(Sandbox, "render", compiling)
+    bench = Bench()
+    await bench.registry.put(key_secret())
+    bench.place(sealed_secret({}, template={"data": {"t": "{{ . }}"}}))
+
+    [again] = await bench.work()
+
+    assert again.gate is not None
+    assert "status" not in bench.api.objects[OURS], "no condition: nothing is wrong with the object"
+    assert bench.api.events == []
+
+    monkeypatch.setattr(Sandbox, "render", rendered)
+    bench.queue.add(OURS)
+    [later] = await bench.work()
+
+    assert later.answered == again.gate, "whoever waits there goes on"
+    assert bench.data() == {"t": "v"}
+
+
+async def test_a_template_that_is_too_slow_is_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def slow(*_: Any) -> Any:
+        raise TemplateLimit("deadline", "rendering took longer than 2 s")
+
+    monkeypatch.setattr(Sandbox, "render", slow)
+    bench = Bench()
+    await bench.registry.put(key_secret())
+    bench.place(sealed_secret({}, template={"data": {"t": "{{ . }}"}}))
+
+    [again] = await bench.work()
+
+    assert again.after == SLOW_AGAIN_SECONDS
+    assert "took longer" in bench.condition()["message"]
 
 
 @pytest.mark.parametrize("error", [SandboxUnavailable("run `make template`"), TemplateLimit("memory", "too much")])
