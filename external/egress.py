@@ -14,8 +14,10 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.ssl_ import create_urllib3_context
 
 from external.providers.protocol import Egress, ProviderDenied, ProviderUnavailable
+from manager.tls import as_go_verifies
 
 Address = IPv4Address | IPv6Address
 ENDING = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))  # NAT64, and of old: their last bytes are an IPv4 address
@@ -105,7 +107,9 @@ class GuardedAdapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         """Let every pool make guarded connections."""
-        super().init_poolmanager(*args, **options, ssl_context=self._context)
+        super().init_poolmanager(
+            *args, **options, ssl_context=self._context or as_go_verifies(create_urllib3_context())
+        )
         self.poolmanager.pool_classes_by_scheme = _pools(self._egress)
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:

@@ -5,6 +5,7 @@ import ssl
 
 from external.providers.protocol import ProviderDenied
 from manager.plain import Plain
+from manager.tls import verifying
 
 
 def trusting(authorities: bytes | None) -> ssl.SSLContext | None:
@@ -12,7 +13,7 @@ def trusting(authorities: bytes | None) -> ssl.SSLContext | None:
     if authorities is None:
         return None
     try:
-        return ssl.create_default_context(cadata=authorities.decode())
+        return verifying(cadata=authorities.decode())
     except (ssl.SSLError, ValueError) as error:
         raise ProviderDenied(f"TLS: {type(error).__name__}: check caBundle") from None
 

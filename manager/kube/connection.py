@@ -15,6 +15,7 @@ from kubernetes.aio.config.config_exception import ConfigException
 from yarl import URL
 
 from manager.errors import SettingsError
+from manager.tls import as_go_verifies, verifying
 
 UNREADABLE = (ConfigException, yaml.YAMLError, OSError, ValueError, LookupError, TypeError, AttributeError)
 """What the library raises for a kubeconfig that is missing, is no YAML, or has something else where it looks."""
@@ -106,7 +107,7 @@ async def connect(kubeconfig: str = "", context: str = "", *, verify: bool = Tru
     try:
         await kube_config.load_kube_config(path or None, context or None, configuration)
         configuration.verify_ssl = configuration.verify_ssl and verify
-        tls = RESTClientObject(configuration).ssl_context
+        tls = as_go_verifies(RESTClientObject(configuration).ssl_context)
         namespace = _context_namespace(path, context) or "default"
     except UNREADABLE as error:
         raise SettingsError(f"no usable kubeconfig at {path or '~/.kube/config'}: {type(error).__name__}") from error
@@ -118,7 +119,7 @@ def _in_cluster(environ: os._Environ[str], *, verify: bool) -> Connection:
     if not host:
         raise SettingsError("a ServiceAccount token is mounted but KUBERNETES_SERVICE_HOST is not set")
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
-    tls = ssl.create_default_context(cafile=SERVICE_ACCOUNT / "ca.crt")
+    tls = verifying(cafile=str(SERVICE_ACCOUNT / "ca.crt"))
     if not verify:
         tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     namespace = (SERVICE_ACCOUNT / "namespace").read_text().strip()

@@ -19,6 +19,7 @@ from external.providers.protocol import (
 from external.providers.tls import show
 from manager.errors import CofferError
 from manager.plain import Plain
+from manager.tls import verifying
 
 LABEL = "Kubernetes"
 ABSENCE = "Secret does not exist"
@@ -46,7 +47,7 @@ class Connection:
     def __init__(self, server: Server, count: CountCall, timeout: float) -> None:
         context = server.context
         if server.certificate is not None:
-            context = context or ssl.create_default_context()
+            context = context or verifying()
             show(context, *server.certificate)
         self._server = server
         self._session = GuardedSession(server.egress, context, timeout)

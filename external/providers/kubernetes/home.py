@@ -4,6 +4,7 @@ import ssl
 
 from external.providers.protocol import Home
 from manager.kube.connection import Connection
+from manager.tls import verifying
 
 
 def home_of(connection: Connection | None) -> Home | None:
@@ -15,7 +16,6 @@ def home_of(connection: Connection | None) -> Home | None:
     def trusting() -> ssl.SSLContext:
         # Not our own context: that may show our certificate, and whoever asks would be us.
         authorities = own.get_ca_certs(binary_form=True)
-        context = ssl.create_default_context(cadata=b"".join(authorities)) if authorities else None
-        return context or ssl.create_default_context()
+        return verifying(cadata=b"".join(authorities) or None)
 
     return Home(connection.server, trusting)

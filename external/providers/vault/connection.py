@@ -21,6 +21,7 @@ from external.providers.tls import show, trusting
 from external.providers.vault.login import Login
 from manager.errors import CofferError
 from manager.plain import Plain
+from manager.tls import verifying
 
 SPARE = 60.0  # seconds before its end at which a token is not used any more
 ABSENCE = "Secret does not exist"
@@ -193,7 +194,7 @@ def _understood(answer: Any, name: str) -> Any:
 def _context(server: Server) -> ssl.SSLContext | None:
     if server.authorities is None and server.certificate is None:
         return None
-    context = trusting(server.authorities) or ssl.create_default_context()
+    context = trusting(server.authorities) or verifying()
     if server.certificate is not None:
         show(context, *server.certificate)
     return context
