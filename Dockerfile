@@ -1,12 +1,13 @@
 # Builds Coffer from the locked dependencies; the second stage has neither pip nor the sources.
-FROM python:3.13-slim AS build
+ARG PYTHON=python:3.13-slim
+FROM ${PYTHON} AS build
 WORKDIR /src
-RUN python -m venv /opt/coffer && python -m pip install --quiet uv==0.13.9
+RUN python -m venv /opt/uv && /opt/uv/bin/pip install --quiet uv==0.13.9 && python -m venv --without-pip /opt/coffer
 COPY requirements.lock pyproject.toml README.md ./
 # The lock is for all groups; only what the controller needs is installed from it, at the locked hashes.
-RUN uv pip compile pyproject.toml --extra controller --constraint requirements.lock --generate-hashes \
-        --no-header --quiet --output-file /tmp/controller.lock \
-    && uv pip sync --python /opt/coffer/bin/python --require-hashes /tmp/controller.lock
+RUN /opt/uv/bin/uv pip compile pyproject.toml --extra controller --constraint requirements.lock --generate-hashes \
+        --python /opt/coffer/bin/python --no-header --quiet --output-file /tmp/controller.lock \
+    && /opt/uv/bin/uv pip sync --python /opt/coffer/bin/python --require-hashes /tmp/controller.lock
 # The template sandbox first: it changes seldom and compiles for half a minute.
 COPY tools tools
 COPY manager/gotemplate/go manager/gotemplate/go
@@ -16,11 +17,14 @@ COPY manager manager
 COPY sealed sealed
 COPY external external
 COPY reflector reflector
-# Machine code for the baseline CPU, so that the first template waits for no compiler.
-RUN uv pip install --python /opt/coffer/bin/python --no-deps . \
-    && /opt/coffer/bin/python -m manager.gotemplate.artefact
+RUN /opt/uv/bin/uv pip install --python /opt/coffer/bin/python --no-deps .
+# Machine code for the baseline CPU, so that the first template waits for no compiler. Outside of the sources, which
+# would be imported instead of what was installed; an error ends the build.
+WORKDIR /
+RUN /opt/coffer/bin/python -P -m manager.gotemplate.artefact \
+    && test -s /opt/coffer/lib/python3.*/site-packages/manager/gotemplate/template.cwasm
 
-FROM python:3.13-slim
+FROM ${PYTHON}
 COPY --from=build /opt/coffer /opt/coffer
 USER 65532:65532
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

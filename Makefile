@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 TEMPLATE := manager/gotemplate/template.wasm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup conformance template cluster test lint fmt bench soak demo lock crds clean
+.PHONY: help setup conformance template cluster shipped test lint fmt bench soak demo lock crds clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -30,6 +30,7 @@ template: $(TEMPLATE) ## the sandbox for Go templates, compiled to WebAssembly
 $(TEMPLATE): $(INSTALLED) tools/template.py $(shell find manager/gotemplate/go -type f)
 	$(BIN)/python -m tools.template
 	@touch $@
+	@$(BIN)/python -P -m manager.gotemplate.artefact --cache >/dev/null
 
 cluster: setup ## etcd, kube-apiserver, …, helm and vault into a cache outside the checkout
 	@$(BIN)/python -m tests.cluster.build etcd kube-apiserver kube-controller-manager kubectl helm kubeseal vault >/dev/null
@@ -42,8 +43,17 @@ lint: setup ## style, types, layers and size budgets
 	$(BIN)/lint-imports
 	$(BIN)/python tools/budgets.py
 
-test: lint template cluster ## everything but what must take long
+test: lint template cluster shipped ## everything but what must take long
 	$(BIN)/pytest -m "not soak" -n 2 --dist loadscope
+
+shipped: setup template ## the unit tests on the image's Python, where this machine has it
+	@python=$$($(BIN)/python -m tests.cluster.pythons); \
+	if [ -z "$$python" ]; then echo "skipped: this machine does not have the image's Python"; exit 0; fi; \
+	set -e; \
+	[ -x .venv/shipped/bin/python ] || $(BIN)/uv venv --quiet --python "$$python" .venv/shipped; \
+	$(BIN)/uv pip sync --quiet --python .venv/shipped/bin/python --require-hashes requirements.lock; \
+	$(BIN)/uv pip install --quiet --python .venv/shipped/bin/python --no-deps --editable .; \
+	.venv/shipped/bin/python -m pytest tests/unit -m "not soak" -n 2 --dist loadscope
 
 soak: template cluster ## what must take long: quiet, fuzz, scale
 	$(BIN)/pytest -m soak

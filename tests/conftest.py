@@ -1,7 +1,11 @@
 """What every test may ask for."""
 
+import subprocess
+import sys
+
 import pytest
 
+from manager.gotemplate import artefact
 from tests.cluster import build
 from tests.cluster.fixtures import audit, control_plane, fault_proxy, kube, moto, moto_server, namespace, vault
 from tests.cluster.programs import CONTROL_PLANE
@@ -20,6 +24,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             build.binary(name)
         if "built_template" in wanted:
             template.build()
+        if artefact.ARTEFACT.exists() and not artefact.compiled():
+            subprocess.run(
+                [sys.executable, "-P", "-m", artefact.__name__, artefact.CACHE], check=True, stdout=subprocess.DEVNULL
+            )
 
 
 @pytest.fixture(scope="session")

@@ -128,6 +128,7 @@ class Coffer:
         server: URL of a proxy in front of the API server.
         address: where it listens.
         folder: where its log and kubeconfig go.
+        program: what is started.
     """
 
     def __init__(
@@ -140,7 +141,9 @@ class Coffer:
         server: str = "",
         address: str = "127.0.0.1",
         folder: Path | None = None,
+        program: Sequence[str | Path] = (COMMAND,),
     ) -> None:
+        self._program = program
         self.installation, self.name = installation, name
         folder = folder or installation.plane.folder
         unique = f"{installation.namespace}-{name}"
@@ -181,7 +184,7 @@ class Coffer:
 
     def start(self) -> None:
         """Start it, without waiting for anything; again after an end too, under the same name and ports."""
-        command: list[str | Path] = [COMMAND, *self._arguments]
+        command: list[str | Path] = [*self._program, *self._arguments]
         self._process = Process(self.name, command, self.log, self._environment)
 
     def wait_ready(self, timeout: float = START_TIMEOUT) -> None:

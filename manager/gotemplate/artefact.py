@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ARTEFACT: Final = Path(__file__).with_name("template.wasm")
 INSTALLED: Final = ARTEFACT.with_suffix(".cwasm")
 BUILD_COMMAND: Final = "make template"
+CACHE: Final = "--cache"
 DESCRIPTORS: Final = Path("/proc/self/fd")
 
 
@@ -140,10 +141,12 @@ def _keep(code: bytes, place: Path) -> None:
 
 
 def main() -> int:
-    """Compile to a place, or into the installed package; an error ends the build of an image."""
-    place = Path(sys.argv[1]) if len(sys.argv) > 1 else INSTALLED
+    """Compile to a place: `--cache` for the user's, by default the package. An error ends the build of an image."""
+    named = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
-        compile_to(place, baseline=len(sys.argv) == 1)
+        place = cache_place() if named == CACHE else Path(named) if named else INSTALLED
+        if named != CACHE or not compiled():
+            compile_to(place, baseline=not named)
     except (SandboxUnavailable, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

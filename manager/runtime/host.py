@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 import kopf
+from kopf._core.engines.peering import Identity
 from kopf._core.reactor import inventory
 
 from manager.clock import Jitter
@@ -16,6 +17,7 @@ from manager.runtime.feed import EVERYWHERE, Feed
 from manager.runtime.streams import Streams
 
 AGENT = "kopf/coffer"
+IDENTITY = Identity("coffer")  # kopf would ask for the user's name, and the image's user has none
 UNUSED_FINALIZER = "coffer.dev/never-set"  # kopf strips its default finalizer from objects of other operators
 
 
@@ -154,6 +156,7 @@ class KopfHost:
                 clusterwide=everywhere,
                 namespaces=() if everywhere else self._feed.namespaces,
                 standalone=True,
+                identity=IDENTITY,
             )
         finally:
             await session.close()

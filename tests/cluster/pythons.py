@@ -1,0 +1,35 @@
+"""The Python that the image has, where this machine has it too."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+DOCKERFILE = Path(__file__).parents[2] / "Dockerfile"
+
+
+def image_version() -> str:
+    """Return the version that the Dockerfile names, such as 3.13."""
+    found = re.search(r"python:(\d+\.\d+)", DOCKERFILE.read_text())
+    if found is None:
+        raise ValueError("the Dockerfile names no version of Python")
+    return found[1]
+
+
+def image_python() -> Path | None:
+    """Return an interpreter of that version, None where the machine has none."""
+    name = f"python{image_version()}"
+    versions = sorted((Path.home() / ".pyenv" / "versions").glob(f"{image_version()}*/bin/{name}"))
+    for each in (shutil.which(name), *versions):
+        if each and _runs(Path(each)):
+            return Path(each).resolve()
+    return None
+
+
+def _runs(python: Path) -> bool:
+    tried = subprocess.run([python, "-c", "import ssl, ctypes"], capture_output=True, check=False)
+    return tried.returncode == 0
+
+
+if __name__ == "__main__":
+    print(image_python() or "")

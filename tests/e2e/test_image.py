@@ -1,0 +1,90 @@
+"""What is shipped is what is tested: the image's tree, its Python, its user and its read-only root."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from manager.kube.connection import SERVICE_ACCOUNT
+from tests.cluster import image
+from tests.cluster.image import Stage, assemble
+from tests.cluster.pythons import image_version
+from tests.controller import Coffer, Installation
+from tests.e2e.conftest import SMALL_KEY, finish
+from tests.e2e.manifests import canary, external_secret, fake, sealed_secret, store
+from tests.e2e.world import World
+
+pytestmark = [pytest.mark.skipif(bool(image.unavailable()), reason=image.unavailable()), pytest.mark.timeout(300)]
+
+PACKAGES = "opt/coffer/lib/python*/site-packages"
+PEAK_MIB = 170
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """The image's last stage, built by the Dockerfile's own commands."""
+    return assemble(tmp_path_factory.mktemp("image"))
+
+
+@pytest.fixture
+def shipped(arena: World, tree: Stage) -> Iterator[Coffer]:
+    """The controller as the chart starts the image in a Pod, in the arena."""
+    installation = Installation(arena.plane, arena.kube)
+    _mount_account(tree, installation)
+    server = urlsplit(arena.plane.url)
+    environment = tree.variables() | {
+        "KUBERNETES_SERVICE_HOST": str(server.hostname),
+        "KUBERNETES_SERVICE_PORT": str(server.port),
+    }
+    program = [*tree.inside(), *tree.entrypoint]
+    coffer = Coffer(installation, flags=["--kubeconfig=", SMALL_KEY], program=program, environment=environment)
+    arena.coffer = coffer
+    coffer.start()
+    coffer.wait_ready()
+    coffer.wait_leading()
+    yield coffer
+    finish(coffer)
+    arena.kube.delete("namespaces", installation.namespace)
+
+
+def _mount_account(tree: Stage, installation: Installation) -> None:
+    """Put the ServiceAccount's files where kubelet mounts them."""
+    folder = tree.root / SERVICE_ACCOUNT.relative_to("/")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "token").write_text(installation.token)
+    (folder / "namespace").write_text(installation.namespace)
+    (folder / "ca.crt").write_bytes(installation.plane.ca_file.read_bytes())
+
+
+def test_the_image_has_what_it_needs_and_nothing_more(tree: Stage) -> None:
+    found = {path.name for path in tree.root.glob(f"{PACKAGES}/*")}
+    sandbox = [*tree.root.glob(f"{PACKAGES}/manager/gotemplate/template.cwasm")]
+
+    assert {"manager", "sealed", "external", "reflector", "kopf"} <= found
+    assert not found & {"pip", "setuptools", "tests", "tools", "pytest"}
+    assert not [*tree.root.glob("src/*")], "the sources stay in the first stage"
+    assert sandbox, "each start would compile at its first template"
+    assert sandbox[0].stat().st_mtime_ns >= sandbox[0].with_suffix(".wasm").stat().st_mtime_ns
+    assert (tree.user, tree.entrypoint, tree.command) == ("65532:65532", ["/opt/coffer/bin/coffer"], ["run"])
+
+
+def test_the_image_renders_templates_without_a_compiler_in_a_root_that_cannot_be_written(
+    arena: World, shipped: Coffer
+) -> None:
+    ns, value = arena.namespace(), canary()
+    about = Path(f"/proc/{shipped.process.pid}")
+
+    arena.apply(
+        sealed_secret(shipped.certificate(), ns, "sealed", {"a": value}, data={"url": "x://{{ .a }}"}),
+        store(ns, "store", fake({"remote": value})),
+        external_secret(ns, "external", "store", {"a": "remote"}, target={"template": {"data": {"b": "y{{ .a }}"}}}),
+    )
+
+    arena.await_data(ns, "sealed", {"a": value, "url": f"x://{value}"})
+    arena.await_data(ns, "external", {"b": f"y{value}"})
+    status = dict(line.split(":", 1) for line in (about / "status").read_text().splitlines())
+    assert status["Uid"].split() == ["65532"] * 4
+    assert int(status["VmHWM"].split()[0]) / 1024 < PEAK_MIB, "the compiler alone takes 300 MiB"
+    assert f"python{image_version()}" in str((about / "exe").resolve())
+    assert not [line for line in shipped.lines() if line.get("level") == "error"]
