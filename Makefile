@@ -68,8 +68,9 @@ fmt: setup ## format and fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-crds: setup ## charts/coffer/crds from the models
+crds: setup ## the chart's CRDs and values.schema.json, from the models and the settings
 	$(BIN)/python -m tools.crds
+	$(BIN)/python -m tools.chart_schema
 
 lock: $(BIN)/uv ## requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra controller --group dev \

@@ -41,7 +41,28 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 {{- end }}
 {{- end -}}
+{{- define "coffer.account" -}}
+{{ .Values.serviceAccount.name | default "coffer" }}
+{{- end -}}
+{{/* Values of the originals' charts that would ask for something else here. */}}
+{{- define "coffer.translated" -}}
+{{- if regexMatch "(kubernetes-reflector|external-secrets|sealed-secrets)" .Values.image.repository }}
+{{- fail (printf "image.repository: %s is another program's image; name Coffer's" .Values.image.repository) }}
+{{- end }}
+{{- if dig "enabled" false (default dict .Values.cron) }}
+{{- fail "cron.enabled: Coffer watches, it needs no CronJob; leave cron out" }}
+{{- end }}
+{{- if dig "enabled" false (default dict .Values.autoscaling) }}
+{{- fail "autoscaling.enabled: one replica works and the others wait for it; leave autoscaling out and set replicaCount" }}
+{{- end }}
+{{- range $name := list "nameOverride" "fullnameOverride" }}
+{{- if index $.Values $name }}
+{{- fail (printf "%s: the names are fixed, so that a second release is refused; leave it out" $name) }}
+{{- end }}
+{{- end }}
+{{- end -}}
 {{- define "coffer.checked" -}}
+{{- include "coffer.translated" . }}
 {{- range $name := list "sealed" "external" "reflector" "takeover" }}
 {{- if hasKey (default dict $.Values.settings.modules) $name }}
 {{- fail (printf "settings.modules.%s: use modules.%s, which the rights follow too" $name $name) }}
