@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from external.admission import admits, partly
 from external.credentials import INVALID, Lookup
 from external.egress import Bounds
-from external.fields import MAX_NAME_SHOWN_CHARACTERS, nearest, parse
+from external.fields import parse
 from external.metrics import ExternalMetrics, Meter
 from external.model import UNSERVED_PROVIDERS, SecretStoreSpec
 from external.providers.protocol import Circumstances, Client, CountCall, Home
@@ -21,6 +21,7 @@ from manager.kube.cache import Meta, MetadataCache
 from manager.kube.client import KubeClient
 from manager.kube.resources import CLUSTER_SECRET_STORES, CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, Resource
 from manager.settings import ExternalSettings
+from manager.suggestions import MAX_NAME_CHARACTERS, nearest
 
 FAILED = "SecretSyncedError"
 JUDGED_WITHIN = 10.0  # seconds; of a store that is older and has no condition, something is wrong
@@ -240,7 +241,7 @@ class Clients:
 
 def _not_served(name: str) -> str:
     """Say what is wrong with a provider that this version does not serve, or that nobody has heard of."""
-    place = f"spec.provider.{name[:MAX_NAME_SHOWN_CHARACTERS]}"
+    place = f"spec.provider.{name[:MAX_NAME_CHARACTERS]}"
     if name not in UNSERVED_PROVIDERS:
         return f"{place}: unknown field{nearest(name, (*PROVIDERS, *UNSERVED_PROVIDERS))}"
     return f"{place} is not supported by this version; supported: {', '.join(sorted(PROVIDERS))}"

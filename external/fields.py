@@ -1,7 +1,5 @@
 """What the models of our custom resources have in common, and how they are read."""
 
-from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
@@ -12,6 +10,7 @@ from external.schedules import parse_schedule
 from manager.durations import parse_duration
 from manager.errors import NeedsHuman
 from manager.kube.crds import PRESERVED, REQUIRED, VALIDATIONS
+from manager.suggestions import MAX_NAME_CHARACTERS, nearest
 
 
 def _duration(text: str) -> str:
@@ -149,7 +148,6 @@ class CaProvider(Model):
 
 MAX_PROBLEMS_SHOWN = 10  # in one message
 MAX_PROBLEMS_READ = 1000  # more would cost the event loop more than a moment
-MAX_NAME_SHOWN_CHARACTERS = 60
 Parsed = TypeVar("Parsed", bound=Model)
 
 
@@ -170,13 +168,6 @@ def parse(model: type[Parsed], raw: object, *, reason: str, at: str = "spec") ->
         raise NeedsHuman(reason, "; ".join([*problems[:MAX_PROBLEMS_SHOWN], *more])) from None
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a question that names the known name which is most like a wrong one, or nothing."""
-    lowered = {each.lower(): each for each in known}
-    found = get_close_matches(name[:MAX_NAME_SHOWN_CHARACTERS].lower(), lowered, n=1, cutoff=0.6)
-    return f"; did you mean {lowered[found[0]]}?" if found else ""
-
-
 def _problem(model: type[BaseModel], at: str, error: ErrorDetails) -> str:
     path = error["loc"]
     place = _place(at, path)
@@ -186,7 +177,7 @@ def _problem(model: type[BaseModel], at: str, error: ErrorDetails) -> str:
 
 
 def _place(at: str, path: tuple[int | str, ...]) -> str:
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step[:MAX_NAME_SHOWN_CHARACTERS]}" for step in path)
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step[:MAX_NAME_CHARACTERS]}" for step in path)
     return at + "".join(steps)
 
 

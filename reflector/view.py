@@ -16,6 +16,8 @@ from reflector.proofs import Proof, Proofs
 
 KINDS = (SECRETS, CONFIGMAPS)
 REFUSE_PUSH = "coffer.dev/refuse-push"
+ACCEPT_LABELS = "coffer.dev/accept-labels"
+"""Label of a namespace into which sources of others may copy labels and annotations."""
 EXTERNAL_MANAGED = "reconcile.external-secrets.io/managed"
 LONGEST_SHARED = 1024  # bytes of annotations: what is remembered to be shared stays when its object has gone
 LONGEST_CHAIN = 10  # mirrors of mirrors that are followed; each link of a longer chain would cost every other a step
@@ -88,6 +90,11 @@ class View:
     def permitted(self, namespace: str) -> bool:
         """Tell whether the administrator lets the source be mirrored into a namespace."""
         return self.policy.permits(self.key.namespace, namespace)
+
+    def accepts_labels(self, namespace: str) -> bool:
+        """Tell whether a namespace, or the administrator for it, lets the source's labels and annotations in."""
+        labels = next((each.labels for each in self.places if each.name == namespace), {})
+        return labels.get(ACCEPT_LABELS) == "true" or self.policy.names(self.key.namespace, namespace)
 
 
 class Lookout:
