@@ -18,6 +18,7 @@ from external.stores import StoreReconciler
 from external.templates import Renderer
 from external.threads import Threads
 from external.turns import Turns
+from external.wishes import Arrivals, Wishes
 from manager.kube.resources import EXTERNAL_SECRETS, Key
 from manager.runtime.controller import Controller
 from manager.runtime.module import Context, Module
@@ -39,8 +40,19 @@ def build(context: Context) -> Module:
     home = home_of(context.client.connection)
     clients = Clients(context.client, context.cache, threads, settings, metrics, context.clock, context.sandbox, home)
     clusters = KeyedQueue(context.clock, context.jitter)
+    wishes = Wishes(context.clock)
     handlers = Handlers(
-        context.cache, queue, stores, clusters, written, stale, clients.forget_consumer, context.clock, context.jitter
+        context.cache,
+        queue,
+        stores,
+        clusters,
+        written,
+        stale,
+        wishes,
+        Arrivals(queue.add).came,
+        clients.forget_consumer,
+        context.clock,
+        context.jitter,
     )
     turns = Turns()
     generators = Generators(context.client, threads, settings.controller_class)
@@ -50,7 +62,7 @@ def build(context: Context) -> Module:
     delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
     renderer = Renderer(context.client, context.sandbox, turns, delimiters)
     kinds = Kinds(context.client, context.clock, handlers.seen, handlers.uses, enabled=settings.generic_targets)
-    reconciler = Reconciler(context, fetcher, generators, renderer, kinds, metrics, written, stale)
+    reconciler = Reconciler(context, fetcher, generators, renderer, kinds, metrics, written, stale, wishes)
     freshness = Freshness(context.cache, context.clock, reconciler.refreshed)
     metrics.oldest.set_function(freshness.oldest)
     metrics.failing.set_function(freshness.failing)
@@ -59,7 +71,6 @@ def build(context: Context) -> Module:
     validator = StoreReconciler(context, clients, threads)
     syncs = Controller("external", queue, reconciler.reconcile, settings.concurrency, context.clock, context.metrics)
     validations = Controller("stores", stores, validator.reconcile, STORES_AT_ONCE, context.clock, context.metrics)
-
     spreader = ClusterReconciler(context)
     spreads = Controller("clusters", clusters, spreader.reconcile, CLUSTERS_AT_ONCE, context.clock, context.metrics)
 

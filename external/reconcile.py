@@ -24,6 +24,7 @@ from external.refresh import Refreshed, due_in, persist_due
 from external.repeats import Repeats
 from external.rules import require_allowed
 from external.templates import UPDATE_FAILED, Content, Renderer
+from external.wishes import Wishes
 from manager.clock import rfc3339
 from manager.errors import (
     AlreadyExists,
@@ -71,6 +72,7 @@ class Reconciler:
     Args:
         written: target -> resourceVersion of our last write; the handlers read it.
         stale: ExternalSecrets whose store or credentials have changed since; the handlers fill it.
+        wishes: when each ExternalSecret last wanted its values anew; the handlers fill it.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Reconciler:
         metrics: ExternalMetrics,
         written: MutableMapping[Key, str],
         stale: set[Key],
+        wishes: Wishes,
     ) -> None:
         self._context = context
         self._fetcher = fetcher
@@ -92,6 +95,7 @@ class Reconciler:
         self._metrics = metrics
         self._written = written
         self._stale = stale
+        self._wishes = wishes
         self.refreshed: dict[Key, Refreshed] = {}
         """The refreshes of this process."""
         self._accepted: dict[Key, tuple[str, str]] = {}
@@ -180,14 +184,14 @@ class Reconciler:
         due = due_in(digest, moment, now) == 0.0
         if digest.ready and not (moved or due) and valid(view):
             return None
-        # What was read under another identity is not shared in any case; only the user's own wish wants a newer value.
+        not_before = self._wanted_since(view, digest)
         asked = bool(digest.synced) and digest.synced != digest.current
-        if last is not None and last.mark and digest.ready and not (moved or asked) and valid(view):
+        if last is not None and last.answers(not_before) and digest.ready and not (moved or asked) and valid(view):
             age = await self._fetcher.still(view.key, view.spec, last.mark, digest.interval)
             if age is not None:
                 return Fetched(None, identity, age, (), last.mark)
-        not_before = self._context.clock.monotonic() if asked else float("-inf")
-        fresh = Fresh((view.key, digest.current, identity), not_before, max(0.0, digest.interval))
+        wish = (view.key, view.uid, digest.current, identity, self._wishes.since(view.key), _version(view.secret))
+        fresh = Fresh(wish, not_before, max(0.0, digest.interval))
         # A target that was deleted is made anew with other values: that is how people ask for them.
         occasion = Occasion(recipes, moment, due or view.secret is None)
         fetched = await self._fetcher.fetch(view.key, view.spec, fresh, occasion)
@@ -197,6 +201,19 @@ class Reconciler:
             message = f"secret does not exist at provider using {', '.join(fetched.absent)}"
             await self._context.events.normal(view.key, view.uid, MISSING, message, component=COMPONENT)
         return fetched
+
+    def _wanted_since(self, view: View, digest: ExternalDigest) -> float:
+        """Return the monotonic second before which no read that serves this pass may have begun.
+
+        The handlers note when they see that an object or its target has changed. What was read from the API server
+        may be ahead of what they saw: then the wish is as young as this pass.
+        """
+        cache = self._context.cache
+        meta, target = cache.get(view.key), cache.get(view.target)
+        seen = meta is not None and (meta.uid, meta.digest.current) == (view.uid, digest.current)
+        if seen and (valid(view) or (target.version if target else "") == _version(view.secret)):
+            return self._wishes.since(view.key)
+        return self._context.clock.monotonic()
 
     async def _act(self, view: View, fetched: Fetched | None) -> Outcome:
         if fetched is None:
@@ -209,8 +226,9 @@ class Reconciler:
             self._accept(view, view.secret)
         await self._remove_orphans(view)
         # Counted from when the values were read: those who share them come again together, and in time.
-        read = self._context.clock.now().timestamp() - fetched.age
-        self.refreshed[view.key] = Refreshed(read, fetched.identity, fetched.mark)
+        clock = self._context.clock
+        read, began = clock.now().timestamp() - fetched.age, clock.monotonic() - fetched.age
+        self.refreshed[view.key] = Refreshed(read, fetched.identity, fetched.mark, began)
         return Outcome(decided, fetched)
 
     async def _render(self, view: View, fetched: Fetched) -> Content | None:
@@ -385,6 +403,10 @@ def _stands(view: View, digest: ExternalDigest) -> bool:
         return True
     synced, _, _ = digest.synced.partition("-")
     return synced == str(view.body["metadata"].get("generation", 0)) and view.secret is not None and valid(view)
+
+
+def _version(body: Body | None) -> str:
+    return "" if body is None else str(body["metadata"].get("resourceVersion", ""))
 
 
 def _created_by(_key: Key, meta: Meta) -> tuple[str, ...]:

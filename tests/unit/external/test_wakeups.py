@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from external.handlers import Handlers
+from external.wishes import Wishes
 from manager.clock import rfc3339
 from manager.kube.cache import Change
 from manager.kube.resources import (
@@ -38,9 +39,10 @@ class Desk:
         cache = self.stage.cache
         self.clusters = KeyedQueue(clock, no_jitter())
         self.written: dict[Key, str] = {}
-        self.handlers = Handlers(
-            cache, self.queue, self.stores, self.clusters, self.written, self.stale, forget, clock, no_jitter()
-        )
+        self.wishes = Wishes(clock)
+        queues = (self.queue, self.stores, self.clusters)
+        shared = (self.written, self.stale, self.wishes, lambda key, _: self.queue.add(key))
+        self.handlers = Handlers(cache, *queues, *shared, forget, clock, no_jitter())
         self.before = rfc3339(clock.now() - timedelta(seconds=1))
         clock.pass_by(1800)
         self.after = rfc3339(clock.now())

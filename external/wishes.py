@@ -1,0 +1,83 @@
+"""When an ExternalSecret asks for a value anew, and how those who ask in one burst still share their reads."""
+
+import asyncio
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+
+from manager.clock import Clock
+from manager.kube.resources import Key
+
+ALONE_SECONDS = 0.1  # that the first of a burst waits for a second one
+LULL_SECONDS = 0.2  # without a newcomer after which a few that came together are let through
+MANY = 20  # from which on it is a burst, whose gaps are longer where the machine is busy
+BURST_LULL_SECONDS = 0.5  # the same for a burst
+LONGEST_BURST_SECONDS = 15.0  # that the first of a burst waits at most
+
+
+class Wishes:
+    """Remembers when each ExternalSecret last wanted its values anew.
+
+    It does when it is made, changed or touched by its user, when its target is lost or edited, and when its store or
+    the store's credentials change. A read that began before that answers a question that nobody had asked yet.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._since: dict[Key, float] = {}
+
+    def arose(self, key: Key) -> None:
+        """Note a new wish. It arose before it was seen: a read that begins now is young enough in any case."""
+        self._since[key] = self._clock.monotonic()
+
+    def since(self, key: Key) -> float:
+        """Return the monotonic second of the latest wish; minus infinity where none was seen."""
+        return self._since.get(key, float("-inf"))
+
+    def forget(self, key: Key) -> None:
+        """Drop what is known of an ExternalSecret that is gone."""
+        self._since.pop(key, None)
+
+
+@dataclass(slots=True)
+class _Burst:
+    first: float
+    """Seconds of the event loop."""
+    latest: float
+    keys: dict[Key, None] = field(default_factory=dict)
+
+
+class Arrivals:
+    """Lets those who ask in one burst through together, when the burst is over.
+
+    A thousand ExternalSecrets that are applied within seconds want a hundred values. Each takes only reads that began
+    after it was made: without the wait every value would be read again and again while they arrive.
+
+    Args:
+        admit: takes a key when it may be worked on.
+    """
+
+    def __init__(self, admit: Callable[[Key], None]) -> None:
+        self._admit = admit
+        self._bursts: dict[Hashable, _Burst] = {}
+
+    def came(self, key: Key, group: Hashable) -> None:
+        """Take in a key; those of one group share reads, others do not wait for it."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        burst = self._bursts.get(group)
+        if burst is None:
+            burst = self._bursts[group] = _Burst(now, now)
+            loop.call_later(ALONE_SECONDS, self._look, group)
+        burst.latest = now
+        burst.keys[key] = None
+
+    def _look(self, group: Hashable) -> None:
+        loop, burst = asyncio.get_running_loop(), self._bursts[group]
+        lull = 0.0 if len(burst.keys) == 1 else LULL_SECONDS if len(burst.keys) < MANY else BURST_LULL_SECONDS
+        wait = min(burst.latest + lull, burst.first + LONGEST_BURST_SECONDS) - loop.time()
+        if wait > 0:
+            loop.call_later(wait, self._look, group)
+            return
+        del self._bursts[group]
+        for key in burst.keys:
+            self._admit(key)
