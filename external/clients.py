@@ -19,7 +19,15 @@ from manager.errors import NeedsHuman, WaitFor
 from manager.gotemplate.sandbox import Sandbox
 from manager.kube.cache import Meta, MetadataCache
 from manager.kube.client import KubeClient
-from manager.kube.resources import CLUSTER_SECRET_STORES, CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, Resource
+from manager.kube.resources import (
+    CLUSTER_SECRET_STORES,
+    CONFIGMAPS,
+    NAMESPACES,
+    SECRETS,
+    Body,
+    Key,
+    Resource,
+)
 from manager.settings import ExternalSettings
 
 FAILED = "SecretSyncedError"
@@ -40,6 +48,8 @@ class Opened:
     """Whose share of the threads its calls take: a namespace's stores together, each cluster store for itself."""
     meter: Meter = field(default_factory=Meter)
     """Counts the calls of its SDK."""
+    store: Key | None = None
+    """Whose client it is."""
 
 
 OnClose = Callable[[Opened], None]
@@ -156,7 +166,7 @@ class Clients:
             client = await self._connect(store, spec, consumer, self._metrics.metered(meter))
             if kept is not None:
                 self._close(kept)
-            opened = self._opened[name] = Opened(client, expected, tenant_of(store), meter)
+            opened = self._opened[name] = Opened(client, expected, tenant_of(store), meter, store)
             return opened
 
     def _close(self, opened: Opened) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, MutableMapping
 
-from external.digest import ExternalDigest, cluster_digest, external_digest, store_digest
+from external.digest import ExternalDigest, cluster_digest, store_digest
 from external.fanout import namespace_digest
 from external.plan import MANAGED
 from external.refresh import due_in
@@ -64,7 +64,6 @@ class Handlers:
         self._clock = clock
         self._started = clock.now()
         self._jitter = jitter
-        cache.digest(EXTERNAL_SECRETS, external_digest)
         cache.digest(CLUSTER_EXTERNAL_SECRETS, cluster_digest)
         cache.digest(NAMESPACES, namespace_digest)
         self._by_target = cache.index(EXTERNAL_SECRETS, lambda key, meta: (_target(key, meta),))

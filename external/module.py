@@ -18,6 +18,7 @@ from external.stores import StoreReconciler
 from external.templates import Renderer
 from external.threads import Threads
 from external.turns import Turns
+from external.unsynced import Unsynced
 from external.wishes import Arrivals, Wishes
 from manager.kube.resources import EXTERNAL_SECRETS, Key
 from manager.runtime.controller import Controller
@@ -33,14 +34,13 @@ def build(context: Context) -> Module:
     settings = context.settings.external
     metrics = ExternalMetrics(context.metrics.registry, context.clock, per_object=settings.object_metrics)
     threads = Threads(settings.provider_threads, settings.provider_timeout)
-    queue = KeyedQueue(context.clock, context.jitter)
-    stores = KeyedQueue(context.clock, context.jitter)
+    queue, stores, clusters = (KeyedQueue(context.clock, context.jitter) for _ in range(3))
     written: dict[Key, str] = {}
     stale: set[Key] = set()
     home = home_of(context.client.connection)
     clients = Clients(context.client, context.cache, threads, settings, metrics, context.clock, context.sandbox, home)
-    clusters = KeyedQueue(context.clock, context.jitter)
-    wishes = Wishes(context.clock)
+    wishes, unsynced = Wishes(context.clock), Unsynced()
+    context.cache.digest(EXTERNAL_SECRETS, unsynced.digest)
     handlers = Handlers(
         context.cache,
         queue,
@@ -62,7 +62,7 @@ def build(context: Context) -> Module:
     delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
     renderer = Renderer(context.client, context.sandbox, turns, delimiters)
     kinds = Kinds(context.client, context.clock, handlers.seen, handlers.uses, enabled=settings.generic_targets)
-    reconciler = Reconciler(context, fetcher, generators, renderer, kinds, metrics, written, stale, wishes)
+    reconciler = Reconciler(context, fetcher, generators, renderer, kinds, metrics, written, stale, wishes, unsynced)
     freshness = Freshness(context.cache, context.clock, reconciler.refreshed)
     metrics.oldest.set_function(freshness.oldest)
     metrics.failing.set_function(freshness.failing)

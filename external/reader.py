@@ -1,6 +1,8 @@
 """One provider call for everybody who wants the same value now; a provider that does not answer is left in peace."""
 
 import asyncio
+import hashlib
+import secrets
 from collections import deque
 from collections.abc import Coroutine, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,7 +35,7 @@ AT_ONCE = 4  # calls of one identity at a time; further ones would only wait for
 IDLE_LINES = 1024  # identities that are remembered, with their habits, before those without a call are forgotten
 READ_BYTES = 16 << 20  # of all entries of one object: a Secret holds one MiB, and properties may leave much out
 ROOM_AGAIN = 1.0  # seconds until it is looked whether a tenant's values have left memory
-
+SALT = secrets.token_bytes(32)  # of this process alone: what is remembered of a value must not let anybody guess it
 
 Question = Want | Find
 Given = Plain | Mapping[str, Plain]
@@ -72,6 +74,8 @@ class Answer:
     """Monotonic second at which the provider was asked; None while that is still to happen."""
     size: int = 0
     """Bytes of the value."""
+    fingerprint: bytes = b""
+    """Tells two values apart without telling anything of them; empty until there is one."""
     left: set[Hashable] = field(default_factory=set)
     """Askers that have not waited for the answer; without them a slow provider would be asked for ever."""
 
@@ -373,7 +377,7 @@ class SharedReader:
             if isinstance(answer.want, Want):
                 line.habits.pop(answer.want, None)
         else:
-            answer.size = size
+            answer.size, answer.fingerprint = size, _fingerprint(result)
             answer.coming.set_result(result)
             self._holdings.keep(tenant, size, partial(self._forget, line, answer))
 
@@ -387,6 +391,21 @@ def _future() -> "asyncio.Future[Given]":
     # Fetched, whoever still waits: asyncio would log the traceback of an error that nobody asked for.
     coming.add_done_callback(lambda done: done.cancelled() or done.exception())
     return coming
+
+
+def fingerprint(answers: Iterable[Answer]) -> bytes:
+    """Return one fingerprint for several answers, empty where one of them is an error."""
+    prints = [each.fingerprint for each in answers]
+    return hashlib.blake2b(b"".join(prints), key=SALT, digest_size=16).digest() if all(prints) else b""
+
+
+def _fingerprint(given: Given) -> bytes:
+    made = hashlib.blake2b(key=SALT, digest_size=16)
+    parts = [given] if isinstance(given, Plain) else [each for pair in sorted(given.items()) for each in pair]
+    for part in parts:
+        text = part.reveal() if isinstance(part, Plain) else part.encode()
+        made.update(len(text).to_bytes(8, "big") + text)
+    return made.digest()
 
 
 def _size(given: Given | ProviderError) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from external.clients import FAILED, Pending
+from external.converged import Converged
 from external.digest import ExternalDigest, external_digest
 from external.fetch import Fetched, Fetcher
 from external.fields import parse
@@ -24,6 +25,7 @@ from external.refresh import Refreshed, due_in, persist_due
 from external.repeats import Repeats
 from external.rules import require_allowed
 from external.templates import UPDATE_FAILED, Content, Renderer
+from external.unsynced import Unsynced
 from external.wishes import Wishes
 from manager.clock import rfc3339
 from manager.errors import (
@@ -86,6 +88,7 @@ class Reconciler:
         written: MutableMapping[Key, str],
         stale: set[Key],
         wishes: Wishes,
+        unsynced: Unsynced,
     ) -> None:
         self._context = context
         self._fetcher = fetcher
@@ -98,6 +101,8 @@ class Reconciler:
         self._wishes = wishes
         self.refreshed: dict[Key, Refreshed] = {}
         """The refreshes of this process."""
+        self._unsynced = unsynced
+        self._converged = Converged(context, fetcher, self.refreshed, stale, wishes)
         self._accepted: dict[Key, tuple[str, str]] = {}
         """What was last asked of targets of other kinds, and what the API server made of it."""
         self._repeats = Repeats(context.clock)
@@ -116,7 +121,10 @@ class Reconciler:
 
     async def _work(self, key: Key) -> Again:
         started = self._context.clock.now()
-        body = await self._context.client.find(key)
+        quiet = await self._converged.refresh(key)
+        if quiet is not None:
+            return quiet
+        body = await self._read(key)
         if body is None:
             return self._forget(key)
         digest = external_digest(body)
@@ -141,6 +149,19 @@ class Reconciler:
                 raise
             outcome = Outcome(error=error)
         return await self._report(key, body, outcome, started)
+
+    async def _read(self, key: Key) -> Body | None:
+        """Return an ExternalSecret as the API server has it; one that is new as the watch has just shown it.
+
+        Whatever may be deleted is decided upon a read: an earlier target of its name is looked at in full.
+        """
+        meta = self._context.cache.get(key)
+        created = owner_hash(key.namespace, key.name)
+        if meta is not None and not any(index.find(created) for index in self._created):
+            seen = self._unsynced.take(key, meta.version)
+            if seen is not None:
+                return seen
+        return await self._context.client.find(key)
 
     async def _observe(self, key: Key, body: Body, *, live: bool) -> View:
         spec = parse(ExternalSecretSpec, body.get("spec"), reason=FAILED)
@@ -220,15 +241,14 @@ class Reconciler:
             return Outcome()
         decided = decide(replace(view, data=fetched.data, rendered=await self._render(view, fetched)))
         decided = replace(decided, random=decided.random or fetched.random)
+        version = _version(view.secret)
         if decided.action is not None:
-            await self._write(view, decided)
+            version = await self._write(view, decided)
         elif view.secret is not None and fetched.data:
             self._accept(view, view.secret)
         await self._remove_orphans(view)
-        # Counted from when the values were read: those who share them come again together, and in time.
-        clock = self._context.clock
-        read, began = clock.now().timestamp() - fetched.age, clock.monotonic() - fetched.age
-        self.refreshed[view.key] = Refreshed(read, fetched.identity, fetched.mark, began)
+        self.refreshed[view.key] = fetched.refreshed(self._context.clock)
+        self._converged.note(view, external_digest(view.body), fetched, decided, version)
         return Outcome(decided, fetched)
 
     async def _render(self, view: View, fetched: Fetched) -> Content | None:
@@ -239,10 +259,11 @@ class Reconciler:
         free = target.manifest is not None
         return await self._renderer.content(view.key, target.template, data, free=free)
 
-    async def _write(self, view: View, decided: Plan) -> None:
+    async def _write(self, view: View, decided: Plan) -> str:
+        """Carry out what was decided; returns the resourceVersion that the target has then."""
         action = decided.action
         if action is None:
-            return
+            return _version(view.secret)
         # What draws lots is another Secret at every refresh; only its repair may be in vain.
         counted = not (decided.random and view.secret is not None and valid(view))
         if isinstance(action, Create | Update) and counted:
@@ -265,6 +286,7 @@ class Reconciler:
         if view.spec.target.manifest is not None:
             message = f"{reason} {view.resource.kind} {view.target.name}"
         await self._context.events.normal(view.key, view.uid, reason, message, component=COMPONENT)
+        return _version(written)
 
     def _accept(self, view: View, body: Body) -> None:
         if view.spec.target.manifest is not None:
@@ -297,6 +319,8 @@ class Reconciler:
     def _forget(self, key: Key) -> Again:
         self.refreshed.pop(key, None)
         self._accepted.pop(key, None)
+        self._converged.forget(key)
+        self._unsynced.forget(key)
         self._stale.discard(key)
         self._repeats.forget(key)
         self._generators.forget(key)
@@ -357,12 +381,7 @@ class Reconciler:
         if outcome.decided is not None and outcome.fetched is not None:
             listed = timedelta(seconds=outcome.fetched.age if outcome.fetched.data is None else 0.0)
             await self._succeeded(key, body, outcome.decided, started - listed)
-        last = self.refreshed.get(key)
-        moment = last.at if last else digest.refreshed
-        synced = replace(digest, synced=digest.current)
-        after = due_in(synced, moment, self._context.clock.now().timestamp())
-        spread = None if after is None else self._context.jitter.spread(after * 1.01, 0.01)
-        return Again(after=spread, answered=("store", digest.stores) if outcome.fetched else None)
+        return self._converged.next(key, digest, answered=outcome.fetched is not None)
 
     async def _succeeded(self, key: Key, body: Body, decided: Plan, started: datetime) -> None:
         digest = external_digest(body)
@@ -381,6 +400,7 @@ class Reconciler:
 
     async def _failed(self, key: Key, body: Body, error: ReconcileError) -> Again:
         if isinstance(error, Pending):
+            self._unsynced.note(body)
             return Again(after=self._context.jitter.spread(error.delay))
         self._metrics.failed(key)
         condition = {"type": "Ready", "status": "False", "reason": error.reason, "message": brief(error.message)}

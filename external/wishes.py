@@ -10,7 +10,7 @@ from manager.kube.resources import Key
 ALONE_SECONDS = 0.1  # that the first of a burst waits for a second one
 LULL_SECONDS = 0.2  # without a newcomer after which a few that came together are let through
 MANY = 20  # from which on it is a burst, whose gaps are longer where the machine is busy
-BURST_LULL_SECONDS = 0.5  # the same for a burst
+BURST_LULL_SECONDS = 0.8  # the same for a burst
 LONGEST_BURST_SECONDS = 15.0  # that the first of a burst waits at most
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from external.digest import external_digest
 from external.handlers import Handlers
 from external.wishes import Wishes
 from manager.clock import rfc3339
@@ -40,6 +41,7 @@ class Desk:
         self.clusters = KeyedQueue(clock, no_jitter())
         self.written: dict[Key, str] = {}
         self.wishes = Wishes(clock)
+        cache.digest(EXTERNAL_SECRETS, external_digest)
         queues = (self.queue, self.stores, self.clusters)
         shared = (self.written, self.stale, self.wishes, lambda key, _: self.queue.add(key))
         self.handlers = Handlers(cache, *queues, *shared, forget, clock, no_jitter())
