@@ -22,14 +22,22 @@ DATA_HASH = "reconcile.external-secrets.io/data-hash"
 FINALIZER = "externalsecrets.external-secrets.io/externalsecret-cleanup"
 ADOPT = "coffer.dev/adopt"
 KEPT = "secret kept as it is: its target is immutable; delete it and it is made anew"
-NOT_COPIED = (
-    "kubectl.kubernetes.io/",
-    "argocd.argoproj.io/",
-    "kustomize.toolkit.fluxcd.io/",
-    "helm.toolkit.fluxcd.io/",
+ARGO_CD = ("tracking-id", "instance", "installation-id", "hook", "hook-delete-policy", "compare-options")
+ARGO_CD_SYNC = "argocd.argoproj.io/sync-"
+FLUX = ("name", "namespace", "checksum", "prune", "reconcile", "ssa", "force", "substitute", "driftDetection")
+NOT_COPIED = frozenset(
+    {
+        "kubectl.kubernetes.io/last-applied-configuration",
+        "kopf.zalando.org/last-handled-configuration",
+        "applyset.kubernetes.io/part-of",
+        "objectset.rio.cattle.io/hash",
+        *(f"argocd.argoproj.io/{each}" for each in ARGO_CD),
+        *(f"{place}.toolkit.fluxcd.io/{each}" for place in ("kustomize", "helm") for each in FLUX),
+    }
 )
-"""Prefixes of labels and annotations that speak of the ExternalSecret itself: on the target they would leak what was
-applied, or let a GitOps tool delete it (reliability.md L2)."""
+"""Labels and annotations that speak of the ExternalSecret itself: on the target they would leak what was applied, or let
+a GitOps tool delete it. Others with the same prefixes have a meaning of their own there: `secret-type` makes the Secret
+a repository or a cluster of Argo CD."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +232,7 @@ def _wanted(view: View, secret: Body, content: Content) -> Body:
 def own(view: View, name: str) -> dict[str, str]:
     """Return the ExternalSecret's labels or annotations, which a target without a template takes over."""
     given = view.body["metadata"].get(name) or {}
-    return {key: text for key, text in given.items() if not key.startswith(NOT_COPIED)}
+    return {key: text for key, text in given.items() if key not in NOT_COPIED and not key.startswith(ARGO_CD_SYNC)}
 
 
 def joined(secret: Body, name: str, owned: frozenset[str], given: Mapping[str, str]) -> dict[str, str]:

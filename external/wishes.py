@@ -8,10 +8,9 @@ from manager.clock import Clock
 from manager.kube.resources import Key
 
 ALONE_SECONDS = 0.1  # that the first of a burst waits for a second one
-LULL_SECONDS = 0.2  # without a newcomer after which a few that came together are let through
-MANY = 20  # from which on it is a burst, whose gaps are longer where the machine is busy
-BURST_LULL_SECONDS = 0.8  # the same for a burst
-LONGEST_BURST_SECONDS = 15.0  # that the first of a burst waits at most
+LULL_SECONDS = 0.2  # without a newcomer after which those that came together are let through
+LULL_PART = 0.2  # of the time that the burst has lasted: on a busy machine it comes with gaps
+LONGEST_BURST_SECONDS = 20.0  # that the first of a burst waits at most
 
 
 class Wishes:
@@ -73,7 +72,7 @@ class Arrivals:
 
     def _look(self, group: Hashable) -> None:
         loop, burst = asyncio.get_running_loop(), self._bursts[group]
-        lull = 0.0 if len(burst.keys) == 1 else LULL_SECONDS if len(burst.keys) < MANY else BURST_LULL_SECONDS
+        lull = max(LULL_SECONDS, LULL_PART * (burst.latest - burst.first)) if len(burst.keys) > 1 else 0.0
         wait = min(burst.latest + lull, burst.first + LONGEST_BURST_SECONDS) - loop.time()
         if wait > 0:
             loop.call_later(wait, self._look, group)
