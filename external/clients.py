@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from external.admission import admits, partly
+from external.admission import admits, only_partly
 from external.credentials import INVALID, Lookup
 from external.egress import Bounds
 from external.fields import MAX_NAME_SHOWN_CHARACTERS, nearest, parse
@@ -209,10 +209,12 @@ class Clients:
         if store.resource is not CLUSTER_SECRET_STORES:
             return
         meta = self._cache.get(store)
-        labels = self._cache.get(Key(NAMESPACES, "", namespace))
-        if meta is None or not admits(meta.digest.conditions, namespace, labels.labels if labels else {}):
+        labels, partly = self._cache.get(Key(NAMESPACES, "", namespace)), self._settings.partial_namespace_regexes
+        if meta is None or not admits(
+            meta.digest.conditions, namespace, labels.labels if labels else {}, partly=partly
+        ):
             text = f'using cluster store "{store.name}" is not allowed from namespace "{namespace}"'
-            hints = partly(meta.digest.conditions, namespace) if meta else ()
+            hints = only_partly(meta.digest.conditions, namespace) if meta else ()
             hint = f' ("{hints[0]}" matches only a part of the name, and must match all of it)' if hints else ""
             raise NeedsHuman(FAILED, f"{text}: denied by spec.condition{hint}")
 

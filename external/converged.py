@@ -98,7 +98,7 @@ class Converged:
         if seen is None or last is None or meta is None or not self._stands(key, seen, last, meta):
             return None
         digest, started = meta.digest, self._context.clock.now()
-        if due_in(digest, max(last.at, digest.refreshed or 0.0), started.timestamp()) != 0.0:
+        if due_in(digest, last.at, started.timestamp()) != 0.0:
             return self.next(key, digest, answered=False)
         since = self._wishes.since(key)
         asker = (key, seen.uid, seen.current, last.identity, since, seen.version)

@@ -124,7 +124,8 @@ class Fetcher:
         identity = _identity(wanted)
         if merge.unchanged:
             return Fetched(None, identity, 0.0, ())
-        if not merge.data and spec.target.deletion_policy == "Delete" and len(merge.absent) < len(entries(spec)):
+        proven = len(merge.absent) + merge.empty
+        if not merge.data and spec.target.deletion_policy == "Delete" and proven < len(entries(spec)):
             text = "there is no key in what the provider gave, and not every entry is proven absent: nothing is deleted"
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}")
         mark = "" if merge.absent or made else self._reader.mark(answers)
@@ -197,6 +198,8 @@ class _Merge:
         self.places = Places()
         self.data: dict[str, Plain] = {}
         self.absent: list[str] = []
+        self.empty = 0
+        """Searches that have found nothing."""
         self._keys = 0
         self._bytes = 0
         self.unchanged = False
@@ -219,6 +222,9 @@ class _Merge:
                 found = await self._one(entry, whole, client)
             else:
                 found = await self._several(entry, whole, client)
+            if isinstance(whole, Mapping) and not whole:
+                # Proven: a provider that may not list, or that gave only a part of its pages, raises an error instead.
+                self.empty += 1
             self._charge(1, sum(map(len, found.values())))
             self.data.update(found)
 

@@ -35,9 +35,11 @@ NOT_COPIED = frozenset(
         *(f"{place}.toolkit.fluxcd.io/{each}" for place in ("kustomize", "helm") for each in FLUX),
     }
 )
-"""Labels and annotations that speak of the ExternalSecret itself: on the target they would leak what was applied, or let
-a GitOps tool delete it. Others with the same prefixes have a meaning of their own there: `secret-type` makes the Secret
-a repository or a cluster of Argo CD."""
+"""Labels and annotations that speak of the ExternalSecret itself.
+
+On the target they would leak what was applied, or let a GitOps tool delete it. Others with the same prefixes have a
+meaning of their own there: `argocd.argoproj.io/secret-type` makes the Secret a repository or a cluster of Argo CD.
+"""
 
 
 @dataclass(frozen=True, slots=True)

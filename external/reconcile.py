@@ -15,6 +15,7 @@ from external.fields import parse
 from external.generating import Generators, Occasion, Recipes
 from external.hashing import field_manager, owner_hash
 from external.kinds import Kinds, NotServed
+from external.leaving import LEAVING_SECONDS, leaving
 from external.manifests import accepted, decide, proven, valid
 from external.metrics import ExternalMetrics
 from external.model import ExternalSecretSpec
@@ -40,7 +41,7 @@ from manager.errors import (
 )
 from manager.kube.apply import Create, Delete, Patch, Update
 from manager.kube.cache import Meta
-from manager.kube.conditions import brief, find_condition, same_condition, set_condition
+from manager.kube.conditions import brief, find_condition, same_condition, set_condition, without_condition
 from manager.kube.resources import CONFIGMAPS, SECRETS, Body, Key, Resource
 from manager.kube.status import write_status
 from manager.runtime.controller import DONE, Again, again_for
@@ -198,7 +199,7 @@ class Reconciler:
         identity = await self._fetcher.identity(view.key, view.spec)
         last = self.refreshed.get(view.key)
         now = self._context.clock.now().timestamp()
-        moment = max(last.at if last else 0.0, digest.refreshed or 0.0) or None
+        moment = last.at if last else digest.refreshed
         # Another store or other credentials mean another value, unless the user asked for the first one to stay.
         other = stale or (last is not None and last.identity != identity)
         moved = other and digest.policy == "Periodic" and digest.interval > 0
@@ -273,6 +274,8 @@ class Reconciler:
         except AlreadyExists as error:
             raise Conflict(error.status, error.reason, error.place) from error  # made a moment ago: look again
         except Forbidden as error:
+            if error.reason == "NamespaceTerminating":  # the watch has not told it yet
+                raise Pending(FAILED, "the namespace is being deleted", delay=LEAVING_SECONDS) from error
             raise Retry(FAILED, f"could not update {view.noun}: {error}", event=UPDATE_FAILED) from error
         except Invalid as error:  # by what a webhook or a quota of the cluster says, too, which may change
             text = f"could not update {view.noun}: {error}"
@@ -394,11 +397,18 @@ class Reconciler:
         wanted: dict[str, Any] = {"refreshTime": rfc3339(started), "syncedResourceVersion": digest.current}
         if digest.creates != "None" and decided.reason == "SecretSynced":
             wanted["binding"] = {"name": digest.target}
-        if not same_condition(old, condition):
+        if digest.policy == "OnChange":
+            # Argo CD takes a condition that is older than the refresh for one that is still to come.
+            wanted["conditions"] = set_condition(
+                without_condition(status.get("conditions"), "Ready"), condition, started
+            )
+        elif not same_condition(old, condition):
             wanted["conditions"] = set_condition(status.get("conditions"), condition, started)
         await write_status(self._context.client, key, body, wanted)
 
     async def _failed(self, key: Key, body: Body, error: ReconcileError) -> Again:
+        if leaving(self._context.cache, key.namespace):
+            return Again(after=self._context.jitter.spread(LEAVING_SECONDS))
         if isinstance(error, Pending):
             self._unsynced.note(body)
             return Again(after=self._context.jitter.spread(error.delay))

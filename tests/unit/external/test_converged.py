@@ -133,6 +133,26 @@ async def test_a_shared_value_brings_the_next_refresh_when_it_is_due_for_it(benc
     assert passes.get_sample_value("externalsecret_sync_calls_total") == worked + 2
 
 
+async def test_a_shared_value_with_a_later_refresh_time_in_the_status_costs_one_pass(
+    bench: Bench, vendor: Vendor
+) -> None:
+    """The status tells when the refresh was, the value was read before that: it is due by the value alone."""
+    await synced(bench, refreshInterval="20m")
+    bench.pass_by(15)
+    bench.external("second", refreshInterval="20m")
+    await bench.settle()
+    await refreshed(bench, 1200)  # the first reads
+    await refreshed(bench, 15)  # the second shares that, and says in its status when
+    registry = bench.stage.context.metrics.registry
+    worked = registry.get_sample_value("externalsecret_sync_calls_total") or 0
+
+    for _ in range(300):
+        await refreshed(bench, 4)
+
+    assert registry.get_sample_value("externalsecret_sync_calls_total") == worked + 2
+    assert vendor.reads == 4
+
+
 async def test_a_target_that_somebody_else_touched_is_looked_at_once(bench: Bench, vendor: Vendor) -> None:
     await synced(bench)
     touched = json.loads(json.dumps(bench.body(SECRETS, "es")))
