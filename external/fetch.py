@@ -16,10 +16,12 @@ from external.providers.protocol import (
     AsksProperty,
     Client,
     Composite,
+    ConvertsFound,
     Find,
     Inside,
     NotModified,
     ProviderError,
+    SaysMissing,
     SecretAbsent,
     Want,
 )
@@ -253,6 +255,8 @@ class _Merge:
             raise _wrong(f"there are more than {MOST_MEMBERS} members")
         self._charge(len(members) * (1 + len(entry.rewrite or ())), 0)
         if entry.rewrite:
+            if entry.find is not None and isinstance(client, ConvertsFound):
+                members = convert_keys(members, reference.conversion_strategy, _wrong)
             named = await rewritten(members, entry.rewrite, self._documents, _wrong)
         else:
             named = convert_keys(members, reference.conversion_strategy, _wrong)
@@ -264,10 +268,10 @@ class _Merge:
     async def _members(self, entry: DataFrom, whole: Plain, client: Client) -> Mapping[str, Plain]:
         reference, members = entry.extract, None
         if reference is not None and isinstance(client, Composite):
-            found = await self._value(reference, whole, client) if reference.property else whole
+            found = await self._value(reference, whole, client, extract=True) if reference.property else whole
             members = await beside(len(found), partial(client.members, found))
         elif reference is not None:
-            value = await self._value(reference, whole, client)
+            value = await self._value(reference, whole, client, extract=True)
             members = await self._documents.members(value, natural=client.natural)
         if members is None:
             raise _wrong("unable to unmarshal secret: it is not a JSON object")
@@ -279,7 +283,7 @@ class _Merge:
         if self._keys > MOST_KEYS or self._bytes > MOST_BYTES:
             raise _wrong(f"the entries give more than {MOST_KEYS} keys or {MOST_BYTES} bytes; a Secret holds 1 MiB")
 
-    async def _value(self, reference: RemoteRef, whole: Plain, client: Client) -> Plain:
+    async def _value(self, reference: RemoteRef, whole: Plain, client: Client, *, extract: bool = False) -> Plain:
         if isinstance(client, Composite):
             picked = await beside(len(whole), partial(client.pick, whole, reference.property or ""))
             if isinstance(picked, Inside):
@@ -290,7 +294,7 @@ class _Merge:
         else:
             found = await self._documents.find(whole, reference.property, natural=client.natural)
         if found is None:
-            raise _wrong(f"key {reference.property} does not exist in secret {reference.key}")
+            raise _wrong(_missing(reference, client, extract=extract))
         return found
 
 
@@ -308,9 +312,16 @@ def _wrong(text: str) -> ProviderError:
     return ProviderError(text)
 
 
+def _missing(reference: RemoteRef, client: Client, *, extract: bool) -> str:
+    key, path = reference.key, reference.property or ""
+    if isinstance(client, SaysMissing):
+        return client.missing(key, path, metadata=reference.metadata_policy == "Fetch", extract=extract)
+    return f"key {path} does not exist in secret {key}"
+
+
 def _checked(name: str, value: Plain, reference: RemoteRef | FindRef) -> Plain:
     if reference.null_byte_policy == "Fail" and b"\x00" in value.reveal():
-        raise _wrong(f"the value for {name} contains a null byte")
+        raise _wrong(f'fetched secret value for key "{name}" contains null bytes')
     return value
 
 

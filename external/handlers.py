@@ -204,11 +204,11 @@ class Handlers:
         first_sight = change.before is None and change.after is not None
         if first_sight and self._settled_for(key, meta) is not None:
             return
-        self._want(key)
+        self._want(key, change.after.version if change.after else "")
 
-    def _want(self, key: Key) -> None:
+    def _want(self, key: Key, version: str = "") -> None:
         """Let an ExternalSecret have its values anew, together with others that want theirs now."""
-        self._wishes.arose(key)
+        self._wishes.arose(key, version)
         meta = self._cache.get(key)
         if meta is None or meta.deleting:
             self._queue.add(key)

@@ -1,5 +1,6 @@
 """The rules: from an ExternalSecret, fetched data and the Secret of its target's name to what must be written. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ CREATED_BY = "reconcile.external-secrets.io/created-by"
 DATA_HASH = "reconcile.external-secrets.io/data-hash"
 FINALIZER = "externalsecrets.external-secrets.io/externalsecret-cleanup"
 ADOPT = "coffer.dev/adopt"
+TAKEN = re.compile(r"[-._a-zA-Z0-9]+")
 KEPT = "secret kept as it is: its target is immutable; delete it and it is made anew"
 ARGO_CD = ("tracking-id", "instance", "installation-id", "hook", "hook-delete-policy", "compare-options")
 ARGO_CD_SYNC = "argocd.argoproj.io/sync-"
@@ -101,6 +103,7 @@ def plan(view: View) -> Plan:
     if not data and view.spec.target.deletion_policy != "Merge":
         return _without_data(view)
     content = view.rendered or Content(data, own(view, "labels"), own(view, "annotations"))
+    _require_keys(content.data)
     if size(content.data) > LARGEST:
         raise NeedsHuman(
             FAILED, f"could not update secret: the values take {size(content.data)} bytes, a Secret holds {LARGEST}"
@@ -158,6 +161,14 @@ def orphan(view: View, body: Body, resource: Resource = SECRETS) -> Delete | Non
     if key == view.target or not proven:
         return None
     return Delete(key, meta["uid"], meta["resourceVersion"], "its ExternalSecret has another target now")
+
+
+def _require_keys(data: Mapping[str, Plain]) -> None:
+    """Raise NeedsHuman for a key that no Secret takes: letters of other scripts get through until here."""
+    wrong = next((key for key in data if TAKEN.fullmatch(key) is None), None)
+    if wrong is not None:
+        text = f'could not update secret: the key "{wrong}" is none that a Secret takes (A-Z, a-z, 0-9, "-", "_", ".")'
+        raise NeedsHuman(FAILED, f"{text}: change it by rewrite, or in secretKey", event=UPDATE_FAILED)
 
 
 def _without_data(view: View) -> Plan:

@@ -282,6 +282,7 @@ class Reconciler:
             raise WaitFor(FAILED, text, delay=REFUSED_LATER, event=UPDATE_FAILED) from error
         if written is not None:
             self._written[view.target] = written["metadata"]["resourceVersion"]
+            self._wishes.echoed(view.key, _version(written))
             self._accept(view, written)
         if isinstance(action, Create | Update) and counted:
             self._repeats.wrote(view.key, content(action, decided))

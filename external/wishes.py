@@ -3,14 +3,21 @@
 import asyncio
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from manager.clock import Clock
 from manager.kube.resources import Key
 
 ALONE_SECONDS = 0.1  # that the first of a burst waits for a second one
-LULL_SECONDS = 0.2  # without a newcomer after which those that came together are let through
+LULL_SECONDS = 0.4  # without a newcomer after which those that came together are let through
 LULL_PART = 0.2  # of the time that the burst has lasted: on a busy machine it comes with gaps
 LONGEST_BURST_SECONDS = 20.0  # that the first of a burst waits at most
+
+
+class _Wish(NamedTuple):
+    since: float
+    version: str
+    before: float
 
 
 class Wishes:
@@ -22,15 +29,27 @@ class Wishes:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._since: dict[Key, float] = {}
+        self._since: dict[Key, _Wish] = {}
 
-    def arose(self, key: Key) -> None:
-        """Note a new wish. It arose before it was seen: a read that begins now is young enough in any case."""
-        self._since[key] = self._clock.monotonic()
+    def arose(self, key: Key, version: str = "") -> None:
+        """Note a new wish. It arose before it was seen: a read that begins now is young enough in any case.
+
+        Args:
+            version: of the target whose change it is about.
+
+        """
+        self._since[key] = _Wish(self._clock.monotonic(), version, self.since(key))
+
+    def echoed(self, key: Key, version: str) -> None:
+        """Take back a wish that was nothing but the echo of our own write, which may come before its answer."""
+        wish = self._since.get(key)
+        if wish is not None and version and wish.version == version:
+            self._since[key] = _Wish(wish.before, "", wish.before)
 
     def since(self, key: Key) -> float:
         """Return the monotonic second of the latest wish; minus infinity where none was seen."""
-        return self._since.get(key, float("-inf"))
+        wish = self._since.get(key)
+        return float("-inf") if wish is None else wish.since
 
     def forget(self, key: Key) -> None:
         """Drop what is known of an ExternalSecret that is gone."""

@@ -162,6 +162,22 @@ class AsksProperty(Protocol):
     asks_property: bool
 
 
+@runtime_checkable
+class ConvertsFound(Protocol):
+    """A client for which the original converts the names that it finds before they are rewritten."""
+
+    converts_found: bool
+
+
+@runtime_checkable
+class SaysMissing(Protocol):
+    """A client with words of its own for a property that does not exist; others' are the same."""
+
+    def missing(self, key: str, path: str, *, metadata: bool, extract: bool) -> str:
+        """Return the original's text."""
+        ...
+
+
 @dataclass(frozen=True)
 class Home:
     """The API server of this cluster."""

@@ -18,6 +18,7 @@ from manager.plain import Plain
 
 PAGE = 100  # secrets in one answer of ListSecrets, the most that AWS gives
 CURRENT = "AWSCURRENT"
+NOT = "!"  # turns the meaning of a filter of AWS round
 
 
 class SecretsManager:
@@ -92,8 +93,9 @@ class SecretsManager:
 
     def _listed(self, find: Find) -> Iterator[Any]:
         filters = [{"Key": "name", "Values": [find.path]}] if find.path else []
-        for key, value in find.tags:
-            filters += [{"Key": "tag-key", "Values": [key]}, {"Key": "tag-value", "Values": [value]}]
+        for key, value in find.tags:  # AWS takes prefixes, of pairs that need not belong together: compared once more
+            asked = (("tag-key", key), ("tag-value", value))
+            filters += [{"Key": name, "Values": [text]} for name, text in asked if text and not text.startswith(NOT)]
         for page in self._pages({"Filters": filters, "MaxResults": PAGE}):
             yield from page.get("SecretList") or ()
 

@@ -101,6 +101,12 @@ class Cluster:
             return Plain(inner[rest].encode()) if rest in inner else None
         return Inside(Plain(inner), rest)
 
+    def missing(self, key: str, path: str, *, metadata: bool, extract: bool) -> str:
+        """Return what is said of a property that does not exist."""
+        if extract:
+            return f"property {path} does not exist in key {key}"
+        return f'property {path} does not exist in {"metadata" if metadata else "data"} of secret "{key}"'
+
     def members(self, found: Plain) -> Mapping[str, Plain] | None:
         """Return all values of a Secret, or the members of a JSON object, strings in quotes (4.2)."""
         if isinstance(found, Whole):

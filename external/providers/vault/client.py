@@ -55,6 +55,11 @@ class KeyValue:
     def _one(self, want: Want) -> Plain:
         return self._told(want.key) if want.metadata else self._data(self._given(want.key), want.version)
 
+    def missing(self, key: str, path: str, *, metadata: bool, extract: bool) -> str:
+        """Return what is said of a property that does not exist."""
+        del metadata, extract
+        return f'cannot find secret data for key: "{path}" (in {key})'
+
     def find(self, find: Find) -> Mapping[str, Plain]:
         """Return the secrets below the path whose name matches, and which have all tags; with neither, all of them."""
         if not self._mount and not find.path:
@@ -90,10 +95,20 @@ class KeyValue:
     def _told(self, key: str) -> Plain:
         if not self._second:
             raise ProviderDenied("cannot perform metadata fetch operations with kv version v1")
-        return document(self._tags(key))
+        try:
+            return document(self._tags(key))
+        except SecretAbsent:
+            # Versions of the original differ in whether the mount in front of the key is taken away here.
+            given = self._given(key, "metadata")
+            if given == self._listed("metadata", key):
+                raise
+            return document(self._tags_at(given))
 
     def _tags(self, key: str) -> dict[str, str]:
-        data = self._connection.get("ReadSecretMetadata", self._listed("metadata", key)).get("data") or {}
+        return self._tags_at(self._listed("metadata", key))
+
+    def _tags_at(self, path: str) -> dict[str, str]:
+        data = self._connection.get("ReadSecretMetadata", path).get("data") or {}
         tags = {str(name): str(value) for name, value in (data.get("custom_metadata") or {}).items()}
         return tags | {name: str(data[name]) for name in SYSTEM_TAGS if data.get(name) is not None}
 
@@ -119,18 +134,18 @@ class KeyValue:
                 else:
                     yield folder + str(name)
 
-    def _given(self, key: str) -> str:
-        """Return the path of the data of a key that a user has written.
+    def _given(self, key: str, kind: str = "data") -> str:
+        """Return the path of data or metadata of a key that a user has written.
 
         The mount in front of it is taken away and, only where that stood there, the `data` of the second version: a
         folder may be called `data`, or like its mount.
         """
         if not self._mount:
-            return self._listed("data", key.strip("/"))
+            return self._listed(kind, key.strip("/"))
         rest = key.removeprefix(self._prefix)
         if rest != key and self._second:
             rest = rest.removeprefix("data/")
-        return self._listed("data", rest.strip("/"))
+        return self._listed(kind, rest.strip("/"))
 
     def _listed(self, kind: str, key: str) -> str:
         """Return the path of data or metadata of a key that was listed, or names a folder: nothing is taken away."""
