@@ -173,6 +173,10 @@ def test_what_is_told_of_a_secret(desk: Desk) -> None:
     assert told["team"] == "x"
     assert told["current_version"] == "1"
     assert set(told) == {"team", "created_time", "current_version", "delete_version_after"}
+    assert read(desk.open(mount), f"{mount}/app", metadata=True) == told
+    assert read(desk.open(mount), f"{mount}/data/app", metadata=True) == told
+    assert read(desk.open(""), f"{mount}/data/app", metadata=True) == told
+    assert read(desk.open(mount), "none", metadata=True) is ProviderDenied, "only a value proves that it is absent"
     assert read(desk.open(mount, "v1"), "app", metadata=True) is ProviderDenied
 
 

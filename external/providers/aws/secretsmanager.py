@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from external.providers.aws.session import ABSENCE, Amazon, Forbidden, meant
+from external.providers.aws.session import Amazon, Forbidden, meant
 from external.providers.naming import compiled, tags_text
 from external.providers.protocol import (
     Find,
@@ -155,10 +155,13 @@ class SecretsManager:
             answer = self._amazon.call("DescribeSecret", self._client.describe_secret, {"SecretId": name})
         except ProviderUnavailable:
             raise
+        except SecretAbsent as error:
+            # Only a read of the value proves an absence, by which a target may be deleted.
+            return ProviderDenied(f"DescribeSecret: {error}")
         except ProviderError as error:
             return error
         if answer.get("DeletedDate"):
-            return SecretAbsent(f"{ABSENCE}: it is marked for deletion")
+            return ProviderDenied("DescribeSecret: the secret is marked for deletion")
         return tags_text({tag["Key"]: tag["Value"] for tag in answer.get("Tags") or ()})
 
 

@@ -95,20 +95,20 @@ class KeyValue:
     def _told(self, key: str) -> Plain:
         if not self._second:
             raise ProviderDenied("cannot perform metadata fetch operations with kv version v1")
-        try:
-            return document(self._tags(key))
-        except SecretAbsent:
-            # Versions of the original differ in whether the mount in front of the key is taken away here.
-            given = self._given(key, "metadata")
-            if given == self._listed("metadata", key):
-                raise
-            return document(self._tags_at(given))
+        # Versions of the original differ in whether the mount in front of the key is taken away here.
+        for path in dict.fromkeys((self._listed("metadata", key), self._given(key, "metadata"))):
+            try:
+                return document(self._tags_at(path))
+            except SecretAbsent:
+                continue
+        # Only a read of the value proves an absence, by which a target may be deleted.
+        raise ProviderDenied("secret not found: nothing is told of it")
 
     def _tags(self, key: str) -> dict[str, str]:
         return self._tags_at(self._listed("metadata", key))
 
     def _tags_at(self, path: str) -> dict[str, str]:
-        data = self._connection.get("ReadSecretMetadata", path).get("data") or {}
+        data = self._connection.get("ReadSecretData", path).get("data") or {}
         tags = {str(name): str(value) for name, value in (data.get("custom_metadata") or {}).items()}
         return tags | {name: str(data[name]) for name in SYSTEM_TAGS if data.get(name) is not None}
 

@@ -27,7 +27,7 @@ from manager.tls import verifying
 SPARE = 60.0  # seconds before its end at which a token is not used any more
 ABSENCE = "Secret does not exist"
 READ = "cannot read secret data from Vault: "
-READS = frozenset({"ReadSecretData", "ReadSecretMetadata", "ListSecrets"})
+READS = frozenset({"ReadSecretData", "ListSecrets"})
 LARGEST = 1 << 20  # bytes of an answer: what a Secret holds, and Vault's own storage in one entry
 
 

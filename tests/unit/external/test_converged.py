@@ -281,3 +281,20 @@ def test_bodies_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     kept = [at for at in range(10) if unsynced.take(Key(EXTERNAL_SECRETS, "ns", f"es{at}"), "7")]
     assert kept == [8, 9]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"data": [{"secretKey": f"k{at}"} for at in range(5_000)]},
+        {"target": {"template": {"data": {"k": "x" * 40_000}}}},
+        {"target": {"template": {"data": {"x" * 40_000: None}}}},
+    ],
+    ids=["entries", "text", "name"],
+)
+def test_a_large_body_is_not_kept(spec: Any) -> None:
+    unsynced = Unsynced()
+
+    unsynced.digest(body("es") | {"spec": spec})
+
+    assert unsynced.take(KEY, "7") is None
