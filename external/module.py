@@ -56,7 +56,7 @@ def build(context: Context) -> Module:
     )
     turns = Turns()
     generators = Generators(context.client, threads, settings.controller_class)
-    reader = SharedReader(threads, context.clock, metrics)
+    reader = SharedReader(threads, context.clock, metrics, workers=settings.concurrency)
     clients.on_close.append(reader.forget)
     fetcher = Fetcher(clients, reader, generators, context.sandbox, turns)
     delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)

@@ -117,10 +117,15 @@ class SharedReader:
 
     Args:
         patience: seconds a caller waits for his answers.
+        workers: callers at a time; once all of them wait nobody else can come, and nothing is gathered any longer.
     """
 
-    def __init__(self, threads: Threads, clock: Clock, metrics: ExternalMetrics, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, threads: Threads, clock: Clock, metrics: ExternalMetrics, patience: float = PATIENCE, workers: int = 0
+    ) -> None:
         self.patience = patience
+        self._workers = workers
+        self._callers = 0
         self._threads = threads
         self._clock = clock
         self._metrics = metrics
@@ -224,15 +229,20 @@ class SharedReader:
         now = self._clock.monotonic()
         if any(line.callers >= WAIT_ON and line.running and now - min(line.running) > SLOW for line in lines):
             return False
+        self._callers += 1
         for line in lines:
             line.callers += 1
         try:
+            if self._callers == self._workers:
+                for line in list(self._lines.values()):
+                    self._call_next(line)
             first = min(self.patience, SLOW)
             left = (await asyncio.wait(coming, timeout=first))[1]
             if left and all(line.callers <= WAIT_ON for line in lines):
                 left = (await asyncio.wait(coming, timeout=self.patience - first))[1]
             return not left
         finally:
+            self._callers -= 1
             for line in lines:
                 line.callers -= 1
 
