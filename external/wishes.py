@@ -8,7 +8,7 @@ from typing import NamedTuple
 from manager.clock import Clock
 from manager.kube.resources import Key
 
-ALONE_SECONDS = 0.1  # that the first of a burst waits for a second one
+ALONE_SECONDS = 0.05  # that the first of a burst waits for a second one; and once more, when a lull was seen
 LULL_SECONDS = 0.4  # without a newcomer after which those that came together are let through
 LULL_PART = 0.2  # of the time that the burst has lasted: on a busy machine it comes with gaps
 LONGEST_BURST_SECONDS = 20.0  # that the first of a burst waits at most
@@ -61,6 +61,8 @@ class _Burst:
     first: float
     """Seconds of the event loop."""
     latest: float
+    quiet_since: float = -1.0
+    """The latest arrival when a lull was seen for the first time."""
     keys: dict[Key, None] = field(default_factory=dict)
 
 
@@ -93,6 +95,9 @@ class Arrivals:
         loop, burst = asyncio.get_running_loop(), self._bursts[group]
         lull = max(LULL_SECONDS, LULL_PART * (burst.latest - burst.first)) if len(burst.keys) > 1 else 0.0
         wait = min(burst.latest + lull, burst.first + LONGEST_BURST_SECONDS) - loop.time()
+        if wait <= 0 and burst.quiet_since != burst.latest and loop.time() < burst.first + LONGEST_BURST_SECONDS:
+            # A busy event loop runs timers before it reads what has come meanwhile: look once more after that.
+            burst.quiet_since, wait = burst.latest, ALONE_SECONDS
         if wait > 0:
             loop.call_later(wait, self._look, group)
             return
