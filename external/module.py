@@ -63,11 +63,7 @@ def build(context: Context) -> Module:
     renderer = Renderer(context.client, context.sandbox, turns, delimiters)
     kinds = Kinds(context.client, context.clock, handlers.seen, handlers.uses, enabled=settings.generic_targets)
     reconciler = Reconciler(context, fetcher, generators, renderer, kinds, metrics, written, stale, wishes, unsynced)
-    freshness = Freshness(context.cache, context.clock, reconciler.refreshed)
-    metrics.oldest.set_function(freshness.oldest)
-    metrics.failing.set_function(freshness.failing)
-    if settings.object_metrics:
-        context.metrics.registry.register(ConditionCollector(context.cache))
+    _measure(context, metrics, reconciler)
     validator = StoreReconciler(context, clients, threads)
     syncs = Controller("external", queue, reconciler.reconcile, settings.concurrency, context.clock, context.metrics)
     validations = Controller("stores", stores, validator.reconcile, STORES_AT_ONCE, context.clock, context.metrics)
@@ -93,3 +89,12 @@ def build(context: Context) -> Module:
         known=known,
         close=close,
     )
+
+
+def _measure(context: Context, metrics: ExternalMetrics, reconciler: Reconciler) -> None:
+    """Let the metrics look at what is known when they are asked for."""
+    freshness = Freshness(context.cache, context.clock, reconciler.refreshed)
+    metrics.oldest.set_function(freshness.oldest)
+    metrics.failing.set_function(freshness.failing)
+    if context.settings.external.object_metrics:
+        context.metrics.registry.register(ConditionCollector(context.cache))
