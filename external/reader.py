@@ -1,8 +1,6 @@
 """One provider call for everybody who wants the same value now; a provider that does not answer is left in peace."""
 
 import asyncio
-import hashlib
-import secrets
 from collections import deque
 from collections.abc import Coroutine, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,6 +10,7 @@ from typing import Any
 import structlog
 
 from external.clients import FAILED, Opened, Pending
+from external.fingerprints import combined, fingerprint_of
 from external.holdings import LONGEST_SHARED, Holdings
 from external.metrics import ExternalMetrics
 from external.pace import Allowance, Gathering, Silence
@@ -35,8 +34,6 @@ AT_ONCE = 4  # calls of one identity at a time; further ones would only wait for
 IDLE_LINES = 1024  # identities that are remembered, with their habits, before those without a call are forgotten
 READ_BYTES = 16 << 20  # of all entries of one object: a Secret holds one MiB, and properties may leave much out
 ROOM_AGAIN = 1.0  # seconds until it is looked whether a tenant's values have left memory
-SALT = secrets.token_bytes(32)  # of this process alone: what is remembered of a value must not let anybody guess it
-
 Question = Want | Find
 Given = Plain | Mapping[str, Plain]
 """One secret, or all that were found by their names."""
@@ -351,9 +348,10 @@ class SharedReader:
         opened, wants = line.opened, [each.want for each in asked]
         tenant = SILENT if line.silence.text else opened.tenant
         results: Mapping[Any, Given | ProviderError] = {}
+        prints: Mapping[Any, bytes] = {}
         error: ProviderError = ProviderUnavailable("no answer")
         try:
-            results = await self._threads.run(tenant, lambda: _ask(opened.client, wants))
+            results, prints = await self._threads.run(tenant, lambda: _ask(opened.client, wants))
         except ProviderError as raised:
             error = raised
         except Exception as fault:  # a provider's own fault concerns its store; without this nobody would hear of it
@@ -363,6 +361,7 @@ class SharedReader:
         given = [results.get(each.want, error) for each in asked]
         self._note(line, given)
         for each, result in zip(asked, given, strict=True):
+            each.fingerprint = prints.get(each.want, b"")
             self._settle(line, each, result)
         if not line.gathering.running:
             self._call_next(line)
@@ -387,7 +386,7 @@ class SharedReader:
             if isinstance(answer.want, Want):
                 line.habits.pop(answer.want, None)
         else:
-            answer.size, answer.fingerprint = size, _fingerprint(result)
+            answer.size = size
             answer.coming.set_result(result)
             self._holdings.keep(tenant, size, partial(self._forget, line, answer))
 
@@ -405,17 +404,7 @@ def _future() -> "asyncio.Future[Given]":
 
 def fingerprint(answers: Iterable[Answer]) -> bytes:
     """Return one fingerprint for several answers, empty where one of them is an error."""
-    prints = [each.fingerprint for each in answers]
-    return hashlib.blake2b(b"".join(prints), key=SALT, digest_size=16).digest() if all(prints) else b""
-
-
-def _fingerprint(given: Given) -> bytes:
-    made = hashlib.blake2b(key=SALT, digest_size=16)
-    parts = [given] if isinstance(given, Plain) else [each for pair in sorted(given.items()) for each in pair]
-    for part in parts:
-        text = part.reveal() if isinstance(part, Plain) else part.encode()
-        made.update(len(text).to_bytes(8, "big") + text)
-    return made.digest()
+    return combined([each.fingerprint for each in answers])
 
 
 def _size(given: Given | ProviderError) -> int:
@@ -444,7 +433,11 @@ def _next(line: _Line) -> list[Answer]:
     return batch
 
 
-def _ask(client: Client, wanted: Sequence[Question]) -> Mapping[Any, Given | ProviderError]:
+def _ask(client: Client, wanted: Sequence[Question]) -> tuple[Mapping[Any, Given | ProviderError], Mapping[Any, bytes]]:
+    """Return what the provider gives, and the fingerprints of it, which take a moment for large values."""
+    found: Mapping[Any, Given | ProviderError]
     if isinstance(wanted[0], Find):
-        return {wanted[0]: client.find(wanted[0])}
-    return client.read([each for each in wanted if isinstance(each, Want)])
+        found = {wanted[0]: client.find(wanted[0])}
+    else:
+        found = client.read([each for each in wanted if isinstance(each, Want)])
+    return found, {want: fingerprint_of(given) for want, given in found.items()}

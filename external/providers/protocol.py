@@ -1,7 +1,7 @@
 """What a provider of secrets is: one small class, blocking, whose errors say what the caller must do."""
 
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -118,6 +118,15 @@ class Stamping(Protocol):
             ProviderError: it may not list.
 
         """
+        ...
+
+
+@runtime_checkable
+class TakenApart(Protocol):
+    """An answer whose value stands in its parts; the bytes of the whole are none."""
+
+    def parts(self) -> Iterable[bytes]:
+        """Return what tells it from another answer, in an order that is always the same."""
         ...
 
 

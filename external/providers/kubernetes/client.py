@@ -40,6 +40,13 @@ class Whole(Plain):
     def __len__(self) -> int:
         return self.size
 
+    def parts(self) -> Iterator[bytes]:
+        """Yield kind, names and values."""
+        yield self.kind.encode()
+        for name, value in sorted(self.members.items()):
+            yield name.encode()
+            yield value if isinstance(value, bytes) else _json(value).encode()
+
 
 class Cluster:
     """Reads Secrets of one namespace.
