@@ -6,7 +6,7 @@ from external.digest import ExternalDigest, cluster_digest, store_digest
 from external.fanout import namespace_digest
 from external.plan import MANAGED
 from external.refresh import due_in
-from external.wishes import Wishes
+from external.wishes import Arrivals, Wishes
 from manager.clock import Clock, Jitter, parse_rfc3339
 from manager.kube.cache import Change, Meta, MetadataCache
 from manager.kube.resources import (
@@ -34,7 +34,7 @@ class Handlers:
         written: target -> resourceVersion of our last write, so that its echo costs nothing.
         stale: ExternalSecrets whose store or credentials have changed; the reconciler refreshes and forgets them.
         wishes: told of whatever makes an ExternalSecret want its values anew.
-        arrived: takes ExternalSecrets that want them, with the stores that they read; it hands them on to the queue.
+        arrivals: takes ExternalSecrets that want them, by the stores that they read, and hands them on to the queue.
         forget_consumer: told of a namespace that is gone, whose clients nobody needs any more.
     """
 
@@ -47,7 +47,7 @@ class Handlers:
         written: MutableMapping[Key, str],
         stale: set[Key],
         wishes: Wishes,
-        arrived: Callable[[Key, tuple[Key, ...]], None],
+        arrivals: Arrivals,
         forget_consumer: Callable[[str], None],
         clock: Clock,
         jitter: Jitter,
@@ -59,7 +59,7 @@ class Handlers:
         self._written = written
         self._stale = stale
         self._wishes = wishes
-        self._arrived = arrived
+        self._arrivals = arrivals
         self._forget_consumer = forget_consumer
         self._clock = clock
         self._started = clock.now()
@@ -213,7 +213,7 @@ class Handlers:
         if meta is None or meta.deleting:
             self._queue.add(key)
         else:
-            self._arrived(key, meta.digest.stores)
+            self._arrivals.came(key, meta.digest.stores)
 
     def _credential_changed(self, store: Key, change: Change, consumer: str = "") -> None:
         meta = self._cache.get(store)
@@ -236,8 +236,9 @@ class Handlers:
             if everyone:
                 self._wishes.arose(key)
                 self._stale.add(key)
-            if meta is not None and (everyone or not meta.digest.ready):
-                self._queue.add(key)
+            waits = meta is not None and (everyone or not meta.digest.ready)
+            if meta is not None and waits and not self._arrivals.holds(key, meta.digest.stores):
+                self._queue.add(key)  # one of a burst comes with it: a store becomes ready in the middle of it
 
     def _settled_for(self, key: Key, meta: Meta) -> float | None:
         """Return the seconds until the next refresh of a converged ExternalSecret, None when it is not converged."""

@@ -49,7 +49,7 @@ def build(context: Context) -> Module:
         written,
         stale,
         wishes,
-        Arrivals(queue.add).came,
+        Arrivals(queue.add),
         clients.forget_consumer,
         context.clock,
         context.jitter,

@@ -91,6 +91,11 @@ class Arrivals:
         burst.latest = now
         burst.keys[key] = None
 
+    def holds(self, key: Key, group: Hashable) -> bool:
+        """Tell whether a key waits here, and comes when its burst is over."""
+        burst = self._bursts.get(group)
+        return burst is not None and key in burst.keys
+
     def _look(self, group: Hashable) -> None:
         loop, burst = asyncio.get_running_loop(), self._bursts[group]
         lull = max(LULL_SECONDS, LULL_PART * (burst.latest - burst.first)) if len(burst.keys) > 1 else 0.0

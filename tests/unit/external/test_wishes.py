@@ -238,6 +238,8 @@ def test_a_burst_is_let_through_when_it_is_over(times: Times) -> None:
         arrivals.came(key(at), "store")
         times.pass_by(0.05)
     assert admitted == []
+    assert arrivals.holds(key(3), "store")
+    assert not arrivals.holds(key(3), "another store")
 
     arrivals.came(key(99), "another store")
     times.pass_by(0.11)
