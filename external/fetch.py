@@ -16,7 +16,6 @@ from external.providers.protocol import (
     AsksProperty,
     Client,
     Composite,
-    ConvertsFound,
     Find,
     Inside,
     NotModified,
@@ -255,8 +254,6 @@ class _Merge:
             raise _wrong(f"there are more than {MOST_MEMBERS} members")
         self._charge(len(members) * (1 + len(entry.rewrite or ())), 0)
         if entry.rewrite:
-            if entry.find is not None and isinstance(client, ConvertsFound):
-                members = convert_keys(members, reference.conversion_strategy, _wrong)
             named = await rewritten(members, entry.rewrite, self._documents, _wrong)
         else:
             named = convert_keys(members, reference.conversion_strategy, _wrong)

@@ -31,7 +31,6 @@ class FakeClient:
     capabilities = "ReadWrite"
     natural = False
     batch = 100
-    converts_found = True
 
     def __init__(self, spec: FakeProvider) -> None:
         self._spec = spec

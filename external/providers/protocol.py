@@ -172,13 +172,6 @@ class AsksProperty(Protocol):
 
 
 @runtime_checkable
-class ConvertsFound(Protocol):
-    """A client for which the original converts the names that it finds before they are rewritten."""
-
-    converts_found: bool
-
-
-@runtime_checkable
 class SaysMissing(Protocol):
     """A client with words of its own for a property that does not exist; others' are the same."""
 
