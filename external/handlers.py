@@ -210,7 +210,7 @@ class Handlers:
         """Let an ExternalSecret have its values anew, together with others that want theirs now."""
         self._wishes.arose(key, version)
         meta = self._cache.get(key)
-        if meta is None or meta.deleting:
+        if meta is None or meta.deleting or not meta.digest.stores:  # without a store there is no read to share
             self._queue.add(key)
         else:
             self._arrivals.came(key, meta.digest.stores)
