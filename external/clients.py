@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from external.admission import admits, partly
+from external.admission import admits, only_partly
 from external.credentials import INVALID, Lookup
 from external.egress import Bounds
 from external.fields import parse
@@ -19,7 +19,15 @@ from manager.errors import NeedsHuman, WaitFor
 from manager.gotemplate.sandbox import Sandbox
 from manager.kube.cache import Meta, MetadataCache
 from manager.kube.client import KubeClient
-from manager.kube.resources import CLUSTER_SECRET_STORES, CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, Resource
+from manager.kube.resources import (
+    CLUSTER_SECRET_STORES,
+    CONFIGMAPS,
+    NAMESPACES,
+    SECRETS,
+    Body,
+    Key,
+    Resource,
+)
 from manager.settings import ExternalSettings
 from manager.suggestions import MAX_NAME_CHARACTERS, nearest
 
@@ -41,6 +49,8 @@ class Opened:
     """Whose share of the threads its calls take: a namespace's stores together, each cluster store for itself."""
     meter: Meter = field(default_factory=Meter)
     """Counts the calls of its SDK."""
+    store: Key | None = None
+    """Whose client it is."""
 
 
 OnClose = Callable[[Opened], None]
@@ -157,7 +167,7 @@ class Clients:
             client = await self._connect(store, spec, consumer, self._metrics.metered(meter))
             if kept is not None:
                 self._close(kept)
-            opened = self._opened[name] = Opened(client, expected, tenant_of(store), meter)
+            opened = self._opened[name] = Opened(client, expected, tenant_of(store), meter, store)
             return opened
 
     def _close(self, opened: Opened) -> None:
@@ -200,10 +210,12 @@ class Clients:
         if store.resource is not CLUSTER_SECRET_STORES:
             return
         meta = self._cache.get(store)
-        labels = self._cache.get(Key(NAMESPACES, "", namespace))
-        if meta is None or not admits(meta.digest.conditions, namespace, labels.labels if labels else {}):
+        labels, partly = self._cache.get(Key(NAMESPACES, "", namespace)), self._settings.partial_namespace_regexes
+        if meta is None or not admits(
+            meta.digest.conditions, namespace, labels.labels if labels else {}, partly=partly
+        ):
             text = f'using cluster store "{store.name}" is not allowed from namespace "{namespace}"'
-            hints = partly(meta.digest.conditions, namespace) if meta else ()
+            hints = only_partly(meta.digest.conditions, namespace) if meta else ()
             hint = f' ("{hints[0]}" matches only a part of the name, and must match all of it)' if hints else ""
             raise NeedsHuman(FAILED, f"{text}: denied by spec.condition{hint}")
 

@@ -58,8 +58,8 @@ class Lookup:
             text = f'cannot get Kubernetes secret "{place.name}" from namespace "{place.namespace}": it does not exist'
             raise NeedsHuman(INVALID, f"{at}: {text}")
         if (secret["metadata"].get("labels") or {}).get(label[0]) != label[1]:
-            text = f'secret "{place.name}" in namespace "{place.namespace}" has no label {label[0]}: {label[1]}'
-            raise NeedsHuman(INVALID, f"{at}: {text}")
+            text = f"secret does not contain needed label '{label[0]}: {label[1]}'"
+            raise NeedsHuman(INVALID, f'{at}: {text}: "{place.name}" in namespace "{place.namespace}"')
         return decoded(secret)
 
     async def authority(self, bundle: str | None, provider: CaProvider | None, at: str) -> bytes | None:
@@ -131,7 +131,7 @@ def _pem(text: bytes, at: str) -> bytes:
                 break
             return text
         try:
-            text = base64.b64decode(text, validate=True)
+            text = base64.b64decode(b"".join(text.split()), validate=True)  # it may come in lines
         except ValueError:
             break
     raise NeedsHuman(INVALID, f"{at}: there is no certificate in PEM form")

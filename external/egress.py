@@ -17,6 +17,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
 from external.providers.protocol import Egress, ProviderDenied, ProviderUnavailable
+from manager.durations import duration_text
 from manager.tls import as_go_verifies
 
 Address = IPv4Address | IPv6Address
@@ -167,6 +168,7 @@ class GuardedSession(requests.Session):
             size += len(part)
             if size > self._largest or time.monotonic() > until:
                 answer.close()
-                raise ProviderDenied(f"the answer is larger than {self._largest} bytes or takes over {self._seconds} s")
+                seconds = duration_text(self._seconds)
+                raise ProviderDenied(f"the answer is larger than {self._largest} bytes or takes over {seconds}")
         answer.raw = io.BytesIO(b"".join(parts))
         return answer

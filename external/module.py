@@ -18,6 +18,8 @@ from external.stores import StoreReconciler
 from external.templates import Renderer
 from external.threads import Threads
 from external.turns import Turns
+from external.unsynced import Unsynced
+from external.wishes import Arrivals, Wishes
 from manager.kube.resources import EXTERNAL_SECRETS, Key
 from manager.runtime.controller import Controller
 from manager.runtime.module import Context, Module
@@ -32,34 +34,39 @@ def build(context: Context) -> Module:
     settings = context.settings.external
     metrics = ExternalMetrics(context.metrics.registry, context.clock, per_object=settings.object_metrics)
     threads = Threads(settings.provider_threads, settings.provider_timeout)
-    queue = KeyedQueue(context.clock, context.jitter)
-    stores = KeyedQueue(context.clock, context.jitter)
+    queue, stores, clusters = (KeyedQueue(context.clock, context.jitter) for _ in range(3))
     written: dict[Key, str] = {}
     stale: set[Key] = set()
     home = home_of(context.client.connection)
     clients = Clients(context.client, context.cache, threads, settings, metrics, context.clock, context.sandbox, home)
-    clusters = KeyedQueue(context.clock, context.jitter)
+    wishes, unsynced = Wishes(context.clock), Unsynced()
+    context.cache.digest(EXTERNAL_SECRETS, unsynced.digest)
     handlers = Handlers(
-        context.cache, queue, stores, clusters, written, stale, clients.forget_consumer, context.clock, context.jitter
+        context.cache,
+        queue,
+        stores,
+        clusters,
+        written,
+        stale,
+        wishes,
+        Arrivals(queue.add),
+        clients.forget_consumer,
+        context.clock,
+        context.jitter,
     )
     turns = Turns()
     generators = Generators(context.client, threads, settings.controller_class)
-    reader = SharedReader(threads, context.clock, metrics)
+    reader = SharedReader(threads, context.clock, metrics, workers=settings.concurrency)
     clients.on_close.append(reader.forget)
     fetcher = Fetcher(clients, reader, generators, context.sandbox, turns)
     delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
     renderer = Renderer(context.client, context.sandbox, turns, delimiters)
     kinds = Kinds(context.client, context.clock, handlers.seen, handlers.uses, enabled=settings.generic_targets)
-    reconciler = Reconciler(context, fetcher, generators, renderer, kinds, metrics, written, stale)
-    freshness = Freshness(context.cache, context.clock, reconciler.refreshed)
-    metrics.oldest.set_function(freshness.oldest)
-    metrics.failing.set_function(freshness.failing)
-    if settings.object_metrics:
-        context.metrics.registry.register(ConditionCollector(context.cache))
+    reconciler = Reconciler(context, fetcher, generators, renderer, kinds, metrics, written, stale, wishes, unsynced)
+    _measure(context, metrics, reconciler)
     validator = StoreReconciler(context, clients, threads)
     syncs = Controller("external", queue, reconciler.reconcile, settings.concurrency, context.clock, context.metrics)
     validations = Controller("stores", stores, validator.reconcile, STORES_AT_ONCE, context.clock, context.metrics)
-
     spreader = ClusterReconciler(context)
     spreads = Controller("clusters", clusters, spreader.reconcile, CLUSTERS_AT_ONCE, context.clock, context.metrics)
 
@@ -82,3 +89,12 @@ def build(context: Context) -> Module:
         known=known,
         close=close,
     )
+
+
+def _measure(context: Context, metrics: ExternalMetrics, reconciler: Reconciler) -> None:
+    """Let the metrics look at what is known when they are asked for."""
+    freshness = Freshness(context.cache, context.clock, reconciler.refreshed)
+    metrics.oldest.set_function(freshness.oldest)
+    metrics.failing.set_function(freshness.failing)
+    if context.settings.external.object_metrics:
+        context.metrics.registry.register(ConditionCollector(context.cache))

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from external.admission import admits, partly, unreadable
+from external.admission import admits, only_partly, unreadable
 from external.clients import Clients, tenant_of
 from external.credentials import INVALID
 from external.digest import StoreDigest, store_digest
+from external.leaving import LEAVING_SECONDS, leaving
 from external.providers.protocol import ProviderDenied, ProviderError, SecretAbsent, ValidationUnknown
 from external.threads import SILENT, Threads
 from manager.errors import NeedsHuman, ReconcileError, Retry
@@ -59,6 +60,8 @@ class StoreReconciler:
         try:
             outcome = await self._validate(key, body)
         except ReconcileError as error:
+            if leaving(self._context.cache, key.namespace):
+                return Again(after=self._context.jitter.spread(LEAVING_SECONDS))
             outcome = Outcome(error=error)
         return await self._report(key, body, outcome)
 
@@ -135,9 +138,10 @@ class StoreReconciler:
         conditions = store_digest(body).conditions if key.resource is CLUSTER_SECRET_STORES else ()
         doubts = list(unreadable(conditions))
         left_out: dict[str, list[str]] = {}
-        for each, meta in self._context.cache.items(NAMESPACES) if conditions else ():
+        told = conditions and not self._context.settings.external.partial_namespace_regexes
+        for each, meta in self._context.cache.items(NAMESPACES) if told else ():
             if not admits(conditions, each.name, meta.labels):
-                for pattern in partly(conditions, each.name):
+                for pattern in only_partly(conditions, each.name):
                     left_out.setdefault(pattern, []).append(each.name)
         for pattern, names in left_out.items():
             shown = ", ".join(sorted(names)[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

@@ -168,6 +168,25 @@ def test_no_failure_of_aws_takes_a_secret_away(world: World, code: str, status: 
     world.await_ready("externalsecrets", ns, "app", timeout=40)
 
 
+@pytest.mark.parametrize("policy", [{"refreshPolicy": "CreatedOnce"}, {"refreshInterval": "1h"}], ids=str)
+def test_an_object_made_again_gets_the_value_of_now(world: World, policy: dict[str, str]) -> None:
+    """What was read a moment ago is kept for others, and is no answer to who asks only now."""
+    ns, name = with_store(world), remote(world, old := canary())
+    world.apply(external_secret(ns, "app", "aws", {"key": name}, **policy))
+    world.await_data(ns, "app", {"key": old})
+    world.moto.client().put_secret_value(SecretId=name, SecretString=(new := canary()))
+
+    world.apply(external_secret(ns, "second", "aws", {"key": name}, **policy))
+    world.kube.delete("externalsecrets", "app", ns)
+    world.kube.wait_until(lambda: world.kube.find("externalsecrets", "app", ns) is None)
+    world.kube.delete("secrets", "app", ns)
+    world.apply(external_secret(ns, "app", "aws", {"key": name}, **policy))
+
+    for each in ("app", "second"):
+        world.await_data(ns, each, {"key": new})
+        world.await_ready("externalsecrets", ns, each)
+
+
 def test_one_secret_that_is_denied_among_several_costs_the_others_nothing(world: World) -> None:
     ns, names = with_store(world), [remote(world, canary()) for _ in range(4)]
     world.moto.partial[names[0]] = "AccessDeniedException"

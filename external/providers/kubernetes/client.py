@@ -40,6 +40,13 @@ class Whole(Plain):
     def __len__(self) -> int:
         return self.size
 
+    def parts(self) -> Iterator[bytes]:
+        """Yield kind, names and values."""
+        yield self.kind.encode()
+        for name, value in sorted(self.members.items()):
+            yield name.encode()
+            yield value if isinstance(value, bytes) else _json(value).encode()
+
 
 class Cluster:
     """Reads Secrets of one namespace.
@@ -100,6 +107,12 @@ class Cluster:
         if isinstance(inner, dict):
             return Plain(inner[rest].encode()) if rest in inner else None
         return Inside(Plain(inner), rest)
+
+    def missing(self, key: str, path: str, *, metadata: bool, extract: bool) -> str:
+        """Return what is said of a property that does not exist."""
+        if extract:
+            return f"property {path} does not exist in key {key}"
+        return f'property {path} does not exist in {"metadata" if metadata else "data"} of secret "{key}"'
 
     def members(self, found: Plain) -> Mapping[str, Plain] | None:
         """Return all values of a Secret, or the members of a JSON object, strings in quotes (4.2)."""

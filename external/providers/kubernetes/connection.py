@@ -16,6 +16,7 @@ from external.providers.protocol import (
     ProviderUnavailable,
     SecretAbsent,
 )
+from external.providers.reasons import reason
 from external.providers.tls import show
 from manager.errors import CofferError
 from manager.plain import Plain
@@ -72,7 +73,7 @@ class Connection:
             # The token may have been revoked with the ServiceAccount's being made anew; one more is worth asking for.
             self._drop(token)
             answer = self._send(name, method, path, self._current(), **options)
-        return _understood(answer, name)
+        return _understood(answer, name, token)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -119,7 +120,7 @@ class Connection:
         return answer
 
 
-def _understood(answer: Any, name: str) -> Any:
+def _understood(answer: Any, name: str, token: Plain | None) -> Any:
     status = answer.status_code
     if status == 429 or status >= 500:
         raise ProviderUnavailable(f"{name}: {status}")
@@ -131,8 +132,10 @@ def _understood(answer: Any, name: str) -> Any:
         raise ProviderUnavailable(f"{name}: {status}: the answer is no object")
     if status == 404 and parsed.get("kind") == "Status" and parsed.get("reason") == "NotFound":
         raise SecretAbsent(ABSENCE)
+    words = reason(parsed.get("message"), [token.reveal().decode(errors="replace").strip()] if token else ())
     if status in (401, 403):
-        raise ProviderDenied(f"{name}: {status}: the identity {'is not accepted' if status == 401 else 'may not'}")
+        text = f"{name}: {status}: the identity {'is not accepted' if status == 401 else 'may not'}"
+        raise ProviderDenied(text + words)
     if status >= 300:
-        raise ProviderDenied(f"{name}: {status}")
+        raise ProviderDenied(f"{name}: {status}{words}")
     return parsed
