@@ -1,13 +1,13 @@
 """From a provider's text to a value: `property`, `extract`, decoding, key conversion (providers 1.4-1.6; core 2.6)."""
 
 import base64
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from external.providers.protocol import ProviderError
+from manager.documents import decoder
 from manager.plain import Plain
 
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
@@ -23,7 +23,7 @@ def _refuse(_name: str) -> float:
 
 
 # Numbers are kept as text; Python refuses integers of 4,300 digits.
-DECODER = json.JSONDecoder(parse_int=float, parse_constant=_refuse)
+DECODER = decoder(parse_int=float, parse_constant=_refuse)
 LINE_ENDS = b"\r\n"  # Go's decoders skip them: many a value in a store ends with one
 
 ALPHABETS = {"Base64": (b"+/",), "Base64URL": (b"-_",), "Auto": (b"+/", b"-_")}

@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 
 from manager.clock import Clock
+from manager.documents import Caps, Unreadable, read_json
 from manager.runtime.controller import describe
 from sealed.callers import Callers
 from sealed.crypto import CannotDecrypt
@@ -23,6 +24,7 @@ from sealed.unseal import UnsealFailed, open_object
 METHODS = frozenset({"get", "head", "post", "put", "patch", "delete", "options", "connect", "trace"})
 LARGEST_YAML = 128 * 1024  # bytes; reading more takes Python seconds, and kubeseal sends JSON
 MOST_AT_ONCE = 8  # bodies held at a time; the next caller is sent away rather than queued
+ITEM = Caps(size=1 << 20, values=20_000, levels=100)  # a SealedSecret; the API server takes no larger one
 OURS = ("bitnami.com/v1alpha1", "SealedSecret")
 
 log = structlog.get_logger(__name__)
@@ -149,8 +151,8 @@ class SealingApi:
 def sealed_secret(body: bytes) -> dict[str, Any]:
     """Read the one SealedSecret of a request, JSON or YAML. Raises Undecodable."""
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
+        found = read_json(body, ITEM)
+    except Unreadable:
         if len(body) > LARGEST_YAML:
             raise Undecodable from None
         try:

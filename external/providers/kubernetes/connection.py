@@ -17,6 +17,7 @@ from external.providers.protocol import (
     SecretAbsent,
 )
 from external.providers.tls import show
+from manager.documents import ANSWER, Unreadable, read_json
 from manager.errors import CofferError
 from manager.plain import Plain
 from manager.tls import verifying
@@ -124,8 +125,8 @@ def _understood(answer: Any, name: str) -> Any:
     if status == 429 or status >= 500:
         raise ProviderUnavailable(f"{name}: {status}")
     try:
-        parsed = answer.json()
-    except ValueError:
+        parsed = read_json(answer.content, ANSWER)
+    except Unreadable:
         raise ProviderUnavailable(f"{name}: {status}: the answer is no JSON") from None
     if not isinstance(parsed, dict):
         raise ProviderUnavailable(f"{name}: {status}: the answer is no object")

@@ -19,6 +19,7 @@ from external.providers.protocol import (
 )
 from external.providers.tls import show, trusting
 from external.providers.vault.login import Login
+from manager.documents import ANSWER, Unreadable, read_json
 from manager.errors import CofferError
 from manager.plain import Plain
 from manager.tls import verifying
@@ -177,8 +178,8 @@ def _understood(answer: Any, name: str) -> Any:
     if status in (429, 412) or status >= 500:
         raise ProviderUnavailable(f"{name}: {status}")
     try:
-        parsed = answer.json() if answer.content else {}
-    except ValueError:
+        parsed = read_json(answer.content, ANSWER) if answer.content else {}
+    except Unreadable:
         raise ProviderUnavailable(f"{name}: {status}: the answer is no JSON") from None
     if not isinstance(parsed, dict):
         raise ProviderUnavailable(f"{name}: {status}: the answer is no object")

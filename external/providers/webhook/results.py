@@ -1,10 +1,10 @@
 """From an answer's body to a value: `result.jsonPath` (providers 4.5)."""
 
-import json
 from typing import Any
 
 from external.providers.naming import document
 from external.providers.protocol import ProviderDenied, ProviderUnavailable
+from manager.documents import ANSWER, Unreadable, read_json
 from manager.plain import Plain
 
 
@@ -19,9 +19,9 @@ def value(body: bytes, path: str) -> Plain:
     from external.providers.webhook.paths import first
 
     try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        raise ProviderUnavailable("HTTPRequest: the answer is no JSON") from None
+        parsed = read_json(body, ANSWER)
+    except Unreadable as error:
+        raise ProviderUnavailable(f"HTTPRequest: the answer is no JSON that can be read: {error}") from None
     try:
         found = first(parsed, path)
     except ProviderDenied:
