@@ -18,7 +18,7 @@ from external.manifests import accepted, decide, proven, valid
 from external.metrics import ExternalMetrics
 from external.model import ExternalSecretSpec
 from external.places import FETCH_FAILED, NeedsRemote, StoreUnavailable
-from external.plan import CREATED_BY, FINALIZER, Plan, View, content, orphan, others
+from external.plan import CREATED_BY, FINALIZER, MANAGED, Plan, View, content, orphan, others
 from external.reader import Fresh
 from external.refresh import Refreshed, due_in, persist_due
 from external.repeats import Repeats
@@ -97,6 +97,8 @@ class Reconciler:
         self._accepted: dict[Key, tuple[str, str]] = {}
         """What was last asked of targets of other kinds, and what the API server made of it."""
         self._repeats = Repeats(context.clock)
+        for each in (SECRETS, CONFIGMAPS):
+            context.cache.name_labels(each, CREATED_BY, MANAGED)
         self._created = [context.cache.index(each, _created_by) for each in (SECRETS, CONFIGMAPS)]
 
     async def reconcile(self, key: Key) -> Again:

@@ -35,6 +35,7 @@ from manager.runtime.lead import Leader
 from manager.runtime.lease import Lease
 from manager.runtime.metrics import Metrics
 from manager.runtime.module import Context, Handler, Module
+from manager.runtime.refusals import Refusals
 from manager.runtime.streams import Streams
 from manager.settings import Settings
 
@@ -123,7 +124,8 @@ async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
     for module in modules:
         if module.close is not None:
             stack.push_async_callback(module.close)
-    feed = Feed(cache, _handlers(modules), _namespaces(modules))
+    refusals = Refusals(events, lambda plural: metrics.unusable.labels(plural).inc())
+    feed = Feed(cache, _handlers(modules), _namespaces(modules), refusals.note)
     home = "" if feed.namespaces == EVERYWHERE else namespace
     leader = _leader(settings, modules, feed, connection, client, metrics, clock, jitter, home)
     return Replica(connection, client, lease, modules, leader, _health(lease, modules, leader), metrics)
@@ -155,6 +157,8 @@ def _leader(
         feed.listed,
         base=base,
         namespaces=feed.namespaces,
+        unusable=lambda resource, body: feed.observe(resource, None, body),
+        shrink=feed.shrink,
     )
     return Leader(settings, modules, feed, streams, connection, client, metrics, jitter, home)
 

@@ -26,6 +26,10 @@ class Unreadable(ValueError):
     """A text is not what it should be, or beyond a bound; the message names the bound, and nothing of the text."""
 
 
+class Beyond(Unreadable):
+    """A text is beyond a bound."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caps:
     """What a text may cost.
@@ -41,10 +45,10 @@ class Caps:
     levels: int
 
 
-OBJECT = Caps(size=8 << 20, values=400_000, levels=100)
+OBJECT = Caps(size=8 << 20, values=250_000, levels=100)
 """A Kubernetes object: the API server takes 1.5 MB in a request, and may write a character as six."""
-ANSWER = Caps(size=8 << 20, values=400_000, levels=READABLE_LEVELS)
-"""What a provider answers."""
+ANSWER = Caps(size=1 << 20, values=700_000, levels=READABLE_LEVELS)
+"""What a provider answers for one value, which a Secret must hold: of three bytes for a list a third of the values."""
 CONFIGURATION = Caps(size=64 << 10, values=5_000, levels=20)
 """A kubeconfig, settings: written by hand."""
 
@@ -53,11 +57,11 @@ def read_json(text: bytes | str, caps: Caps = OBJECT) -> Any:
     """Return what a JSON text means. Raises Unreadable."""
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     _require_size(len(raw), caps)
-    if _values_at_most(raw) > caps.values and _values_at_most(_STRING.sub(b"", raw)) > caps.values:
-        raise Unreadable(f"it has more than {caps.values} values")
+    if holds_more(raw, caps.values):
+        raise Beyond(f"it has more than {caps.values} values")
     parsed = _loaded(text, caps.levels)
     if _openings(raw) > caps.levels and too_deep(parsed, caps.levels):
-        raise Unreadable(_nested(caps.levels))
+        raise Beyond(_nested(caps.levels))
     return parsed
 
 
@@ -68,8 +72,18 @@ def read_json_beneath(text: bytes, levels: int) -> Any:
     """
     try:
         return _loaded(text, levels)
-    except Unreadable:
-        return _loaded(b"".join(_cut(text, levels)), levels)
+    except Beyond:
+        return read_json_outline(text, levels)
+
+
+def read_json_outline(text: bytes, levels: int) -> Any:
+    """Return what the upper levels of a JSON text mean; what lies below them becomes null. Raises Unreadable."""
+    return _loaded(b"".join(_cut(text, levels)), levels)
+
+
+def holds_more(text: bytes, values: int) -> bool:
+    """Tell whether a JSON text holds more than some values; it is not parsed for that."""
+    return _values_at_most(text) > values and _values_at_most(_STRING.sub(b"", text)) > values
 
 
 def too_deep(value: object, levels: int) -> bool:
@@ -102,7 +116,7 @@ def json_stream(text: str, caps: Caps) -> Iterator[Any]:
         except (ValueError, RecursionError, MemoryError):
             raise Unreadable("it is no JSON") from None
         if too_deep(value, caps.levels):
-            raise Unreadable(_nested(caps.levels))
+            raise Beyond(_nested(caps.levels))
         yield value
         while text[position : position + 1].isspace():
             position += 1
@@ -121,9 +135,9 @@ class Loader(yaml.SafeLoader):
         self._made += 1
         self._aliases += self.check_event(yaml.AliasEvent)
         if self._level >= self.caps.levels:
-            raise Unreadable(_nested(self.caps.levels))
+            raise Beyond(_nested(self.caps.levels))
         if self._made > self.caps.values or self._aliases > LONGEST_ALIAS_LIST:
-            raise Unreadable(_expands(self.caps))
+            raise Beyond(_expands(self.caps))
         self._level += 1
         node: yaml.Node | None = super().compose_node(parent, index)
         self._level -= 1
@@ -154,12 +168,13 @@ def yaml_nodes(text: bytes | str, loader: type[Loader]) -> Iterator[yaml.Node]:
         reader = loader(text)
         while reader.check_node():
             node = reader.get_node()
-            if _size(node, {}, loader.caps.values) > loader.caps.values:
-                raise Unreadable(_expands(loader.caps))
+            _require_within(node, loader.caps)
             if node is not None:
                 yield node
-    except (yaml.YAMLError, RecursionError, MemoryError) as error:
-        raise Unreadable("it is no YAML") from error
+    except Beyond:
+        raise
+    except Exception:  # beside its own errors PyYAML lets through whatever an odd text does to it
+        raise Unreadable("it is no YAML") from None
 
 
 def field(mapping: object, name: str, kind: type[Value]) -> Value | None:
@@ -184,7 +199,7 @@ def _loaded(text: bytes | str, levels: int) -> Any:
     try:
         return json.loads(text)
     except RecursionError:
-        raise Unreadable(_nested(levels)) from None
+        raise Beyond(_nested(levels)) from None
     except (ValueError, MemoryError):  # the decoder's own error quotes the text
         raise Unreadable("it is no JSON") from None
 
@@ -218,7 +233,7 @@ def _values_at_most(raw: bytes) -> int:
 
 def _require_size(size: int, caps: Caps) -> None:
     if size > caps.size:
-        raise Unreadable(f"it is larger than {caps.size} bytes")
+        raise Beyond(f"it is larger than {caps.size} bytes")
 
 
 def _nested(levels: int) -> str:
@@ -227,6 +242,11 @@ def _nested(levels: int) -> str:
 
 def _expands(caps: Caps) -> str:
     return f"it expands to more than {caps.values} values"
+
+
+def _require_within(node: yaml.Node | None, caps: Caps) -> None:
+    if _size(node, {}, caps.values) > caps.values:
+        raise Beyond(_expands(caps))
 
 
 def _size(node: Any, known: dict[int, int], most: int) -> int:

@@ -17,6 +17,7 @@ from manager.errors import (
     NotLeader,
     ReconcileError,
     Unreachable,
+    Unusable,
     WaitFor,
 )
 from manager.kube.resources import Key
@@ -128,6 +129,11 @@ class Controller:
             raise  # ends the process: another replica may be writing already
         except Unreachable as error:
             return self._unreachable(key, error)
+        except Unusable as error:  # whoever wrote it is told where it is listed; a change of it brings it back
+            self.queue.release(API_SERVER)
+            self.queue.settle(key)
+            log.warning("object not taken in", key=str(key), error=str(error))
+            return "unusable"
         except ApiError as error:  # Conflict and NotFound above all: the object moved while it was worked on
             self.queue.release(API_SERVER)  # a refusal is an answer
             self.queue.retry(key)

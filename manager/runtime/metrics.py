@@ -50,6 +50,12 @@ class Metrics:
             ["resource", "status"],
             registry=self.registry,
         )
+        self.unusable = Counter(
+            "coffer_objects_refused_total",
+            "Objects that were not taken in, or not whole: nested too deep, or too much in them",
+            ["resource"],
+            registry=self.registry,
+        )
         self.observing = Gauge(
             "coffer_module_observing",
             "1 where a live original controller keeps the module from writing",

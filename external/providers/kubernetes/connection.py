@@ -17,7 +17,7 @@ from external.providers.protocol import (
     SecretAbsent,
 )
 from external.providers.tls import show
-from manager.documents import ANSWER, Unreadable, read_json
+from manager.documents import OBJECT, Unreadable, read_json
 from manager.errors import CofferError
 from manager.plain import Plain
 from manager.tls import verifying
@@ -125,7 +125,7 @@ def _understood(answer: Any, name: str) -> Any:
     if status == 429 or status >= 500:
         raise ProviderUnavailable(f"{name}: {status}")
     try:
-        parsed = read_json(answer.content, ANSWER)
+        parsed = read_json(answer.content, OBJECT)
     except Unreadable:
         raise ProviderUnavailable(f"{name}: {status}: the answer is no JSON") from None
     if not isinstance(parsed, dict):

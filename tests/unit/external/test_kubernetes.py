@@ -2,6 +2,7 @@
 
 import base64
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -232,6 +233,11 @@ def kubeconfig(cluster: Any = None, user: Any = None) -> str:
     )
 
 
+BOMB = "a: &a [" + ", ".join(["x"] * 10) + "]\n"
+for before, name in pairwise("abcdefghij"):
+    BOMB += f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n"
+
+
 REFERENCE = {"authRef": {"name": "kubeconfig", "key": "config"}}
 
 
@@ -255,7 +261,15 @@ async def test_a_kubeconfig_is_enough() -> None:
         ("canary", "no kubeconfig"),
         ("a: [", "no kubeconfig"),
         (json.dumps({"contexts": []}), "no kubeconfig"),
-        ("x" * 100_000, "at most"),
+        ("x" * 100_000, "larger than"),
+        (BOMB + kubeconfig({"server": "SERVER"}).replace("SERVER", "*j"), "expands to more than 5000 values"),
+        (BOMB.replace("j: &j", "contexts: &j"), "expands to more than 5000 values"),
+        (kubeconfig({"server": ["https://a", "https://b"]}), "server: a text is needed here"),
+        (kubeconfig(user={"token": {"a": 1}}), "token: a text is needed here"),
+        (kubeconfig(user={"token": 5}), "token: a text is needed here"),
+        (kubeconfig(user={"client-key-data": [1]}), "client-key-data: a text is needed here"),
+        (json.dumps({"current-context": ["c"]}), "current-context: a text is needed here"),
+        ("[" * 500 + "]" * 500, "nested deeper than 20 levels"),
     ],
 )
 async def test_what_a_kubeconfig_may_not_hold_is_named(text: str, told: str) -> None:
