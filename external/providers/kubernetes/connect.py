@@ -114,7 +114,8 @@ def _text(mapping: object, name: str) -> str:
 
 
 def _bytes(mapping: object, name: str) -> bytes:
+    text = _text(mapping, name)
     try:
-        return base64.b64decode(_text(mapping, name))
+        return base64.b64decode(text)
     except ValueError:
         raise Unreadable(f"{name}: it is no base64") from None
