@@ -58,7 +58,8 @@ class Schedule:
 
         """
         at = (moment.astimezone(UTC) + timedelta(minutes=1)).replace(second=0, microsecond=0)
-        year, month, start = at.year, at.month, at
+        year, month = at.year, at.month
+        start: datetime | None = at
         while year <= min(at.year + YEARS_AHEAD, MAXYEAR) and not self._never:
             if work is not None:
                 work.spend()
