@@ -33,6 +33,7 @@ from manager.runtime.feed import EVERYWHERE, Feed
 from manager.runtime.health import Health, allow_files, serve
 from manager.runtime.lead import Leader
 from manager.runtime.lease import Lease
+from manager.runtime.lease_thread import Elector, LeaseThread
 from manager.runtime.metrics import Metrics
 from manager.runtime.module import Context, Handler, Module
 from manager.runtime.refusals import Refusals
@@ -54,7 +55,7 @@ class Replica:
 
     connection: Connection
     client: KubeClient
-    lease: Lease
+    lease: LeaseThread
     modules: tuple[Module, ...]
     leader: Leader
     health: Health
@@ -102,9 +103,13 @@ async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
     agent = f"coffer/{VERSION}"
     # A request that hangs must be given up while there is still time to try another before the renew deadline.
     patience = min(process.request_timeout, settings.lease.renew_deadline / 2)
-    lease_client = KubeClient(connection, agent, timeout=patience, observe=metrics.requested)
-    stack.push_async_callback(lease_client.close)
-    lease = Lease(lease_client, namespace, identity, settings.lease, clock, jitter)
+
+    def elector() -> Elector:
+        own = KubeClient(connection, agent, timeout=patience, observe=metrics.requested)
+        return Elector(Lease(own, namespace, identity, settings.lease, clock, jitter), own.close)
+
+    lease = LeaseThread(elector, clock)
+    stack.push_async_callback(lease.close)
     client = KubeClient(
         connection, agent, timeout=process.request_timeout, observe=metrics.requested, certain=lease.certain
     )
@@ -179,7 +184,7 @@ def _handlers(modules: tuple[Module, ...]) -> dict[Resource, list[Handler]]:
     return dict(table)
 
 
-def _health(lease: Lease, modules: tuple[Module, ...], leader: Leader) -> Health:
+def _health(lease: LeaseThread, modules: tuple[Module, ...], leader: Leader) -> Health:
     def keys_loaded() -> str:
         return ", ".join(f"{module.name} is not ready" for module in modules if not module.ready())
 
