@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from external.admission import admits, partly
 from external.credentials import INVALID, Lookup
 from external.egress import Bounds
-from external.fields import MAX_NAME_SHOWN_CHARACTERS, nearest, parse
+from external.fields import MAX_NAME_SHOWN_CHARACTERS, nearest, parsed
 from external.metrics import ExternalMetrics, Meter
 from external.model import UNSERVED_PROVIDERS, SecretStoreSpec
 from external.providers.protocol import Circumstances, Client, CountCall, Home
@@ -151,7 +151,7 @@ class Clients:
             body = body or await self._client.find(store)
             if body is None:
                 raise NeedsHuman(FAILED, f'could not get {store.resource.kind} "{store.name}": it does not exist')
-            spec = parse(SecretStoreSpec, body.get("spec"), reason=INVALID)
+            spec = await parsed(SecretStoreSpec, body.get("spec"), reason=INVALID)
             meter = Meter()
             client = await self._connect(store, spec, consumer, self._metrics.metered(meter))
             if kept is not None:

@@ -10,7 +10,7 @@ import structlog
 from external.clients import FAILED, Pending
 from external.digest import ExternalDigest, external_digest
 from external.fetch import Fetched, Fetcher
-from external.fields import parse
+from external.fields import parsed
 from external.generating import Generators, Occasion, Recipes
 from external.hashing import field_manager, owner_hash
 from external.kinds import Kinds, NotServed
@@ -141,7 +141,7 @@ class Reconciler:
         return await self._report(key, body, outcome, started)
 
     async def _observe(self, key: Key, body: Body, *, live: bool) -> View:
-        spec = parse(ExternalSecretSpec, body.get("spec"), reason=FAILED)
+        spec = await parsed(ExternalSecretSpec, body.get("spec"), reason=FAILED)
         require_allowed(spec)
         adopts = self._context.settings.external.adopt_foreign
         view = View(key, body, spec, None, adopt_foreign=adopts, resource=await self._resource(spec))
@@ -302,7 +302,7 @@ class Reconciler:
         return DONE
 
     async def _remove_target(self, key: Key, body: Body) -> None:
-        spec = parse(ExternalSecretSpec, body.get("spec"), reason=FAILED)
+        spec = await parsed(ExternalSecretSpec, body.get("spec"), reason=FAILED)
         try:
             view = View(key, body, spec, None, resource=await self._resource(spec))
         except NotServed:

@@ -101,6 +101,18 @@ def too_deep(value: object, levels: int) -> bool:
     return True
 
 
+def more_values(value: object, most: int) -> bool:
+    """Tell whether a parsed value holds more than some values. Looks at no more than that, without recursion."""
+    waiting, seen = [value], 1
+    while waiting and seen <= most:
+        each = waiting.pop()
+        if isinstance(each, dict | list):
+            seen += len(each)
+            if seen <= most:
+                waiting.extend(each.values() if isinstance(each, dict) else each)
+    return seen > most
+
+
 def decoder(**options: Any) -> json.JSONDecoder:
     """Return a decoder for texts that are read in parts; whoever uses it bounds them, and catches RecursionError."""
     return json.JSONDecoder(**options)
