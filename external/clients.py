@@ -13,13 +13,14 @@ from external.model import UNSERVED_PROVIDERS, SecretStoreSpec
 from external.providers.protocol import Circumstances, Client, CountCall, Home
 from external.providers.registry import PROVIDERS
 from external.rendering import BlockingRenderer
-from external.threads import SILENT, Threads
+from external.threads import Threads
 from manager.clock import Clock, parse_rfc3339
 from manager.errors import NeedsHuman, WaitFor
 from manager.gotemplate.sandbox import Sandbox
 from manager.kube.cache import Meta, MetadataCache
 from manager.kube.client import KubeClient
 from manager.kube.resources import CLUSTER_SECRET_STORES, CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, Resource
+from manager.runtime.line import Turns
 from manager.settings import ExternalSettings
 
 FAILED = "SecretSyncedError"
@@ -49,7 +50,8 @@ class Clients:
     """Clients by store and, where a cluster store takes its consumer's credentials, by namespace.
 
     Args:
-        threads: opening a client takes a moment: SDKs are imported. It asks no provider.
+        threads: where clients are closed.
+        opening: where they are made, which takes a moment and asks no provider: not behind calls that hang.
         home: where stores find this cluster.
     """
 
@@ -58,6 +60,7 @@ class Clients:
         client: KubeClient,
         cache: MetadataCache,
         threads: Threads,
+        opening: Turns,
         settings: ExternalSettings,
         metrics: ExternalMetrics,
         clock: Clock,
@@ -70,6 +73,7 @@ class Clients:
         self._client = client
         self._cache = cache
         self._threads = threads
+        self._opening = opening
         self._settings = settings
         self._metrics = metrics
         self._opened: dict[tuple[Key, str], Opened] = {}
@@ -163,7 +167,7 @@ class Clients:
         """Give back what a client was lent, without waiting: the provider may be silent."""
         for each in self.on_close:
             each(opened)
-        task = asyncio.create_task(self._threads.run(SILENT, opened.client.close))
+        task = asyncio.create_task(self._threads.run(opened.tenant, opened.client.close, slow=True))
         self._closing.add(task)
         task.add_done_callback(self._closed)
 
@@ -226,7 +230,7 @@ class Clients:
             retries=spec.retry_settings,
             count=count,
             timeout=self._settings.provider_timeout,
-            run=lambda make: self._threads.run(tenant_of(store), make),
+            run=lambda make: self._opening.run(tenant_of(store), make),
             home=self._home,
             render=BlockingRenderer(self._sandbox, store.namespace or consumer or f"cluster store {store.name}"),
         )

@@ -5,7 +5,6 @@ server (DESIGN.md 4a, 1; reliability.md B6).
 import io
 import os
 import socket
-import time
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
@@ -16,7 +15,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
-from external.providers.protocol import Egress, ProviderDenied, ProviderUnavailable
+from external.deadlines import watch, within
+from external.providers.protocol import Egress, ProviderDenied, ProviderError, ProviderUnavailable
 from manager.tls import as_go_verifies
 
 Address = IPv4Address | IPv6Address
@@ -120,6 +120,13 @@ class GuardedAdapter(HTTPAdapter):
 
 def _pools(egress: Egress) -> dict[str, Any]:
     class Plain(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return _watched(super()._new_conn())
+
+        def request(self, *args: Any, **options: Any) -> None:
+            _watch_kept(self)
+            super().request(*args, **options)
+
         def connect(self) -> None:
             name, self.host = self.host, egress.resolve(self.host, self.port)
             try:
@@ -128,6 +135,13 @@ def _pools(egress: Egress) -> dict[str, Any]:
                 self.host = name
 
     class Secured(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return _watched(super()._new_conn())
+
+        def request(self, *args: Any, **options: Any) -> None:
+            _watch_kept(self)
+            super().request(*args, **options)
+
         def connect(self) -> None:
             self.server_hostname = self.server_hostname or self.host
             name, self.host = self.host, egress.resolve(self.host, self.port)
@@ -141,11 +155,22 @@ def _pools(egress: Egress) -> dict[str, Any]:
     return {"http": plain, "https": secured}
 
 
+def _watched(connection: socket.socket) -> socket.socket:
+    watch(connection)
+    return connection
+
+
+def _watch_kept(connection: Any) -> None:
+    """Watch a connection that an earlier request has left open."""
+    if connection.sock is not None:
+        watch(connection.sock)
+
+
 class GuardedSession(requests.Session):
     """An HTTP session that knows no proxies of the environment, few redirects, and no endless answers.
 
     Args:
-        seconds: until an answer must have arrived whole.
+        seconds: until an answer must have arrived whole, connection and headers included.
         largest: bytes of an answer.
     """
 
@@ -160,13 +185,25 @@ class GuardedSession(requests.Session):
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Send a request and read its answer as far as it may go. Raises ProviderDenied for more."""
-        answer = super().send(request, **options | {"stream": True})
-        parts, size, until = [], 0, time.monotonic() + self._seconds
+        with within(self._seconds) as call:
+            try:
+                answer = self._whole(super().send(request, **options | {"stream": True}))
+            except ProviderError:
+                raise
+            except Exception:
+                if not call.over:
+                    raise
+            if not call.over:  # a body without a length ends with its connection, whoever shut that
+                return answer
+        raise ProviderUnavailable(f"there was no whole answer within {self._seconds:g} s")
+
+    def _whole(self, answer: requests.Response) -> requests.Response:
+        parts, size = [], 0
         for part in answer.raw.stream(PART, decode_content=True):
             parts.append(part)
             size += len(part)
-            if size > self._largest or time.monotonic() > until:
+            if size > self._largest:
                 answer.close()
-                raise ProviderDenied(f"the answer is larger than {self._largest} bytes or takes over {self._seconds} s")
+                raise ProviderDenied(f"the answer is larger than {self._largest} bytes")
         answer.raw = io.BytesIO(b"".join(parts))
         return answer

@@ -1,6 +1,7 @@
 """Wires the external module into the process."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 from external.clients import Clients
 from external.clusters import ClusterReconciler
@@ -20,11 +21,13 @@ from external.threads import Threads
 from external.turns import Turns
 from manager.kube.resources import EXTERNAL_SECRETS, Key
 from manager.runtime.controller import Controller
+from manager.runtime.line import Turns as ThreadTurns
 from manager.runtime.module import Context, Module
 from manager.runtime.queue import KeyedQueue
 
 CLUSTERS_AT_ONCE = 2  # one object with a thousand namespaces must not hold up a small one
-STORES_AT_ONCE = 4  # validations at a time; a store costs a handful of requests every five minutes
+STORES_AT_ONCE = 16  # validations at a time; none waits longer than a moment, and a namespace has half of what is free
+OPENED_AT_ONCE = 2  # clients that are being made: work for a processor
 
 
 def build(context: Context) -> Module:
@@ -32,12 +35,23 @@ def build(context: Context) -> Module:
     settings = context.settings.external
     metrics = ExternalMetrics(context.metrics.registry, context.clock, per_object=settings.object_metrics)
     threads = Threads(settings.provider_threads, settings.provider_timeout)
-    queue = KeyedQueue(context.clock, context.jitter)
-    stores = KeyedQueue(context.clock, context.jitter)
+    queue = KeyedQueue(context.clock, context.jitter, settings.concurrency)
+    stores = KeyedQueue(context.clock, context.jitter, STORES_AT_ONCE)
+    opening = ThreadPoolExecutor(OPENED_AT_ONCE, thread_name_prefix="clients")
     written: dict[Key, str] = {}
     stale: set[Key] = set()
     home = home_of(context.client.connection)
-    clients = Clients(context.client, context.cache, threads, settings, metrics, context.clock, context.sandbox, home)
+    clients = Clients(
+        context.client,
+        context.cache,
+        threads,
+        ThreadTurns(opening, OPENED_AT_ONCE),
+        settings,
+        metrics,
+        context.clock,
+        context.sandbox,
+        home,
+    )
     clusters = KeyedQueue(context.clock, context.jitter)
     handlers = Handlers(
         context.cache, queue, stores, clusters, written, stale, clients.forget_consumer, context.clock, context.jitter
@@ -56,7 +70,7 @@ def build(context: Context) -> Module:
     metrics.failing.set_function(freshness.failing)
     if settings.object_metrics:
         context.metrics.registry.register(ConditionCollector(context.cache))
-    validator = StoreReconciler(context, clients, threads)
+    validator = StoreReconciler(context, clients, threads, stores.add)
     syncs = Controller("external", queue, reconciler.reconcile, settings.concurrency, context.clock, context.metrics)
     validations = Controller("stores", stores, validator.reconcile, STORES_AT_ONCE, context.clock, context.metrics)
 
@@ -73,6 +87,7 @@ def build(context: Context) -> Module:
     async def close() -> None:
         await kinds.close()
         threads.close()
+        opening.shutdown(wait=False, cancel_futures=True)
 
     return Module(
         name="external",

@@ -16,7 +16,7 @@ from external.pace import Allowance, Gathering, Silence
 from external.places import NeedsRemote
 from external.providers.protocol import Client, Find, ProviderError, ProviderUnavailable, Stamping, Want
 from external.stamps import LAG, REFUSED, SHORTEST, Sweep, Sweeps, mark, stamp_of, stampable, worth
-from external.threads import SILENT, Threads
+from external.threads import Threads
 from manager.clock import Clock
 from manager.plain import Plain
 from manager.runtime.controller import describe
@@ -335,11 +335,12 @@ class SharedReader:
             each.started = started
         line.running.append(started)
         opened, wants = line.opened, [each.want for each in asked]
-        tenant = SILENT if line.silence.text else opened.tenant
         results: Mapping[Any, Given | ProviderError] = {}
         error: ProviderError = ProviderUnavailable("no answer")
         try:
-            results = await self._threads.run(tenant, lambda: _ask(opened.client, wants))
+            results = await self._threads.run(
+                opened.tenant, lambda: _ask(opened.client, wants), slow=bool(line.silence.text)
+            )
         except ProviderError as raised:
             error = raised
         except Exception as fault:  # a provider's own fault concerns its store; without this nobody would hear of it
