@@ -40,18 +40,7 @@ def build(context: Context) -> Module:
     opening = ThreadPoolExecutor(OPENED_AT_ONCE, thread_name_prefix="clients")
     written: dict[Key, str] = {}
     stale: set[Key] = set()
-    home = home_of(context.client.connection)
-    clients = Clients(
-        context.client,
-        context.cache,
-        threads,
-        ThreadTurns(opening, OPENED_AT_ONCE),
-        settings,
-        metrics,
-        context.clock,
-        context.sandbox,
-        home,
-    )
+    clients = _clients(context, threads, ThreadTurns(opening, OPENED_AT_ONCE), metrics)
     clusters = KeyedQueue(context.clock, context.jitter)
     handlers = Handlers(
         context.cache, queue, stores, clusters, written, stale, clients.forget_consumer, context.clock, context.jitter
@@ -96,4 +85,18 @@ def build(context: Context) -> Module:
         verify=verify,
         known=known,
         close=close,
+    )
+
+
+def _clients(context: Context, threads: Threads, opening: ThreadTurns, metrics: ExternalMetrics) -> Clients:
+    return Clients(
+        context.client,
+        context.cache,
+        threads,
+        opening,
+        context.settings.external,
+        metrics,
+        context.clock,
+        context.sandbox,
+        home_of(context.client.connection),
     )
