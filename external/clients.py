@@ -17,6 +17,7 @@ from external.threads import Threads
 from manager.clock import Clock, parse_rfc3339
 from manager.errors import NeedsHuman, WaitFor
 from manager.gotemplate.sandbox import Sandbox
+from manager.kube.api_servers import ApiServers
 from manager.kube.cache import Meta, MetadataCache
 from manager.kube.client import KubeClient
 from manager.kube.resources import CLUSTER_SECRET_STORES, CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, Resource
@@ -76,6 +77,7 @@ class Clients:
         self._opening = opening
         self._settings = settings
         self._metrics = metrics
+        self._servers = ApiServers(client, clock)
         self._opened: dict[tuple[Key, str], Opened] = {}
         self._locks: dict[tuple[Key, str], asyncio.Lock] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -155,6 +157,7 @@ class Clients:
             body = body or await self._client.find(store)
             if body is None:
                 raise NeedsHuman(FAILED, f'could not get {store.resource.kind} "{store.name}": it does not exist')
+            await self._servers.look()
             spec = await parsed(SecretStoreSpec, body.get("spec"), reason=INVALID)
             meter = Meter()
             client = await self._connect(store, spec, consumer, self._metrics.metered(meter))
@@ -225,7 +228,9 @@ class Clients:
             ambient=self._ambient(store, consumer),
             # What a consumer gives may be a URL as well: a kubeconfig, or what a webhook's templates take.
             egress=Bounds(
-                self._settings.egress_allowed, everything=store.resource is CLUSTER_SECRET_STORES and not consumer
+                self._settings.egress_allowed,
+                everything=store.resource is CLUSTER_SECRET_STORES and not consumer,
+                denied=lambda: self._servers.known,
             ),
             retries=spec.retry_settings,
             count=count,

@@ -107,15 +107,27 @@ class Lookup:
 
         return ask
 
+    async def own_audiences(self, selector: ServiceAccountSelector, at: str) -> frozenset[str]:
+        """Return the audiences that this cluster's API server takes a token for, as it tells them. Raises as `account`.
+
+        It tells them with a token that names none, which goes nowhere.
+        """
+        answer = await self._requested(self._account_key(selector, at), [], None, at)
+        found = (answer.get("spec") or {}).get("audiences")
+        return frozenset(each for each in found or () if isinstance(each, str))
+
     async def _token(self, place: Key, audiences: list[str], seconds: int | None, at: str) -> Plain:
+        answer = await self._requested(place, audiences, seconds, at)
+        return Plain(str(answer["status"]["token"]).encode())
+
+    async def _requested(self, place: Key, audiences: list[str], seconds: int | None, at: str) -> Body:
         spec: dict[str, Any] = {"audiences": audiences} | ({"expirationSeconds": seconds} if seconds else {})
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
         path = SERVICE_ACCOUNTS.path(place.namespace, place.name, "token")
         try:
-            answer = await self._client.post(SERVICE_ACCOUNTS, path, body)
+            return await self._client.post(SERVICE_ACCOUNTS, path, body)
         except (NotFound, Forbidden) as error:
             raise Retry(INVALID, f'{at}: no token of ServiceAccount "{place.name}": {error.reason}') from error
-        return Plain(str(answer["status"]["token"]).encode())
 
     def _account_key(self, selector: ServiceAccountSelector, at: str) -> Key:
         return resolve(self.store, SERVICE_ACCOUNTS, selector.name, selector.namespace, at=at, consumer=self.consumer)

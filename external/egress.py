@@ -5,7 +5,7 @@ server (DESIGN.md 4a, 1; reliability.md B6).
 import io
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
@@ -21,8 +21,19 @@ from manager.tls import as_go_verifies
 
 Address = IPv4Address | IPv6Address
 ENDING = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))  # NAT64, and of old: their last bytes are an IPv4 address
-METADATA = frozenset({ip_address("fd00:ec2::254"), ip_address("100.100.100.200"), ip_address("168.63.129.16")})
-"""Clouds' metadata services outside the link-local range: AWS, Alibaba, Azure."""
+METADATA = tuple(
+    ip_network(each)
+    for each in (
+        "fd00:ec2::/32",  # Amazon: metadata, credentials of Pods, names, time
+        "fd20:ce::/32",  # Google
+        "fd00:c1::/32",  # Oracle
+        "192.0.0.192/32",  # Oracle, of old
+        "fd00:42::/32",  # Scaleway
+        "100.100.100.200/32",  # Alibaba
+        "168.63.129.16/32",  # Azure
+    )
+)
+"""Clouds' own services for machines outside the link-local range."""
 
 
 PART = 64 << 10  # bytes
@@ -34,9 +45,17 @@ class Bounds:
     Args:
         allowed: networks that an administrator has opened, as CIDR.
         everything: True for stores of administrators.
+        denied: the addresses of the API servers as they are known now; called in threads.
     """
 
-    def __init__(self, allowed: Iterable[str] = (), *, everything: bool = False) -> None:
+    def __init__(
+        self,
+        allowed: Iterable[str] = (),
+        *,
+        everything: bool = False,
+        denied: Callable[[], Iterable[str]] = frozenset,
+    ) -> None:
+        self._denied = denied
         self._everything = everything
         self._allowed = [ip_network(each, strict=False) for each in allowed]
 
@@ -65,7 +84,12 @@ class Bounds:
 
     def _harmless(self, address: Address) -> bool:
         local = address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast
-        return self._opened(address) or not (local or address in METADATA or address == _own())
+        clouds = any(address in each for each in METADATA)
+        return self._opened(address) or not (local or clouds or address in self._api_servers())
+
+    def _api_servers(self) -> set[Address | None]:
+        """Return where this cluster's API servers are: behind their Service, and each for itself."""
+        return {_read(os.environ.get("KUBERNETES_SERVICE_HOST", "").strip("[]")), *map(_read, self._denied())}
 
     def _opened(self, address: Address) -> bool:
         return any(address in network for network in self._allowed)
@@ -76,10 +100,10 @@ def _plain(text: str) -> Address:
     return (address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address
 
 
-def _own() -> Address | None:
-    """Return the address of this cluster's API server, however it is written."""
+def _read(text: str) -> Address | None:
+    """Return an address however it is written, None for what is none."""
     try:
-        return _plain(os.environ.get("KUBERNETES_SERVICE_HOST", "").strip("[]"))
+        return _plain(text)
     except ValueError:
         return None
 

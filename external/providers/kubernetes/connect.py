@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from external.credentials import INVALID
 from external.egress import Bounds
+from external.fields import ServiceAccountSelector
 from external.providers.kubernetes.client import Cluster
 from external.providers.kubernetes.connection import TOKEN_SECONDS, Connection, Server
 from external.providers.kubernetes_model import KubernetesAuth, KubernetesProvider
@@ -43,6 +44,7 @@ async def _server(spec: KubernetesProvider, around: Circumstances) -> Server:
     context = trusting(authorities)
     url, egress = spec.server.url.strip(), around.egress
     host = url.partition("://")[2].partition("/")[0].removesuffix(":443") if "://" in url else url
+    foreign = host not in OWN and (around.home is None or url.rstrip("/") != around.home.url.rstrip("/"))
     if host in OWN and around.home is not None:
         # Not a place that the tenant chose: his identity there is his ServiceAccount's, as for everything that he runs.
         url, egress = around.home.url, Bounds(everything=True)
@@ -53,8 +55,22 @@ async def _server(spec: KubernetesProvider, around: Circumstances) -> Server:
         raise NeedsHuman(INVALID, f"{AT}.server.url is no https URL")
     if spec.auth is None:
         raise NeedsHuman(INVALID, f"{AT}: {ONE}")
+    if foreign and spec.auth.service_account is not None:
+        await _require_audience(spec.auth.service_account, around)
     token, certificate = await _identity(spec.auth, around)
     return Server(url, context, egress, token, certificate)
+
+
+async def _require_audience(account: ServiceAccountSelector, around: Circumstances) -> None:
+    """Raise NeedsHuman for a token that this cluster's API server takes too: whoever gets it could use it here."""
+    at = f"{AT}.auth.serviceAccount"
+    given = set(account.audiences or ())
+    cure = "a server that is not this cluster's needs an audience of its own, such as its URL"
+    if not given:
+        raise NeedsHuman(INVALID, f"{at}.audiences is missing: {cure}")
+    taken = sorted(given & await around.lookup.own_audiences(account, at))
+    if taken:
+        raise NeedsHuman(INVALID, f"{at}.audiences: {', '.join(taken)} is one of this cluster's API server: {cure}")
 
 
 async def _identity(auth: KubernetesAuth, around: Circumstances) -> tuple[Any, tuple[Plain, Plain] | None]:

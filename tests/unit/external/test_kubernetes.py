@@ -2,6 +2,8 @@
 
 import base64
 import json
+import ssl
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +16,15 @@ from external.properties import take
 from external.providers.kubernetes.client import Cluster, Whole
 from external.providers.kubernetes.connect import connect
 from external.providers.kubernetes_model import KubernetesProvider
-from external.providers.protocol import Circumstances, Inside, ProviderDenied, ProviderUnavailable, SecretAbsent, Want
+from external.providers.protocol import (
+    Circumstances,
+    Home,
+    Inside,
+    ProviderDenied,
+    ProviderUnavailable,
+    SecretAbsent,
+    Want,
+)
 from manager.errors import NeedsHuman
 from manager.kube.resources import SECRET_STORES, Key
 from manager.plain import Plain
@@ -204,12 +214,20 @@ class Desk:
 
     def __init__(self, text: str = "") -> None:
         self.text = text
+        self.asked: list[list[str]] = []
 
     async def secret(self, *_: object) -> Plain:
         return Plain(self.text.encode())
 
     async def authority(self, *_: object) -> None:
         return None
+
+    async def own_audiences(self, *_: object) -> frozenset[str]:
+        return frozenset({"https://kubernetes.default.svc", "api"})
+
+    def token_source(self, *given: Any) -> Any:
+        self.asked.append(given[1])
+        return lambda: Plain(b"token")
 
 
 def around(text: str = "") -> Circumstances:
@@ -324,3 +342,51 @@ def test_what_a_store_refers_to_is_known_by_its_kind() -> None:
 
     assert digest.credentials == (("ns", "pair"),)
     assert digest.authorities == (("ns", "ca"),)
+
+
+HOME = Home("https://10.96.0.1:443", ssl.create_default_context)
+
+
+def as_account(url: str = "", *audiences: str) -> KubernetesProvider:
+    account = {"name": "reader", **({"audiences": list(audiences)} if audiences else {})}
+    return KubernetesProvider.model_validate(
+        {"server": {"url": url} if url else {}, "auth": {"serviceAccount": account}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        (as_account("https://evil.example"), "audiences is missing"),
+        (as_account("evil.example:6443"), "audiences is missing"),
+        (as_account("https://evil.example", "https://kubernetes.default.svc"), "kubernetes.default.svc is one of this"),
+        (as_account("https://evil.example", "https://evil.example", "api"), "api is one of this"),
+        (as_account("https://kubernetes.default.evil.example"), "audiences is missing"),
+        (as_account("https://kubernetes@evil.example"), "audiences is missing"),
+    ],
+)
+async def test_a_token_of_this_cluster_does_not_go_to_another_server(spec: KubernetesProvider, told: str) -> None:
+    given = replace(around(), home=HOME)
+
+    with pytest.raises(NeedsHuman, match=told) as caught:
+        await connect(spec, given)
+    assert caught.value.message.startswith("spec.provider.kubernetes.auth.serviceAccount.audiences")
+    assert given.lookup.asked == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        as_account(),
+        as_account("kubernetes.default"),
+        as_account("https://kubernetes.default.svc:443"),
+        as_account("https://10.96.0.1:443/"),
+        as_account("https://remote.example", "https://remote.example"),
+    ],
+)
+async def test_a_token_goes_to_this_cluster_and_with_an_audience_of_its_own_elsewhere(spec: KubernetesProvider) -> None:
+    given = replace(around(), home=HOME)
+
+    await connect(spec, given)
+
+    assert len(given.lookup.asked) == 1  # type: ignore[attr-defined]
