@@ -41,7 +41,7 @@ async def connect(spec: KubernetesProvider, around: Circumstances) -> Client:
 
 async def _server(spec: KubernetesProvider, around: Circumstances) -> Server:
     authorities = await around.lookup.authority(spec.server.ca_bundle, spec.server.ca_provider, f"{AT}.server")
-    context = trusting(authorities)
+    context = await asyncio.to_thread(trusting, authorities)
     url, egress = spec.server.url.strip(), around.egress
     host = url.partition("://")[2].partition("/")[0].removesuffix(":443") if "://" in url else url
     foreign = host not in OWN and (around.home is None or url.rstrip("/") != around.home.url.rstrip("/"))
