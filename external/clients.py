@@ -14,6 +14,7 @@ from external.providers.protocol import Circumstances, Client, CountCall, Home
 from external.providers.registry import PROVIDERS
 from external.rendering import BlockingRenderer
 from external.threads import Threads
+from external.weights import Weights
 from manager.clock import Clock, parse_rfc3339
 from manager.errors import NeedsHuman, WaitFor
 from manager.gotemplate.sandbox import Sandbox
@@ -25,6 +26,9 @@ from manager.runtime.line import Turns
 from manager.settings import ExternalSettings
 
 FAILED = "SecretSyncedError"
+CLIENT_BYTES = 96 << 10  # of a client with its connections, where it does not say how much it is
+TENANT_BYTES = 24 << 20  # of the clients of one tenant: of 70 AWS stores, which are the largest
+ALL_BYTES = 96 << 20  # of all
 JUDGED_WITHIN = 10.0  # seconds; of a store that is older and has no condition, something is wrong
 
 
@@ -79,6 +83,7 @@ class Clients:
         self._metrics = metrics
         self._servers = ApiServers(client, clock)
         self._opened: dict[tuple[Key, str], Opened] = {}
+        self._memory: Weights[tuple[Key, str]] = Weights(TENANT_BYTES, ALL_BYTES, self._evict)
         self._locks: dict[tuple[Key, str], asyncio.Lock] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self.on_close: list[OnClose] = []
@@ -124,9 +129,8 @@ class Clients:
     def _drop(self, names: list[tuple[Key, str]]) -> None:
         for name in names:
             self._locks.pop(name, None)
-            opened = self._opened.pop(name, None)
-            if opened is not None:
-                self._close(opened)
+            self._memory.drop(name)
+            self._evict(name)
 
     def kept(self, store: Key) -> Client | None:
         """Return the client that was opened with a store's own credentials, if neither has changed since."""
@@ -153,6 +157,7 @@ class Clients:
         async with self._locks.setdefault(name, asyncio.Lock()):
             kept, expected = self._opened.get(name), self._expected(store, consumer)
             if kept is not None and kept.identity == expected and not self._newer(store, body):
+                self._memory.touch(name)
                 return kept
             body = body or await self._client.find(store)
             if body is None:
@@ -164,7 +169,14 @@ class Clients:
             if kept is not None:
                 self._close(kept)
             opened = self._opened[name] = Opened(client, expected, tenant_of(store), meter)
+            self._memory.put(opened.tenant, name, getattr(client, "weight", CLIENT_BYTES))
             return opened
+
+    def _evict(self, name: tuple[Key, str]) -> None:
+        """Close a client that nobody has used for longest; who uses it next has it opened again."""
+        opened = self._opened.pop(name, None)
+        if opened is not None:
+            self._close(opened)
 
     def _close(self, opened: Opened) -> None:
         """Give back what a client was lent, without waiting: the provider may be silent."""
