@@ -180,8 +180,10 @@ def _reads(node: ast.AST) -> bool:
             return True
         case ast.Attribute(attr="model_validate_json" | "validate_json" | "from_json" | "literal_eval"):
             return True
-        case ast.ImportFrom(module="json" | "yaml" | "pydantic_core"):
+        case ast.ImportFrom(module="json" | "yaml"):
             return True
+        case ast.ImportFrom(module="pydantic_core", names=names):
+            return any(each.name == "from_json" for each in names)
     return False
 
 
