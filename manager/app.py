@@ -219,8 +219,9 @@ async def _until_the_end(replica: Replica) -> Ending:
     outdated = asyncio.create_task(replica.leader.outdated.wait(), name="outdated")
     # Every task of ours is created before kopf's: kopf cancels at its end whatever is younger than itself.
     standby = [asyncio.create_task(task(), name="standby") for module in replica.modules for task in module.standby]
+    pulse = asyncio.create_task(replica.metrics.pulse.run(), name="pulse")
     leading = asyncio.create_task(_lead(replica, catch_signals), name="leader")
-    ends: set[asyncio.Future[Any]] = {stopped, outdated, replica.leader.failed, leading, *standby}
+    ends: set[asyncio.Future[Any]] = {stopped, outdated, replica.leader.failed, leading, pulse, *standby}
     done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     if not done & {stopped, outdated}:
         return await _broken(replica, leading, done)
