@@ -17,6 +17,7 @@ from external.places import NeedsRemote
 from external.providers.protocol import Client, Find, ProviderError, ProviderUnavailable, Stamping, Want
 from external.stamps import LAG, REFUSED, SHORTEST, Sweep, Sweeps, mark, stamp_of, stampable, worth
 from external.threads import Threads
+from manager.breath import Breath
 from manager.clock import Clock
 from manager.plain import Plain
 from manager.runtime.controller import describe
@@ -135,7 +136,10 @@ class SharedReader:
             NeedsRemote: they are too large together.
 
         """
-        found = {(opened.identity, want): self._answer(opened, want, fresh) for opened, want in wanted}
+        found, breath = dict[Asked, Answer](), Breath()
+        for opened, want in wanted:
+            found[opened.identity, want] = self._answer(opened, want, fresh)
+            await breath.take()
         done = await self._came({each.coming for each in found.values()}, {name for name, _ in found})
         for each in found.values():
             (each.left.discard if done else each.left.add)(fresh.asker)
