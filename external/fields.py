@@ -1,6 +1,5 @@
 """What the models of our custom resources have in common, and how they are read."""
 
-import asyncio
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import partial
@@ -11,6 +10,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from external.schedules import parse_schedule
+from manager.aside import aside
 from manager.documents import more_values
 from manager.durations import parse_duration
 from manager.errors import NeedsHuman
@@ -166,7 +166,7 @@ async def parsed(model: type[Parsed], raw: object, *, reason: str, at: str = "sp
 
 async def beside_values(raw: object, work: Callable[[], Result]) -> Result:
     """Do something with what a user wrote, in a thread where there is much of it."""
-    return await asyncio.to_thread(work) if more_values(raw, HEAVY_VALUES) else work()
+    return await aside(work) if more_values(raw, HEAVY_VALUES) else work()
 
 
 def parse(model: type[Parsed], raw: object, *, reason: str, at: str = "spec") -> Parsed:

@@ -1,9 +1,9 @@
 """What comes from an API server, read within bounds: one object that cannot be read hides no other."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol, TypeVar
 
+from manager.aside import aside
 from manager.documents import (
     OBJECT,
     Unreadable,
@@ -60,7 +60,7 @@ async def parsed(content: bytes, read: Callable[[bytes], Parsed]) -> Parsed:
     """Parse a text, in a thread where it takes more than a moment."""
     if len(content) < HEAVY_BYTES:
         return read(content)
-    return await asyncio.to_thread(read, content)
+    return await aside(lambda: read(content))
 
 
 def read_object(content: bytes) -> Body:
