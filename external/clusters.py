@@ -16,7 +16,7 @@ from external.fanout import (
     chosen,
     require_selectors,
 )
-from external.fields import parse
+from external.fields import parsed
 from external.hashing import synced_version
 from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError
 from manager.kube.apply import Create, Delete, Patch, Update
@@ -52,7 +52,7 @@ class ClusterReconciler:
         if "deletionTimestamp" in body["metadata"]:
             return await self._gone(key, body)
         try:
-            copies = Copies(body, parse(ClusterExternalSecretSpec, body.get("spec"), reason=REASON))
+            copies = Copies(body, await parsed(ClusterExternalSecretSpec, body.get("spec"), reason=REASON))
             require_selectors(copies.spec)
             there, failed = await self._act(key, copies)
         except NeedsHuman as error:

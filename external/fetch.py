@@ -29,6 +29,7 @@ from external.refresh import Refreshed
 from external.rewrites import rewritten
 from external.rules import entries
 from external.turns import Turns
+from manager.breath import Breath
 from manager.clock import Clock
 from manager.errors import NeedsHuman
 from manager.gotemplate.sandbox import Sandbox
@@ -112,7 +113,9 @@ class Fetcher:
         read = iter(wanted)
         try:
             async with asyncio.timeout(ALL_TOGETHER):
+                breath = Breath()
                 for at, entry in entries(spec):
+                    await breath.take()
                     if at in made and isinstance(entry, DataFrom):
                         await merge.join(at, entry, made[at])
                     else:
@@ -171,8 +174,9 @@ class Fetcher:
         return await self._reader.still(await self._wanted(key, spec), mark, interval)
 
     async def _wanted(self, key: Key, spec: ExternalSecretSpec) -> list[tuple[Opened, Question]]:
-        wanted, places = [], Places()
+        wanted, places, breath = [], Places(), Breath()
         for at, entry in entries(spec):
+            await breath.take()
             if reference_of(entry) is not None:
                 continue
             with places.at(at, _about(entry)):

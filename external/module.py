@@ -1,6 +1,7 @@
 """Wires the external module into the process."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 from external.clients import Clients
 from external.clusters import ClusterReconciler
@@ -22,11 +23,13 @@ from external.unsynced import Unsynced
 from external.wishes import Arrivals, Wishes
 from manager.kube.resources import EXTERNAL_SECRETS, Key
 from manager.runtime.controller import Controller
+from manager.runtime.line import Turns as ThreadTurns
 from manager.runtime.module import Context, Module
 from manager.runtime.queue import KeyedQueue
 
 CLUSTERS_AT_ONCE = 2  # one object with a thousand namespaces must not hold up a small one
-STORES_AT_ONCE = 4  # validations at a time; a store costs a handful of requests every five minutes
+STORES_AT_ONCE = 16  # validations at a time; none waits longer than a moment, and a namespace has half of what is free
+OPENED_AT_ONCE = 2  # clients that are being made: work for a processor
 
 
 def build(context: Context) -> Module:
@@ -34,11 +37,13 @@ def build(context: Context) -> Module:
     settings = context.settings.external
     metrics = ExternalMetrics(context.metrics.registry, context.clock, per_object=settings.object_metrics)
     threads = Threads(settings.provider_threads, settings.provider_timeout)
-    queue, stores, clusters = (KeyedQueue(context.clock, context.jitter) for _ in range(3))
+    queue = KeyedQueue(context.clock, context.jitter, settings.concurrency)
+    stores = KeyedQueue(context.clock, context.jitter, STORES_AT_ONCE)
+    clusters = KeyedQueue(context.clock, context.jitter)
+    opening = ThreadPoolExecutor(OPENED_AT_ONCE, thread_name_prefix="clients")
     written: dict[Key, str] = {}
     stale: set[Key] = set()
-    home = home_of(context.client.connection)
-    clients = Clients(context.client, context.cache, threads, settings, metrics, context.clock, context.sandbox, home)
+    clients = _clients(context, threads, ThreadTurns(opening, OPENED_AT_ONCE), metrics)
     wishes, unsynced = Wishes(context.clock), Unsynced()
     context.cache.digest(EXTERNAL_SECRETS, unsynced.digest)
     handlers = Handlers(
@@ -64,7 +69,7 @@ def build(context: Context) -> Module:
     kinds = Kinds(context.client, context.clock, handlers.seen, handlers.uses, enabled=settings.generic_targets)
     reconciler = Reconciler(context, fetcher, generators, renderer, kinds, metrics, written, stale, wishes, unsynced)
     _measure(context, metrics, reconciler)
-    validator = StoreReconciler(context, clients, threads)
+    validator = StoreReconciler(context, clients, threads, stores.add)
     syncs = Controller("external", queue, reconciler.reconcile, settings.concurrency, context.clock, context.metrics)
     validations = Controller("stores", stores, validator.reconcile, STORES_AT_ONCE, context.clock, context.metrics)
     spreader = ClusterReconciler(context)
@@ -80,6 +85,7 @@ def build(context: Context) -> Module:
     async def close() -> None:
         await kinds.close()
         threads.close()
+        opening.shutdown(wait=False, cancel_futures=True)
 
     return Module(
         name="external",
@@ -98,3 +104,17 @@ def _measure(context: Context, metrics: ExternalMetrics, reconciler: Reconciler)
     metrics.failing.set_function(freshness.failing)
     if context.settings.external.object_metrics:
         context.metrics.registry.register(ConditionCollector(context.cache))
+
+
+def _clients(context: Context, threads: Threads, opening: ThreadTurns, metrics: ExternalMetrics) -> Clients:
+    return Clients(
+        context.client,
+        context.cache,
+        threads,
+        opening,
+        context.settings.external,
+        metrics,
+        context.clock,
+        context.sandbox,
+        home_of(context.client.connection),
+    )

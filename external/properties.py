@@ -1,7 +1,6 @@
 """From a provider's text to a value: `property`, `extract`, decoding, key conversion (providers 1.4-1.6; core 2.6)."""
 
 import base64
-import json
 import math
 import re
 import unicodedata
@@ -10,6 +9,7 @@ from decimal import Decimal
 
 from external.providers.naming import document
 from external.providers.protocol import ProviderError
+from manager.documents import ANSWER, Unreadable, decoder, read_json
 from manager.plain import Plain
 
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
@@ -25,7 +25,7 @@ def _refuse(_name: str) -> float:
 
 
 # Numbers are kept as text; Python refuses integers of 4,300 digits.
-DECODER = json.JSONDecoder(parse_int=float, parse_constant=_refuse)
+DECODER = decoder(parse_int=float, parse_constant=_refuse)
 LINE_ENDS = b"\r\n"  # Go's decoders skip them: many a value in a store ends with one
 
 ALPHABETS = {"Base64": (b"+/",), "Base64URL": (b"-_",), "Auto": (b"+/", b"-_")}
@@ -253,8 +253,8 @@ def _replacement(character: str, strategy: str | None) -> str:
 def _written_anew(text: str) -> Plain:
     """Return an object or a list as Go's encoder writes it, a list of texts line by line (1.6)."""
     try:
-        value = json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        value = read_json(text, ANSWER)
+    except Unreadable:
         return Plain(text.encode())  # numbers of thousands of digits
     if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
         return Plain("\n".join(value).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode())

@@ -17,7 +17,8 @@ from external.pace import Allowance, Gathering, Silence
 from external.places import NeedsRemote
 from external.providers.protocol import Client, Find, ProviderError, ProviderUnavailable, Stamping, Want
 from external.stamps import LAG, REFUSED, SHORTEST, Sweep, Sweeps, mark, stamp_of, stampable, worth
-from external.threads import SILENT, Threads
+from external.threads import Threads
+from manager.breath import Breath
 from manager.clock import Clock
 from manager.plain import Plain
 from manager.runtime.controller import describe
@@ -141,7 +142,10 @@ class SharedReader:
             NeedsRemote: they are too large together.
 
         """
-        found = {(opened.identity, want): self._answer(opened, want, fresh) for opened, want in wanted}
+        found, breath = dict[Asked, Answer](), Breath()
+        for opened, want in wanted:
+            found[opened.identity, want] = self._answer(opened, want, fresh)
+            await breath.take()
         done = await self._came({each.coming for each in found.values()}, {name for name, _ in found})
         for each in found.values():
             (each.left.discard if done else each.left.add)(fresh.asker)
@@ -346,12 +350,13 @@ class SharedReader:
             each.started = started
         line.running.append(started)
         opened, wants = line.opened, [each.want for each in asked]
-        tenant = SILENT if line.silence.text else opened.tenant
         results: Mapping[Any, Given | ProviderError] = {}
         prints: Mapping[Any, bytes] = {}
         error: ProviderError = ProviderUnavailable("no answer")
         try:
-            results, prints = await self._threads.run(tenant, lambda: _ask(opened.client, wants))
+            results, prints = await self._threads.run(
+                opened.tenant, lambda: _ask(opened.client, wants), slow=bool(line.silence.text)
+            )
         except ProviderError as raised:
             error = raised
         except Exception as fault:  # a provider's own fault concerns its store; without this nobody would hear of it

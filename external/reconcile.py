@@ -11,7 +11,7 @@ from external.clients import FAILED, Pending
 from external.converged import Converged
 from external.digest import ExternalDigest, external_digest
 from external.fetch import Fetched, Fetcher
-from external.fields import parse
+from external.fields import parsed
 from external.generating import Generators, Occasion, Recipes
 from external.hashing import field_manager, owner_hash
 from external.kinds import Kinds, NotServed
@@ -20,7 +20,7 @@ from external.manifests import accepted, decide, proven, valid
 from external.metrics import ExternalMetrics
 from external.model import ExternalSecretSpec
 from external.places import FETCH_FAILED, NeedsRemote, StoreUnavailable
-from external.plan import CREATED_BY, FINALIZER, Plan, View, content, orphan, others
+from external.plan import CREATED_BY, FINALIZER, MANAGED, Plan, View, content, orphan, others
 from external.reader import Fresh
 from external.refresh import Refreshed, due_in, persist_due
 from external.repeats import Repeats
@@ -107,6 +107,8 @@ class Reconciler:
         self._accepted: dict[Key, tuple[str, str]] = {}
         """What was last asked of targets of other kinds, and what the API server made of it."""
         self._repeats = Repeats(context.clock)
+        for each in (SECRETS, CONFIGMAPS):
+            context.cache.name_labels(each, CREATED_BY, MANAGED)
         self._created = [context.cache.index(each, _created_by) for each in (SECRETS, CONFIGMAPS)]
 
     async def reconcile(self, key: Key) -> Again:
@@ -165,7 +167,7 @@ class Reconciler:
         return await self._context.client.find(key)
 
     async def _observe(self, key: Key, body: Body, *, live: bool) -> View:
-        spec = parse(ExternalSecretSpec, body.get("spec"), reason=FAILED)
+        spec = await parsed(ExternalSecretSpec, body.get("spec"), reason=FAILED)
         require_allowed(spec)
         adopts = self._context.settings.external.adopt_foreign
         view = View(key, body, spec, None, adopt_foreign=adopts, resource=await self._resource(spec))
@@ -346,7 +348,7 @@ class Reconciler:
         return DONE
 
     async def _remove_target(self, key: Key, body: Body) -> None:
-        spec = parse(ExternalSecretSpec, body.get("spec"), reason=FAILED)
+        spec = await parsed(ExternalSecretSpec, body.get("spec"), reason=FAILED)
         try:
             view = View(key, body, spec, None, resource=await self._resource(spec))
         except NotServed:

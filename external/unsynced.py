@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any
 
 from external.digest import ExternalDigest, external_digest
+from manager.documents import read_json
 from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
 
 MOST_BYTES = 8 << 20  # of all bodies together; a first pass reads those that had to go
@@ -37,7 +38,7 @@ class Unsynced:
         """Return the body of this resourceVersion, once: whoever comes again reads what the API server has."""
         seen, text = self._bodies.get(key, ("", b""))
         self.forget(key)
-        found: Body | None = json.loads(text) if seen == version and text else None
+        found: Body | None = read_json(text) if seen == version and text else None
         return found
 
     def forget(self, key: Key) -> None:

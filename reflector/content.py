@@ -63,7 +63,7 @@ class Content:
             fields["/immutable"] = True
         before = marks.copied if marks is not None else NOTHING
         labels = {name: text for name, text in mirror.labels.items() if name not in before.labels} | dict(self.labels)
-        if labels != mirror.labels:
+        if labels != mirror.labels and not mirror.cut:  # a map that is not known whole is not replaced
             fields["/metadata/labels"] = labels
         wanted = self._annotations()
         annotations = dict.fromkeys(before.annotations - set(wanted)) | wanted

@@ -230,7 +230,7 @@ class Writes:
         self._shares.require(cause)
         self._require_unpaused()
         try:
-            await self._writer.apply(Delete(step.target, meta["uid"], meta["resourceVersion"], why))
+            await self._writer.apply(Delete(step.target, meta["uid"], meta["resourceVersion"], why, divided=True))
         except Wait as error:
             self._paused = (self._clock.monotonic() + error.delay, error)
             raise

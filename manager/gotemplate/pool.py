@@ -2,7 +2,7 @@
 
 An instance belongs to one namespace from its start to its end: the reset between two tenants is a new one (4 ms), and
 what one has left in memory goes with it. A namespace renders one at a time. A render that takes long makes way: it
-goes on in a place for slow ones. A namespace that lately reached the deadline waits for its turn among its like.
+goes on in a place for slow ones. A namespace whose last render was slow waits for its turn among its like.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from manager.gotemplate.render_time import charge
 
 SLOW_REMEMBERED = 256
 SLOW_AFTER_SECONDS = 0.1
+REMEMBERED_AFTER_SECONDS = 0.5  # that a render takes whose namespace counts as slow from then on
 KEPT_BYTES = 24 << 20  # an instance with 64 compiled templates has 20 MiB, and what has grown never shrinks
 
 
@@ -87,14 +88,21 @@ class Pool:
         except TemplateLimit as error:
             if error.limit == "deadline":
                 charge(self._limits.deadline_seconds)
-                self._slow[namespace] = None
-                self._slow.move_to_end(namespace)
-                while len(self._slow) > SLOW_REMEMBERED:
-                    self._slow.popitem(last=False)
+                self._remember(namespace)
             raise
         charge(seconds)
-        self._slow.pop(namespace, None)
+        if seconds >= REMEMBERED_AFTER_SECONDS:
+            self._remember(namespace)
+        else:
+            self._slow.pop(namespace, None)
         return answer
+
+    def _remember(self, namespace: str) -> None:
+        """Let a namespace take turns with others that are slow: four of them would hold every place otherwise."""
+        self._slow[namespace] = None
+        self._slow.move_to_end(namespace)
+        while len(self._slow) > SLOW_REMEMBERED:
+            self._slow.popitem(last=False)
 
     def drop(self, namespace: str) -> None:
         """Forget a namespace that is gone, with the instance kept for it."""

@@ -2,13 +2,13 @@
 
 import base64
 import http.client
-import json
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from manager.documents import read_json
 from manager.durations import parse_duration
 from sealed.kubeseal.documents import Document, InputError
 
@@ -107,7 +107,7 @@ class Cluster:
 
     def get(self, path: str) -> Document:
         """Read an object. Raises InputError."""
-        found: Document = json.loads(self.call("GET", path))
+        found: Document = read_json(self.call("GET", path))
         return found
 
     def find(self, path: str) -> Document | None:
@@ -217,7 +217,7 @@ def _seconds(text: str | None) -> float | None:
 def _message(body: bytes) -> str:
     """Return what a Status object says, such as `services "x" not found`."""
     try:
-        return str(json.loads(body)["message"])
+        return str(read_json(body)["message"])
     except (ValueError, LookupError, TypeError):
         return ""
 

@@ -1,7 +1,6 @@
 """What the controller is asked for: its certificate, unless a file or URL holds it, and /v1 (7.4, 7.7, 7.8)."""
 
 import http.client
-import json
 import time
 import urllib.error
 import urllib.request
@@ -11,6 +10,7 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+from manager.documents import read_json
 from sealed.kubeseal.cluster import PATIENCE, Cluster, Refused, object_path, short
 from sealed.kubeseal.documents import Document, InputError, read_file
 
@@ -51,7 +51,7 @@ class Controller:
     def resealed(self, sealed: Document) -> Document:
         """Return a SealedSecret sealed with the controller's current key. Raises InputError."""
         try:
-            answer: Document = json.loads(self._ask("/v1/rotate", sealed))
+            answer: Document = read_json(self._ask("/v1/rotate", sealed))
         except Refused as error:
             if error.status == HTTPStatus.CONFLICT:
                 raise InputError("unable to rotate secret") from None

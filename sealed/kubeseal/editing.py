@@ -7,9 +7,11 @@ from typing import Any
 
 import yaml
 
+from manager.documents import Caps, read_yaml
 from sealed.kubeseal.documents import Document, InputError, compose, json_objects, one_line, read, render
 
 Path = Sequence[str]
+INSIDE = Caps(size=16 << 20, values=200_000, levels=100)  # of a part of a file that was read as a whole before
 
 
 class ManifestFile:
@@ -141,7 +143,7 @@ def _refuse_alias(entry: tuple[yaml.Node, yaml.Node]) -> None:
 
 def _plain(text: str, node: yaml.Node) -> Any:
     """Return what a value inside braces means."""
-    return yaml.safe_load(text[node.start_mark.index : node.end_mark.index]) if text else None
+    return read_yaml(text[node.start_mark.index : node.end_mark.index], INSIDE) if text else None
 
 
 def _nested(path: Path, value: str) -> Document:

@@ -27,6 +27,7 @@ class SecretsManager:
     label = "AWS/SecretsManager"
     capabilities = "ReadWrite"
     natural = False
+    weight = 340 << 10  # bytes: the SDK's session, its client, and what they know of the service
     batch = 20
 
     def __init__(self, amazon: Amazon) -> None:

@@ -20,6 +20,7 @@ from external.providers.protocol import (
     Want,
     one_by_one,
 )
+from manager.documents import ANSWER, Unreadable, read_json
 from manager.plain import Plain
 
 PAGE = 100  # Secrets in one answer: of a megabyte each at most, and an answer may have eight
@@ -119,10 +120,10 @@ class Cluster:
         if isinstance(found, Whole):
             return {name: _value(value) for name, value in found.members.items()}
         try:
-            parsed = json.loads(found.reveal())
+            parsed = read_json(found.reveal(), ANSWER)
             if isinstance(parsed, dict):
                 return {name: Plain(_json(value).encode("utf-8", "replace")) for name, value in parsed.items()}
-        except (ValueError, RecursionError):
+        except Unreadable:
             pass
         return None
 

@@ -18,6 +18,7 @@ from external.providers.protocol import (
 )
 from external.providers.reasons import reason
 from external.providers.tls import show
+from manager.documents import OBJECT, Unreadable, read_json
 from manager.errors import CofferError
 from manager.plain import Plain
 from manager.tls import verifying
@@ -125,8 +126,8 @@ def _understood(answer: Any, name: str, token: Plain | None) -> Any:
     if status == 429 or status >= 500:
         raise ProviderUnavailable(f"{name}: {status}")
     try:
-        parsed = answer.json()
-    except ValueError:
+        parsed = read_json(answer.content, OBJECT)
+    except Unreadable:
         raise ProviderUnavailable(f"{name}: {status}: the answer is no JSON") from None
     if not isinstance(parsed, dict):
         raise ProviderUnavailable(f"{name}: {status}: the answer is no object")

@@ -20,6 +20,7 @@ from external.providers.protocol import (
 from external.providers.reasons import reason
 from external.providers.tls import show, trusting
 from external.providers.vault.login import Login
+from manager.documents import ANSWER, Unreadable, read_json
 from manager.errors import CofferError
 from manager.plain import Plain
 from manager.tls import verifying
@@ -184,8 +185,8 @@ def _texts(token: Plain | None) -> list[str]:
 def _told(answer: Any) -> str:
     """Return Vault's own words."""
     try:
-        parsed = answer.json()
-    except ValueError:
+        parsed = read_json(answer.content, ANSWER)
+    except Unreadable:
         return ""
     found = parsed.get("errors") if isinstance(parsed, dict) else None
     return "; ".join(each for each in found if isinstance(each, str)) if isinstance(found, list) else ""
@@ -197,8 +198,8 @@ def _understood(answer: Any, name: str, said: Sequence[str]) -> Any:
     if status in (429, 412) or status >= 500:
         raise ProviderUnavailable(f"{read}{name}: {status}{words}")
     try:
-        parsed = answer.json() if answer.content else {}
-    except ValueError:
+        parsed = read_json(answer.content, ANSWER) if answer.content else {}
+    except Unreadable:
         raise ProviderUnavailable(f"{name}: {status}: the answer is no JSON") from None
     if not isinstance(parsed, dict):
         raise ProviderUnavailable(f"{name}: {status}: the answer is no object")

@@ -1,10 +1,10 @@
 """From an answer's body to a value: `result.jsonPath` (providers 4.5)."""
 
-import json
 from typing import Any
 
 from external.providers.naming import document
 from external.providers.protocol import ProviderDenied, ProviderUnavailable
+from manager.documents import ANSWER, Unreadable, read_json
 from manager.plain import Plain
 
 SHOWN = 100  # characters of a path in an error
@@ -27,9 +27,9 @@ def value(body: bytes, path: str, shown: str = "") -> Plain:
     failed = f"failed to get response path {shown[:SHOWN]}{' …' if len(shown) > SHOWN else ''}"
 
     try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        raise ProviderUnavailable("failed to parse response json: the answer is none") from None
+        parsed = read_json(body, ANSWER)
+    except Unreadable as error:
+        raise ProviderUnavailable(f"failed to parse response json: {error}") from None
     try:
         found = first(parsed, path)
     except ProviderDenied as error:

@@ -246,8 +246,11 @@ def test_confined_the_reviews_of_tokens_are_all_that_is_clusterwide() -> None:
 
 def test_the_api_servers_addresses_are_read_unless_they_are_given() -> None:
     assert roles()["default", "coffer-api-server-kube-system"] == {"endpointslices": {"get"}}
-    for each in ("settings.sealed.proxies={10.0.0.0/8}", "modules.sealed=false", "rbac.apiServerAddresses=false"):
-        assert ("default", "coffer-api-server-kube-system") not in roles(each)
+    key = ("default", "coffer-api-server-kube-system")
+    for each in ("settings.sealed.proxies={10.0.0.0/8}", "modules.sealed=false"):
+        assert key in roles(each), "no store of a tenant may lead there"
+        assert key not in roles(each, "modules.external=false")
+    assert key not in roles("rbac.apiServerAddresses=false")
 
 
 def test_monitoring_objects_come_when_asked_for() -> None:

@@ -173,6 +173,20 @@ async def test_a_tenant_that_is_fast_again_is_among_the_others_again(make: Make)
     assert "ns" not in sandbox._pool._slow
 
 
+async def test_tenants_whose_renders_end_just_before_the_deadline_are_slow_too(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four of them held all places, a second at a time, and were never counted as slow."""
+    monkeypatch.setattr(pools, "REMEMBERED_AFTER_SECONDS", 0.0)
+    sandbox = make()
+    await eso(sandbox, "fine", "ns")
+    assert "ns" in sandbox._pool._slow
+
+    monkeypatch.setattr(pools, "REMEMBERED_AFTER_SECONDS", 60.0)
+    await eso(sandbox, "fine", "ns")
+    assert "ns" not in sandbox._pool._slow
+
+
 async def test_the_list_of_slow_tenants_is_bounded(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pools, "SLOW_REMEMBERED", 2)
     sandbox = make(deadline_seconds=0.05)
