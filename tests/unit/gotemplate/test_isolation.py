@@ -120,7 +120,7 @@ async def test_namespaces_render_beside_each_other(make: Make, log: Log) -> None
 
 
 async def test_tenants_that_were_slow_hold_one_worker_and_the_others_go_on(make: Make, log: Log) -> None:
-    sandbox = make(workers=2, deadline_seconds=0.3)
+    sandbox = make(workers=2, deadline_seconds=1.0)
     slow = [f"slow-{index}" for index in range(4)]
     await asyncio.gather(*(failed(sandbox, each) for each in slow))
     log.most_at_once = 0
