@@ -29,7 +29,6 @@ from external.templates import UPDATE_FAILED, Content, Renderer
 from external.unsynced import Unsynced
 from external.wishes import Wishes
 from manager.clock import rfc3339
-from manager.documents import more_values
 from manager.errors import (
     AlreadyExists,
     Conflict,
@@ -47,12 +46,8 @@ from manager.kube.resources import CONFIGMAPS, SECRETS, Body, Key, Resource
 from manager.kube.status import write_status
 from manager.runtime.controller import DONE, Again, again_for
 from manager.runtime.module import Context
-from manager.shares import Places
 
 COMPONENT = "external-secrets"
-LARGE_VALUES = 4_000  # of a spec: some five hundred entries
-LARGE_AT_ONCE = 2  # such objects worked on at a time, and one of a namespace
-LARGE_LATER_SECONDS = 0.5
 REFUSED_LATER = 600.0  # seconds until what the API server refused is sent once more
 log = structlog.get_logger(__name__)
 EVENTS = {Create: ("Created", "secret created"), Delete: ("Deleted", "secret deleted due to DeletionPolicy=Delete")}
@@ -112,8 +107,6 @@ class Reconciler:
         self._accepted: dict[Key, tuple[str, str]] = {}
         """What was last asked of targets of other kinds, and what the API server made of it."""
         self._repeats = Repeats(context.clock)
-        self._large: set[Key] = set()
-        self._places = Places(LARGE_AT_ONCE, 1)
         for each in (SECRETS, CONFIGMAPS):
             context.cache.name_labels(each, CREATED_BY, MANAGED)
         self._created = [context.cache.index(each, _created_by) for each in (SECRETS, CONFIGMAPS)]
@@ -130,17 +123,6 @@ class Reconciler:
                 self._metrics.synced(key, self._context.clock.monotonic() - began)
 
     async def _work(self, key: Key) -> Again:
-        """Do one pass; of the large only a few at a time, of which each holds tens of megabytes."""
-        if key not in self._large:
-            return await self._pass(key)
-        if not self._places.take_now(key.namespace):
-            return Again(after=LARGE_LATER_SECONDS)
-        try:
-            return await self._pass(key)
-        finally:
-            self._places.release(key.namespace)
-
-    async def _pass(self, key: Key) -> Again:
         started = self._context.clock.now()
         quiet = await self._converged.refresh(key)
         if quiet is not None:
@@ -148,7 +130,6 @@ class Reconciler:
         body = await self._read(key)
         if body is None:
             return self._forget(key)
-        (self._large.add if more_values(body.get("spec"), LARGE_VALUES) else self._large.discard)(key)
         digest = external_digest(body)
         if not self._fetcher.serves(digest.stores):
             return DONE  # the controller of that class looks after it: two would fight over condition and finalizer
@@ -346,7 +327,6 @@ class Reconciler:
         self._accepted.pop(key, None)
         self._converged.forget(key)
         self._unsynced.forget(key)
-        self._large.discard(key)
         self._stale.discard(key)
         self._repeats.forget(key)
         self._generators.forget(key)
