@@ -57,12 +57,11 @@ def build(context: Context) -> Module:
         context.clock,
         context.jitter,
     )
-    turns = Turns()
+    turns, delimiters = Turns(), (settings.template_left_delimiter, settings.template_right_delimiter)
     generators = Generators(context.client, threads, settings.controller_class)
     reader = SharedReader(threads, context.clock, metrics, workers=settings.concurrency)
     clients.on_close.append(reader.forget)
     fetcher = Fetcher(clients, reader, generators, context.sandbox, turns)
-    delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
     renderer = Renderer(context.client, context.sandbox, turns, delimiters)
     kinds = Kinds(context.client, context.clock, handlers.seen, handlers.uses, enabled=settings.generic_targets)
     reconciler = Reconciler(context, fetcher, generators, renderer, kinds, metrics, written, stale, wishes, unsynced)
