@@ -17,6 +17,7 @@ CofferError
     ├── AlreadyExists
     ├── Conflict
     ├── Forbidden
+    │   └── Denied
     ├── Gone
     ├── Invalid
     ├── Unusable
@@ -145,6 +146,10 @@ class Conflict(ApiError):
 
 class Forbidden(ApiError):
     """401 or 403: RBAC, a terminating namespace or a quota."""
+
+
+class Denied(Forbidden):
+    """An admission policy, a webhook or a quota refuses it: nobody tells when that is mended, so try again."""
 
 
 class Gone(ApiError):

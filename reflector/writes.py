@@ -115,8 +115,8 @@ class Writes:
             except Forbidden as error:
                 if error.reason == "NamespaceTerminating":
                     return Done(step)
-                why = f"the API server refuses it: {error.reason}, by a quota, an admission policy or missing rights"
-                return Done(step, Retry(FAILED, why))
+                why = error.detail or f"{error.reason}, by a quota, an admission policy or missing rights"
+                return Done(step, Retry(FAILED, f"the API server refuses it: {why}"))
             except Invalid as error:
                 self._metrics.failures.labels(step.target.resource.kind).inc()
                 why = f"the API server refuses it: {error.reason}" + (f" ({error.detail})" if error.detail else "")

@@ -143,6 +143,8 @@ class Reconciler:
         except AlreadyExists as error:
             raise Conflict(error.status, error.reason, error.place) from error  # made a moment ago: look again
         except Forbidden as error:
+            if error.reason == "NamespaceTerminating":  # nothing is wrong with the object: no condition, no Event
+                raise Conflict(error.status, error.reason, error.place) from error
             raise Retry(UPDATE_FAILED, str(error)) from error
         except Invalid as error:
             # An admission policy may be what refuses, and be mended without any change that would be seen here.

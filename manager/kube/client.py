@@ -12,6 +12,7 @@ from manager.errors import (
     AlreadyExists,
     ApiError,
     Conflict,
+    Denied,
     Forbidden,
     Gone,
     Invalid,
@@ -20,6 +21,7 @@ from manager.errors import (
     Unusable,
 )
 from manager.kube.connection import Connection
+from manager.kube.denials import denial
 from manager.kube.reading import PAGE_BYTES, Oversize, parsed, read_event, read_object, read_page, read_within
 from manager.kube.resources import Body, Key, Resource
 
@@ -233,7 +235,7 @@ class KubeClient:
         finally:
             self._observe(verb, resource.plural, status)
         if status >= 400:
-            raise _refused(answer, content, verb, place)
+            raise _refused(answer, content, verb, place, body)
         read = partial(read_page, alone=most == OBJECT.size) if verb == "list" else read_object
         return await _parsed(status, content, f"{verb} {place}", read)
 
@@ -288,8 +290,12 @@ async def _parsed(status: int, content: bytes, place: str, read: Callable[[bytes
     return found
 
 
-def _refused(response: aiohttp.ClientResponse, content: bytes, verb: str, place: str) -> ApiError:
-    """Turn a refusal into our error; the server's message may quote a value and is dropped, causes keep field paths."""
+def _refused(response: aiohttp.ClientResponse, content: bytes, verb: str, place: str, sent: object = None) -> ApiError:
+    """Turn a refusal into our error.
+
+    The server's message may quote a value: only what an admission policy, a webhook or a quota says is kept, without
+    values; causes keep field paths.
+    """
     try:
         answer = read_json(content)
     except Unreadable:
@@ -299,10 +305,14 @@ def _refused(response: aiohttp.ClientResponse, content: bytes, verb: str, place:
     details = answer.get("details")
     causes = details.get("causes") if isinstance(details, dict) else None
     causes = [each for each in causes if isinstance(each, dict)] if isinstance(causes, list) else []
-    detail = ", ".join(sorted({f"{cause.get('field', '')}: {_word(cause.get('reason'))}" for cause in causes}))
+    pairs = ((str(cause.get("field") or ""), _word(cause.get("reason"))) for cause in causes)
+    detail = ", ".join(sorted({": ".join(filter(None, pair)) for pair in pairs if any(pair)}))
     kind = type_of_status.get(response.status, Unreachable)
+    denied = denial(answer.get("message"), sent) if sent is not None else ""
     if reason == "AlreadyExists":
         kind = AlreadyExists
+    elif denied:
+        kind, detail = Denied, denied
     elif response.status == 403 and any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
         reason = "NamespaceTerminating"
     return kind(response.status, reason, f"{verb} {place}", detail, after=_after(response.headers))

@@ -150,11 +150,21 @@ async def test_a_refused_secret_is_tried_again_in_a_while(bench: Bench) -> None:
 
 async def test_a_forbidden_secret_is_tried_again_soon(bench: Bench) -> None:
     bench.place(sealed_secret({"k": "v"}))
-    bench.api.fail("create", Forbidden(403, "NamespaceTerminating", "create Secret ns/a"))
+    bench.api.fail("create", Forbidden(403, "Forbidden", "create Secret ns/a"))
 
     [again] = await bench.work()
 
     assert again.backoff
+
+
+async def test_a_namespace_that_is_being_deleted_is_waited_out_without_a_word(bench: Bench) -> None:
+    bench.place(sealed_secret({"k": "v"}))
+    bench.api.fail("create", Forbidden(403, "NamespaceTerminating", "create Secret ns/a"))
+
+    with pytest.raises(Conflict):
+        await bench.work()
+
+    assert bench.api.events == []
 
 
 async def test_a_conflict_is_left_to_the_controller(bench: Bench) -> None:

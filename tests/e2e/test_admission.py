@@ -1,0 +1,63 @@
+"""What an admission policy of the cluster refuses is told with its words, and heals soon after the policy does."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.manifests import allowed, canary, external_secret, fake, sealed_secret, secret, store
+from tests.e2e.world import World
+
+API = "admissionregistration.k8s.io/v1"
+WORDS = "a Secret of this namespace needs an owner"
+
+
+@pytest.fixture
+def guarded(world: World) -> Iterator[str]:
+    """A namespace in which a policy lets no Secret be made by the controller."""
+    ns = world.namespace("guarded")
+    assert world.coffer is not None
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["secrets"]}
+    about = {"metadata": {"name": ns}}
+    user = f"request.userInfo.username != '{world.coffer.installation.user}'"
+    spec = {"matchConstraints": {"resourceRules": [rule]}, "validations": [{"expression": user, "message": WORDS}]}
+    selector = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": ns}}}
+    binding = {"policyName": ns, "validationActions": ["Deny"], "matchResources": selector}
+    world.kube.apply(
+        {"apiVersion": API, "kind": "ValidatingAdmissionPolicy", **about, "spec": spec},
+        {"apiVersion": API, "kind": "ValidatingAdmissionPolicyBinding", **about, "spec": binding},
+    )
+    yield ns
+    for kind in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
+        world.kube.delete(kind, ns)
+
+
+def test_what_a_policy_denies_is_told_in_its_words_and_heals_with_it(world: World, guarded: str) -> None:
+    elsewhere, value = world.namespace(), canary()
+    made = [
+        sealed_secret(world.certificate, guarded, "sealed", {"a": value}),
+        store(guarded, "store", fake({"remote": value})),
+        external_secret(guarded, "external", "store", {"a": "remote"}),
+        secret(elsewhere, "mirrored", {"a": value}, annotations=allowed(guarded, auto=guarded)),
+    ]
+    # The API server takes a moment to notice a policy: what is made before that is made once more.
+    world.apply(*made)
+    world.kube.wait_until(lambda: _denied(world, guarded), timeout=60.0, what="the policy's words in all three modules")
+
+    world.kube.delete("validatingadmissionpolicybindings", guarded)
+
+    for name in ("sealed", "external", "mirrored"):
+        world.await_data(guarded, name, {"a": value}, timeout=90.0)
+
+
+def _denied(world: World, ns: str) -> bool:
+    """Tell whether all three say so; delete what was made before the policy was noticed."""
+    told = [
+        world.condition("sealedsecrets", ns, "sealed").get("message", ""),
+        world.condition("externalsecrets", ns, "external").get("message", ""),
+        *(each["message"] for each in world.kube.list("v1/Event") if each["reason"] == "MirrorFailed"),
+    ]
+    said = [text for text in told if f"ValidatingAdmissionPolicy '{ns}' denies it: {WORDS}" in text]
+    for name in ("sealed", "external", "mirrored"):
+        if world.kube.find("secrets", name, ns):
+            world.kube.delete("secrets", name, ns)
+    return len(said) >= 3
