@@ -11,11 +11,12 @@ from typing import Any
 
 import click
 
+from manager.access.flags import Access
 from manager.errors import CofferError
 from manager.kube.resources import SEALED_SECRETS
 from manager.settings import SealedSettings
 from sealed.keyring import Evidence, Held, Keyring, needed, pages
-from sealed.kubeseal.cluster import Access, Cluster
+from sealed.kubeseal.cluster import Cluster
 from sealed.kubeseal.controller import Controller, open_certificate
 from sealed.kubeseal.documents import InputError, read, read_file, render, replace_file
 from sealed.kubeseal.editing import ManifestFile

@@ -162,7 +162,7 @@ def main(version: bool, rotate: bool, re_encrypt: bool, **flags: Any) -> None:
 
         click.echo(f"kubeseal version: {VERSION}")
         return
-    from sealed.kubeseal.cluster import Access
+    from manager.access.flags import Access
     from sealed.kubeseal.documents import InputError
     from sealed.kubeseal.modes import Flags, run
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import click
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from manager.access.flags import Access
 from manager.plain import Plain
 from sealed.crypto import Scope
 from sealed.kubeseal.bulk import Bulk
-from sealed.kubeseal.cluster import Access, Cluster
+from sealed.kubeseal.cluster import Cluster
 from sealed.kubeseal.clusters import keys_of, seal_for_each
 from sealed.kubeseal.controller import Controller, open_certificate
 from sealed.kubeseal.documents import Document, InputError, read, read_file, render, replace_file
