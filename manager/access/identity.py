@@ -82,12 +82,22 @@ class Identity:
             self.plugin.refused(self._shown)
 
 
-def identity_of(user: User, cluster: dict[str, object], context: ssl.SSLContext | None) -> Identity:
-    """Return the identity of a user; over plain HTTP nobody is told a credential. Raises AccessError."""
+def identity_of(
+    user: User, cluster: dict[str, object], context: ssl.SSLContext | None, *, trusted: bool = False
+) -> Identity:
+    """Return the identity of a user. Raises AccessError.
+
+    Args:
+        user: as the kubeconfig has it.
+        cluster: what a plug-in is told.
+        context: the TLS towards the server; without one nobody is told a credential,
+        trusted: unless the way there is trusted.
+    """
     plugin = Plugin.of(user.plugin, cluster) if user.plugin else None
-    if context is None:
+    if context is None and not trusted:
         return Identity(user.impersonate)
-    _show_own(user, context)
+    if context is not None:
+        _show_own(user, context)
     if user.token_file:
         file = TokenFile(Path(user.token_file), f"{user.at}.tokenFile")
         file.authorization()

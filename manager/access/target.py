@@ -45,13 +45,16 @@ class Target:
         return Route(parts.hostname or "", port, self.context, self.server_name, self.proxy, self.patience)
 
 
-def find(access: Access = NO_FLAGS, environ: Mapping[str, str] = os.environ, *, verify: bool = True) -> Target:
+def find(
+    access: Access = NO_FLAGS, environ: Mapping[str, str] = os.environ, *, verify: bool = True, plain: bool = False
+) -> Target:
     """Find the API server: by kubeconfig and flags, or in a Pod by its ServiceAccount.
 
     Args:
         access: what the command line says.
         environ: for KUBECONFIG, proxies and the Pod.
         verify: whether the server must prove who it is.
+        plain: whether a server on this machine may be told a credential over plain HTTP, which kubectl never does.
 
     Raises:
         AccessError: none can be used.
@@ -64,7 +67,7 @@ def find(access: Access = NO_FLAGS, environ: Mapping[str, str] = os.environ, *, 
             raise NoConfiguration(_looked_for(known)) from None
         endpoint, user = pod.server(environ, access)
     namespace = default_namespace(access, known, environ)
-    return _target(endpoint if verify else _unverified(endpoint), user, namespace, access, environ)
+    return _target(endpoint if verify else _unverified(endpoint), user, namespace, access, environ, plain=plain)
 
 
 def in_pod(environ: Mapping[str, str] = os.environ, *, verify: bool = True) -> Target:
@@ -82,10 +85,13 @@ def _unverified(endpoint: Endpoint) -> Endpoint:
     return replace(endpoint, insecure=True, authority=b"", authority_file="")
 
 
-def _target(endpoint: Endpoint, user: User, namespace: str, access: Access, environ: Mapping[str, str]) -> Target:
+def _target(
+    endpoint: Endpoint, user: User, namespace: str, access: Access, environ: Mapping[str, str], *, plain: bool = False
+) -> Target:
     parts = _address(endpoint)
     context = _context(endpoint) if parts.scheme == "https" else None
-    identity = identity_of(user, _told(endpoint, parts), context)
+    near = plain and proxies.is_excepted(parts.hostname or "", 0, "")
+    identity = identity_of(user, _told(endpoint, parts), context, trusted=near)
     port = parts.port or PORTS[parts.scheme]
     host = parts.hostname or ""
     if endpoint.proxy:

@@ -94,7 +94,7 @@ async def connect(kubeconfig: str = "", context: str = "", *, verify: bool = Tru
             raise SettingsError("a ServiceAccount token is mounted but KUBERNETES_SERVICE_HOST is not set")
         target = await asyncio.to_thread(in_pod, verify=verify)
     else:
-        target = await asyncio.to_thread(find, Access(kubeconfig, context), verify=verify)
+        target = await asyncio.to_thread(find, Access(kubeconfig, context), verify=verify, plain=True)
     proxy = target.proxy
     if proxy is not None and proxy.scheme.startswith("socks"):
         raise SettingsError(

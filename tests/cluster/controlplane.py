@@ -157,7 +157,7 @@ class ControlPlane:
         authority = Authority.create(self.folder)
         self.authority, self.ca_file = authority, authority.file
         hosts = ("localhost", "127.0.0.1", self._address, "10.0.0.1", "kubernetes.default.svc")
-        self.serving = authority.server("apiserver", hosts)
+        self._serving = authority.server("apiserver", hosts)
         self._admin = authority.client("admin", "coffer-test-admin", ["system:masters"])
         controllers = authority.client("controllers", "system:kube-controller-manager", ["system:masters"])
         self._signing = signing_key(self.folder / "service-accounts.key")
@@ -190,8 +190,8 @@ class ControlPlane:
                 "authorization-mode": "RBAC",
                 "service-cluster-ip-range": "10.0.0.0/24",
                 "client-ca-file": self.ca_file,
-                "tls-cert-file": self.serving.certificate,
-                "tls-private-key-file": self.serving.key,
+                "tls-cert-file": self._serving.certificate,
+                "tls-private-key-file": self._serving.key,
                 "service-account-issuer": "https://kubernetes.default.svc",
                 "service-account-key-file": self._signing,
                 "service-account-signing-key-file": self._signing,

@@ -39,7 +39,7 @@ def audit(control_plane: ControlPlane) -> AuditLog:
 @pytest.fixture
 def fault_proxy(control_plane: ControlPlane) -> Iterator[FaultProxy]:
     """A fault proxy in front of the API server, new for each test."""
-    with FaultProxy(control_plane.url, control_plane.ca_file, tls=control_plane.serving) as proxy:
+    with FaultProxy(control_plane.url, control_plane.ca_file) as proxy:
         yield proxy
 
 

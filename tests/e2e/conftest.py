@@ -107,14 +107,14 @@ def arena_coffer(arena: World, arena_proxy: FaultProxy) -> Iterator[MakeCoffer]:
 @pytest.fixture
 def arena_proxy(arena_plane: ControlPlane) -> Iterator[FaultProxy]:
     """A fault proxy in front of the arena's API server."""
-    with FaultProxy(arena_plane.url, arena_plane.ca_file, tls=arena_plane.serving) as proxy:
+    with FaultProxy(arena_plane.url, arena_plane.ca_file) as proxy:
         yield proxy
 
 
 @pytest.fixture(scope="module")
 def staged_proxy(arena_plane: ControlPlane) -> Iterator[FaultProxy]:
     """The fault proxy of a module's controller."""
-    with FaultProxy(arena_plane.url, arena_plane.ca_file, tls=arena_plane.serving) as proxy:
+    with FaultProxy(arena_plane.url, arena_plane.ca_file) as proxy:
         yield proxy
 
 

@@ -250,7 +250,7 @@ class Found:
 
 KINDS = {
     "tls": "x509|tls:",
-    "plug-in": "exec|plugin|decoding stdout|oidc",
+    "plug-in": "exec|plugin|decoding stdout|oidc|id-token",
     "network": "connection refused|no such host|lookup|proxyconnect|proxy http|unreachable|server misbehaving",
 }
 
