@@ -40,7 +40,9 @@ class Commands(click.Group):
 
 
 def _missing(error: ModuleNotFoundError) -> click.ClickException:
-    return click.ClickException(f"{error.name} is missing; pip install 'coffer[controller]'")
+    return click.ClickException(
+        f"{error.name} is missing: only kubeseal is installed; use Coffer's image, or install its extra `controller`"
+    )
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -10,9 +10,12 @@ from manager.access.kubeconfig import Kubeconfig
 
 def default_namespace(access: Access, known: Kubeconfig, environ: Mapping[str, str]) -> str:
     """Return the context's namespace, the Pod's, or `default`. Raises AccessError."""
+    named = namespace_of(access, known)
+    if named:
+        return named
     try:
         choose(access, known)
     except NoConfiguration:
         if not pod.inside(environ):
             raise
-    return namespace_of(access, known) or (pod.namespace(environ) if pod.inside(environ) else "default")
+    return pod.namespace(environ) if pod.inside(environ) else "default"

@@ -160,7 +160,7 @@ def main(version: bool, rotate: bool, re_encrypt: bool, **flags: Any) -> None:
     if version:
         from manager import VERSION
 
-        click.echo(f"kubeseal version: {VERSION}")
+        click.echo(f"kubeseal version: v{VERSION}")
         return
     from manager.access.flags import Access
     from sealed.kubeseal.documents import InputError

@@ -12,9 +12,12 @@ from manager.gotemplate.sandbox import Sandbox
 from manager.plain import Plain
 from sealed.certificate import fingerprint, load_private_key
 from sealed.crypto import BrokenBase64, decode_blob
-from sealed.kubeseal.documents import Document, InputError, read, read_file
+from sealed.diagnosis import malformed
+from sealed.kubeseal.documents import Document, InputError, kinds, read, read_file
 from sealed.rendering import fill
 from sealed.unseal import Keys, UnsealFailed, mapping, open_object
+
+TEMPLATES = "spec.template.data holds templates: only the whole of Coffer renders them, as its image has it"
 
 
 def read_keys(places: Iterable[str]) -> Keys:
@@ -33,7 +36,8 @@ def read_keys(places: Iterable[str]) -> Keys:
 def unsealed(sealed: Document, keys: Keys) -> Document:
     """Return the Secret of a SealedSecret, in the original's order of fields. Raises InputError."""
     if sealed.get("kind", "SealedSecret") != "SealedSecret":
-        raise InputError("the input is no SealedSecret")  # a Secret would come out empty, and be applied
+        # A Secret would come out empty, and be applied.
+        raise InputError(f"the input is no SealedSecret, but {kinds([sealed])}")
     template = mapping(mapping(sealed.get("spec")).get("template"))
     metadata = mapping(sealed.get("metadata"))
     values = asyncio.run(_filled(opened(sealed, keys), template.get("data")))
@@ -55,7 +59,8 @@ def opened(sealed: Document, keys: Keys) -> dict[str, Plain]:
     try:
         return open_object(sealed, keys, legacy=False).values
     except UnsealFailed as error:
-        raise InputError(str(error)) from None
+        problem = malformed(sealed)
+        raise InputError(f"{error}: {problem}" if problem else str(error)) from None
 
 
 async def _filled(values: Mapping[str, Plain], texts: object) -> dict[str, Plain]:
@@ -68,7 +73,9 @@ async def _filled(values: Mapping[str, Plain], texts: object) -> dict[str, Plain
     except UnsealFailed as error:
         raise InputError(str(error)) from None
     except (SandboxUnavailable, ModuleNotFoundError):
-        raise InputError("spec.template.data holds templates: pip install 'coffer[controller]' renders them") from None
+        raise InputError(
+            "spec.template.data holds templates: only the whole of Coffer renders them, as its image has it"
+        ) from None
     finally:
         await sandbox.close()
 

@@ -57,6 +57,9 @@ def seal_secret(secret: Document, key: RSAPublicKey, options: Options) -> Docume
         InputError: with the original's text.
 
     """
+    kind = secret.get("kind") or "Secret"
+    if kind != "Secret" and not (isinstance(secret.get("data"), dict) and secret["data"]):
+        raise InputError(f"kind: a Secret was expected, and this is {_article(str(kind)[:100])}")
     if not secret.get("data") and not secret.get("stringData") and not options.allow_empty_data:
         raise InputError(EMPTY)
     metadata = _metadata(_mapping(secret, "metadata"), options)
@@ -93,6 +96,11 @@ def plaintext(secret: Document) -> dict[str, Plain]:
     values = {text_of(name): _decoded(name, value) for name, value in _mapping(secret, "data").items()}
     texts = _texts(secret, "stringData")
     return values | {name: Plain(text.encode()) for name, text in texts.items()}
+
+
+def _article(kind: str) -> str:
+    hint = ": it is sealed already, see --re-encrypt and --merge-into" if kind == "SealedSecret" else ""
+    return f"{'an' if kind[:1] in 'AEIOUaeiou' else 'a'} {kind}{hint}"
 
 
 def _decoded(name: object, value: object) -> Plain:

@@ -211,9 +211,12 @@ def test_many_files_end_in_one_summary(folder: Path, flag: str, done: str) -> No
     result = kubeseal(flag, *names)
 
     assert result.exit_code == 1
-    assert f"40 SealedSecrets in 21 files {done}" in result.stderr
-    assert "error: 2 of 23 files failed\nwrong.yaml: " in result.stderr
-    assert result.stderr.endswith("missing.yaml: open missing.yaml: no such file or directory\n")
+    assert f"40 SealedSecrets in 20 files {done}" in result.stderr
+    assert "error: 3 of 23 files failed\nwrong.yaml: " in result.stderr
+    assert result.stderr.endswith(
+        "missing.yaml: open missing.yaml: no such file or directory\n"
+        "none.yaml: there is no SealedSecret in it, but ConfigMap\n"
+    )
 
 
 @pytest.mark.usefixtures("server")
