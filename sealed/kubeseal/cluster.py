@@ -1,6 +1,5 @@
 """The cluster that a kubeconfig and kubectl's flags point to, through the API server alone."""
 
-import http
 import json
 import os
 from functools import cached_property
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from manager.access.channel import Channel
     from manager.access.target import Target
 
+UNAUTHORIZED, NOT_FOUND = 401, 404
 ACCEPT = "application/x-pem-file, application/json, */*"
 
 
@@ -64,7 +64,7 @@ class Cluster:
         try:
             return self.get(path)
         except Refused as error:
-            if error.status == http.HTTPStatus.NOT_FOUND:
+            if error.status == NOT_FOUND:
                 return None
             raise
 
@@ -81,7 +81,7 @@ class Cluster:
         except AccessError as error:
             raise InputError(str(error)) from None
         if not 200 <= answer.status < 300:
-            if answer.status == http.HTTPStatus.UNAUTHORIZED:
+            if answer.status == UNAUTHORIZED:
                 target.identity.refused()
             told = _message(answer.body) or f"the server answered {answer.status}"
             raise Refused(answer.status, told, _seconds(answer.headers.get("retry-after")))

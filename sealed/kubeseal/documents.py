@@ -15,6 +15,7 @@ from sealed.kubeseal.goyaml import in_order, is_text
 
 LARGEST_INPUT = 16 * 1024 * 1024  # bytes; a Secret holds 1 MiB
 MOST_NODES = 200_000  # values after aliases are expanded: a 323-byte file can ask for gigabytes (reliability.md H4)
+LARGE = 64 * 1024  # characters from which the faster reader pays
 MOST_LEVELS = 100  # of nesting; the scanner looks a thousand characters ahead at each, so that 5,000 brackets took 2 s
 NOTHING_FOUND = "no secrets found. Ensure the input is valid and UTF-8 encoded"
 # Go's JSON encoder writes these as escapes, also within text.
@@ -58,6 +59,11 @@ class _Loader(yaml.SafeLoader):
         }
 
 
+_Fast: Any = getattr(yaml, "CSafeLoader", None)
+if _Fast is not None:
+    _Fast = type("_Fast", (_Fast,), {})
+
+
 class _Dumper(yaml.SafeDumper):
     """Writes quotes, blocks and keys as Go's library does, and escapes what PyYAML writes as a line break."""
 
@@ -67,8 +73,7 @@ class _Dumper(yaml.SafeDumper):
         """Return the tag that a reader sees in a plain text."""
         if kind is yaml.ScalarNode and is_text(value):
             return TEXT
-        tag: str = super().resolve(kind, value, implicit)
-        return tag
+        return str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
         """Return the node of a text."""
@@ -119,6 +124,8 @@ _Loader.bool_values = {**yaml.SafeLoader.bool_values, "y": True, "n": False}
 _INTEGER = "[-+]?(0b[01][01_]{0,63}|0x[0-9a-fA-F][0-9a-fA-F_]{0,15}|0[0-7_]{0,21}|[1-9][0-9_]{0,18})"
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(f"^{_INTEGER}$"), list("-+0123456789"))
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), list("yYnN"))
+if _Fast is not None:
+    _Fast.yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
 _Dumper.add_representer(str, _Dumper.represent_str)
 _Dumper.add_representer(dict, _Dumper.represent_dict)
 
@@ -286,6 +293,16 @@ def plain_value(text: str) -> Any:
     return next(iter(_yaml_stream(text)), None)
 
 
+def _composed_fast(text: str) -> Iterator[yaml.Node]:
+    """Yield the nodes of YAML documents from the library's faster reader, which has limits of its own for nesting."""
+    loader: Any = _Fast(text) if _Fast else None
+    while loader.check_node():
+        node = loader.get_node()
+        if _size(node, {}) > MOST_NODES:
+            raise InputError("input expands to too many values")
+        yield node
+
+
 def one_line(pair: Document, *, bare: bool = False) -> str:
     """Return `name: value` as YAML on one line, or `name:` alone."""
     text = yaml.dump(pair, Dumper=_Inline, default_flow_style=False, allow_unicode=True, width=2**31).rstrip("\n")
@@ -302,7 +319,7 @@ def _json_stream(text: str) -> Iterator[Any]:
 
 
 def _yaml_stream(text: str) -> Iterator[Any]:
-    for node in compose(text):
+    for node in compose(text) if len(text) < LARGE or _Fast is None else _composed_fast(text):
         yield _Loader("").construct_document(node)
 
 

@@ -1,20 +1,16 @@
 """Opening SealedSecrets offline, for those who hold the private keys (7.10)."""
 
-import asyncio
 import base64
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from manager.errors import SandboxUnavailable, TemplateDelayed
-from manager.gotemplate.sandbox import Sandbox
 from manager.plain import Plain
 from sealed.certificate import fingerprint, load_private_key
 from sealed.crypto import BrokenBase64, decode_blob
 from sealed.diagnosis import malformed
 from sealed.kubeseal.documents import Document, InputError, kinds, read, read_file
-from sealed.rendering import fill
 from sealed.unseal import Keys, UnsealFailed, mapping, open_object
 
 TEMPLATES = "spec.template.data holds templates: only the whole of Coffer renders them, as its image has it"
@@ -40,7 +36,7 @@ def unsealed(sealed: Document, keys: Keys) -> Document:
         raise InputError(f"the input is no SealedSecret, but {kinds([sealed])}")
     template = mapping(mapping(sealed.get("spec")).get("template"))
     metadata = mapping(sealed.get("metadata"))
-    values = asyncio.run(_filled(opened(sealed, keys), template.get("data")))
+    values = _filled(opened(sealed, keys), template.get("data"))
     place = {name: metadata[name] for name in ("name", "namespace") if metadata.get(name)}
     brought = {name: value for name, value in mapping(template.get("metadata")).items() if value}
     secret = {
@@ -63,8 +59,20 @@ def opened(sealed: Document, keys: Keys) -> dict[str, Plain]:
         raise InputError(f"{error}: {problem}" if problem else str(error)) from None
 
 
-async def _filled(values: Mapping[str, Plain], texts: object) -> dict[str, Plain]:
+def _filled(values: dict[str, Plain], texts: object) -> dict[str, Plain]:
+    if not texts:
+        return values
+    import asyncio  # slow imports, for templates alone
+
+    return asyncio.run(_rendered(values, texts))
+
+
+async def _rendered(values: Mapping[str, Plain], texts: object) -> dict[str, Plain]:
     """Render templates as the controller does, where its sandbox is installed too."""
+    from manager.errors import SandboxUnavailable, TemplateDelayed
+    from manager.gotemplate.sandbox import Sandbox
+    from sealed.rendering import fill
+
     sandbox = Sandbox()
     try:
         while True:
