@@ -1,6 +1,7 @@
 """The `coffer` command."""
 
 import asyncio
+import functools
 import importlib
 import os
 import sys
@@ -144,6 +145,7 @@ def mirrors(
     show(output, lines, [] if target else found.records(namespace), [] if target else found.names(namespace))
 
 
+@functools.cache
 def _mirrors() -> click.Command:
     """Return the command with the options that all commands share; kubeseal, installed alone, has none of them."""
     from manager.command_line import Told, cluster_options, namespace_options, output_option

@@ -1,6 +1,8 @@
 """What went wrong on the way to a server, in words of ours: what a library says may quote a header or a key."""
 
+import errno
 import http.client
+import os
 import socket
 import ssl
 
@@ -37,8 +39,8 @@ def explained(error: BaseException, name: str) -> str:
         return f"lookup {name}: no such host"
     if isinstance(error, http.client.HTTPException | ConnectionResetError | BrokenPipeError):
         return "the server ended the connection, or its answer is no HTTP"
-    if isinstance(error, OSError) and error.strerror:
-        return f"connect: {error.strerror.lower()}"
+    if isinstance(error, OSError) and error.errno in errno.errorcode:
+        return f"connect: {os.strerror(error.errno or 0).lower()}"
     return type(error).__name__
 
 
