@@ -7,12 +7,19 @@ from external.expressions import expression
 from external.selectors import problems, selects
 
 
-def admits(conditions: Sequence[Mapping[str, Any]], namespace: str, labels: Mapping[str, str]) -> bool:
-    """Tell whether a namespace may use the store: no conditions admit all, otherwise any match of any condition."""
-    return not conditions or any(_matches(each, namespace, labels) for each in conditions)
+def admits(
+    conditions: Sequence[Mapping[str, Any]], namespace: str, labels: Mapping[str, str], *, partly: bool = False
+) -> bool:
+    """Tell whether a namespace may use the store: no conditions admit all, otherwise any match of any condition.
+
+    Args:
+        partly: whether an expression may match any part of the name, as it may for the original.
+
+    """
+    return not conditions or any(_matches(each, namespace, labels, partly=partly) for each in conditions)
 
 
-def partly(conditions: Sequence[Mapping[str, Any]], namespace: str) -> tuple[str, ...]:
+def only_partly(conditions: Sequence[Mapping[str, Any]], namespace: str) -> tuple[str, ...]:
     """Return the expressions that match only a part of a namespace's name: the original would let it in by them."""
     patterns = [pattern for each in conditions for pattern in each.get("namespaceRegexes") or ()]
     return tuple(pattern for pattern in patterns if isinstance(pattern, str) and _partly(pattern, namespace))
@@ -34,13 +41,14 @@ def unreadable(conditions: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _matches(condition: Mapping[str, Any], namespace: str, labels: Mapping[str, str]) -> bool:
+def _matches(condition: Mapping[str, Any], namespace: str, labels: Mapping[str, str], *, partly: bool) -> bool:
     selector = condition.get("namespaceSelector")
     if isinstance(selector, dict) and selects(selector, labels):
         return True
     if namespace in (condition.get("namespaces") or ()):
         return True
-    return any(_fully(pattern, namespace) for pattern in condition.get("namespaceRegexes") or ())
+    patterns = condition.get("namespaceRegexes") or ()
+    return any(_fully(each, namespace) or (partly and _partly(each, namespace)) for each in patterns)
 
 
 def _fully(pattern: str, name: str) -> bool:

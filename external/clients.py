@@ -4,25 +4,40 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from external.admission import admits, partly
+from external.admission import admits, only_partly
 from external.credentials import INVALID, Lookup
 from external.egress import Bounds
-from external.fields import MAX_NAME_SHOWN_CHARACTERS, nearest, parse
+from external.fields import parsed
 from external.metrics import ExternalMetrics, Meter
 from external.model import UNSERVED_PROVIDERS, SecretStoreSpec
 from external.providers.protocol import Circumstances, Client, CountCall, Home
 from external.providers.registry import PROVIDERS
 from external.rendering import BlockingRenderer
-from external.threads import SILENT, Threads
+from external.threads import Threads
+from external.weights import Weights
 from manager.clock import Clock, parse_rfc3339
 from manager.errors import NeedsHuman, WaitFor
 from manager.gotemplate.sandbox import Sandbox
+from manager.kube.api_servers import ApiServers
 from manager.kube.cache import Meta, MetadataCache
 from manager.kube.client import KubeClient
-from manager.kube.resources import CLUSTER_SECRET_STORES, CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, Resource
+from manager.kube.resources import (
+    CLUSTER_SECRET_STORES,
+    CONFIGMAPS,
+    NAMESPACES,
+    SECRETS,
+    Body,
+    Key,
+    Resource,
+)
+from manager.runtime.line import Turns
 from manager.settings import ExternalSettings
+from manager.suggestions import MAX_NAME_CHARACTERS, nearest
 
 FAILED = "SecretSyncedError"
+CLIENT_BYTES = 96 << 10  # of a client with its connections, where it does not say how much it is
+TENANT_BYTES = 24 << 20  # of the clients of one tenant: of 70 AWS stores, which are the largest
+ALL_BYTES = 96 << 20  # of all
 JUDGED_WITHIN = 10.0  # seconds; of a store that is older and has no condition, something is wrong
 
 
@@ -40,6 +55,8 @@ class Opened:
     """Whose share of the threads its calls take: a namespace's stores together, each cluster store for itself."""
     meter: Meter = field(default_factory=Meter)
     """Counts the calls of its SDK."""
+    store: Key | None = None
+    """Whose client it is."""
 
 
 OnClose = Callable[[Opened], None]
@@ -49,7 +66,8 @@ class Clients:
     """Clients by store and, where a cluster store takes its consumer's credentials, by namespace.
 
     Args:
-        threads: opening a client takes a moment: SDKs are imported. It asks no provider.
+        threads: where clients are closed.
+        opening: where they are made, which takes a moment and asks no provider: not behind calls that hang.
         home: where stores find this cluster.
     """
 
@@ -58,6 +76,7 @@ class Clients:
         client: KubeClient,
         cache: MetadataCache,
         threads: Threads,
+        opening: Turns,
         settings: ExternalSettings,
         metrics: ExternalMetrics,
         clock: Clock,
@@ -70,9 +89,12 @@ class Clients:
         self._client = client
         self._cache = cache
         self._threads = threads
+        self._opening = opening
         self._settings = settings
         self._metrics = metrics
+        self._servers = ApiServers(client, clock)
         self._opened: dict[tuple[Key, str], Opened] = {}
+        self._memory: Weights[tuple[Key, str]] = Weights(TENANT_BYTES, ALL_BYTES, self._evict)
         self._locks: dict[tuple[Key, str], asyncio.Lock] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self.on_close: list[OnClose] = []
@@ -118,9 +140,8 @@ class Clients:
     def _drop(self, names: list[tuple[Key, str]]) -> None:
         for name in names:
             self._locks.pop(name, None)
-            opened = self._opened.pop(name, None)
-            if opened is not None:
-                self._close(opened)
+            self._memory.drop(name)
+            self._evict(name)
 
     def kept(self, store: Key) -> Client | None:
         """Return the client that was opened with a store's own credentials, if neither has changed since."""
@@ -147,23 +168,32 @@ class Clients:
         async with self._locks.setdefault(name, asyncio.Lock()):
             kept, expected = self._opened.get(name), self._expected(store, consumer)
             if kept is not None and kept.identity == expected and not self._newer(store, body):
+                self._memory.touch(name)
                 return kept
             body = body or await self._client.find(store)
             if body is None:
                 raise NeedsHuman(FAILED, f'could not get {store.resource.kind} "{store.name}": it does not exist')
-            spec = parse(SecretStoreSpec, body.get("spec"), reason=INVALID)
+            await self._servers.look()
+            spec = await parsed(SecretStoreSpec, body.get("spec"), reason=INVALID)
             meter = Meter()
             client = await self._connect(store, spec, consumer, self._metrics.metered(meter))
             if kept is not None:
                 self._close(kept)
-            opened = self._opened[name] = Opened(client, expected, tenant_of(store), meter)
+            opened = self._opened[name] = Opened(client, expected, tenant_of(store), meter, store)
+            self._memory.put(opened.tenant, name, getattr(client, "weight", CLIENT_BYTES))
             return opened
+
+    def _evict(self, name: tuple[Key, str]) -> None:
+        """Close a client that nobody has used for longest; who uses it next has it opened again."""
+        opened = self._opened.pop(name, None)
+        if opened is not None:
+            self._close(opened)
 
     def _close(self, opened: Opened) -> None:
         """Give back what a client was lent, without waiting: the provider may be silent."""
         for each in self.on_close:
             each(opened)
-        task = asyncio.create_task(self._threads.run(SILENT, opened.client.close))
+        task = asyncio.create_task(self._threads.run(opened.tenant, opened.client.close, slow=True))
         self._closing.add(task)
         task.add_done_callback(self._closed)
 
@@ -199,10 +229,12 @@ class Clients:
         if store.resource is not CLUSTER_SECRET_STORES:
             return
         meta = self._cache.get(store)
-        labels = self._cache.get(Key(NAMESPACES, "", namespace))
-        if meta is None or not admits(meta.digest.conditions, namespace, labels.labels if labels else {}):
+        labels, partly = self._cache.get(Key(NAMESPACES, "", namespace)), self._settings.partial_namespace_regexes
+        if meta is None or not admits(
+            meta.digest.conditions, namespace, labels.labels if labels else {}, partly=partly
+        ):
             text = f'using cluster store "{store.name}" is not allowed from namespace "{namespace}"'
-            hints = partly(meta.digest.conditions, namespace) if meta else ()
+            hints = only_partly(meta.digest.conditions, namespace) if meta else ()
             hint = f' ("{hints[0]}" matches only a part of the name, and must match all of it)' if hints else ""
             raise NeedsHuman(FAILED, f"{text}: denied by spec.condition{hint}")
 
@@ -221,12 +253,14 @@ class Clients:
             ambient=self._ambient(store, consumer),
             # What a consumer gives may be a URL as well: a kubeconfig, or what a webhook's templates take.
             egress=Bounds(
-                self._settings.egress_allowed, everything=store.resource is CLUSTER_SECRET_STORES and not consumer
+                self._settings.egress_allowed,
+                everything=store.resource is CLUSTER_SECRET_STORES and not consumer,
+                denied=lambda: self._servers.known,
             ),
             retries=spec.retry_settings,
             count=count,
             timeout=self._settings.provider_timeout,
-            run=lambda make: self._threads.run(tenant_of(store), make),
+            run=lambda make: self._opening.run(tenant_of(store), make),
             home=self._home,
             render=BlockingRenderer(self._sandbox, store.namespace or consumer or f"cluster store {store.name}"),
         )
@@ -240,7 +274,7 @@ class Clients:
 
 def _not_served(name: str) -> str:
     """Say what is wrong with a provider that this version does not serve, or that nobody has heard of."""
-    place = f"spec.provider.{name[:MAX_NAME_SHOWN_CHARACTERS]}"
+    place = f"spec.provider.{name[:MAX_NAME_CHARACTERS]}"
     if name not in UNSERVED_PROVIDERS:
         return f"{place}: unknown field{nearest(name, (*PROVIDERS, *UNSERVED_PROVIDERS))}"
     return f"{place} is not supported by this version; supported: {', '.join(sorted(PROVIDERS))}"

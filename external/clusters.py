@@ -16,7 +16,7 @@ from external.fanout import (
     chosen,
     require_selectors,
 )
-from external.fields import parse
+from external.fields import parsed
 from external.hashing import synced_version
 from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError
 from manager.kube.apply import Create, Delete, Patch, Update
@@ -27,6 +27,7 @@ from manager.kube.status import write_status
 from manager.runtime.controller import DONE, Again, again_for
 from manager.runtime.module import Context
 
+LEAVING = "NamespaceTerminating"  # a namespace that goes is no failure, and nothing is there any more
 FAILED = "one or more namespaces failed"
 AT_ONCE = 8  # namespaces worked on at a time: a thousand take two seconds then, and others still get their turn
 
@@ -51,7 +52,7 @@ class ClusterReconciler:
         if "deletionTimestamp" in body["metadata"]:
             return await self._gone(key, body)
         try:
-            copies = Copies(body, parse(ClusterExternalSecretSpec, body.get("spec"), reason=REASON))
+            copies = Copies(body, await parsed(ClusterExternalSecretSpec, body.get("spec"), reason=REASON))
             require_selectors(copies.spec)
             there, failed = await self._act(key, copies)
         except NeedsHuman as error:
@@ -78,6 +79,7 @@ class ClusterReconciler:
                     raise done
                 told[each] = done
         self._seen[key] = version
+        told = {each: text for each, text in told.items() if text != LEAVING}
         return [each for each, text in told.items() if not text], {each: text for each, text in told.items() if text}
 
     async def _one(self, copies: Copies, namespace: str, *, compare: bool) -> str:
@@ -85,7 +87,7 @@ class ClusterReconciler:
         try:
             return await self._kept(copies, copies.key(namespace), compare=compare)
         except (Forbidden, Invalid) as error:
-            return str(error)
+            return error.reason if error.reason == LEAVING else str(error)
 
     async def _kept(self, copies: Copies, key: Key, *, compare: bool) -> str:
         meta = self._context.cache.get(key)

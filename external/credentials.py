@@ -16,6 +16,8 @@ from manager.kube.secretdata import decoded
 from manager.plain import Plain
 
 INVALID = "InvalidProviderConfig"
+LONGEST_BUNDLE = 384 << 10  # bytes of certificates, in base64 of their PEM: a system's own bundle, and 35 ms to read
+SHORT_BUNDLE = 16 << 10  # bytes that are checked in a fraction of a millisecond
 TOKEN_TIMEOUT = 10.0  # seconds until a thread that wants a token gives up
 
 
@@ -58,14 +60,14 @@ class Lookup:
             text = f'cannot get Kubernetes secret "{place.name}" from namespace "{place.namespace}": it does not exist'
             raise NeedsHuman(INVALID, f"{at}: {text}")
         if (secret["metadata"].get("labels") or {}).get(label[0]) != label[1]:
-            text = f'secret "{place.name}" in namespace "{place.namespace}" has no label {label[0]}: {label[1]}'
-            raise NeedsHuman(INVALID, f"{at}: {text}")
+            text = f"secret does not contain needed label '{label[0]}: {label[1]}'"
+            raise NeedsHuman(INVALID, f'{at}: {text}: "{place.name}" in namespace "{place.namespace}"')
         return decoded(secret)
 
     async def authority(self, bundle: str | None, provider: CaProvider | None, at: str) -> bytes | None:
         """Return the PEM certificates of the authorities to trust, None for the system's. Raises NeedsHuman."""
         if bundle:
-            return _pem(bundle.encode(), f"{at}.caBundle")
+            return await _checked(bundle.encode(), f"{at}.caBundle")
         if provider is None:
             return None
         place, key = f"{at}.caProvider", provider.key or "ca.crt"
@@ -73,12 +75,12 @@ class Lookup:
             raise NeedsHuman(INVALID, f"{place}.namespace is missing: a cluster-scoped store must name it")
         if provider.type == "Secret":
             selector = SecretKeySelector(name=provider.name, namespace=provider.namespace, key=key)
-            return _pem((await self.secret(selector, place)).reveal(), place)
+            return await _checked((await self.secret(selector, place)).reveal(), place)
         where = resolve(self.store, CONFIGMAPS, provider.name, provider.namespace, at=place)
         found = ((await self._client.find(where)) or {}).get("data") or {}
         if key not in found:
             raise Retry(INVALID, f'{place}: there is no ConfigMap "{where.name}" with the key "{key}"')
-        return _pem(found[key].encode(), place)
+        return await _checked(found[key].encode(), place)
 
     async def account(self, selector: ServiceAccountSelector, at: str) -> Body:
         """Return a ServiceAccount. Raises Retry where there is none: nothing tells of its coming."""
@@ -107,18 +109,36 @@ class Lookup:
 
         return ask
 
+    async def own_audiences(self, selector: ServiceAccountSelector, at: str) -> frozenset[str]:
+        """Return the audiences that this cluster's API server takes a token for, as it tells them. Raises as `account`.
+
+        It tells them with a token that names none, which goes nowhere.
+        """
+        answer = await self._requested(self._account_key(selector, at), [], None, at)
+        found = (answer.get("spec") or {}).get("audiences")
+        return frozenset(each for each in found or () if isinstance(each, str))
+
     async def _token(self, place: Key, audiences: list[str], seconds: int | None, at: str) -> Plain:
+        answer = await self._requested(place, audiences, seconds, at)
+        return Plain(str(answer["status"]["token"]).encode())
+
+    async def _requested(self, place: Key, audiences: list[str], seconds: int | None, at: str) -> Body:
         spec: dict[str, Any] = {"audiences": audiences} | ({"expirationSeconds": seconds} if seconds else {})
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
         path = SERVICE_ACCOUNTS.path(place.namespace, place.name, "token")
         try:
-            answer = await self._client.post(SERVICE_ACCOUNTS, path, body)
+            return await self._client.post(SERVICE_ACCOUNTS, path, body)
         except (NotFound, Forbidden) as error:
             raise Retry(INVALID, f'{at}: no token of ServiceAccount "{place.name}": {error.reason}') from error
-        return Plain(str(answer["status"]["token"]).encode())
 
     def _account_key(self, selector: ServiceAccountSelector, at: str) -> Key:
         return resolve(self.store, SERVICE_ACCOUNTS, selector.name, selector.namespace, at=at, consumer=self.consumer)
+
+
+async def _checked(text: bytes, at: str) -> bytes:
+    if len(text) > LONGEST_BUNDLE:
+        raise NeedsHuman(INVALID, f"{at}: it is longer than {LONGEST_BUNDLE} bytes: leave only the authorities needed")
+    return await asyncio.to_thread(_pem, text, at) if len(text) > SHORT_BUNDLE else _pem(text, at)
 
 
 def _pem(text: bytes, at: str) -> bytes:
@@ -131,7 +151,7 @@ def _pem(text: bytes, at: str) -> bytes:
                 break
             return text
         try:
-            text = base64.b64decode(text, validate=True)
+            text = base64.b64decode(b"".join(text.split()), validate=True)  # it may come in lines
         except ValueError:
             break
     raise NeedsHuman(INVALID, f"{at}: there is no certificate in PEM form")

@@ -29,6 +29,7 @@ from manager.kube.resources import (
 
 DEFAULT_INTERVAL = 3600.0
 REFERENCES = ("Ref", "clientCert", "clientKey", "bearerToken", "serviceAccount")
+MOST_READ = 5_000  # entries of a list; an object with more gets a condition, and nothing is read for it
 SHORTEST_INTERVAL = 1.0  # seconds; what a tenant writes below it would keep a worker and the provider busy for ever
 
 
@@ -120,7 +121,7 @@ def store_digest(body: Body) -> StoreDigest:
         credentials=_places(namespace, references, "Secret"),
         authorities=_places(namespace, references, "ConfigMap"),
         per_consumer=not namespace and (told_apart or any(not place for place, _, _ in references)),
-        conditions=tuple(each for each in _list(spec.get("conditions")) if isinstance(each, dict)),
+        conditions=() if namespace else tuple(each for each in _list(spec.get("conditions")) if isinstance(each, dict)),
         interval=_store_interval(spec.get("refreshInterval")),
     )
 
@@ -163,7 +164,7 @@ def store_key(namespace: str, name: str, kind: str | None) -> Key:
 
 def _stores(body: Body, spec: Mapping[str, Any]) -> Iterator[Key]:
     namespace = key_of(EXTERNAL_SECRETS, body).namespace
-    entries = [each for place in ("data", "dataFrom") for each in _list(spec.get(place))]
+    entries = [each for place in ("data", "dataFrom") for each in _list(spec.get(place))[:MOST_READ]]
     references = [spec.get("secretStoreRef")]
     references += [_mapping(_mapping(each).get("sourceRef")).get("storeRef") for each in entries]
     for reference in references:
@@ -173,7 +174,7 @@ def _stores(body: Body, spec: Mapping[str, Any]) -> Iterator[Key]:
 
 
 def _generators(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    for each in _list(spec.get("dataFrom")):
+    for each in _list(spec.get("dataFrom"))[:MOST_READ]:
         given = _mapping(_mapping(_mapping(each).get("sourceRef")).get("generatorRef"))
         if given:
             version = given.get("apiVersion") or GENERATORS
@@ -188,7 +189,7 @@ def _kind_of(manifest: Mapping[str, Any]) -> tuple[str, str]:
 
 def _templates(body: Body, target: Mapping[str, Any]) -> Iterator[Key]:
     owner = key_of(EXTERNAL_SECRETS, body)
-    for each in _list(_mapping(target.get("template")).get("templateFrom")):
+    for each in _list(_mapping(target.get("template")).get("templateFrom"))[:MOST_READ]:
         for at, resource in (("configMap", CONFIGMAPS), ("secret", SECRETS)):
             name = _mapping(_mapping(each).get(at)).get("name")
             if name and isinstance(name, str):

@@ -5,8 +5,7 @@ server (DESIGN.md 4a, 1; reliability.md B6).
 import io
 import os
 import socket
-import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
@@ -16,13 +15,25 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
-from external.providers.protocol import Egress, ProviderDenied, ProviderUnavailable
+from external.deadlines import watch, within
+from external.providers.protocol import Egress, ProviderDenied, ProviderError, ProviderUnavailable
 from manager.tls import as_go_verifies
 
 Address = IPv4Address | IPv6Address
 ENDING = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))  # NAT64, and of old: their last bytes are an IPv4 address
-METADATA = frozenset({ip_address("fd00:ec2::254"), ip_address("100.100.100.200"), ip_address("168.63.129.16")})
-"""Clouds' metadata services outside the link-local range: AWS, Alibaba, Azure."""
+METADATA = tuple(
+    ip_network(each)
+    for each in (
+        "fd00:ec2::/32",  # Amazon: metadata, credentials of Pods, names, time
+        "fd20:ce::/32",  # Google
+        "fd00:c1::/32",  # Oracle
+        "192.0.0.192/32",  # Oracle, of old
+        "fd00:42::/32",  # Scaleway
+        "100.100.100.200/32",  # Alibaba
+        "168.63.129.16/32",  # Azure
+    )
+)
+"""Clouds' own services for machines outside the link-local range."""
 
 
 PART = 64 << 10  # bytes
@@ -34,9 +45,17 @@ class Bounds:
     Args:
         allowed: networks that an administrator has opened, as CIDR.
         everything: True for stores of administrators.
+        denied: the addresses of the API servers as they are known now; called in threads.
     """
 
-    def __init__(self, allowed: Iterable[str] = (), *, everything: bool = False) -> None:
+    def __init__(
+        self,
+        allowed: Iterable[str] = (),
+        *,
+        everything: bool = False,
+        denied: Callable[[], Iterable[str]] = frozenset,
+    ) -> None:
+        self._denied = denied
         self._everything = everything
         self._allowed = [ip_network(each, strict=False) for each in allowed]
 
@@ -65,7 +84,12 @@ class Bounds:
 
     def _harmless(self, address: Address) -> bool:
         local = address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast
-        return self._opened(address) or not (local or address in METADATA or address == _own())
+        clouds = any(address in each for each in METADATA)
+        return self._opened(address) or not (local or clouds or address in self._api_servers())
+
+    def _api_servers(self) -> set[Address | None]:
+        """Return where this cluster's API servers are: behind their Service, and each for itself."""
+        return {_read(os.environ.get("KUBERNETES_SERVICE_HOST", "").strip("[]")), *map(_read, self._denied())}
 
     def _opened(self, address: Address) -> bool:
         return any(address in network for network in self._allowed)
@@ -76,10 +100,10 @@ def _plain(text: str) -> Address:
     return (address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address
 
 
-def _own() -> Address | None:
-    """Return the address of this cluster's API server, however it is written."""
+def _read(text: str) -> Address | None:
+    """Return an address however it is written, None for what is none."""
     try:
-        return _plain(os.environ.get("KUBERNETES_SERVICE_HOST", "").strip("[]"))
+        return _plain(text)
     except ValueError:
         return None
 
@@ -120,6 +144,13 @@ class GuardedAdapter(HTTPAdapter):
 
 def _pools(egress: Egress) -> dict[str, Any]:
     class Plain(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return _watched(super()._new_conn())
+
+        def request(self, *args: Any, **options: Any) -> None:
+            _watch_kept(self)
+            super().request(*args, **options)
+
         def connect(self) -> None:
             name, self.host = self.host, egress.resolve(self.host, self.port)
             try:
@@ -128,6 +159,13 @@ def _pools(egress: Egress) -> dict[str, Any]:
                 self.host = name
 
     class Secured(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return _watched(super()._new_conn())
+
+        def request(self, *args: Any, **options: Any) -> None:
+            _watch_kept(self)
+            super().request(*args, **options)
+
         def connect(self) -> None:
             self.server_hostname = self.server_hostname or self.host
             name, self.host = self.host, egress.resolve(self.host, self.port)
@@ -141,11 +179,22 @@ def _pools(egress: Egress) -> dict[str, Any]:
     return {"http": plain, "https": secured}
 
 
+def _watched(connection: socket.socket) -> socket.socket:
+    watch(connection)
+    return connection
+
+
+def _watch_kept(connection: Any) -> None:
+    """Watch a connection that an earlier request has left open."""
+    if connection.sock is not None:
+        watch(connection.sock)
+
+
 class GuardedSession(requests.Session):
     """An HTTP session that knows no proxies of the environment, few redirects, and no endless answers.
 
     Args:
-        seconds: until an answer must have arrived whole.
+        seconds: until an answer must have arrived whole, connection and headers included.
         largest: bytes of an answer.
     """
 
@@ -160,13 +209,25 @@ class GuardedSession(requests.Session):
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Send a request and read its answer as far as it may go. Raises ProviderDenied for more."""
-        answer = super().send(request, **options | {"stream": True})
-        parts, size, until = [], 0, time.monotonic() + self._seconds
+        with within(self._seconds) as call:
+            try:
+                answer = self._whole(super().send(request, **options | {"stream": True}))
+            except ProviderError:
+                raise
+            except Exception:
+                if not call.over:
+                    raise
+            if not call.over:  # a body without a length ends with its connection, whoever shut that
+                return answer
+        raise ProviderUnavailable(f"there was no whole answer within {self._seconds:g} s")
+
+    def _whole(self, answer: requests.Response) -> requests.Response:
+        parts, size = [], 0
         for part in answer.raw.stream(PART, decode_content=True):
             parts.append(part)
             size += len(part)
-            if size > self._largest or time.monotonic() > until:
+            if size > self._largest:
                 answer.close()
-                raise ProviderDenied(f"the answer is larger than {self._largest} bytes or takes over {self._seconds} s")
+                raise ProviderDenied(f"the answer is larger than {self._largest} bytes")
         answer.raw = io.BytesIO(b"".join(parts))
         return answer

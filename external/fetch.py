@@ -1,7 +1,7 @@
 """Gathers the data of one ExternalSecret from its providers, entry by entry (core 2.6)."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,13 +20,17 @@ from external.providers.protocol import (
     Inside,
     NotModified,
     ProviderError,
+    SaysMissing,
     SecretAbsent,
     Want,
 )
-from external.reader import Answer, Fresh, Given, Question, SharedReader
+from external.reader import Answer, Fresh, Given, Question, SharedReader, fingerprint
+from external.refresh import Refreshed
 from external.rewrites import rewritten
 from external.rules import entries
 from external.turns import Turns
+from manager.breath import Breath
+from manager.clock import Clock
 from manager.errors import NeedsHuman
 from manager.gotemplate.sandbox import Sandbox
 from manager.kube.resources import Key
@@ -52,6 +56,19 @@ class Fetched:
     """One word for the versions of all that was read; empty where the provider names none."""
     random: bool = False
     """Whether the same question would have another answer: a generator has made some of the data."""
+    asked: tuple[tuple[Key, Question], ...] = ()
+    """What was asked, and of which stores."""
+    fingerprint: bytes = b""
+    """Of all answers; empty where some answer is an error, where nothing was read, or a generator was asked too."""
+
+    def refreshed(self, clock: Clock) -> Refreshed:
+        """Return what is remembered of a refresh with these data.
+
+        Counted from when the values were read: those who share them come again together, and in time.
+        """
+        return Refreshed(
+            clock.now().timestamp() - self.age, self.identity, self.mark, began=clock.monotonic() - self.age
+        )
 
 
 class Fetcher:
@@ -75,7 +92,7 @@ class Fetcher:
 
         Raises as `fetch` does.
         """
-        return tuple(sorted({part for each, _ in await self._wanted(key, spec) for part in each.identity}))
+        return _identity(await self._wanted(key, spec))
 
     async def fetch(self, key: Key, spec: ExternalSecretSpec, fresh: Fresh, occasion: Occasion) -> Fetched:
         """Return the merged data: `dataFrom` first, later entries win, `data` wins over all.
@@ -96,7 +113,9 @@ class Fetcher:
         read = iter(wanted)
         try:
             async with asyncio.timeout(ALL_TOGETHER):
+                breath = Breath()
                 for at, entry in entries(spec):
+                    await breath.take()
                     if at in made and isinstance(entry, DataFrom):
                         await merge.join(at, entry, made[at])
                     else:
@@ -106,15 +125,43 @@ class Fetcher:
             text = f"it takes more than {ALL_TOGETHER:g} seconds to take the values apart; let there be fewer"
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}") from None
         merge.places.settle()
-        identity = tuple(sorted({part for each, _ in wanted for part in each.identity}))
+        identity = _identity(wanted)
         if merge.unchanged:
             return Fetched(None, identity, 0.0, ())
-        if not merge.data and spec.target.deletion_policy == "Delete" and len(merge.absent) < len(entries(spec)):
+        proven = len(merge.absent) + merge.empty
+        if not merge.data and spec.target.deletion_policy == "Delete" and proven < len(entries(spec)):
             text = "there is no key in what the provider gave, and not every entry is proven absent: nothing is deleted"
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}")
         mark = "" if merge.absent or made else self._reader.mark(answers)
         age = self._reader.age(answers.values())
-        return Fetched(merge.data, identity, age, tuple(merge.absent), mark, random=bool(made))
+        asked = tuple((each.store, question) for each, question in wanted if each.store is not None)
+        seal = b"" if made else fingerprint(answers[each.identity, question] for each, question in wanted)
+        return Fetched(merge.data, identity, age, tuple(merge.absent), mark, bool(made), asked, seal)
+
+    async def again(
+        self, namespace: str, asked: Sequence[tuple[Key, Question]], fresh: Fresh, last: Refreshed, seal: bytes
+    ) -> Fetched | None:
+        """Ask what was asked before; None where the answers are others now, or come under another identity.
+
+        Args:
+            last: the refresh with which they are compared.
+            seal: the fingerprint of its answers.
+
+        Raises as `fetch` does.
+        """
+        wanted = [(await self._clients.for_consumer(store, namespace), question) for store, question in asked]
+        identity = _identity(wanted)
+        if identity != last.identity:
+            return None
+        if last.answers(fresh.not_before):
+            age = await self._reader.still(wanted, last.mark, fresh.interval)
+            if age is not None:
+                return Fetched(None, identity, age, (), last.mark)
+        answers = await self._reader.read(wanted, fresh)
+        if fingerprint(answers[each.identity, question] for each, question in wanted) != seal:
+            return None
+        mark, age = self._reader.mark(answers), self._reader.age(answers.values())
+        return Fetched(None, identity, age, (), mark, fingerprint=seal)
 
     async def still(self, key: Key, spec: ExternalSecretSpec, mark: str, interval: float) -> float | None:
         """Tell whether what was read is what would be read, without reading it.
@@ -127,8 +174,9 @@ class Fetcher:
         return await self._reader.still(await self._wanted(key, spec), mark, interval)
 
     async def _wanted(self, key: Key, spec: ExternalSecretSpec) -> list[tuple[Opened, Question]]:
-        wanted, places = [], Places()
+        wanted, places, breath = [], Places(), Breath()
         for at, entry in entries(spec):
+            await breath.take()
             if reference_of(entry) is not None:
                 continue
             with places.at(at, _about(entry)):
@@ -155,6 +203,8 @@ class _Merge:
         self.places = Places()
         self.data: dict[str, Plain] = {}
         self.absent: list[str] = []
+        self.empty = 0
+        """Searches that have found nothing."""
         self._keys = 0
         self._bytes = 0
         self.unchanged = False
@@ -177,6 +227,9 @@ class _Merge:
                 found = await self._one(entry, whole, client)
             else:
                 found = await self._several(entry, whole, client)
+            if isinstance(whole, Mapping) and not whole:
+                # Proven: a provider that may not list, or that gave only a part of its pages, raises an error instead.
+                self.empty += 1
             self._charge(1, sum(map(len, found.values())))
             self.data.update(found)
 
@@ -216,10 +269,10 @@ class _Merge:
     async def _members(self, entry: DataFrom, whole: Plain, client: Client) -> Mapping[str, Plain]:
         reference, members = entry.extract, None
         if reference is not None and isinstance(client, Composite):
-            found = await self._value(reference, whole, client) if reference.property else whole
+            found = await self._value(reference, whole, client, extract=True) if reference.property else whole
             members = await beside(len(found), partial(client.members, found))
         elif reference is not None:
-            value = await self._value(reference, whole, client)
+            value = await self._value(reference, whole, client, extract=True)
             members = await self._documents.members(value, natural=client.natural)
         if members is None:
             raise _wrong("unable to unmarshal secret: it is not a JSON object")
@@ -231,7 +284,7 @@ class _Merge:
         if self._keys > MOST_KEYS or self._bytes > MOST_BYTES:
             raise _wrong(f"the entries give more than {MOST_KEYS} keys or {MOST_BYTES} bytes; a Secret holds 1 MiB")
 
-    async def _value(self, reference: RemoteRef, whole: Plain, client: Client) -> Plain:
+    async def _value(self, reference: RemoteRef, whole: Plain, client: Client, *, extract: bool = False) -> Plain:
         if isinstance(client, Composite):
             picked = await beside(len(whole), partial(client.pick, whole, reference.property or ""))
             if isinstance(picked, Inside):
@@ -242,8 +295,12 @@ class _Merge:
         else:
             found = await self._documents.find(whole, reference.property, natural=client.natural)
         if found is None:
-            raise _wrong(f"key {reference.property} does not exist in secret {reference.key}")
+            raise _wrong(_missing(reference, client, extract=extract))
         return found
+
+
+def _identity(wanted: Iterable[tuple[Opened, Question]]) -> tuple[str, ...]:
+    return tuple(sorted({part for each, _ in wanted for part in each.identity}))
 
 
 def _whole(given: Given) -> Plain:
@@ -256,9 +313,16 @@ def _wrong(text: str) -> ProviderError:
     return ProviderError(text)
 
 
+def _missing(reference: RemoteRef, client: Client, *, extract: bool) -> str:
+    key, path = reference.key, reference.property or ""
+    if isinstance(client, SaysMissing):
+        return client.missing(key, path, metadata=reference.metadata_policy == "Fetch", extract=extract)
+    return f"key {path} does not exist in secret {key}"
+
+
 def _checked(name: str, value: Plain, reference: RemoteRef | FindRef) -> Plain:
     if reference.null_byte_policy == "Fail" and b"\x00" in value.reveal():
-        raise _wrong(f"the value for {name} contains a null byte")
+        raise _wrong(f'fetched secret value for key "{name}" contains null bytes')
     return value
 
 

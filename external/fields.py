@@ -1,7 +1,7 @@
 """What the models of our custom resources have in common, and how they are read."""
 
-from collections.abc import Iterable
-from difflib import get_close_matches
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
@@ -9,9 +9,12 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from external.schedules import parse_schedule
+from manager.aside import aside
+from manager.documents import more_values
 from manager.durations import parse_duration
 from manager.errors import NeedsHuman
 from manager.kube.crds import PRESERVED, REQUIRED, VALIDATIONS
+from manager.suggestions import MAX_NAME_CHARACTERS, nearest
 
 
 def _duration(text: str) -> str:
@@ -149,8 +152,20 @@ class CaProvider(Model):
 
 MAX_PROBLEMS_SHOWN = 10  # in one message
 MAX_PROBLEMS_READ = 1000  # more would cost the event loop more than a moment
-MAX_NAME_SHOWN_CHARACTERS = 60
+MOST_VALUES = 60_000  # of a spec: 5,000 entries with everything that an entry can have
+HEAVY_VALUES = 1_000  # of what is read in a thread
 Parsed = TypeVar("Parsed", bound=Model)
+Result = TypeVar("Result")
+
+
+async def parsed(model: type[Parsed], raw: object, *, reason: str, at: str = "spec") -> Parsed:
+    """Read what a user wrote, in a thread where there is much of it. Raises as `parse` does."""
+    return await beside_values(raw, partial(parse, model, raw, reason=reason, at=at))
+
+
+async def beside_values(raw: object, work: Callable[[], Result]) -> Result:
+    """Do something with what a user wrote, in a thread where there is much of it."""
+    return await aside(work) if more_values(raw, HEAVY_VALUES) else work()
 
 
 def parse(model: type[Parsed], raw: object, *, reason: str, at: str = "spec") -> Parsed:
@@ -158,7 +173,10 @@ def parse(model: type[Parsed], raw: object, *, reason: str, at: str = "spec") ->
 
     The API server drops unknown fields where the CRD is ours or the original's. Objects that were stored under a looser
     one still have them, and a field without effect may mean another value, or another reader, than its author wanted.
+    The interpreter is held meanwhile: 50 ms for MOST_VALUES of which each is wrong, and less than 2 for HEAVY_VALUES.
     """
+    if more_values(raw, MOST_VALUES):
+        raise NeedsHuman(reason, f"{at}: it holds more than {MOST_VALUES} values; let there be fewer")
     try:
         return model.model_validate(raw)
     except ValidationError as error:
@@ -170,13 +188,6 @@ def parse(model: type[Parsed], raw: object, *, reason: str, at: str = "spec") ->
         raise NeedsHuman(reason, "; ".join([*problems[:MAX_PROBLEMS_SHOWN], *more])) from None
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a question that names the known name which is most like a wrong one, or nothing."""
-    lowered = {each.lower(): each for each in known}
-    found = get_close_matches(name[:MAX_NAME_SHOWN_CHARACTERS].lower(), lowered, n=1, cutoff=0.6)
-    return f"; did you mean {lowered[found[0]]}?" if found else ""
-
-
 def _problem(model: type[BaseModel], at: str, error: ErrorDetails) -> str:
     path = error["loc"]
     place = _place(at, path)
@@ -186,7 +197,7 @@ def _problem(model: type[BaseModel], at: str, error: ErrorDetails) -> str:
 
 
 def _place(at: str, path: tuple[int | str, ...]) -> str:
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step[:MAX_NAME_SHOWN_CHARACTERS]}" for step in path)
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step[:MAX_NAME_CHARACTERS]}" for step in path)
     return at + "".join(steps)
 
 

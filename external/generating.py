@@ -5,37 +5,47 @@ Generators are read when an ExternalSecret is worked on and not watched: their C
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from external.clients import FAILED
-from external.generators.protocol import Make
+from external.fields import beside_values
+from external.generators.protocol import Recipe
 from external.generators.registry import CLUSTER_GENERATORS, KINDS, SERVED
 from external.model import GENERATORS, DataFrom
 from external.providers.protocol import ProviderError
 from external.threads import Threads
+from external.weights import Weights
 from manager.errors import Forbidden, NeedsHuman
 from manager.kube.client import KubeClient
 from manager.kube.references import resolve
 from manager.kube.resources import Key
 from manager.plain import Plain
 
-MOST = 1024 * 1024  # bytes made for one ExternalSecret: a Secret holds no more, and entries without end cost a worker
+MOST = 4 << 20  # bytes of memory of what is made for one ExternalSecret: a Secret holds one MiB, and names weigh too
+MOST_OBJECTS = 100  # that one ExternalSecret names: each is read at every pass
+TENANT_BYTES = 16 << 20  # kept of what was made for one namespace; of the oldest nothing can be repaired then
+ALL_BYTES = 48 << 20  # kept for all
+TOO_MUCH = (
+    f"no more than 1 MiB is made for one ExternalSecret, or {MOST >> 20} MiB with names and what they take in memory: "
+    "ask for less"
+)
 NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")  # it becomes a part of a URL
 Reference = tuple[str, str, str]
 """apiVersion, kind and name, as an ExternalSecret writes them."""
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Found:
     """One generator as it stands."""
 
     identity: str
     """Changes with the object and its spec."""
-    make: Make = field(repr=False)
+    recipe: Recipe
 
 
-Recipes = Mapping[Reference, Recipe | ProviderError | NeedsHuman]
+Recipes = Mapping[Reference, Found | ProviderError | NeedsHuman]
 """Each generator that an ExternalSecret names, or what is wrong with it."""
 
 
@@ -55,6 +65,7 @@ class _Made:
     recipe: tuple[Reference, str]
     since: float | None
     values: Mapping[str, Plain]
+    weight: int
 
 
 class _Elsewhere(Exception):
@@ -69,11 +80,15 @@ class Generators:
         self._threads = threads
         self._class = controller_class
         self._made: dict[Key, dict[str, _Made]] = {}
+        self._kept: Weights[Key] = Weights(TENANT_BYTES, ALL_BYTES, lambda key: self._made.pop(key, None))
 
     async def read(self, key: Key, references: Iterable[Reference]) -> Recipes | None:
         """Return the generators that an ExternalSecret names; None where one is for the controller of another class."""
-        found: dict[Reference, Recipe | ProviderError | NeedsHuman] = {}
+        found: dict[Reference, Found | ProviderError | NeedsHuman] = {}
         for each in references:
+            if len(found) >= MOST_OBJECTS:
+                found[each] = NeedsHuman(FAILED, f"no more than {MOST_OBJECTS} generators are read: name fewer")
+                continue
             try:
                 found[each] = await self._read(key, *each)
             except _Elsewhere:
@@ -93,34 +108,34 @@ class Generators:
             before = last.get(at)
             if before is not None:
                 kept[at] = before  # through errors too: what somebody edits meanwhile gets its values back afterwards
-            if made > MOST:
-                results[at] = NeedsHuman(FAILED, "no more than 1 MiB is made for one ExternalSecret: ask for less")
-                continue
             try:
-                kept[at] = await self._one(key, reference, occasion, before)
+                recipe = _sound(occasion.recipes[reference])
+                made += recipe.recipe.weight
+                _require_room(made)
+                kept[at] = await self._one(key, reference, recipe, occasion, before)
                 results[at] = kept[at].values
-                made += sum(map(len, kept[at].values.values()))
             except (ProviderError, NeedsHuman) as error:
                 results[at] = error
         if kept or last:
             self._made[key] = kept
+            self._kept.put(key.namespace, key, sum(each.weight for each in kept.values()))
         return results
 
-    async def _one(self, key: Key, reference: Reference, occasion: Occasion, before: _Made | None) -> _Made:
-        recipe = occasion.recipes[reference]
-        if not isinstance(recipe, Recipe):
-            raise recipe
+    async def _one(
+        self, key: Key, reference: Reference, recipe: Found, occasion: Occasion, before: _Made | None
+    ) -> _Made:
         named = (reference, recipe.identity)
         if before is not None and before.recipe == named and not (occasion.due and before.since != occasion.since):
             return before
-        values = await self._threads.run(f"namespace {key.namespace}", recipe.make)
-        return _Made(named, occasion.since, values)
+        values = await self._threads.run(f"namespace {key.namespace}", recipe.recipe)
+        return _Made(named, occasion.since, values, recipe.recipe.weight)
 
     def forget(self, key: Key) -> None:
         """Drop what was made for an ExternalSecret that is gone."""
         self._made.pop(key, None)
+        self._kept.drop(key)
 
-    async def _read(self, owner: Key, api_version: str, kind: str, name: str) -> Recipe:
+    async def _read(self, owner: Key, api_version: str, kind: str, name: str) -> Found:
         if api_version != GENERATORS:
             raise NeedsHuman(FAILED, f"apiVersion must be {GENERATORS}")
         if NAME.fullmatch(name) is None:
@@ -144,11 +159,24 @@ class Generators:
         if kind not in KINDS:
             raise ProviderError(_unserved(at, kind))
         meta = body["metadata"]
-        return Recipe(f"{meta['uid']} {meta.get('generation')}", KINDS[kind].prepare({} if spec is None else spec, at))
+        recipe = await beside_values(spec, partial(KINDS[kind].prepare, {} if spec is None else spec, at))
+        return Found(f"{meta['uid']} {meta.get('generation')}", recipe)
 
     def _require_ours(self, spec: object) -> None:
         if isinstance(spec, dict) and spec.get("controller") not in (None, "", self._class):
             raise _Elsewhere
+
+
+def _require_room(weight: int) -> None:
+    """Raise NeedsHuman before too much is made: names without values take as much memory as others."""
+    if weight > MOST:
+        raise NeedsHuman(FAILED, TOO_MUCH)
+
+
+def _sound(found: Found | ProviderError | NeedsHuman) -> Found:
+    if isinstance(found, Found):
+        return found
+    raise found
 
 
 def _embedded(spec: Any, at: str) -> tuple[str, Any, str]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping, MutableMapping
 
-from external.digest import ExternalDigest, cluster_digest, external_digest, store_digest
+from external.digest import ExternalDigest, cluster_digest, store_digest
 from external.fanout import namespace_digest
 from external.plan import MANAGED
 from external.refresh import due_in
+from external.wishes import Arrivals, Wishes
 from manager.clock import Clock, Jitter, parse_rfc3339
 from manager.kube.cache import Change, Meta, MetadataCache
 from manager.kube.resources import (
@@ -32,6 +33,8 @@ class Handlers:
     Args:
         written: target -> resourceVersion of our last write, so that its echo costs nothing.
         stale: ExternalSecrets whose store or credentials have changed; the reconciler refreshes and forgets them.
+        wishes: told of whatever makes an ExternalSecret want its values anew.
+        arrivals: takes ExternalSecrets that want them, by the stores that they read, and hands them on to the queue.
         forget_consumer: told of a namespace that is gone, whose clients nobody needs any more.
     """
 
@@ -43,6 +46,8 @@ class Handlers:
         clusters: KeyedQueue,
         written: MutableMapping[Key, str],
         stale: set[Key],
+        wishes: Wishes,
+        arrivals: Arrivals,
         forget_consumer: Callable[[str], None],
         clock: Clock,
         jitter: Jitter,
@@ -53,11 +58,12 @@ class Handlers:
         self._clusters = clusters
         self._written = written
         self._stale = stale
+        self._wishes = wishes
+        self._arrivals = arrivals
         self._forget_consumer = forget_consumer
         self._clock = clock
         self._started = clock.now()
         self._jitter = jitter
-        cache.digest(EXTERNAL_SECRETS, external_digest)
         cache.digest(CLUSTER_EXTERNAL_SECRETS, cluster_digest)
         cache.digest(NAMESPACES, namespace_digest)
         self._by_target = cache.index(EXTERNAL_SECRETS, lambda key, meta: (_target(key, meta),))
@@ -88,6 +94,7 @@ class Handlers:
         meta = change.after
         self._tell_clusters(change)
         if meta is None:
+            self._wishes.forget(change.key)
             self._queue.add(change.key)  # so that what is remembered of it is forgotten
             return
         remaining = self._settled_for(change.key, meta)
@@ -95,7 +102,7 @@ class Handlers:
             if change.before is None:
                 self._queue.add_after(change.key, self._jitter.spread(remaining))
         elif change.before is None or not _only_status_moved(change.before, meta):
-            self._queue.add(change.key)
+            self._want(change.key)
 
     def cluster(self, change: Change) -> None:
         """Work on a ClusterExternalSecret whenever it is not only its status that moved."""
@@ -142,7 +149,7 @@ class Handlers:
         elif self._written.get(key) == version:
             return
         for each in self._by_target.find((key.resource.api_version, key.resource.kind, key.namespace, key.name)):
-            self._queue.add(each)
+            self._want(each)
 
     def uses(self, resource: Resource) -> bool:
         """Tell whether any ExternalSecret writes objects of this kind."""
@@ -154,6 +161,7 @@ class Handlers:
             meta = self._cache.get(each)
             if meta is None or (meta.digest.ready and self._was_there(change)):
                 continue
+            self._wishes.arose(each)
             self._stale.add(each)
             self._queue.add(each)
 
@@ -196,7 +204,16 @@ class Handlers:
         first_sight = change.before is None and change.after is not None
         if first_sight and self._settled_for(key, meta) is not None:
             return
-        self._queue.add(key)
+        self._want(key, change.after.version if change.after else "")
+
+    def _want(self, key: Key, version: str = "") -> None:
+        """Let an ExternalSecret have its values anew, together with others that want theirs now."""
+        self._wishes.arose(key, version)
+        meta = self._cache.get(key)
+        if meta is None or meta.deleting or not meta.digest.stores:  # without a store there is no read to share
+            self._queue.add(key)
+        else:
+            self._arrivals.came(key, meta.digest.stores)
 
     def _credential_changed(self, store: Key, change: Change, consumer: str = "") -> None:
         meta = self._cache.get(store)
@@ -217,9 +234,11 @@ class Handlers:
                 continue
             meta = self._cache.get(key)
             if everyone:
+                self._wishes.arose(key)
                 self._stale.add(key)
-            if meta is not None and (everyone or not meta.digest.ready):
-                self._queue.add(key)
+            waits = meta is not None and (everyone or not meta.digest.ready)
+            if meta is not None and waits and not self._arrivals.holds(key, meta.digest.stores):
+                self._queue.add(key)  # one of a burst comes with it: a store becomes ready in the middle of it
 
     def _settled_for(self, key: Key, meta: Meta) -> float | None:
         """Return the seconds until the next refresh of a converged ExternalSecret, None when it is not converged."""

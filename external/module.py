@@ -1,6 +1,7 @@
 """Wires the external module into the process."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 from external.clients import Clients
 from external.clusters import ClusterReconciler
@@ -18,13 +19,17 @@ from external.stores import StoreReconciler
 from external.templates import Renderer
 from external.threads import Threads
 from external.turns import Turns
+from external.unsynced import Unsynced
+from external.wishes import Arrivals, Wishes
 from manager.kube.resources import EXTERNAL_SECRETS, Key
 from manager.runtime.controller import Controller
+from manager.runtime.line import Turns as ThreadTurns
 from manager.runtime.module import Context, Module
 from manager.runtime.queue import KeyedQueue
 
 CLUSTERS_AT_ONCE = 2  # one object with a thousand namespaces must not hold up a small one
-STORES_AT_ONCE = 4  # validations at a time; a store costs a handful of requests every five minutes
+STORES_AT_ONCE = 16  # validations at a time; none waits longer than a moment, and a namespace has half of what is free
+OPENED_AT_ONCE = 2  # clients that are being made: work for a processor
 
 
 def build(context: Context) -> Module:
@@ -32,34 +37,41 @@ def build(context: Context) -> Module:
     settings = context.settings.external
     metrics = ExternalMetrics(context.metrics.registry, context.clock, per_object=settings.object_metrics)
     threads = Threads(settings.provider_threads, settings.provider_timeout)
-    queue = KeyedQueue(context.clock, context.jitter)
-    stores = KeyedQueue(context.clock, context.jitter)
+    queue = KeyedQueue(context.clock, context.jitter, settings.concurrency)
+    stores = KeyedQueue(context.clock, context.jitter, STORES_AT_ONCE)
+    clusters = KeyedQueue(context.clock, context.jitter)
+    opening = ThreadPoolExecutor(OPENED_AT_ONCE, thread_name_prefix="clients")
     written: dict[Key, str] = {}
     stale: set[Key] = set()
-    home = home_of(context.client.connection)
-    clients = Clients(context.client, context.cache, threads, settings, metrics, context.clock, context.sandbox, home)
-    clusters = KeyedQueue(context.clock, context.jitter)
+    clients = _clients(context, threads, ThreadTurns(opening, OPENED_AT_ONCE), metrics)
+    wishes, unsynced = Wishes(context.clock), Unsynced()
+    context.cache.digest(EXTERNAL_SECRETS, unsynced.digest)
     handlers = Handlers(
-        context.cache, queue, stores, clusters, written, stale, clients.forget_consumer, context.clock, context.jitter
+        context.cache,
+        queue,
+        stores,
+        clusters,
+        written,
+        stale,
+        wishes,
+        Arrivals(queue.add),
+        clients.forget_consumer,
+        context.clock,
+        context.jitter,
     )
     turns = Turns()
     generators = Generators(context.client, threads, settings.controller_class)
-    reader = SharedReader(threads, context.clock, metrics)
+    reader = SharedReader(threads, context.clock, metrics, workers=settings.concurrency)
     clients.on_close.append(reader.forget)
     fetcher = Fetcher(clients, reader, generators, context.sandbox, turns)
     delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
     renderer = Renderer(context.client, context.sandbox, turns, delimiters)
     kinds = Kinds(context.client, context.clock, handlers.seen, handlers.uses, enabled=settings.generic_targets)
-    reconciler = Reconciler(context, fetcher, generators, renderer, kinds, metrics, written, stale)
-    freshness = Freshness(context.cache, context.clock, reconciler.refreshed)
-    metrics.oldest.set_function(freshness.oldest)
-    metrics.failing.set_function(freshness.failing)
-    if settings.object_metrics:
-        context.metrics.registry.register(ConditionCollector(context.cache))
-    validator = StoreReconciler(context, clients, threads)
+    reconciler = Reconciler(context, fetcher, generators, renderer, kinds, metrics, written, stale, wishes, unsynced)
+    _measure(context, metrics, reconciler)
+    validator = StoreReconciler(context, clients, threads, stores.add)
     syncs = Controller("external", queue, reconciler.reconcile, settings.concurrency, context.clock, context.metrics)
     validations = Controller("stores", stores, validator.reconcile, STORES_AT_ONCE, context.clock, context.metrics)
-
     spreader = ClusterReconciler(context)
     spreads = Controller("clusters", clusters, spreader.reconcile, CLUSTERS_AT_ONCE, context.clock, context.metrics)
 
@@ -73,6 +85,7 @@ def build(context: Context) -> Module:
     async def close() -> None:
         await kinds.close()
         threads.close()
+        opening.shutdown(wait=False, cancel_futures=True)
 
     return Module(
         name="external",
@@ -81,4 +94,27 @@ def build(context: Context) -> Module:
         verify=verify,
         known=known,
         close=close,
+    )
+
+
+def _measure(context: Context, metrics: ExternalMetrics, reconciler: Reconciler) -> None:
+    """Let the metrics look at what is known when they are asked for."""
+    freshness = Freshness(context.cache, context.clock, reconciler.refreshed)
+    metrics.oldest.set_function(freshness.oldest)
+    metrics.failing.set_function(freshness.failing)
+    if context.settings.external.object_metrics:
+        context.metrics.registry.register(ConditionCollector(context.cache))
+
+
+def _clients(context: Context, threads: Threads, opening: ThreadTurns, metrics: ExternalMetrics) -> Clients:
+    return Clients(
+        context.client,
+        context.cache,
+        threads,
+        opening,
+        context.settings.external,
+        metrics,
+        context.clock,
+        context.sandbox,
+        home_of(context.client.connection),
     )

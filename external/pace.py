@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from manager.clock import Clock
 
 GATHER = 0.02  # seconds in which those who ask a provider that takes several keys a call find together
-LULL = 0.2  # seconds without a newcomer after which nobody is waited for any more, while many are coming
-LONGEST_GATHER = 1.0  # seconds that the first of them waits at most
+LULL = 0.4  # seconds without a newcomer after which nobody is waited for any more, while many are coming
+LONGEST_GATHER = 0.8  # seconds that the first of them waits at most: after one second workers leave
 BUSY = 2.0  # seconds after a call in which many are expected to come
 RATE = 20.0  # calls a second of one identity: half of what Parameter Store allows an account
 BURST = 40.0  # calls at once after a rest

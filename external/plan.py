@@ -1,5 +1,6 @@
 """The rules: from an ExternalSecret, fetched data and the Secret of its target's name to what must be written. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,15 +22,26 @@ CREATED_BY = "reconcile.external-secrets.io/created-by"
 DATA_HASH = "reconcile.external-secrets.io/data-hash"
 FINALIZER = "externalsecrets.external-secrets.io/externalsecret-cleanup"
 ADOPT = "coffer.dev/adopt"
+TAKEN = re.compile(r"[-._a-zA-Z0-9]+")
 KEPT = "secret kept as it is: its target is immutable; delete it and it is made anew"
-NOT_COPIED = (
-    "kubectl.kubernetes.io/",
-    "argocd.argoproj.io/",
-    "kustomize.toolkit.fluxcd.io/",
-    "helm.toolkit.fluxcd.io/",
+ARGO_CD = ("tracking-id", "instance", "installation-id", "hook", "hook-delete-policy", "compare-options")
+ARGO_CD_SYNC = "argocd.argoproj.io/sync-"
+FLUX = ("name", "namespace", "checksum", "prune", "reconcile", "ssa", "force", "substitute", "driftDetection")
+NOT_COPIED = frozenset(
+    {
+        "kubectl.kubernetes.io/last-applied-configuration",
+        "kopf.zalando.org/last-handled-configuration",
+        "applyset.kubernetes.io/part-of",
+        "objectset.rio.cattle.io/hash",
+        *(f"argocd.argoproj.io/{each}" for each in ARGO_CD),
+        *(f"{place}.toolkit.fluxcd.io/{each}" for place in ("kustomize", "helm") for each in FLUX),
+    }
 )
-"""Prefixes of labels and annotations that speak of the ExternalSecret itself: on the target they would leak what was
-applied, or let a GitOps tool delete it (reliability.md L2)."""
+"""Labels and annotations that speak of the ExternalSecret itself.
+
+On the target they would leak what was applied, or let a GitOps tool delete it. Others with the same prefixes have a
+meaning of their own there: `argocd.argoproj.io/secret-type` makes the Secret a repository or a cluster of Argo CD.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +103,7 @@ def plan(view: View) -> Plan:
     if not data and view.spec.target.deletion_policy != "Merge":
         return _without_data(view)
     content = view.rendered or Content(data, own(view, "labels"), own(view, "annotations"))
+    _require_keys(content.data)
     if size(content.data) > LARGEST:
         raise NeedsHuman(
             FAILED, f"could not update secret: the values take {size(content.data)} bytes, a Secret holds {LARGEST}"
@@ -148,6 +161,14 @@ def orphan(view: View, body: Body, resource: Resource = SECRETS) -> Delete | Non
     if key == view.target or not proven:
         return None
     return Delete(key, meta["uid"], meta["resourceVersion"], "its ExternalSecret has another target now")
+
+
+def _require_keys(data: Mapping[str, Plain]) -> None:
+    """Raise NeedsHuman for a key that no Secret takes: letters of other scripts get through until here."""
+    wrong = next((key for key in data if TAKEN.fullmatch(key) is None), None)
+    if wrong is not None:
+        text = f'could not update secret: the key "{wrong}" is none that a Secret takes (A-Z, a-z, 0-9, "-", "_", ".")'
+        raise NeedsHuman(FAILED, f"{text}: change it by rewrite, or in secretKey", event=UPDATE_FAILED)
 
 
 def _without_data(view: View) -> Plan:
@@ -224,7 +245,7 @@ def _wanted(view: View, secret: Body, content: Content) -> Body:
 def own(view: View, name: str) -> dict[str, str]:
     """Return the ExternalSecret's labels or annotations, which a target without a template takes over."""
     given = view.body["metadata"].get(name) or {}
-    return {key: text for key, text in given.items() if not key.startswith(NOT_COPIED)}
+    return {key: text for key, text in given.items() if key not in NOT_COPIED and not key.startswith(ARGO_CD_SYNC)}
 
 
 def joined(secret: Body, name: str, owned: frozenset[str], given: Mapping[str, str]) -> dict[str, str]:

@@ -1,13 +1,15 @@
 """From a provider's text to a value: `property`, `extract`, decoding, key conversion (providers 1.4-1.6; core 2.6)."""
 
 import base64
-import json
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+from external.providers.naming import document
 from external.providers.protocol import ProviderError
+from manager.documents import ANSWER, Unreadable, decoder, read_json
 from manager.plain import Plain
 
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
@@ -23,10 +25,15 @@ def _refuse(_name: str) -> float:
 
 
 # Numbers are kept as text; Python refuses integers of 4,300 digits.
-DECODER = json.JSONDecoder(parse_int=float, parse_constant=_refuse)
+DECODER = decoder(parse_int=float, parse_constant=_refuse)
 LINE_ENDS = b"\r\n"  # Go's decoders skip them: many a value in a store ends with one
 
 ALPHABETS = {"Base64": (b"+/",), "Base64URL": (b"-_",), "Auto": (b"+/", b"-_")}
+WELL_FORMED = {
+    signs: re.compile(rb"(?:[A-Za-z0-9%b]{4})*(?:[A-Za-z0-9%b]{2}==|[A-Za-z0-9%b]{3}=)?" % ((re.escape(signs),) * 3))
+    for signs in (b"+/", b"-_")
+}
+"""What Go decodes: Python takes one alphabet for the other, and padding where there should be none."""
 
 Fail = Callable[[str], Exception]
 
@@ -171,11 +178,9 @@ class Document:
 
     def _value(self, start: int, *, decimals: bool, lines: bool) -> Plain:
         text = self._text[start : self._end(start)]
-        if text[0] == "{" or (text[0] == "[" and not lines):
-            return Plain(text.encode())
+        if text[0] in "{[":
+            return _written_anew(text) if lines else Plain(text.encode())
         value = DECODER.decode(text)
-        if lines and _is_lines(value):
-            return Plain("\n".join(value).encode())
         if isinstance(value, str):
             # Half a surrogate pair becomes U+FFFD, as in Go: it has no UTF-8, and encoding it would raise.
             return Plain(value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode())
@@ -205,22 +210,23 @@ def decode(value: Plain, strategy: str | None, fail: Fail) -> Plain:
             continue
     if strategy == "Auto":
         return value
-    raise fail(f"the value is not {strategy}")
+    raise fail(f"error applying decoding strategy {strategy} to data: the value is not {strategy}")
 
 
 def convert_keys(data: Mapping[str, Plain], strategy: str | None, fail: Fail) -> dict[str, Plain]:
-    """Make every key fit for a Secret; two keys must not become one."""
+    """Replace every sign but letters and numbers of all scripts, and `-._`; two keys must not become one."""
     converted: dict[str, Plain] = {}
     for key, value in data.items():
         name = "".join(each if _fits(each) else _replacement(each, strategy) for each in key)
         if name in converted:
-            raise fail(f"secret name collision during conversion: {name}")
+            applied = f"error applying conversion strategy {strategy or 'Default'} to keys"
+            raise fail(f"{applied}: secret name collision during conversion: {name}")
         converted[name] = value
     return converted
 
 
 def validate_keys(data: Mapping[str, Plain], fail: Fail) -> dict[str, Plain]:
-    """Drop the empty key; refuse what the API server would refuse."""
+    """Drop the empty key; refuse what the conversion would have replaced. A template may still name the others."""
     for key in data:
         if len(key.encode()) > LONGEST_KEY or not all(_fits(each) for each in key):
             raise fail("invalid secret keys (TIP: use rewrite or conversionStrategy to change keys)")
@@ -229,21 +235,30 @@ def validate_keys(data: Mapping[str, Plain], fail: Fail) -> dict[str, Plain]:
 
 def _decoded(value: Plain, alphabet: bytes) -> Plain:
     text = value.reveal().translate(None, LINE_ENDS)
-    if alphabet == b"-_" and any(each in text for each in (b"+", b"/")):
-        raise ValueError("not of this alphabet")  # b64decode takes both alphabets then
-    return Plain(base64.b64decode(text, altchars=alphabet, validate=True))
+    if WELL_FORMED[alphabet].fullmatch(text) is None:
+        raise ValueError("not of this alphabet")
+    return Plain(base64.b64decode(text, altchars=alphabet))
 
 
 def _fits(character: str) -> bool:
-    return character in "-._" or (character.isascii() and character.isalnum())  # what the API server takes
+    if character.isascii():
+        return character in "-._" or character.isalnum()
+    return unicodedata.category(character)[0] in "LN"
 
 
 def _replacement(character: str, strategy: str | None) -> str:
     return f"_U{ord(character):04x}_" if strategy == "Unicode" else "_"
 
 
-def _is_lines(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
+def _written_anew(text: str) -> Plain:
+    """Return an object or a list as Go's encoder writes it, a list of texts line by line (1.6)."""
+    try:
+        value = read_json(text, ANSWER)
+    except Unreadable:
+        return Plain(text.encode())  # numbers of thousands of digits
+    if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+        return Plain("\n".join(value).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode())
+    return document(value)
 
 
 def _number(value: float, text: str) -> str:

@@ -10,13 +10,15 @@ from typing import Any
 import structlog
 
 from external.clients import FAILED, Opened, Pending
+from external.fingerprints import combined, fingerprint_of
 from external.holdings import LONGEST_SHARED, Holdings
 from external.metrics import ExternalMetrics
 from external.pace import Allowance, Gathering, Silence
 from external.places import NeedsRemote
 from external.providers.protocol import Client, Find, ProviderError, ProviderUnavailable, Stamping, Want
 from external.stamps import LAG, REFUSED, SHORTEST, Sweep, Sweeps, mark, stamp_of, stampable, worth
-from external.threads import SILENT, Threads
+from external.threads import Threads
+from manager.breath import Breath
 from manager.clock import Clock
 from manager.plain import Plain
 from manager.runtime.controller import describe
@@ -33,8 +35,6 @@ AT_ONCE = 4  # calls of one identity at a time; further ones would only wait for
 IDLE_LINES = 1024  # identities that are remembered, with their habits, before those without a call are forgotten
 READ_BYTES = 16 << 20  # of all entries of one object: a Secret holds one MiB, and properties may leave much out
 ROOM_AGAIN = 1.0  # seconds until it is looked whether a tenant's values have left memory
-
-
 Question = Want | Find
 Given = Plain | Mapping[str, Plain]
 """One secret, or all that were found by their names."""
@@ -72,6 +72,8 @@ class Answer:
     """Monotonic second at which the provider was asked; None while that is still to happen."""
     size: int = 0
     """Bytes of the value."""
+    fingerprint: bytes = b""
+    """Tells two values apart without telling anything of them; empty until there is one."""
     left: set[Hashable] = field(default_factory=set)
     """Askers that have not waited for the answer; without them a slow provider would be asked for ever."""
 
@@ -113,10 +115,15 @@ class SharedReader:
 
     Args:
         patience: seconds a caller waits for his answers.
+        workers: callers at a time; once all of them wait nobody else can come, and nothing is gathered any longer.
     """
 
-    def __init__(self, threads: Threads, clock: Clock, metrics: ExternalMetrics, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, threads: Threads, clock: Clock, metrics: ExternalMetrics, patience: float = PATIENCE, workers: int = 0
+    ) -> None:
         self.patience = patience
+        self._workers = workers
+        self._callers = 0
         self._threads = threads
         self._clock = clock
         self._metrics = metrics
@@ -135,7 +142,10 @@ class SharedReader:
             NeedsRemote: they are too large together.
 
         """
-        found = {(opened.identity, want): self._answer(opened, want, fresh) for opened, want in wanted}
+        found, breath = dict[Asked, Answer](), Breath()
+        for opened, want in wanted:
+            found[opened.identity, want] = self._answer(opened, want, fresh)
+            await breath.take()
         done = await self._came({each.coming for each in found.values()}, {name for name, _ in found})
         for each in found.values():
             (each.left.discard if done else each.left.add)(fresh.asker)
@@ -220,15 +230,20 @@ class SharedReader:
         now = self._clock.monotonic()
         if any(line.callers >= WAIT_ON and line.running and now - min(line.running) > SLOW for line in lines):
             return False
+        self._callers += 1
         for line in lines:
             line.callers += 1
         try:
+            if self._callers == self._workers:
+                for line in list(self._lines.values()):
+                    self._call_next(line)
             first = min(self.patience, SLOW)
             left = (await asyncio.wait(coming, timeout=first))[1]
             if left and all(line.callers <= WAIT_ON for line in lines):
                 left = (await asyncio.wait(coming, timeout=self.patience - first))[1]
             return not left
         finally:
+            self._callers -= 1
             for line in lines:
                 line.callers -= 1
 
@@ -335,11 +350,13 @@ class SharedReader:
             each.started = started
         line.running.append(started)
         opened, wants = line.opened, [each.want for each in asked]
-        tenant = SILENT if line.silence.text else opened.tenant
         results: Mapping[Any, Given | ProviderError] = {}
+        prints: Mapping[Any, bytes] = {}
         error: ProviderError = ProviderUnavailable("no answer")
         try:
-            results = await self._threads.run(tenant, lambda: _ask(opened.client, wants))
+            results, prints = await self._threads.run(
+                opened.tenant, lambda: _ask(opened.client, wants), slow=bool(line.silence.text)
+            )
         except ProviderError as raised:
             error = raised
         except Exception as fault:  # a provider's own fault concerns its store; without this nobody would hear of it
@@ -349,6 +366,7 @@ class SharedReader:
         given = [results.get(each.want, error) for each in asked]
         self._note(line, given)
         for each, result in zip(asked, given, strict=True):
+            each.fingerprint = prints.get(each.want, b"")
             self._settle(line, each, result)
         if not line.gathering.running:
             self._call_next(line)
@@ -389,6 +407,11 @@ def _future() -> "asyncio.Future[Given]":
     return coming
 
 
+def fingerprint(answers: Iterable[Answer]) -> bytes:
+    """Return one fingerprint for several answers, empty where one of them is an error."""
+    return combined([each.fingerprint for each in answers])
+
+
 def _size(given: Given | ProviderError) -> int:
     if isinstance(given, Mapping):
         return sum(len(name) + len(value) for name, value in given.items())
@@ -415,7 +438,11 @@ def _next(line: _Line) -> list[Answer]:
     return batch
 
 
-def _ask(client: Client, wanted: Sequence[Question]) -> Mapping[Any, Given | ProviderError]:
+def _ask(client: Client, wanted: Sequence[Question]) -> tuple[Mapping[Any, Given | ProviderError], Mapping[Any, bytes]]:
+    """Return what the provider gives, and the fingerprints of it, which take a moment for large values."""
+    found: Mapping[Any, Given | ProviderError]
     if isinstance(wanted[0], Find):
-        return {wanted[0]: client.find(wanted[0])}
-    return client.read([each for each in wanted if isinstance(each, Want)])
+        found = {wanted[0]: client.find(wanted[0])}
+    else:
+        found = client.read([each for each in wanted if isinstance(each, Want)])
+    return found, {want: fingerprint_of(given) for want, given in found.items()}

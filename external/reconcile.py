@@ -8,22 +8,26 @@ from typing import Any
 import structlog
 
 from external.clients import FAILED, Pending
+from external.converged import Converged
 from external.digest import ExternalDigest, external_digest
 from external.fetch import Fetched, Fetcher
-from external.fields import parse
+from external.fields import parsed
 from external.generating import Generators, Occasion, Recipes
 from external.hashing import field_manager, owner_hash
 from external.kinds import Kinds, NotServed
+from external.leaving import LEAVING_SECONDS, leaving
 from external.manifests import accepted, decide, proven, valid
 from external.metrics import ExternalMetrics
 from external.model import ExternalSecretSpec
 from external.places import FETCH_FAILED, NeedsRemote, StoreUnavailable
-from external.plan import CREATED_BY, FINALIZER, Plan, View, content, orphan, others
+from external.plan import CREATED_BY, FINALIZER, MANAGED, Plan, View, content, orphan, others
 from external.reader import Fresh
 from external.refresh import Refreshed, due_in, persist_due
 from external.repeats import Repeats
 from external.rules import require_allowed
 from external.templates import UPDATE_FAILED, Content, Renderer
+from external.unsynced import Unsynced
+from external.wishes import Wishes
 from manager.clock import rfc3339
 from manager.errors import (
     AlreadyExists,
@@ -37,7 +41,7 @@ from manager.errors import (
 )
 from manager.kube.apply import Create, Delete, Patch, Update
 from manager.kube.cache import Meta
-from manager.kube.conditions import brief, find_condition, same_condition, set_condition
+from manager.kube.conditions import brief, find_condition, same_condition, set_condition, without_condition
 from manager.kube.resources import CONFIGMAPS, SECRETS, Body, Key, Resource
 from manager.kube.status import write_status
 from manager.runtime.controller import DONE, Again, again_for
@@ -71,6 +75,7 @@ class Reconciler:
     Args:
         written: target -> resourceVersion of our last write; the handlers read it.
         stale: ExternalSecrets whose store or credentials have changed since; the handlers fill it.
+        wishes: when each ExternalSecret last wanted its values anew; the handlers fill it.
     """
 
     def __init__(
@@ -83,6 +88,8 @@ class Reconciler:
         metrics: ExternalMetrics,
         written: MutableMapping[Key, str],
         stale: set[Key],
+        wishes: Wishes,
+        unsynced: Unsynced,
     ) -> None:
         self._context = context
         self._fetcher = fetcher
@@ -92,11 +99,16 @@ class Reconciler:
         self._metrics = metrics
         self._written = written
         self._stale = stale
+        self._wishes = wishes
         self.refreshed: dict[Key, Refreshed] = {}
         """The refreshes of this process."""
+        self._unsynced = unsynced
+        self._converged = Converged(context, fetcher, self.refreshed, stale, wishes)
         self._accepted: dict[Key, tuple[str, str]] = {}
         """What was last asked of targets of other kinds, and what the API server made of it."""
         self._repeats = Repeats(context.clock)
+        for each in (SECRETS, CONFIGMAPS):
+            context.cache.name_labels(each, CREATED_BY, MANAGED)
         self._created = [context.cache.index(each, _created_by) for each in (SECRETS, CONFIGMAPS)]
 
     async def reconcile(self, key: Key) -> Again:
@@ -112,7 +124,10 @@ class Reconciler:
 
     async def _work(self, key: Key) -> Again:
         started = self._context.clock.now()
-        body = await self._context.client.find(key)
+        quiet = await self._converged.refresh(key)
+        if quiet is not None:
+            return quiet
+        body = await self._read(key)
         if body is None:
             return self._forget(key)
         digest = external_digest(body)
@@ -138,8 +153,21 @@ class Reconciler:
             outcome = Outcome(error=error)
         return await self._report(key, body, outcome, started)
 
+    async def _read(self, key: Key) -> Body | None:
+        """Return an ExternalSecret as the API server has it; one that is new as the watch has just shown it.
+
+        Whatever may be deleted is decided upon a read: an earlier target of its name is looked at in full.
+        """
+        meta = self._context.cache.get(key)
+        created = owner_hash(key.namespace, key.name)
+        if meta is not None and not any(index.find(created) for index in self._created):
+            seen = self._unsynced.take(key, meta.version)
+            if seen is not None:
+                return seen
+        return await self._context.client.find(key)
+
     async def _observe(self, key: Key, body: Body, *, live: bool) -> View:
-        spec = parse(ExternalSecretSpec, body.get("spec"), reason=FAILED)
+        spec = await parsed(ExternalSecretSpec, body.get("spec"), reason=FAILED)
         require_allowed(spec)
         adopts = self._context.settings.external.adopt_foreign
         view = View(key, body, spec, None, adopt_foreign=adopts, resource=await self._resource(spec))
@@ -173,21 +201,21 @@ class Reconciler:
         identity = await self._fetcher.identity(view.key, view.spec)
         last = self.refreshed.get(view.key)
         now = self._context.clock.now().timestamp()
-        moment = max(last.at if last else 0.0, digest.refreshed or 0.0) or None
+        moment = last.at if last else digest.refreshed
         # Another store or other credentials mean another value, unless the user asked for the first one to stay.
         other = stale or (last is not None and last.identity != identity)
         moved = other and digest.policy == "Periodic" and digest.interval > 0
         due = due_in(digest, moment, now) == 0.0
         if digest.ready and not (moved or due) and valid(view):
             return None
-        # What was read under another identity is not shared in any case; only the user's own wish wants a newer value.
+        not_before = self._wanted_since(view, digest)
         asked = bool(digest.synced) and digest.synced != digest.current
-        if last is not None and last.mark and digest.ready and not (moved or asked) and valid(view):
+        if last is not None and last.answers(not_before) and digest.ready and not (moved or asked) and valid(view):
             age = await self._fetcher.still(view.key, view.spec, last.mark, digest.interval)
             if age is not None:
                 return Fetched(None, identity, age, (), last.mark)
-        not_before = self._context.clock.monotonic() if asked else float("-inf")
-        fresh = Fresh((view.key, digest.current, identity), not_before, max(0.0, digest.interval))
+        wish = (view.key, view.uid, digest.current, identity, self._wishes.since(view.key), _version(view.secret))
+        fresh = Fresh(wish, not_before, max(0.0, digest.interval))
         # A target that was deleted is made anew with other values: that is how people ask for them.
         occasion = Occasion(recipes, moment, due or view.secret is None)
         fetched = await self._fetcher.fetch(view.key, view.spec, fresh, occasion)
@@ -198,19 +226,32 @@ class Reconciler:
             await self._context.events.normal(view.key, view.uid, MISSING, message, component=COMPONENT)
         return fetched
 
+    def _wanted_since(self, view: View, digest: ExternalDigest) -> float:
+        """Return the monotonic second before which no read that serves this pass may have begun.
+
+        The handlers note when they see that an object or its target has changed. What was read from the API server
+        may be ahead of what they saw: then the wish is as young as this pass.
+        """
+        cache = self._context.cache
+        meta, target = cache.get(view.key), cache.get(view.target)
+        seen = meta is not None and (meta.uid, meta.digest.current) == (view.uid, digest.current)
+        if seen and (valid(view) or (target.version if target else "") == _version(view.secret)):
+            return self._wishes.since(view.key)
+        return self._context.clock.monotonic()
+
     async def _act(self, view: View, fetched: Fetched | None) -> Outcome:
         if fetched is None:
             return Outcome()
         decided = decide(replace(view, data=fetched.data, rendered=await self._render(view, fetched)))
         decided = replace(decided, random=decided.random or fetched.random)
+        version = _version(view.secret)
         if decided.action is not None:
-            await self._write(view, decided)
+            version = await self._write(view, decided)
         elif view.secret is not None and fetched.data:
             self._accept(view, view.secret)
         await self._remove_orphans(view)
-        # Counted from when the values were read: those who share them come again together, and in time.
-        read = self._context.clock.now().timestamp() - fetched.age
-        self.refreshed[view.key] = Refreshed(read, fetched.identity, fetched.mark)
+        self.refreshed[view.key] = fetched.refreshed(self._context.clock)
+        self._converged.note(view, external_digest(view.body), fetched, decided, version)
         return Outcome(decided, fetched)
 
     async def _render(self, view: View, fetched: Fetched) -> Content | None:
@@ -221,10 +262,11 @@ class Reconciler:
         free = target.manifest is not None
         return await self._renderer.content(view.key, target.template, data, free=free)
 
-    async def _write(self, view: View, decided: Plan) -> None:
+    async def _write(self, view: View, decided: Plan) -> str:
+        """Carry out what was decided; returns the resourceVersion that the target has then."""
         action = decided.action
         if action is None:
-            return
+            return _version(view.secret)
         # What draws lots is another Secret at every refresh; only its repair may be in vain.
         counted = not (decided.random and view.secret is not None and valid(view))
         if isinstance(action, Create | Update) and counted:
@@ -234,12 +276,15 @@ class Reconciler:
         except AlreadyExists as error:
             raise Conflict(error.status, error.reason, error.place) from error  # made a moment ago: look again
         except Forbidden as error:
+            if error.reason == "NamespaceTerminating":  # the watch has not told it yet
+                raise Pending(FAILED, "the namespace is being deleted", delay=LEAVING_SECONDS) from error
             raise Retry(FAILED, f"could not update {view.noun}: {error}", event=UPDATE_FAILED) from error
         except Invalid as error:  # by what a webhook or a quota of the cluster says, too, which may change
             text = f"could not update {view.noun}: {error}"
             raise WaitFor(FAILED, text, delay=REFUSED_LATER, event=UPDATE_FAILED) from error
         if written is not None:
             self._written[view.target] = written["metadata"]["resourceVersion"]
+            self._wishes.echoed(view.key, _version(written))
             self._accept(view, written)
         if isinstance(action, Create | Update) and counted:
             self._repeats.wrote(view.key, content(action, decided))
@@ -247,6 +292,7 @@ class Reconciler:
         if view.spec.target.manifest is not None:
             message = f"{reason} {view.resource.kind} {view.target.name}"
         await self._context.events.normal(view.key, view.uid, reason, message, component=COMPONENT)
+        return _version(written)
 
     def _accept(self, view: View, body: Body) -> None:
         if view.spec.target.manifest is not None:
@@ -279,6 +325,8 @@ class Reconciler:
     def _forget(self, key: Key) -> Again:
         self.refreshed.pop(key, None)
         self._accepted.pop(key, None)
+        self._converged.forget(key)
+        self._unsynced.forget(key)
         self._stale.discard(key)
         self._repeats.forget(key)
         self._generators.forget(key)
@@ -300,7 +348,7 @@ class Reconciler:
         return DONE
 
     async def _remove_target(self, key: Key, body: Body) -> None:
-        spec = parse(ExternalSecretSpec, body.get("spec"), reason=FAILED)
+        spec = await parsed(ExternalSecretSpec, body.get("spec"), reason=FAILED)
         try:
             view = View(key, body, spec, None, resource=await self._resource(spec))
         except NotServed:
@@ -339,12 +387,7 @@ class Reconciler:
         if outcome.decided is not None and outcome.fetched is not None:
             listed = timedelta(seconds=outcome.fetched.age if outcome.fetched.data is None else 0.0)
             await self._succeeded(key, body, outcome.decided, started - listed)
-        last = self.refreshed.get(key)
-        moment = last.at if last else digest.refreshed
-        synced = replace(digest, synced=digest.current)
-        after = due_in(synced, moment, self._context.clock.now().timestamp())
-        spread = None if after is None else self._context.jitter.spread(after * 1.01, 0.01)
-        return Again(after=spread, answered=("store", digest.stores) if outcome.fetched else None)
+        return self._converged.next(key, digest, answered=outcome.fetched is not None)
 
     async def _succeeded(self, key: Key, body: Body, decided: Plan, started: datetime) -> None:
         digest = external_digest(body)
@@ -357,12 +400,20 @@ class Reconciler:
         wanted: dict[str, Any] = {"refreshTime": rfc3339(started), "syncedResourceVersion": digest.current}
         if digest.creates != "None" and decided.reason == "SecretSynced":
             wanted["binding"] = {"name": digest.target}
-        if not same_condition(old, condition):
+        if digest.policy == "OnChange":
+            # Argo CD takes a condition that is older than the refresh for one that is still to come.
+            wanted["conditions"] = set_condition(
+                without_condition(status.get("conditions"), "Ready"), condition, started
+            )
+        elif not same_condition(old, condition):
             wanted["conditions"] = set_condition(status.get("conditions"), condition, started)
         await write_status(self._context.client, key, body, wanted)
 
     async def _failed(self, key: Key, body: Body, error: ReconcileError) -> Again:
+        if leaving(self._context.cache, key.namespace):
+            return Again(after=self._context.jitter.spread(LEAVING_SECONDS))
         if isinstance(error, Pending):
+            self._unsynced.note(body)
             return Again(after=self._context.jitter.spread(error.delay))
         self._metrics.failed(key)
         condition = {"type": "Ready", "status": "False", "reason": error.reason, "message": brief(error.message)}
@@ -385,6 +436,10 @@ def _stands(view: View, digest: ExternalDigest) -> bool:
         return True
     synced, _, _ = digest.synced.partition("-")
     return synced == str(view.body["metadata"].get("generation", 0)) and view.secret is not None and valid(view)
+
+
+def _version(body: Body | None) -> str:
+    return "" if body is None else str(body["metadata"].get("resourceVersion", ""))
 
 
 def _created_by(_key: Key, meta: Meta) -> tuple[str, ...]:

@@ -18,6 +18,12 @@ class Refreshed:
     """Under which store and credentials."""
     mark: str = ""
     """One word for the versions that were read; empty where the provider names none."""
+    began: float = 0.0
+    """Monotonic second at which the oldest of the values was asked for, or for which it is proven."""
+
+    def answers(self, since: float) -> bool:
+        """Tell whether a list of versions may speak for what was read: not for what has been wanted anew since."""
+        return bool(self.mark) and self.began >= since
 
 
 def due_in(digest: ExternalDigest, last: float | None, now: float) -> float | None:

@@ -12,6 +12,7 @@ from external.expressions import expression
 from external.model import Rewrite, RewriteMerge, RewriteRegexp
 from external.paths import Documents, beside
 from external.properties import Fail, to_map
+from manager.documents import ANSWER, Unreadable, read_json
 from manager.errors import TemplateError
 from manager.plain import Plain
 
@@ -121,8 +122,8 @@ def _merged(data: Mapping[str, Plain], step: RewriteMerge, fail: Fail) -> Mappin
     if not step.into:
         raise fail("merge: strategy JSON needs into")
     try:
-        whole = {name: value for key in order for name, value in json.loads(data[key].reveal()).items()}
-    except ValueError:
-        raise fail("merge: a number has too many digits") from None
+        whole = {name: value for key in order for name, value in read_json(data[key].reveal(), ANSWER).items()}
+    except Unreadable as error:
+        raise fail(f"merge: a value cannot be taken in ({error}), or one of its numbers has too many digits") from None
     text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return {**data, step.into: Plain(text.encode())}

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from external.clients import FAILED
 from external.model import BOTH, EITHER, NOTHING, Data, DataFrom, ExternalSecretSpec
 from external.target_model import BOOTSTRAP, NO_MERGE, NOT_OWNED, TOKEN, Target
+from external.windows import windows_of
 from manager.errors import NeedsHuman
 from manager.kube.apply import BOOTSTRAP_TOKEN, SERVICE_ACCOUNT_TOKEN, TOKEN_OWNER
 
@@ -33,7 +34,7 @@ def problems(spec: ExternalSecretSpec) -> list[str]:
     found += [*_privileged(spec.target), *_places(spec.target)]
     for entry in spec.data_from or ():
         found += _source(entry)
-    return [*found, *_twice(spec), *_many(spec)]
+    return [*found, *_twice(spec), *_many(spec), *_windows(spec)]
 
 
 def entries(spec: ExternalSecretSpec) -> list[tuple[str, Data | DataFrom]]:
@@ -70,6 +71,12 @@ def _many(spec: ExternalSecretSpec) -> Iterator[str]:
     number = len(spec.data or ()) + len(spec.data_from or ())
     if number > MOST_ENTRIES:
         yield f"spec.data and spec.dataFrom have {number} entries, more than {MOST_ENTRIES}"
+
+
+def _windows(spec: ExternalSecretSpec) -> Iterator[str]:
+    found = windows_of(spec.sync_windows.model_dump()) if spec.sync_windows is not None else None
+    if found is not None and found.too_much():
+        yield "spec.syncWindows: to find the next moment outside of them takes too long; let there be fewer windows"
 
 
 def _policies(target: Target) -> Iterator[str]:

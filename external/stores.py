@@ -1,14 +1,17 @@
 """One SecretStore or ClusterSecretStore: observe, plan, act, report (core 7.1)."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from external.admission import admits, partly, unreadable
-from external.clients import Clients, tenant_of
+from external.admission import admits, only_partly, unreadable
+from external.clients import FAILED, Clients, Pending, tenant_of
 from external.credentials import INVALID
 from external.digest import StoreDigest, store_digest
-from external.providers.protocol import ProviderDenied, ProviderError, SecretAbsent, ValidationUnknown
-from external.threads import SILENT, Threads
+from external.leaving import LEAVING_SECONDS, leaving
+from external.providers.protocol import Client, ProviderDenied, ProviderError, SecretAbsent, ValidationUnknown
+from external.threads import Threads
 from manager.errors import NeedsHuman, ReconcileError, Retry
 from manager.kube.apply import Patch
 from manager.kube.conditions import brief, find_condition, same_condition, set_condition
@@ -20,6 +23,8 @@ from manager.runtime.module import Context
 COMPONENTS = {True: "cluster-secret-store", False: "secret-store"}
 CREATE_FAILED = "unable to create client"
 FINALIZER = "secretstore.externalsecrets.io/finalizer"  # of the original, for stores that PushSecrets have used
+MOMENT_SECONDS = 1.0  # that a worker waits for a provider
+LATER_SECONDS = 60.0  # until it is looked again, should nobody be told of the answer
 SHOWN = 5  # namespaces that an Event names
 VALIDATE_FAILED = "unable to validate store"
 
@@ -35,16 +40,25 @@ class Outcome:
 
 
 class StoreReconciler:
-    """Validates stores and says so in their condition; ExternalSecrets wake up by that condition, not by polling."""
+    """Validates stores and says so in their condition; ExternalSecrets wake up by that condition, not by polling.
 
-    def __init__(self, context: Context, clients: Clients, threads: Threads) -> None:
+    Args:
+        wake: told of a store whose provider has answered after all: no worker waits for one that is slow.
+    """
+
+    def __init__(self, context: Context, clients: Clients, threads: Threads, wake: Callable[[Key], None]) -> None:
         self._context = context
         self._clients = clients
         self._threads = threads
+        self._wake = wake
+        self._running: dict[Key, tuple[Client, asyncio.Task[None]]] = {}
 
     async def reconcile(self, key: Key) -> Again:
         """Bring one store's condition up to date: observe, act, report."""
-        digest = await self._still_valid(key)
+        try:
+            digest = await self._still_valid(key)
+        except Pending as pending:
+            return Again(after=pending.delay)
         if digest is not None:
             return self._next(digest)
         body = await self._context.client.find(key)
@@ -58,7 +72,11 @@ class StoreReconciler:
             return DONE
         try:
             outcome = await self._validate(key, body)
+        except Pending as pending:
+            return Again(after=pending.delay)
         except ReconcileError as error:
+            if leaving(self._context.cache, key.namespace):
+                return Again(after=self._context.jitter.spread(LEAVING_SECONDS))
             outcome = Outcome(error=error)
         return await self._report(key, body, outcome)
 
@@ -69,11 +87,25 @@ class StoreReconciler:
         if meta is None or meta.deleting or not meta.digest.ready or client is None:
             return None
         try:
-            await self._threads.run(tenant_of(key), client.validate)
+            await self._answer(key, client, slow=False)
         except ProviderError:
             return None  # looked at in full, for its condition
         digest: StoreDigest = meta.digest
         return digest
+
+    async def _answer(self, key: Key, client: Client, *, slow: bool) -> None:
+        """Validate a client, but wait only a moment for its provider. Raises ProviderError, Pending."""
+        known = self._running.get(key)
+        if known is None or known[0] is not client:
+            task = asyncio.create_task(self._threads.run(tenant_of(key), client.validate, slow=slow))
+            self._running[key] = known = (client, task)
+            await asyncio.wait([task], timeout=MOMENT_SECONDS)
+            if not task.done():
+                task.add_done_callback(lambda _: self._wake(key))
+        if not known[1].done():
+            raise Pending(FAILED, "the provider has not answered yet", delay=LATER_SECONDS)
+        del self._running[key]
+        known[1].result()
 
     async def _release(self, key: Key, body: Body) -> None:
         """Take off the finalizer that the original left: nobody else would, and the namespace could not go."""
@@ -94,7 +126,7 @@ class StoreReconciler:
         except (NeedsHuman, Retry) as error:
             raise type(error)(INVALID, f"{CREATE_FAILED}: {error.message}") from error
         try:
-            await self._threads.run(SILENT if _failed_before(body) else tenant_of(key), client.validate)
+            await self._answer(key, client, slow=_failed_before(body))
         except ValidationUnknown:
             return Outcome(unknown=True)
         except ProviderError as error:
@@ -135,9 +167,10 @@ class StoreReconciler:
         conditions = store_digest(body).conditions if key.resource is CLUSTER_SECRET_STORES else ()
         doubts = list(unreadable(conditions))
         left_out: dict[str, list[str]] = {}
-        for each, meta in self._context.cache.items(NAMESPACES) if conditions else ():
+        told = conditions and not self._context.settings.external.partial_namespace_regexes
+        for each, meta in self._context.cache.items(NAMESPACES) if told else ():
             if not admits(conditions, each.name, meta.labels):
-                for pattern in partly(conditions, each.name):
+                for pattern in only_partly(conditions, each.name):
                     left_out.setdefault(pattern, []).append(each.name)
         for pattern, names in left_out.items():
             shown = ", ".join(sorted(names)[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

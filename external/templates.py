@@ -1,7 +1,6 @@
 """`spec.target.template`: what the target holds, rendered from the fetched values in the sandbox (core 4.1 to 4.4)."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from external.properties import decode
 from external.target_model import Template as Wanted
 from external.target_model import TemplateFrom, TemplateSource
 from external.turns import Turns
+from manager.documents import Unreadable, read_json
 from manager.errors import NeedsHuman, SandboxUnavailable, TemplateInvalid, TemplateLimit, WaitFor
 from manager.gotemplate.model import Template
 from manager.gotemplate.render_time import RenderTime, measured
@@ -109,7 +109,7 @@ class Renderer:
             found = await self._sandbox.render_document(
                 namespace, Template.eso(source, source, self._delimiters), values
             )
-        return json.loads(found.value.reveal()), found.random
+        return _read(found.value), found.random
 
 
 class _Rendering:
@@ -247,6 +247,13 @@ def _texts(body: Body, *, secret: bool) -> Mapping[str, str]:
     if not secret:
         return {name: str(text) for name, text in (body.get("data") or {}).items()}
     return {name: value.reveal().decode(errors="replace") for name, value in decoded(body).items()}
+
+
+def _read(made: Plain) -> Any:
+    try:
+        return read_json(made.reveal())
+    except Unreadable as error:
+        raise TemplateInvalid("execute", f"what it makes cannot be taken in: {error}") from None
 
 
 def _text(value: Plain) -> str:

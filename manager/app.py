@@ -33,8 +33,10 @@ from manager.runtime.feed import EVERYWHERE, Feed
 from manager.runtime.health import Health, allow_files, serve
 from manager.runtime.lead import Leader
 from manager.runtime.lease import Lease
+from manager.runtime.lease_thread import Elector, LeaseThread
 from manager.runtime.metrics import Metrics
 from manager.runtime.module import Context, Handler, Module
+from manager.runtime.refusals import Refusals
 from manager.runtime.streams import Streams
 from manager.settings import Settings
 
@@ -53,7 +55,7 @@ class Replica:
 
     connection: Connection
     client: KubeClient
-    lease: Lease
+    lease: LeaseThread
     modules: tuple[Module, ...]
     leader: Leader
     health: Health
@@ -101,9 +103,13 @@ async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
     agent = f"coffer/{VERSION}"
     # A request that hangs must be given up while there is still time to try another before the renew deadline.
     patience = min(process.request_timeout, settings.lease.renew_deadline / 2)
-    lease_client = KubeClient(connection, agent, timeout=patience, observe=metrics.requested)
-    stack.push_async_callback(lease_client.close)
-    lease = Lease(lease_client, namespace, identity, settings.lease, clock, jitter)
+
+    def elector() -> Elector:
+        own = KubeClient(connection, agent, timeout=patience, observe=metrics.requested)
+        return Elector(Lease(own, namespace, identity, settings.lease, clock, jitter), own.close)
+
+    lease = LeaseThread(elector, clock)
+    stack.push_async_callback(lease.close)
     client = KubeClient(
         connection, agent, timeout=process.request_timeout, observe=metrics.requested, certain=lease.certain
     )
@@ -123,7 +129,8 @@ async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
     for module in modules:
         if module.close is not None:
             stack.push_async_callback(module.close)
-    feed = Feed(cache, _handlers(modules), _namespaces(modules))
+    refusals = Refusals(events, lambda plural: metrics.unusable.labels(plural).inc())
+    feed = Feed(cache, _handlers(modules), _namespaces(modules), refusals.note)
     home = "" if feed.namespaces == EVERYWHERE else namespace
     leader = _leader(settings, modules, feed, connection, client, metrics, clock, jitter, home)
     return Replica(connection, client, lease, modules, leader, _health(lease, modules, leader), metrics)
@@ -155,6 +162,8 @@ def _leader(
         feed.listed,
         base=base,
         namespaces=feed.namespaces,
+        unusable=lambda resource, body: feed.observe(resource, None, body),
+        shrink=feed.shrink,
     )
     return Leader(settings, modules, feed, streams, connection, client, metrics, jitter, home)
 
@@ -175,7 +184,7 @@ def _handlers(modules: tuple[Module, ...]) -> dict[Resource, list[Handler]]:
     return dict(table)
 
 
-def _health(lease: Lease, modules: tuple[Module, ...], leader: Leader) -> Health:
+def _health(lease: LeaseThread, modules: tuple[Module, ...], leader: Leader) -> Health:
     def keys_loaded() -> str:
         return ", ".join(f"{module.name} is not ready" for module in modules if not module.ready())
 
@@ -210,8 +219,9 @@ async def _until_the_end(replica: Replica) -> Ending:
     outdated = asyncio.create_task(replica.leader.outdated.wait(), name="outdated")
     # Every task of ours is created before kopf's: kopf cancels at its end whatever is younger than itself.
     standby = [asyncio.create_task(task(), name="standby") for module in replica.modules for task in module.standby]
+    pulse = asyncio.create_task(replica.metrics.pulse.run(), name="pulse")
     leading = asyncio.create_task(_lead(replica, catch_signals), name="leader")
-    ends: set[asyncio.Future[Any]] = {stopped, outdated, replica.leader.failed, leading, *standby}
+    ends: set[asyncio.Future[Any]] = {stopped, outdated, replica.leader.failed, leading, pulse, *standby}
     done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     if not done & {stopped, outdated}:
         return await _broken(replica, leading, done)

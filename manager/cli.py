@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-import yaml
 
 from manager import VERSION
+from manager.documents import read_yaml
 from manager.errors import CofferError, SettingsError
 from manager.inherited import WITHOUT_EFFECT, aliases, bare_switches, ignored
 from manager.settings import Settings, load, option_names
@@ -167,8 +167,8 @@ def _document(config: str | None) -> object:
     if not config:
         return None
     try:
-        return yaml.safe_load(Path(config).read_text())
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        return read_yaml(Path(config).read_text())
+    except (OSError, ValueError) as error:
         raise SettingsError(f"--config {config}: {type(error).__name__}") from error
 
 

@@ -29,6 +29,14 @@ def parse_duration(text: str) -> float:
     return sign * total
 
 
+def duration_text(seconds: float) -> str:
+    """Return seconds as users write them: `20s`, `1.5s`, `250ms`, `10us`."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= size or unit == "us":
+            return f"{round(seconds / size, 3):g}{unit}"
+    return "0s"
+
+
 def _leading(text: str, alphabet: str) -> str:
     end = next((at for at, character in enumerate(text) if character not in alphabet), len(text))
     return text[:end]

@@ -20,6 +20,7 @@ CofferError
     ├── Forbidden
     ├── Gone
     ├── Invalid
+    ├── Unusable
     └── Unreachable
 
 `str(error)` carries codes and places, never a value of a Secret: it is safe for an Event by construction.
@@ -157,6 +158,10 @@ class Gone(ApiError):
 
 class Invalid(ApiError):
     """400, 413 or 422: the API server will not take this object however often it is sent."""
+
+
+class Unusable(ApiError):
+    """The object was sent and is beyond what is taken in: only a change of it can help."""
 
 
 class Unreachable(ApiError):

@@ -161,6 +161,8 @@ class ExternalSettings:
     """Networks (CIDR) on loopback or link-local addresses that the namespaces' own stores may reach all the same."""
     adopt_foreign: bool = False
     """True restores the original's taking-over of any Secret that has the target's name."""
+    partial_namespace_regexes: bool = False
+    """True restores the original's reading of a cluster store's `namespaceRegexes`: they may match a part of a name."""
     cluster_stores: bool = True
     """False: ClusterSecretStores, and the ExternalSecrets that name one, are left to another controller."""
     object_metrics: bool = False

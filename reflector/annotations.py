@@ -6,9 +6,11 @@ from functools import lru_cache
 
 import re2
 
-from manager.kube.mirrors import AUTO_REFLECTS, PREFIX, REFLECTED_VERSION, REFLECTS
+from manager.kube.mirrors import AUTO_REFLECTS, MARKS, PREFIX, REFLECTED_VERSION, REFLECTS
 from manager.kube.selectors import Requirement, SelectorError, parse_selector
+from manager.suggestions import MAX_NAME_CHARACTERS, nearest
 from reflector.patterns import patterns
+from reflector.shape import NAMES as SHAPING
 from reflector.shape import NOTHING, PLAIN, Copied, Shape, copied, shape_of, shape_problems
 from reflector.shape import PREFIX as OURS
 
@@ -22,6 +24,18 @@ LONGEST_NAME = 253  # of any object (RFC 1123 subdomain)
 NAME = re2.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
 TARGET_NAME = OURS + "target-name"
 ADOPT = OURS + "adopt"
+THEIRS_KNOWN = MARKS | {ALLOWED, ALLOWED_NAMESPACES, ALLOWED_SELECTOR, AUTO, AUTO_NAMESPACES, AUTO_SELECTOR}
+OURS_KNOWN = SHAPING | {TARGET_NAME, ADOPT}
+NEEDS = {
+    ALLOWED_NAMESPACES: ALLOWED,
+    ALLOWED_SELECTOR: ALLOWED,
+    AUTO: ALLOWED,
+    AUTO_NAMESPACES: AUTO,
+    AUTO_SELECTOR: AUTO,
+}
+"""Which annotation has no effect without which other."""
+GLOB = re2.compile(r"(?:^|[^.\])}*+?\\])\*")
+"""A star that repeats a single letter: who wrote it meant any text."""
 MOST_SHOWN, LONGEST_SHOWN = 3, 60  # items of a faulty list that a message quotes, and their characters
 
 
@@ -63,7 +77,9 @@ class Marks:
     copied: Copied = NOTHING
     """What of the object is a copy of its source's labels and annotations."""
     faults: tuple[str, ...] = ()
-    """What a user should mend in our own annotations."""
+    """What a user should mend in the annotations."""
+    understood: bool = True
+    """Whether all annotations under our own prefix are known: one that is misspelt must not widen what is copied."""
 
     @property
     def source(self) -> bool:
@@ -100,6 +116,7 @@ def read(annotations: Mapping[str, str]) -> Marks | None:
         shape=shape_of(annotations),
         copied=copied(annotations),
         faults=tuple(_faults(annotations)),
+        understood=all(name in OURS_KNOWN for name in annotations if name.startswith(OURS)),
     )
 
 
@@ -130,12 +147,37 @@ def ambiguous(marks: Marks, namespace: str) -> bool:
 
 
 def _faults(annotations: Mapping[str, str]) -> Iterator[str]:
-    if not any(name.startswith(OURS) for name in annotations):
-        return
-    name = annotations.get(TARGET_NAME, "").strip()
-    if name and not NAME.fullmatch(name):
+    yield from _unknown(annotations)
+    for name in (ALLOWED, AUTO, AUTO_REFLECTS):
+        text = annotations.get(name, "").strip()
+        if text.lower() not in ("", "true", "false"):
+            yield f'{name}: {text[:LONGEST_SHOWN]} is not true or false and counts as false; write "true"'
+    for name, other in NEEDS.items():
+        wanted = annotations.get(name, "").strip().lower() not in ("", "false")
+        if wanted and not annotations.get(other, "").strip():
+            yield f'{name}: it has no effect without {other}: "true"'
+    if annotations.get(REFLECTS, "").strip() and _reference(annotations[REFLECTS].strip()) is None:
+        yield f"{REFLECTS}: write NAMESPACE/NAME of the source"
+    for name in (ALLOWED_NAMESPACES, AUTO_NAMESPACES):
+        meant = [each.strip() for each in annotations.get(name, "").split(",") if GLOB.search(each.strip())]
+        if meant:
+            shown = meant[0][:LONGEST_SHOWN]
+            form = GLOB.sub(lambda found: found.group(0)[:-1] + ".*", shown)
+            yield f"{name}: {shown} is a regular expression; write {form} for any text in this place"
+    target = annotations.get(TARGET_NAME, "").strip()
+    if target and not NAME.fullmatch(target):
         yield f"{TARGET_NAME}: not a name of an object; mirrors have the source's own"
-    yield from shape_problems(annotations)
+    if any(name.startswith(OURS) for name in annotations):
+        yield from shape_problems(annotations)
+
+
+def _unknown(annotations: Mapping[str, str]) -> Iterator[str]:
+    """Yield the annotations under one of the prefixes that mean nothing, the first of them."""
+    for prefix, known in ((PREFIX, THEIRS_KNOWN), (OURS, OURS_KNOWN)):
+        wrong = sorted(name for name in annotations if name.startswith(prefix) and name not in known)
+        for name in wrong[:MOST_SHOWN]:
+            effect = "; nothing is copied until it is mended" if prefix == OURS else ""
+            yield f"{name[: len(prefix) + MAX_NAME_CHARACTERS]}: unknown annotation{nearest(name, known)}{effect}"
 
 
 def _true(text: str) -> bool:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -34,6 +34,8 @@ class Content:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     immutable: bool
+    bare: bool = False
+    """Whether labels and annotations were left out."""
 
     @cached_property
     def fingerprint(self) -> bytes:
@@ -61,7 +63,7 @@ class Content:
             fields["/immutable"] = True
         before = marks.copied if marks is not None else NOTHING
         labels = {name: text for name, text in mirror.labels.items() if name not in before.labels} | dict(self.labels)
-        if labels != mirror.labels:
+        if labels != mirror.labels and not mirror.cut:  # a map that is not known whole is not replaced
             fields["/metadata/labels"] = labels
         wanted = self._annotations()
         annotations = dict.fromkeys(before.annotations - set(wanted)) | wanted
@@ -115,6 +117,12 @@ class Original:
         """What every pushed mirror holds."""
         label = {MIRROR_LABEL: _label(*self._name)} if self._label else {}
         return self._content(self._shape, label, auto=True)
+
+    @cached_property
+    def bare(self) -> Content:
+        """What a pushed mirror holds where labels and annotations of others are not accepted."""
+        label = {MIRROR_LABEL: _label(*self._name)} if self._label else {}
+        return replace(self.pushed, labels=label, annotations={}, bare=True)
 
     def pulled(self, wish: Shape) -> Content:
         """Return what a pull holds: of what the source gives, what the mirror's own annotations ask for."""

@@ -7,8 +7,8 @@ from enum import StrEnum
 from manager.kube.apply import SEALING_KEY_LABEL
 from manager.kube.cache import newer
 from manager.kube.resources import CONFIGMAPS, Key
-from reflector.annotations import Marks, ambiguous, problems
-from reflector.view import LONGEST_CHAIN, Mirror, Place, View
+from reflector.annotations import ADOPT, Marks, ambiguous, problems
+from reflector.view import ACCEPT_LABELS, LONGEST_CHAIN, Mirror, Place, View
 
 YIELDS_TO = frozenset({"SealedSecret", "ExternalSecret"})
 ROOT_CERTIFICATES = "kube-root-ca.crt"  # made by Kubernetes in each namespace: whom Pods believe to be the API server
@@ -35,6 +35,8 @@ class Step:
     target: Key
     mirror: Mirror | None
     auto: bool
+    bare: bool = False
+    """Whether labels and annotations are not copied: the namespace does not accept them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ def plan(view: View, provenance: str = "warn") -> Plan:
     if view.circular:
         return _in_a_circle(view)
     notes = [Note(view.key, "InvalidAnnotation", text) for text in problems(view.marks)]
+    if not view.marks.understood:
+        return Plan(notes=tuple(notes), frozen=True)
     consenting = [place for place in view.places if _consents(view, place)] if not _reserved(view) else []
     wanted = {place.name for place in consenting if view.permitted(place.name) and not _beaten(view, place)}
     if view.external and (wanted or view.mirrors):
@@ -76,7 +80,7 @@ def plan(view: View, provenance: str = "warn") -> Plan:
         if provenance == "deny":
             return Plan(notes=tuple(notes), frozen=True)
     steps = [*_pulls(view, notes), *_pushes(view, wanted), *_withdrawals(view, wanted)]
-    notes += _conflicts(view, consenting, wanted)
+    notes += [*_conflicts(view, consenting, wanted), *_unlabelled(view, wanted), *_unreached(view, consenting)]
     return Plan(tuple(steps), tuple(notes))
 
 
@@ -112,6 +116,8 @@ def _closed(view: View) -> Plan:
 
 def _told(view: View, reason: str, what: str) -> tuple[Note, ...]:
     text = f"{view.key} {what}; data is left as it is"
+    if not view.key.namespace:
+        text = f"reflects: {view.key.name} names no namespace; write NAMESPACE/NAME of the source"
     pulls = (each for each in view.mirrors if each.marks is not None and not each.marks.auto_reflects)
     return tuple(Note(each.key, reason, text) for each in pulls if not each.excluded)
 
@@ -128,6 +134,9 @@ def _pulls(view: View, notes: list[Note]) -> Iterator[Step]:
         if each.marks is None or each.marks.auto_reflects or each.key == view.key:
             continue
         if each.excluded or each.meta.deleting:
+            continue
+        notes += [Note(each.key, "InvalidAnnotation", text) for text in each.marks.faults]
+        if not each.marks.understood:
             continue
         if each.meta.owner is not None and each.meta.owner.kind in YIELDS_TO:
             text = f"{each.meta.owner.kind} {each.meta.owner.name} writes this object, so nothing is mirrored into it"
@@ -146,17 +155,20 @@ def _pushes(view: View, wanted: set[str]) -> Iterator[Step]:
     for name in sorted(wanted):
         found = view.occupied.get(name)
         if found is not None and (_ours(view, found) or _adopts(view, found)):
-            yield from _update(view, found, auto=True)
+            yield from _update(view, found, auto=True, bare=not view.accepts_labels(name))
         elif found is None and name not in view.pending and not view.leaving:
-            yield Step(Do.CREATE, Key(view.key.resource, name, view.target_name), None, auto=True)
+            target = Key(view.key.resource, name, view.target_name)
+            yield Step(Do.CREATE, target, None, auto=True, bare=not view.accepts_labels(name))
 
 
-def _update(view: View, mirror: Mirror, *, auto: bool) -> Iterator[Step]:
+def _update(view: View, mirror: Mirror, *, auto: bool, bare: bool = False) -> Iterator[Step]:
     if mirror.meta.deleting or mirror.marks is None or view.meta is None:
         return
     do = _outdated(view.meta.version, mirror, mirror.marks.version)
+    if do is None and mirror.proof is not None and mirror.proof.bare is not bare and _labels(view):
+        do = Do.REFRESH
     if do is not None:
-        yield Step(do, mirror.key, mirror, auto)
+        yield Step(do, mirror.key, mirror, auto, bare)
 
 
 def _outdated(source: str, mirror: Mirror, stamp: str) -> Do | None:
@@ -190,6 +202,7 @@ def _conflicts(view: View, consenting: list[Place], wanted: set[str]) -> list[No
     if foreign:
         text = (
             f"{len(foreign)} namespace(s) have another object of this name, which is left untouched: {named(foreign)}"
+            f"; delete it, or hand it over by the annotation {ADOPT}: {view.key.namespace}/{view.key.name}"
         )
         notes.append(Note(view.key, "ConflictingObject", text))
     if _reserved(view):
@@ -204,6 +217,40 @@ def _conflicts(view: View, consenting: list[Place], wanted: set[str]) -> list[No
         text = "a pattern covers a whole name only by a later alternative, and is read as not matching it"
         notes.append(Note(view.key, "PatternAmbiguous", f"{text}: put the longer alternative first"))
     return notes
+
+
+def _labels(view: View) -> bool:
+    """Tell whether the source asks for labels or annotations to be copied."""
+    shape = _marks(view).shape
+    return bool(shape.labels.only or shape.annotations.only)
+
+
+def _unlabelled(view: View, wanted: set[str]) -> list[Note]:
+    """Tell where labels and annotations are not copied: they may mean something to others in that namespace."""
+    left_out = sorted(name for name in wanted if not view.accepts_labels(name)) if _labels(view) else []
+    if not left_out:
+        return []
+    text = f"labels and annotations are not copied into {len(left_out)} namespace(s): {named(left_out)}"
+    cure = f'label them {ACCEPT_LABELS}="true", or let reflector.allow name the pair'
+    return [Note(view.key, "LabelsNotAccepted", f"{text}; {cure}")]
+
+
+def _unreached(view: View, consenting: list[Place]) -> list[Note]:
+    """Tell a source that pushes into no namespace why."""
+    marks = _marks(view)
+    if consenting or not (marks.source and marks.auto):
+        return []
+    others = [place for place in view.places if place.name != view.key.namespace]
+    scopes = (("allowed", marks.allowed_scope), ("auto", marks.auto_scope))
+    reached = {word: {each.name for each in others if scope.admits(each.name, each.labels)} for word, scope in scopes}
+    if reached["allowed"] & reached["auto"] or not others:
+        return []  # what is reached is closed: protected, refusing or going away
+    empty = [f"reflection-{word}-namespaces" for word, names in reached.items() if not names]
+    if empty:
+        text = f"{' and '.join(empty)}: no namespace matches, so nothing is mirrored"
+        return [Note(view.key, "NothingReached", text)]
+    text = "no namespace is in both reflection-allowed-namespaces and reflection-auto-namespaces"
+    return [Note(view.key, "NothingReached", f"{text}: put what is to be mirrored into both")]
 
 
 def _mirrors_it(view: View, found: Mirror) -> bool:

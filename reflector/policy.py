@@ -23,6 +23,10 @@ class Policy:
             return False
         return not self._allow or any(_applies(rule, source, target) for rule in self._allow)
 
+    def names(self, source: str, target: str) -> bool:
+        """Tell whether an allow names this pair and no deny does."""
+        return bool(self._allow) and self.permits(source, target)
+
 
 def _rule(setting: str, text: str) -> tuple[Globs, Globs]:
     source, arrow, target = (part.strip() for part in text.partition("->"))

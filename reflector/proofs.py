@@ -1,6 +1,7 @@
 """What is known of mirrors because we wrote or read them: it tells our echoes and others' edits apart."""
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from manager.clock import Clock
 from manager.kube.resources import Body, Key
@@ -19,6 +20,27 @@ class Proof:
     """The source's resourceVersion whose content it held."""
     content: bytes
     """Fingerprint of that content."""
+    bare: bool = False
+    """Whether labels and annotations were left out of it."""
+
+
+class Held(Protocol):
+    """What a mirror holds."""
+
+    @property
+    def version(self) -> str:
+        """The source's resourceVersion."""
+        ...
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Equal for equal content."""
+        ...
+
+    @property
+    def bare(self) -> bool:
+        """Whether labels and annotations were left out."""
+        ...
 
 
 class Proofs:
@@ -34,10 +56,11 @@ class Proofs:
         """Return what is known of a mirror."""
         return self._of.get(mirror)
 
-    def give(self, mirror: Key, body: Body, source: str, content: bytes, *, created: bool = False) -> None:
-        """Remember a mirror as the server answered it, and the source's version whose content it holds."""
+    def give(self, mirror: Key, body: Body, content: "Held", *, created: bool = False) -> None:
+        """Remember a mirror as the server answered it, and what it holds."""
         meta = body["metadata"]
-        self._of[mirror] = Proof(meta["uid"], meta["resourceVersion"], source, content)
+        version, source = meta["resourceVersion"], content.version
+        self._of[mirror] = Proof(meta["uid"], version, source, content.fingerprint, content.bare)
         self._doubted.discard(mirror)
         if created:
             self._created[mirror] = self._clock.monotonic() + PATIENCE

@@ -19,7 +19,7 @@ LOOK = 1.0  # seconds until a mirror that has just been made is looked for in th
 
 
 class Absences:
-    """Since when sources are away; GitOps tools delete and re-create, and mirrors must live through that."""
+    """Since when sources, or all of their annotations, are away; mirrors live through a tool that brings them back."""
 
     def __init__(self, clock: Clock, grace: float) -> None:
         self._clock = clock
@@ -28,7 +28,7 @@ class Absences:
 
     def left(self, view: View) -> float:
         """Return the seconds for which a source's mirrors still stay; zero when they may go."""
-        if view.meta is not None or not view.mirrors:
+        if (view.meta is not None and view.marks is not None) or not view.mirrors:
             self._since.pop(view.key, None)
             return 0.0
         since = self._since.setdefault(view.key, self._clock.monotonic())
@@ -58,7 +58,8 @@ class Reconciler:
     async def _report(self, view: View, decided: Plan, done: list[Done], left: float) -> Again:
         """Post events, set metrics, and say when to look again: the single exit."""
         self._measure(view, decided, done)
-        for note in _fairly((*decided.notes, *_troubles(view.key, done))):
+        told = (each.note for each in done if each.note is not None)
+        for note in _fairly((*decided.notes, *told, *_troubles(view.key, done))):
             await self._warn(note)
         for each in done:
             if each.first:

@@ -12,6 +12,12 @@ LABELS, LABELS_EXCEPT = f"{PREFIX}labels", f"{PREFIX}labels-except"
 ANNOTATIONS, ANNOTATIONS_EXCEPT = f"{PREFIX}annotations", f"{PREFIX}annotations-except"
 COPIED_LABELS, COPIED_ANNOTATIONS = f"{PREFIX}copied-labels", f"{PREFIX}copied-annotations"
 IMMUTABLE = f"{PREFIX}immutable"
+NAMES = frozenset(
+    {
+        *(KEYS, KEYS_EXCEPT, RENAME_KEYS, LABELS, LABELS_EXCEPT, ANNOTATIONS, ANNOTATIONS_EXCEPT),
+        *(COPIED_LABELS, COPIED_ANNOTATIONS, IMMUTABLE),
+    }
+)
 NEVER = (
     "reflector.coffer.dev/*,reflector.v1.k8s.emberstack.com/*,coffer.dev/*,"  # our own: a mirror is no source
     "kubectl.kubernetes.io/*,"  # last-applied-configuration holds the values

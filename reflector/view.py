@@ -5,17 +5,22 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from manager.clock import Clock
-from manager.kube.apply import TOKEN_OWNER
-from manager.kube.cache import Index, Meta, MetadataCache, newer
+from manager.kube import mirrors
+from manager.kube.apply import SEALING_KEY_LABEL, TOKEN_OWNER
+from manager.kube.cache import ANNOTATION_BYTES, Index, Meta, MetadataCache, Oversized, newer
 from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, Resource
 from manager.settings import ReflectorSettings
 from reflector.annotations import Marks, read
 from reflector.globs import administrators
 from reflector.policy import Policy
 from reflector.proofs import Proof, Proofs
+from reflector.shape import PREFIX
 
 KINDS = (SECRETS, CONFIGMAPS)
+SPOKEN = (mirrors.PREFIX, PREFIX)
 REFUSE_PUSH = "coffer.dev/refuse-push"
+ACCEPT_LABELS = "coffer.dev/accept-labels"
+"""Label of a namespace into which sources of others may copy labels and annotations."""
 EXTERNAL_MANAGED = "reconcile.external-secrets.io/managed"
 LONGEST_SHARED = 1024  # bytes of annotations: what is remembered to be shared stays when its object has gone
 LONGEST_CHAIN = 10  # mirrors of mirrors that are followed; each link of a longer chain would cost every other a step
@@ -89,6 +94,11 @@ class View:
         """Tell whether the administrator lets the source be mirrored into a namespace."""
         return self.policy.permits(self.key.namespace, namespace)
 
+    def accepts_labels(self, namespace: str) -> bool:
+        """Tell whether a namespace, or the administrator for it, lets the source's labels and annotations in."""
+        labels = next((each.labels for each in self.places if each.name == namespace), {})
+        return labels.get(ACCEPT_LABELS) == "true" or self.policy.names(self.key.namespace, namespace)
+
 
 class Lookout:
     """Builds views from the cache; the only place that knows the indexes.
@@ -115,6 +125,7 @@ class Lookout:
         self._pulls: dict[Resource, Index] = {}
         for resource in KINDS:
             cache.digest(resource, _marks_of)
+            cache.name_labels(resource, SEALING_KEY_LABEL, EXTERNAL_MANAGED)
             cache.keep(resource, TOKEN_OWNER)  # what the write gate knows a token Secret by
             self._by_source[resource] = cache.index(resource, lambda _, meta: _source_of(meta))
             self._auto[resource] = cache.index(resource, _auto_values)
@@ -245,6 +256,9 @@ def _age(key: Key, meta: Meta) -> tuple[str, str, str]:
 
 def _marks_of(body: Body) -> Marks | None:
     annotations = body["metadata"].get("annotations") or {}
+    size = sum(len(text) for name, text in annotations.items() if name.startswith(SPOKEN))
+    if size > ANNOTATION_BYTES:
+        raise Oversized(f"its annotations for the reflector have more than {ANNOTATION_BYTES} bytes")
     marks = read(annotations)
     if marks is None or not marks.auto_reflects or sum(map(len, annotations.values())) > LONGEST_SHARED:
         return marks

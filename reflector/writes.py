@@ -10,21 +10,24 @@ from manager.errors import WaitFor as Wait
 from manager.kube.apply import Create, Delete, Replace, Writer
 from manager.kube.cache import controller_of
 from manager.kube.client import KubeClient
-from manager.kube.mirrors import marked_by
+from manager.kube.mirrors import maker_of
 from manager.kube.resources import NAMESPACES, Body, Key
 from manager.settings import ReflectorSettings
 from reflector.annotations import read
 from reflector.content import Content, Original
 from reflector.metrics import ReflectorMetrics
-from reflector.plan import Do, Step, ours
+from reflector.plan import Do, Note, Step, ours
 from reflector.proofs import Proofs
 from reflector.repairs import Repairs
-from reflector.shape import PLAIN, Shape
+from reflector.shape import PLAIN, RENAME_KEYS, Shape
 from reflector.shares import Shares
 from reflector.view import Mirror, View
 
 SHARE = 8  # steps of one source at a time
 MANAGER = "coffer-reflector"  # the field manager, by which a mirror that we wrote is told from a copy of one
+ORIGINAL_MANAGER = "unknown"  # the original names none, and the API server writes this
+FOREIGN = "ForeignMirror"
+CURE = "delete it, or remove its annotations reflector.v1.k8s.emberstack.com/*"
 MOVED = "Moved"  # never told: the event that is on its way brings the source back
 FAILED = "MirrorFailed"
 LONGEST_PASS = 60.0  # seconds of writing for one source; a worker that is held for minutes counts as stuck
@@ -39,6 +42,8 @@ class Done:
     error: ReconcileError | None = None
     first: bool = False
     """Whether a mirror got its data for the first time."""
+    note: Note | None = None
+    """What is told though nothing failed."""
 
 
 class Writes:
@@ -117,6 +122,8 @@ class Writes:
                 why = f"the API server refuses it: {error.reason}" + (f" ({error.detail})" if error.detail else "")
                 return Done(step, NeedsHuman(FAILED, why))
             except NeedsHuman as error:
+                if error.reason == FOREIGN:
+                    return Done(step, note=Note(step.target, FOREIGN, error.message))
                 self._metrics.failures.labels(step.target.resource.kind).inc()
                 return Done(step, NeedsHuman(FAILED, error.message))
             except ReconcileError as error:
@@ -132,7 +139,7 @@ class Writes:
         if original is None:
             return False
         mirror = step.mirror
-        content = original.pushed if step.auto else original.pulled(_wish(mirror))
+        content = _content(original, step)
         if mirror is None:
             await self._create(view, step, content)
             return False
@@ -165,7 +172,7 @@ class Writes:
             if not step.auto or not _other_type(written, content):
                 return
         if not step.auto or not _ours_still(written, view.key):
-            raise NeedsHuman(FAILED, "it is immutable, or its type does not go with the data: delete and make it anew")
+            raise NeedsHuman(FAILED, _unfit(written, content))
         await self._replace(view, step, content, written["metadata"])
 
     async def _replace(self, view: View, step: Step, content: Content, meta: Body) -> None:
@@ -180,7 +187,7 @@ class Writes:
             # Its marks may have changed with it: a proof of what the watch has not shown would swallow that event.
             _require_unmoved(step.target, live, mirror.meta.version)
             if content.held_by(live):
-                self._proofs.give(step.target, live, content.version, content.fingerprint)
+                self._proofs.give(step.target, live, content)
                 return True
             self._repairs.require_patience(step.target)
             return False
@@ -192,7 +199,7 @@ class Writes:
 
     def _wrote(self, view: View, step: Step, content: Content, body: Body | None, *, created: bool = False) -> None:
         if body:
-            self._proofs.give(step.target, body, content.version, content.fingerprint, created=created)
+            self._proofs.give(step.target, body, content, created=created)
         if view.changed is not None:
             self._metrics.lag.observe(self._clock.monotonic() - view.changed)
         self._metrics.writes.labels(step.target.resource.kind, step.do.value).inc()
@@ -206,8 +213,11 @@ class Writes:
         if mirror is None or not _ours_still(mirror, view.key):
             return
         meta = mirror["metadata"]
-        if step.target.name != view.key.name and not marked_by(meta, MANAGER):
-            return  # a copy that somebody made under another name, with our annotations in it
+        renamed = step.target.name != view.key.name  # the original never does that, so it must be ours by the record
+        maker = maker_of(meta, {MANAGER} if renamed else {MANAGER, ORIGINAL_MANAGER})
+        if maker or (renamed and not meta.get("managedFields")):
+            who = maker or "somebody"
+            raise NeedsHuman(FOREIGN, f"{who} made this copy of a mirror of {view.key}, so it is left alone; {CURE}")
         why = "its source is gone" if view.meta is None else "its source no longer pushes here"
         await self._delete(view, step, meta, why)
         self._metrics.writes.labels(step.target.resource.kind, step.do.value).inc()
@@ -220,7 +230,7 @@ class Writes:
         self._shares.require(cause)
         self._require_unpaused()
         try:
-            await self._writer.apply(Delete(step.target, meta["uid"], meta["resourceVersion"], why))
+            await self._writer.apply(Delete(step.target, meta["uid"], meta["resourceVersion"], why, divided=True))
         except Wait as error:
             self._paused = (self._clock.monotonic() + error.delay, error)
             raise
@@ -248,8 +258,23 @@ def _ours_still(mirror: Body, source: Key) -> bool:
     return ours(read(meta.get("annotations") or {}), owner.kind if owner else None, source)
 
 
+def _unfit(mirror: Body, content: Content) -> str:
+    """Say why a mirror that a user made cannot hold the data, and what helps."""
+    if mirror.get("immutable"):
+        return "it is immutable: delete it and create it without immutable"
+    kind, there = mirror.get("type", ""), content.type or "Opaque"
+    text = f"its type {kind} does not go with the source's keys, whose type is {there}"
+    return f"{text}: create it with type {there}, or choose and rename keys by {RENAME_KEYS}"
+
+
 def _other_type(mirror: Body, content: Content) -> bool:
     return str(mirror.get("type", "")) != content.type
+
+
+def _content(original: Original, step: Step) -> Content:
+    if not step.auto:
+        return original.pulled(_wish(step.mirror))
+    return original.bare if step.bare else original.pushed
 
 
 def _wish(mirror: Mirror | None) -> Shape:

@@ -1,6 +1,5 @@
 """Who asks /v1/verify and /v1/rotate, and whether they may (sealed-secrets.md section 5)."""
 
-import asyncio
 import ipaddress
 from collections.abc import Iterable
 from typing import Any
@@ -10,43 +9,13 @@ from aiohttp import web
 
 from manager.clock import Clock
 from manager.errors import ApiError, SettingsError
+from manager.kube.api_servers import ApiServers
 from manager.kube.client import KubeClient
-from manager.kube.resources import SUBJECT_ACCESS_REVIEWS, Body, Key, Resource
+from manager.kube.resources import SUBJECT_ACCESS_REVIEWS, Resource
 
 TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced=False)
-ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
-API_SERVERS = Key(ENDPOINT_SLICES, "default", "kubernetes")  # every API server keeps its own address in it
-ASK_AGAIN = 60.0  # seconds between two looks at it, whoever comes: an address may have a new owner
-AFTER_FAILURE = 5.0  # seconds until the next look when it could not be read
 
 log = structlog.get_logger(__name__)
-
-
-class ApiServers:
-    """The addresses of the API servers, as they publish them; asked for when somebody comes, now and then."""
-
-    def __init__(self, client: KubeClient, clock: Clock) -> None:
-        self._client = client
-        self._clock = clock
-        self._known: frozenset[str] = frozenset()
-        self._next = float("-inf")
-        self._lock = asyncio.Lock()
-
-    async def include(self, peer: str) -> bool:
-        """Tell whether an API server has this address; where that cannot be found out, it has not."""
-        async with self._lock:
-            if self._clock.monotonic() >= self._next:
-                pause = ASK_AGAIN if await self._read() else AFTER_FAILURE
-                self._next = self._clock.monotonic() + pause
-        return peer in self._known
-
-    async def _read(self) -> bool:
-        try:
-            self._known = _addresses(await self._client.get(API_SERVERS))
-        except ApiError as error:
-            log.warning("the API server's addresses cannot be read", status=error.status)
-            return False
-        return True
 
 
 class Callers:
@@ -122,8 +91,3 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return ipaddress.ip_address(text)
     except ValueError:
         return None
-
-
-def _addresses(slice_of: Body) -> frozenset[str]:
-    endpoints = slice_of.get("endpoints") or []
-    return frozenset(address for each in endpoints for address in each.get("addresses") or [])

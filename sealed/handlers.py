@@ -31,6 +31,7 @@ class Handlers:
         self._selection = selection
         self._skip_recreate = skip_recreate
         self._repair_drift = repair_drift
+        cache.name_labels(SECRETS)
         cache.digest(SEALED_SECRETS, mark_of)
         cache.keep(SEALED_SECRETS, "sealedsecrets.bitnami.com/", mirrors.PREFIX)  # the scope; and what is misplaced
         self._failing: Index = cache.index(SEALED_SECRETS, _unsettled)

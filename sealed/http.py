@@ -2,15 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+import math
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from aiohttp import web
 
 from manager.clock import Clock
+from manager.documents import Caps, Unreadable, read_json
 from manager.runtime.controller import describe
+from manager.shares import Budget, Places
 from sealed.callers import Callers
 from sealed.crypto import CannotDecrypt
 from sealed.kubeseal.documents import InputError, read
@@ -18,11 +22,16 @@ from sealed.limits import Limits
 from sealed.metrics import SealedMetrics
 from sealed.registry import KeyRegistry
 from sealed.rotate import rotate
-from sealed.unseal import UnsealFailed, open_object
+from sealed.unseal import UnsealFailed, mapping, open_object
 
 METHODS = frozenset({"get", "head", "post", "put", "patch", "delete", "options", "connect", "trace"})
 LARGEST_YAML = 128 * 1024  # bytes; reading more takes Python seconds, and kubeseal sends JSON
-MOST_AT_ONCE = 8  # bodies held at a time; the next caller is sent away rather than queued
+SMALL_BYTES = 64 << 10  # of a body that is small: a SealedSecret of some dozen values
+SMALL_AT_ONCE, SMALL_SHARE = 64, 4  # such bodies held at a time, and of one caller; the next is sent away, not queued
+MOST_AT_ONCE, LARGE_SHARE = 8, 1  # the same of others, up to 1 MiB, and of those of which nobody knows the size
+BODY_SECONDS = 10.0  # in which a body must have come, whatever the setting says: who holds a place does something
+OPENED_A_SECOND, OPENED_AT_ONCE = 50.0, 3000.0  # values that one caller has opened: each takes a thread 2 ms
+ITEM = Caps(size=1 << 20, values=20_000, levels=100)  # a SealedSecret; the API server takes no larger one
 OURS = ("bitnami.com/v1alpha1", "SealedSecret")
 
 log = structlog.get_logger(__name__)
@@ -40,6 +49,7 @@ class SealingApi:
 
     Args:
         executor: one thread that verify and rotate share, so that callers never take the reconciler's.
+        for_large: another, for SealedSecrets of thousands of values: the small do not stand in line behind them.
         legacy: whether the deprecated `spec.data` is read.
         read_timeout: seconds that a body may take to arrive.
     """
@@ -55,16 +65,18 @@ class SealingApi:
         *,
         legacy: bool,
         read_timeout: float,
+        for_large: Executor | None = None,
     ) -> None:
         self._registry = registry
         self._metrics = metrics
-        self._executor = executor
         self._limits = limits
         self._callers = callers
         self._clock = clock
         self._legacy = legacy
-        self._read_timeout = read_timeout
-        self._running = 0
+        self._read_timeout = min(read_timeout, BODY_SECONDS)
+        self._small = _Lane(Places(SMALL_AT_ONCE, SMALL_SHARE), executor)
+        self._large = _Lane(Places(MOST_AT_ONCE, LARGE_SHARE), for_large or executor)
+        self._opened = Budget(OPENED_A_SECOND, OPENED_AT_ONCE, clock)
 
     def routes(self) -> tuple[web.RouteDef, ...]:
         """Return the endpoints; the original never checks the method."""
@@ -112,19 +124,23 @@ class SealingApi:
 
     async def _guarded(self, request: web.Request, work: Work, *, refused: int) -> web.Response:
         """Let a request through limits, rights and size, then do its work; every answer tells the limits."""
-        allowance = self._limits.take(await self._callers.name(request))
-        if not allowance.allowed or self._running >= MOST_AT_ONCE:
-            response = web.Response(status=429, text="limit exceeded\n", headers={"Retry-After": "1"})
+        caller = await self._callers.name(request)
+        allowance = self._limits.take(caller)
+        size = request.content_length
+        lane = self._small if size is not None and size <= SMALL_BYTES else self._large
+        wait = self._opened.wait(caller)
+        if not allowance.allowed or wait or not lane.places.take_now(caller):
+            again = str(max(1, math.ceil(wait)))
+            response = web.Response(status=429, text="limit exceeded\n", headers={"Retry-After": again})
         else:
-            self._running += 1
             try:
-                response = await self._answer(request, work, refused)
+                response = await self._answer(request, _Asked(work, refused, caller, lane.executor))
             finally:
-                self._running -= 1
+                lane.places.release(caller)
         response.headers.update(allowance.headers)
         return response
 
-    async def _answer(self, request: web.Request, work: Work, refused: int) -> web.Response:
+    async def _answer(self, request: web.Request, asked: "_Asked") -> web.Response:
         refusal = await self._callers.refusal(request)
         if refusal:
             return web.Response(status=refusal)
@@ -136,9 +152,11 @@ class SealingApi:
             return web.Response(status=400)
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._executor, lambda: work(sealed_secret(body)))
+            sealed = await loop.run_in_executor(asked.executor, sealed_secret, body)
+            self._opened.spend(asked.caller, _values(sealed))
+            return await loop.run_in_executor(asked.executor, asked.work, sealed)
         except (UnsealFailed, CannotDecrypt):
-            return web.Response(status=refused)
+            return web.Response(status=asked.refused)
         except Undecodable:
             return web.Response(status=500)
         except Exception as error:  # an odd object must not be answered with a traceback
@@ -146,11 +164,35 @@ class SealingApi:
             return web.Response(status=500)
 
 
+@dataclass(frozen=True)
+class _Lane:
+    """Places for bodies, and the thread that works on them."""
+
+    places: Places
+    executor: Executor
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be done with one body."""
+
+    work: Work
+    refused: int
+    caller: str
+    executor: Executor
+
+
+def _values(sealed: Mapping[str, Any]) -> int:
+    """Return how many values a SealedSecret has opened, each by an operation with a private key."""
+    given = mapping(mapping(sealed.get("spec")).get("encryptedData"))
+    return max(1, len(given))
+
+
 def sealed_secret(body: bytes) -> dict[str, Any]:
     """Read the one SealedSecret of a request, JSON or YAML. Raises Undecodable."""
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
+        found = read_json(body, ITEM)
+    except Unreadable:
         if len(body) > LARGEST_YAML:
             raise Undecodable from None
         try:

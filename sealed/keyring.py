@@ -3,7 +3,6 @@
 Everything is done with the administrator's own rights through the API server; the controller only notices.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from manager.documents import read_json
 from manager.kube.apply import SEALING_KEY_LABEL
 from manager.kube.resources import SEALED_SECRETS, Body
 from manager.settings import SealedSettings
@@ -168,7 +168,7 @@ class Keyring:
 
     def _create(self, body: Body) -> str:
         path = f"/api/v1/namespaces/{quote(self._namespace, '')}/secrets"
-        return str(json.loads(self._cluster.call("POST", path, body))["metadata"]["name"])
+        return str(read_json(self._cluster.call("POST", path, body))["metadata"]["name"])
 
 
 def pages(cluster: Cluster, path: str) -> Iterator[Body]:

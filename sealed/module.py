@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def build(context: Context) -> Module:
     executor = ThreadPoolExecutor(threads, thread_name_prefix="rsa")
     # What takes effect within seconds, and what callers ask, must not stand in line behind a tenant's objects.
     for_keys = ThreadPoolExecutor(1, thread_name_prefix="sealing-keys")
-    for_callers = ThreadPoolExecutor(1, thread_name_prefix="sealing-api")
+    for_callers = [ThreadPoolExecutor(1, thread_name_prefix=each) for each in ("sealing-api", "sealing-api-large")]
     if settings.key_order_priority not in PRIORITIES:
         log.error("sealed.key_order_priority is not known", using=PRIORITIES[0])
     queue = KeyedQueue(context.clock, context.jitter, settings.concurrency)
@@ -73,7 +74,7 @@ def build(context: Context) -> Module:
             context.sandbox.prepare()
 
     async def close() -> None:
-        for each in (executor, for_keys, for_callers):
+        for each in (executor, for_keys, *for_callers):
             each.shutdown(wait=False, cancel_futures=True)
 
     return Module(
@@ -99,17 +100,18 @@ def _handlers(context: Context, queue: KeyedQueue, selection: Selection) -> Hand
     )
 
 
-def _api(context: Context, registry: KeyRegistry, metrics: SealedMetrics, executor: Executor) -> SealingApi:
+def _api(context: Context, registry: KeyRegistry, metrics: SealedMetrics, executors: Sequence[Executor]) -> SealingApi:
     settings = context.settings.sealed
     return SealingApi(
         registry,
         metrics,
-        executor,
+        executors[0],
         Limits(settings.rate_limit, settings.rate_limit_burst, context.clock),
         Callers(context.client, context.clock, settings.proxies, require_token=settings.require_token),
         context.clock,
         legacy=settings.accept_deprecated_v1_data,
         read_timeout=go_duration("sealed.read_timeout", settings.read_timeout).total_seconds(),
+        for_large=executors[1],
     )
 
 

@@ -54,7 +54,7 @@ class BrokenKey:
 def read_key(secret: Body, priority: str) -> SealingKey:
     """Read a key Secret (sealed-secrets.md 2.7).
 
-    Blocking: validating an RSA-4096 key takes 0.4 s; call it in a thread.
+    Blocking for some ten milliseconds, in which the interpreter is free; call it in a thread.
 
     Raises:
         ValueError: what is wrong, without any of its bytes.

@@ -1,7 +1,6 @@
 """Opens one SealedSecret: lenient about what it is given, all or nothing about what it returns. Pure."""
 
 import base64
-import json
 from collections import defaultdict
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from manager.documents import read_json
 from manager.errors import CofferError
 from manager.plain import Plain
 from sealed.crypto import BrokenBase64, CannotDecrypt, Scope, decode_blob, label, scope_of, unseal
@@ -156,7 +156,7 @@ def _open_legacy(text: object, bound_to: bytes, keys: Keys) -> Unsealed:
     except (BrokenBase64, CannotDecrypt) as error:
         raise UnsealFailed((str(error),)) from None
     try:
-        secret = json.loads(whole.reveal())
+        secret = read_json(whole.reveal())
         known = (secret["apiVersion"], secret["kind"]) == ("v1", "Secret")
         values = {name: Plain(base64.b64decode(value)) for name, value in (secret.get("data") or {}).items()}
         texts = {name: Plain(value.encode()) for name, value in (secret.get("stringData") or {}).items()}

@@ -21,4 +21,10 @@ def generate(spec: FakeSpec) -> Mapping[str, Plain]:
     return {key: Plain(value.encode()) for key, value in (spec.data or {}).items()}
 
 
-FAKE = GeneratorKind(resource("fakes", "Fake"), FakeSpec, generate, "fakeSpec")
+def weigh(spec: FakeSpec) -> tuple[int, int]:
+    """Return how many values are given, and their bytes."""
+    given = spec.data or {}
+    return len(given), sum(4 * (len(key) + len(value)) for key, value in given.items())
+
+
+FAKE = GeneratorKind(resource("fakes", "Fake"), FakeSpec, generate, "fakeSpec", weigh)

@@ -17,6 +17,7 @@ from manager.plain import Plain
 SYMBOLS = '~!@#$%^&*()_+`-={}|[]\\:"<>?,./'
 LENGTH, PART = 24, 4  # characters; one in four is a digit, and one in four a symbol
 LONGEST = 65_536  # characters of all passwords of one refresh: more keep the processor from others
+LONGEST_ENCODING = 8  # bytes that a character may become: four of UTF-8, and two digits for each
 dice = random.SystemRandom()
 
 
@@ -63,6 +64,12 @@ def generate(spec: PasswordSpec) -> Mapping[str, Plain]:
     return {key: Plain(ENCODERS[spec.encoding](_password(spec, length).encode())) for key in keys}
 
 
+def weigh(spec: PasswordSpec) -> tuple[int, int]:
+    """Return how many passwords there will be, and their bytes in the longest encoding."""
+    keys = spec.secret_keys or ["password"]
+    return len(keys), len(keys) * max(spec.length, LENGTH) * LONGEST_ENCODING + sum(map(len, keys))
+
+
 def _password(spec: PasswordSpec, length: int) -> str:
     digits = length // PART if spec.digits is None else spec.digits
     symbols = length // PART if spec.symbols is None else spec.symbols
@@ -94,4 +101,4 @@ def _some(what: str, characters: str, number: int, taken: list[str] | None) -> l
     return dice.sample(free, number)
 
 
-PASSWORDS = GeneratorKind(resource("passwords", "Password"), PasswordSpec, generate, "passwordSpec")
+PASSWORDS = GeneratorKind(resource("passwords", "Password"), PasswordSpec, generate, "passwordSpec", weigh)

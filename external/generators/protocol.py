@@ -1,7 +1,7 @@
 """What a kind of generator is: one file with its fields, and how values come of them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +15,8 @@ from manager.plain import Plain
 
 GROUP, VERSION = GENERATORS.split("/")
 Spec = TypeVar("Spec", bound=Model)
+NAME_BYTES = 250
+"""What a value takes beside its bytes: places in two mappings, two objects, the name."""
 Make = Callable[[], Mapping[str, Plain]]
 """Makes the values of one refresh, in a thread: it may take its time. Raises ProviderError."""
 
@@ -22,6 +24,19 @@ Make = Callable[[], Mapping[str, Plain]]
 def resource(plural: str, kind: str, *, namespaced: bool = True) -> Resource:
     """Return the resource of a kind in the generators' group; there is to be one of each."""
     return Resource(GROUP, VERSION, plural, kind, namespaced=namespaced)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How values are made, and what they will weigh."""
+
+    weight: int
+    """Bytes of memory that the values take at most, names and objects counted."""
+    make: Make = field(repr=False)
+
+    def __call__(self) -> Mapping[str, Plain]:
+        """Make the values of one refresh; raises ProviderError."""
+        return self.make()
 
 
 @dataclass(frozen=True)
@@ -33,16 +48,20 @@ class GeneratorKind(Generic[Spec]):
         spec: the model of their `spec`.
         generate: makes the values of one refresh, in a thread. Raises ProviderError, naming the field, and no value.
         embedded: the field of a ClusterGenerator that holds such a spec.
+        weigh: tells (names, bytes of names and values) of what `generate` will make, without making any.
     """
 
     resource: Resource
     spec: type[Spec]
     generate: Callable[[Spec], Mapping[str, Plain]]
     embedded: str
+    weigh: Callable[[Spec], tuple[int, int]] = lambda _spec: (1, 1024)
 
-    def prepare(self, raw: Any, at: str) -> Make:
+    def prepare(self, raw: Any, at: str) -> Recipe:
         """Read a spec. Raises ProviderError for one that cannot be read: nobody tells when it is mended."""
         try:
-            return partial(self.generate, parse(self.spec, raw, reason=FAILED, at=at))
+            spec = parse(self.spec, raw, reason=FAILED, at=at)
         except NeedsHuman as error:
             raise ProviderError(error.message) from None
+        names, size = self.weigh(spec)
+        return Recipe(names * NAME_BYTES + size, partial(self.generate, spec))

@@ -18,4 +18,4 @@ def generate(spec: UuidSpec) -> Mapping[str, Plain]:
     return {"uuid": Plain(str(uuid4()).encode())}
 
 
-UUIDS = GeneratorKind(resource("uuids", "UUID"), UuidSpec, generate, "uuidSpec")
+UUIDS = GeneratorKind(resource("uuids", "UUID"), UuidSpec, generate, "uuidSpec", lambda _spec: (1, 64))

@@ -1,7 +1,7 @@
 """What a provider of secrets is: one small class, blocking, whose errors say what the caller must do."""
 
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -121,6 +121,15 @@ class Stamping(Protocol):
         ...
 
 
+@runtime_checkable
+class TakenApart(Protocol):
+    """An answer whose value stands in its parts; the bytes of the whole are none."""
+
+    def parts(self) -> Iterable[bytes]:
+        """Return what tells it from another answer, in an order that is always the same."""
+        ...
+
+
 class Inside(NamedTuple):
     """Where a property leads on into a value."""
 
@@ -160,6 +169,15 @@ class AsksProperty(Protocol):
     """A client that says the property in its requests."""
 
     asks_property: bool
+
+
+@runtime_checkable
+class SaysMissing(Protocol):
+    """A client with words of its own for a property that does not exist; others' are the same."""
+
+    def missing(self, key: str, path: str, *, metadata: bool, extract: bool) -> str:
+        """Return the original's text."""
+        ...
 
 
 @dataclass(frozen=True)

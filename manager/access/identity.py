@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import json
 import ssl
 import time
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 from manager.access.chosen import User
 from manager.access.kubeconfig import Entry
 from manager.access.plugin import Credential, Plugin
+from manager.documents import read_json
 from manager.errors import AccessError
 from manager.tls import show
 
@@ -151,7 +151,7 @@ def _provided(provider: Entry) -> str:
     token = config.text("id-token") if config else ""
     try:
         payload = token.split(".")[1]
-        ends = float(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"])
+        ends = float(read_json(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"])
     except (ValueError, LookupError, TypeError, binascii.Error):
         raise AccessError(f"{provider.at}.config.id-token: is no token: {cure}") from None
     if ends <= time.time():

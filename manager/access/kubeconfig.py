@@ -10,14 +10,16 @@ from typing import Any
 
 import yaml
 
+from manager.documents import Caps, Loader, yaml_stream
 from manager.errors import AccessError
 
 LARGEST_FILE = 16 << 20  # bytes; thousands of clusters with their authorities fit in
-_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _Loader(_Base):  # type: ignore[misc]
+class _Loader(Loader):
     """Reads dates as texts, as the readers of Kubernetes do."""
+
+    caps = Caps(LARGEST_FILE, 500_000, 100)
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -158,12 +160,9 @@ def _read(path: Path, named: str) -> Kubeconfig:
 
 def _parsed(raw: bytes, at: str) -> Mapping[str, Any]:
     try:
-        documents = yaml.load_all(raw.decode("utf-8-sig"), Loader=_Loader)
-        found = next(iter(documents), None) or {}
-    except Exception as error:  # the reader's own text would quote the line, and a token stands on a line
-        mark = getattr(error, "problem_mark", None)
-        place = f" (line {mark.line + 1})" if mark else ""
-        raise AccessError(f"{at}: not a kubeconfig: it is no YAML{place}") from None
+        found = next(iter(yaml_stream(raw.decode("utf-8-sig"), _Loader)), None) or {}
+    except ValueError:  # the reader's own text would quote the line, and a token stands on a line
+        raise AccessError(f"{at}: not a kubeconfig: it is no YAML") from None
     if not isinstance(found, dict):
         raise AccessError(f"{at}: not a kubeconfig: a mapping was expected")
     return found

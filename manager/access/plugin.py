@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from manager.access.kubeconfig import Entry
+from manager.documents import read_json
 from manager.errors import AccessError
 
 API = "client.authentication.k8s.io/"
@@ -122,9 +123,9 @@ class Plugin:
 
     def _credential(self, output: bytes) -> Credential:
         try:
-            found = json.loads(output)
+            found = read_json(output)
             kind, version, status = found.get("kind"), found.get("apiVersion"), found.get("status")
-        except (ValueError, AttributeError, RecursionError):
+        except (ValueError, AttributeError):
             raise self._failed(f"exec: {self.command} printed no ExecCredential in JSON") from None
         if kind != "ExecCredential" or version != self.version:
             raise self._failed(

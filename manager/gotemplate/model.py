@@ -94,7 +94,7 @@ class Limits:
     """Of one render."""
     workers: int = 2
     """Renders at the same time, over all tenants."""
-    slow_workers: int = 2
+    slow_workers: int = 1
     """More of them, for those that have been running for a tenth of a second: the others go on in their place."""
     idle_instances: int = 2
     """Kept for their tenants with what they have compiled, 11 MiB each; further tenants wait 4 ms for a new one."""

@@ -2,14 +2,16 @@
 
 An instance belongs to one namespace from its start to its end: the reset between two tenants is a new one (4 ms), and
 what one has left in memory goes with it. A namespace renders one at a time. A render that takes long makes way: it
-goes on in a place for slow ones. A namespace that lately reached the deadline waits for its turn among its like.
+goes on in a place for slow ones. A namespace whose last render was slow waits for its turn among its like.
 """
 
 import asyncio
+import os
 import threading
 import time
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from weakref import WeakValueDictionary
 
 from manager.errors import TemplateLimit
@@ -20,6 +22,8 @@ from manager.gotemplate.render_time import charge
 
 SLOW_REMEMBERED = 256
 SLOW_AFTER_SECONDS = 0.1
+REMEMBERED_AFTER_SECONDS = 0.5  # that a render takes whose namespace counts as slow from then on
+NICE = 10  # of the threads that render, without the interpreter
 KEPT_BYTES = 24 << 20  # an instance with 64 compiled templates has 20 MiB, and what has grown never shrinks
 
 
@@ -28,7 +32,7 @@ class Pool:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._threads = ThreadPoolExecutor(limits.workers + limits.slow_workers, "gotemplate")
+        self._threads = ThreadPoolExecutor(limits.workers + limits.slow_workers, "gotemplate", initializer=_make_nice)
         self._guard = threading.Lock()
         self._preparation = Preparation(limits, self._threads)
         self._idle: OrderedDict[str, Instance] = OrderedDict()
@@ -87,14 +91,21 @@ class Pool:
         except TemplateLimit as error:
             if error.limit == "deadline":
                 charge(self._limits.deadline_seconds)
-                self._slow[namespace] = None
-                self._slow.move_to_end(namespace)
-                while len(self._slow) > SLOW_REMEMBERED:
-                    self._slow.popitem(last=False)
+                self._remember(namespace)
             raise
         charge(seconds)
-        self._slow.pop(namespace, None)
+        if seconds >= REMEMBERED_AFTER_SECONDS:
+            self._remember(namespace)
+        else:
+            self._slow.pop(namespace, None)
         return answer
+
+    def _remember(self, namespace: str) -> None:
+        """Let a namespace take turns with others that are slow: four of them would hold every place otherwise."""
+        self._slow[namespace] = None
+        self._slow.move_to_end(namespace)
+        while len(self._slow) > SLOW_REMEMBERED:
+            self._slow.popitem(last=False)
 
     def drop(self, namespace: str) -> None:
         """Forget a namespace that is gone, with the instance kept for it."""
@@ -118,18 +129,18 @@ class Pool:
             return tuple(self._idle)
 
     def _work(self, machine: Machine, namespace: str, request: bytes) -> "_Ran":
-        started = time.monotonic()
-        until = started + self._limits.deadline_seconds
+        started = time.thread_time()  # what other threads take of the processor is not the template's
+        until = time.monotonic() + self._limits.deadline_seconds
         kept = self._kept(namespace)
         if kept:
             try:
-                return self._called(namespace, kept, request, until), time.monotonic() - started
+                return self._called(namespace, kept, request, until), time.thread_time() - started
             except TemplateLimit as error:
                 # Go's heap does not shrink and may have come apart; what fits must not depend on the past
                 if error.limit != "memory":
                     raise
         answer = self._called(namespace, Instance(machine), request, until)
-        return answer, time.monotonic() - started
+        return answer, time.thread_time() - started
 
     def _called(self, namespace: str, instance: Instance, request: bytes, until: float) -> bytes:
         try:
@@ -182,6 +193,12 @@ class _Places:
 _Ran = tuple[bytes, float]
 """The answer, and the seconds that an instance worked on it."""
 _Held = asyncio.Lock | asyncio.Semaphore | _Places
+
+
+def _make_nice() -> None:
+    """Let this thread give way to the event loop: what tenants render may take every processor for seconds."""
+    with suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def _close(instances: list[Instance]) -> None:

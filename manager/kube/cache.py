@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from sys import intern
 from types import MappingProxyType
 from typing import Any
@@ -9,6 +10,24 @@ from typing import Any
 from manager.kube.resources import Body, Key, Resource, key_of
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
+MOST_LABELS = 1_000  # kept of one object: the API server bounds the length of each alone, and 45,000 fit into an object
+ANNOTATION_BYTES = 32 << 10  # kept of one object: the names of five hundred namespaces take half of that
+READ = (
+    "name",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "ownerReferences",
+    "finalizers",  # who adds one writes the others again
+)
+"""What is read of metadata beside labels and annotations."""
+
+
+class Oversized(Exception):
+    """An object has more of something than is kept of one; what was known of it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +55,8 @@ class Meta:
     owner: Owner | None
     digest: Any
     """What the module's digest function took from the body; None for metadata-only resources."""
+    cut: bool = False
+    """Whether there are too many labels to keep: of those that are looked at by name, none is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +83,7 @@ class MetadataCache:
         self._objects: dict[Resource, dict[tuple[str, str], Meta]] = {}
         self._index_of: dict[Resource, list[Index]] = {}
         self._kept: dict[Resource, tuple[str, ...]] = {}
+        self._named: dict[Resource, frozenset[str]] = {}
 
     def index(self, resource: Resource, function: "type_index") -> "Index":
         """Create a reverse index over a resource; call before the first object is observed."""
@@ -79,6 +101,26 @@ class MetadataCache:
         No others are: an object may carry 256 KiB of them, and kubectl leaves a copy of a Secret's data in one.
         """
         self._kept[resource] = (*self._kept.get(resource, ()), *prefixes)
+
+    def name_labels(self, resource: Resource, *names: str) -> None:
+        """Keep these labels of a resource, and others only of objects of which a digest is kept.
+
+        Tenants may put megabytes of labels on an object that is nobody's business here. Of a resource for which nobody
+        calls this all labels are kept, as selectors may ask for any. Call before the first object is observed.
+        """
+        self._named[resource] = self._named.get(resource, frozenset()) | frozenset(names)
+
+    def shrink(self, resource: Resource, body: Body) -> Body:
+        """Return a body without what nobody reads of it; `observe` makes the same of both."""
+        meta = body["metadata"]
+        kept = {name: meta[name] for name in READ if name in meta}
+        labels = meta.get("labels")
+        if resource in self._named and isinstance(labels, dict) and len(labels) > MOST_LABELS:
+            few = {name: labels[name] for name in self._named[resource] if name in labels}
+            labels = few | dict(islice(labels.items(), MOST_LABELS + 1))  # one too many is still seen as that
+        kept |= {name: meta[name] for name in ("annotations",) if name in meta}
+        kept |= {"labels": labels} if labels else {}
+        return {**body, "metadata": kept}
 
     def get(self, key: Key) -> Meta | None:
         """Return what is known of an object."""
@@ -127,17 +169,33 @@ class MetadataCache:
     def _meta(self, resource: Resource, body: Body) -> Meta:
         meta = body["metadata"]
         digest = self._digests.get(resource)
+        taken = digest(body) if digest else None
+        labels, cut = self._labels(resource, meta, always=taken is not None)
+        annotations = _compact(meta.get("annotations"), self._kept.get(resource, ()))
+        if sum(len(name) + len(text) for name, text in annotations.items()) > ANNOTATION_BYTES:
+            raise Oversized(f"its annotations for Coffer have more than {ANNOTATION_BYTES} bytes")
         return Meta(
             uid=meta.get("uid", ""),
             version=meta.get("resourceVersion", ""),
             generation=meta.get("generation", 0),
             created=meta.get("creationTimestamp", ""),
             deleting="deletionTimestamp" in meta,
-            labels=_compact(meta.get("labels"), ("",)),
-            annotations=_compact(meta.get("annotations"), self._kept.get(resource, ())),
+            labels=labels,
+            annotations=annotations,
             owner=controller_of(meta),
-            digest=digest(body) if digest else None,
+            digest=taken,
+            cut=cut,
         )
+
+    def _labels(self, resource: Resource, meta: Body, *, always: bool) -> tuple[Mapping[str, str], bool]:
+        """Return the labels to keep, and whether some are missing that might have been looked at."""
+        given, named = meta.get("labels"), self._named.get(resource)
+        number = len(given) if isinstance(given, dict) else 0
+        wanted = named is None or always
+        if wanted and number <= MOST_LABELS:
+            return _compact(given, ("",)), False
+        few = {name: given[name] for name in named or () if name in given} if isinstance(given, dict) else {}
+        return few or EMPTY, wanted
 
 
 type_index = Callable[[Key, Meta], Iterable[Hashable]]

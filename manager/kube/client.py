@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import aiohttp
 
+from manager.documents import OBJECT, Beyond, Unreadable, read_json
 from manager.errors import (
     AlreadyExists,
     ApiError,
@@ -15,11 +17,13 @@ from manager.errors import (
     Invalid,
     NotFound,
     Unreachable,
+    Unusable,
 )
 from manager.kube.connection import Connection
+from manager.kube.reading import PAGE_BYTES, Oversize, parsed, read_event, read_object, read_page, read_within
 from manager.kube.resources import Body, Key, Resource
 
-WHOLE = 25  # objects a page holds that come whole: each may have 1.5 MB, and a page takes about four times its size
+WHOLE = 25  # objects a page holds that come whole, and fewer where they are large
 PAGE = 500  # objects a LIST page holds: the API server's own clients use this; larger pages only raise our peak memory
 LONGEST_AFTER = 60.0  # seconds that a server may ask to be left alone: our longest back-off
 DISCOVERY = Resource("", "", "apis", "APIResourceList")  # what a request for discovery is counted under
@@ -92,15 +96,24 @@ class KubeClient:
         """
         partial = resource.metadata_only if metadata_only is None else metadata_only
         headers = {"Accept": METADATA_LIST} if partial else {}
-        query = {"limit": str(PAGE if partial else WHOLE)} | ({"labelSelector": selector} if selector else {})
+        query = {"labelSelector": selector} if selector else {}
+        limit = Limit(PAGE if partial else WHOLE)
         while True:
-            path = resource.path(namespace)
-            page = await self._call("list", "GET", resource, path, resource.plural, query=query, headers=headers)
+            path, most = resource.path(namespace), limit.bytes
+            asked = {**query, "limit": str(limit.objects)}
+            try:
+                page = await self._call(
+                    "list", "GET", resource, path, resource.plural, query=asked, headers=headers, most=most
+                )
+            except Oversize:
+                limit.shrink(resource)
+                continue
             meta = page["metadata"]
             yield page.get("items") or [], meta.get("resourceVersion", "")
             if not meta.get("continue"):
                 return
             query["continue"] = meta["continue"]
+            limit.grow()
 
     async def create(self, resource: Resource, body: Body, *, manager: str = "coffer") -> Body:
         """Create an object. Raises AlreadyExists when somebody was first."""
@@ -179,7 +192,7 @@ class KubeClient:
                 if answer.status != 200:
                     raise _refused(answer, await answer.read(), "watch", resource.plural)
                 async for line in answer.content:
-                    event = json.loads(line)
+                    event = await parsed(line, read_event)
                     yield event["type"], event["object"]
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise Unreachable(0, type(error).__name__, f"watch {resource.plural}") from error
@@ -195,6 +208,7 @@ class KubeClient:
         body: Any = None,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        most: int = 0,
     ) -> Body:
         status = 0
         try:
@@ -209,14 +223,19 @@ class KubeClient:
                 timeout=self._timeout,
                 allow_redirects=False,
             ) as answer:
-                status, content = answer.status, await answer.read()
+                status, content = answer.status, await read_within(answer.content, most or OBJECT.size)
+        except Oversize:
+            if most:
+                raise
+            raise Unusable(status, "TooLarge", f"{verb} {place}") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable(0, type(error).__name__, f"{verb} {place}") from error
         finally:
             self._observe(verb, resource.plural, status)
         if status >= 400:
             raise _refused(answer, content, verb, place)
-        return _parsed(status, content, f"{verb} {place}")
+        read = partial(read_page, alone=most == OBJECT.size) if verb == "list" else read_object
+        return await _parsed(status, content, f"{verb} {place}", read)
 
 
 def _word(reason: object) -> str:
@@ -224,22 +243,56 @@ def _word(reason: object) -> str:
     return reason if isinstance(reason, str) and reason.isalnum() else ""
 
 
-def _parsed(status: int, content: bytes, place: str) -> Body:
-    """Return the object of an answer; what is none comes from something between us and the API server."""
+class Limit:
+    """How many objects a list page asks for: fewer when they are large, more again afterwards.
+
+    The API server bounds the number of objects alone, and each may have 1.5 MB.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.objects = most
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that a page may have; an object that is alone may be as large as any."""
+        return PAGE_BYTES if self.objects > 1 else OBJECT.size
+
+    def shrink(self, resource: Resource) -> None:
+        """Ask for fewer. Raises Unusable where one object alone is too large."""
+        if self.objects == 1:
+            raise Unusable(200, "TooLarge", f"list {resource.plural}")
+        self.objects = max(1, self.objects // 4)
+
+    def grow(self) -> None:
+        """Ask for more: a page was not too large."""
+        self.objects = min(self._most, self.objects * 2)
+
+
+async def _parsed(status: int, content: bytes, place: str, read: Callable[[bytes], Body]) -> Body:
+    """Return the object of an answer; what is none comes from something between us and the API server.
+
+    Raises:
+        Unusable: it is JSON, and beyond the bounds of one object.
+        Unreachable: it is anything else.
+
+    """
     try:
-        parsed = json.loads(content)
-    except ValueError:
-        parsed = None
-    if status >= 300 or not isinstance(parsed, dict) or ("items" in parsed and "metadata" not in parsed):
+        found = await parsed(content, read)
+    except Beyond as error:
+        raise Unusable(status, "TooComplex", place, str(error)) from None
+    except Unreadable:
+        raise Unreachable(0, "NoObject", place) from None
+    if status >= 300 or ("items" in found and "metadata" not in found):
         raise Unreachable(0, "NoObject", place)
-    return parsed
+    return found
 
 
 def _refused(response: aiohttp.ClientResponse, content: bytes, verb: str, place: str) -> ApiError:
     """Turn a refusal into our error; the server's message may quote a value and is dropped, causes keep field paths."""
     try:
-        answer = json.loads(content)
-    except ValueError:
+        answer = read_json(content)
+    except Unreadable:
         answer = {}
     answer = answer if isinstance(answer, dict) else {}
     reason = _word(answer.get("reason"))

@@ -26,13 +26,19 @@ def find_condition(conditions: object, kind: str) -> Condition | None:
     return None
 
 
+def without_condition(conditions: object, kind: str) -> list[Condition]:
+    """Return the list without the condition of a type: what is set next gets a new transition time."""
+    old = find_condition(conditions, kind)
+    return [each for each in conditions if each is not old] if isinstance(conditions, list) else []
+
+
 def set_condition(conditions: object, new: Condition, now: datetime) -> list[Condition]:
     """Return the list with `new` (type, status, reason, message) in place of the old condition of its type.
 
     `lastTransitionTime` changes only with the status.
     """
     old = find_condition(conditions, new["type"])
-    others = [each for each in conditions if each is not old] if isinstance(conditions, list) else []
+    others = without_condition(conditions, new["type"])
     same = old is not None and old.get("status") == new["status"] and old.get("lastTransitionTime")
     moment = old["lastTransitionTime"] if same and old is not None else rfc3339(now)
     return [*others, {**new, "lastTransitionTime": moment}]

@@ -8,9 +8,11 @@ from manager.clock import Clock, rfc3339
 from manager.errors import ApiError
 from manager.kube.client import KubeClient
 from manager.kube.resources import EVENTS, Body, Key
+from manager.shares import Budget
 
 REPEATED_AFTER = 600.0  # seconds; the same Event again is news only when the first has scrolled by (reliability.md S4)
 REMEMBERED = 10_000  # objects x reasons; forgetting one costs at most one repeated Event
+EVENTS_A_SECOND, EVENTS_AT_ONCE = 20.0, 2_000.0  # about the objects of one namespace; each is a write to etcd
 LONGEST_MESSAGE = 1024  # the API server refuses longer ones (reliability.md 1.7)
 
 log = structlog.get_logger(__name__)
@@ -26,6 +28,7 @@ class EventRecorder:
         self._client = client
         self._clock = clock
         self._instance = instance
+        self._posted = Budget(EVENTS_A_SECOND, EVENTS_AT_ONCE, clock, together=50)
         self._said: OrderedDict[tuple[str, int], float] = OrderedDict()
 
     async def normal(self, key: Key, uid: str, reason: str, message: str, *, component: str) -> None:
@@ -42,6 +45,11 @@ class EventRecorder:
             return
         body = self._body(key, uid, kind, reason, message[:LONGEST_MESSAGE], component)
         log.info("event", object=str(key), type=kind, reason=reason, message=message)
+        if self._posted.wait(key.namespace):
+            self._said.pop(said, None)  # it is told when there is room again
+            log.warning("event not posted: too many in this namespace", object=str(key), reason=reason)
+            return
+        self._posted.spend(key.namespace, 1.0)
         try:
             await self._client.create(EVENTS, body)
         except ApiError as error:

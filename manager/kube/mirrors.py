@@ -1,6 +1,6 @@
 """How an object shows that it is an auto mirror: one that gives way to whoever claims its name (DESIGN.md 4a, 4)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from manager.kube.resources import Body
@@ -24,10 +24,16 @@ def yields(secret: Mapping[str, Any]) -> bool:
     return pushed and not meta.get("ownerReferences")
 
 
-def marked_by(meta: Body, manager: str) -> bool:
-    """Tell whether a field manager wrote the mark `reflects`, not somebody who copied a mirror with its annotations."""
-    entries = (each for each in meta.get("managedFields") or () if each.get("manager") == manager)
-    return any(f"f:{REFLECTS}" in _annotations(each.get("fieldsV1") or {}) for each in entries)
+def maker_of(meta: Body, controllers: Collection[str]) -> str:
+    """Return the field manager that wrote the mark `reflects`, empty where one of the controllers did, or nobody knows.
+
+    Whoever copies a mirror with its annotations (`kubectl get -o yaml | kubectl apply`) makes an object of his own.
+    """
+    entries = (each for each in meta.get("managedFields") or ())
+    writers = {
+        str(each.get("manager", "")) for each in entries if f"f:{REFLECTS}" in _annotations(each.get("fieldsV1") or {})
+    }
+    return "" if writers & set(controllers) else min(writers, default="")
 
 
 def _annotations(fields: Body) -> Body:

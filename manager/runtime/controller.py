@@ -17,13 +17,18 @@ from manager.errors import (
     NotLeader,
     ReconcileError,
     Unreachable,
+    Unusable,
     WaitFor,
 )
 from manager.kube.resources import Key
+from manager.runtime.meter import Metered
 from manager.runtime.queue import KeyedQueue
+from manager.shares import Budget
 
 API_SERVER = "api server"  # the gate of keys that wait for the API server to answer again
 OVERLOADED = frozenset({0, 429, 502, 503, 504})  # answers that speak of the server, not of the object
+LOOP_SHARE = 0.2  # of the event loop, for what one namespace wants again and again by time alone
+LOOP_SECONDS = 2.0  # of it that a namespace may take at once before that
 STUCK_AFTER = 180.0  # seconds one key may take; the longest legitimate path is 60 s of back-off inside an SDK
 
 log = structlog.get_logger(__name__)
@@ -81,6 +86,7 @@ class Controller:
 
     def __post_init__(self) -> None:
         self._open.set()
+        self._work_of = Budget(LOOP_SHARE, LOOP_SECONDS, self.clock, together=1_000)
 
     def pause(self) -> None:
         """Begin nothing more until `go_on`; keys gather in the queue, and what is under way may look at `paused`."""
@@ -122,12 +128,18 @@ class Controller:
             self.observer.reconciled(self.name, result, time.perf_counter() - started)
 
     async def _once(self, key: Key) -> str:
+        work = Metered(self.reconcile(key))
         try:
-            again = await self.reconcile(key)
+            again = await work
         except NotLeader:
             raise  # ends the process: another replica may be writing already
         except Unreachable as error:
             return self._unreachable(key, error)
+        except Unusable as error:  # whoever wrote it is told where it is listed; a change of it brings it back
+            self.queue.release(API_SERVER)
+            self.queue.settle(key)
+            log.warning("object not taken in", key=str(key), error=str(error))
+            return "unusable"
         except ApiError as error:  # Conflict and NotFound above all: the object moved while it was worked on
             self.queue.release(API_SERVER)  # a refusal is an answer
             self.queue.retry(key)
@@ -138,6 +150,8 @@ class Controller:
             self.queue.retry(key)
             log.error("reconcile failed unexpectedly", key=str(key), controller=self.name, error=describe(error))
             return "panic"
+        finally:
+            self._work_of.spend(key.namespace, work.seconds)
         self.queue.release(API_SERVER)
         return self._schedule(key, again)
 
@@ -162,7 +176,8 @@ class Controller:
             return "backoff"
         self.queue.settle(key)
         if again.after is not None:
-            self.queue.add_after(key, again.after)
+            # A namespace whose refreshes take more of the event loop than its share gets them later.
+            self.queue.add_after(key, max(again.after, self._work_of.wait(key.namespace)))
         return "success"
 
 

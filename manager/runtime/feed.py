@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
 from manager.errors import ApiError, Forbidden, Gone
-from manager.kube.cache import Change, MetadataCache, newer
+from manager.kube.cache import MOST_LABELS, Change, MetadataCache, Oversized, newer
 from manager.kube.client import KubeClient
+from manager.kube.reading import Unusable
 from manager.kube.resources import Body, Key, Resource, key_of
 from manager.runtime.controller import describe
 from manager.runtime.module import Handler
@@ -17,6 +18,7 @@ EVERYWHERE = ("",)
 """The whole cluster, in one list and one watch a resource."""
 
 FORBIDDEN = 403
+TOO_MANY_LABELS = f"it has more than {MOST_LABELS} labels: only those that Coffer knows by name are looked at"
 
 Part = tuple[Resource, str]
 """What one list shows: a resource in one namespace, or with an empty one everywhere."""
@@ -31,6 +33,7 @@ class Feed:
         cache: the one cache of the process.
         handlers: per resource, those of all modules.
         namespaces: those that are looked at, each with lists and watches of its own.
+        refused: told of (key, uid, what is wrong) of each object that is not taken in; what was known of it stands.
     """
 
     def __init__(
@@ -38,7 +41,9 @@ class Feed:
         cache: MetadataCache,
         handlers: Mapping[Resource, Iterable[Handler]],
         namespaces: tuple[str, ...] = EVERYWHERE,
+        refused: Callable[[Key, str, str], None] = lambda key, uid, why: None,
     ) -> None:
+        self._refused = refused
         self._cache = cache
         self.namespaces = namespaces
         self._handlers = {resource: tuple(each) for resource, each in handlers.items()}
@@ -56,6 +61,10 @@ class Feed:
     def resources(self) -> tuple[Resource, ...]:
         """What is watched."""
         return tuple(self._handlers)
+
+    def shrink(self, resource: Resource, body: Body) -> Body:
+        """Return an object without what the cache would not keep."""
+        return self._cache.shrink(resource, body)
 
     def observe(self, resource: Resource, event: str | None, body: Body) -> None:
         """Take in one object and dispatch the change, if there is one. Never raises."""
@@ -179,10 +188,19 @@ class Feed:
                 key = key_of(resource, body)
                 for part in ((resource, ""), (resource, key.namespace)):
                     self._departed.get(part, {})[key] = body["metadata"]["resourceVersion"]
-            return self._cache.observe(resource, event, body)
+            elif isinstance(body, Unusable):
+                self._refused(key_of(resource, body), body["metadata"].get("uid", ""), body.why)
+                return None
+            change = self._cache.observe(resource, event, body)
+            if change is not None and change.after is not None and change.after.cut:
+                self._refused(change.key, change.after.uid, TOO_MANY_LABELS)
+        except Oversized as error:
+            self._refused(key_of(resource, body), body["metadata"].get("uid", ""), str(error))
+            return None
         except Exception as error:  # an object that cannot be read must not stop the list or the stream of its kind
             log.error("object not understood", resource=resource.plural, error=describe(error))
             return None
+        return change
 
     def _dispatch(self, change: Change) -> None:
         for handler in self._handlers.get(change.key.resource, ()):

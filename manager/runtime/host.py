@@ -176,4 +176,6 @@ class KopfHost:
     def _listen(self, registry: kopf.OperatorRegistry, resource: Resource) -> None:
         @kopf.on.event(resource.group, resource.version, resource.plural, registry=registry, id=resource.plural)
         async def seen(event: Any, **_: Any) -> None:
-            self._feed.observe(resource, event["type"], event["object"])
+            whole = self._streams.whole(resource, event)
+            if whole is not None:
+                self._feed.observe(resource, whole["type"], whole["object"])

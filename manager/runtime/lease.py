@@ -50,6 +50,7 @@ class Lease:
         self._jitter = jitter
         self._seen = _Seen()
         self._renewed: float | None = None
+        self._renewed_on: datetime | None = None
         self._claimed = False
         self._answered: float | None = None
 
@@ -60,8 +61,20 @@ class Lease:
         """
         if not self._settings.enabled:
             return
-        if self._renewed is None or self._clock.monotonic() - self._renewed >= self._settings.renew_deadline:
+        if self._renewed is None or self._since_renewal() >= self._settings.renew_deadline:
             raise NotLeader("the lease is not certain")
+
+    def _since_renewal(self) -> float:
+        """Return the seconds since the last renewal was sent, by whichever clock has gone further.
+
+        The monotonic one stands still while a virtual machine does; the other is set by people.
+        """
+        if self._renewed is None:
+            return float("inf")
+        passed = self._clock.monotonic() - self._renewed
+        return (
+            passed if self._renewed_on is None else max(passed, (self._clock.now() - self._renewed_on).total_seconds())
+        )
 
     @property
     def held(self) -> bool:
@@ -77,6 +90,10 @@ class Lease:
         if not self._settings.enabled:
             return True
         return self._answered is not None and self._clock.monotonic() - self._answered < within
+
+    def give_up(self) -> None:
+        """Be certain of nothing any more; the lease runs out by itself."""
+        self._renewed = None
 
     async def acquire(self) -> None:
         """Wait until this replica holds the lease."""
@@ -131,7 +148,7 @@ class Lease:
         return True
 
     async def _attempt(self) -> bool:
-        sent = self._clock.monotonic()
+        sent, sent_on = self._clock.monotonic(), self._clock.now()
         try:
             lease = await self._client.find(self._key)
             self._answered = self._clock.monotonic()
@@ -148,7 +165,7 @@ class Lease:
         except ApiError as error:
             log.warning("lease not renewed", status=error.status, error=error.reason)
             return False
-        self._renewed = sent
+        self._renewed_on, self._renewed = sent_on, sent
         return True
 
     def _free(self, lease: Body | None) -> bool:

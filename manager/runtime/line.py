@@ -1,39 +1,13 @@
-"""A line in which groups take turns: whoever brings thousands delays only himself."""
+"""Threads in which groups take turns: whoever brings thousands delays only himself."""
 
 import asyncio
-from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Generic, TypeVar
+from typing import TypeVar
+
+from manager.shares import Line
 
 T = TypeVar("T")
-
-
-class Line(Generic[T]):
-    """Items in order of arrival within a group, such as a namespace; of the groups each gives one in turn."""
-
-    def __init__(self) -> None:
-        self._groups: OrderedDict[str, deque[T]] = OrderedDict()
-
-    def __bool__(self) -> bool:
-        return bool(self._groups)
-
-    def append(self, group: str, item: T) -> None:
-        """Put an item at the end of its group."""
-        self._groups.setdefault(group, deque()).append(item)
-
-    def popleft(self, may: Callable[[str], bool] = lambda group: True) -> T | None:
-        """Take the first item of the group whose turn it is, of those that `may` have one now; None without any."""
-        group = next(filter(may, self._groups), None)
-        if group is None:
-            return None
-        items = self._groups[group]
-        item = items.popleft()
-        if items:
-            self._groups.move_to_end(group)  # all others come before it is its turn again
-        else:
-            del self._groups[group]
-        return item
 
 
 class Turns:

@@ -6,6 +6,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from manager import VERSION
+from manager.runtime.pulse import Pulse
 
 BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -48,6 +49,18 @@ class Metrics:
             "coffer_watch_refused_total",
             "Lists and watches that the API server refused",
             ["resource", "status"],
+            registry=self.registry,
+        )
+        self.pulse = Pulse()
+        Gauge(
+            "coffer_event_loop_pause_seconds",
+            "Longest time in the last minute in which the event loop did nothing else",
+            registry=self.registry,
+        ).set_function(self.pulse.longest)
+        self.unusable = Counter(
+            "coffer_objects_refused_total",
+            "Objects that were not taken in, or not whole: nested too deep, or too much in them",
+            ["resource"],
             registry=self.registry,
         )
         self.observing = Gauge(

@@ -12,7 +12,7 @@ from itertools import count
 
 from manager.clock import Clock, Jitter
 from manager.kube.resources import Key
-from manager.runtime.line import Line
+from manager.shares import Line
 
 FIRST_BACKOFF = 0.2  # seconds; a conflict or a blip is over by then
 LONGEST_BACKOFF = 60.0  # seconds; DESIGN.md 4a, 8: grows to 60 s and never gives up

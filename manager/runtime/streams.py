@@ -4,19 +4,24 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import aiohttp
 import structlog
 
 from manager.clock import Clock, Jitter
-from manager.kube.client import WHOLE
+from manager.documents import OBJECT, Unreadable
+from manager.errors import Unusable as TooLarge
+from manager.kube.client import PAGE, WHOLE, Limit
+from manager.kube.reading import HEAVY_BYTES, Oversize, Unusable, parsed, read_event, read_page, read_within
 from manager.kube.resources import Body, Key, Resource, key_of
 from manager.runtime.feed import EVERYWHERE
 
 PACE = 1.0  # seconds between two watch requests of a resource; kopf re-opens an ended one without any pause
 LONGEST_PAUSE = 30.0
 SILENT_AFTER = 240.0  # seconds; kopf re-opens a silent watch after 70 s, so three turns without an answer
+
+PARKED = "parked"
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +34,7 @@ class _Stream:
     refusals: int = 0
     listed_at: str = ""
     seen: set[Key] = field(default_factory=set)
+    limit: Limit = field(default_factory=lambda: Limit(PAGE))
 
 
 @dataclass
@@ -41,6 +47,8 @@ class Streams:
         refused: told of (plural, status) whenever the API server refuses; a wrong RBAC must not be silent.
         listed: told of (resource, namespace, keys, resourceVersion) after each whole list: what is not in it has gone,
             which kopf does not report.
+        unusable: told of (resource, object) that is not taken in; kopf gets the others.
+        shrink: returns an object without what nobody reads of it; kopf holds whole pages, and events that wait.
         namespaces: those that kopf was told to watch; an empty name is the whole cluster.
     """
 
@@ -52,6 +60,10 @@ class Streams:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     base: str = ""
     namespaces: tuple[str, ...] = ("",)
+    unusable: Callable[[Resource, Body], None] = lambda resource, body: None
+    shrink: Callable[[Resource, Body], Body] = lambda resource, body: body
+    _parked: dict[Key, Body] = field(default_factory=dict)
+    """What was too large to be parsed twice, while kopf carries its name."""
     _streams: dict[str, _Stream] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -66,7 +78,11 @@ class Streams:
             for each in (self.namespaces if resource.namespaced else EVERYWHERE)
         ]
         self._by_path = {self.base + resource.path(each): resource for resource, each in places}
-        self._streams = {self.base + resource.path(each): _Stream(now, each) for resource, each in places}
+        self._streams = {
+            self.base + resource.path(each): _Stream(now, each, limit=Limit(PAGE if resource.metadata_only else WHOLE))
+            for resource, each in places
+        }
+        self._parked.clear()
 
     def silent(self) -> list[str]:
         """Return the resources from which no request has been answered for minutes."""
@@ -78,13 +94,13 @@ class Streams:
     async def metadata_only(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Ask for metadata, so that no value of a Secret enters the process; for what comes whole in small pages.
+        """Ask for metadata, so that no value of a Secret enters the process; in pages that are small enough.
 
         The list form on a watch would be answered with an empty stream, the single form on a list with a 406.
         """
         resource = self._by_path.get(request.url.path)
-        if resource is not None and not resource.metadata_only and "limit" in request.url.query:
-            request.url = request.url.update_query(limit=str(WHOLE))
+        if resource is not None and "limit" in request.url.query:
+            request.url = request.url.update_query(limit=str(self._streams[request.url.path].limit.objects))
         if request.method == "GET" and resource is not None and resource.metadata_only:
             kind = "PartialObjectMetadata" + ("" if "watch" in request.url.query else "List")
             request.headers["Accept"] = f"application/json;as={kind};g=meta.k8s.io;v=v1"
@@ -109,7 +125,13 @@ class Streams:
         if answer.status in {401, 403, 404, 410}:
             await self._refuse(request, answer, stream, kind)
         if answer.status == 200 and kind == "watch":
-            screened: Any = Screened(answer.content, lambda: self._alive(stream), lambda: self._broken(stream, request))
+            resource = self._by_path[request.url.path]
+            screened: Any = Screened(
+                answer.content,
+                lambda: self._alive(stream),
+                lambda: self._broken(stream, request),
+                lambda event, line: self._take(resource, event, line),
+            )
             answer.content = screened
         elif answer.status == 200:
             self._alive(stream)
@@ -128,18 +150,63 @@ class Streams:
 
     def _follow(self, answer: aiohttp.ClientResponse, stream: _Stream, resource: Resource, *, first: bool) -> None:
         """Note what a page holds while kopf reads it, and give an empty one as such: kopf ends on `items: null`."""
-        read = answer.json
 
-        async def page(**options: Any) -> Any:
+        async def page(**_options: Any) -> Any:
             try:
-                body = await read(**options)
+                body = await self._read(answer, stream, resource)
                 items = body.get("items") or []
                 self._note(stream, resource, body["metadata"], items, first=first)
             except (ValueError, LookupError, TypeError, AttributeError) as error:
                 raise aiohttp.ClientPayloadError("the list cannot be read") from error
-            return {**body, "items": items}
+            return {**body, "items": [self.shrink(resource, each) for each in self._usable(resource, items)]}
 
         vars(answer)["json"] = page
+
+    async def _read(self, answer: aiohttp.ClientResponse, stream: _Stream, resource: Resource) -> Body:
+        """Read a page. Raises Unreadable where it is none, or too large: kopf lists again, in smaller ones."""
+        limit = stream.limit
+        try:
+            content = await read_within(answer.content, limit.bytes)
+            body = await parsed(content, lambda text: read_page(text, alone=limit.objects == 1))
+        except Oversize:
+            answer.close()
+            try:
+                limit.shrink(resource)
+            except TooLarge:
+                log.error("an object is too large to be listed", resource=resource.plural, bytes=OBJECT.size)
+            raise Unreadable("it is too large") from None
+        if not body.get("metadata", {}).get("continue"):
+            limit.grow()
+        return body
+
+    def _usable(self, resource: Resource, bodies: list[Body]) -> list[Body]:
+        for each in bodies:
+            if isinstance(each, Unusable):
+                self.unusable(resource, each)
+        return [each for each in bodies if not isinstance(each, Unusable)]
+
+    def _take(self, resource: Resource, event: Body, line: bytes) -> bytes:
+        """Return what kopf gets for an event: nothing of an object beyond the bounds, the name of a large one."""
+        body = event["object"]
+        if event["type"] in ("BOOKMARK", "ERROR"):
+            return line + b"\n"
+        if len(line) < HEAVY_BYTES and not isinstance(body, Unusable):
+            if self._parked:
+                self._parked.pop(key_of(resource, {"metadata": {"name": "", **body["metadata"]}}), None)
+            return line + b"\n"
+        if isinstance(body, Unusable) and event["type"] != "DELETED":
+            self.unusable(resource, body)
+            return b""
+        key = key_of(resource, body)
+        self._parked[key] = {"type": event["type"], "object": self.shrink(resource, body)}
+        named = {name: body["metadata"].get(name, "") for name in ("name", "namespace", "uid", "resourceVersion")}
+        stub = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": named, PARKED: True}
+        return json.dumps({"type": event["type"], "object": stub}).encode() + b"\n"
+
+    def whole(self, resource: Resource, event: Body) -> Body | None:
+        """Return the event for which kopf has carried a name; None where a later one has taken its place."""
+        body = event["object"]
+        return self._parked.pop(key_of(resource, body), None) if body.get(PARKED) else event
 
     def _note(self, stream: _Stream, resource: Resource, meta: Body, items: list[Body], *, first: bool) -> None:
         if first:
@@ -193,9 +260,14 @@ class Screened:
     """
 
     def __init__(
-        self, content: aiohttp.StreamReader, alive: Callable[[], None], broken: Callable[[], Awaitable[None]]
+        self,
+        content: aiohttp.StreamReader,
+        alive: Callable[[], None],
+        broken: Callable[[], Awaitable[None]],
+        take: Callable[[Body, bytes], bytes],
     ) -> None:
         self._content = content
+        self._take = take
         self._alive = alive
         self._broken = broken
 
@@ -204,17 +276,23 @@ class Screened:
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
         """Yield whole lines as they come. Raises ClientPayloadError where the stream is not to be believed."""
-        rest = b""
+        rest = bytearray()
         async for chunk in self._content.iter_chunked(size):
-            *lines, rest = (rest + chunk).split(b"\n")
+            rest += chunk
+            if b"\n" not in chunk:
+                if len(rest) > OBJECT.size:
+                    await self._fail()
+                continue
+            *lines, rest = rest.split(b"\n")
             for line in lines:
                 if line.strip():
-                    await self._screen(line)
-                    yield line + b"\n"
+                    kept = await self._screen(bytes(line))
+                    if kept:
+                        yield kept
 
-    async def _screen(self, line: bytes) -> None:
+    async def _screen(self, line: bytes) -> bytes:
         try:
-            event = json.loads(line)
+            event = await parsed(line, read_event)
             if event["type"] == "ERROR":
                 fatal = event["object"]["code"] != 410
             else:
@@ -222,6 +300,10 @@ class Screened:
         except (ValueError, KeyError, TypeError):
             fatal = True
         if fatal:
-            await self._broken()
-            raise aiohttp.ClientPayloadError("the watch broke off")
+            await self._fail()
         self._alive()
+        return self._take(event, line)
+
+    async def _fail(self) -> NoReturn:
+        await self._broken()
+        raise aiohttp.ClientPayloadError("the watch broke off")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from manager.access.flags import NO_FLAGS, Access
+from manager.documents import read_json
 from manager.errors import AccessError
 from sealed.kubeseal.documents import Document, InputError
 
@@ -56,7 +57,7 @@ class Cluster:
 
     def get(self, path: str) -> Document:
         """Read an object. Raises InputError."""
-        found: Document = json.loads(self.call("GET", path))
+        found: Document = read_json(self.call("GET", path))
         return found
 
     def find(self, path: str) -> Document | None:
@@ -106,7 +107,7 @@ def _seconds(text: str | None) -> float | None:
 def _message(body: bytes) -> str:
     """Return what a Status object says, such as `services "x" not found`."""
     try:
-        return str(json.loads(body)["message"])
+        return str(read_json(body)["message"])
     except (ValueError, LookupError, TypeError):
         return ""
 

@@ -1,6 +1,5 @@
 """What the controller is asked for: its certificate, unless a file or URL holds it, and /v1 (7.4, 7.7, 7.8)."""
 
-import json
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from manager.access.flags import PATIENCE
+from manager.documents import read_json
 from manager.errors import AccessError
 from sealed.kubeseal.cluster import Cluster, Refused, object_path
 from sealed.kubeseal.documents import Document, InputError, read_file
@@ -50,7 +50,7 @@ class Controller:
     def resealed(self, sealed: Document) -> Document:
         """Return a SealedSecret sealed with the controller's current key. Raises InputError."""
         try:
-            answer: Document = json.loads(self._ask("/v1/rotate", sealed))
+            answer: Document = read_json(self._ask("/v1/rotate", sealed))
         except Refused as error:
             if error.status == HTTPStatus.CONFLICT:
                 raise InputError("unable to rotate secret") from None

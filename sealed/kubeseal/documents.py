@@ -11,11 +11,11 @@ from typing import Any
 
 import yaml
 
+from manager.documents import Caps, Loader, Unreadable, json_stream, yaml_nodes
 from sealed.kubeseal.goyaml import in_order, is_text
 
 LARGEST_INPUT = 16 * 1024 * 1024  # bytes; a Secret holds 1 MiB
 MOST_NODES = 200_000  # values after aliases are expanded: a 323-byte file can ask for gigabytes (reliability.md H4)
-LARGE = 64 * 1024  # characters from which the faster reader pays
 MOST_LEVELS = 100  # of nesting; the scanner looks a thousand characters ahead at each, so that 5,000 brackets took 2 s
 NOTHING_FOUND = "no secrets found. Ensure the input is valid and UTF-8 encoded"
 # Go's JSON encoder writes these as escapes, also within text.
@@ -33,22 +33,13 @@ class InputError(Exception):
     """The user's input or flags cannot be used; the text is what kubeseal prints after `error: `."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(Loader):
     """YAML 1.1 as Kubernetes tools read it: `y` and `n` are booleans; dates, times of day and fractions are text.
 
     A number that 64 bits cannot hold keeps its text too, where the original rounds it.
     """
 
-    _level = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Make the node of the next event, unless it lies too deep."""
-        if self._level > MOST_LEVELS:
-            raise InputError(NOTHING_FOUND)
-        self._level += 1
-        node: yaml.Node | None = super().compose_node(parent, index)
-        self._level -= 1
-        return node
+    caps = Caps(LARGEST_INPUT, MOST_NODES, MOST_LEVELS)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Make every key a text: for Python 1 and true are the same key."""
@@ -57,11 +48,6 @@ class _Loader(yaml.SafeLoader):
             text_of(self.construct_object(key, deep=True)): self.construct_object(value, deep=deep)
             for key, value in node.value
         }
-
-
-_Fast: Any = getattr(yaml, "CSafeLoader", None)
-if _Fast is not None:
-    _Fast = type("_Fast", (_Fast,), {})
 
 
 class _Dumper(yaml.SafeDumper):
@@ -124,8 +110,6 @@ _Loader.bool_values = {**yaml.SafeLoader.bool_values, "y": True, "n": False}
 _INTEGER = "[-+]?(0b[01][01_]{0,63}|0x[0-9a-fA-F][0-9a-fA-F_]{0,15}|0[0-7_]{0,21}|[1-9][0-9_]{0,18})"
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(f"^{_INTEGER}$"), list("-+0123456789"))
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), list("yYnN"))
-if _Fast is not None:
-    _Fast.yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
 _Dumper.add_representer(str, _Dumper.represent_str)
 _Dumper.add_representer(dict, _Dumper.represent_dict)
 
@@ -272,35 +256,24 @@ def _documents(text: str) -> list[Any]:
 def json_objects(text: str) -> list[Any] | None:
     """Return the objects of a JSON stream, None when it is none: YAML may begin like that too."""
     if text.lstrip().startswith("{"):
-        with suppress(ValueError):
-            return list(_json_stream(text))
+        with suppress(Unreadable):
+            return list(json_stream(text, _Loader.caps))
     return None
 
 
 def compose(text: str) -> Iterator[yaml.Node]:
     """Yield the nodes of YAML documents, which know their place in the text. Raises InputError for a bomb."""
-    loader = _Loader(text)
-    while loader.check_node():
-        node = loader.get_node()
-        if _size(node, {}) > MOST_NODES:
-            raise InputError("input expands to too many values")
-        if node is not None:
-            yield node
+    try:
+        yield from yaml_nodes(text, _Loader)
+    except Unreadable as error:
+        if "expands" in str(error):
+            raise InputError("input expands to too many values") from None
+        raise InputError(NOTHING_FOUND) from None
 
 
 def plain_value(text: str) -> Any:
     """Return what the text of a single value means. Raises InputError."""
     return next(iter(_yaml_stream(text)), None)
-
-
-def _composed_fast(text: str) -> Iterator[yaml.Node]:
-    """Yield the nodes of YAML documents from the library's faster reader, which has limits of its own for nesting."""
-    loader: Any = _Fast(text) if _Fast else None
-    while loader.check_node():
-        node = loader.get_node()
-        if _size(node, {}) > MOST_NODES:
-            raise InputError("input expands to too many values")
-        yield node
 
 
 def one_line(pair: Document, *, bare: bool = False) -> str:
@@ -309,30 +282,9 @@ def one_line(pair: Document, *, bare: bool = False) -> str:
     return text.removesuffix(" null") if bare else text
 
 
-def _json_stream(text: str) -> Iterator[Any]:
-    decoder, text, position = json.JSONDecoder(parse_float=str), text.strip(), 0
-    while position < len(text):
-        value, position = decoder.raw_decode(text, position)
-        yield value
-        while text[position : position + 1].isspace():
-            position += 1
-
-
 def _yaml_stream(text: str) -> Iterator[Any]:
-    for node in compose(text) if len(text) < LARGE or _Fast is None else _composed_fast(text):
+    for node in compose(text):
         yield _Loader("").construct_document(node)
-
-
-def _size(node: Any, known: dict[int, int]) -> int:
-    """Count the values of a document with every alias and merge expanded, without expanding any."""
-    if isinstance(node, yaml.ScalarNode):
-        return 1
-    if id(node) not in known:
-        known[id(node)] = MOST_NODES + 1  # a document that contains itself is too large
-        pairs = isinstance(node, yaml.MappingNode)
-        children = [child for pair in node.value for child in pair] if pairs else node.value
-        known[id(node)] = 1 + sum(_size(each, known) for each in children)
-    return known[id(node)]
 
 
 def _cannot_open(path: Path, error: Exception) -> str:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tests.bench.reflector import Followed
 from tests.bench.scene import MEGABYTE, PATIENCE, Row, Scene, objects_without_events, ready, timed, until
+from tests.cluster.audit import Mark
 from tests.cluster.kube import Object
 from tests.cluster.wait import wait_until
 from tests.controller import Coffer
@@ -17,6 +18,7 @@ NUMBER, REMOTE = 1000, 100
 MANY = 10_000
 ROTATED = 10
 QUIET = float(os.environ.get("QUIET", "180"))  # seconds
+PASSES = 'coffer_reconcile_total{controller="external"'
 FLAGS = ("--modules-sealed=false", "--modules-reflector=false")
 
 
@@ -32,6 +34,7 @@ def run(scene: Scene) -> Iterator[Row]:
         yield Row("  of them on a core of its own, Coffer itself", coffer.cpu() - cpu, "s")
         calls = sum(_since(scene, before).values())
         yield Row("  AWS data calls", calls, "", NUMBER, "one per ExternalSecret, as external-secrets makes")
+        yield from _requests(scene, mark, NUMBER, "each")
         writes = scene.writes(mark)
         yield Row("  object writes each", objects_without_events(writes) / NUMBER, "")
         yield Row("  Events each", writes["create events"] / NUMBER, "")
@@ -85,16 +88,25 @@ def _manifests(namespace: str, number: int, interval: str) -> Iterator[Object]:
 
 
 def _at_rest(scene: Scene, coffer: Coffer) -> Iterator[Row]:
-    mark, before, cpu = scene.audit.mark(), _data_calls(scene), coffer.cpu()
+    mark, before, cpu, passes = scene.audit.mark(), _data_calls(scene), coffer.cpu(), coffer.metric(PASSES)
     time.sleep(QUIET)
-    minutes = QUIET / 60
+    used, passes, minutes = coffer.cpu() - cpu, coffer.metric(PASSES) - passes, QUIET / 60
     calls = sum(_since(scene, before).values()) / minutes
     yield Row(
         f"{QUIET:.0f} s at refreshInterval 1m: AWS data calls a minute", calls, "", NUMBER, "one per ExternalSecret"
     )
     yield Row("  per 20 distinct secrets", calls / (REMOTE / 20), "")
     yield Row("  object writes a minute", objects_without_events(scene.writes(mark)) / minutes, "")
-    yield Row("  of a core", (coffer.cpu() - cpu) / QUIET * 100, "%")
+    yield Row("  passes for each refresh that was due", passes / (NUMBER * minutes), "")
+    yield from _requests(scene, mark, NUMBER * minutes, "for each refresh that was due")
+    yield Row("  Coffer itself", used, "s")
+    yield Row("  of a core", used / QUIET * 100, "%")
+
+
+def _requests(scene: Scene, mark: Mark, number: float, of: str) -> Iterator[Row]:
+    found = scene.requests(mark)
+    told = ", ".join(f"{name} {times:,}" for name, times in found.most_common(4))
+    yield Row(f"  API requests {of}{f' ({told})' if told else ''}", found.total() / number, "")
 
 
 def _rotation(scene: Scene, namespace: str) -> Iterator[Row]:

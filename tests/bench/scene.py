@@ -75,6 +75,12 @@ class Scene:
         found = self.audit.writes(since, user=self.installation.user, ignoring=("leases",))
         return Counter(f"{each.verb} {each.resource}" for each in found)
 
+    def requests(self, since: Mark) -> Counter[str]:
+        """Count what Coffer asked about single objects, `get secrets` and so on; the lease is not counted."""
+        found = self.audit.requests(since, user=self.installation.user)
+        single = [each for each in found if each.verb not in ("list", "watch") and each.resource != "leases"]
+        return Counter(f"{each.verb} {each.resource}" for each in single)
+
 
 def until(count: Callable[[], int], wanted: int, what: str) -> None:
     """Wait until a count is reached."""

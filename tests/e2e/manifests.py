@@ -124,8 +124,8 @@ def service_account(namespace: str, name: str, role: str = "") -> Object:
 def vault(server: str, ca: str, auth: Object, **provider: Any) -> Object:
     """Return a provider of Vault, or with `kind="openBao"` of OpenBao."""
     kind = provider.pop("kind", "vault")
-    bundle = base64.b64encode(ca.encode()).decode()
-    return {kind: {"server": server, "caBundle": bundle, "version": "v2", "auth": auth, **provider}}
+    bundle = {"caBundle": base64.b64encode(ca.encode()).decode()} if "caProvider" not in provider else {}
+    return {kind: {"server": server, "version": "v2", "auth": auth, **bundle, **provider}}
 
 
 def aws_keys(access_key: str = KEYS["AWS_ACCESS_KEY_ID"]) -> dict[str, str]:

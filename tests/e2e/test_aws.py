@@ -37,12 +37,14 @@ def key_of(ns: str) -> str:
     return f"AKIA{ns[-8:].upper()}"
 
 
-def with_store(world: World, **provider: object) -> str:
-    """Return a new namespace with a ready store of AWS and credentials of its own."""
+def with_store(world: World, *, once: bool = False, **provider: object) -> str:
+    """Return a new namespace with a ready store of AWS and credentials of its own; `once` tries no call again."""
     ns = world.namespace()
     spec = aws()
     spec["aws"] |= provider
-    world.apply(secret(ns, "aws-credentials", aws_keys(key_of(ns))), store(ns, "aws", spec))
+    retries = {"maxRetries": 0 if once else 3}
+    made = store(ns, "aws", spec, retrySettings=retries)
+    world.apply(secret(ns, "aws-credentials", aws_keys(key_of(ns))), made)
     world.await_ready("secretstores", ns, "aws")
     return ns
 
@@ -146,7 +148,7 @@ def test_a_store_without_its_credentials_says_so_and_recovers_with_them(world: W
 @pytest.mark.parametrize("deletion", ["Retain", "Delete"])
 @pytest.mark.parametrize(("code", "status"), FAILURES, ids=[code or "hang" for code, _ in FAILURES])
 def test_no_failure_of_aws_takes_a_secret_away(world: World, code: str, status: int, deletion: str) -> None:
-    ns, name = with_store(world, retrySettings={"maxRetries": 0}), remote(world, value := canary())
+    ns, name = with_store(world, once=True), remote(world, value := canary())
     world.apply(external_secret(ns, "app", "aws", {"key": name}, target={"deletionPolicy": deletion}))
     world.await_data(ns, "app", {"key": value})
     world.await_ready("externalsecrets", ns, "app")
@@ -166,6 +168,25 @@ def test_no_failure_of_aws_takes_a_secret_away(world: World, code: str, status: 
     world.kube.annotate("externalsecrets", "app", ns, {"external-secrets.io/force-sync": "2"})
     world.await_data(ns, "app", {"key": changed}, timeout=40)
     world.await_ready("externalsecrets", ns, "app", timeout=40)
+
+
+@pytest.mark.parametrize("policy", [{"refreshPolicy": "CreatedOnce"}, {"refreshInterval": "1h"}], ids=str)
+def test_an_object_made_again_gets_the_value_of_now(world: World, policy: dict[str, str]) -> None:
+    """What was read a moment ago is kept for others, and is no answer to who asks only now."""
+    ns, name = with_store(world), remote(world, old := canary())
+    world.apply(external_secret(ns, "app", "aws", {"key": name}, **policy))
+    world.await_data(ns, "app", {"key": old})
+    world.moto.client().put_secret_value(SecretId=name, SecretString=(new := canary()))
+
+    world.apply(external_secret(ns, "second", "aws", {"key": name}, **policy))
+    world.kube.delete("externalsecrets", "app", ns)
+    world.kube.wait_until(lambda: world.kube.find("externalsecrets", "app", ns) is None)
+    world.kube.delete("secrets", "app", ns)
+    world.apply(external_secret(ns, "app", "aws", {"key": name}, **policy))
+
+    for each in ("app", "second"):
+        world.await_data(ns, each, {"key": new})
+        world.await_ready("externalsecrets", ns, each)
 
 
 def test_one_secret_that_is_denied_among_several_costs_the_others_nothing(world: World) -> None:

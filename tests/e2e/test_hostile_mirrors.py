@@ -75,7 +75,7 @@ def test_a_hostile_tenant_reaches_nobody_else(world: World) -> None:
         ("wanders", "SourceNotFound"),
     ):
         world.await_event(ns, name, reason)
-    world.await_gone("secrets", ns, attack.name)  # an auto mirror where its source pushes none
+    world.await_event(ns, attack.name, "ForeignMirror")  # an auto mirror where its source pushes none
     world.await_data(fresh, f"theirs-{world.unique}", {"key": "evil"})  # what is open to all is, and shows the passing
     world.kube.wait_until(lambda: world.kube.find("configmaps", f"system-{world.unique}", fresh))
     authorities = world.kube.wait_until(lambda: world.kube.get("configmaps", ROOT_CERTIFICATES, fresh))

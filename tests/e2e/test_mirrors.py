@@ -36,6 +36,7 @@ def await_mirror(world: World, namespace: str, name: str, holds: Object) -> Obje
 def test_keys_labels_and_annotations_are_copied_by_choice(world: World) -> None:
     ns, pushed, pulled, value = world.namespace(), world.namespace(), world.namespace(), canary()
     asked = allowed(f"{pushed},{pulled}", auto=pushed) | wish(keys_except="private", rename_keys="crt:pem")
+    world.kube.patch("namespaces", pushed, None, {"metadata": {"labels": {"coffer.dev/accept-labels": "true"}}})
     asked |= wish(labels="team,tier", annotations="note.example.com/*") | {"note.example.com/a": "1"}
     name, labels = named(world), {"team": "a", "tier": "b", "argocd.argoproj.io/instance": "x"}
     world.apply(secret(ns, name, {"crt": value, "private": canary()}, annotations=asked, labels=labels))

@@ -211,7 +211,7 @@ def _everybody_may_see_keys(name: str) -> Object:
 
 def test_an_authority_may_stand_in_a_config_map(engine: Engine) -> None:
     engine.world.apply(config_map(engine.ns, "ca", {"ca.crt": engine.server.ca}))
-    engine.by_token(caBundle="", caProvider={"type": "ConfigMap", "name": "ca"})
+    engine.by_token(caProvider={"type": "ConfigMap", "name": "ca"})
 
     engine.synced(canary())
 
@@ -222,8 +222,9 @@ def test_another_authority_is_believed_as_soon_as_it_stands_there(engine: Engine
     world.apply(
         config_map(engine.ns, "ca", {"ca.crt": foreign}), secret(engine.ns, "t", {"token": engine.server.token})
     )
-    provider = vault(engine.server.url, "", {"tokenSecretRef": {"name": "t", "key": "token"}}, path=engine.mount)
-    provider["vault"] |= {"caBundle": "", "caProvider": {"type": "ConfigMap", "name": "ca"}}
+    authority_of = {"caProvider": {"type": "ConfigMap", "name": "ca"}}
+    token = {"tokenSecretRef": {"name": "t", "key": "token"}}
+    provider = vault(engine.server.url, "", token, path=engine.mount, **authority_of)
     world.apply(store(engine.ns, "vault", provider))
     world.await_condition("secretstores", engine.ns, "vault", "False", text="SSLError")
 

@@ -104,9 +104,34 @@ def test_a_secret_is_its_data_as_a_document(desk: Desk, version: str) -> None:
 def test_keys_may_be_written_in_every_way_that_the_original_takes(desk: Desk) -> None:
     mount = desk.engine(app={"a": "1"})
 
-    for key in ("app", "/app", f"{mount}/app", f"{mount}/data/app", "data/app"):
+    for key in ("app", "/app", f"{mount}/app", f"{mount}/data/app"):
         assert read(desk.open(mount), key) == {"a": "1"}, key
     assert read(desk.open(""), f"{mount}/data/app") == {"a": "1"}
+    first = desk.engine("1", app={"a": "1"})
+    for key in ("app", "/app", f"{first}/app"):
+        assert read(desk.open(first, "v1"), key) == {"a": "1"}, key
+
+
+def test_a_folder_may_be_called_like_a_part_of_its_path(desk: Desk) -> None:
+    mount = desk.engine(app={"a": "plain"}, data__app={"a": "in data"})
+    client = desk.open(mount)
+    desk.put(mount, f"{mount}/app", {"a": "in a folder like the mount"})
+
+    assert read(client, "data/app") == {"a": "in data"}
+    assert read(client, "app") == {"a": "plain"}
+    assert read(client, f"{mount}/data/data/app") == {"a": "in data"}
+    assert read(client, f"{mount}/{mount}/app") == {"a": "in a folder like the mount"}
+    wanted = {"app": "plain", "data/app": "in data", f"{mount}/app": "in a folder like the mount"}
+    assert found(client, name=".") == {name: {"a": value} for name, value in wanted.items()}
+
+
+def test_of_version_one_only_the_mount_is_taken_away(desk: Desk) -> None:
+    mount = desk.engine("1", app={"a": "plain"}, data__app={"a": "in data"})
+    client = desk.open(mount, "v1")
+
+    assert read(client, f"{mount}/data/app") == {"a": "in data"}
+    assert read(client, "data/app") == {"a": "in data"}
+    assert found(client, name="data") == {"data/app": {"a": "in data"}}
 
 
 def test_a_document_is_written_as_go_writes_it(desk: Desk) -> None:
@@ -148,6 +173,10 @@ def test_what_is_told_of_a_secret(desk: Desk) -> None:
     assert told["team"] == "x"
     assert told["current_version"] == "1"
     assert set(told) == {"team", "created_time", "current_version", "delete_version_after"}
+    assert read(desk.open(mount), f"{mount}/app", metadata=True) == told
+    assert read(desk.open(mount), f"{mount}/data/app", metadata=True) == told
+    assert read(desk.open(""), f"{mount}/data/app", metadata=True) == told
+    assert read(desk.open(mount), "none", metadata=True) is ProviderDenied, "only a value proves that it is absent"
     assert read(desk.open(mount, "v1"), "app", metadata=True) is ProviderDenied
 
 
@@ -171,6 +200,17 @@ def test_find_walks_folders_and_matches_the_whole_path(desk: Desk) -> None:
     assert found(client, name="deep/t") == {"app/deep/two": {"a": "2"}}
     assert found(client, name=".", path="app/deep") == {"app/deep/two": {"a": "2"}}
     assert found(client, name=".", path="nowhere") == {}
+    assert found(client) == found(client, name="."), "neither name nor tags: all"
+    assert found(client, path="app/deep") == {"app/deep/two": {"a": "2"}}
+    assert set(found(desk.open(""), name="one", path=f"{mount}/data/app")) == {f"{mount}/data/app/one"}
+
+
+def test_a_slash_around_the_path_of_a_find_stays_in_the_names(desk: Desk) -> None:
+    client = desk.open(desk.engine(app__one={"a": "1"}, app__deep__two={"a": "2"}))
+
+    assert set(found(client, path="app/")) == {"app//one", "app//deep/two"}
+    assert set(found(client, path="/app")) == {"/app/one", "/app/deep/two"}
+    assert set(found(client, path="app/", name="^app//one$")) == {"app//one"}
 
 
 def test_find_by_what_is_told_of_secrets(desk: Desk) -> None:
@@ -188,7 +228,6 @@ def test_find_by_what_is_told_of_secrets(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("version", "find", "text"),
     [
-        ("v2", {}, "unexpected find operator"),
         ("v2", {"name": "("}, "could not compile"),
         ("v1", {"tags": {"a": "b"}}, "cannot perform find by tag"),
     ],
@@ -196,6 +235,8 @@ def test_find_by_what_is_told_of_secrets(desk: Desk) -> None:
 def test_a_find_that_makes_no_sense_is_refused(desk: Desk, version: str, find: Any, text: str) -> None:
     with pytest.raises(ProviderDenied, match=text):
         found(desk.open("any", version), **find)
+    with pytest.raises(ProviderDenied, match=r"find\.path is missing"):
+        found(desk.open("", version), name=".")
 
 
 def test_one_login_serves_all_reads_and_all_threads(desk: Desk) -> None:

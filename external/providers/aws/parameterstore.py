@@ -26,6 +26,7 @@ class ParameterStore:
     label = "AWS/ParameterStore"
     capabilities = "ReadWrite"
     natural = False
+    weight = 340 << 10  # bytes: the SDK's session, its client, and what they know of the service
     batch = PAGE
 
     def __init__(self, amazon: Amazon) -> None:

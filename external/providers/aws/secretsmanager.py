@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from external.providers.aws.session import ABSENCE, Amazon, Forbidden, meant
+from external.providers.aws.session import Amazon, Forbidden, meant
 from external.providers.naming import compiled, tags_text
 from external.providers.protocol import (
     Find,
@@ -18,6 +18,7 @@ from manager.plain import Plain
 
 PAGE = 100  # secrets in one answer of ListSecrets, the most that AWS gives
 CURRENT = "AWSCURRENT"
+NOT = "!"  # turns the meaning of a filter of AWS round
 
 
 class SecretsManager:
@@ -26,6 +27,7 @@ class SecretsManager:
     label = "AWS/SecretsManager"
     capabilities = "ReadWrite"
     natural = False
+    weight = 340 << 10  # bytes: the SDK's session, its client, and what they know of the service
     batch = 20
 
     def __init__(self, amazon: Amazon) -> None:
@@ -92,8 +94,9 @@ class SecretsManager:
 
     def _listed(self, find: Find) -> Iterator[Any]:
         filters = [{"Key": "name", "Values": [find.path]}] if find.path else []
-        for key, value in find.tags:
-            filters += [{"Key": "tag-key", "Values": [key]}, {"Key": "tag-value", "Values": [value]}]
+        for key, value in find.tags:  # AWS takes prefixes, of pairs that need not belong together: compared once more
+            asked = (("tag-key", key), ("tag-value", value))
+            filters += [{"Key": name, "Values": [text]} for name, text in asked if text and not text.startswith(NOT)]
         for page in self._pages({"Filters": filters, "MaxResults": PAGE}):
             yield from page.get("SecretList") or ()
 
@@ -153,10 +156,13 @@ class SecretsManager:
             answer = self._amazon.call("DescribeSecret", self._client.describe_secret, {"SecretId": name})
         except ProviderUnavailable:
             raise
+        except SecretAbsent as error:
+            # Only a read of the value proves an absence, by which a target may be deleted.
+            return ProviderDenied(f"DescribeSecret: {error}")
         except ProviderError as error:
             return error
         if answer.get("DeletedDate"):
-            return SecretAbsent(f"{ABSENCE}: it is marked for deletion")
+            return ProviderDenied("DescribeSecret: the secret is marked for deletion")
         return tags_text({tag["Key"]: tag["Value"] for tag in answer.get("Tags") or ()})
 
 

@@ -16,6 +16,7 @@ from external.providers.protocol import (
     ProviderUnavailable,
     SecretAbsent,
 )
+from external.providers.reasons import reason
 from manager.errors import CofferError
 from manager.plain import Plain
 
@@ -66,7 +67,7 @@ class Amazon:
     def call(
         self, name: str, function: Callable[..., Any], arguments: Mapping[str, Any] = NOTHING, label: str = ""
     ) -> Any:
-        """Make one call and count it. Raises ProviderError, without foreign text."""
+        """Make one call and count it. Raises ProviderError."""
         status = "error"
         try:
             result = self.guard(lambda: function(**arguments), name)
@@ -76,7 +77,7 @@ class Amazon:
             self._count(label or self._label, name, status)
 
     def guard(self, function: Callable[[], Any], name: str = "AWS") -> Any:
-        """Run what touches the SDK. Raises ProviderError, without foreign text."""
+        """Run what touches the SDK. Raises ProviderError."""
         from botocore import exceptions
 
         wrong = (
@@ -149,16 +150,17 @@ def refused(answer: Any, call: str) -> ProviderError:
 
 
 def meant(code: str, message: str, status: int, call: str) -> ProviderError:
-    """Return the error that a code stands for; the message is looked at and never shown."""
+    """Return the error that a code stands for, with Amazon's own words."""
     if code in ABSENT:
         return SecretAbsent(ABSENCE)
     if code in ("InvalidRequestException", "InvalidParameterException") and any(
         text in message.lower() for text in MARKED
     ):
         return SecretAbsent(f"{ABSENCE}: it is marked for deletion")
+    text = f"{call}: {code or status}{reason(message)}"
     if code in UNAVAILABLE or status >= 500 or status == 429:
-        return ProviderUnavailable(f"{call}: {code or status}")
-    return Forbidden(f"{call}: {code}") if code in DENIED else ProviderDenied(f"{call}: {code or status}")
+        return ProviderUnavailable(text)
+    return Forbidden(text) if code in DENIED else ProviderDenied(text)
 
 
 class Forbidden(ProviderDenied):

@@ -20,6 +20,7 @@ from external.providers.protocol import (
     Want,
     one_by_one,
 )
+from manager.documents import ANSWER, Unreadable, read_json
 from manager.plain import Plain
 
 PAGE = 100  # Secrets in one answer: of a megabyte each at most, and an answer may have eight
@@ -39,6 +40,13 @@ class Whole(Plain):
 
     def __len__(self) -> int:
         return self.size
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield kind, names and values."""
+        yield self.kind.encode()
+        for name, value in sorted(self.members.items()):
+            yield name.encode()
+            yield value if isinstance(value, bytes) else _json(value).encode()
 
 
 class Cluster:
@@ -101,15 +109,21 @@ class Cluster:
             return Plain(inner[rest].encode()) if rest in inner else None
         return Inside(Plain(inner), rest)
 
+    def missing(self, key: str, path: str, *, metadata: bool, extract: bool) -> str:
+        """Return what is said of a property that does not exist."""
+        if extract:
+            return f"property {path} does not exist in key {key}"
+        return f'property {path} does not exist in {"metadata" if metadata else "data"} of secret "{key}"'
+
     def members(self, found: Plain) -> Mapping[str, Plain] | None:
         """Return all values of a Secret, or the members of a JSON object, strings in quotes (4.2)."""
         if isinstance(found, Whole):
             return {name: _value(value) for name, value in found.members.items()}
         try:
-            parsed = json.loads(found.reveal())
+            parsed = read_json(found.reveal(), ANSWER)
             if isinstance(parsed, dict):
                 return {name: Plain(_json(value).encode("utf-8", "replace")) for name, value in parsed.items()}
-        except (ValueError, RecursionError):
+        except Unreadable:
             pass
         return None
 

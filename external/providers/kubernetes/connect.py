@@ -5,21 +5,20 @@ import base64
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
-
 from external.credentials import INVALID
 from external.egress import Bounds
+from external.fields import ServiceAccountSelector
 from external.providers.kubernetes.client import Cluster
 from external.providers.kubernetes.connection import TOKEN_SECONDS, Connection, Server
 from external.providers.kubernetes_model import KubernetesAuth, KubernetesProvider
 from external.providers.protocol import Circumstances, Client
 from external.providers.tls import trusting
+from manager.documents import CONFIGURATION, Unreadable, field, read_yaml
 from manager.errors import NeedsHuman
 from manager.plain import Plain
 
 AT = "spec.provider.kubernetes"
 ONE = "exactly one of auth and authRef must be set"
-LARGEST = 64 << 10  # bytes of a kubeconfig; more would keep a thread busy for long
 OWN = frozenset(
     {"", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"}
 )
@@ -42,9 +41,10 @@ async def connect(spec: KubernetesProvider, around: Circumstances) -> Client:
 
 async def _server(spec: KubernetesProvider, around: Circumstances) -> Server:
     authorities = await around.lookup.authority(spec.server.ca_bundle, spec.server.ca_provider, f"{AT}.server")
-    context = trusting(authorities)
+    context = await asyncio.to_thread(trusting, authorities)
     url, egress = spec.server.url.strip(), around.egress
     host = url.partition("://")[2].partition("/")[0].removesuffix(":443") if "://" in url else url
+    foreign = host not in OWN and (around.home is None or url.rstrip("/") != around.home.url.rstrip("/"))
     if host in OWN and around.home is not None:
         # Not a place that the tenant chose: his identity there is his ServiceAccount's, as for everything that he runs.
         url, egress = around.home.url, Bounds(everything=True)
@@ -55,8 +55,22 @@ async def _server(spec: KubernetesProvider, around: Circumstances) -> Server:
         raise NeedsHuman(INVALID, f"{AT}.server.url is no https URL")
     if spec.auth is None:
         raise NeedsHuman(INVALID, f"{AT}: {ONE}")
+    if foreign and spec.auth.service_account is not None:
+        await _require_audience(spec.auth.service_account, around)
     token, certificate = await _identity(spec.auth, around)
     return Server(url, context, egress, token, certificate)
+
+
+async def _require_audience(account: ServiceAccountSelector, around: Circumstances) -> None:
+    """Raise NeedsHuman for a token that this cluster's API server takes too: whoever gets it could use it here."""
+    at = f"{AT}.auth.serviceAccount"
+    given = set(account.audiences or ())
+    cure = "a server that is not this cluster's needs an audience of its own, such as its URL"
+    if not given:
+        raise NeedsHuman(INVALID, f"{at}.audiences is missing: {cure}")
+    taken = sorted(given & await around.lookup.own_audiences(account, at))
+    if taken:
+        raise NeedsHuman(INVALID, f"{at}.audiences: {', '.join(taken)} is one of this cluster's API server: {cure}")
 
 
 async def _identity(auth: KubernetesAuth, around: Circumstances) -> tuple[Any, tuple[Plain, Plain] | None]:
@@ -79,18 +93,16 @@ async def _identity(auth: KubernetesAuth, around: Circumstances) -> tuple[Any, t
 def _configured(text: Plain, around: Circumstances) -> Server:
     """Return what a kubeconfig's current context names; what would lead to files or programs is refused."""
     at = f"{AT}.authRef"
-    if len(text) > LARGEST:
-        raise NeedsHuman(INVALID, f"{at}: a kubeconfig has at most {LARGEST} bytes")
     try:
-        parsed = yaml.safe_load(text.reveal())
-        context = _named(parsed["contexts"], parsed["current-context"])["context"]
-        cluster = _named(parsed["clusters"], context["cluster"])["cluster"]
-        user = _named(parsed["users"], context["user"])["user"]
-        url = str(cluster["server"])
-        authority = base64.b64decode(cluster.get("certificate-authority-data") or "")
-        pair = tuple(base64.b64decode(user.get(f"client-{each}-data") or "") for each in ("certificate", "key"))
-    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        raise NeedsHuman(INVALID, f"{at}: it is no kubeconfig with a current context") from None
+        parsed = read_yaml(text.reveal(), CONFIGURATION)
+        context = _named(parsed, "contexts", _text(parsed, "current-context"), "context")
+        cluster = _named(parsed, "clusters", _text(context, "cluster"), "cluster")
+        user = _named(parsed, "users", _text(context, "user"), "user")
+        url, bearer = _text(cluster, "server"), _text(user, "token")
+        authority = _bytes(cluster, "certificate-authority-data")
+        pair = tuple(_bytes(user, f"client-{each}-data") for each in ("certificate", "key"))
+    except Unreadable as error:
+        raise NeedsHuman(INVALID, f"{at}: it is no kubeconfig with a current context: {error}") from None
     refused = {"exec", "auth-provider", "tokenFile", "client-certificate", "client-key", "username", "as"} & set(user)
     refused |= {"certificate-authority", "insecure-skip-tls-verify", "proxy-url"} & {k for k, v in cluster.items() if v}
     if refused:
@@ -98,12 +110,28 @@ def _configured(text: Plain, around: Circumstances) -> Server:
         raise NeedsHuman(INVALID, f"{at}: {', '.join(sorted(refused))} cannot be used here: {cure}")
     if urlsplit(url).scheme != "https":
         raise NeedsHuman(INVALID, f"{at}: its server is no https URL")
-    token = Plain(str(user["token"]).encode()) if user.get("token") else None
+    token = Plain(bearer.encode()) if bearer else None
     certificate = (Plain(pair[0]), Plain(pair[1])) if all(pair) else None
     if token is None and certificate is None:
         raise NeedsHuman(INVALID, f"{at}: its user has neither token nor client certificate")
     return Server(url, trusting(authority or None), around.egress, token, certificate)
 
 
-def _named(entries: Any, name: Any) -> Any:
-    return next(iter([each for each in entries if each["name"] == name]), None)
+def _named(parsed: object, place: str, name: str, inner: str) -> dict[str, Any]:
+    """Return what stands under a name in one of the lists of a kubeconfig. Raises Unreadable."""
+    for each in field(parsed, place, list) or ():
+        if field(each, "name", str) == name:
+            return field(each, inner, dict) or {}
+    raise Unreadable(f"{place}: there is no entry of the name that is asked for")
+
+
+def _text(mapping: object, name: str) -> str:
+    return field(mapping, name, str) or ""
+
+
+def _bytes(mapping: object, name: str) -> bytes:
+    text = _text(mapping, name)
+    try:
+        return base64.b64decode(text)
+    except ValueError:
+        raise Unreadable(f"{name}: it is no base64") from None

@@ -16,7 +16,9 @@ from external.providers.protocol import (
     ProviderUnavailable,
     SecretAbsent,
 )
+from external.providers.reasons import reason
 from external.providers.tls import show
+from manager.documents import OBJECT, Unreadable, read_json
 from manager.errors import CofferError
 from manager.plain import Plain
 from manager.tls import verifying
@@ -72,7 +74,7 @@ class Connection:
             # The token may have been revoked with the ServiceAccount's being made anew; one more is worth asking for.
             self._drop(token)
             answer = self._send(name, method, path, self._current(), **options)
-        return _understood(answer, name)
+        return _understood(answer, name, token)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -119,20 +121,22 @@ class Connection:
         return answer
 
 
-def _understood(answer: Any, name: str) -> Any:
+def _understood(answer: Any, name: str, token: Plain | None) -> Any:
     status = answer.status_code
     if status == 429 or status >= 500:
         raise ProviderUnavailable(f"{name}: {status}")
     try:
-        parsed = answer.json()
-    except ValueError:
+        parsed = read_json(answer.content, OBJECT)
+    except Unreadable:
         raise ProviderUnavailable(f"{name}: {status}: the answer is no JSON") from None
     if not isinstance(parsed, dict):
         raise ProviderUnavailable(f"{name}: {status}: the answer is no object")
     if status == 404 and parsed.get("kind") == "Status" and parsed.get("reason") == "NotFound":
         raise SecretAbsent(ABSENCE)
+    words = reason(parsed.get("message"), [token.reveal().decode(errors="replace").strip()] if token else ())
     if status in (401, 403):
-        raise ProviderDenied(f"{name}: {status}: the identity {'is not accepted' if status == 401 else 'may not'}")
+        text = f"{name}: {status}: the identity {'is not accepted' if status == 401 else 'may not'}"
+        raise ProviderDenied(text + words)
     if status >= 300:
-        raise ProviderDenied(f"{name}: {status}")
+        raise ProviderDenied(f"{name}: {status}{words}")
     return parsed

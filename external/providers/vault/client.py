@@ -36,6 +36,7 @@ class KeyValue:
         self.capabilities = capabilities
         self._connection = connection
         self._mount = mount.strip("/")
+        self._prefix = f"{mount}/" if mount else ""
         self._second = version == "v2"
         self._seconds = seconds
 
@@ -52,29 +53,34 @@ class KeyValue:
         return one_by_one(wants, self._one)
 
     def _one(self, want: Want) -> Plain:
-        return self._told(want.key) if want.metadata else self._data(want.key, want.version)
+        return self._told(want.key) if want.metadata else self._data(self._given(want.key), want.version)
+
+    def missing(self, key: str, path: str, *, metadata: bool, extract: bool) -> str:
+        """Return what is said of a property that does not exist."""
+        del metadata, extract
+        return f'cannot find secret data for key: "{path}" (in {key})'
 
     def find(self, find: Find) -> Mapping[str, Plain]:
-        """Return the secrets below the path whose name matches, or which have all tags; with both, both."""
-        if not find.name and not find.tags:
-            raise ProviderDenied("unexpected find operator: name or tags is missing")
+        """Return the secrets below the path whose name matches, and which have all tags; with neither, all of them."""
+        if not self._mount and not find.path:
+            raise ProviderDenied("find.path is missing: without path in the store nothing says in which engine to look")
         if find.tags and not self._second:
             raise ProviderDenied("cannot perform find by tag operations with kv version v1")
         pattern, until = compiled(find.name), time.monotonic() + self._seconds
         found = Findings()
-        for name in self._walk(find.path.strip("/"), until):
+        for name in self._walk(find.path, until):
             if not pattern.search(name):
                 continue
             try:
                 if set(find.tags) <= set(self._tags(name).items() if find.tags else ()):
-                    found[name] = self._data(name, "")
+                    found[name] = self._data(self._listed("data", name), "")
             except SecretAbsent:
                 continue  # it went between the calls, or has no version that lives
         return found
 
-    def _data(self, key: str, version: str) -> Plain:
+    def _data(self, path: str, version: str) -> Plain:
         params = {"version": version} if version and self._second else {}
-        answer = self._connection.get("ReadSecretData", self._path("data", key), params=params)
+        answer = self._connection.get("ReadSecretData", path, params=params)
         data = answer.get("data")
         if self._second:
             if not isinstance(data, dict) or "data" not in data:
@@ -89,15 +95,28 @@ class KeyValue:
     def _told(self, key: str) -> Plain:
         if not self._second:
             raise ProviderDenied("cannot perform metadata fetch operations with kv version v1")
-        return document(self._tags(key))
+        # Versions of the original differ in whether the mount in front of the key is taken away here.
+        for path in dict.fromkeys((self._listed("metadata", key), self._given(key, "metadata"))):
+            try:
+                return document(self._tags_at(path))
+            except SecretAbsent:
+                continue
+        # Only a read of the value proves an absence, by which a target may be deleted.
+        raise ProviderDenied("secret not found: nothing is told of it")
 
     def _tags(self, key: str) -> dict[str, str]:
-        data = self._connection.get("ReadSecretMetadata", self._path("metadata", key)).get("data") or {}
+        return self._tags_at(self._listed("metadata", key))
+
+    def _tags_at(self, path: str) -> dict[str, str]:
+        data = self._connection.get("ReadSecretData", path).get("data") or {}
         tags = {str(name): str(value) for name, value in (data.get("custom_metadata") or {}).items()}
         return tags | {name: str(data[name]) for name in SYSTEM_TAGS if data.get(name) is not None}
 
     def _walk(self, top: str, until: float) -> Iterator[str]:
-        """Yield the full names of all secrets below a path, folder by folder."""
+        """Yield the full names of all secrets below a path, folder by folder.
+
+        A slash at the end of the path stays: the original puts its own behind it, and targets have keys by that name.
+        """
         folders = [f"{top}/" if top else ""]
         while folders:
             folder = folders.pop(0)
@@ -106,7 +125,7 @@ class KeyValue:
             if time.monotonic() > until:
                 raise ProviderDenied(f"find takes over {self._seconds:g} s: narrow it by find.path")
             try:
-                answer = self._connection.get("ListSecrets", self._path("metadata", folder), method="list")
+                answer = self._connection.get("ListSecrets", self._listed("metadata", folder), method="list")
             except SecretAbsent:
                 continue
             for name in (answer.get("data") or {}).get("keys") or ():
@@ -115,14 +134,26 @@ class KeyValue:
                 else:
                     yield folder + str(name)
 
-    def _path(self, kind: str, key: str) -> str:
-        """Return the path of data or metadata of a key (3.4)."""
-        key = key.strip("/") if not key.endswith("/") else key.lstrip("/")
+    def _given(self, key: str, kind: str = "data") -> str:
+        """Return the path of data or metadata of a key that a user has written.
+
+        The mount in front of it is taken away and, only where that stood there, the `data` of the second version: a
+        folder may be called `data`, or like its mount.
+        """
+        if not self._mount:
+            return self._listed(kind, key.strip("/"))
+        rest = key.removeprefix(self._prefix)
+        if rest != key and self._second:
+            rest = rest.removeprefix("data/")
+        return self._listed(kind, rest.strip("/"))
+
+    def _listed(self, kind: str, key: str) -> str:
+        """Return the path of data or metadata of a key that was listed, or names a folder: nothing is taken away."""
         if not self._second:
             return f"{self._mount}/{key}" if self._mount else key
         if self._mount:
-            rest = key.removeprefix(f"{self._mount}/").removeprefix("data/")
-            return f"{self._mount}/{kind}/{rest}"
+            return f"{self._mount}/{kind}/{key}"
+        key = key.lstrip("/")
         if "/data/" in key:
             return key if kind == "data" else key.replace("/data/", f"/{kind}/", 1)
         mount, _, rest = key.partition("/")

@@ -3,7 +3,7 @@
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -17,14 +17,18 @@ from external.providers.protocol import (
     ProviderUnavailable,
     SecretAbsent,
 )
+from external.providers.reasons import reason
 from external.providers.tls import show, trusting
 from external.providers.vault.login import Login
+from manager.documents import ANSWER, Unreadable, read_json
 from manager.errors import CofferError
 from manager.plain import Plain
 from manager.tls import verifying
 
 SPARE = 60.0  # seconds before its end at which a token is not used any more
 ABSENCE = "Secret does not exist"
+READ = "cannot read secret data from Vault: "
+READS = frozenset({"ReadSecretData", "ListSecrets"})
 LARGEST = 1 << 20  # bytes of an answer: what a Secret holds, and Vault's own storage in one entry
 
 
@@ -80,7 +84,7 @@ class Connection:
             # A token may have been revoked, or lost with a restart of the server; one new one is worth asking for.
             self._drop(token)
             answer = self._send(name, method, path, self._current(), **options)
-        return _understood(answer, name)
+        return _understood(answer, name, _texts(token))
 
     def validate(self) -> None:
         """Find out whether the identity is accepted. Raises ProviderError."""
@@ -121,7 +125,7 @@ class Connection:
         if answer.status_code != 200:
             return None
         before = self._until
-        self._note(_understood(answer, "RenewSelf"))
+        self._note(_understood(answer, "RenewSelf", _texts(self._token)))
         # At the end of its longest life a token is renewed for less and less: then another is asked for.
         return self._token if self._until > before else None
 
@@ -132,9 +136,11 @@ class Connection:
             text = str(error) if isinstance(error, CofferError) else type(error).__name__
             raise ProviderUnavailable(f"Login: {text}") from None
         answer = self._send("Login", "post", f"auth/{login.path}", None, json=body)
+        said = [str(each) for each in body.values()]
         if answer.status_code in (400, 401, 403, 404):
-            raise ProviderDenied(f"Login: {answer.status_code}: the identity is not accepted")
-        return self._note(_understood(answer, "Login"))
+            text = f"Login: {answer.status_code}: the identity is not accepted"
+            raise ProviderDenied(text + reason(_told(answer), said))
+        return self._note(_understood(answer, "Login", said))
 
     def _note(self, answer: Any) -> Plain:
         auth = answer.get("auth") or {}
@@ -172,22 +178,37 @@ def _safe(path: str) -> str:
     return quote(path, safe="/")
 
 
-def _understood(answer: Any, name: str) -> Any:
-    status = answer.status_code
-    if status in (429, 412) or status >= 500:
-        raise ProviderUnavailable(f"{name}: {status}")
+def _texts(token: Plain | None) -> list[str]:
+    return [token.reveal().decode(errors="replace")] if token else []
+
+
+def _told(answer: Any) -> str:
+    """Return Vault's own words."""
     try:
-        parsed = answer.json() if answer.content else {}
-    except ValueError:
+        parsed = read_json(answer.content, ANSWER)
+    except Unreadable:
+        return ""
+    found = parsed.get("errors") if isinstance(parsed, dict) else None
+    return "; ".join(each for each in found if isinstance(each, str)) if isinstance(found, list) else ""
+
+
+def _understood(answer: Any, name: str, said: Sequence[str]) -> Any:
+    status, read = answer.status_code, READ if name in READS else ""
+    words = reason(_told(answer), said) if status >= 400 else ""
+    if status in (429, 412) or status >= 500:
+        raise ProviderUnavailable(f"{read}{name}: {status}{words}")
+    try:
+        parsed = read_json(answer.content, ANSWER) if answer.content else {}
+    except Unreadable:
         raise ProviderUnavailable(f"{name}: {status}: the answer is no JSON") from None
     if not isinstance(parsed, dict):
         raise ProviderUnavailable(f"{name}: {status}: the answer is no object")
     if status == 404 and parsed.get("errors"):
-        raise ProviderDenied(f"{name}: 404: there is no engine at this path")
+        raise ProviderDenied(f"{read}{name}: 404: there is no engine at this path{words}")
     if status == 404:
         raise SecretAbsent(ABSENCE)
     if status >= 300:
-        raise ProviderDenied(f"{name}: {status}")
+        raise ProviderDenied(f"{read}{name}: {status}{words}")
     return parsed
 
 

@@ -54,7 +54,8 @@ async def login_of(auth: VaultAuth | OpenBaoAuth | None, around: Circumstances, 
     lookup, place = around.lookup, f"{at}.auth"
     match next(iter(methods.values()), None):
         case SecretKeySelector() as selector:
-            return Login(token=await lookup.secret(selector, f"{place}.tokenSecretRef"))
+            token = await lookup.secret(selector, f"{place}.tokenSecretRef")
+            return Login(token=Plain(token.reveal().strip()))  # a line end after it fits into no header
         case AppRole() as given:
             return await _app_role(given, lookup, f"{place}.appRole")
         case KubernetesLogin() as given:
@@ -72,11 +73,9 @@ async def login_of(auth: VaultAuth | OpenBaoAuth | None, around: Circumstances, 
 
 
 async def _app_role(given: AppRole, lookup: Lookup, at: str) -> Login:
-    if (given.role_id is None) == (given.role_ref is None):
-        raise NeedsHuman(INVALID, f"{at}: exactly one of roleId and roleRef must be set")
-    role: str | Plain = given.role_id or ""
-    if given.role_ref is not None:
-        role = await lookup.secret(given.role_ref, f"{at}.roleRef")
+    if not given.role_id and given.role_ref is None:
+        raise NeedsHuman(INVALID, f"invalid Auth.AppRole: neither `roleId` nor `roleRef` was supplied ({at})")
+    role: str | Plain = (given.role_id or "").strip() or await lookup.secret(given.role_ref, f"{at}.roleRef")
     secret = await lookup.secret(given.secret_ref, f"{at}.secretRef")
     return Login(f"{given.path}/login", {"role_id": role, "secret_id": secret})
 
@@ -103,13 +102,14 @@ def _own_token() -> Plain:
 
 
 async def _jwt(given: JwtLogin, lookup: Lookup, at: str) -> Login:
-    said: dict[str, str | Callable[[], Plain] | Plain] = {"role": given.role} if given.role else {}
+    said: dict[str, str | Callable[[], Plain] | Plain] = {"role": given.role.strip()} if given.role else {}
     account = given.kubernetes_service_account_token
-    if (account is None) == (given.secret_ref is None):
-        raise NeedsHuman(INVALID, f"{at}: exactly one of secretRef and kubernetesServiceAccountToken must be set")
-    if account is None:
+    if given.secret_ref is not None:  # it wins where both stand
         return Login(f"{given.path}/login", said | {"jwt": await lookup.secret(given.secret_ref, f"{at}.secretRef")})
-    audiences = [*(account.audiences or ["vault"]), *(account.service_account_ref.audiences or ())]
+    if account is None:
+        raise NeedsHuman(INVALID, f"{at}: one of secretRef and kubernetesServiceAccountToken must be set")
+    wanted = ["vault"] if account.audiences is None else account.audiences
+    audiences = [*(account.service_account_ref.audiences or ()), *wanted]
     place = f"{at}.kubernetesServiceAccountToken.serviceAccountRef"
     seconds = account.expiration_seconds or TOKEN_SECONDS
     token = lookup.token_source(account.service_account_ref, audiences, seconds, place)

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from http.client import responses
 from typing import Any
 from urllib.parse import quote_plus, urljoin, urlsplit
 
@@ -85,16 +86,21 @@ class Webhook:
     def find(self, find: Find) -> Mapping[str, Plain]:
         """Raise ProviderDenied: an HTTP API has no list that all would share."""
         del find
-        raise ProviderDenied("find is not implemented by the webhook provider")
+        raise ProviderDenied("not implemented: the webhook provider cannot find secrets")
 
     def _one(self, want: Want) -> Plain:
         spec, data = self._spec, self._data(want)
-        url = self._rendered("url", spec.url, self._data(want, quoted=True))
-        headers = {name: self._rendered(f"headers.{name}", text, data) for name, text in (spec.headers or {}).items()}
-        body = self._rendered("body", spec.body, data) if spec.body else None
+        url = self._rendered("url", "url", spec.url, self._data(want, quoted=True))
+        headers = {
+            name: self._rendered(f"header {name}", f"headers.{name}", text, data)
+            for name, text in (spec.headers or {}).items()
+        }
+        body = self._rendered("body", "body", spec.body, data) if spec.body else None
         answer = self._asked(spec.method or "GET", url, headers, body)
         path = (spec.result.json_path if spec.result else None) or ""
-        return value(answer, self._rendered("result.jsonPath", path, data)) if path else Plain(answer)
+        if not path:
+            return Plain(answer)
+        return value(answer, self._rendered("jsonPath", "result.jsonPath", path, data), path)
 
     def _data(self, want: Want, *, quoted: bool = False) -> Groups:
         said = {"key": want.key, "version": want.version, "property": want.property}
@@ -102,12 +108,15 @@ class Webhook:
         shown["namespace"] = Plain(self._around.namespace.encode())
         return {**self._around.secrets, "remoteRef": shown}
 
-    def _rendered(self, field_name: str, source: str, data: Groups) -> str:
+    def _rendered(self, noun: str, field_name: str, source: str, data: Groups) -> str:
         if ACTION not in source:
             return source
         if self._around.render is None:
-            raise ProviderDenied(f"{field_name}: templates cannot be rendered here")
-        return self._around.render(field_name, source, data).reveal().decode(errors="replace")
+            raise ProviderDenied(f"failed to parse {noun}: templates cannot be rendered here")
+        try:
+            return self._around.render(field_name, source, data).reveal().decode(errors="replace")
+        except ProviderError as error:
+            raise type(error)(f"failed to parse {noun}: {error}") from None
 
     def _asked(self, method: str, url: str, headers: Mapping[str, str], body: str | None) -> bytes:
         for _ in range(REDIRECTS + 1):
@@ -117,17 +126,20 @@ class Webhook:
             further = urljoin(url, answer.headers["Location"])
             if _address(further)[:2] != _address(url)[:2]:
                 # Elsewhere nobody may see what the headers hold.
-                raise ProviderDenied("HTTPRequest: the answer redirects to another host")
+                raise ProviderDenied("failed to call endpoint: the answer redirects to another host")
             url = further
             if answer.status_code == 303:
                 method, body = "GET", None
-        raise ProviderDenied(f"HTTPRequest: more than {REDIRECTS} redirects")
+        raise ProviderDenied(f"failed to call endpoint: more than {REDIRECTS} redirects")
 
     def _sent(self, method: str, url: str, headers: Mapping[str, str], body: str | None) -> Any:
         import requests
         import urllib3
 
-        _address(url)
+        try:
+            _address(url)
+        except ProviderError as error:
+            raise ProviderDenied(f"failed to create request: {error}") from None
         status = "error"
         try:
             answer = self._session.request(
@@ -142,9 +154,9 @@ class Webhook:
         except ProviderError:
             raise
         except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL, UnicodeError) as error:
-            raise ProviderDenied(f"HTTPRequest: {type(error).__name__}") from None
+            raise ProviderDenied(f"failed to create request: {type(error).__name__}") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise ProviderUnavailable(f"HTTPRequest: {type(error).__name__}") from None
+            raise ProviderUnavailable(f"failed to call endpoint: {type(error).__name__}") from None
         finally:
             self._around.count(LABEL, "HTTPRequest", status)
         return answer
@@ -167,9 +179,8 @@ def _understood(answer: Any) -> bytes:
     if status == 404:
         raise SecretAbsent("Secret does not exist")
     if status == 304:
-        raise NotModified("HTTPRequest: 304")
-    if status == 429 or status >= 500:
-        raise ProviderUnavailable(f"endpoint gave error {status}")
+        raise NotModified("the endpoint says that nothing has changed: 304")
     if not 200 <= status < 300:
-        raise ProviderDenied(f"endpoint gave error {status}")
+        kind = ProviderUnavailable if status == 429 or status >= 500 else ProviderDenied
+        raise kind(f"endpoint gave error {status} {responses.get(status, '')}".rstrip())
     return bytes(answer.content)

@@ -90,6 +90,12 @@ def first(document: Any, path: str) -> list[Any]:
     return [match.obj for match in (next(iter(found), None),) if match is not None]
 
 
+def one(path: str) -> bool:
+    """Tell whether a path that `first` takes names one place: it has no wildcards, filters and slices."""
+    query = _Steps(path).compile(path if path.startswith("$") else f"$.{path}")
+    return isinstance(query, JSONPath) and query.singular_query()
+
+
 def _served(query: JSONPath) -> bool:
     """Tell whether no part of a path makes another go through the same places again."""
     if any(len(each.selectors) != 1 for each in query.segments):

@@ -1,37 +1,47 @@
 """From an answer's body to a value: `result.jsonPath` (providers 4.5)."""
 
-import json
 from typing import Any
 
 from external.providers.naming import document
 from external.providers.protocol import ProviderDenied, ProviderUnavailable
+from manager.documents import ANSWER, Unreadable, read_json
 from manager.plain import Plain
 
+SHOWN = 100  # characters of a path in an error
 
-def value(body: bytes, path: str) -> Plain:
+
+def value(body: bytes, path: str, shown: str = "") -> Plain:
     """Return what a JSON path leads to: of several the first, objects as JSON, texts as they are.
+
+    Args:
+        shown: the path as the store has it, which errors may show; a template may have put values into the other.
 
     Raises:
         ProviderDenied: the path is none, takes too many steps, or leads nowhere.
         ProviderUnavailable: the body is no JSON.
 
     """
-    from external.providers.webhook.paths import first
+    from external.providers.webhook.paths import first, one
+
+    shown = shown or path
+    failed = f"failed to get response path {shown[:SHOWN]}{' …' if len(shown) > SHOWN else ''}"
 
     try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        raise ProviderUnavailable("HTTPRequest: the answer is no JSON") from None
+        parsed = read_json(body, ANSWER)
+    except Unreadable as error:
+        raise ProviderUnavailable(f"failed to parse response json: {error}") from None
     try:
         found = first(parsed, path)
-    except ProviderDenied:
-        raise
+    except ProviderDenied as error:
+        raise ProviderDenied(f"{failed}: {error}") from None
     except Exception as error:
-        raise ProviderDenied(f"result.jsonPath: {type(error).__name__}") from None
+        raise ProviderDenied(f"{failed}: {type(error).__name__}") from None
+    if not found and one(path):
+        raise ProviderDenied(f"{failed}: unknown key: there is nothing at this place")
     if found and isinstance(found[0], list):
         found = found[0][:1]
     if not found:
-        raise ProviderDenied("result.jsonPath: filter worked but didn't get any result")
+        raise ProviderDenied("filter worked but didn't get any result (result.jsonPath)")
     return _text(found[0])
 
 

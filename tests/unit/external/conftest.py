@@ -7,6 +7,13 @@ import pytest
 from tests.unit.external.bench import Bench
 
 
+@pytest.fixture(autouse=True)
+def no_bursts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody wait for others who may ask too: that would be seconds of the real clock."""
+    for name in ("ALONE_SECONDS", "LULL_SECONDS", "LULL_PART"):
+        monkeypatch.setattr(f"external.wishes.{name}", 0.0)
+
+
 @pytest.fixture
 async def bench(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
     """Return a bench whose threads end with the test."""

@@ -29,6 +29,17 @@ REFUSED = [
     "64:ff9b::a60:1",
     "2002:a60:1::",
     "::10.96.0.1",
+    "fd20:ce::254",
+    "fd00:ec2::23",
+    "fd00:ec2::253",
+    "fd00:c1::a9fe:a9fe",
+    "fd00:42::42",
+    "192.0.0.192",
+    "100.100.100.200",
+    "169.254.170.23",
+    "169.254.42.42",
+    "64:ff9b::a83f:8110",
+    "::ffff:192.0.0.192",
 ]
 
 
@@ -68,3 +79,18 @@ def test_an_administrator_may_open_them_and_his_stores_reach_everything(address:
 @pytest.mark.parametrize("address", ["::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "::127.0.0.1"])
 def test_what_is_opened_is_opened_in_every_form(address: str) -> None:
     assert Bounds(("127.0.0.0/8",)).resolve(address, 443) == address
+
+
+@pytest.mark.parametrize("address", ["192.168.7.1", "::ffff:192.168.7.1", "64:ff9b::c0a8:701", "fd77::5"])
+def test_an_api_server_is_not_reached_past_its_service(address: str) -> None:
+    known: set[str] = set()
+    bounds = Bounds(denied=lambda: known)
+    assert bounds.resolve(address, 6443) == address
+
+    known |= {"192.168.7.1", "fd77::5", "no address"}
+    with pytest.raises(ProviderDenied):
+        bounds.resolve(address, 6443)
+    assert (
+        Bounds(["192.168.7.0/24", "fd77::/64", "64:ff9b::/96"], denied=lambda: known).resolve(address, 6443) == address
+    )
+    assert Bounds(everything=True, denied=lambda: known).resolve(address, 6443) == address

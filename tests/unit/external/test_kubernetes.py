@@ -2,6 +2,9 @@
 
 import base64
 import json
+import ssl
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,7 +16,15 @@ from external.properties import take
 from external.providers.kubernetes.client import Cluster, Whole
 from external.providers.kubernetes.connect import connect
 from external.providers.kubernetes_model import KubernetesProvider
-from external.providers.protocol import Circumstances, Inside, ProviderDenied, ProviderUnavailable, SecretAbsent, Want
+from external.providers.protocol import (
+    Circumstances,
+    Home,
+    Inside,
+    ProviderDenied,
+    ProviderUnavailable,
+    SecretAbsent,
+    Want,
+)
 from manager.errors import NeedsHuman
 from manager.kube.resources import SECRET_STORES, Key
 from manager.plain import Plain
@@ -203,12 +214,20 @@ class Desk:
 
     def __init__(self, text: str = "") -> None:
         self.text = text
+        self.asked: list[list[str]] = []
 
     async def secret(self, *_: object) -> Plain:
         return Plain(self.text.encode())
 
     async def authority(self, *_: object) -> None:
         return None
+
+    async def own_audiences(self, *_: object) -> frozenset[str]:
+        return frozenset({"https://kubernetes.default.svc", "api"})
+
+    def token_source(self, *given: Any) -> Any:
+        self.asked.append(given[1])
+        return lambda: Plain(b"token")
 
 
 def around(text: str = "") -> Circumstances:
@@ -230,6 +249,11 @@ def kubeconfig(cluster: Any = None, user: Any = None) -> str:
             "users": [{"name": "u", "user": user}],
         }
     )
+
+
+BOMB = "a: &a [" + ", ".join(["x"] * 10) + "]\n"
+for before, name in pairwise("abcdefghij"):
+    BOMB += f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n"
 
 
 REFERENCE = {"authRef": {"name": "kubeconfig", "key": "config"}}
@@ -255,7 +279,15 @@ async def test_a_kubeconfig_is_enough() -> None:
         ("canary", "no kubeconfig"),
         ("a: [", "no kubeconfig"),
         (json.dumps({"contexts": []}), "no kubeconfig"),
-        ("x" * 100_000, "at most"),
+        ("x" * 100_000, "larger than"),
+        (BOMB + kubeconfig({"server": "SERVER"}).replace("SERVER", "*j"), "expands to more than 5000 values"),
+        (BOMB.replace("j: &j", "contexts: &j"), "expands to more than 5000 values"),
+        (kubeconfig({"server": ["https://a", "https://b"]}), "server: a text is needed here"),
+        (kubeconfig(user={"token": {"a": 1}}), "token: a text is needed here"),
+        (kubeconfig(user={"token": 5}), "token: a text is needed here"),
+        (kubeconfig(user={"client-key-data": [1]}), "client-key-data: a text is needed here"),
+        (json.dumps({"current-context": ["c"]}), "current-context: a text is needed here"),
+        ("[" * 500 + "]" * 500, "nested deeper than 20 levels"),
     ],
 )
 async def test_what_a_kubeconfig_may_not_hold_is_named(text: str, told: str) -> None:
@@ -310,3 +342,51 @@ def test_what_a_store_refers_to_is_known_by_its_kind() -> None:
 
     assert digest.credentials == (("ns", "pair"),)
     assert digest.authorities == (("ns", "ca"),)
+
+
+HOME = Home("https://10.96.0.1:443", ssl.create_default_context)
+
+
+def as_account(url: str = "", *audiences: str) -> KubernetesProvider:
+    account = {"name": "reader", **({"audiences": list(audiences)} if audiences else {})}
+    return KubernetesProvider.model_validate(
+        {"server": {"url": url} if url else {}, "auth": {"serviceAccount": account}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        (as_account("https://evil.example"), "audiences is missing"),
+        (as_account("evil.example:6443"), "audiences is missing"),
+        (as_account("https://evil.example", "https://kubernetes.default.svc"), "kubernetes.default.svc is one of this"),
+        (as_account("https://evil.example", "https://evil.example", "api"), "api is one of this"),
+        (as_account("https://kubernetes.default.evil.example"), "audiences is missing"),
+        (as_account("https://kubernetes@evil.example"), "audiences is missing"),
+    ],
+)
+async def test_a_token_of_this_cluster_does_not_go_to_another_server(spec: KubernetesProvider, told: str) -> None:
+    given = replace(around(), home=HOME)
+
+    with pytest.raises(NeedsHuman, match=told) as caught:
+        await connect(spec, given)
+    assert caught.value.message.startswith("spec.provider.kubernetes.auth.serviceAccount.audiences")
+    assert given.lookup.asked == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        as_account(),
+        as_account("kubernetes.default"),
+        as_account("https://kubernetes.default.svc:443"),
+        as_account("https://10.96.0.1:443/"),
+        as_account("https://remote.example", "https://remote.example"),
+    ],
+)
+async def test_a_token_goes_to_this_cluster_and_with_an_audience_of_its_own_elsewhere(spec: KubernetesProvider) -> None:
+    given = replace(around(), home=HOME)
+
+    await connect(spec, given)
+
+    assert len(given.lookup.asked) == 1  # type: ignore[attr-defined]

@@ -3,7 +3,9 @@
 import asyncio
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from external.metrics import ExternalMetrics
 from external.pace import (
     BURST,
     BUSY,
@@ -18,8 +20,9 @@ from external.pace import (
     Silence,
 )
 from external.providers.protocol import ProviderUnavailable
+from external.reader import SharedReader
 from tests.stand_ins import HandClock
-from tests.unit.external.test_reader import Desk
+from tests.unit.external.test_reader import PATIENT, Desk
 
 
 def test_who_comes_alone_waits_for_a_moment_only() -> None:
@@ -35,8 +38,8 @@ def test_while_many_come_each_newcomer_is_waited_for_but_the_first_waits_no_long
 
     gathering.came(100.3)
     assert gathering.wait(100.3) == pytest.approx(LULL)
-    gathering.came(100.9)
-    assert gathering.wait(100.9) == pytest.approx(LONGEST_GATHER - 0.9)
+    gathering.came(100.7)
+    assert gathering.wait(100.7) == pytest.approx(LONGEST_GATHER - 0.7)
     assert gathering.wait(100.0 + BUSY + 1) == 0
 
 
@@ -76,6 +79,19 @@ async def test_a_crowd_that_arrives_one_by_one_shares_its_calls() -> None:
 
     assert len(desk.provider.calls) <= 8
     assert sum(map(len, desk.provider.calls)) == 100
+    desk.threads.close()
+
+
+async def test_when_every_worker_waits_nobody_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GATHER", "LULL", "LONGEST_GATHER"):
+        monkeypatch.setattr(f"external.pace.{name}", 3600.0)
+    desk = Desk(batch=20)
+    desk.reader = SharedReader(desk.threads, desk.clock, ExternalMetrics(CollectorRegistry()), PATIENT, workers=3)
+
+    found = await asyncio.gather(*(desk.keys(each, interval=60) for each in ("a", "b", "c")))
+
+    assert [list(each) for each in found] == [["a"], ["b"], ["c"]]
+    assert desk.provider.calls == [["a", "b", "c"]]
     desk.threads.close()
 
 

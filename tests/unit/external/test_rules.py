@@ -78,17 +78,54 @@ def test_what_was_written_is_left_alone() -> None:
     assert valid(view(created.body))
 
 
-def test_labels_and_annotations_of_the_external_secret_are_copied_but_those_about_itself() -> None:
-    annotations = {
-        "mine": "1",
-        "kubectl.kubernetes.io/last-applied-configuration": "x",
-        "argocd.argoproj.io/tracking-id": "x",
-    }
-    found = plan(view(data={"k": "v"}, labels={"team": "a"}, annotations=annotations))
+ABOUT_ITSELF = [
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "argocd.argoproj.io/tracking-id",
+    "argocd.argoproj.io/instance",
+    "argocd.argoproj.io/installation-id",
+    "argocd.argoproj.io/hook",
+    "argocd.argoproj.io/hook-delete-policy",
+    "argocd.argoproj.io/sync-wave",
+    "argocd.argoproj.io/sync-options",
+    "argocd.argoproj.io/compare-options",
+    "kustomize.toolkit.fluxcd.io/name",
+    "kustomize.toolkit.fluxcd.io/prune",
+    "helm.toolkit.fluxcd.io/namespace",
+    "applyset.kubernetes.io/part-of",
+]
+OF_THE_TARGET = [
+    "mine",
+    "argocd.argoproj.io/secret-type",
+    "argocd.argoproj.io/ignore-healthcheck",
+    "kubectl.kubernetes.io/default-container",
+    "kustomize.toolkit.fluxcd.io/tenant",
+    "reconcile.fluxcd.io/watch",
+    "meta.helm.sh/release-name",
+    "app.kubernetes.io/instance",
+]
+
+
+@pytest.mark.parametrize("field", ["labels", "annotations"])
+def test_a_target_takes_over_all_but_what_speaks_of_the_external_secret(field: str) -> None:
+    given = dict.fromkeys([*ABOUT_ITSELF, *OF_THE_TARGET], "x")
+
+    found = plan(view(data={"k": "v"}, **{field: given}))
 
     assert isinstance(found.action, Create)
-    assert found.action.body["metadata"]["labels"]["team"] == "a"
-    assert set(found.action.body["metadata"]["annotations"]) == {"mine", DATA_HASH}
+    taken = set(found.action.body["metadata"][field]) - {DATA_HASH, MANAGED, CREATED_BY}
+    assert taken == set(OF_THE_TARGET)
+
+
+def test_a_label_with_a_meaning_of_its_own_stays_at_a_take_over() -> None:
+    """The original had copied it: taking it away would take the repository from Argo CD."""
+    labels = {"argocd.argoproj.io/secret-type": "repository"}
+    made = plan(view(data={"k": "v"}, labels=labels)).action
+    assert isinstance(made, Create)
+
+    again = plan(view(made.body, {"k": "new"}, labels=labels)).action
+
+    assert isinstance(again, Update)
+    assert again.body["metadata"]["labels"].items() >= labels.items()
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,15 @@ def test_a_cluster_store_admits_by_full_match(condition: Any, answer: bool) -> N
 
 
 @pytest.mark.parametrize(
+    ("pattern", "answer"),
+    [("pro", True), ("rod", True), ("^rod", False), ("x", False), ("prod", True), ("test-*", False), ("(?!x)", False)],
+)
+def test_as_a_setting_an_expression_may_match_a_part(pattern: str, answer: bool) -> None:
+    assert admits([{"namespaceRegexes": [pattern]}], "prod", {}, partly=True) is answer
+    assert admits([{"namespaceRegexes": ["test-*"]}], "test-7", {}, partly=True)
+
+
+@pytest.mark.parametrize(
     ("operator", "values", "answer"),
     [
         ("In", ["1"], True),

@@ -76,6 +76,18 @@ async def test_cluster_stores_are_left_alone_where_they_are_switched_off() -> No
     await bench.close()
 
 
+async def test_the_originals_reading_of_expressions_is_a_setting() -> None:
+    bench = Bench(Settings(external=ExternalSettings(partial_namespace_regexes=True)))
+    bench.namespace()
+    bench.store("cluster", {"remote": "x"}, conditions=[{"namespaceRegexes": ["n"]}])
+    bench.external(secretStoreRef={"name": "cluster", "kind": "ClusterSecretStore"})
+    await bench.settle()
+
+    assert bench.data() == {"k": b"x"}
+    assert "NamespaceRegexes" not in bench.stage.reasons(), "nobody is left out, so nothing is told"
+    await bench.close()
+
+
 @pytest.mark.parametrize("resource", [SECRET_STORES, CLUSTER_SECRET_STORES])
 async def test_the_originals_finalizer_does_not_hold_a_store_back(bench: Bench, resource: Resource) -> None:
     name = "cluster-store" if resource is CLUSTER_SECRET_STORES else "store"

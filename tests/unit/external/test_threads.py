@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -78,6 +78,58 @@ async def test_several_who_hang_at_the_same_moment_leave_threads_too(hang: threa
     assert await threads.run("other", lambda: 7) == 7
 
     assert not any(task.done() for task in stuck)
+    hang.set()
+    await asyncio.gather(*stuck)
+    threads.close()
+
+
+async def until(wanted: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not wanted():
+            await asyncio.sleep(0.005)
+
+
+async def test_who_hangs_makes_way_for_those_that_answer(
+    hang: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of as many tenants as there are threads: after a moment all of them are among the slow."""
+    monkeypatch.setattr("external.threads.SLOW_AFTER_SECONDS", 0.02)
+    threads = Threads(4, 30)
+    stuck = [asyncio.create_task(threads.run(f"evil {at}", hang.wait)) for at in range(8) for _ in range(3)]
+    await until(lambda: len(threads._slow_tenants) >= 8)
+
+    assert await asyncio.gather(*(threads.run("good", lambda at=at: at) for at in range(9))) == list(range(9))  # type: ignore[misc]
+    assert not any(each.done() for each in stuck)
+    hang.set()
+    await asyncio.gather(*stuck)
+    threads.close()
+
+
+async def test_a_tenant_that_was_slow_begins_among_the_slow_until_it_answers(
+    hang: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("external.threads.SLOW_AFTER_SECONDS", 0.02)
+    threads = Threads(2, 30)
+    first = asyncio.create_task(threads.run("evil", hang.wait))
+    await until(lambda: "evil" in threads._slow_tenants)
+    second = asyncio.create_task(threads.run("evil", hang.wait))
+    await asyncio.sleep(0)
+    assert (threads._brisk.held("evil"), threads._slow.held("evil")) == (0, 2)
+
+    hang.set()
+    await asyncio.gather(first, second)
+    await threads.run("evil", lambda: 1)
+    assert "evil" not in threads._slow_tenants
+    threads.close()
+
+
+async def test_those_that_are_known_to_be_silent_have_shares_too(hang: threading.Event) -> None:
+    """Twelve stores of one namespace held all threads that every silent provider shared: a victim's came back never."""
+    threads = Threads(4, 30)
+    stuck = [asyncio.create_task(threads.run("evil", hang.wait, slow=True)) for _ in range(12)]
+    await asyncio.sleep(0)
+
+    assert await threads.run("victim", lambda: 7, slow=True) == 7
     hang.set()
     await asyncio.gather(*stuck)
     threads.close()

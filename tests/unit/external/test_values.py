@@ -215,9 +215,52 @@ def test_keys_are_made_to_fit(strategy: Any, name: str) -> None:
     assert list(convert_keys({"a/b": Plain(b"1")}, strategy, ValueError)) == [name]
 
 
-@pytest.mark.parametrize(("strategy", "name"), [(None, "k_"), ("Unicode", "k_U00e4_")])
-def test_letters_that_the_api_server_refuses_are_replaced_too(strategy: Any, name: str) -> None:
-    assert list(convert_keys({"kä": Plain(b"1")}, strategy, ValueError)) == [name]
+@pytest.mark.parametrize(
+    ("key", "default", "spelled_out"),
+    [
+        ("pässwörd/a b", "pässwörd_a_b", "pässwörd_U002f_a_U0020_b"),
+        ("Ключ²:Ⅷ", "Ключ²_Ⅷ", "Ключ²_U003a_Ⅷ"),
+        ("鍵 1", "鍵_1", "鍵_U0020_1"),
+        ("a\u0301", "a_", "a_U0301_"),
+    ],
+)
+def test_letters_and_numbers_of_every_script_stay(key: str, default: str, spelled_out: str) -> None:
+    assert list(convert_keys({key: Plain(b"1")}, None, ValueError)) == [default]
+    assert list(convert_keys({key: Plain(b"1")}, "Unicode", ValueError)) == [spelled_out]
+
+
+@pytest.mark.parametrize("path", [None, "a"])
+def test_a_natural_object_is_written_anew_as_go_writes_it(path: str | None) -> None:
+    document = b'{"a": {"z": 12345678901234567890, "b": ["<"], "c": null}}'
+    found = take(document, path, natural=True) if path else (to_map(document, natural=True) or {})["a"]
+
+    assert found == Plain(b'{"b":["\\u003c"],"c":null,"z":12345678901234567890}')
+
+
+@pytest.mark.parametrize(
+    ("strategy", "text", "value"),
+    [
+        ("Base64", b"YWJj=", None),
+        ("Base64", b"YWJj====", None),
+        ("Base64", b"YQ", None),
+        ("Base64", b"YQ=", None),
+        ("Base64", b"Y Q==", None),
+        ("Base64", b"-_8=", None),
+        ("Base64", b"YQ==\r\n", b"a"),
+        ("Base64", b"Y\nQ==", b"a"),
+        ("Base64", b"YR==", b"a"),
+        ("Base64URL", b"-_8=", b"\xfb\xff"),
+        ("Base64URL", b"+/8=", None),
+        ("Auto", b"YWJj=", b"YWJj="),
+        ("Auto", b"abcd", b"i\xb7\x1d"),
+    ],
+)
+def test_base64_is_decoded_as_strictly_as_go_does(strategy: str, text: bytes, value: bytes | None) -> None:
+    if value is None:
+        with pytest.raises(ValueError, match="error applying decoding strategy"):
+            decode(Plain(text), strategy, ValueError)
+    else:
+        assert decode(Plain(text), strategy, ValueError) == Plain(value)
 
 
 def test_an_emoji_is_spelled_out() -> None:
@@ -231,7 +274,8 @@ def test_two_keys_never_become_one() -> None:
 
 def test_the_empty_key_is_dropped_and_a_bad_one_refused() -> None:
     assert validate_keys({"": Plain(b"1"), "ok": Plain(b"2")}, ValueError) == {"ok": Plain(b"2")}
-    for bad in ("a/b", "x" * 254, "ä"):
+    assert validate_keys({"ä": Plain(b"1")}, ValueError), "a template may name it"
+    for bad in ("a/b", "x" * 254, "ä" * 127, "a\u0301"):
         with pytest.raises(ValueError, match="invalid secret keys"):
             validate_keys({bad: Plain(b"1")}, ValueError)
 

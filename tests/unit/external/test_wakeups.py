@@ -1,11 +1,14 @@
 """Whom a change of a Secret, a store or a namespace wakes, and whom not."""
 
+from collections.abc import Callable, Hashable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from external.digest import external_digest
 from external.handlers import Handlers
+from external.wishes import Arrivals, Wishes
 from manager.clock import rfc3339
 from manager.kube.cache import Change
 from manager.kube.resources import (
@@ -25,6 +28,23 @@ from tests.stand_ins import Stage, no_jitter
 READY = {"conditions": [{"type": "Ready", "status": "True"}]}
 
 
+class AtOnce(Arrivals):
+    """Lets everybody through at once, but for those who are said to wait."""
+
+    def __init__(self, admit: Callable[[Key], None]) -> None:
+        super().__init__(admit)
+        self.admit = admit
+        self.waiting: set[Key] = set()
+
+    def came(self, key: Key, group: Hashable) -> None:
+        del group
+        self.admit(key)
+
+    def holds(self, key: Key, group: Hashable) -> bool:
+        del group
+        return key in self.waiting
+
+
 class Desk:
     """Handlers over an empty cache, half an hour after the start; nobody works on what they queue."""
 
@@ -38,9 +58,12 @@ class Desk:
         cache = self.stage.cache
         self.clusters = KeyedQueue(clock, no_jitter())
         self.written: dict[Key, str] = {}
-        self.handlers = Handlers(
-            cache, self.queue, self.stores, self.clusters, self.written, self.stale, forget, clock, no_jitter()
-        )
+        self.wishes = Wishes(clock)
+        cache.digest(EXTERNAL_SECRETS, external_digest)
+        queues = (self.queue, self.stores, self.clusters)
+        self.arrivals = AtOnce(self.queue.add)
+        shared = (self.written, self.stale, self.wishes, self.arrivals)
+        self.handlers = Handlers(cache, *queues, *shared, forget, clock, no_jitter())
         self.before = rfc3339(clock.now() - timedelta(seconds=1))
         clock.pass_by(1800)
         self.after = rfc3339(clock.now())
@@ -166,3 +189,14 @@ def test_what_was_written_is_forgotten_when_it_is_gone(desk: Desk) -> None:
     desk.handlers.seen(key, "")
 
     assert (len(desk.queue), len(desk.written)) == (1, 0)
+
+
+def test_a_store_that_becomes_ready_in_the_middle_of_a_burst_does_not_break_it_up(desk: Desk) -> None:
+    desk.observe(SECRET_STORES, "store", "ns", spec=store_spec())
+    for name in ("early", "waiting"):
+        desk.observe(EXTERNAL_SECRETS, name, "ns", spec={"secretStoreRef": {"name": "store"}})
+    desk.arrivals.waiting.add(Key(EXTERNAL_SECRETS, "ns", "waiting"))
+
+    desk.handlers.store(desk.observe(SECRET_STORES, "store", "ns", spec=store_spec(), status=READY))
+
+    assert [key.name for key in desk.queue._queued] == ["early"]

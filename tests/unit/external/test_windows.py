@@ -1,5 +1,6 @@
 """When periodic refreshes may happen (external-secrets-core.md 2.3 and 8.1, sync windows)."""
 
+import random
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,8 +8,8 @@ from typing import Any
 import pytest
 
 from external.refresh import due_in
-from external.schedules import Schedule, parse_schedule
-from external.windows import windows_of
+from external.schedules import FURTHEST, Schedule, Work, parse_schedule
+from external.windows import WORK_MONTHS, windows_of
 from tests.unit.external.bench import Bench
 from tests.unit.external.test_rules import digest
 
@@ -167,6 +168,119 @@ async def test_a_refresh_waits_for_its_window_and_a_wish_does_not(bench: Bench) 
 async def test_a_schedule_that_cannot_be_read_is_named(bench: Bench) -> None:
     bench.store(values={"remote": "x"})
     bench.external(syncWindows=allow("61 * * * *"))
+    await bench.settle()
+
+    assert "spec.syncWindows.windows[0].schedule" in bench.ready()[2]
+
+
+def _by_minutes(found: Schedule, moment: datetime) -> datetime | None:
+    """Look at one day, hour and minute after the other, as the original does."""
+    moment = (moment + timedelta(minutes=1)).replace(second=0, microsecond=0)
+    end = moment + FURTHEST
+    while moment < end:
+        by_month, by_week = found.days >> moment.day & 1, found.weekdays >> (moment.weekday() + 1) % 7 & 1
+        day = by_month and by_week if found.both_days else by_month or by_week
+        if not found.months >> moment.month & 1 or not day:
+            moment = moment.replace(hour=0, minute=0) + timedelta(days=1)
+        elif not found.hours >> moment.hour & 1:
+            moment = moment.replace(minute=0) + timedelta(hours=1)
+        elif not found.minutes >> moment.minute & 1:
+            moment += timedelta(minutes=1)
+        else:
+            return moment
+    return None
+
+
+def test_every_schedule_comes_when_one_that_looks_at_each_minute_does() -> None:
+    dice = random.Random(5)
+
+    def field(low: int, high: int) -> str:
+        one, other = sorted((dice.randint(low, high), dice.randint(low, high)))
+        return dice.choice(["*", f"*/{dice.randint(2, 9)}", str(one), f"{one},{other}", f"{one}-{other}"])
+
+    for _ in range(400):
+        text = " ".join(field(*bounds) for bounds in ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6)))
+        found = parse_schedule(text)
+        assert isinstance(found, Schedule)
+        moment = NOON + timedelta(seconds=dice.randint(0, 10**8))
+        assert found.after(moment) == _by_minutes(found, moment), (text, moment)
+
+
+@pytest.mark.parametrize(
+    "text", ["0 0 31 2,4,6,9,11 *", "0 0 30 2 *", "0 0 30,31 feb *", "0 0 29 2 *", "59 23 31 12 *"]
+)
+def test_a_rare_schedule_costs_a_look_at_a_few_months(text: str) -> None:
+    found, work = parse_schedule(text), Work(8)
+    assert isinstance(found, Schedule)
+
+    found.after(NOON, work)  # raises for more
+
+
+CLOSED = {"schedule": "* * * * *", "duration": "1h"}
+EXPENSIVE: list[Any] = [
+    [CLOSED, *({"schedule": "0 0 31 2,4,6,9,11 *", "duration": "1h"} for _ in range(99))],
+    [{"schedule": f"{n % 60} 0 1 {1 + n % 12} *", "duration": f"{24 * 330 + n}h"} for n in range(100)],
+    [{"schedule": f"{n % 60} {n % 24} 29 2 *", "duration": f"{24 * 365 * 4 + n}h"} for n in range(100)],
+    [{"schedule": f"{n % 60} {n % 24} * * {n % 7}", "duration": f"{24 * n}h"} for n in range(100)],
+]
+
+
+@pytest.mark.parametrize("windows", EXPENSIVE)
+@pytest.mark.parametrize("kind", ["allow", "deny"])
+def test_an_answer_is_bounded_in_months_whatever_is_asked(
+    windows: Any, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    within = Schedule._within
+    monkeypatch.setattr(Schedule, "_within", lambda *given: looks.append(1) or within(*given))  # type: ignore[func-returns-value]
+    found = windows_of({"kind": kind, "windows": windows})
+    assert found is not None
+
+    for hour in range(5):
+        found.permitted_from(NOON + timedelta(hours=hour))
+
+    assert len(looks) <= 5 * WORK_MONTHS
+
+
+def test_what_was_found_once_is_not_looked_for_again() -> None:
+    rare = [{"schedule": f"{n % 60} 0 1 {1 + n % 12} *", "duration": "1m"} for n in range(100)]
+    found = windows_of({"kind": "allow", "windows": rare})
+    assert found is not None
+    first = found.permitted_from(NOON)
+
+    for window in found.windows:
+        window.schedule = _Forbidden(**{name: getattr(window.schedule, name) for name in Schedule.__slots__})
+
+    assert found.permitted_from(NOON + timedelta(seconds=1)) == first
+
+
+class _Forbidden(Schedule):
+    def after(self, moment: datetime, work: Any = None) -> datetime | None:
+        raise AssertionError(moment)
+
+
+def test_a_window_that_comes_is_seen_though_an_earlier_answer_is_remembered() -> None:
+    windows = windows_of(allow("0 12 * * *"))
+    assert windows is not None
+    asked = [NOON.replace(hour=hour, minute=30) + timedelta(days=day) for day in range(3) for hour in (10, 11, 12, 13)]
+
+    assert [windows.permitted_from(each) == each for each in asked] == [False, False, True, False] * 3
+
+
+async def test_windows_that_take_too_long_get_a_condition(bench: Bench) -> None:
+    bench.store(values={"remote": "x"})
+    bench.external(syncWindows={"kind": "deny", "windows": EXPENSIVE[1]})
+    await bench.settle()
+
+    assert "spec.syncWindows: to find the next moment" in bench.ready()[2]
+
+
+async def test_a_schedule_of_a_megabyte_is_no_schedule(bench: Bench) -> None:
+    text = ",".join(["*/2"] * 300_000) + " * * * *"
+    with pytest.raises(ValueError, match="longer than"):
+        parse_schedule(text)
+    bench.store(values={"remote": "x"})
+    bench.external(syncWindows=allow(text))
     await bench.settle()
 
     assert "spec.syncWindows.windows[0].schedule" in bench.ready()[2]

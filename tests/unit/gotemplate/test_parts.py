@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manager.gotemplate import keys, requests, wire
+from manager.gotemplate import keys, requests, watchdog, wire
 from manager.gotemplate.instance import Instance, Machine
 from manager.gotemplate.keys import KeyMaker, KeyTooLate, Kind
 from manager.gotemplate.model import Limits, Template
@@ -117,3 +117,27 @@ def test_the_sandbox_asks_for_nothing_of_the_host_but_wasi_and_keys() -> None:
     machine.close()
 
     assert {name for module, name in asked if module != "wasi_snapshot_preview1"} == {"new_key"}
+
+
+def test_a_render_that_gets_no_processor_is_not_timed_by_the_clock_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy node a template has its two seconds of work all the same."""
+    ticks: list[float] = []
+    enough = threading.Event()
+
+    def tick() -> None:
+        ticks.append(time.thread_time())
+        enough.set()
+
+    monkeypatch.setattr(watchdog, "MAX_STRETCH", 1_000_000)
+    dog = Watchdog(tick)
+    with dog.watching():
+        before = time.thread_time()
+        while not enough.is_set():
+            pass  # works
+        worked = time.thread_time() - before
+        seen = len(ticks)
+        threading.Event().wait(5 * TICK_SECONDS)  # the clock goes on, the thread does not
+    dog.close()
+
+    assert worked >= TICK_SECONDS / 2
+    assert len(ticks) <= seen + 1, "what it worked before it was seen to wait"

@@ -211,6 +211,25 @@ def test_the_brake_forgets_after_a_minute() -> None:
     brake.take()
 
 
+def test_a_namespace_that_deletes_without_end_leaves_some_to_the_others() -> None:
+    clock, told = HandClock(), list[int]()
+    brake = DeleteBrake(clock, lambda: told.append(1), 50)
+    for _ in range(40):
+        brake.take("evil")
+
+    with pytest.raises(WaitFor, match="more than 40 deletes in namespace evil in a minute"):
+        brake.take("evil")
+    for _ in range(10):
+        brake.take("good")
+    with pytest.raises(WaitFor, match="more than 50 deletes in a minute"):
+        brake.take("other")
+    assert len(told) == 2
+
+    clock.pass_by(60)
+    brake.take("evil")
+    assert set(brake._number) == {"evil"}
+
+
 @pytest.mark.parametrize(
     ("key", "annotations", "labels"),
     [

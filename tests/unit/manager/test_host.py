@@ -38,7 +38,8 @@ from manager.runtime.host import (
 )
 from manager.runtime.logging import LONGEST_VALUE, redact, setup
 from manager.runtime.metrics import Metrics
-from tests.stand_ins import no_jitter
+from manager.runtime.streams import Streams
+from tests.stand_ins import HandClock, no_jitter
 
 
 def test_kopf_is_the_version_whose_inside_we_know() -> None:
@@ -109,7 +110,8 @@ async def test_a_handler_passes_the_event_on_and_returns_nothing() -> None:
     seen: list[Any] = []
     feed = Feed(MetadataCache(), {SECRETS: [seen.append]})
     nothing: Any = None
-    host = KopfHost(nothing, feed, nothing, (SECRETS,), no_jitter())
+    streams = Streams((SECRETS,), HandClock(), no_jitter(), nothing, nothing)
+    host = KopfHost(nothing, feed, streams, (SECRETS,), no_jitter())
     registry = kopf.OperatorRegistry()
     host._listen(registry, SECRETS)
     (handler,) = registry._watching.get_all_handlers()

@@ -1,5 +1,6 @@
 """Leader election against an in-memory lease; the real one is fought over in tests/e2e/test_replicas.py."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -293,3 +294,25 @@ async def test_without_election_one_replica_is_always_certain(election: Election
 
 def test_micro_time_is_kubernetes() -> None:
     assert micro_time(EPOCH) == "2026-01-01T00:00:00.000000Z"
+
+
+class Paused(HandClock):
+    """The clocks of a virtual machine that stood still: only the wall clock is set afterwards."""
+
+    paused = 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.paused)
+
+
+async def test_a_machine_that_stood_still_is_not_certain_though_its_monotonic_clock_did_too(election: Election) -> None:
+    election.clock = clock = Paused()
+    lease = election.candidate()
+    await lease.acquire()
+    assert lease.held
+
+    clock.paused = SETTINGS.renew_deadline
+    assert not lease.held
+
+    clock.paused = -3600.0  # a clock that is set back proves nothing
+    assert lease.held

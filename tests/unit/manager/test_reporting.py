@@ -8,7 +8,7 @@ import pytest
 from manager.clock import Jitter, SystemClock, parse_rfc3339, rfc3339
 from manager.errors import Conflict, Forbidden, NeedsHuman, NotFound, Unreachable
 from manager.kube.conditions import find_condition, same_condition, set_condition
-from manager.kube.events import LONGEST_MESSAGE, REMEMBERED, REPEATED_AFTER, EventRecorder
+from manager.kube.events import EVENTS_AT_ONCE, LONGEST_MESSAGE, REMEMBERED, REPEATED_AFTER, EventRecorder
 from manager.kube.references import resolve
 from manager.kube.resources import CLUSTER_SECRET_STORES, NAMESPACES, SEALED_SECRETS, SECRET_STORES, SECRETS, Key
 from manager.kube.secretdata import decoded, encoded, size
@@ -282,3 +282,19 @@ def test_jitter_stays_within_its_part() -> None:
 
 def test_a_namespace_is_named_without_one() -> None:
     assert Key(NAMESPACES, "", "a").path == "/api/v1/namespaces/a"
+
+
+async def test_events_of_one_namespace_without_end_leave_those_of_others() -> None:
+    told = Recorder()
+    for at in range(int(EVENTS_AT_ONCE) + 50):
+        await told.events.warning(KEY, "u", "Wrong", f"text {at}", component="c")
+    before = len(told.api.events)
+    other = KEY._replace(namespace="other")
+    await told.events.warning(other, "u", "Wrong", "text", component="c")
+
+    assert before <= EVENTS_AT_ONCE + 1
+    assert len(told.api.events) == before + 1
+
+    told.clock.pass_by(10)
+    await told.events.warning(KEY, "u", "Wrong", f"text {int(EVENTS_AT_ONCE) + 49}", component="c")
+    assert len(told.api.events) == before + 2, "what was not posted is told when there is room"

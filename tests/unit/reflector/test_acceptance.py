@@ -101,9 +101,8 @@ def test_a_push_by_the_selector_alone() -> None:
 
 def test_errors_name_the_annotation() -> None:
     good, key = "env=prod", "reflection-allowed-namespaces-selector"
-
-    assert problems(marks(allowed_namespaces_selector=good, auto_namespaces_selector=good)) == ()
-    assert key in problems(marks(allowed_namespaces_selector="=prod"))[0]
+    assert problems(marks(allowed="true", allowed_namespaces_selector=good)) == ()
+    assert key in problems(marks(allowed="true", allowed_namespaces_selector="=prod"))[0]
     assert problems(marks(allowed_namespaces_selector="", auto_namespaces_selector="")) == ()
 
 

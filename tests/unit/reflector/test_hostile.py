@@ -113,7 +113,7 @@ async def test_false_mirrors_of_anothers_source_are_not_counted_against_it(bench
     for _ in range(29):
         bench.mirror("tenant", "x", "1", managedFields=forged)
         await bench.settle()
-    assert bench.writes()["delete"] == 30
+    assert bench.writes()["delete"] == (30 if manager == MANAGER else 1), "what kubectl made is not ours to delete"
     bench.secret("src", "one", ALLOWED)
     await bench.settle()
 

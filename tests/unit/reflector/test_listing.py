@@ -40,11 +40,13 @@ async def test_the_tree_shows_every_mirror_with_its_state(bench: Bench) -> None:
     bench.secret("team-1", "foreign")
     bench.pull("team-2", name="mine")
 
+    conflict = "1 namespace(s) have another object of this name, which is left untouched: team-1"
+    conflict += "; delete it, or hand it over by the annotation reflector.coffer.dev/adopt: src/s"
     assert await tree(bench) == [
         "Secret gone/x  (does not exist)",
         "└─ src/orphan  pulled  SourceNotFound",
         "Secret src/s",
-        "!  ConflictingObject: 1 namespace(s) have another object of this name, which is left untouched: team-1",
+        f"!  ConflictingObject: {conflict}",
         "├─ team-2/mine  pulled  outdated",
         "├─ team-2/s  pushed  current",
         "└─ team-3/s  pushed  missing",
@@ -61,7 +63,7 @@ async def test_a_plan_says_what_would_be_created_updated_and_deleted(bench: Benc
         "delete  Secret team-1/s",
         "create 1, update 0, delete 1",
     ]
-    assert await planned(bench, "reflection-auto-enabled-") == [
+    assert await planned(bench, "reflection-auto-enabled=false") == [
         "delete  Secret team-1/s",
         "create 0, update 0, delete 1",
     ]
@@ -110,6 +112,7 @@ async def test_a_plan_names_what_would_be_in_the_way(bench: Bench) -> None:
     found = await planned(bench, "reflection-auto-enabled=true", "reflection-auto-namespaces=team-1,*")
 
     assert [line.split(":")[0] for line in found] == [
+        "InvalidAnnotation",
         "InvalidAnnotation",
         "ConflictingObject",
         "create 0, update 0, delete 0",

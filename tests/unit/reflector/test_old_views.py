@@ -5,6 +5,7 @@ import pytest
 from manager.kube.mirrors import REFLECTS
 from manager.kube.resources import NAMESPACES, SECRETS, Key
 from reflector.shape import PREFIX as OURS
+from reflector.view import ACCEPT_LABELS
 from tests.unit.reflector.bench import ALLOWED, ALLOWED_SELECTOR, AUTO, AUTO_NAMESPACES, AUTO_SELECTOR, Bench
 
 
@@ -185,6 +186,7 @@ async def test_copied_labels_are_right_though_the_watch_is_behind_our_own_write(
     bench: Bench, first: str, last: str
 ) -> None:
     """The cache still holds the labels before our last write: a second write that is reckoned from them is wrong."""
+    bench.namespace("team-1", **{ACCEPT_LABELS: "true"})
     copying = {**AUTO, AUTO_NAMESPACES: "team-1", f"{OURS}labels": "tier", f"{OURS}annotations": "note"}
 
     def source(text: str, value: str) -> None:

@@ -336,6 +336,8 @@ async def test_metrics_tell_how_many_mirrors_there_are_and_how_many_lag(bench: B
 
     bench.secret("src", "three", {})
     await bench.settle()
+    bench.pass_by(31)
+    await bench.settle()
     assert (metric("coffer_mirrors"), metric("coffer_mirrors_stale")) == (1, 1), "the pull keeps what it had"
     bench.remove("src")
     bench.remove("team-1", "mine")

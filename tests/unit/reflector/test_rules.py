@@ -62,7 +62,8 @@ def test_objects_without_the_annotations_have_no_marks() -> None:
 
 
 def test_a_selector_that_cannot_be_read_is_named() -> None:
-    (found,) = problems(marks(reflection_auto_namespaces_selector="a=b,,=c"))
+    given = {"reflection_allowed": "true", "reflection_auto_enabled": "true"}
+    (found,) = problems(marks(**given, reflection_auto_namespaces_selector="a=b,,=c"))
 
     assert "reflection-auto-namespaces-selector" in found
 

@@ -11,8 +11,10 @@ from reflector.annotations import problems, read
 from reflector.content import MIRROR_LABEL
 from reflector.globs import LONGEST, globs
 from reflector.shape import COPIED_ANNOTATIONS, COPIED_LABELS, PLAIN, PREFIX, Choice, shape_of
+from reflector.view import ACCEPT_LABELS
 from tests.unit.reflector.bench import ALLOWED, AUTO, AUTO_NAMESPACES, Bench
 
+ACCEPTING = {ACCEPT_LABELS: "true"}
 TO_TEAM_1 = {**AUTO, AUTO_NAMESPACES: "team-1"}
 
 
@@ -26,8 +28,8 @@ def bench() -> Bench:
     return Bench()
 
 
-def pushed(bench: Bench, name: str = "s") -> Any:
-    body = bench.body("team-1", name)
+def pushed(bench: Bench, name: str = "s", namespace: str = "team-1") -> Any:
+    body = bench.body(namespace, name)
     assert body is not None
     return body
 
@@ -108,6 +110,7 @@ async def test_a_pull_chooses_from_what_its_source_gives(bench: Bench) -> None:
 
 
 async def test_labels_and_annotations_are_copied_where_asked_and_follow_their_source(bench: Bench) -> None:
+    bench.namespace("team-1", **ACCEPTING)
     asked = TO_TEAM_1 | wish(labels="*", labels_except="secret-*", annotations="note.*")
     labels = {"app": "x", "secret-a": "y", "argocd.argoproj.io/instance": "z", "sealedsecrets.bitnami.com/x": "w"}
     bench.secret("src", "one", asked | {"note.a": "1", "other": "2"}, labels=labels)
@@ -134,6 +137,7 @@ async def test_labels_and_annotations_are_copied_where_asked_and_follow_their_so
 
 
 async def test_what_tools_find_their_objects_by_is_copied_only_by_name(bench: Bench) -> None:
+    bench.namespace("team-1", **ACCEPTING)
     label = {"argocd.argoproj.io/instance": "z"}
     bench.secret("src", "one", TO_TEAM_1 | wish(labels="argocd.argoproj.io/instance"), labels=label)
     await bench.settle()
@@ -142,6 +146,7 @@ async def test_what_tools_find_their_objects_by_is_copied_only_by_name(bench: Be
 
 
 async def test_a_copied_label_that_was_changed_by_hand_is_repaired(bench: Bench) -> None:
+    bench.namespace("team-1", **ACCEPTING)
     bench.secret("src", "one", TO_TEAM_1 | wish(labels="app"), labels={"app": "x"})
     await bench.settle()
     bench.secret("team-1", "one", pushed(bench)["metadata"]["annotations"], labels={"app": "y"})
@@ -200,7 +205,7 @@ async def test_a_pull_that_cannot_be_changed_stays_and_says_so(bench: Bench) -> 
     await bench.settle()
 
     assert bench.value("team-1") == "fixed"
-    assert "make it anew" in bench.told("MirrorFailed")[0][1]
+    assert "delete it and create it without immutable" in bench.told("MirrorFailed")[0][1]
 
 
 async def test_a_pushed_mirror_follows_its_source_to_another_type(bench: Bench) -> None:
@@ -262,4 +267,57 @@ async def test_an_adopted_object_that_cannot_be_changed_stays_and_is_told(bench:
     await bench.settle()
 
     assert bench.value("team-1") == "fixed"
-    assert "make it anew" in bench.told("MirrorFailed")[0][1]
+    assert "delete it and create it without immutable" in bench.told("MirrorFailed")[0][1]
+
+
+LABELLED = {"labels": {"argocd.argoproj.io/secret-type": "repository", "grafana_dashboard": "1"}}
+ASKED = wish(labels="argocd.argoproj.io/secret-type,grafana_dashboard", annotations="note")
+
+
+@pytest.mark.parametrize("asked", [ASKED, wish(labels="*")])
+async def test_labels_go_only_into_namespaces_that_accept_them(bench: Bench, asked: dict[str, str]) -> None:
+    """A label means something to whoever looks for it there: a repository to Argo CD, a dashboard to Grafana."""
+    bench.namespace("team-2", **ACCEPTING)
+    bench.secret("src", "one", {**AUTO, "note": "n"} | asked, **LABELLED)
+    await bench.settle()
+
+    assert (bench.value("team-1"), bench.value("team-2")) == ("one", "one")
+    assert not pushed(bench)["metadata"].get("labels")
+    assert "note" not in pushed(bench)["metadata"]["annotations"]
+    assert "grafana_dashboard" in pushed(bench, namespace="team-2")["metadata"]["labels"]
+    [(namespace, message)] = bench.told("LabelsNotAccepted")
+    assert namespace == "src"
+    assert "1 namespace(s): team-1; label them coffer.dev/accept-labels" in message
+
+
+async def test_labels_follow_a_namespace_that_begins_or_ends_to_accept_them(bench: Bench) -> None:
+    bench.secret("src", "one", {**TO_TEAM_1} | ASKED, **LABELLED)
+    await bench.settle()
+    assert not pushed(bench)["metadata"].get("labels")
+
+    bench.namespace("team-1", **ACCEPTING)
+    await bench.settle()
+    assert pushed(bench)["metadata"]["labels"] == LABELLED["labels"]
+
+    bench.namespace("team-1")
+    await bench.settle()
+    assert not pushed(bench)["metadata"].get("labels")
+    calls = bench.writes()
+    await bench.settle()
+    assert bench.writes() == calls
+
+
+async def test_an_administrators_rule_accepts_labels_for_the_pair_that_it_names() -> None:
+    bench = Bench(allow=("src -> team-1",))
+    bench.secret("src", "one", TO_TEAM_1 | ASKED, **LABELLED)
+    await bench.settle()
+
+    assert pushed(bench)["metadata"]["labels"] == LABELLED["labels"]
+
+
+async def test_a_pull_copies_the_labels_that_it_asks_for_itself(bench: Bench) -> None:
+    bench.secret("src", "one", ALLOWED, labels={"app": "x"})
+    bench.secret("team-1", "placeholder", {REFLECTS: "src/s"} | wish(labels="app"))
+    await bench.settle()
+
+    assert pushed(bench)["metadata"]["labels"] == {"app": "x"}

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -251,3 +252,71 @@ def test_the_fingerprint_is_the_one_of_ssh_keygen() -> None:
     """`ssh-keygen -lf` prints this for the vectors' public key."""
     assert fingerprint(private_key().public_key()) == "SHA256:DM2G4hCA9hTQ0Pu+hZgNEhC+nlFk9wKuKbCMGOOX0yQ"
     assert fingerprint(other_key().public_key()) != fingerprint(private_key().public_key())
+
+
+def of_primes(p: int, q: int, /, **other: int) -> bytes:
+    """Return a key of two primes as PEM, with numbers of it replaced; the library writes what it would not read."""
+    e = 65537
+    d = pow(e, -1, (p - 1) * (q - 1))
+    numbers = {"n": p * q, "e": e, "d": d, "p": p, "q": q, "dp": d % (p - 1), "dq": d % (q - 1), "i": pow(q, -1, p)}
+    return _der([0, *(numbers | other).values()])
+
+
+def _der(numbers: list[int]) -> bytes:
+    body = b"".join(_tagged(2, each.to_bytes(each.bit_length() // 8 + 1, "big")) for each in numbers)
+    text = base64.encodebytes(_tagged(0x30, body))
+    return b"-----BEGIN RSA PRIVATE KEY-----\n" + text + b"-----END RSA PRIVATE KEY-----\n"
+
+
+def _tagged(tag: int, content: bytes) -> bytes:
+    size = len(content)
+    if size < 128:
+        return bytes([tag, size]) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(length)]) + length + content
+
+
+MERSENNE = {bits: 2**bits - 1 for bits in (607, 1279, 2203, 3217, 4253, 4423)}
+"""Primes that are there without being looked for."""
+
+
+def test_a_large_key_is_proven_without_the_validation_that_holds_the_interpreter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With 8,192 bits that takes four seconds, in which no thread of the process does anything."""
+    asked: list[object] = []
+    load = serialization.load_pem_private_key
+
+    def spied(*given: Any, **options: Any) -> Any:
+        asked.append(options["unsafe_skip_rsa_key_validation"])
+        return load(*given, **options)
+
+    monkeypatch.setattr(serialization, "load_pem_private_key", spied)
+
+    assert load_private_key(of_primes(MERSENNE[3217], MERSENNE[4423])).key_size == 7640
+    assert asked == [True]
+
+
+def test_a_key_larger_than_any_is_refused_before_it_does_anything() -> None:
+    with pytest.raises(ValueError, match=r"^the key has 8676 bits, and at most 8192 are served$"):
+        load_private_key(of_primes(MERSENNE[4253], MERSENNE[4423]))
+
+
+GOOD = (MERSENNE[1279], MERSENNE[2203])
+BAD_KEYS = {
+    "a factor that is no prime": of_primes(MERSENNE[1279] * MERSENNE[607], MERSENNE[2203]),
+    "an exponent without end": of_primes(*GOOD, d=7**12_000),
+    "a short cut without end": of_primes(*GOOD, dp=7**12_000),
+    "another short cut": of_primes(*GOOD, dq=5),
+    "another inverse": of_primes(*GOOD, i=3),
+    "an even modulus": of_primes(*GOOD, n=MERSENNE[1279] * MERSENNE[2203] + 1),
+    "factors of another modulus": of_primes(*GOOD, p=MERSENNE[607]),
+    "one factor is one": of_primes(*GOOD, p=1, q=MERSENNE[1279] * MERSENNE[2203]),
+    "no exponent": of_primes(*GOOD, d=0),
+}
+
+
+@pytest.mark.parametrize("text", BAD_KEYS.values(), ids=list(BAD_KEYS))
+def test_numbers_that_are_no_key_are_refused(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"^the private key cannot be read$"):
+        load_private_key(text)

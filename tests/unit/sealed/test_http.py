@@ -21,7 +21,11 @@ from manager.kube.resources import Body, Key, Resource
 from manager.runtime.health import BODY_LIMIT
 from sealed.callers import Callers
 from sealed.crypto import CLUSTER_WIDE
-from sealed.http import LARGEST_YAML, MOST_AT_ONCE, SealingApi, Undecodable
+from sealed.http import (
+    LARGEST_YAML,
+    SealingApi,
+    Undecodable,
+)
 from sealed.http import sealed_secret as sealed_secret_of
 from sealed.limits import Limits
 from sealed.metrics import SealedMetrics
@@ -383,12 +387,6 @@ async def test_nobody_passes_while_tokens_cannot_be_reviewed() -> None:
     assert issubclass(Unreachable, ApiError)
     async with api.client:
         assert (await api.ask("/v1/verify", manifest({}), Authorization="Bearer good")).status == 503
-
-
-async def test_bodies_that_trickle_in_do_not_fill_the_memory(api: Api) -> None:
-    vars(api.api)["_running"] = MOST_AT_ONCE
-
-    assert (await api.ask("/v1/verify", manifest({}))).status == 429
 
 
 async def test_no_value_is_in_any_answer(api: Api) -> None:

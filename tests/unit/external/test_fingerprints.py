@@ -1,0 +1,62 @@
+"""Two answers have one fingerprint only when nobody could tell them apart."""
+
+from typing import Any
+
+import pytest
+
+from external.fingerprints import combined, fingerprint_of
+from external.providers.kubernetes.client import Whole
+from external.providers.protocol import ProviderDenied, Stamped
+from manager.plain import Plain
+
+
+def whole(**members: bytes) -> Whole:
+    return Whole("data", members, 1)
+
+
+def found(**values: str) -> dict[str, Plain]:
+    return {name: Plain(value.encode()) for name, value in values.items()}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Plain(b"a"), Plain(b"b")),
+        (Plain(b""), Plain(b"\0")),
+        (whole(a=b"1"), whole(a=b"2")),
+        (whole(a=b"1"), whole(b=b"1")),
+        (whole(a=b"1"), whole()),
+        (whole(a=b"1", b=b"2"), whole(a=b"1b", b=b"2")),
+        (Whole("told", {"labels": {"a": "1"}}, 1), Whole("told", {"labels": {"a": "2"}}, 1)),
+        (whole(), Whole("told", {}, 1)),
+        (found(a="1"), found(a="2")),
+        (found(a="1"), found(b="1")),
+        (found(a="bc"), found(ab="c")),
+        (found(), found(a="")),
+        ({"a": whole(k=b"1")}, {"a": whole(k=b"2")}),
+    ],
+)
+def test_answers_that_differ_are_told_apart(one: Any, other: Any) -> None:
+    assert fingerprint_of(one) != fingerprint_of(other)
+    assert fingerprint_of(one) == fingerprint_of(one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Plain(b"a"), Stamped(b"a", "another version")),
+        (whole(a=b"1", b=b"2"), whole(b=b"2", a=b"1")),
+        (found(a="1", b="2"), dict(reversed(found(a="1", b="2").items()))),
+    ],
+)
+def test_the_same_values_have_one(one: Any, other: Any) -> None:
+    assert fingerprint_of(one) == fingerprint_of(other)
+
+
+def test_an_error_has_none_and_several_have_none_beside_it() -> None:
+    one, other = fingerprint_of(Plain(b"a")), fingerprint_of(Plain(b"b"))
+
+    assert fingerprint_of(ProviderDenied("no")) == b""
+    assert combined([one, b""]) == b""
+    assert combined([one, other]) != combined([other, one])
+    assert b"a" not in one
