@@ -98,8 +98,6 @@ class Kubeconfig:
     users: Mapping[str, Entry] = field(default_factory=dict)
     contexts: Mapping[str, Entry] = field(default_factory=dict)
     current_context: str = ""
-    places: tuple[str, ...] = ()
-    """Where was looked, found or not."""
 
 
 def load(explicit: str, environ: Mapping[str, str]) -> Kubeconfig:
@@ -112,9 +110,8 @@ def load(explicit: str, environ: Mapping[str, str]) -> Kubeconfig:
         AccessError: a file that is there cannot be used.
     """
     if explicit:
-        return merged((explicit,), [_read(Path(explicit), os.fspath(explicit))])
-    places = tuple(locations(environ))
-    return merged(places, [_read(Path(each), each) for each in places if Path(each).exists()])
+        return _read(Path(explicit), explicit)
+    return merged(_read(Path(each), each) for each in locations(environ) if not _missing(each))
 
 
 def locations(environ: Mapping[str, str]) -> Iterable[str]:
@@ -126,7 +123,7 @@ def locations(environ: Mapping[str, str]) -> Iterable[str]:
     return [str(Path(home, ".kube", "config"))] if home else []
 
 
-def merged(places: tuple[str, ...], files: Iterable[Kubeconfig]) -> Kubeconfig:
+def merged(files: Iterable[Kubeconfig]) -> Kubeconfig:
     """Return one kubeconfig of several: the first that has a value wins, and entries are never mixed."""
     clusters: dict[str, Entry] = {}
     users: dict[str, Entry] = {}
@@ -137,7 +134,17 @@ def merged(places: tuple[str, ...], files: Iterable[Kubeconfig]) -> Kubeconfig:
         users = {**each.users, **users}
         contexts = {**each.contexts, **contexts}
         current = current or each.current_context
-    return Kubeconfig(clusters, users, contexts, current, places)
+    return Kubeconfig(clusters, users, contexts, current)
+
+
+def _missing(place: str) -> bool:
+    try:
+        Path(place).stat()
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        return False  # reading it tells why
+    return False
 
 
 def _read(path: Path, named: str) -> Kubeconfig:

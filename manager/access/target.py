@@ -10,10 +10,10 @@ from urllib.parse import SplitResult, urlsplit
 
 from manager.access import pod, proxies
 from manager.access.channel import PORTS, Route
-from manager.access.chosen import NOTHING, Endpoint, NoConfiguration, User, choose
+from manager.access.chosen import Endpoint, NoConfiguration, User, choose
 from manager.access.flags import NO_FLAGS, Access
 from manager.access.identity import Identity, identity_of
-from manager.access.kubeconfig import Kubeconfig, load
+from manager.access.kubeconfig import load
 from manager.access.namespaces import default_namespace
 from manager.access.proxies import Proxy
 from manager.errors import AccessError
@@ -64,7 +64,7 @@ def find(
         endpoint, user = choose(access, known)
     except NoConfiguration:
         if not pod.inside(environ):
-            raise NoConfiguration(_looked_for(known)) from None
+            raise
         endpoint, user = pod.server(environ, access)
     namespace = default_namespace(access, known, environ)
     return _target(endpoint if verify else _unverified(endpoint), user, namespace, access, environ, plain=plain)
@@ -74,11 +74,6 @@ def in_pod(environ: Mapping[str, str] = os.environ, *, verify: bool = True) -> T
     """Return the API server of the Pod's own cluster. Raises AccessError."""
     endpoint, user = pod.server(environ, Access())
     return _target(endpoint if verify else _unverified(endpoint), user, pod.namespace(environ), Access(), environ)
-
-
-def _looked_for(known: Kubeconfig) -> str:
-    where = ", ".join(known.places) or "KUBECONFIG"
-    return f"{NOTHING}: no server is named by {where} or by --server"
 
 
 def _unverified(endpoint: Endpoint) -> Endpoint:
