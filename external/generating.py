@@ -23,10 +23,10 @@ from manager.kube.references import resolve
 from manager.kube.resources import Key
 from manager.plain import Plain
 
-MOST = 4 << 20  # bytes of memory of what is made for one ExternalSecret: a Secret holds one MiB, and names weigh too
+MOST = 2 << 20  # bytes of memory of what is made for one ExternalSecret: a Secret holds one MiB, and names weigh too
 MOST_OBJECTS = 100  # that one ExternalSecret names: each is read at every pass
-TENANT_BYTES = 16 << 20  # kept of what was made for one namespace; of the oldest nothing can be repaired then
-ALL_BYTES = 48 << 20  # kept for all
+TENANT_BYTES = 8 << 20  # kept of what was made for one namespace; of the oldest nothing can be repaired then
+ALL_BYTES = 24 << 20  # kept for all
 TOO_MUCH = (
     f"no more than 1 MiB is made for one ExternalSecret, or {MOST >> 20} MiB with names and what they take in memory: "
     "ask for less"

@@ -37,13 +37,11 @@ def build(context: Context) -> Module:
     settings = context.settings.external
     metrics = ExternalMetrics(context.metrics.registry, context.clock, per_object=settings.object_metrics)
     threads = Threads(settings.provider_threads, settings.provider_timeout)
-    queue = KeyedQueue(context.clock, context.jitter, settings.concurrency)
-    stores = KeyedQueue(context.clock, context.jitter, STORES_AT_ONCE)
-    clusters = KeyedQueue(context.clock, context.jitter)
+    workers = (settings.concurrency, STORES_AT_ONCE, 0)
+    queue, stores, clusters = (KeyedQueue(context.clock, context.jitter, each) for each in workers)
     opening = ThreadPoolExecutor(OPENED_AT_ONCE, thread_name_prefix="clients")
-    written: dict[Key, str] = {}
-    stale: set[Key] = set()
-    clients = _clients(context, threads, ThreadTurns(opening, OPENED_AT_ONCE), metrics)
+    written, stale = dict[Key, str](), set[Key]()
+    clients = _clients(context, threads, opening, metrics)
     wishes, unsynced = Wishes(context.clock), Unsynced()
     context.cache.digest(EXTERNAL_SECRETS, unsynced.digest)
     handlers = Handlers(
@@ -59,12 +57,11 @@ def build(context: Context) -> Module:
         context.clock,
         context.jitter,
     )
-    turns = Turns()
+    turns, delimiters = Turns(), (settings.template_left_delimiter, settings.template_right_delimiter)
     generators = Generators(context.client, threads, settings.controller_class)
     reader = SharedReader(threads, context.clock, metrics, workers=settings.concurrency)
     clients.on_close.append(reader.forget)
     fetcher = Fetcher(clients, reader, generators, context.sandbox, turns)
-    delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
     renderer = Renderer(context.client, context.sandbox, turns, delimiters)
     kinds = Kinds(context.client, context.clock, handlers.seen, handlers.uses, enabled=settings.generic_targets)
     reconciler = Reconciler(context, fetcher, generators, renderer, kinds, metrics, written, stale, wishes, unsynced)
@@ -106,12 +103,12 @@ def _measure(context: Context, metrics: ExternalMetrics, reconciler: Reconciler)
         context.metrics.registry.register(ConditionCollector(context.cache))
 
 
-def _clients(context: Context, threads: Threads, opening: ThreadTurns, metrics: ExternalMetrics) -> Clients:
+def _clients(context: Context, threads: Threads, opening: ThreadPoolExecutor, metrics: ExternalMetrics) -> Clients:
     return Clients(
         context.client,
         context.cache,
         threads,
-        opening,
+        ThreadTurns(opening, OPENED_AT_ONCE),
         context.settings.external,
         metrics,
         context.clock,

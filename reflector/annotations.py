@@ -159,7 +159,9 @@ def _faults(annotations: Mapping[str, str]) -> Iterator[str]:
     if annotations.get(REFLECTS, "").strip() and _reference(annotations[REFLECTS].strip()) is None:
         yield f"{REFLECTS}: write NAMESPACE/NAME of the source"
     for name in (ALLOWED_NAMESPACES, AUTO_NAMESPACES):
-        meant = [each.strip() for each in annotations.get(name, "").split(",") if GLOB.search(each.strip())]
+        text = annotations.get(name, "")
+        wrong = patterns(text.strip()).invalid  # told as such
+        meant = [each for item in text.split(",") if GLOB.search(each := item.strip()) and each not in wrong]
         if meant:
             shown = meant[0][:LONGEST_SHOWN]
             form = GLOB.sub(lambda found: found.group(0)[:-1] + ".*", shown)

@@ -80,7 +80,8 @@ def plan(view: View, provenance: str = "warn") -> Plan:
         if provenance == "deny":
             return Plan(notes=tuple(notes), frozen=True)
     steps = [*_pulls(view, notes), *_pushes(view, wanted), *_withdrawals(view, wanted)]
-    notes += [*_conflicts(view, consenting, wanted), *_unlabelled(view, wanted), *_unreached(view, consenting)]
+    notes += [*(() if notes else _unreached(view, consenting)), *_unlabelled(view, wanted)]
+    notes += _conflicts(view, consenting, wanted)
     return Plan(tuple(steps), tuple(notes))
 
 

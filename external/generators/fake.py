@@ -24,7 +24,7 @@ def generate(spec: FakeSpec) -> Mapping[str, Plain]:
 def weigh(spec: FakeSpec) -> tuple[int, int]:
     """Return how many values are given, and their bytes."""
     given = spec.data or {}
-    return len(given), sum(4 * (len(key) + len(value)) for key, value in given.items())
+    return len(given), sum(len(key.encode()) + len(value.encode()) for key, value in given.items())
 
 
 FAKE = GeneratorKind(resource("fakes", "Fake"), FakeSpec, generate, "fakeSpec", weigh)

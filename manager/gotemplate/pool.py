@@ -6,12 +6,10 @@ goes on in a place for slow ones. A namespace whose last render was slow waits f
 """
 
 import asyncio
-import os
 import threading
 import time
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from weakref import WeakValueDictionary
 
 from manager.errors import TemplateLimit
@@ -23,7 +21,6 @@ from manager.gotemplate.render_time import charge
 SLOW_REMEMBERED = 256
 SLOW_AFTER_SECONDS = 0.1
 REMEMBERED_AFTER_SECONDS = 0.5  # that a render takes whose namespace counts as slow from then on
-NICE = 10  # of the threads that render, without the interpreter
 KEPT_BYTES = 24 << 20  # an instance with 64 compiled templates has 20 MiB, and what has grown never shrinks
 
 
@@ -32,7 +29,7 @@ class Pool:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._threads = ThreadPoolExecutor(limits.workers + limits.slow_workers, "gotemplate", initializer=_make_nice)
+        self._threads = ThreadPoolExecutor(limits.workers + limits.slow_workers, "gotemplate")
         self._guard = threading.Lock()
         self._preparation = Preparation(limits, self._threads)
         self._idle: OrderedDict[str, Instance] = OrderedDict()
@@ -193,12 +190,6 @@ class _Places:
 _Ran = tuple[bytes, float]
 """The answer, and the seconds that an instance worked on it."""
 _Held = asyncio.Lock | asyncio.Semaphore | _Places
-
-
-def _make_nice() -> None:
-    """Let this thread give way to the event loop: what tenants render may take every processor for seconds."""
-    with suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def _close(instances: list[Instance]) -> None:

@@ -53,9 +53,7 @@ class Metrics:
         )
         self.pulse = Pulse()
         Gauge(
-            "coffer_event_loop_pause_seconds",
-            "Longest time in the last minute in which the event loop did nothing else",
-            registry=self.registry,
+            "coffer_event_loop_pause_seconds", "Longest pause of the event loop in a minute", registry=self.registry
         ).set_function(self.pulse.longest)
         self.unusable = Counter(
             "coffer_objects_refused_total",

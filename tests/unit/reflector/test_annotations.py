@@ -99,7 +99,7 @@ def test_what_is_switched_off_in_words_is_not_told() -> None:
     assert told(reflection_allowed="true", reflection_auto_enabled="false") == ""
 
 
-@pytest.mark.parametrize(("glob", "form"), [("team-*", "team-.*"), ("*-prod", ".*-prod"), ("a-*-b", "a-.*-b")])
+@pytest.mark.parametrize(("glob", "form"), [("team-*", "team-.*"), ("a-*-b", "a-.*-b")])
 def test_a_glob_is_told_with_the_expression_that_means_it(glob: str, form: str) -> None:
     for name in ("reflection_allowed_namespaces", "reflection_auto_namespaces"):
         given = {each.replace("-", "_"): text for each, text in ON.items()}

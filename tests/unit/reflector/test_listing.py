@@ -113,7 +113,6 @@ async def test_a_plan_names_what_would_be_in_the_way(bench: Bench) -> None:
 
     assert [line.split(":")[0] for line in found] == [
         "InvalidAnnotation",
-        "InvalidAnnotation",
         "ConflictingObject",
         "create 0, update 0, delete 0",
     ]

@@ -94,15 +94,13 @@ def on(**annotations: str) -> Marks:
 def test_what_is_no_expression_is_named() -> None:
     found = problems(on(reflection_allowed_namespaces="*,ok", reflection_auto_namespaces="(?=x)"))
 
-    assert len(found) == 3
-    assert "* is a regular expression; write .* for any text" in found[0]
-    assert "reflection-allowed-namespaces" in found[1]
-    assert "`.*` means any text" in found[1]
+    assert len(found) == 2
+    assert "reflection-allowed-namespaces" in found[0]
+    assert "`.*` means any text" in found[0]
     assert problems(on(reflection_allowed_namespaces="ok")) == ()
 
 
 def test_a_message_about_a_long_faulty_list_stays_short() -> None:
-    found = problems(on(reflection_allowed_namespaces=",".join(["*" * 500] * 100)))
+    (found,) = problems(on(reflection_allowed_namespaces=",".join(["*" * 500] * 100)))
 
-    assert len(found) == 2
-    assert all(len(each) < 400 for each in found)
+    assert len(found) < 400
