@@ -5,32 +5,29 @@ import asyncio
 import click
 
 from manager import VERSION
-from manager.errors import CofferError
+from manager.command_line import Told, cluster_options, namespace_options, output_option, show
 from manager.kube.resources import CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, SECRET_STORES, Body, Resource, key_of
 
 
-@click.command()
-@click.option(
-    "--kubeconfig", default="", help="Kubeconfig file; KUBECONFIG or ~/.kube/config otherwise.", metavar="FILE"
-)
-@click.option("--context", default="", help="Context of the kubeconfig.")
-@click.option("-n", "--namespace", default="", help="Only what ExternalSecrets of this namespace ask for.")
-def cost(kubeconfig: str, context: str, namespace: str) -> None:
+@click.command(cls=Told)
+@cluster_options
+@namespace_options
+@output_option
+def cost(kubeconfig: str, context: str, namespace: str, output: str) -> None:
     """Explain, store by store, what a month of refreshes asks of providers, and what that costs.
 
     Estimated from intervals and keys as the objects stand, at public list prices; beside it, what external-secrets
-    would ask. Needs only the right to list stores and ExternalSecrets; nothing is read from a provider.
+    would ask. With -n only what ExternalSecrets of that namespace ask for. Needs only the right to list stores and
+    ExternalSecrets; nothing is read from a provider.
     """
-    from external.cost import bills, table
+    from external.cost import bills, record, table
 
-    try:
-        stores, secrets = asyncio.run(_read(kubeconfig, context))
-    except CofferError as error:
-        raise click.ClickException(str(error)) from error
+    stores, secrets = asyncio.run(_read(kubeconfig, context))
     wanted = [each for each in secrets if namespace in ("", each["metadata"].get("namespace"))]
     found = bills({key_of(resource, body): body for resource, body in stores}, wanted)
-    for line in table([each for each in found if not namespace or each.secrets + each.once]):
-        click.echo("".join(character if character.isprintable() else "?" for character in line))
+    shown = [each for each in found if not namespace or each.secrets + each.once]
+    names = (f"{each.store.resource.kind.lower()}/{each.store.name}" for each in shown)
+    show(output, table(shown), [record(each) for each in shown], names)
 
 
 async def _read(kubeconfig: str, context: str) -> tuple[list[tuple[Resource, Body]], list[Body]]:

@@ -135,6 +135,22 @@ def table(found: Iterable[StoreBill]) -> Iterator[str]:
     yield from (hint for each in shown for hint in _hints(each))
 
 
+def record(bill: StoreBill) -> dict[str, object]:
+    """Return a bill for programs."""
+    return {
+        "kind": bill.store.resource.kind,
+        "namespace": bill.store.namespace,
+        "name": bill.store.name,
+        "provider": bill.provider or None,
+        "objects": bill.secrets + bill.once,
+        "keys": bill.keys,
+        "callsPerMonth": round(bill.calls),
+        "dollarsPerMonth": round(bill.calls * bill.price, 2) if bill.price else None,
+        "callsPerMonthOfExternalSecrets": round(bill.original),
+        "hints": list(_hints(bill)),
+    }
+
+
 def _row(bill: StoreBill) -> tuple[str, ...]:
     original, calls = (f"{round(number):,}" for number in (bill.original, bill.calls))
     dollars = [f"${number * bill.price:,.2f}" if bill.price else "-" for number in (bill.calls, bill.original)]

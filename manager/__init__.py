@@ -1,8 +1,13 @@
 """The process: everything that the three modules share."""
 
-from importlib.metadata import PackageNotFoundError, version
 
-try:
-    VERSION = version("coffer")
-except PackageNotFoundError:  # run from a source tree that was never installed
-    VERSION = "0.0.0"
+def __getattr__(name: str) -> str:
+    """Look the version up when it is asked for: that takes longer than kubeseal's whole work."""
+    if name != "VERSION":
+        raise AttributeError(name)
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("coffer")
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return "0.0.0"

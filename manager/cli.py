@@ -1,6 +1,7 @@
 """The `coffer` command."""
 
 import asyncio
+import functools
 import importlib
 import os
 import sys
@@ -26,10 +27,15 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return all names."""
-        return sorted({*super().list_commands(ctx), *OF_MODULES})
+        return sorted({*super().list_commands(ctx), *OF_MODULES, "mirrors"})
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Return a command by name."""
+        if name == "mirrors":
+            try:
+                return _mirrors()
+            except ModuleNotFoundError as error:
+                raise _missing(error) from error
         if name not in OF_MODULES:
             return super().get_command(ctx, name)
         try:
@@ -40,10 +46,21 @@ class Commands(click.Group):
 
 
 def _missing(error: ModuleNotFoundError) -> click.ClickException:
-    return click.ClickException(f"{error.name} is missing; pip install 'coffer[controller]'")
+    return click.ClickException(
+        f"{error.name} is missing: only kubeseal is installed; use Coffer's image, or install its extra `controller`"
+    )
+
+
+def _print_version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if asked:
+        click.echo(f"coffer version: {VERSION}")
+        context.exit()
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
+)
 def main() -> None:
     """One controller for every Secret in a Kubernetes cluster."""
 
@@ -85,29 +102,35 @@ def run(config: str | None, **flags: Any) -> None:
         raise click.ClickException(f"unexpected: {describe(error)}") from None
 
 
-@main.command()
-@click.option(
-    "--kubeconfig", default="", help="Kubeconfig file; KUBECONFIG or ~/.kube/config otherwise.", metavar="FILE"
-)
-@click.option("--context", default="", help="Context of the kubeconfig.")
+@click.command()
 @click.option("--config", help="The controller's settings file: its rules decide here too.", metavar="FILE")
-@click.option("-n", "--namespace", default="", help="Only sources of this namespace.")
 @click.option("--controller-namespace", "own", default="", help="Coffer's: nothing is pushed there.", metavar="NAME")
 @click.option("--plan", "target", default="", help="What a change would do: secret/NAMESPACE/NAME.", metavar="OBJECT")
 @click.argument("annotations", nargs=-1)
 def mirrors(
-    kubeconfig: str, context: str, config: str | None, namespace: str, own: str, target: str, annotations: Any
+    kubeconfig: str,
+    context: str,
+    config: str | None,
+    namespace: str,
+    own: str,
+    target: str,
+    output: str,
+    annotations: Any,
 ) -> None:
     """List sources with their mirrors and state, or plan a change.
 
     With --plan, ANNOTATIONS are NAME=VALUE or NAME- (as in kubectl annotate), the prefix may be left out; nothing is
     written. Needs only the right to list Secrets, ConfigMaps and namespaces; of Secrets only metadata is read.
     """
+    from manager.command_line import show
     from manager.kube.client import KubeClient
     from manager.kube.connection import connect
     from reflector.listing import Edit, Listing, printable
 
-    async def lines() -> list[str]:
+    if target and output != "table":
+        raise SettingsError(f"-o {output}: a plan is printed as a table only")
+
+    async def read() -> Listing:
         settings = load({}, os.environ, _document(config))
         listing = Listing(settings.reflector, own or settings.process.namespace)
         client = KubeClient(await connect(kubeconfig, context), f"coffer/{VERSION}")
@@ -115,13 +138,21 @@ def mirrors(
             await listing.read(client, Edit.parse(target, annotations) if target else None)
         finally:
             await client.close()
-        return [printable(line) for line in (listing.changes() if target else listing.tree(namespace))]
+        return listing
 
-    try:
-        for line in asyncio.run(lines()):
-            click.echo(line)
-    except CofferError as error:
-        raise click.ClickException(str(error)) from error
+    found = asyncio.run(read())
+    lines = [printable(line) for line in (found.changes() if target else found.tree(namespace))]
+    show(output, lines, [] if target else found.records(namespace), [] if target else found.names(namespace))
+
+
+@functools.cache
+def _mirrors() -> click.Command:
+    """Return the command with the options that all commands share; kubeseal, installed alone, has none of them."""
+    from manager.command_line import Told, cluster_options, namespace_options, output_option
+
+    shared = cluster_options(namespace_options(output_option(mirrors.callback or mirrors)))
+    options = [*mirrors.params, *reversed(getattr(shared, "__click_params__", []))]
+    return Told("mirrors", callback=mirrors.callback, params=options, help=mirrors.help)
 
 
 def _end(ending: "Ending") -> NoReturn:

@@ -134,6 +134,10 @@ def json_stream(text: str, caps: Caps) -> Iterator[Any]:
             position += 1
 
 
+FAR = 64  # characters
+_BREAK = re.compile("[\n\r\x85\u2028\u2029\ufeff]")
+
+
 class Loader(yaml.SafeLoader):
     """Reads YAML within bounds; subclasses choose what scalars mean."""
 
@@ -141,6 +145,16 @@ class Loader(yaml.SafeLoader):
     _level = 0
     _made = 0
     _aliases = 0
+
+    def forward(self, length: int = 1) -> None:
+        """Go on by some characters; a megabyte on one line is not looked at one by one."""
+        passed = self.buffer[self.pointer : self.pointer + length]
+        if length < FAR or len(passed) < length or _BREAK.search(passed):
+            super().forward(length)
+            return
+        self.pointer += length
+        self.index += length
+        self.column += length
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Make the node of the next event. Raises Unreadable for one too many, or too deep."""

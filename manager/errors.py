@@ -2,6 +2,7 @@
 
 CofferError
 ├── SettingsError
+│   └── AccessError
 ├── NotLeader
 ├── ReconcileError
 │   ├── NeedsHuman
@@ -36,6 +37,10 @@ class CofferError(Exception):
 
 class SettingsError(CofferError):
     """A flag, variable or file entry cannot be used; the process does not start."""
+
+
+class AccessError(SettingsError):
+    """The way to an API server cannot be found or gone: a kubeconfig, flag, plug-in, proxy or certificate is unfit."""
 
 
 class NotLeader(CofferError):

@@ -89,9 +89,33 @@ class Listing:
 
     def tree(self, namespace: str = "") -> Iterator[str]:
         """Yield the lines of all sources, or of those in one namespace."""
-        for key in sorted(self._sources(), key=lambda each: (each.namespace, each.name, each.resource.kind)):
-            if namespace in ("", key.namespace):
-                yield from self._source(key)
+        for key in self._listed(namespace):
+            yield from self._source(key)
+
+    def names(self, namespace: str = "") -> Iterator[str]:
+        """Yield the names of the sources."""
+        return (f"{key.resource.kind.lower()}/{key.name}" for key in self._listed(namespace))
+
+    def records(self, namespace: str = "") -> list[dict[str, object]]:
+        """Return the sources and their mirrors for programs."""
+        return [self._record(key) for key in self._listed(namespace)]
+
+    def _record(self, key: Key) -> dict[str, object]:
+        view = self._lookout.view(key)
+        decided = plan(view, self._provenance)
+        states = sorted(_states(view, decided).items(), key=lambda each: (each[0].namespace, each[0].name))
+        return {
+            "kind": key.resource.kind,
+            "namespace": key.namespace,
+            "name": key.name,
+            "exists": bool(view.meta),
+            "notes": [{"reason": each.reason, "message": each.message} for each in decided.notes if each.about == key],
+            "mirrors": [{"namespace": at.namespace, "name": at.name, "state": state} for at, state in states],
+        }
+
+    def _listed(self, namespace: str) -> list[Key]:
+        found = sorted(self._sources(), key=lambda each: (each.namespace, each.name, each.resource.kind))
+        return [each for each in found if namespace in ("", each.namespace)]
 
     def changes(self) -> Iterator[str]:
         """Yield what the change would create, update and delete, a line each and their numbers last.

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +11,13 @@ from typing import Any
 
 import click
 
+from manager.access.flags import Access
+from manager.command_line import cluster_options, output_option, show, told
 from manager.errors import CofferError
 from manager.kube.resources import SEALED_SECRETS
 from manager.settings import SealedSettings
 from sealed.keyring import Evidence, Held, Keyring, needed, pages
-from sealed.kubeseal.cluster import Access, Cluster
+from sealed.kubeseal.cluster import Cluster
 from sealed.kubeseal.controller import Controller, open_certificate
 from sealed.kubeseal.documents import InputError, read, read_file, render, replace_file
 from sealed.kubeseal.editing import ManifestFile
@@ -30,13 +32,8 @@ ITEMS = ("spec", "encryptedData")
 
 
 def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--context", default="", help="Context of the kubeconfig."),
-        click.option("--kubeconfig", default="", help="Path of a kubeconfig."),
-        click.option("-n", "--namespace", default="kube-system", show_default=True, help="Coffer's own namespace."),
-    ):
-        command = option(command)
-    return command
+    option = click.option("-n", "--namespace", default="kube-system", show_default=True, help="Where the keys are.")
+    return cluster_options(option(command))
 
 
 class Told(click.Group):
@@ -46,8 +43,10 @@ class Told(click.Group):
         """Run a command."""
         try:
             return super().invoke(ctx)
-        except (InputError, CofferError) as error:
+        except InputError as error:
             raise click.ClickException(str(error)) from None
+        except CofferError as error:
+            raise click.ClickException(told(error)) from None
 
 
 @click.group(cls=Told)
@@ -57,26 +56,40 @@ def keys() -> None:
 
 @keys.command("list")
 @_cluster_options
+@output_option
 @click.option("--objects", is_flag=True, help="Name the SealedSecrets under each key, too.")
-def list_keys(kubeconfig: str, context: str, namespace: str, objects: bool) -> None:
+def list_keys(kubeconfig: str, context: str, namespace: str, output: str, objects: bool) -> None:
     """Show every key: its age and end, and how many SealedSecrets it opened."""
     cluster = Cluster(Access(kubeconfig, context))
     keyring = Keyring(cluster, namespace)
     held, current = keyring.held(), keyring.current()
+    if not held:
+        raise InputError(
+            f"there are no sealing keys in namespace {namespace}: -n names the one that Coffer runs in; "
+            "`kubectl get secrets -A -l sealedsecrets.bitnami.com/sealed-secrets-key` finds it"
+        )
     opened = needed(pages(cluster, SEALED_SECRETS.path()))
     now = datetime.now(UTC)
-    rows: list[tuple[str, ...]] = [("SECRET", "STATE", "AGE", "ENDS", "OBJECTS", "FINGERPRINT")]
-    rows += [_row(each, opened, now, current=current is not None and each.name == current.name) for each in held]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    rows = [_row(each, opened, now, current=current is not None and each.name == current.name) for each in held]
+    records = [dict(zip(COLUMNS, row, strict=True)) | {"places": sorted(opened.get(row[-1], ()))} for row in rows]
+    show(output, _table(rows, opened, objects=objects), records, (f"secret/{each.name}" for each in held))
+
+
+COLUMNS = ("name", "state", "age", "ends", "objects", "fingerprint")
+
+
+def _table(rows: list[tuple[str, ...]], opened: dict[str, list[str]], *, objects: bool) -> Iterator[str]:
+    shown = [("SECRET", "STATE", "AGE", "ENDS", "OBJECTS", "FINGERPRINT"), *rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for row in shown:
+        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
         for place in sorted(opened.get(row[-1], ()) if objects and row[-1] else ()):
-            click.echo(f"    {place}")
+            yield f"    {place}"
     if opened.get(""):
         unknown = len(opened[""])
-        click.echo(f"{unknown} SealedSecrets do not say which key opened them; `coffer keys retire` tries them.")
+        yield f"{unknown} SealedSecrets do not say which key opened them; `coffer keys retire` tries them."
     for place in sorted(opened.get("", ()) if objects else ()):
-        click.echo(f"    {place}")
+        yield f"    {place}"
 
 
 def _row(held: Held, opened: dict[str, list[str]], now: datetime, *, current: bool) -> tuple[str, ...]:
@@ -155,11 +168,13 @@ def seal() -> None:
 
 
 @seal.command()
-@_cluster_options
+@cluster_options
 @click.argument("file")
+@click.option("-n", "--namespace", default="", help="Of a SealedSecret that names none; the context's otherwise.")
 @click.option("--name", default="", help="Which SealedSecret, where the file holds several.")
 @click.option("--cert", default="", help="Certificate: a file or a URL. Otherwise the controller is asked.")
 @click.option("--controller-name", default="sealed-secrets-controller", show_default=True, help="Its Service.")
+@click.option("--controller-namespace", default="kube-system", show_default=True, help="Where that is.")
 @click.option("--recovery-private-key", multiple=True, help="Private keys, for those who hold them.")
 def edit(
     kubeconfig: str,
@@ -169,6 +184,7 @@ def edit(
     name: str,
     cert: str,
     controller_name: str,
+    controller_namespace: str,
     recovery_private_key: tuple[str, ...],
 ) -> None:
     """Edit the values of a SealedSecret in FILE; what you change is sealed anew, all else stays.
@@ -179,15 +195,16 @@ def edit(
     manifest = ManifestFile(read_file(Path(file)))
     position = _position(manifest, name)
     sealed = manifest.documents[position]
-    known = (
-        opened(sealed, read_keys(recovery_private_key)) if recovery_private_key else known_in_cluster(cluster, sealed)
-    )
+    if recovery_private_key:
+        known = opened(sealed, read_keys(recovery_private_key))
+    else:
+        known = known_in_cluster(cluster, sealed, namespace)
     items = set((sealed.get("spec") or {}).get("encryptedData") or {})
     wanted = _edited(written(f"{file}, {sealed['metadata']['name']}", known, items - set(known)))
     if wanted is None or wanted == known:
         click.echo("nothing changed")
         return
-    pem = open_certificate(cert) if cert else Controller(cluster, controller_name, namespace).certificate()
+    pem = open_certificate(cert) if cert else Controller(cluster, controller_name, controller_namespace).certificate()
     changed = update(manifest, position, wanted, public_key(pem, datetime.now(UTC)), lambda _: known)
     gone = sorted(set(known) - set(wanted))
     for item in gone:

@@ -6,6 +6,9 @@ from typing import Any
 from sealed.crypto import CLUSTER_WIDE, NAMESPACE_WIDE, BrokenBase64, decode_blob
 from sealed.unseal import binding, mapping
 
+MOST_TOLD = 3  # kinds of faults
+WRAPPED = range(128, 2049)  # bytes of a session key under RSA of 1024 to 16384 bits
+TAG = 16  # bytes that AES-GCM puts behind every text
 NOT_OPENED = "no key could decrypt"
 
 
@@ -17,7 +20,7 @@ def explained(sealed: Mapping[str, Any], problems: str, key_bits: Iterable[int])
 
     """
     bits = list(key_bits)
-    hints = [hint for hint in (_whitespace(sealed, problems), _misplaced_scope(sealed)) if hint]
+    hints = [hint for hint in (malformed(sealed), _whitespace(sealed, problems), _misplaced_scope(sealed)) if hint]
     if NOT_OPENED in problems:
         hints = [_tried(sealed, len(bits)), *(hint for hint in (_foreign_size(sealed, bits),) if hint), *hints]
         if not bits:
@@ -46,6 +49,40 @@ def _misplaced_scope(sealed: Mapping[str, Any]) -> str:
         if name in outer and outer[name] != "true":
             return f'metadata.annotations[{name}] counts only as "true"'
     return ""
+
+
+def malformed(sealed: Mapping[str, Any]) -> str:
+    """Return which values are no sealed ones at all, and what they are; empty where all have the form."""
+    items = mapping(mapping(sealed.get("spec")).get("encryptedData"))
+    faults: dict[str, list[str]] = {}
+    for name, text in items.items():
+        if fault := _fault(text):
+            faults.setdefault(fault, []).append(str(name)[:253])
+    return "; ".join(
+        f"spec.encryptedData[{names[0]}] {fault}"
+        if len(names) == 1
+        else f"{len(names)} values of spec.encryptedData: each {fault}"
+        for fault, names in list(faults.items())[:MOST_TOLD]
+    )
+
+
+def _fault(text: object) -> str:
+    if text is None or text == "":
+        return f"is {'null' if text is None else 'empty'}: seal a value, or take the line away"
+    if not isinstance(text, str):
+        return "is no text: a sealed value in base64 was expected"
+    try:
+        blob = decode_blob(text)
+    except BrokenBase64 as error:
+        cut = len("".join(text.split())) % 4 and error.offset >= len(text.rstrip()) - 4
+        return "is cut off: a part of its base64 text is missing" if cut else ""
+    size = int.from_bytes(blob[:2], "big")
+    if size not in WRAPPED:
+        return "is not sealed: it is base64 of something else, such as a Secret's own data; seal it with kubeseal"
+    least = 2 + size + TAG
+    return f"is cut off: {len(blob)} bytes are there, and a sealed value of its key has {least} or more" * (
+        len(blob) < least
+    )
 
 
 def _whitespace(sealed: Mapping[str, Any], problems: str) -> str:

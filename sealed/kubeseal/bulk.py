@@ -1,7 +1,7 @@
 """`--validate` and `--re-encrypt` over many files: a progress bar, and one summary at the end."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from sealed.kubeseal.controller import Controller
-from sealed.kubeseal.documents import Document, InputError, read, read_file, replace_file
+from sealed.kubeseal.documents import Document, InputError, kinds, read, read_file, replace_file
 from sealed.kubeseal.editing import ManifestFile
 
 ITEMS = ("spec", "encryptedData")
@@ -33,17 +33,19 @@ class Bulk:
         """Seal the SealedSecrets of one file anew; nothing but their values changes. Returns how many there were."""
         file = ManifestFile(read_file(place))
         found = [at for at, each in enumerate(file.documents) if _is_sealed(each)]
+        _require_some(found, file.documents)
         for position in found:
             renewed = self.controller.resealed(file.documents[position])
             _require_same(file.documents[position], renewed)
             for name, value in sorted(renewed["spec"]["encryptedData"].items()):
                 file.put(position, (*ITEMS, name), value)
-        if found:
-            replace_file(place, file.content(), keep_mode=True)
+        replace_file(place, file.content(), keep_mode=True)
         return len(found)
 
     def _validated(self, place: Path) -> int:
-        documents = [each for each in read(read_file(place)) if _is_sealed(each)]
+        given = read(read_file(place))
+        documents = [each for each in given if _is_sealed(each)]
+        _require_some(documents, given)
         for each in documents:
             if not self.controller.opens(each):
                 raise InputError(f"unable to decrypt sealed secret: {(each.get('metadata') or {}).get('name', '')}")
@@ -66,6 +68,12 @@ class Bulk:
 
 def _is_sealed(document: Document) -> bool:
     return document.get("kind") == "SealedSecret"
+
+
+def _require_some(found: Sized, given: Iterable[Document]) -> None:
+    """Raise InputError when a file that was named holds no SealedSecret: nothing would happen, in silence."""
+    if not found:
+        raise InputError(f"there is no SealedSecret in it, but {kinds(given)}")
 
 
 def _require_same(before: Document, after: Any) -> None:

@@ -1,6 +1,5 @@
 """The command line: flags and their variables (sealed-secrets.md 7.1). Loads nothing that `--help` does not need."""
 
-import csv
 import os
 import re
 import sys
@@ -89,6 +88,10 @@ def _list(*names: str, **settings: Any) -> Callable[[Command], Command]:
 
     def split(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
         variable = os.environ.get(_variable(*names), "")
+        if not variable and not values:
+            return ()
+        import csv  # a slow import
+
         return tuple(each for text in (variable, *values) if text for each in next(csv.reader([text])))
 
     return click.option(*names, multiple=True, callback=split, **settings)
@@ -160,9 +163,9 @@ def main(version: bool, rotate: bool, re_encrypt: bool, **flags: Any) -> None:
     if version:
         from manager import VERSION
 
-        click.echo(f"kubeseal version: {VERSION}")
+        click.echo(f"kubeseal version: v{VERSION}")
         return
-    from sealed.kubeseal.cluster import Access
+    from manager.access.flags import Access
     from sealed.kubeseal.documents import InputError
     from sealed.kubeseal.modes import Flags, run
 

@@ -1,17 +1,16 @@
 """What the controller is asked for: its certificate, unless a file or URL holds it, and /v1 (7.4, 7.7, 7.8)."""
 
-import http.client
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+from manager.access.flags import PATIENCE
 from manager.documents import read_json
-from sealed.kubeseal.cluster import PATIENCE, Cluster, Refused, object_path, short
+from manager.errors import AccessError
+from sealed.kubeseal.cluster import Cluster, Refused, object_path
 from sealed.kubeseal.documents import Document, InputError, read_file
 
 LARGEST_CERTIFICATE = 1024 * 1024  # bytes
@@ -77,8 +76,10 @@ class Controller:
         try:
             found = self.cluster.get(object_path(self.namespace, "services", self.name))
             ports = found["spec"].get("ports") or [{}]
-        except Exception as error:
-            raise InputError(f"cannot get sealed secret service: {short(error)}.\n{HINT}") from None
+        except InputError as error:
+            raise InputError(f"cannot get sealed secret service: {error}.\n{HINT}") from None
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise InputError(f"cannot get sealed secret service: the answer is no Service.\n{HINT}") from None
         return proxy_path(self.namespace, self.name, ports[0].get("name") or "", "")
 
 
@@ -100,12 +101,12 @@ def open_certificate(place: str) -> bytes:
         return read_file(Path(unquote(url.path)))
     if url.scheme not in ("http", "https"):
         raise InputError(f'cannot fetch "{place}": unsupported protocol scheme "{url.scheme}"')
+    from manager.access.channel import fetch
+
     try:
-        with urllib.request.urlopen(place, timeout=PATIENCE) as answer:
-            content: bytes = answer.read(LARGEST_CERTIFICATE)
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise InputError(f'cannot fetch "{place}": {error.code} {error.reason}') from None
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise InputError(f'cannot fetch "{place}": {short(error)}') from None
-    return content
+        answer = fetch(place, PATIENCE, LARGEST_CERTIFICATE)
+    except AccessError as error:
+        raise InputError(f'cannot fetch "{place}": {error}') from None
+    if answer.status != HTTPStatus.OK:
+        raise InputError(f'cannot fetch "{place}": the server answered {answer.status}')
+    return answer.body

@@ -1,17 +1,18 @@
 """Streams of Kubernetes objects in YAML or JSON, read with care and written as the original writes them."""
 
+import errno
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import yaml
 
 from manager.documents import Caps, Loader, Unreadable, json_stream, yaml_nodes
+from sealed.kubeseal.goyaml import in_order, is_text
 
 LARGEST_INPUT = 16 * 1024 * 1024  # bytes; a Secret holds 1 MiB
 MOST_NODES = 200_000  # values after aliases are expanded: a 323-byte file can ask for gigabytes (reliability.md H4)
@@ -19,8 +20,10 @@ MOST_LEVELS = 100  # of nesting; the scanner looks a thousand characters ahead a
 NOTHING_FOUND = "no secrets found. Ensure the input is valid and UTF-8 encoded"
 # Go's JSON encoder writes these as escapes, also within text.
 ESCAPED = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
-ODD_BREAK = re.compile("[\x85\u2028\u2029\ufeff]")
+ODD_CHARACTER = re.compile("[\x85\u2028\u2029\ufeff\U00010000-\U0010ffff]")
+BASE64, LONG = re.compile("[A-Za-z0-9+/]*={0,2}"), 64
 
+NOT_REPLACED = frozenset({errno.EXDEV, errno.EBUSY, errno.EACCES, errno.EPERM, errno.EROFS})
 TEXT = "tag:yaml.org,2002:str"
 
 Document = dict[str, Any]
@@ -48,18 +51,48 @@ class _Loader(Loader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what another YAML 1.1 reader would not take for text, and escapes what PyYAML writes as a line break.
-
-    Quotes and blocks are where Go's library has them.
-    """
+    """Writes quotes, blocks and keys as Go's library does, and escapes what PyYAML writes as a line break."""
 
     blocks = True
 
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        """Return the tag that a reader sees in a plain text."""
+        if kind is yaml.ScalarNode and is_text(value):
+            return TEXT
+        return str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]
+
     def represent_str(self, data: str) -> yaml.ScalarNode:
         """Return the node of a text."""
-        ambiguous = any(pattern.match(data) for _, pattern in self.yaml_implicit_resolvers.get(data[:1], ()))
-        style = '"' if ambiguous or ODD_BREAK.search(data) else "|" if "\n" in data and self.blocks else None
+        known = any(pattern.match(data) for _, pattern in self.yaml_implicit_resolvers.get(data[:1], ()))
+        quoted = known or not is_text(data) or ODD_CHARACTER.search(data)
+        style = "|" if "\n" in data and self.blocks and not ODD_CHARACTER.search(data) else '"' if quoted else None
         return self.represent_scalar(TEXT, data, style)
+
+    def represent_dict(self, data: Any) -> yaml.MappingNode:
+        """Return the node of a mapping, its keys in order."""
+        pairs: Any = sorted(data.items(), key=lambda pair: in_order(pair[0]))
+        return self.represent_mapping("tag:yaml.org,2002:map", pairs)
+
+    def check_simple_key(self) -> bool:
+        """Tell whether a key stands on one line with its value; the empty one does."""
+        empty = isinstance(self.event, yaml.ScalarEvent) and not self.event.value
+        return empty or bool(super().check_simple_key())
+
+    def analyze_scalar(self, scalar: str) -> Any:
+        """Look at a text; one of base64, which may be a megabyte, needs no look at every character."""
+        if len(scalar) > LONG and BASE64.fullmatch(scalar):
+            return yaml.emitter.ScalarAnalysis(scalar, False, False, True, True, True, True, True)
+        return super().analyze_scalar(scalar)
+
+    def write_plain(self, text: str, split: bool = True) -> None:
+        """Write a text without quotes, one of base64 as a whole."""
+        if len(text) <= LONG or not BASE64.fullmatch(text):
+            super().write_plain(text, split)
+            return
+        written = text if self.whitespace else f" {text}"
+        self.column += len(written)
+        self.stream.write(written)
+        self.whitespace = self.indention = False
 
 
 class _Inline(_Dumper):
@@ -76,19 +109,35 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.bool_values = {**yaml.SafeLoader.bool_values, "y": True, "n": False}
 _INTEGER = "[-+]?(0b[01][01_]{0,63}|0x[0-9a-fA-F][0-9a-fA-F_]{0,15}|0[0-7_]{0,21}|[1-9][0-9_]{0,18})"
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(f"^{_INTEGER}$"), list("-+0123456789"))
-for _class in (_Loader, _Dumper):
-    _class.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), list("yYnN"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), list("yYnN"))
 _Dumper.add_representer(str, _Dumper.represent_str)
-_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", re.compile("."), list("-+.0123456789"))
+_Dumper.add_representer(dict, _Dumper.represent_dict)
 
 
 def read(raw: bytes) -> list[Document]:
     """Return the objects of a stream: YAML documents, or JSON objects one after the other; empty ones are skipped.
 
+    Lists, as kubectl prints them, are taken apart.
+
     Raises:
         InputError: nothing usable is in it.
 
     """
+    return [each for document in read_whole(raw) for each in taken_apart(document)]
+
+
+def taken_apart(document: Document) -> list[Document]:
+    """Return the objects of a List, or the one object that it is. Raises InputError."""
+    items = document.get("items")
+    if not str(document.get("kind")).endswith("List") or not isinstance(items, list):
+        return [document]
+    if not all(isinstance(each, dict) for each in items):
+        raise InputError("items: must hold objects")
+    return items
+
+
+def read_whole(raw: bytes) -> list[Document]:
+    """Return the objects of a stream, Lists as they are. Raises InputError as `read` does."""
     if len(raw) > LARGEST_INPUT:
         raise InputError(f"input is larger than {LARGEST_INPUT} bytes")
     try:
@@ -100,6 +149,12 @@ def read(raw: bytes) -> list[Document]:
     if not documents or not all(isinstance(each, dict) for each in documents):
         raise InputError(NOTHING_FOUND)
     return documents
+
+
+def kinds(documents: Iterable[Document]) -> str:
+    """Return the kinds of objects as a text, such as `ConfigMap, Secret`."""
+    found = {str(each.get("kind") or "an object without kind")[:100] for each in documents}
+    return ", ".join(sorted(found)) or "nothing"
 
 
 def render(document: Document, form: str) -> bytes:
@@ -119,9 +174,14 @@ def read_file(path: Path) -> bytes:
 
 
 def replace_file(path: Path, content: bytes, *, keep_mode: bool = False) -> None:
-    """Write a file as a whole or not at all, readable by its owner only; a failure leaves the old one.
+    """Write a file as a whole or not at all, a new one readable by its owner only; a failure leaves the old one.
+
+    A link stays one, and its file changes. The owner stays. Where no other file can take the place of the old one, such
+    as a mounted one, that one is written over.
 
     Args:
+        path: where.
+        content: what.
         keep_mode: who could read the old file can read the new one.
 
     Raises:
@@ -129,21 +189,49 @@ def replace_file(path: Path, content: bytes, *, keep_mode: bool = False) -> None
 
     """
     try:
-        with NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            try:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-                if keep_mode:
-                    temporary.chmod(path.stat().st_mode)
-                file.close()  # Windows renames no open file
-                temporary.replace(path)
-            except BaseException:
-                temporary.unlink()
+        target = Path(os.path.realpath(path))
+        if target.exists() and (not target.is_file() or target.stat().st_nlink > 1):
+            _write_over(target, content)
+            return
+        try:
+            _put_in_place(target, content, keep_mode=keep_mode)
+        except OSError as error:
+            if error.errno not in NOT_REPLACED or not target.is_file():
                 raise
+            _write_over(target, content)
     except OSError as error:
         raise InputError(_cannot_open(path, error)) from None
+
+
+def _put_in_place(target: Path, content: bytes, *, keep_mode: bool) -> None:
+    from tempfile import NamedTemporaryFile  # a slow import
+
+    with NamedTemporaryFile("wb", dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+        temporary = Path(file.name)
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            if target.exists():
+                before, now = target.stat(), temporary.stat()
+                if (before.st_uid, before.st_gid) != (now.st_uid, now.st_gid):
+                    os.chown(temporary, before.st_uid, before.st_gid)
+            if keep_mode:
+                temporary.chmod(target.stat().st_mode)
+            file.close()  # Windows renames no open file
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink()
+            raise
+
+
+def _write_over(target: Path, content: bytes) -> None:
+    with target.open("r+b" if target.is_file() else "wb") as file:
+        file.write(content)
+        if target.is_file():
+            file.truncate()
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def text_of(value: object) -> str:
@@ -181,6 +269,11 @@ def compose(text: str) -> Iterator[yaml.Node]:
         if "expands" in str(error):
             raise InputError("input expands to too many values") from None
         raise InputError(NOTHING_FOUND) from None
+
+
+def plain_value(text: str) -> Any:
+    """Return what the text of a single value means. Raises InputError."""
+    return next(iter(_yaml_stream(text)), None)
 
 
 def one_line(pair: Document, *, bare: bool = False) -> str:

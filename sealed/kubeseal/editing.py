@@ -7,11 +7,20 @@ from typing import Any
 
 import yaml
 
-from manager.documents import Caps, read_yaml
-from sealed.kubeseal.documents import Document, InputError, compose, json_objects, one_line, read, render
+from sealed.kubeseal.documents import (
+    Document,
+    InputError,
+    compose,
+    json_objects,
+    one_line,
+    plain_value,
+    read,
+    read_whole,
+    render,
+    taken_apart,
+)
 
 Path = Sequence[str]
-INSIDE = Caps(size=16 << 20, values=200_000, levels=100)  # of a part of a file that was read as a whole before
 
 
 class ManifestFile:
@@ -25,15 +34,26 @@ class ManifestFile:
     """
 
     def __init__(self, raw: bytes) -> None:
-        self.documents: list[Document] = read(raw)
+        self._whole = read_whole(raw)
+        self.documents: list[Document] = [item for each in self._whole for item in taken_apart(each)]
         self._text = raw.decode("utf-8")
         self._is_json = json_objects(self._text) is not None
+        # Lines that end as on Windows are edited as others and end as they did; where both kinds stand, both stay.
+        self._windows = self._text.count("\n") == self._text.count("\r\n") > 0
+        if self._windows:
+            self._text = self._text.replace("\r\n", "\n")
 
     def content(self) -> bytes:
         """Return the file as it is now."""
-        if self._is_json:
-            return b"".join(render(each, "json") for each in self.documents)
-        return self._text.encode()
+        text = b"".join(render(each, "json") for each in self._objects()) if self._is_json else self._text.encode()
+        return text.replace(b"\n", b"\r\n") if self._windows else text
+
+    def _objects(self) -> Iterator[Document]:
+        """Yield the objects of the file with what has become of them, Lists as such."""
+        now = iter(self.documents)
+        for each in self._whole:
+            inner = [next(now) for _ in taken_apart(each)]
+            yield inner[0] if taken_apart(each) == [each] else {**each, "items": inner}
 
     def put(self, position: int, path: Path, value: str) -> None:
         """Set the text at a path of one document; mappings that are missing on the way are made.
@@ -69,7 +89,15 @@ class ManifestFile:
     def _roots(self) -> Iterator[yaml.MappingNode]:
         for node in compose(self._text):
             if isinstance(node, yaml.MappingNode) and node.value:
-                yield node
+                yield from _items(node)
+
+
+def _items(root: yaml.MappingNode) -> list[Any]:
+    """Return the nodes of a List's items, or the one node that is no List."""
+    kind, items = _entry(root, "kind"), _entry(root, "items")
+    if kind is None or not str(kind[1].value).endswith("List") or not items:
+        return [root]
+    return list(items[1].value) if isinstance(items[1], yaml.SequenceNode) else [root]
 
 
 def _holder(document: Document, path: Path) -> Document:
@@ -143,7 +171,7 @@ def _refuse_alias(entry: tuple[yaml.Node, yaml.Node]) -> None:
 
 def _plain(text: str, node: yaml.Node) -> Any:
     """Return what a value inside braces means."""
-    return read_yaml(text[node.start_mark.index : node.end_mark.index], INSIDE) if text else None
+    return plain_value(text[node.start_mark.index : node.end_mark.index]) if text else None
 
 
 def _nested(path: Path, value: str) -> Document:

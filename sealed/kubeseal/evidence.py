@@ -11,14 +11,14 @@ from sealed.unseal import mapping
 GROUP = "apis/bitnami.com/v1alpha1"
 
 
-def known_in_cluster(cluster: Cluster, sealed: Document) -> dict[str, Plain]:
+def known_in_cluster(cluster: Cluster, sealed: Document, default: str = "") -> dict[str, Plain]:
     """Return the values of a SealedSecret's items, as far as the cluster proves them.
 
     A Secret's value is that of an item if the cluster's SealedSecret holds the very same ciphertext, was unsealed in
     this generation, and its Secret has not been written since. Raises InputError when the cluster cannot be asked.
     """
     metadata = mapping(sealed.get("metadata"))
-    namespace, name = str(metadata.get("namespace") or cluster.namespace()), str(metadata.get("name"))
+    namespace, name = str(metadata.get("namespace") or default or cluster.namespace()), str(metadata.get("name"))
     live = cluster.find(object_path(namespace, "sealedsecrets", name, GROUP))
     secret = cluster.find(object_path(namespace, "secrets", name)) if live else None
     if live is None or secret is None or not _stands(live, secret):

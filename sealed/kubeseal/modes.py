@@ -6,22 +6,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from manager.access.flags import Access
 from manager.plain import Plain
 from sealed.crypto import Scope
-from sealed.kubeseal.bulk import Bulk
-from sealed.kubeseal.cluster import Access, Cluster
-from sealed.kubeseal.clusters import keys_of, seal_for_each
+from sealed.kubeseal.cluster import Cluster
 from sealed.kubeseal.controller import Controller, open_certificate
 from sealed.kubeseal.documents import Document, InputError, read, read_file, render, replace_file
-from sealed.kubeseal.editing import ManifestFile
-from sealed.kubeseal.evidence import known_in_cluster
-from sealed.kubeseal.merging import Known, merge_into
-from sealed.kubeseal.recovery import opened, read_keys, unsealed
 from sealed.kubeseal.sealing import Options, public_key, seal_secret, seal_value
+
+if TYPE_CHECKING:
+    from sealed.kubeseal.merging import Known
 
 
 @dataclass(frozen=True)
@@ -119,9 +118,13 @@ class Task:
         """Return what --secret-file or standard input holds."""
         return _stdin(expected) if self.given is None else self.given
 
-    def known(self) -> Known:
+    def known(self) -> "Known":
         """Return how the values of a SealedSecret are known, so that unchanged ones keep their ciphertext."""
+        from sealed.kubeseal.evidence import known_in_cluster
+
         if self.flags.recovery_private_key:
+            from sealed.kubeseal.recovery import opened, read_keys
+
             keys = read_keys(self.flags.recovery_private_key)
             return lambda sealed: opened(sealed, keys)
         if self.flags.keep_unchanged:
@@ -138,11 +141,15 @@ class Task:
 
 
 def _recovery_unseal(task: Task) -> None:
+    from sealed.kubeseal.recovery import read_keys, unsealed
+
     [sealed, *_] = read(task.input())
     task.write(iter([render(unsealed(sealed, read_keys(task.flags.recovery_private_key)), task.form)]))
 
 
 def _validate(task: Task) -> None:
+    from sealed.kubeseal.bulk import Bulk
+
     if task.flags.files:
         Bulk(task.controller).validate(task.flags.all_files)
         return
@@ -152,6 +159,8 @@ def _validate(task: Task) -> None:
 
 
 def _re_encrypt(task: Task) -> None:
+    from sealed.kubeseal.bulk import Bulk
+
     flags = task.flags
     if flags.files:
         Bulk(task.controller).re_encrypt(flags.all_files)
@@ -167,23 +176,30 @@ def _fetch_cert(task: Task) -> None:
 
 
 def _merge_into(task: Task) -> None:
+    from sealed.kubeseal.editing import ManifestFile
+    from sealed.kubeseal.merging import merge_into
+
+    given = task.input()
     key, place = task.key, Path(task.flags.merge_into)
     file = ManifestFile(read_file(place))
-    merge_into(file, read(task.input())[0], key, task.known())
+    merge_into(file, read(given)[0], key, task.known())
     replace_file(place, file.content(), keep_mode=True)
 
 
 def _raw(task: Task) -> None:
-    key = task.key
-    task.write(iter([seal_value(_value(task.flags.from_file), key, task.options).encode()]))
+    value = _value(task.flags.from_file)
+    task.write(iter([seal_value(value, task.key, task.options).encode()]))
 
 
 def _seal(task: Task) -> None:
+    given = task.input()  # first: whatever runs to reach a cluster must find nothing on standard input
     key, options = task.key, task.options
-    task.write(render(seal_secret(each, key, options), task.form) for each in read(task.input()))
+    task.write(render(seal_secret(each, key, options), task.form) for each in read(given))
 
 
 def _seal_for_clusters(task: Task) -> None:
+    from sealed.kubeseal.clusters import keys_of, seal_for_each
+
     keys, options = keys_of(task.flags.certs, datetime.now(UTC)), task.options
     documents = read(task.input())
 

@@ -1,20 +1,19 @@
 """Opening SealedSecrets offline, for those who hold the private keys (7.10)."""
 
-import asyncio
 import base64
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from manager.errors import SandboxUnavailable, TemplateDelayed
-from manager.gotemplate.sandbox import Sandbox
 from manager.plain import Plain
 from sealed.certificate import fingerprint, load_private_key
 from sealed.crypto import BrokenBase64, decode_blob
-from sealed.kubeseal.documents import Document, InputError, read, read_file
-from sealed.rendering import fill
+from sealed.diagnosis import malformed
+from sealed.kubeseal.documents import Document, InputError, kinds, read, read_file
 from sealed.unseal import Keys, UnsealFailed, mapping, open_object
+
+TEMPLATES = "spec.template.data holds templates: only the whole of Coffer renders them, as its image has it"
 
 
 def read_keys(places: Iterable[str]) -> Keys:
@@ -33,10 +32,11 @@ def read_keys(places: Iterable[str]) -> Keys:
 def unsealed(sealed: Document, keys: Keys) -> Document:
     """Return the Secret of a SealedSecret, in the original's order of fields. Raises InputError."""
     if sealed.get("kind", "SealedSecret") != "SealedSecret":
-        raise InputError("the input is no SealedSecret")  # a Secret would come out empty, and be applied
+        # A Secret would come out empty, and be applied.
+        raise InputError(f"the input is no SealedSecret, but {kinds([sealed])}")
     template = mapping(mapping(sealed.get("spec")).get("template"))
     metadata = mapping(sealed.get("metadata"))
-    values = asyncio.run(_filled(opened(sealed, keys), template.get("data")))
+    values = _filled(opened(sealed, keys), template.get("data"))
     place = {name: metadata[name] for name in ("name", "namespace") if metadata.get(name)}
     brought = {name: value for name, value in mapping(template.get("metadata")).items() if value}
     secret = {
@@ -55,11 +55,24 @@ def opened(sealed: Document, keys: Keys) -> dict[str, Plain]:
     try:
         return open_object(sealed, keys, legacy=False).values
     except UnsealFailed as error:
-        raise InputError(str(error)) from None
+        problem = malformed(sealed)
+        raise InputError(f"{error}: {problem}" if problem else str(error)) from None
 
 
-async def _filled(values: Mapping[str, Plain], texts: object) -> dict[str, Plain]:
+def _filled(values: dict[str, Plain], texts: object) -> dict[str, Plain]:
+    if not texts:
+        return values
+    import asyncio  # slow imports, for templates alone
+
+    return asyncio.run(_rendered(values, texts))
+
+
+async def _rendered(values: Mapping[str, Plain], texts: object) -> dict[str, Plain]:
     """Render templates as the controller does, where its sandbox is installed too."""
+    from manager.errors import SandboxUnavailable, TemplateDelayed
+    from manager.gotemplate.sandbox import Sandbox
+    from sealed.rendering import fill
+
     sandbox = Sandbox()
     try:
         while True:
@@ -68,7 +81,9 @@ async def _filled(values: Mapping[str, Plain], texts: object) -> dict[str, Plain
     except UnsealFailed as error:
         raise InputError(str(error)) from None
     except (SandboxUnavailable, ModuleNotFoundError):
-        raise InputError("spec.template.data holds templates: pip install 'coffer[controller]' renders them") from None
+        raise InputError(
+            "spec.template.data holds templates: only the whole of Coffer renders them, as its image has it"
+        ) from None
     finally:
         await sandbox.close()
 

@@ -8,9 +8,9 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from manager.plain import Plain
-from sealed.certificate import first_certificate
 from sealed.crypto import CLUSTER_WIDE, NAMESPACE_WIDE, BrokenBase64, Scope, decode_blob, label, scope_of, seal
 from sealed.kubeseal.documents import Document, InputError, text_of
+from sealed.kubeseal.recipient import recipient
 
 LAST_APPLIED = ("kubectl.kubernetes.io/last-applied-configuration", "kubecfg.ksonnet.io/last-applied-configuration")
 ANNOTATION_OF = {Scope.NAMESPACE_WIDE: NAMESPACE_WIDE, Scope.CLUSTER_WIDE: CLUSTER_WIDE}
@@ -37,14 +37,19 @@ class Options:
 
 def public_key(pem: bytes, now: datetime) -> RSAPublicKey:
     """Return the key of a certificate. Raises InputError when it is unusable or has expired (7.4)."""
-    try:
-        certificate = first_certificate(pem)
-    except ValueError as error:
-        raise InputError(str(error)) from None
-    ends = certificate.not_valid_after_utc
+    found = recipient(pem)
+    if found is None:
+        from sealed.certificate import first_certificate  # loads slowly, and tells exactly what is wrong
+
+        try:
+            certificate = first_certificate(pem)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        key, ends = certificate.public_key(), certificate.not_valid_after_utc
+    else:
+        key, ends = found
     if ends < now:
         raise InputError(f"failed to encrypt using an expired certificate on {ends:%B} {ends.day}, {ends.year}")
-    key = certificate.public_key()
     if not isinstance(key, RSAPublicKey) or key.key_size < SMALLEST_KEY:
         raise InputError(f"the certificate's key is too short; RSA keys have {SMALLEST_KEY} bits or more")
     return key
@@ -57,6 +62,9 @@ def seal_secret(secret: Document, key: RSAPublicKey, options: Options) -> Docume
         InputError: with the original's text.
 
     """
+    kind = secret.get("kind") or "Secret"
+    if kind != "Secret" and not (isinstance(secret.get("data"), dict) and secret["data"]):
+        raise InputError(f"kind: a Secret was expected, and this is {_article(str(kind)[:100])}")
     if not secret.get("data") and not secret.get("stringData") and not options.allow_empty_data:
         raise InputError(EMPTY)
     metadata = _metadata(_mapping(secret, "metadata"), options)
@@ -93,6 +101,11 @@ def plaintext(secret: Document) -> dict[str, Plain]:
     values = {text_of(name): _decoded(name, value) for name, value in _mapping(secret, "data").items()}
     texts = _texts(secret, "stringData")
     return values | {name: Plain(text.encode()) for name, text in texts.items()}
+
+
+def _article(kind: str) -> str:
+    hint = ": it is sealed already, see --re-encrypt and --merge-into" if kind == "SealedSecret" else ""
+    return f"{'an' if kind[:1] in 'AEIOUaeiou' else 'a'} {kind}{hint}"
 
 
 def _decoded(name: object, value: object) -> Plain:

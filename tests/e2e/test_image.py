@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from manager.kube.connection import SERVICE_ACCOUNT
+from manager.access.pod import SERVICE_ACCOUNT
 from tests.cluster import image
 from tests.cluster.image import Stage, assemble
 from tests.cluster.pythons import image_version

@@ -9,7 +9,7 @@ from manager.tls import verifying
 
 def home_of(connection: Connection | None) -> Home | None:
     """Return where the API server of this cluster is; None where there is none, as in tests."""
-    if connection is None:
+    if connection is None or connection.ssl_context is None:
         return None
     own = connection.ssl_context
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from kubernetes.aio.config.config_exception import ConfigException
 
 from manager.errors import (
     AlreadyExists,
@@ -20,11 +20,10 @@ from manager.errors import (
     Gone,
     Invalid,
     NotFound,
-    SettingsError,
     Unreachable,
 )
 from manager.kube.client import LONGEST_AFTER, WHOLE, KubeClient
-from manager.kube.connection import ConfiguredToken, Connection, TokenFile, connect
+from manager.kube.connection import Connection, connect
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Key
 from manager.runtime.originals import find_original
 from tests.cluster.certificates import Authority
@@ -60,9 +59,15 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
     given = Server()
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", given.handle)
-    async with TestServer(application) as running:
+    authority = Authority.create(tmp_path)
+    pair = authority.server("server", ["127.0.0.1"])
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(pair.certificate, pair.key)
+    running = TestServer(application, scheme="https")
+    await running.start_server(ssl=tls)
+    async with running:
         file = tmp_path / "kubeconfig"
-        file.write_text(kubeconfig(str(running.make_url("")).rstrip("/")))
+        file.write_text(kubeconfig(str(running.make_url("")).rstrip("/"), authority=authority.file))
         connection = await connect(str(file))
         given.client = KubeClient(  # type: ignore[attr-defined]
             connection, "agent/1", timeout=0.3, observe=lambda *call: given.observed.append(call)
@@ -73,14 +78,17 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
         await given.client.close()  # type: ignore[attr-defined]
 
 
-def kubeconfig(server: str, token: str = "t0ken", namespace: str = "here") -> str:
+def kubeconfig(
+    server: str, token: str = "t0ken", namespace: str = "here", authority: Path | None = None, **user: Any
+) -> str:
+    trusted = {"certificate-authority": str(authority)} if authority else {}
     return json.dumps(
         {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "c",
-            "clusters": [{"name": "k", "cluster": {"server": server}}],
-            "users": [{"name": "u", "user": {"token": token}}],
+            "clusters": [{"name": "k", "cluster": {"server": server, **trusted}}],
+            "users": [{"name": "u", "user": user or {"token": token}}],
             "contexts": [
                 {"name": "c", "context": {"cluster": "k", "user": "u", "namespace": namespace}},
                 {"name": "bare", "context": {"cluster": "k", "user": "u"}},
@@ -166,18 +174,72 @@ async def test_the_token_is_shown_to_the_api_server_alone(server: Server) -> Non
     assert seen == [None]
 
 
-async def test_a_token_that_cannot_be_had_counts_as_no_answer(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def failing(*_: Any, **__: Any) -> str:
-        raise ConfigException(f"exec: {CANARY}")
+def plugin(folder: Path, body: str) -> dict[str, Any]:
+    """Return a user whose credentials a program tells."""
+    program = folder / "plugin"
+    program.write_text(f"#!/bin/sh\n{body}\n")
+    program.chmod(0o700)
+    version = "client.authentication.k8s.io/v1"
+    return {"command": str(program), "apiVersion": version, "interactiveMode": "Never", "installHint": "get it"}
 
-    token = connection(server).token
-    assert isinstance(token, ConfiguredToken)
-    monkeypatch.setattr(token.configuration, "get_api_key_with_prefix", failing)
+
+def credential(token: str) -> str:
+    status = {"token": token}
+    return json.dumps({"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status})
+
+
+async def asked_with(server: Server, folder: Path, **user: Any) -> KubeClient:
+    file = folder / "other"
+    file.write_text(kubeconfig(connection(server).server, authority=folder / "ca.crt", **user))
+    return KubeClient(await connect(str(file)), "agent/1", timeout=5.0)
+
+
+async def test_a_token_that_cannot_be_had_counts_as_no_answer(server: Server, tmp_path: Path) -> None:
+    asking = await asked_with(server, tmp_path, exec=plugin(tmp_path, f"echo {CANARY}; exit 3"))
 
     with pytest.raises(Unreachable) as caught:
-        await client(server).get(KEY)
+        await asking.get(KEY)
 
+    await asking.close()
     assert CANARY not in str(caught.value)
+    assert server.requests == []
+
+
+async def test_a_plugin_runs_beside_the_event_loop_and_again_after_a_refusal(server: Server, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    count = tmp_path / "count"
+    body = f"cat {gate} >/dev/null; echo x >>{count}; echo '{credential('told')}'"
+    asking = await asked_with(server, tmp_path, exec=plugin(tmp_path, body))
+    server.status(401, "Unauthorized")
+    server.answers += [web.json_response({"metadata": {}}), web.json_response({"metadata": {}})]
+
+    for refusal in (True, False):
+        waiting = asyncio.create_task(asking.get(KEY))
+        await asyncio.to_thread(gate.write_text, "go")  # opens only when the program reads: the loop is free meanwhile
+        if refusal:
+            with pytest.raises(Forbidden):
+                await waiting
+        else:
+            await waiting
+    await asking.get(KEY)
+
+    await asking.close()
+    assert [each[2]["Authorization"] for each in server.requests] == ["Bearer told"] * 3
+    assert count.read_text() == "x\nx\n", "asked again after the refusal alone"
+
+
+async def test_the_controller_acts_for_whom_its_kubeconfig_names(server: Server, tmp_path: Path) -> None:
+    user = {"token": "t", "as": "someone", "as-groups": ["a", "b"], "as-user-extra": {"Scopes/x": ["view"]}}
+    asking = await asked_with(server, tmp_path, **user)
+    server.answers.append(web.json_response({"metadata": {}}))
+
+    await asking.get(KEY)
+
+    await asking.close()
+    headers = server.requests[0][2]
+    assert headers["Impersonate-User"] == "someone"
+    assert headers["Impersonate-Extra-scopes%2Fx"] == "view"
 
 
 @pytest.mark.parametrize("details", ["text", [], {"causes": "text"}, {"causes": [None, "text", {"reason": CANARY}]}])
@@ -327,56 +389,6 @@ async def test_a_broken_watch_is_unreachable_and_a_refused_one_is_its_error(serv
             _ = [each async for each in watch]
 
 
-async def test_the_contexts_namespace_is_the_default(server: Server, tmp_path: Path) -> None:
-    assert server.connection.default_namespace == "here"  # type: ignore[attr-defined]
-    file = tmp_path / "other"
-    file.write_text(kubeconfig("https://127.0.0.1:1"))
-
-    assert (await connect(str(file), "bare")).default_namespace == "default"
-
-
-@pytest.mark.parametrize("text", [None, "", "{}", "[1", "just text"])
-async def test_a_kubeconfig_that_cannot_be_used_is_named(tmp_path: Path, text: str | None) -> None:
-    file = tmp_path / "config"
-    if text is not None:
-        file.write_text(text)
-
-    with pytest.raises(SettingsError, match="no usable kubeconfig"):
-        await connect(str(file))
-
-
-async def test_a_rotated_token_is_used_at_once(tmp_path: Path) -> None:
-    file = tmp_path / "token"
-    file.write_text("one\n")
-    token = TokenFile(file)
-    assert await token.header() == "Bearer one"
-
-    replaced = tmp_path / "new"
-    replaced.write_text("two\n")
-    replaced.replace(file)
-
-    assert await token.header() == "Bearer two"
-    assert "two" not in repr(token)
-
-
-async def test_in_a_pod_the_service_account_speaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Authority.create(tmp_path)
-    (tmp_path / "token").write_text("pod-token\n")
-    (tmp_path / "namespace").write_text("kube-system\n")
-    monkeypatch.setattr("manager.kube.connection.SERVICE_ACCOUNT", tmp_path)
-    monkeypatch.delenv("KUBECONFIG", raising=False)
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
-    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "6443")
-
-    found = await connect()
-
-    assert (found.server, found.default_namespace) == ("https://[fd00::1]:6443", "kube-system")
-    assert await found.token.header() == "Bearer pod-token"
-    monkeypatch.delenv("KUBERNETES_SERVICE_HOST")
-    with pytest.raises(SettingsError, match="KUBERNETES_SERVICE_HOST"):
-        await connect()
-
-
 def deployment(ready: int | None) -> dict[str, Any]:
     spec = {"template": {"spec": {"serviceAccountName": "unsealer"}}}
     metadata = {"namespace": "sealed", "name": "controller"}
@@ -430,16 +442,3 @@ async def test_without_an_api_server_nothing_is_concluded(server: Server) -> Non
 
     with pytest.raises(Unreachable):
         await find_original(client(server), "reflector")
-
-
-@pytest.mark.parametrize("verify", [True, False])
-async def test_a_server_that_cannot_prove_itself_is_believed_only_where_the_setting_says_so(
-    tmp_path: Path, verify: bool
-) -> None:
-    file = tmp_path / "kubeconfig"
-    file.write_text(kubeconfig("https://127.0.0.1:1"))
-
-    connection = await connect(str(file), verify=verify)
-
-    assert (connection.ssl_context.verify_mode is ssl.CERT_REQUIRED) is verify
-    assert connection.ssl_context.check_hostname is verify

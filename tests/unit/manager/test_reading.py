@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from manager.access.identity import Identity
 from manager.errors import Unusable as Refused
 from manager.kube.cache import ANNOTATION_BYTES, MOST_LABELS, MetadataCache, Oversized
 from manager.kube.client import WHOLE, KubeClient
@@ -89,16 +90,9 @@ async def server() -> AsyncIterator[Server]:
         yield given
 
 
-class NoToken:
-    async def header(self) -> None:
-        return None
-
-
 @pytest.fixture
 async def client(server: Server) -> AsyncIterator[KubeClient]:
-    nothing: Any = None
-    token: Any = NoToken()
-    client = KubeClient(Connection(server.url, nothing, token, "default"), "test")  # type: ignore[attr-defined]
+    client = KubeClient(Connection(server.url, None, Identity(), "default"), "test")  # type: ignore[attr-defined]
     yield client
     await client.close()
 

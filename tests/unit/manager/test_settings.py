@@ -134,7 +134,7 @@ def test_where_only_kubeseal_is_installed_the_controller_says_what_it_lacks(monk
     result = CliRunner().invoke(main, ["run"])
 
     assert result.exit_code == 1
-    assert "pip install 'coffer[controller]'" in result.output
+    assert "its extra `controller`" in result.output
 
 
 def test_a_wrong_flag_ends_with_its_name() -> None:

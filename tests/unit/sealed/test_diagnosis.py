@@ -1,5 +1,6 @@
 """What a condition says about a value that does not open: enough to mend it, nothing about the value."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -61,3 +62,24 @@ def test_spaces_in_base64_are_pointed_out() -> None:
 )
 def test_an_odd_object_is_explained_too(odd: Body) -> None:
     assert explained(odd, CLOSED, [2048]).startswith(CLOSED)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (None, "is null"),
+        ("", "is empty"),
+        (["x"], "is no text"),
+        (base64.b64encode(b"password").decode(), "is not sealed: it is base64 of something else"),
+        (base64.b64encode((256).to_bytes(2, "big") + b"x" * 200).decode(), "is cut off: 202 bytes"),
+        ("AgA", "is cut off"),
+    ],
+)
+def test_a_value_that_is_no_sealed_one_says_what_it_is(value: object, told: str) -> None:
+    sealed = {"metadata": {"name": "a", "namespace": "b"}, "spec": {"encryptedData": {"k": value}}}
+
+    found = explained(sealed, "no key could decrypt secret (k)", [2048])
+
+    assert f"spec.encryptedData[k] {told}" in found
+    assert "another cluster" not in found
+    assert "password" not in found

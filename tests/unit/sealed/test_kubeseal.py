@@ -225,9 +225,14 @@ def test_the_namespace_comes_from_the_flag_or_the_context(folder: Path) -> None:
     assert namespace(sealing("--kubeconfig", path)) == "ns", "a context's namespace is no contradiction"
 
 
-def test_without_any_namespace_the_user_is_told(folder: Path) -> None:
-    for path in ("missing", str(folder / "value")):
-        refused(sealing("--kubeconfig", path, stdin=NAMELESS), "secret must declare a namespace")
+def test_without_any_namespace_the_user_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "missing")
+    refused(sealing(stdin=NAMELESS), "secret must declare a namespace")
+
+    for path, problem in (("missing", "no such file or directory"), (str(folder / "value"), "not a kubeconfig")):
+        result = sealing("--kubeconfig", path, stdin=NAMELESS)
+        assert result.exit_code == 1
+        assert problem in result.stderr
 
 
 def test_without_a_certificate_or_a_cluster_the_user_is_told(folder: Path) -> None:
@@ -291,7 +296,7 @@ def test_one_value_takes_its_namespace_from_the_context(folder: Path) -> None:
     ],
 )
 def test_one_value_needs_to_know_for_whom_it_is(flags: list[str], problem: str) -> None:
-    refused(sealing("--raw", "--kubeconfig", "missing", *flags, stdin="v"), problem)
+    refused(sealing("--raw", *flags, stdin="v", env={"KUBECONFIG": "missing"}), problem)
 
 
 def test_a_terminal_is_told_what_is_expected(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ The stand-in only routes; the service proxy of a real one is in the end-to-end t
 """
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import yaml
 from sealed.kubeseal import controller as module
 from sealed.rotate import rotate
 from sealed.unseal import UnsealFailed, open_object
+from tests.cluster.certificates import Authority
 from tests.unit.sealed.commandline import SECRET, TWO, kubeseal, opened, refused, sealing
 from tests.unit.sealed.vectors import private_key
 
@@ -78,13 +80,19 @@ def server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setattr(module.time, "sleep", lambda _seconds: None)
+    authority = Authority.create(folder)
+    pair = authority.server("server", ["127.0.0.1"])
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(pair.certificate, pair.key)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        http.socket = tls.wrap_socket(http.socket, server_side=True)
         thread = threading.Thread(target=http.serve_forever, args=(0.01,))
         thread.start()
+        trusted = {"certificate-authority": "ca.crt"}
         config = {
             "current-context": "c",
-            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{http.server_port}"}}],
-            "users": [{"name": "c", "user": {"token": "my-token"}}],
+            "clusters": [{"name": "c", "cluster": {"server": f"https://127.0.0.1:{http.server_port}", **trusted}}],
+            "users": [{"name": "c", "user": {"token": "my-token"}}, {"name": "basic", "user": {}}],
             "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}],
         }
         (folder / "config").write_text(yaml.safe_dump(config))
@@ -203,9 +211,12 @@ def test_many_files_end_in_one_summary(folder: Path, flag: str, done: str) -> No
     result = kubeseal(flag, *names)
 
     assert result.exit_code == 1
-    assert f"40 SealedSecrets in 21 files {done}" in result.stderr
-    assert "error: 2 of 23 files failed\nwrong.yaml: " in result.stderr
-    assert result.stderr.endswith("missing.yaml: open missing.yaml: no such file or directory\n")
+    assert f"40 SealedSecrets in 20 files {done}" in result.stderr
+    assert "error: 3 of 23 files failed\nwrong.yaml: " in result.stderr
+    assert result.stderr.endswith(
+        "missing.yaml: open missing.yaml: no such file or directory\n"
+        "none.yaml: there is no SealedSecret in it, but ConfigMap\n"
+    )
 
 
 @pytest.mark.usefixtures("server")
@@ -263,7 +274,7 @@ def test_a_file_that_is_not_what_the_cluster_has_is_sealed_anew(server: Server, 
     ("flags", "name", "value"),
     [
         (["--token", "t"], "Authorization", "Bearer t"),
-        (["--username", "u", "--password", "p"], "Authorization", "Basic dTpw"),
+        (["--user=basic", "--username", "u", "--password", "p"], "Authorization", "Basic dTpw"),
         ([], "Authorization", "Bearer my-token"),
         (["--as", "someone"], "Impersonate-User", "someone"),
         (["--as", "x", "--as-group", "g", "--as-uid", "1"], "Impersonate-Group", "g"),
@@ -285,7 +296,7 @@ def test_flags_choose_server_cluster_and_user(server: Server, folder: Path) -> N
     config = yaml.safe_load((folder / "config").read_text())
     good = config["clusters"][0]["cluster"]["server"]
     config["clusters"][0]["cluster"]["server"] = "http://127.0.0.1:1"
-    config["clusters"].append({"name": "good", "cluster": {"server": good}})
+    config["clusters"].append({"name": "good", "cluster": {"server": good, "certificate-authority": "ca.crt"}})
     config["users"].append({"name": "good", "user": {"token": "other"}})
     (folder / "config").write_text(yaml.safe_dump(config))
 

@@ -1,5 +1,6 @@
 """Streams of documents: YAML 1.1 as Kubernetes tools read it, bombs refused, files replaced as a whole."""
 
+import errno
 import json
 import os
 import stat
@@ -368,3 +369,79 @@ def test_paths_that_cannot_be_written_or_read_are_named_as_go_names_them(tmp_pat
 def test_a_path_that_no_system_call_takes_is_named_too() -> None:
     with pytest.raises(InputError, match="not a usable path"):
         read_file(Path("a\x00b"))
+
+
+LIST = (
+    "apiVersion: v1\nkind: List\nitems:\n- kind: Secret\n  metadata: {name: a}\n- kind: Secret\n  metadata: {name: b}\n"
+)
+
+
+@pytest.mark.parametrize("kind", ["List", "SecretList"])
+def test_lists_are_taken_apart(kind: str) -> None:
+    found = read(LIST.replace("kind: List", f"kind: {kind}").encode())
+
+    assert [each["metadata"]["name"] for each in found] == ["a", "b"]
+
+
+def test_a_list_of_no_objects_is_refused() -> None:
+    with pytest.raises(InputError, match="items"):
+        read(b"kind: List\nitems: [1]\n")
+
+
+@pytest.mark.parametrize("text", [".dockerconfigjson", "1.2.3", "10.0.0.1", "1,000", "a.b", "-x", "0x"])
+def test_names_and_versions_stand_without_quotes_as_the_original_writes_them(text: str) -> None:
+    assert render({text: text}, "yaml") == f"---\n{text}: {text}\n".encode()
+
+
+def test_keys_stand_in_the_originals_order() -> None:
+    keys = ["-", ".dockerconfigjson", "_", "1.2.3", "10", "1e3", "9", "A", "Z", "a", "a-b", "a_b", "true", "y"]
+
+    lines = render(dict.fromkeys(sorted(keys), "x"), "yaml").decode().splitlines()[1:]
+
+    assert [line.removesuffix(": x").strip("\"'") for line in lines] == keys
+
+
+def test_a_link_stays_one_and_its_file_changes(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.yaml", tmp_path / "link.yaml"
+    real.write_text("old")
+    real.chmod(0o640)
+    link.symlink_to("real.yaml")
+
+    replace_file(link, b"new", keep_mode=True)
+
+    assert link.is_symlink()
+    assert real.read_text() == "new"
+    assert real.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_file_of_several_names_keeps_them(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_text("a much longer text")
+    second.hardlink_to(first)
+
+    replace_file(second, b"new")
+
+    assert first.read_text() == "new"
+
+
+def test_where_nothing_can_take_the_place_the_file_is_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> None:
+        raise OSError(errno.EBUSY, "Device or resource busy")
+
+    target = tmp_path / "mounted"
+    target.write_text("a much longer text")
+    monkeypatch.setattr(Path, "replace", busy)
+
+    replace_file(target, b"new")
+
+    assert target.read_text() == "new"
+    assert [each.name for each in tmp_path.iterdir()] == ["mounted"], "nothing is left beside it"
+
+
+def test_a_device_is_written_to_and_stays(tmp_path: Path) -> None:
+    assert tmp_path.exists()
+    replace_file(Path(os.devnull), b"new")
+
+    assert Path(os.devnull).is_char_device()

@@ -174,3 +174,33 @@ def test_a_change_does_what_it_says_or_is_refused(document: Any, path: list[str]
     for name in path:
         found = found[name]
     assert str(found).lower() == value or found == value or isinstance(found, bool | int | float)
+
+
+def test_an_item_of_a_list_is_edited_in_its_place() -> None:
+    text = (
+        "kind: List\nitems:\n- metadata: {name: a}\n  spec:\n    encryptedData:\n      k: old # stays\n- kind: Other\n"
+    )
+    file = ManifestFile(text.encode())
+
+    file.put(0, ("spec", "encryptedData", "k"), "new")
+    file.put(0, ("spec", "encryptedData", "l"), "more")
+
+    assert file.content().decode() == text.replace("old # stays\n", "new # stays\n      l: more\n")
+    assert len(file.documents) == 2
+
+
+def test_a_list_in_json_stays_one() -> None:
+    file = ManifestFile(b'{"kind": "List", "items": [{"a": {"k": "old"}}, {"b": "c"}]}')
+
+    file.put(0, ("a", "k"), "new")
+
+    assert json.loads(file.content()) == {"kind": "List", "items": [{"a": {"k": "new"}}, {"b": "c"}]}
+
+
+def test_lines_that_end_as_on_windows_stay_so() -> None:
+    file = ManifestFile(b"spec:\r\n  a: old\r\n  z: last\r\n")
+
+    file.put(0, ("spec", "a"), "new")
+    file.put(0, ("spec", "b"), "more")
+
+    assert file.content() == b"spec:\r\n  a: new\r\n  z: last\r\n  b: more\r\n"

@@ -74,8 +74,8 @@ def test_help_names_every_flag_of_this_version() -> None:
 
 
 def test_the_version_is_printed_as_the_original_prints_it() -> None:
-    assert kubeseal("--version").stdout == f"kubeseal version: {VERSION}\n"
-    assert kubeseal("--version=true").stdout == f"kubeseal version: {VERSION}\n"
+    assert kubeseal("--version").stdout == f"kubeseal version: v{VERSION}\n"
+    assert kubeseal("--version=true").stdout == f"kubeseal version: v{VERSION}\n"
 
 
 def test_a_mode_that_is_switched_off_is_no_matter() -> None:

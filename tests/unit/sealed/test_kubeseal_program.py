@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.sealed.vectors import certificate, private_key
+from tests.unit.sealed.vectors import certificate, pem, private_key
 
 PROGRAM = Path(sys.executable).with_name("kubeseal")
 SECRET = b"metadata: {name: a, namespace: ns, annotations: {who: \xc3\xa9}}\nstringData: {k: v}\n"
@@ -49,6 +49,33 @@ def test_sealing_with_a_certificate_at_hand_loads_no_client_and_nothing_of_the_c
     loaded = loaded_by(f"from sealed.kubeseal.cli import main; main({arguments!r}, standalone_mode=False)")
 
     assert loaded == {"cryptography", "yaml"}
+
+
+SLOW = ["asyncio", "email", "importlib.metadata", "http.client", "ssl", "urllib.request", "tempfile"]
+SLOW += ["cryptography.x509"]
+
+
+def slow_after(*arguments: str) -> set[str]:
+    """Return which slow modules one run has loaded."""
+    code = f"from sealed.kubeseal.cli import main; main({list(arguments)!r}, standalone_mode=False)"
+    report = f"{code}\nimport sys, json; print(json.dumps([each for each in {SLOW!r} if each in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", report], capture_output=True, check=True, timeout=60)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_sealing_offline_loads_nothing_that_only_other_commands_need(cert: str, tmp_path: Path) -> None:
+    (tmp_path / "secret.yaml").write_bytes(SECRET)
+
+    assert slow_after("--cert", cert, "-f", str(tmp_path / "secret.yaml")) == set()
+
+
+def test_opening_without_templates_loads_no_sandbox(cert: str, tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_bytes(pem(private_key()))
+    sealed = run("--cert", cert, stdin=SECRET).stdout
+    (tmp_path / "sealed.json").write_bytes(sealed)
+    arguments = ("--recovery-unseal", "--recovery-private-key", str(tmp_path / "key.pem"))
+
+    assert not {"asyncio", "http.client"} & slow_after(*arguments, "-f", str(tmp_path / "sealed.json"))
 
 
 def test_help_comes_at_once() -> None:

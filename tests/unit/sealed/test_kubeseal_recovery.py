@@ -109,7 +109,7 @@ def test_where_the_sandbox_is_missing_the_cure_is_named(monkeypatch: pytest.Monk
 
     result = kubeseal("--recovery-unseal", "--recovery-private-key", "key.pem", stdin=json.dumps(sealed))
 
-    refused(result, "spec.template.data holds templates: pip install 'coffer[controller]' renders them")
+    refused(result, "spec.template.data holds templates: only the whole of Coffer renders them, as its image has it")
 
 
 def test_a_file_that_holds_no_usable_key_says_which(folder: Path) -> None:
@@ -127,4 +127,4 @@ def test_what_is_no_sealed_secret_is_refused_and_not_shown_as_an_empty_secret(fo
     result = kubeseal("--recovery-unseal", "--recovery-private-key", "key.pem", stdin=text)
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == "error: the input is no SealedSecret\n"
+    assert result.stderr == "error: the input is no SealedSecret, but Secret\n"

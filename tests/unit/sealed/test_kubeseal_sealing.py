@@ -101,9 +101,12 @@ def test_a_secret_without_data_is_taken_for_a_mistake(fields: dict[str, Any]) ->
     assert sealed(empty, allow_empty_data=True)["spec"]["encryptedData"] == {}
 
 
-def test_a_list_is_not_unpacked() -> None:
-    with pytest.raises(InputError, match=r"^secret\.data is empty in input Secret"):
-        sealed({"kind": "List", "items": [secret()]})
+@pytest.mark.parametrize(
+    ("kind", "told"), [("List", "a List"), ("ExternalSecret", "an ExternalSecret"), ("SealedSecret", "sealed already")]
+)
+def test_another_kind_is_named(kind: str, told: str) -> None:
+    with pytest.raises(InputError, match=f"kind: a Secret was expected, and this is .*{told}|is {told}"):
+        sealed({"kind": kind, "metadata": {"name": "a", "namespace": "b"}, "spec": {}})
 
 
 def test_the_kind_does_not_matter() -> None:

@@ -1,0 +1,102 @@
+"""What all `coffer` commands that ask a cluster share: kubectl's options, its forms of output, and errors that help."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import aiohttp
+import click
+import yaml
+
+from manager.access.failures import explained
+from manager.errors import AccessError, ApiError, CofferError, Forbidden, NotFound, Unreachable
+
+OTHERS = "--kubeconfig and --context choose another cluster or user"
+FORMS = ("table", "json", "yaml", "name")
+UNAUTHORIZED = 401
+EVERYWHERE = f"{__name__}.everywhere"
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def cluster_options(command: Command) -> Command:
+    """Add the options that choose a cluster and its user."""
+    command = click.option("--context", default="", help="Context of the kubeconfig.", metavar="NAME")(command)
+    text = "Kubeconfig file; KUBECONFIG, ~/.kube/config or the Pod's ServiceAccount otherwise."
+    return click.option("--kubeconfig", default="", help=text, metavar="FILE")(command)
+
+
+def namespace_options(command: Command) -> Command:
+    """Add kubectl's options about namespaces; the command gets `namespace`, empty for all of them; -A wins over -n."""
+
+    def everywhere(context: click.Context, _option: click.Parameter, asked: bool) -> None:
+        context.meta[EVERYWHERE] = asked
+
+    def chosen(context: click.Context, _option: click.Parameter, value: str) -> str:
+        return "" if context.meta.get(EVERYWHERE) else value
+
+    text = "Every namespace, the default."
+    first: dict[str, Any] = {"is_flag": True, "is_eager": True, "expose_value": False, "callback": everywhere}
+    command = click.option("-A", "--all-namespaces", help=text, **first)(command)
+    return click.option("-n", "--namespace", default="", callback=chosen, help="Only this one.", metavar="NAME")(
+        command
+    )
+
+
+def output_option(command: Command) -> Command:
+    """Add kubectl's option about the form of output; the command gets `output`."""
+    kind = click.Choice(FORMS)
+    return click.option("-o", "--output", type=kind, default="table", show_default=True, help="Form of output.")(
+        command
+    )
+
+
+class Told(click.Command):
+    """Tells errors in lines that say what helps, and never in a library's words."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except CofferError as error:
+            raise click.ClickException(told(error)) from None
+
+
+def told(error: CofferError) -> str:
+    """Return what an error says with what helps."""
+    if isinstance(error, AccessError):
+        return f"{error}; {OTHERS}"
+    if not isinstance(error, ApiError):
+        return str(error)
+    verb, _, what = error.place.partition(" ")
+    resource = what.partition(" ")[0]
+    if isinstance(error, Forbidden) and error.status == UNAUTHORIZED:
+        return f"{error.place}: the API server does not know this user: log in again; {OTHERS}"
+    if isinstance(error, Forbidden):
+        return f"{error.place}: this user has no right to it: see `kubectl auth can-i {verb} {resource} -A`; {OTHERS}"
+    if isinstance(error, NotFound):
+        return f"{error.place}: the cluster does not know {resource}: is Coffer's chart installed there? {OTHERS}"
+    if isinstance(error, Unreachable) and not error.status:
+        return f"{error.place}: no answer from the API server: {_why(error.__cause__)}; {OTHERS}"
+    return str(error)
+
+
+def _why(cause: BaseException | None) -> str:
+    if isinstance(cause, aiohttp.ClientConnectorCertificateError):
+        return explained(cause.certificate_error, cause.host)
+    if isinstance(cause, aiohttp.ClientConnectorError):
+        return explained(cause.os_error, cause.host)
+    if type(cause) is aiohttp.ClientConnectionError:
+        return str(cause)  # our own words, about a token or a plug-in
+    return explained(cause, "") if isinstance(cause, OSError) else "the connection ended"
+
+
+def show(output: str, lines: Iterable[str], records: Sequence[Mapping[str, object]], names: Iterable[str]) -> None:
+    """Print a result in the form that was asked for: lines for people, records for programs, or names alone."""
+    if output in ("json", "yaml"):
+        whole = {"apiVersion": "v1", "kind": "List", "items": [dict(each) for each in records]}
+        text = json.dumps(whole, indent=2) if output == "json" else yaml.safe_dump(whole, sort_keys=False).rstrip("\n")
+        click.echo(text)
+        return
+    for line in names if output == "name" else lines:
+        click.echo("".join(character if character.isprintable() else "?" for character in line))

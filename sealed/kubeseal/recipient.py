@@ -1,0 +1,61 @@
+"""Whom to seal for: the RSA key and the end of an ordinary certificate, without what loads slowly.
+
+Only certificates of the plainest form are read here; of any other the caller asks the library.
+"""
+
+import base64
+import binascii
+import re
+from datetime import UTC, datetime
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
+
+BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END \1-----")
+RSA = bytes.fromhex("300d06092a864886f70d0101010500")
+"""The algorithm's identifier, as it stands before an RSA key."""
+SEQUENCE, INTEGER, BITS, UTC_TIME, VERSION = 0x30, 0x02, 0x03, 0x17, 0xA0
+LENGTH, FIRST_YEAR = 13, 50  # characters of such a time; its years are those from 1950 on
+
+
+def recipient(pem: bytes) -> tuple[RSAPublicKey, datetime] | None:
+    """Return the key of the first certificate and when that ends, None when it is not of the plainest form."""
+    block = next((each for each in BLOCK.finditer(pem) if each.group(1) == b"CERTIFICATE"), None)
+    if block is None:
+        return None
+    try:
+        [certificate] = _parts(base64.b64decode(b"".join(block.group(2).split()), validate=True), SEQUENCE)
+        body, _, _ = _parts(certificate, SEQUENCE, SEQUENCE, BITS)
+        _, _, _, _, validity, _, key, *_ = _parts(
+            body, VERSION, INTEGER, SEQUENCE, SEQUENCE, SEQUENCE, SEQUENCE, SEQUENCE
+        )
+        _, end = _parts(validity, UTC_TIME, UTC_TIME)
+        if not key.startswith(RSA):
+            return None
+        [bits] = _parts(key[len(RSA) :], BITS)
+        [numbers] = _parts(bits[1:], SEQUENCE)
+        modulus, exponent = (int.from_bytes(each, "big", signed=True) for each in _parts(numbers, INTEGER, INTEGER))
+        if len(end) != LENGTH or not end.endswith(b"Z"):
+            return None
+        year, month, day, hour, minute, second = (int(end[at : at + 2]) for at in range(0, LENGTH - 1, 2))
+        ends = datetime(1900 + year + 100 * (year < FIRST_YEAR), month, day, hour, minute, second, tzinfo=UTC)
+        return RSAPublicNumbers(exponent, modulus).public_key(), ends
+    except (binascii.Error, ValueError, LookupError):
+        return None
+
+
+def _parts(content: bytes, *kinds: int) -> list[bytes]:
+    """Return what DER holds one after the other. Raises ValueError, LookupError when it is not of these kinds first."""
+    found: list[bytes] = []
+    at = 0
+    while at < len(content):
+        kind, length, at = content[at], content[at + 1], at + 2
+        if length & 0x80:
+            size = length & 0x7F
+            length, at = int.from_bytes(content[at : at + size], "big"), at + size
+        if at + length > len(content) or (len(found) < len(kinds) and kind != kinds[len(found)]):
+            raise ValueError
+        found.append(content[at : at + length])
+        at += length
+    if len(found) < len(kinds):
+        raise ValueError
+    return found

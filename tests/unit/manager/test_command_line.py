@@ -1,0 +1,105 @@
+"""What `coffer` commands that ask a cluster have in common."""
+
+import json
+from pathlib import Path
+
+import aiohttp
+import click
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from manager.cli import main
+from manager.command_line import Told, cluster_options, namespace_options, output_option, show, told
+from manager.errors import AccessError, ApiError, CofferError, Conflict, Forbidden, NotFound, Unreachable
+
+
+@click.command(cls=Told)
+@cluster_options
+@namespace_options
+@output_option
+def command(kubeconfig: str, context: str, namespace: str, output: str) -> None:
+    """Print what it was given."""
+    if context == "bad":
+        raise AccessError("nobody is there")
+    show(output, [f"line {namespace}\x1b"], [{"namespace": namespace, "at": kubeconfig}], [f"thing/{namespace}"])
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(command, arguments)
+
+
+def test_every_form_of_output() -> None:
+    assert run("-n", "x").output == "line x?\n"
+    assert run("-n", "x", "-o", "name").output == "thing/x\n"
+    for form, read in (("json", json.loads), ("yaml", yaml.safe_load)):
+        assert read(run("-n", "x", "-o", form).output)["items"] == [{"namespace": "x", "at": ""}]
+    assert run("-o", "wide").exit_code == 2
+
+
+@pytest.mark.parametrize("arguments", [["-A", "-n", "x"], ["-n", "x", "-A"], ["--namespace=x", "--all-namespaces"], []])
+def test_all_namespaces_win_over_one(arguments: list[str]) -> None:
+    assert run(*arguments, "-o", "name").output == "thing/\n"
+
+
+def test_an_error_is_one_line_with_what_helps() -> None:
+    result = run("--context", "bad")
+
+    assert result.exit_code == 1
+    assert result.output == "Error: nobody is there; --kubeconfig and --context choose another cluster or user\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (Forbidden(403, "Forbidden", "list secrets"), "`kubectl auth can-i list secrets -A`"),
+        (Forbidden(401, "Unauthorized", "list secrets"), "log in again"),
+        (NotFound(404, "NotFound", "list externalsecrets"), "is Coffer's chart installed there?"),
+        (Unreachable(0, "ClientOSError", "list secrets"), "no answer from the API server"),
+    ],
+)
+def test_every_refusal_names_what_to_do(error: ApiError, words: str) -> None:
+    text = told(error)
+
+    assert words in text
+    assert "--context" in text
+    assert "Client" not in text
+
+
+@pytest.mark.parametrize("error", [CofferError("as it is"), Conflict(409, "Conflict", "update x")])
+def test_other_errors_are_told_as_they_are(error: CofferError) -> None:
+    assert told(error) == str(error)
+
+
+def test_a_token_that_cannot_be_had_is_told_in_our_words() -> None:
+    error = Unreachable(0, "ClientConnectionError", "list secrets")
+    error.__cause__ = aiohttp.ClientConnectionError("getting credentials: exec: executable x not found")
+
+    assert "getting credentials: exec: executable x not found" in told(error)
+
+
+@pytest.mark.parametrize("name", ["mirrors", "cost"])
+def test_commands_tell_in_one_way_that_nobody_answers(name: str, tmp_path: Path) -> None:
+    config = {
+        "current-context": "c",
+        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}],
+    }
+    (tmp_path / "config").write_text(yaml.safe_dump(config))
+
+    result = CliRunner().invoke(main, [name, "--kubeconfig", str(tmp_path / "config")])
+
+    assert result.exit_code == 1
+    assert "no answer from the API server: connect: connection refused" in result.output
+    assert "Client" not in result.output
+
+
+@pytest.mark.parametrize("arguments", [["mirrors"], ["cost"], ["keys", "list"], ["seal", "edit", "x"]])
+def test_every_command_takes_the_same_options(arguments: list[str]) -> None:
+    found = CliRunner().invoke(main, [*arguments, "--help"]).output
+
+    assert all(flag in found for flag in ("--kubeconfig", "--context", "-n, --namespace"))
+
+
+def test_the_version_is_a_flag_too() -> None:
+    assert CliRunner().invoke(main, ["--version"]).output == CliRunner().invoke(main, ["version"]).output
