@@ -110,7 +110,7 @@ class Clients:
         """
         meta = self._cache.get(store)
         if meta is None:
-            raise NeedsHuman(FAILED, f'could not get {store.resource.kind} "{store.name}": it does not exist')
+            raise NeedsHuman(FAILED, _missing(store))
         if not self.serves_store(store):
             raise NeedsHuman(FAILED, f'{store.resource.kind} "{store.name}": can not reference unmanaged store')
         if not meta.digest.judged and self._age(meta) < JUDGED_WITHIN:
@@ -172,7 +172,7 @@ class Clients:
                 return kept
             body = body or await self._client.find(store)
             if body is None:
-                raise NeedsHuman(FAILED, f'could not get {store.resource.kind} "{store.name}": it does not exist')
+                raise NeedsHuman(FAILED, _missing(store))
             await self._servers.look()
             spec = await parsed(SecretStoreSpec, body.get("spec"), reason=INVALID)
             meter = Meter()
@@ -270,6 +270,14 @@ class Clients:
         """Tell whether a store without credentials may act as Coffer itself (DESIGN.md 4a, 1)."""
         allowed = self._settings.ambient_namespaces
         return store.resource is CLUSTER_SECRET_STORES or "*" in allowed or (store.namespace or consumer) in allowed
+
+
+def _missing(store: Key) -> str:
+    """Say that there is no such store, and where it was looked for."""
+    text = f'could not get {store.resource.kind} "{store.name}": it does not exist'
+    if not store.namespace:
+        return text
+    return f'{text} in namespace "{store.namespace}"; a store serves its own namespace, a ClusterSecretStore others too'
 
 
 def _not_served(name: str) -> str:

@@ -1,5 +1,7 @@
 """What the CRDs of external-secrets say beside their fields (external-secrets-core.md section 1)."""
 
+from collections.abc import Mapping
+
 from external.api.stores import EveryClusterGeneratorSpec, EveryStoreSpec
 from external.cluster_model import ClusterExternalSecretSpec, ClusterExternalSecretStatus
 from external.fields import Model
@@ -18,11 +20,18 @@ CATEGORIES = ("external-secrets",)
 LABELS = {"external-secrets.io/component": "controller"}
 REASON = '.status.conditions[?(@.type=="Ready")].reason'
 READY = '.status.conditions[?(@.type=="Ready")].status'
+MESSAGE: Mapping[str, str | int] = {
+    "name": "Message",
+    "type": "string",
+    "priority": 1,
+    "jsonPath": '.status.conditions[?(@.type=="Ready")].message',
+}
 STORE_COLUMNS = (
     {"name": "AGE", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
     {"name": "Status", "type": "string", "jsonPath": REASON},
     {"name": "Capabilities", "type": "string", "jsonPath": ".status.capabilities"},
     {"name": "Ready", "type": "string", "jsonPath": READY},
+    MESSAGE,
 )
 
 GENERATOR_SPECS: tuple[tuple[Resource, type[Model]], ...] = (
@@ -46,6 +55,7 @@ CRDS = (
             {"name": "Status", "type": "string", "jsonPath": REASON},
             {"name": "Ready", "type": "string", "jsonPath": READY},
             {"name": "Last Sync", "type": "date", "jsonPath": ".status.refreshTime"},
+            MESSAGE,
         ),
         selectable=(
             ".spec.secretStoreRef.name",

@@ -106,9 +106,10 @@ CRDS = (
         status=SealedSecretStatus,
         spec_required=True,
         columns=(
-            {"name": "Status", "type": "string", "jsonPath": ".status.conditions[0].message"},
+            {"name": "Status", "type": "string", "jsonPath": ".status.conditions[0].reason"},
             {"name": "Synced", "type": "string", "jsonPath": ".status.conditions[0].status"},
             {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+            {"name": "Message", "type": "string", "jsonPath": ".status.conditions[0].message", "priority": 1},
         ),
     ),
 )

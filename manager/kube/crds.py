@@ -31,7 +31,8 @@ class CustomResource:
     status: type[BaseModel]
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
-    columns: tuple[Mapping[str, str], ...] = ()
+    columns: tuple[Mapping[str, str | int], ...] = ()
+    """Those of priority 1 are shown by `kubectl get -o wide`."""
     unserved: tuple[str, ...] = ()
     """Older versions that stay listed, so that objects stored in them can be read (DESIGN.md 4a, 12)."""
     selectable: tuple[str, ...] = ()

@@ -231,9 +231,9 @@ def test_the_reference_of_credentials_is_spelled_as_the_original_spells_it() -> 
 @pytest.mark.parametrize(
     ("name", "columns"),
     [
-        ("sealedsecrets", ["Status", "Synced", "Age"]),
-        ("externalsecrets", ["StoreType", "Store", "Refresh Interval", "Status", "Ready", "Last Sync"]),
-        ("secretstores", ["AGE", "Status", "Capabilities", "Ready"]),
+        ("sealedsecrets", ["Status", "Synced", "Age", "Message"]),
+        ("externalsecrets", ["StoreType", "Store", "Refresh Interval", "Status", "Ready", "Last Sync", "Message"]),
+        ("secretstores", ["AGE", "Status", "Capabilities", "Ready", "Message"]),
     ],
 )
 def test_columns_are_in_the_originals_order(name: str, columns: list[str]) -> None:
@@ -244,6 +244,14 @@ def test_columns_are_in_the_originals_order(name: str, columns: list[str]) -> No
 def test_no_list_is_empty_that_the_api_server_would_drop(name: str) -> None:
     for version in crd(name)["spec"]["versions"]:
         assert version.get("additionalPrinterColumns", ["none"]), "applying the file again would be a conflict"
+
+
+@pytest.mark.parametrize("name", ["sealedsecrets", "externalsecrets", "secretstores", "clustersecretstores"])
+def test_long_messages_are_shown_only_where_they_are_asked_for(name: str) -> None:
+    columns = crd(name)["spec"]["versions"][0]["additionalPrinterColumns"]
+
+    assert [each["name"] for each in columns if each.get("priority")] == ["Message"]
+    assert not [each for each in columns if each["jsonPath"].endswith("message") and not each.get("priority")]
 
 
 def test_external_secrets_are_selectable_by_store() -> None:
