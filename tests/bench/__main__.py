@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import command, everything, external, providers, reflector, sealed, templates
+from tests.bench import command, everything, external, original, providers, reflector, sealed, templates
 from tests.bench.scene import Row, Scene
 from tests.cluster import build
 from tests.cluster.controlplane import ControlPlane
@@ -25,6 +25,7 @@ PARTS: dict[str, Callable[[Scene], Iterator[Row]]] = {
     "mirrors": reflector.many,
     "many": sealed.many,
     "beside": sealed.beside,
+    "original": original.run,
 }
 
 

@@ -22,6 +22,8 @@ class Followed:
     scene: Scene
     mark: Mark
     number: int = 0
+    user: str = ""
+    """Whose writes; empty: Coffer's."""
 
     def count(self) -> int:
         """Return how many there were so far."""
@@ -35,7 +37,7 @@ class Followed:
         return self.number
 
     def _counts(self, request: Request) -> bool:
-        return request.is_write and request.user == self.scene.installation.user
+        return request.is_write and request.user == (self.user or self.scene.installation.user)
 
 
 @dataclass

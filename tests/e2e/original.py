@@ -3,6 +3,7 @@
 import shutil
 import signal
 import subprocess
+from collections.abc import Sequence
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -19,7 +20,8 @@ START = """
 mount -t tmpfs tmpfs /run && mkdir -p /run/secrets/kubernetes.io/serviceaccount
 cp "$1/token" "$1/ca.crt" /run/secrets/kubernetes.io/serviceaccount/ && shift && exec "$@"
 """
-FLAGS = ("--key-size=2048", "--kubeclient-qps=-1", "--listen-addr=127.0.0.1:0", "--listen-metrics-addr=127.0.0.1:0")
+FLAGS = ("--key-size=2048", "--kubeclient-qps=-1")
+LISTENING = ("--listen-addr=127.0.0.1:0", "--listen-metrics-addr=127.0.0.1:0")
 
 
 def unavailable() -> str:
@@ -35,9 +37,11 @@ class Original:
 
     Args:
         namespace: its own, where the sealing keys are.
+        flags: its flags, but for where it listens.
     """
 
-    def __init__(self, plane: ControlPlane, kube: Kube, namespace: str) -> None:
+    def __init__(self, plane: ControlPlane, kube: Kube, namespace: str, flags: Sequence[str] = FLAGS) -> None:
+        self._flags = (*flags, *LISTENING)
         self._plane, self._kube, self._namespace = plane, kube, namespace
         self.user = service_account(namespace, NAME)
         self._folder = plane.folder / f"original-{namespace}"
@@ -50,7 +54,8 @@ class Original:
     def __enter__(self) -> Self:
         server = urlsplit(self._plane.url)
         where = {"KUBERNETES_SERVICE_HOST": str(server.hostname), "KUBERNETES_SERVICE_PORT": str(server.port)}
-        command = [*network.unshare("m"), "sh", "-c", START, "sh", self._folder, build.binary("controller"), *FLAGS]
+        command = [*network.unshare("m"), "sh", "-c", START, "sh", self._folder, build.binary("controller")]
+        command += self._flags
         log = self._folder / "log"
         self._process = Process("the original", command, log, {**where, "POD_NAMESPACE": self._namespace})
         return self

@@ -15,7 +15,8 @@ async def test_every_entry_that_fails_is_named_with_its_reason_and_nothing_is_wr
     await bench.settle()
     assert bench.ready()[2] == (
         "could not get secret data from provider: spec.data[4], spec.data[5]: "
-        'could not get SecretStore "no": it does not exist'
+        'could not get SecretStore "no": it does not exist in namespace "ns"; a store serves its own namespace, '
+        "a ClusterSecretStore others too"
     )
 
     bench.external(data=data[:4])
