@@ -209,18 +209,14 @@ async def _listen(settings: Settings, replica: Replica, stack: AsyncExitStack) -
 async def _until_the_end(replica: Replica) -> Ending:
     stop = asyncio.Event()
 
-    def catch_signals() -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-
-    catch_signals()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     stopped = asyncio.create_task(stop.wait(), name="signals")
     outdated = asyncio.create_task(replica.leader.outdated.wait(), name="outdated")
     # Every task of ours is created before kopf's: kopf cancels at its end whatever is younger than itself.
     standby = [asyncio.create_task(task(), name="standby") for module in replica.modules for task in module.standby]
     pulse = asyncio.create_task(replica.metrics.pulse.run(), name="pulse")
-    leading = asyncio.create_task(_lead(replica, catch_signals), name="leader")
+    leading = asyncio.create_task(_lead(replica), name="leader")
     ends: set[asyncio.Future[Any]] = {stopped, outdated, replica.leader.failed, leading, pulse, *standby}
     done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     if not done & {stopped, outdated}:
@@ -232,10 +228,10 @@ async def _until_the_end(replica: Replica) -> Ending:
     return Ending.STOPPED if stopped in done else Ending.AGAIN
 
 
-async def _lead(replica: Replica, catch_signals: Callable[[], None]) -> None:
+async def _lead(replica: Replica) -> None:
     await replica.lease.acquire()
     replica.metrics.leader.set(1)
-    await replica.leader.run(replica.lease.keep, catch_signals)
+    await replica.leader.run(replica.lease.keep)
 
 
 async def _broken(replica: Replica, leading: asyncio.Task[None], done: set[asyncio.Future[Any]]) -> Ending:

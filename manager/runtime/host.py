@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import aiohttp
@@ -119,6 +120,16 @@ def configure(jitter: Jitter) -> kopf.OperatorSettings:
     return settings
 
 
+@contextmanager
+def _own_signals(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Let no handler be put in the place of ours: kopf, ended while it lists, takes longer than a Pod is given."""
+    vars(loop)["add_signal_handler"] = lambda *_: None
+    try:
+        yield
+    finally:
+        vars(loop).pop("add_signal_handler", None)
+
+
 class KopfHost:
     """The kopf operator over one feed.
 
@@ -141,23 +152,24 @@ class KopfHost:
     async def run(self, ready: asyncio.Event) -> None:
         """Watch until cancelled; a normal return means that kopf gave up and the process must end.
 
-        `ready` is set when kopf has begun, and with it has replaced the process's signal handlers.
+        `ready` is set when kopf has begun. The process's signal handlers stay as they are.
         """
         logging.getLogger("kopf").setLevel(logging.WARNING)  # its DEBUG prints bodies
         streams, everywhere = self._streams, self._feed.namespaces == EVERYWHERE
         session = self._connection.session(AGENT, streams.survive, streams.metadata_only)
         try:
-            await kopf.operator(
-                registry=self._registry(session),
-                settings=configure(self._jitter),
-                memories=EphemeralMemories(),
-                memo=Quiet(),
-                ready_flag=ready,
-                clusterwide=everywhere,
-                namespaces=() if everywhere else self._feed.namespaces,
-                standalone=True,
-                identity=IDENTITY,
-            )
+            with _own_signals(asyncio.get_running_loop()):
+                await kopf.operator(
+                    registry=self._registry(session),
+                    settings=configure(self._jitter),
+                    memories=EphemeralMemories(),
+                    memo=Quiet(),
+                    ready_flag=ready,
+                    clusterwide=everywhere,
+                    namespaces=() if everywhere else self._feed.namespaces,
+                    standalone=True,
+                    identity=IDENTITY,
+                )
         finally:
             await session.close()
 

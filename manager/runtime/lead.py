@@ -66,19 +66,18 @@ class Leader:
         self.failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         """What ended the first of the tasks that run for ever; the others may take long to stop, kopf above all."""
 
-    async def run(self, keep: Callable[[], Coroutine[Any, Any, None]], catch_signals: Callable[[], None]) -> None:
+    async def run(self, keep: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Keep the lease and work for ever. What goes wrong is in `failed` before this returns.
 
         Args:
             keep: renews the lease for ever.
-            catch_signals: called when kopf has put its own handlers in the place of ours.
 
         """
         async with asyncio.TaskGroup() as group:
             self._notice(group.create_task(keep(), name="lease"))
-            self._notice(group.create_task(self._work(catch_signals), name="work"))
+            self._notice(group.create_task(self._work(), name="work"))
 
-    async def _work(self, catch_signals: Callable[[], None]) -> None:
+    async def _work(self) -> None:
         served = await self._served()
         async with asyncio.TaskGroup() as group:
             filled = {each: group.create_task(self._fill(each), name=f"fill {each.plural}") for each in served}
@@ -101,9 +100,6 @@ class Leader:
                 await asyncio.wait(filled.values(), timeout=FILLED)
             # Last: kopf cancels at its end what is younger.
             self._notice(group.create_task(self._watch(host, watching), name="kopf"))
-            await watching.wait()
-            await asyncio.sleep(0.05)
-            catch_signals()  # kopf has just put its own handlers in the place of ours
 
     def _notice(self, task: asyncio.Task[None]) -> None:
         def ended(task: asyncio.Task[None]) -> None:

@@ -45,7 +45,7 @@ class Deaf(Leader):
     play: Callable[[], Awaitable[None]]
     given_up: asyncio.Event
 
-    async def _work(self, catch_signals: Callable[[], None]) -> None:
+    async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
             self._notice(group.create_task(self.deaf()))
             self._notice(group.create_task(self.played()))

@@ -5,7 +5,9 @@ import copy
 import io
 import json
 import logging
+import os
 import resource
+import signal
 import sys
 from importlib.metadata import version
 from itertools import islice
@@ -34,6 +36,7 @@ from manager.runtime.host import (
     NoDiffBase,
     NoProgress,
     Quiet,
+    _own_signals,
     configure,
 )
 from manager.runtime.logging import LONGEST_VALUE, redact, setup
@@ -261,3 +264,20 @@ def test_every_replica_has_a_registry_of_its_own() -> None:
     assert isinstance(Metrics().registry, CollectorRegistry)
     assert Metrics().registry is not Metrics().registry
     assert sys.modules["prometheus_client"]
+
+
+async def test_a_signal_that_comes_while_the_event_source_starts_is_ours() -> None:
+    """kopf puts its own handlers in the place of those that are there, and takes long to end while it lists."""
+    loop, ours, theirs = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGUSR2, ours.set)
+    try:
+        with _own_signals(loop):
+            loop.add_signal_handler(signal.SIGUSR2, theirs.set)
+            os.kill(os.getpid(), signal.SIGUSR2)
+            await asyncio.wait_for(ours.wait(), 5)
+        assert not theirs.is_set()
+        loop.add_signal_handler(signal.SIGUSR2, theirs.set)
+        os.kill(os.getpid(), signal.SIGUSR2)
+        await asyncio.wait_for(theirs.wait(), 5)
+    finally:
+        loop.remove_signal_handler(signal.SIGUSR2)
