@@ -153,13 +153,14 @@ def _pulls(view: View, notes: list[Note]) -> Iterator[Step]:
 
 
 def _pushes(view: View, wanted: set[str]) -> Iterator[Step]:
+    refusing = wanted - view.accepting() if _labels(view) else set()
     for name in sorted(wanted):
         found = view.occupied.get(name)
         if found is not None and (_ours(view, found) or _adopts(view, found)):
-            yield from _update(view, found, auto=True, bare=not view.accepts_labels(name))
+            yield from _update(view, found, auto=True, bare=name in refusing)
         elif found is None and name not in view.pending and not view.leaving:
             target = Key(view.key.resource, name, view.target_name)
-            yield Step(Do.CREATE, target, None, auto=True, bare=not view.accepts_labels(name))
+            yield Step(Do.CREATE, target, None, auto=True, bare=name in refusing)
 
 
 def _update(view: View, mirror: Mirror, *, auto: bool, bare: bool = False) -> Iterator[Step]:
@@ -228,7 +229,7 @@ def _labels(view: View) -> bool:
 
 def _unlabelled(view: View, wanted: set[str]) -> list[Note]:
     """Tell where labels and annotations are not copied: they may mean something to others in that namespace."""
-    left_out = sorted(name for name in wanted if not view.accepts_labels(name)) if _labels(view) else []
+    left_out = sorted(wanted - view.accepting()) if _labels(view) else []
     if not left_out:
         return []
     text = f"labels and annotations are not copied into {len(left_out)} namespace(s): {named(left_out)}"

@@ -94,10 +94,15 @@ class View:
         """Tell whether the administrator lets the source be mirrored into a namespace."""
         return self.policy.permits(self.key.namespace, namespace)
 
-    def accepts_labels(self, namespace: str) -> bool:
-        """Tell whether a namespace, or the administrator for it, lets the source's labels and annotations in."""
-        labels = next((each.labels for each in self.places if each.name == namespace), {})
-        return labels.get(ACCEPT_LABELS) == "true" or self.policy.names(self.key.namespace, namespace)
+    def accepting(self) -> frozenset[str]:
+        """Return the namespaces that, or for which the administrator, let the source's labels and annotations in."""
+        source = self.key.namespace
+        names = (
+            each.name
+            for each in self.places
+            if each.labels.get(ACCEPT_LABELS) == "true" or self.policy.names(source, each.name)
+        )
+        return frozenset(names)
 
 
 class Lookout:
