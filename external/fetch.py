@@ -215,10 +215,10 @@ class _Merge:
         with self.places.at(at, _about(entry)):
             try:
                 whole = answer.coming.result()
-            except SecretAbsent:
+            except SecretAbsent as error:
                 if self._deletion_policy == "Retain":
-                    raise
-                self.absent.append(f"{at}{_about(entry)}")
+                    raise SecretAbsent(f"{error}{_looked(entry, client)}") from None
+                self.absent.append(f"{at}{_about(entry)}{_looked(entry, client)}")
                 return
             except NotModified:
                 self.unchanged = True
@@ -295,7 +295,7 @@ class _Merge:
         else:
             found = await self._documents.find(whole, reference.property, natural=client.natural)
         if found is None:
-            raise _wrong(_missing(reference, client, extract=extract))
+            raise _wrong(_missing(reference, client, extract=extract) + _looked_for(reference, client))
         return found
 
 
@@ -347,6 +347,18 @@ def _asked(client: Client, entry: Data | DataFrom) -> Question:
 
 def _generated(spec: ExternalSecretSpec) -> dict[str, Reference]:
     return {at: reference for at, entry in entries(spec) if (reference := reference_of(entry)) is not None}
+
+
+def _looked(entry: Data | DataFrom, client: Client) -> str:
+    """Return where an entry's secret was looked for: most that are missing are there, elsewhere."""
+    reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
+    return "" if reference is None else _looked_for(reference, client)
+
+
+def _looked_for(reference: RemoteRef, client: Client) -> str:
+    version = f", version {reference.version}" if reference.version else ""
+    where = client.place(Want(reference.key, reference.version or "", reference.metadata_policy == "Fetch"))
+    return f" (looked in {where}{version})"
 
 
 def _about(entry: Data | DataFrom) -> str:

@@ -45,6 +45,11 @@ class FakeClient:
                 return Plain(each.value.encode())
         return SecretAbsent("Secret does not exist")
 
+    def place(self, want: Want) -> str:
+        """Return the field of the store that holds the values."""
+        del want
+        return "the store's spec.provider.fake.data"
+
     def find(self, find: Find) -> Mapping[str, Plain]:
         """Return the newest value of every key that matches; there are no tags (4.4)."""
         if not find.name:

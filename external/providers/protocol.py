@@ -90,6 +90,10 @@ class Client(Protocol):
         """Return every secret, or the error in its place. Raises ProviderError where it concerns all."""
         ...
 
+    def place(self, want: Want) -> str:
+        """Return where a secret is looked for, for the text that says it is not there; without values."""
+        ...
+
     def find(self, find: Find) -> Mapping[str, Plain]:
         """Return all secrets that match, by their full names. Raises ProviderError: half of them would be a lie."""
         ...

@@ -50,6 +50,10 @@ class ParameterStore:
         values = self._values([self._name(want) for want in wants if not want.metadata])
         return {want: self._tags(want) if want.metadata else values[self._name(want)] for want in wants}
 
+    def place(self, want: Want) -> str:
+        """Return service, region, role and, where the store puts a prefix before the key, the whole name."""
+        return self._amazon.place("AWS Parameter Store", want)
+
     def find(self, find: Find) -> Mapping[str, Plain]:
         """Return the parameters below the path whose name matches and which have all tags."""
         if not find.name and not find.tags:

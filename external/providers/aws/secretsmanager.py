@@ -52,6 +52,10 @@ class SecretsManager:
             found |= {current[name]: value for name, value in self._several(list(current)).items()}
         return {want: found[want] if want in found else self._one(want) for want in wants}
 
+    def place(self, want: Want) -> str:
+        """Return service, region, role and, where the store puts a prefix before the key, the whole name."""
+        return self._amazon.place("AWS Secrets Manager", want)
+
     def find(self, find: Find) -> Mapping[str, Plain]:
         """Return the secrets whose name matches and which have all tags, each with its value."""
         if not find.name and not find.tags:

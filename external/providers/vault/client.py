@@ -55,6 +55,11 @@ class KeyValue:
     def _one(self, want: Want) -> Plain:
         return self._told(want.key) if want.metadata else self._data(self._given(want.key), want.version)
 
+    def place(self, want: Want) -> str:
+        """Return server, namespace and path, which begins with the mount."""
+        path = self._given(want.key, "metadata" if want.metadata and self._second else "data")
+        return f"{self._connection.place}, path {path}"
+
     def missing(self, key: str, path: str, *, metadata: bool, extract: bool) -> str:
         """Return what is said of a property that does not exist."""
         del metadata, extract
@@ -102,7 +107,8 @@ class KeyValue:
             except SecretAbsent:
                 continue
         # Only a read of the value proves an absence, by which a target may be deleted.
-        raise ProviderDenied("secret not found: nothing is told of it")
+        where = self.place(Want(key, metadata=True))
+        raise ProviderDenied(f"secret not found: nothing is told of it (looked in {where})")
 
     def _tags(self, key: str) -> dict[str, str]:
         return self._tags_at(self._listed("metadata", key))

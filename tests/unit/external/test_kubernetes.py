@@ -48,7 +48,7 @@ class Api:
 
 def cluster_of(api: Any) -> Cluster:
     """Return a client that asks an API in memory."""
-    return Cluster(api, "remote", 5)
+    return Cluster(api, "remote", 5, "this cluster")
 
 
 def found(api: Api, path: str, *, metadata: bool = False) -> Plain | None:
