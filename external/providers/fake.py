@@ -28,7 +28,6 @@ async def connect(spec: FakeProvider, around: Circumstances) -> Client:
 class FakeClient:
     """Looks a value up by key and version."""
 
-    capabilities = "ReadWrite"
     natural = False
     batch = 100
 

@@ -79,8 +79,6 @@ class Find:
 class Client(Protocol):
     """An open connection to one provider under one identity; its methods block and are called in threads."""
 
-    capabilities: str
-    """ReadOnly, WriteOnly or ReadWrite, as `status.capabilities` shows."""
     natural: bool
     """Whether a list of texts in its data is given as lines (1.6), because the data was never a JSON text."""
     batch: int

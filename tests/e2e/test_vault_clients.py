@@ -38,7 +38,7 @@ class Desk:
         login = login or Login(token=Plain(self.vault.token.encode()))
         server = Server(**options | fields)
         connection = Connection(server, login, bounds, self._count, timeout=5)
-        self._opened.append(KeyValue(connection, mount, version, "ReadWrite", 5))
+        self._opened.append(KeyValue(connection, mount, version, 5))
         return self._opened[-1]
 
     def engine(self, version: str = "2", **secrets: Any) -> str:

@@ -24,7 +24,6 @@ class ParameterStore:
     """Reads parameters of one account and region; what is encrypted comes decrypted."""
 
     label = "AWS/ParameterStore"
-    capabilities = "ReadWrite"
     natural = False
     weight = 340 << 10  # bytes: the SDK's session, its client, and what they know of the service
     batch = PAGE

@@ -25,7 +25,6 @@ class SecretsManager:
     """Reads secrets of one account and region."""
 
     label = "AWS/SecretsManager"
-    capabilities = "ReadWrite"
     natural = False
     weight = 340 << 10  # bytes: the SDK's session, its client, and what they know of the service
     batch = 20

@@ -57,7 +57,6 @@ class Cluster:
         cluster: what the cluster is called in texts.
     """
 
-    capabilities = "ReadWrite"
     natural = False
     batch = 1
 

@@ -32,8 +32,7 @@ class KeyValue:
     batch = 1
     natural = True
 
-    def __init__(self, connection: Connection, mount: str, version: str, capabilities: str, seconds: float) -> None:
-        self.capabilities = capabilities
+    def __init__(self, connection: Connection, mount: str, version: str, seconds: float) -> None:
         self._connection = connection
         self._mount = mount.strip("/")
         self._prefix = f"{mount}/" if mount else ""

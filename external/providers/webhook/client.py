@@ -53,7 +53,6 @@ class Surroundings:
 class Webhook:
     """Reads by HTTP requests."""
 
-    capabilities = "ReadWrite"
     natural = True
     batch = 1
     asks_property = True

@@ -262,7 +262,7 @@ REFERENCE = {"authRef": {"name": "kubeconfig", "key": "config"}}
 async def test_a_kubeconfig_is_enough() -> None:
     spec = KubernetesProvider.model_validate(REFERENCE)
 
-    assert (await connect(spec, around(kubeconfig()))).capabilities == "ReadWrite"
+    assert (await connect(spec, around(kubeconfig()))).place(Want("a"))
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_vault_names_server_namespace_mount_and_path(
     where = Server(server, namespace, "", {}, None, None, "HashiCorp/Vault")
     connection = Connection(where, None, _NOBODY, lambda *_: None, 5)
 
-    assert KeyValue(connection, mount, version, "ReadWrite", 5).place(want) == text
+    assert KeyValue(connection, mount, version, 5).place(want) == text
 
 
 @pytest.mark.parametrize(
