@@ -56,7 +56,7 @@ shipped: setup template ## the unit tests on the image's Python, where this mach
 	.venv/shipped/bin/python -m pytest tests/unit -m "not soak" -n 2 --dist loadscope
 
 soak: template cluster ## what must take long: quiet, fuzz, scale
-	$(BIN)/pytest -m soak
+	$(BIN)/pytest -m "soak or hypothesis"
 
 bench: template cluster ## the figures, on this machine
 	$(BIN)/python -m tests.bench

@@ -6,12 +6,22 @@ import sys
 import pytest
 
 from manager.gotemplate import artefact
+from tests import examples
 from tests.cluster import build
 from tests.cluster.fixtures import audit, control_plane, fault_proxy, kube, moto, moto_server, namespace, vault
 from tests.cluster.programs import CONTROL_PLANE
 from tools import template
 
 __all__ = ["audit", "control_plane", "fault_proxy", "kube", "moto", "moto_server", "namespace", "vault"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw the same examples in every run; what explores is `make soak`, and what that finds becomes a row of a table.
+
+    Before the tests are imported: `@settings(…)` takes what it does not name from the profile of that moment.
+    """
+    chosen = config.option.markexpr.split()
+    examples.choose(explore="soak" in chosen and "not" not in chosen)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
