@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ NAMES = ("sealedsecrets", "externalsecrets", "clusterexternalsecrets", "secretst
 GENERATORS = ("clustergenerators", "fakes", "passwords", "uuids")
 
 
+@cache
 def crd(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+    """Return a CRD; it is read once, and nobody changes it."""
+    found: dict[str, Any] = yaml.load((FOLDER / f"{name}.yaml").read_text(), Loader=yaml.CSafeLoader)
     return found
 
 
