@@ -16,6 +16,7 @@ from external.providers.protocol import (
     AsksProperty,
     Client,
     Composite,
+    ConvertsNames,
     Find,
     Inside,
     NotModified,
@@ -257,10 +258,11 @@ class _Merge:
         if len(members) > MOST_MEMBERS:
             raise _wrong(f"there are more than {MOST_MEMBERS} members")
         self._charge(len(members) * (1 + len(entry.rewrite or ())), 0)
-        if entry.rewrite:
-            named = await rewritten(members, entry.rewrite, self._documents, _wrong)
-        else:
+        named = members
+        if not entry.rewrite or (isinstance(client, ConvertsNames) and isinstance(reference, FindRef)):
             named = convert_keys(members, reference.conversion_strategy, _wrong)
+        if entry.rewrite:
+            named = await rewritten(named, entry.rewrite, self._documents, _wrong)
         return {
             name: _checked(name, decode(value, reference.decoding_strategy, _wrong), reference)
             for name, value in sorted(validate_keys(named, _wrong).items())
@@ -329,7 +331,8 @@ def _checked(name: str, value: Plain, reference: RemoteRef | FindRef) -> Plain:
 def _want(entry: Data | DataFrom) -> Question:
     if isinstance(entry, DataFrom) and entry.find is not None:
         find = entry.find
-        return Find(find.path or "", (find.name and find.name.regexp) or "", tuple(sorted((find.tags or {}).items())))
+        tags = None if find.tags is None else tuple(sorted(find.tags.items()))
+        return Find(find.path or "", None if find.name is None else find.name.regexp or "", tags)
     reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
     if reference is None:
         raise NeedsHuman(FAILED, "either extract, find, or sourceRef must be set")

@@ -30,6 +30,7 @@ class FakeClient:
 
     natural = False
     batch = 100
+    converts_names = True
 
     def __init__(self, spec: FakeProvider) -> None:
         self._spec = spec
@@ -51,7 +52,7 @@ class FakeClient:
 
     def find(self, find: Find) -> Mapping[str, Plain]:
         """Return the newest value of every key that matches; there are no tags (4.4)."""
-        if not find.name:
+        if find.name is None:
             raise ProviderDenied("unexpected find operator: name is missing")
         pattern = compiled(find.name)
         matching = [each for each in self._spec.data if pattern.search(each.key) and each.key.startswith(find.path)]

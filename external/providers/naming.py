@@ -10,10 +10,10 @@ from external.providers.protocol import ProviderDenied
 from manager.plain import Plain
 
 
-def compiled(pattern: str) -> Any:
+def compiled(pattern: str | None) -> Any:
     """Return `find.name.regexp`, which matches anywhere in a name, ready for `search`. Raises ProviderDenied."""
     try:
-        return expression(pattern)
+        return expression(pattern or "")
     except ValueError:
         raise ProviderDenied(f"could not compile find.name.regexp [{pattern}]: it is no RE2 expression") from None
 

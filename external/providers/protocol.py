@@ -67,12 +67,12 @@ class Want:
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """Which secrets to look for; what is empty does not restrict."""
+    """Which secrets to look for; what is empty does not restrict, but it was given where it is not None."""
 
     path: str = ""
-    name: str = ""
+    name: str | None = None
     """RE2, found anywhere in the name."""
-    tags: tuple[tuple[str, str], ...] = ()
+    tags: tuple[tuple[str, str], ...] | None = None
     """All of these pairs."""
 
 
@@ -171,6 +171,13 @@ class AsksProperty(Protocol):
     """A client that says the property in its requests."""
 
     asks_property: bool
+
+
+@runtime_checkable
+class ConvertsNames(Protocol):
+    """A client whose search gives names with the conversion strategy applied: a rewrite sees these."""
+
+    converts_names: bool
 
 
 @runtime_checkable

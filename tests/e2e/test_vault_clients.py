@@ -87,7 +87,7 @@ def read(client: KeyValue, key: str, version: str = "", *, metadata: bool = Fals
 
 def found(client: KeyValue, **find: Any) -> dict[str, Any]:
     """Find; return documents by name."""
-    tags = tuple(sorted(find.pop("tags", {}).items()))
+    tags = tuple(sorted(find.pop("tags").items())) if "tags" in find else None
     return {name: json.loads(value.reveal()) for name, value in client.find(Find(**find, tags=tags)).items()}
 
 

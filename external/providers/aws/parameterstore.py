@@ -55,7 +55,7 @@ class ParameterStore:
 
     def find(self, find: Find) -> Mapping[str, Plain]:
         """Return the parameters below the path whose name matches and which have all tags."""
-        if not find.name and not find.tags:
+        if find.name is None and not find.tags:
             raise ProviderDenied("unexpected find operator: name or tags is missing")
         pattern = compiled(find.name)
         if not find.tags:
@@ -157,7 +157,7 @@ class ParameterStore:
 
     def _described(self, find: Find) -> Iterator[str]:
         filters: list[dict[str, Any]] = [
-            {"Key": f"tag:{key}", "Option": "Equals", "Values": [value]} for key, value in find.tags
+            {"Key": f"tag:{key}", "Option": "Equals", "Values": [value]} for key, value in find.tags or ()
         ]
         if find.path:
             filters.append({"Key": "Path", "Option": "Recursive", "Values": [find.path]})

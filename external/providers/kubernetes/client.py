@@ -91,10 +91,10 @@ class Cluster:
 
     def find(self, find: Find) -> Mapping[str, Plain]:
         """Return the Secrets whose name matches and which have all labels, each as a JSON object of texts."""
-        if not find.name and not find.tags:
+        if find.name is None and find.tags is None:
             raise ProviderDenied("unexpected find operator: name or tags is missing")
         pattern, found = compiled(find.name), Findings()
-        for secret in self._listed(find.tags):
+        for secret in self._listed(find.tags or ()):
             name = _mapping("ListSecrets", secret, "metadata").get("name")
             if isinstance(name, str) and _sound(name) and pattern.search(name):
                 found[name] = _texts(_decoded("ListSecrets", secret))

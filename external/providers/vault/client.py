@@ -68,7 +68,7 @@ class KeyValue:
         """Return the secrets below the path whose name matches, and which have all tags; with neither, all of them."""
         if not self._mount and not find.path:
             raise ProviderDenied("find.path is missing: without path in the store nothing says in which engine to look")
-        if find.tags and not self._second:
+        if find.tags is not None and not self._second:
             raise ProviderDenied("cannot perform find by tag operations with kv version v1")
         pattern, until = compiled(find.name), time.monotonic() + self._seconds
         found = Findings()
@@ -76,7 +76,7 @@ class KeyValue:
             if not pattern.search(name):
                 continue
             try:
-                if set(find.tags) <= set(self._tags(name).items() if find.tags else ()):
+                if set(find.tags or ()) <= set(self._tags(name).items() if find.tags else ()):
                     found[name] = self._data(self._listed("data", name), "")
             except SecretAbsent:
                 continue  # it went between the calls, or has no version that lives
