@@ -24,6 +24,21 @@ def pytest_configure(config: pytest.Config) -> None:
     examples.choose(explore="soak" in chosen and "not" not in chosen)
 
 
+PLANES = ("arena_plane", "control_plane")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each worker one of the two control planes: to start a second one and its controller takes it half a minute.
+
+    All else goes module by module, as fixtures are shared.
+    """
+    for item in items:
+        wanted = set(getattr(item, "fixturenames", ()))
+        plane = next((each for each in PLANES if each in wanted), "")
+        item.add_marker(pytest.mark.xdist_group(plane or item.nodeid.partition("::")[0]))
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Bring the binaries before the first test starts: a build takes longer than any test may."""
     wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}

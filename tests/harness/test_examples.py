@@ -14,7 +14,7 @@ drawn = []
 for name in sys.argv[2:]:
     __import__(name)
 
-@settings(max_examples=200)
+@settings(max_examples=50)
 @given(st.text(), st.integers(), st.binary())
 def test(a, b, c):
     drawn.append((a, b, c))
