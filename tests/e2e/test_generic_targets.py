@@ -94,7 +94,7 @@ def test_what_the_api_server_and_others_add_is_no_reason_to_write(stage: World) 
     put(stage, ns, "app", DEPLOYMENT, {"image": "image"}, template=spec, deletionPolicy="Delete")
     stage.await_ready("externalsecrets", ns, "app")
 
-    mark = stage.audit.mark()
+    mark = stage.mark()
     for at in range(1, 10):
         stage.kube.patch("deployments", "app", ns, {"status": {"observedGeneration": at}}, "status")
         stage.kube.wait_until(lambda at=at: looked_at(stage, ns, user, mark) >= at)

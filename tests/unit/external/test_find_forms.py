@@ -6,6 +6,7 @@ import pytest
 
 from external.fetch import _want
 from external.model import DataFrom
+from external.providers.fake import FakeClient
 from external.providers.kubernetes.client import Cluster
 from external.providers.protocol import Find, ProviderDenied
 from external.providers.vault.client import KeyValue
@@ -111,3 +112,19 @@ async def test_names_of_an_extract_stay_as_they_are_for_a_rewrite(bench: Bench) 
     await bench.settle()
 
     assert set(bench.data() or {}) == {"c"}
+
+
+async def test_of_other_providers_a_rewrite_sees_the_names_as_they_are(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(FakeClient, "converts_names")
+    bench.store(values={"a/b": "canary"})
+    for source, names in (("a/b", {"c"}), ("none", None)):
+        rewrite = [{"regexp": {"source": source, "target": "c"}}]
+        bench.external(data=None, dataFrom=[{"find": {"name": {"regexp": "a"}}, "rewrite": rewrite}])
+        await bench.settle()
+
+        if names is None:
+            assert "invalid secret keys" in bench.ready()[2]
+        else:
+            assert set(bench.data() or {}) == names
