@@ -16,6 +16,7 @@ from external.providers.protocol import (
     AsksProperty,
     Client,
     Composite,
+    ConvertsNames,
     Find,
     Inside,
     NotModified,
@@ -215,10 +216,10 @@ class _Merge:
         with self.places.at(at, _about(entry)):
             try:
                 whole = answer.coming.result()
-            except SecretAbsent:
+            except SecretAbsent as error:
                 if self._deletion_policy == "Retain":
-                    raise
-                self.absent.append(f"{at}{_about(entry)}")
+                    raise SecretAbsent(f"{error}{_looked(entry, client)}") from None
+                self.absent.append(f"{at}{_about(entry)}{_looked(entry, client)}")
                 return
             except NotModified:
                 self.unchanged = True
@@ -257,10 +258,11 @@ class _Merge:
         if len(members) > MOST_MEMBERS:
             raise _wrong(f"there are more than {MOST_MEMBERS} members")
         self._charge(len(members) * (1 + len(entry.rewrite or ())), 0)
-        if entry.rewrite:
-            named = await rewritten(members, entry.rewrite, self._documents, _wrong)
-        else:
+        named = members
+        if not entry.rewrite or (isinstance(client, ConvertsNames) and isinstance(reference, FindRef)):
             named = convert_keys(members, reference.conversion_strategy, _wrong)
+        if entry.rewrite:
+            named = await rewritten(named, entry.rewrite, self._documents, _wrong)
         return {
             name: _checked(name, decode(value, reference.decoding_strategy, _wrong), reference)
             for name, value in sorted(validate_keys(named, _wrong).items())
@@ -295,7 +297,7 @@ class _Merge:
         else:
             found = await self._documents.find(whole, reference.property, natural=client.natural)
         if found is None:
-            raise _wrong(_missing(reference, client, extract=extract))
+            raise _wrong(_missing(reference, client, extract=extract) + _looked_for(reference, client))
         return found
 
 
@@ -329,7 +331,8 @@ def _checked(name: str, value: Plain, reference: RemoteRef | FindRef) -> Plain:
 def _want(entry: Data | DataFrom) -> Question:
     if isinstance(entry, DataFrom) and entry.find is not None:
         find = entry.find
-        return Find(find.path or "", (find.name and find.name.regexp) or "", tuple(sorted((find.tags or {}).items())))
+        tags = None if find.tags is None else tuple(sorted(find.tags.items()))
+        return Find(find.path or "", None if find.name is None else find.name.regexp or "", tags)
     reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
     if reference is None:
         raise NeedsHuman(FAILED, "either extract, find, or sourceRef must be set")
@@ -347,6 +350,18 @@ def _asked(client: Client, entry: Data | DataFrom) -> Question:
 
 def _generated(spec: ExternalSecretSpec) -> dict[str, Reference]:
     return {at: reference for at, entry in entries(spec) if (reference := reference_of(entry)) is not None}
+
+
+def _looked(entry: Data | DataFrom, client: Client) -> str:
+    """Return where an entry's secret was looked for: most that are missing are there, elsewhere."""
+    reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
+    return "" if reference is None else _looked_for(reference, client)
+
+
+def _looked_for(reference: RemoteRef, client: Client) -> str:
+    version = f", version {reference.version}" if reference.version else ""
+    where = client.place(Want(reference.key, reference.version or "", reference.metadata_policy == "Fetch"))
+    return f" (looked in {where}{version})"
 
 
 def _about(entry: Data | DataFrom) -> str:

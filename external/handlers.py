@@ -22,9 +22,12 @@ from manager.kube.resources import (
 )
 from manager.runtime.module import Handler
 from manager.runtime.queue import KeyedQueue
+from manager.shares import Budget
 
 KNOWN: Mapping[tuple[str, str], Resource] = {(each.api_version, each.kind): each for each in (SECRETS, CONFIGMAPS)}
 """Kinds of targets whose metadata is in the cache."""
+WAKES_A_SECOND = 10.0  # of ClusterExternalSecrets, by the ExternalSecrets of one namespace
+WAKES_AT_ONCE = 1_000.0  # of them, before that: a start sees all there are
 
 
 class Handlers:
@@ -64,6 +67,7 @@ class Handlers:
         self._clock = clock
         self._started = clock.now()
         self._jitter = jitter
+        self._wakes = Budget(WAKES_A_SECOND, WAKES_AT_ONCE, clock, together=1_000)
         cache.digest(CLUSTER_EXTERNAL_SECRETS, cluster_digest)
         cache.digest(NAMESPACES, namespace_digest)
         self._by_target = cache.index(EXTERNAL_SECRETS, lambda key, meta: (_target(key, meta),))
@@ -188,14 +192,18 @@ class Handlers:
                 self._target_changed(each, change)
 
     def _tell_clusters(self, change: Change) -> None:
-        """Wake up the ClusterExternalSecrets that an ExternalSecret comes from, or in whose way it stands."""
+        """Wake up the ClusterExternalSecrets that an ExternalSecret comes from, or in whose way it stands.
+
+        Each looks at all its namespaces then: a namespace that changes its ExternalSecrets without end waits.
+        """
         before, after = change.before, change.after
         if before is not None and after is not None and _only_status_moved(before, after):
             return
         names = {each.owner.name for each in (before, after) if each is not None and each.owner is not None}
         for key, meta in self._cache.items(CLUSTER_EXTERNAL_SECRETS):
             if key.name in names or meta.digest.copies == change.key.name:
-                self._clusters.add(key)
+                self._clusters.add_after(key, self._wakes.wait(change.key.namespace))
+                self._wakes.spend(change.key.namespace, 1.0)
 
     def _target_changed(self, key: Key, change: Change) -> None:
         meta = self._cache.get(key)

@@ -304,6 +304,20 @@ def content(action: Create | Update, decided: Plan) -> tuple[str, str]:
     return str(meta["annotations"][DATA_HASH]), metadata_hash(meta["labels"], meta["annotations"])
 
 
+def without_ours(metadata: Body, manager: str) -> list[str] | None:
+    """Return the finalizers of an ExternalSecret but for the one that a field manager has set; None without it.
+
+    Another controller of the originals' class may have set the same one, and needs it.
+    """
+    finalizers = metadata.get("finalizers") or []
+    for entry in metadata.get("managedFields") or ():
+        fields = (entry.get("fieldsV1") or {}).get("f:metadata") or {}
+        ours = entry.get("manager") == manager and f'v:"{FINALIZER}"' in (fields.get("f:finalizers") or {})
+        if ours and FINALIZER in finalizers:
+            return [each for each in finalizers if each != FINALIZER]
+    return None
+
+
 def owned_fields(secret: Body, manager: str) -> dict[str, frozenset[str]]:
     """Return the data keys, labels and annotations that the API server recorded under a field manager."""
     found: dict[str, set[str]] = {"data": set(), "labels": set(), "annotations": set()}

@@ -20,7 +20,7 @@ from external.manifests import accepted, decide, proven, valid
 from external.metrics import ExternalMetrics
 from external.model import ExternalSecretSpec
 from external.places import FETCH_FAILED, NeedsRemote, StoreUnavailable
-from external.plan import CREATED_BY, FINALIZER, MANAGED, Plan, View, content, orphan, others
+from external.plan import CREATED_BY, FINALIZER, MANAGED, Plan, View, content, orphan, others, without_ours
 from external.reader import Fresh
 from external.refresh import Refreshed, due_in, persist_due
 from external.repeats import Repeats
@@ -131,11 +131,9 @@ class Reconciler:
         if body is None:
             return self._forget(key)
         digest = external_digest(body)
-        if not self._fetcher.serves(digest.stores):
-            return DONE  # the controller of that class looks after it: two would fight over condition and finalizer
-        recipes = await self._generators.read(key, digest.generators)
+        recipes = await self._generators.read(key, digest.generators) if self._fetcher.serves(digest.stores) else None
         if recipes is None:
-            return DONE
+            return await self._leave(key, body)
         if "deletionTimestamp" in body["metadata"]:
             return await self._gone(key, body)
         # Taken before anything is read: what changes from now on marks it again.
@@ -332,6 +330,13 @@ class Reconciler:
         self._generators.forget(key)
         return DONE
 
+    async def _leave(self, key: Key, body: Body) -> Again:
+        """Leave an object to the controller of its class, without our finalizer: two would fight over its condition."""
+        kept = without_ours(body["metadata"], self._context.writer.manager)
+        if kept is not None:
+            await self._set_finalizers(key, body, kept)
+        return DONE
+
     async def _gone(self, key: Key, body: Body) -> Again:
         """Clean up after an ExternalSecret that is deleted; garbage collection takes what it owns (2.11)."""
         self._forget(key)
@@ -376,8 +381,7 @@ class Reconciler:
     async def _set_finalizers(self, key: Key, body: Body, finalizers: list[str]) -> Body:
         meta = body["metadata"]
         patch = {"metadata": {"finalizers": finalizers}}
-        written = await self._context.writer.apply(Patch(key, meta["uid"], meta["resourceVersion"], patch))
-        return written or body
+        return await self._context.writer.apply(Patch(key, meta["uid"], meta["resourceVersion"], patch)) or body
 
     async def _report(self, key: Key, body: Body, outcome: Outcome, started: datetime) -> Again:
         """Write the status if it changed, post events, and say when to look again: the single exit."""

@@ -11,6 +11,7 @@ from external.credentials import INVALID
 from external.digest import StoreDigest, store_digest
 from external.leaving import LEAVING_SECONDS, leaving
 from external.providers.protocol import Client, ProviderDenied, ProviderError, SecretAbsent, ValidationUnknown
+from external.providers.registry import capabilities
 from external.threads import Threads
 from manager.errors import NeedsHuman, ReconcileError, Retry
 from manager.kube.apply import Patch
@@ -118,7 +119,7 @@ class StoreReconciler:
     async def _validate(self, key: Key, body: Body) -> Outcome:
         meta = self._context.cache.get(key)
         if meta is not None and meta.digest.per_consumer:
-            return Outcome("ReadWrite")  # it is somebody else for each consumer: only its use can tell
+            return Outcome(capabilities(body))  # it is somebody else for each consumer: only its use can tell
         try:
             client = await self._clients.open(key, body)
         except ProviderError as error:
@@ -131,7 +132,7 @@ class StoreReconciler:
             return Outcome(unknown=True)
         except ProviderError as error:
             raise _failed(VALIDATE_FAILED, error) from error
-        return Outcome(client.capabilities)
+        return Outcome(capabilities(body))
 
     async def _report(self, key: Key, body: Body, outcome: Outcome) -> Again:
         condition = {"type": "Ready", "status": "True", "reason": "Valid", "message": "store validated"}
@@ -142,6 +143,7 @@ class StoreReconciler:
         status = body.get("status") or {}
         old = find_condition(status.get("conditions"), "Ready")
         news = not same_condition(old, condition)
+        news = news or outcome.capabilities not in ("", status.get("capabilities"))  # it has another provider now
         if news:
             wanted: dict[str, Any] = {
                 "conditions": set_condition(status.get("conditions"), condition, self._context.clock.now())

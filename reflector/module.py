@@ -14,7 +14,6 @@ from reflector.view import Lookout
 from reflector.writes import Writes
 
 SOURCES_AT_ONCE = 64  # sources worked on side by side, so that a few with thousands of mirrors delay no other
-
 READ_AT_ONCE = 4  # mirrors that one step of the background comparison reads: 80 a second, and as many plans saved
 
 
@@ -22,7 +21,7 @@ def build(context: Context) -> Module:
     """Return the module: mirrors of Secrets and ConfigMaps."""
     settings = context.settings.reflector
     metrics = ReflectorMetrics(context.metrics.registry, settings.provenance)
-    queue = KeyedQueue(context.clock, context.jitter)
+    queue = KeyedQueue(context.clock, context.jitter, SOURCES_AT_ONCE)
     lookout = Lookout(context.cache, settings, context.namespace, context.clock)
     shares = Shares(context.clock, context.settings.modules.deletes_per_minute)
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,41 +104,48 @@ def _row(held: Held, opened: dict[str, list[str]], now: datetime, *, current: bo
 
 @keys.command()
 @_cluster_options
+@output_option
 @click.option("--key-size", default=4096, show_default=True, help="Bits of the RSA key.")
 @click.option("--key-ttl", default="87600h", show_default=True, help="Validity of its certificate.")
 @click.option("--key-prefix", default="sealed-secrets-key", show_default=True, help="Beginning of the Secret's name.")
 @click.option("--my-cn", default="", help="Common name in the certificate.")
-def rotate(kubeconfig: str, context: str, namespace: str, **wanted: Any) -> None:
+def rotate(kubeconfig: str, context: str, namespace: str, output: str, **wanted: Any) -> None:
     """Make a key now; it seals from then on, and the old ones still open."""
     settings = replace(SealedSettings(), **wanted)
     name = Keyring(Cluster(Access(kubeconfig, context)), namespace).rotate(settings)
-    click.echo(f"{namespace}/{name} is the current key now; save it with `coffer keys backup`")
+    text = f"{namespace}/{name} is the current key now; save it with `coffer keys backup`"
+    _show_keys(output, [text], namespace, {name: "current"})
 
 
 @keys.command()
 @_cluster_options
+@output_option
 @click.argument("file")
-def backup(kubeconfig: str, context: str, namespace: str, file: str) -> None:
+def backup(kubeconfig: str, context: str, namespace: str, output: str, file: str) -> None:
     """Write all keys, PRIVATE ones, into FILE, readable by its owner only."""
     saved = Keyring(Cluster(Access(kubeconfig, context)), namespace).backup()
     replace_file(Path(file), render(saved, "yaml"))
-    click.echo(f"{len(saved['items'])} keys in {file}: whoever reads it can open every SealedSecret")
+    text = f"{len(saved['items'])} keys in {file}: whoever reads it can open every SealedSecret"
+    _show_keys(output, [text], namespace, {each["metadata"]["name"]: "saved" for each in saved["items"]})
 
 
 @keys.command()
 @_cluster_options
+@output_option
 @click.argument("file")
-def restore(kubeconfig: str, context: str, namespace: str, file: str) -> None:
+def restore(kubeconfig: str, context: str, namespace: str, output: str, file: str) -> None:
     """Create the keys of FILE that are not here; the controller uses them within seconds."""
     created, left = Keyring(Cluster(Access(kubeconfig, context)), namespace).restore(read(read_file(Path(file))))
-    click.echo(f"{len(created)} keys restored, {len(left)} were here already")
+    text = f"{len(created)} keys restored, {len(left)} were here already"
+    _show_keys(output, [text], namespace, dict.fromkeys(created, "restored") | dict.fromkeys(left, "present"))
 
 
 @keys.command()
 @_cluster_options
+@output_option
 @click.argument("key")
 @click.option("--force", is_flag=True, help="Retire it although SealedSecrets need it: it was stolen.")
-def retire(kubeconfig: str, context: str, namespace: str, key: str, force: bool) -> None:
+def retire(kubeconfig: str, context: str, namespace: str, output: str, key: str, force: bool) -> None:
     """Take KEY, a Secret's name or a fingerprint, out of use once no SealedSecret needs it. Its Secret stays."""
     keyring = Keyring(Cluster(Access(kubeconfig, context)), namespace)
     held = keyring.find(key)
@@ -147,19 +154,30 @@ def retire(kubeconfig: str, context: str, namespace: str, key: str, force: bool)
         raise InputError(f"{held.name} is the current key: make another one first with `coffer keys rotate`")
     with click.progressbar(length=0, label="trying SealedSecrets", file=sys.stderr) as bar:
         found = keyring.evidence(held, lambda: bar.update(1))
-    _report(held, found)
-    if found.needing and not force:
+    stays = bool(found.needing) and not force
+    if not stays:
+        keyring.retire(held)
+    about = {"lookedAt": found.looked_at, "needing": list(found.needing), "unopened": list(found.closed)}
+    state = "needed" if stays else "retired"
+    _show_keys(output, _report(held, found, retired=not stays), namespace, {held.name: state}, **about)
+    if stays:
         raise InputError(f"{held.name} stays: seal those anew with `kubeseal --re-encrypt` first")
-    keyring.retire(held)
-    click.echo(f"{held.name} is retired; relabel its Secret `active` to bring it back")
 
 
-def _report(held: Held, found: Evidence) -> None:
-    click.echo(f"{found.looked_at} SealedSecrets: {len(found.needing)} need {held.name}")
+def _report(held: Held, found: Evidence, *, retired: bool) -> Iterator[str]:
+    yield f"{found.looked_at} SealedSecrets: {len(found.needing)} need {held.name}"
     for place in found.needing:
-        click.echo(f"  {place}")
+        yield f"  {place}"
     if found.closed:
-        click.echo(f"{len(found.closed)} open with no key at all: {', '.join(found.closed[:10])}")
+        yield f"{len(found.closed)} open with no key at all: {', '.join(found.closed[:10])}"
+    if retired:
+        yield f"{held.name} is retired; relabel its Secret `active` to bring it back"
+
+
+def _show_keys(output: str, lines: Iterable[str], namespace: str, states: Mapping[str, str], **more: object) -> None:
+    """Print what has become of keys."""
+    records = [{"name": name, "namespace": namespace, "state": state, **more} for name, state in states.items()]
+    show(output, lines, records, (f"secret/{name}" for name in states))
 
 
 @click.group(cls=Told)
@@ -169,6 +187,7 @@ def seal() -> None:
 
 @seal.command()
 @cluster_options
+@output_option
 @click.argument("file")
 @click.option("-n", "--namespace", default="", help="Of a SealedSecret that names none; the context's otherwise.")
 @click.option("--name", default="", help="Which SealedSecret, where the file holds several.")
@@ -180,6 +199,7 @@ def edit(
     kubeconfig: str,
     context: str,
     namespace: str,
+    output: str,
     file: str,
     name: str,
     cert: str,
@@ -202,7 +222,7 @@ def edit(
     items = set((sealed.get("spec") or {}).get("encryptedData") or {})
     wanted = _edited(written(f"{file}, {sealed['metadata']['name']}", known, items - set(known)))
     if wanted is None or wanted == known:
-        click.echo("nothing changed")
+        _show_edited(output, "nothing changed", sealed, file, [], [])
         return
     pem = open_certificate(cert) if cert else Controller(cluster, controller_name, controller_namespace).certificate()
     changed = update(manifest, position, wanted, public_key(pem, datetime.now(UTC)), lambda _: known)
@@ -210,7 +230,14 @@ def edit(
     for item in gone:
         manifest.drop(position, (*ITEMS, item))
     replace_file(Path(file), manifest.content(), keep_mode=True)
-    click.echo(f"{len(changed)} sealed, {len(gone)} taken away, in {file}")
+    text = f"{len(changed)} sealed, {len(gone)} taken away, in {file}"
+    _show_edited(output, text, sealed, file, sorted(changed), gone)
+
+
+def _show_edited(output: str, text: str, edited: Any, file: str, changed: list[str], gone: list[str]) -> None:
+    """Print what has become of the items of a SealedSecret, by their names."""
+    name = edited["metadata"]["name"]
+    show(output, [text], [{"name": name, "file": file, "sealed": changed, "removed": gone}], [f"sealedsecret/{name}"])
 
 
 def _position(manifest: ManifestFile, name: str) -> int:

@@ -6,12 +6,37 @@ import sys
 import pytest
 
 from manager.gotemplate import artefact
+from tests import examples
 from tests.cluster import build
 from tests.cluster.fixtures import audit, control_plane, fault_proxy, kube, moto, moto_server, namespace, vault
 from tests.cluster.programs import CONTROL_PLANE
 from tools import template
 
 __all__ = ["audit", "control_plane", "fault_proxy", "kube", "moto", "moto_server", "namespace", "vault"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw the same examples in every run; what explores is `make soak`, and what that finds becomes a row of a table.
+
+    Before the tests are imported: `@settings(…)` takes what it does not name from the profile of that moment.
+    """
+    chosen = config.option.markexpr.split()
+    examples.choose(explore="soak" in chosen and "not" not in chosen)
+
+
+PLANES = ("arena_plane", "control_plane")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each worker one of the two control planes: to start a second one and its controller takes it half a minute.
+
+    All else goes module by module, as fixtures are shared.
+    """
+    for item in items:
+        wanted = set(getattr(item, "fixturenames", ()))
+        plane = next((each for each in PLANES if each in wanted), "")
+        item.add_marker(pytest.mark.xdist_group(plane or item.nodeid.partition("::")[0]))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -28,9 +28,9 @@ async def connect(spec: FakeProvider, around: Circumstances) -> Client:
 class FakeClient:
     """Looks a value up by key and version."""
 
-    capabilities = "ReadWrite"
     natural = False
     batch = 100
+    converts_names = True
 
     def __init__(self, spec: FakeProvider) -> None:
         self._spec = spec
@@ -45,9 +45,14 @@ class FakeClient:
                 return Plain(each.value.encode())
         return SecretAbsent("Secret does not exist")
 
+    def place(self, want: Want) -> str:
+        """Return the field of the store that holds the values."""
+        del want
+        return "the store's spec.provider.fake.data"
+
     def find(self, find: Find) -> Mapping[str, Plain]:
         """Return the newest value of every key that matches; there are no tags (4.4)."""
-        if not find.name:
+        if find.name is None:
             raise ProviderDenied("unexpected find operator: name is missing")
         pattern = compiled(find.name)
         matching = [each for each in self._spec.data if pattern.search(each.key) and each.key.startswith(find.path)]

@@ -3,18 +3,27 @@
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from external.expressions import expression
 from external.providers.protocol import ProviderDenied
 from manager.plain import Plain
 
 
-def compiled(pattern: str) -> Any:
+def compiled(pattern: str | None) -> Any:
     """Return `find.name.regexp`, which matches anywhere in a name, ready for `search`. Raises ProviderDenied."""
     try:
-        return expression(pattern)
+        return expression(pattern or "")
     except ValueError:
         raise ProviderDenied(f"could not compile find.name.regexp [{pattern}]: it is no RE2 expression") from None
+
+
+def host_of(url: str) -> str:
+    """Return host and port of a URL, without the user and password that may stand before them; empty for none."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
 
 
 ESCAPED = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}

@@ -67,20 +67,18 @@ class Want:
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """Which secrets to look for; what is empty does not restrict."""
+    """Which secrets to look for; what is empty does not restrict, but it was given where it is not None."""
 
     path: str = ""
-    name: str = ""
+    name: str | None = None
     """RE2, found anywhere in the name."""
-    tags: tuple[tuple[str, str], ...] = ()
+    tags: tuple[tuple[str, str], ...] | None = None
     """All of these pairs."""
 
 
 class Client(Protocol):
     """An open connection to one provider under one identity; its methods block and are called in threads."""
 
-    capabilities: str
-    """ReadOnly, WriteOnly or ReadWrite, as `status.capabilities` shows."""
     natural: bool
     """Whether a list of texts in its data is given as lines (1.6), because the data was never a JSON text."""
     batch: int
@@ -88,6 +86,10 @@ class Client(Protocol):
 
     def read(self, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
         """Return every secret, or the error in its place. Raises ProviderError where it concerns all."""
+        ...
+
+    def place(self, want: Want) -> str:
+        """Return where a secret is looked for, for the text that says it is not there; without values."""
         ...
 
     def find(self, find: Find) -> Mapping[str, Plain]:
@@ -169,6 +171,13 @@ class AsksProperty(Protocol):
     """A client that says the property in its requests."""
 
     asks_property: bool
+
+
+@runtime_checkable
+class ConvertsNames(Protocol):
+    """A client whose search gives names with the conversion strategy applied: a rewrite sees these."""
+
+    converts_names: bool
 
 
 @runtime_checkable

@@ -153,6 +153,20 @@ def _connected(route: Route) -> http.client.HTTPConnection:
     return connection
 
 
+def through_socks(proxy: Proxy, host: str, port: int, patience: float) -> socket.socket:
+    """Return a connection to a server by way of a SOCKS5 proxy. Raises AccessError."""
+    raw = _to_proxy(proxy, patience)
+    try:
+        _socks(raw, proxy, Route(host, port, None, host, proxy, patience))
+    except OSError as error:
+        raw.close()
+        raise AccessError(f"proxy {proxy.url}: {explained(error, host)}") from None
+    except AccessError:
+        raw.close()
+        raise
+    return raw
+
+
 def _to_proxy(proxy: Proxy, patience: float) -> socket.socket:
     try:
         raw = socket.create_connection((proxy.host, proxy.port), patience)

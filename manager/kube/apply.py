@@ -111,7 +111,8 @@ class Writer:
     ) -> None:
         self._client = client
         self._certain = certain
-        self._manager = manager
+        self.manager = manager
+        """The field manager of what names no other."""
         self._brake = DeleteBrake(clock, paused, deletes)
 
     async def apply(self, action: Action, *, manager: str = "") -> Body | None:
@@ -124,7 +125,7 @@ class Writer:
 
         """
         self._certain()
-        manager = manager or self._manager
+        manager = manager or self.manager
         if isinstance(action, Delete):
             self._brake.take("" if action.divided else action.key.namespace)
             await self._client.delete(action.key, uid=action.uid, version=action.version)
@@ -147,7 +148,7 @@ class Writer:
     async def create_sealing_key(self, body: Body) -> Body:
         """Create a sealing key: the only write that may carry its label; sealed.keys calls it, nobody else."""
         self._certain()
-        return await self._client.create(SECRETS, body, manager=self._manager)
+        return await self._client.create(SECRETS, body, manager=self.manager)
 
 
 class DeleteBrake:

@@ -142,14 +142,15 @@ class MetadataCache:
         """
         key = key_of(resource, body)
         before = self.get(key)
-        after = self._meta(resource, body)
         if event == "DELETED":
-            if before is None or before.uid != after.uid:
+            if before is None or before.uid != body["metadata"].get("uid", ""):
                 return None  # an object of that name made since must not be forgotten
             return self.forget(key)
         # Another object of the name is no exception: a list that is read slowly may still hold the one before.
-        if before is not None and not newer(after.version, before.version):
+        # Looked at first: a list of what is known already must not cost a digest of each.
+        if before is not None and not newer(body["metadata"].get("resourceVersion", ""), before.version):
             return None
+        after = self._meta(resource, body)
         self._objects.setdefault(resource, {})[key.namespace, key.name] = after
         self._reindex(key, before, after)
         return Change(key, before, after)

@@ -16,6 +16,7 @@ from manager.access.identity import Identity
 from manager.access.proxies import Proxy
 from manager.access.target import find, in_pod
 from manager.errors import AccessError, SettingsError
+from manager.kube.socks import SocksConnector
 
 
 @dataclass
@@ -65,9 +66,11 @@ class Connection:
                 self.identity.refused()
             return answer
 
-        known = self.proxy
+        known, connector = self.proxy, self._connector()
+        if isinstance(connector, SocksConnector):
+            known = None  # it is on its way already
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self.ssl_context or True, limit=0),
+            connector=connector,
             headers={"User-Agent": agent},
             middlewares=(*middlewares, authorise),
             trust_env=False,
@@ -75,6 +78,11 @@ class Connection:
             proxy_auth=aiohttp.BasicAuth(known.username, known.password) if known and known.username else None,
             read_bufsize=2**21,  # a watch line carries a whole object
         )
+
+    def _connector(self) -> aiohttp.BaseConnector:
+        if self.proxy is not None and self.proxy.scheme.startswith("socks"):
+            return SocksConnector(self.proxy, self.ssl_context)
+        return aiohttp.TCPConnector(ssl=self.ssl_context or True, limit=0)
 
 
 async def connect(kubeconfig: str = "", context: str = "", *, verify: bool = True) -> Connection:
@@ -95,9 +103,4 @@ async def connect(kubeconfig: str = "", context: str = "", *, verify: bool = Tru
         target = await asyncio.to_thread(in_pod, verify=verify)
     else:
         target = await asyncio.to_thread(find, Access(kubeconfig, context), verify=verify, plain=True)
-    proxy = target.proxy
-    if proxy is not None and proxy.scheme.startswith("socks"):
-        raise SettingsError(
-            f"proxy {proxy.url}: the controller speaks to HTTP proxies alone; give an address with http"
-        )
-    return Connection(target.url, target.context, target.identity, target.namespace, target.server_name, proxy)
+    return Connection(target.url, target.context, target.identity, target.namespace, target.server_name, target.proxy)

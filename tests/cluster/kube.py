@@ -141,9 +141,9 @@ class Kube:
         answer: Object = self.request("POST", self._path_of(manifest, named=False), manifest)
         return answer
 
-    def apply(self, *manifests: Object, manager: str = AGENT) -> Objects:
-        """Apply objects server-side, taking over fields that another manager holds."""
-        query = urlencode({"fieldManager": manager, "force": "true"})
+    def apply(self, *manifests: Object, manager: str = AGENT, force: bool = True) -> Objects:
+        """Apply objects server-side; with `force` fields that another manager holds are taken over."""
+        query = urlencode({"fieldManager": manager, "force": str(force).lower()})
         return [
             self.request("PATCH", f"{self._path_of(each)}?{query}", each, content_type=_APPLY) for each in manifests
         ]

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from tests.cluster import build
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.moto import Moto
+from tests.cluster.moto import KEYS, REGION, Moto
 from tests.controller import CRDS, Coffer, Installation
+from tests.demo.scene import PUT_SECRET, Scene
 from tests.demo.stage import BOLD, RESET, Stage, StoryBroken
 
 FOLDER = Path(".demo")
@@ -48,7 +49,7 @@ def main() -> int:
             return 1
         _ending(stage)
         if os.environ.get("KEEP"):
-            _keep(stage, plane, certificate)
+            _keep(stage, plane, coffer, moto)
     return 0
 
 
@@ -154,10 +155,20 @@ def _ending(stage: Stage) -> None:
     print("  examples/          the files of the story; docs/settings.md: what can be set; make bench: the figures")
 
 
-def _keep(stage: Stage, plane: ControlPlane, certificate: str) -> None:
-    print(f"\nStill running; files are in {stage.folder}. In another shell:")
-    print(f"  export KUBECONFIG={plane.kubeconfig} SEALED_SECRETS_CERT={certificate} PATH={stage.folder}/.bin:$PATH")
-    print("Ctrl-C here ends it.", flush=True)
+def _keep(stage: Stage, plane: ControlPlane, coffer: Coffer, moto: Moto) -> None:
+    variables = {
+        "KUBECONFIG": str(plane.kubeconfig),
+        "SEALED_SECRETS_CERT": f"{coffer.url}/v1/cert.pem",
+        "COFFER_NAMESPACE": coffer.installation.namespace,
+        "COFFER_URL": coffer.url,
+        "COFFER_METRICS_URL": coffer.metrics_url,
+        "AWS_ENDPOINT_URL": moto.url,
+        **KEYS,
+    }
+    scene = Scene(stage.folder, stage.programs, variables, coffer.log)
+    stage.program("put-secret", PUT_SECRET.format(python=sys.executable, region=REGION))
+    scene.write()
+    print(f"\n{scene.told(REMOTE)}", flush=True)
     signal.sigwait({signal.SIGINT, signal.SIGTERM})
 
 

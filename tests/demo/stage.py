@@ -36,15 +36,22 @@ class Stage:
 
     def __post_init__(self) -> None:
         shutil.copytree(Path(__file__).parents[2] / "examples", self.folder, dirs_exist_ok=True)
-        programs = self.folder / ".bin"
-        programs.mkdir(exist_ok=True)
-        for name, target in (
-            ("kubectl", build.binary("kubectl")),
-            ("kubeseal", Path(sys.executable).with_name("kubeseal")),
-        ):
-            (programs / name).unlink(missing_ok=True)
-            (programs / name).symlink_to(target)
-        self.environment = {**os.environ, **self.environment, "PATH": f"{programs}:{os.environ['PATH']}"}
+        self.programs.mkdir(exist_ok=True)
+        ours = {name: Path(sys.executable).with_name(name) for name in ("kubeseal", "coffer")}
+        for name, target in {"kubectl": build.binary("kubectl"), "helm": build.binary("helm"), **ours}.items():
+            (self.programs / name).unlink(missing_ok=True)
+            (self.programs / name).symlink_to(target)
+        self.environment = {**os.environ, **self.environment, "PATH": f"{self.programs}:{os.environ['PATH']}"}
+
+    @property
+    def programs(self) -> Path:
+        """The folder of the programs that commands find first."""
+        return self.folder / ".bin"
+
+    def program(self, name: str, text: str) -> None:
+        """Write one that the story needs."""
+        (self.programs / name).write_text(text)
+        (self.programs / name).chmod(0o755)
 
     @contextmanager
     def chapter(self, title: str) -> Iterator[None]:

@@ -280,7 +280,7 @@ def test_a_faulty_object_is_not_asked_for_again_and_again(world: World) -> None:
     world.apply(*external({"key": "absent"})(world, ns, "absent"))
     world.await_condition("sealedsecrets", ns, "faulty", "False")
     world.await_condition("externalsecrets", ns, "absent", "False")
-    mark = world.audit.mark()
+    mark = world.mark()
 
     neighbours_converge(world, 5, timeout=10)
 

@@ -61,7 +61,7 @@ def test_killed_after_any_write_it_ends_as_if_nothing_had_happened(
 def told(story: Story) -> Outcome:
     """Tell the story to its end and take stock."""
     calls = story.world.faults.calls
-    mark, before = story.world.audit.mark(), len(calls)
+    mark, before = story.world.mark(), len(calls)
     story.tell()
     writes = [call for call in calls[before:] if call.is_write and story.mine(call)]
     return Outcome(story.end_state(), story.writes(mark), len(writes))

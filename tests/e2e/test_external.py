@@ -342,6 +342,22 @@ def test_the_finalizer_of_the_original_does_not_hold_an_external_secret_back(wor
     world.await_gone("externalsecrets", ns, "app")
 
 
+def test_a_store_that_gets_another_class_holds_no_external_secret_back(world: World) -> None:
+    """What is taken off is what the API server's record calls ours."""
+    ns = with_store(world, {"remote": canary()})
+    target = {"deletionPolicy": "Delete"}
+    for each in ("stays", "goes"):
+        world.apply(external_secret(ns, each, "store", {"password": "remote"}, target=target))
+        world.await_ready("externalsecrets", ns, each)
+        assert world.kube.get("externalsecrets", each, ns)["metadata"]["finalizers"]
+
+    world.kube.patch("secretstores", "store", ns, {"spec": {"controller": "other"}})
+    world.kube.delete("externalsecrets", "goes", ns)
+
+    world.await_gone("externalsecrets", ns, "goes")
+    world.kube.wait_until(lambda: "finalizers" not in world.kube.get("externalsecrets", "stays", ns)["metadata"])
+
+
 def test_without_an_interval_the_first_value_stays(world: World) -> None:
     first = canary()
     ns = with_store(world, {"remote": first})

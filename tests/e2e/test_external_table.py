@@ -158,7 +158,8 @@ CASES = (
     Case("43", {"find-a": "1", "find-b": "2", "other": "3"}, sources(FIND), Look({"find-a": "1", "find-b": "2"})),
     Case("44", {"find-a": "1"}, sources(FIND | {"rewrite": [regexp("^find-(.*)$", "found.$1")]}),
          Look({"found.a": "1"})),
-    Case("45", {"find/a": "1"}, sources(FIND | {"rewrite": [regexp("^", "")]}), Look(None, FAILED)),
+    # The fake provider converts what it finds by itself, as the original's does; that others do not is a unit test.
+    Case("45", {"find/a": "1"}, sources(FIND | {"rewrite": [regexp("^", "")]}), Look({"find_a": "1"})),
     Case("46", {"doc": json.dumps({"tls.crt": "c", "tls.key": "k"})},
          sources(EXTRACT) | target(template={"type": "kubernetes.io/tls"}),
          Look({"tls.crt": "c", "tls.key": "k"}, type="kubernetes.io/tls")),

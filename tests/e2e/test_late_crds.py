@@ -30,7 +30,8 @@ def test_crds_that_come_late_are_served_by_the_same_process(moto: Moto, tmp_path
 
         kube.install_crds(as_the_originals(tmp_path))
 
-        wait_until(lambda: _times_leading(coffer) == 2, timeout=30, what="the restart")
+        # Once for all, or again for those that a busy API server serves a moment later.
+        wait_until(lambda: _times_leading(coffer) >= 2, timeout=30, what="the restart")
         coffer.wait_leading()
         ns = world.namespace()
         world.apply(sealed_secret(world.certificate, ns, "late", {"key": value}))
@@ -39,7 +40,7 @@ def test_crds_that_come_late_are_served_by_the_same_process(moto: Moto, tmp_path
         assert coffer.process.pid == before
 
         assert not set(OURS) & set(kube.get("sealedsecrets", "late", ns)["status"])
-        mark = world.audit.mark()
+        mark = world.mark()
         world.apply(sealed_secret(world.certificate, ns, "next", {"key": value}))
         world.await_ready("sealedsecrets", ns, "next")
         written = world.audit.writes(mark, user=coffer.installation.user)
@@ -47,10 +48,11 @@ def test_crds_that_come_late_are_served_by_the_same_process(moto: Moto, tmp_path
 
         world.apply(external_secret(ns, "made", "none", {}, dataFrom=[generated("UUID", "made")]))
         world.await_condition("externalsecrets", ns, "made", "False", text="its CRD is not installed")
+        led = _times_leading(coffer)
         kube.install_crds(CRDS)
         world.apply(generator(ns, "UUID", "made"))
         world.await_ready("externalsecrets", ns, "made", timeout=20)
-        assert _times_leading(coffer) == 2, "generators are not watched"
+        assert _times_leading(coffer) == led, "generators are not watched"
 
 
 def as_the_originals(folder: Path) -> Path:

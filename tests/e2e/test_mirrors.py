@@ -4,9 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.cluster.kube import Object
+import pytest
+
+from tests.cluster.kube import ApiError, Object
 from tests.e2e.conftest import MakeCoffer
-from tests.e2e.manifests import MIRROR, allowed, canary, config_map, reflects, secret
+from tests.e2e.manifests import MIRROR, allowed, canary, config_map, encoded, reflects, secret
 from tests.e2e.world import World
 
 OURS = "reflector.coffer.dev/"
@@ -152,3 +154,49 @@ def test_coffer_mirrors_shows_what_is_and_what_would_be(world: World) -> None:
     )
     assert plan == [f"create  Secret {other}/{name}", f"delete  Secret {pushed}/{name}", "create 1, update 0, delete 1"]
     assert world.data(other, name) is None
+
+
+@pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])
+def test_a_pull_in_a_chart_is_applied_again_and_again_without_a_conflict(world: World, kind: str) -> None:
+    """Helm 4, Argo CD and Flux apply on the server's side, each under its own name (see docs/mirrors.md)."""
+    ns, pulled, first, second = world.namespace(), world.namespace(), canary(), canary()
+    name, make = named(world), secret if kind == "Secret" else config_map
+    plural = f"{kind.lower()}s"
+    meta = {"name": name, "namespace": pulled, "annotations": reflects(ns, name)}
+    pull = {"apiVersion": "v1", "kind": kind, "metadata": meta} | ({"type": "Opaque"} if kind == "Secret" else {})
+    world.kube.apply(pull, manager="helm", force=False)
+    source = make(ns, name, {"k": first})
+    source["metadata"]["annotations"] = allowed(pulled)
+    world.apply(source)
+    before = data_of(world, plural, name, pulled, {"k": first})
+
+    for manager in ("helm", "argocd-controller", "kustomize-controller", "helm"):
+        (after,) = world.kube.apply(pull, manager=manager, force=False)
+        assert after.get("data") == before, f"{manager} takes nothing away"
+    world.kube.patch(plural, name, ns, {"stringData" if kind == "Secret" else "data": {"k": second}})
+    changed = data_of(world, plural, name, pulled, {"k": second})
+    (after,) = world.kube.apply(pull, manager="helm", force=False)
+    assert after.get("data") == changed
+
+
+def test_a_pull_in_a_chart_that_sends_what_coffer_fills_is_refused_to_the_tool(world: World) -> None:
+    """The form that the documentation warns of: whoever sends a placeholder owns it, and is told."""
+    ns, pulled, value = world.namespace(), world.namespace(), canary()
+    name = named(world)
+    pull = secret(pulled, name, {}, annotations=reflects(ns, name)) | {"data": {"k": encoded("placeholder")}}
+    world.kube.apply(pull, manager="helm", force=False)
+    world.apply(secret(ns, name, {"k": value}, annotations=allowed(pulled)))
+    world.await_data(pulled, name, {"k": value})
+
+    with pytest.raises(ApiError) as caught:
+        world.kube.apply(pull, manager="helm", force=False)
+
+    assert caught.value.status == 409
+    assert world.data(pulled, name) == {"k": value}
+
+
+def data_of(world: World, plural: str, name: str, namespace: str, wanted: dict[str, str]) -> Object:
+    """Wait until an object holds these values; return its data as it is stored."""
+    shown = {key: encoded(value) for key, value in wanted.items()} if plural == "secrets" else wanted
+    found: Object = world.kube.wait_until(lambda: world.kube.get(plural, name, namespace).get("data"), shown.__eq__)
+    return found

@@ -56,7 +56,7 @@ def test_a_module_works_alone_with_the_rights_of_its_own(arena: World, module: s
     switches = [f"modules.{each}={str(each == module).lower()}" for each in MODULES]
     installation = Installation(arena.plane, arena.kube, *switches)
     coffer = Coffer(installation, flags=[SMALL_KEY, *QUICK], environment=arena.moto.environment())
-    arena.coffer, mark = coffer, arena.audit.mark()
+    arena.coffer, mark = coffer, arena.mark()
     try:
         coffer.start()
         coffer.wait_ready()

@@ -82,7 +82,7 @@ def test_a_converged_cluster_is_quiet(arena: World, arena_coffer: MakeCoffer, co
     converge(arena, count, timeout=30 + count)
     arena.kube.wait_until(lambda: settled(coffer))
 
-    mark, cpu, since = arena.audit.mark(), coffer.cpu(), time.monotonic()
+    mark, cpu, since = arena.mark(), coffer.cpu(), time.monotonic()
     aws_calls = len(arena.moto.calls)
     arena.kube.wait_until(lambda: time.monotonic() - since >= seconds, timeout=seconds + 10)
     share = (coffer.cpu() - cpu) / (time.monotonic() - since)
@@ -115,7 +115,7 @@ def test_a_restart_decrypts_nothing_writes_nothing_and_asks_no_provider(
     arena.kube.wait_until(lambda: settled(first))
     first.stop()
 
-    mark, aws_calls = arena.audit.mark(), len(arena.moto.calls)
+    mark, aws_calls = arena.mark(), len(arena.moto.calls)
     second = arena_coffer("coffer-1")
     second.wait_leading()
     on_the_way = [each for each in requests_of(second, arena, mark) if each.namespace]

@@ -95,7 +95,7 @@ def test_five_hundred_objects_go_to_coffer_and_back_without_a_write_of_data(swit
         original.new_key()
         switch.seal(switch.await_keys(2), (f"new-{at}" for at in range(half)))
         switch.await_true(2 * half)
-    left, mark = switch.secrets(), arena.audit.mark()
+    left, mark = switch.secrets(), arena.mark()
 
     coffer = Coffer(switch.installation, flags=[SMALL_KEY, *QUICK], environment=arena.moto.environment())
     arena.coffer = coffer
@@ -109,7 +109,7 @@ def test_five_hundred_objects_go_to_coffer_and_back_without_a_write_of_data(swit
         switch.seal(coffer.certificate(), (f"coffers-{at}" for at in range(16)))
         switch.await_true(2 * half + 16)
     finish(coffer)
-    left_by_coffer, mark = switch.secrets(), arena.audit.mark()
+    left_by_coffer, mark = switch.secrets(), arena.mark()
 
     with switch.original:
         arena.kube.wait_until(lambda: _told(switch, mark), lambda found: found >= 2 * half + 16, timeout=120)

@@ -129,7 +129,7 @@ def test_confined_to_namespaces_roles_are_enough_and_nothing_else_is_looked_at(a
     flags = [SMALL_KEY, f"--sealed-additional-namespaces={named},{closed}"]  # it has no rights in the second
     coffer = Coffer(installation, flags=flags, environment=arena.moto.environment())
     arena.coffer = coffer
-    values, mark = {"k": canary()}, arena.audit.mark()
+    values, mark = {"k": canary()}, arena.mark()
     with coffer:
         arena.apply(*(sealed_secret(coffer.certificate(), ns, "app", values) for ns in (other, closed, named)))
         arena.await_data(named, "app", values)

@@ -60,7 +60,7 @@ def test_objects_and_keys_of_the_original_are_taken_over_without_a_write_of_data
     for at in range(count):
         left_by_the_original(arena, ns, f"app-{at}", keys[at % 2][1])
     before = arena.kube.list("secrets", ns)
-    mark = arena.audit.mark()
+    mark = arena.mark()
     coffer = Coffer(installation, flags=[SMALL_KEY, *QUICK], environment=arena.moto.environment())
     arena.coffer = coffer
     with coffer:

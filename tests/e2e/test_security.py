@@ -193,7 +193,7 @@ def test_a_store_cannot_read_what_lies_in_another_namespace(world: World, path: 
     assert world.coffer is not None
     mine, theirs = world.namespace(), world.namespace()
     world.apply(secret(theirs, "aws-credentials", aws_keys()), secret(mine, "aws-credentials", aws_keys()))
-    mark = world.audit.mark()
+    mark = world.mark()
     own = {"name": "aws-credentials", "key": "AWS_ACCESS_KEY_ID"}
     kind = {"type": "Secret"} if path[-1] == "caProvider" else {}
 

@@ -38,7 +38,7 @@ class Desk:
         login = login or Login(token=Plain(self.vault.token.encode()))
         server = Server(**options | fields)
         connection = Connection(server, login, bounds, self._count, timeout=5)
-        self._opened.append(KeyValue(connection, mount, version, "ReadWrite", 5))
+        self._opened.append(KeyValue(connection, mount, version, 5))
         return self._opened[-1]
 
     def engine(self, version: str = "2", **secrets: Any) -> str:
@@ -87,7 +87,7 @@ def read(client: KeyValue, key: str, version: str = "", *, metadata: bool = Fals
 
 def found(client: KeyValue, **find: Any) -> dict[str, Any]:
     """Find; return documents by name."""
-    tags = tuple(sorted(find.pop("tags", {}).items()))
+    tags = tuple(sorted(find.pop("tags").items())) if "tags" in find else None
     return {name: json.loads(value.reveal()) for name, value in client.find(Find(**find, tags=tags)).items()}
 
 

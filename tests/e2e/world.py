@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from uuid import uuid4
 
-from tests.cluster.audit import AuditLog, Request
+from tests.cluster.audit import AuditLog, Mark, Request
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kube import ApiError, Kube, Object, Objects, decoded
 from tests.cluster.moto import Moto
@@ -45,6 +45,17 @@ class World:
     def audit(self) -> AuditLog:
         """What the API server was asked."""
         return AuditLog(self.plane.audit_log)
+
+    def mark(self) -> Mark:
+        """Remember a moment in the audit log that is after all that was answered until now.
+
+        A line is written when its answer has been sent already: a question of ours is waited for, whose line is later.
+        Events come after the status that a test waits for; what counts them waits for them first.
+        """
+        before, name = self.audit.mark(), f"mark-{uuid4().hex}"
+        self.kube.find("configmaps", name, "default")
+        self.kube.wait_until(lambda: any(each.name == name for each in self.audit.requests(before)))
+        return self.audit.mark()
 
     @property
     def faults(self) -> FaultProxy:

@@ -1,6 +1,5 @@
 """moto's AWS counts what a controller asks of it, and fails as AWS does."""
 
-import time
 from typing import Any
 
 import boto3
@@ -49,10 +48,8 @@ def test_a_failure_is_what_boto_sees_once_and_then_all_is_well(
 
 def test_a_hanging_call_times_out_and_healing_ends_it(moto: Moto, controller: Any) -> None:
     moto.hang("*")
-    began = time.monotonic()
     with pytest.raises(ReadTimeoutError):
         controller.get_secret_value(SecretId="database")
-    assert time.monotonic() - began < 5
     moto.heal()
     assert controller.get_secret_value(SecretId="database")
 

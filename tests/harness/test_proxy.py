@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -248,7 +247,5 @@ def test_healing_forgets_what_has_not_happened(fault_proxy: FaultProxy, tenant: 
     fault_proxy.watch_error(410)
     fault_proxy.heal()
     assert tenant.list("configmaps", place)
-    began = time.monotonic()
     with watching(fault_proxy, tenant, place) as watch:
         assert watch.events == []
-    assert time.monotonic() - began < 5

@@ -24,7 +24,6 @@ class ParameterStore:
     """Reads parameters of one account and region; what is encrypted comes decrypted."""
 
     label = "AWS/ParameterStore"
-    capabilities = "ReadWrite"
     natural = False
     weight = 340 << 10  # bytes: the SDK's session, its client, and what they know of the service
     batch = PAGE
@@ -50,9 +49,13 @@ class ParameterStore:
         values = self._values([self._name(want) for want in wants if not want.metadata])
         return {want: self._tags(want) if want.metadata else values[self._name(want)] for want in wants}
 
+    def place(self, want: Want) -> str:
+        """Return service, region, role and, where the store puts a prefix before the key, the whole name."""
+        return self._amazon.place("AWS Parameter Store", want)
+
     def find(self, find: Find) -> Mapping[str, Plain]:
         """Return the parameters below the path whose name matches and which have all tags."""
-        if not find.name and not find.tags:
+        if find.name is None and not find.tags:
             raise ProviderDenied("unexpected find operator: name or tags is missing")
         pattern = compiled(find.name)
         if not find.tags:
@@ -154,7 +157,7 @@ class ParameterStore:
 
     def _described(self, find: Find) -> Iterator[str]:
         filters: list[dict[str, Any]] = [
-            {"Key": f"tag:{key}", "Option": "Equals", "Values": [value]} for key, value in find.tags
+            {"Key": f"tag:{key}", "Option": "Equals", "Values": [value]} for key, value in find.tags or ()
         ]
         if find.path:
             filters.append({"Key": "Path", "Option": "Recursive", "Values": [find.path]})

@@ -25,7 +25,6 @@ class SecretsManager:
     """Reads secrets of one account and region."""
 
     label = "AWS/SecretsManager"
-    capabilities = "ReadWrite"
     natural = False
     weight = 340 << 10  # bytes: the SDK's session, its client, and what they know of the service
     batch = 20
@@ -52,15 +51,19 @@ class SecretsManager:
             found |= {current[name]: value for name, value in self._several(list(current)).items()}
         return {want: found[want] if want in found else self._one(want) for want in wants}
 
+    def place(self, want: Want) -> str:
+        """Return service, region, role and, where the store puts a prefix before the key, the whole name."""
+        return self._amazon.place("AWS Secrets Manager", want)
+
     def find(self, find: Find) -> Mapping[str, Plain]:
         """Return the secrets whose name matches and which have all tags, each with its value."""
-        if not find.name and not find.tags:
+        if find.name is None and not find.tags:
             raise ProviderDenied("unexpected find operator: name or tags is missing")
         pattern = compiled(find.name)
         names = {}
         for each in self._listed(find):
             tags = {(tag["Key"], tag["Value"]) for tag in each.get("Tags") or ()}
-            if pattern.search(each["Name"]) and tags.issuperset(find.tags):
+            if pattern.search(each["Name"]) and tags.issuperset(find.tags or ()):
                 names[each["ARN"]] = each["Name"]
         values = self._values(list(names))
         found = {}
@@ -94,7 +97,9 @@ class SecretsManager:
 
     def _listed(self, find: Find) -> Iterator[Any]:
         filters = [{"Key": "name", "Values": [find.path]}] if find.path else []
-        for key, value in find.tags:  # AWS takes prefixes, of pairs that need not belong together: compared once more
+        for key, value in (
+            find.tags or ()
+        ):  # AWS takes prefixes, of pairs that need not belong together: compared once more
             asked = (("tag-key", key), ("tag-value", value))
             filters += [{"Key": name, "Values": [text]} for name, text in asked if text and not text.startswith(NOT)]
         for page in self._pages({"Filters": filters, "MaxResults": PAGE}):

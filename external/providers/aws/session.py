@@ -15,6 +15,7 @@ from external.providers.protocol import (
     ProviderError,
     ProviderUnavailable,
     SecretAbsent,
+    Want,
 )
 from external.providers.reasons import reason
 from manager.errors import CofferError
@@ -63,6 +64,14 @@ class Amazon:
     def client(self, service: str, variable: str) -> Any:
         """Return the SDK's client of a service; the variable may name another endpoint (2.3)."""
         return self.guard(lambda: self._made(self._session, service, variable))
+
+    def place(self, service: str, want: Want) -> str:
+        """Return where a service of this identity looks; the role's name holds the account."""
+        spec = self.spec
+        parts = [service, f"region {spec.region}"]
+        parts += [f"role {spec.role}"] if spec.role else []
+        parts += [f"name {spec.prefix}{want.key}"] if spec.prefix else []
+        return ", ".join(parts)
 
     def call(
         self, name: str, function: Callable[..., Any], arguments: Mapping[str, Any] = NOTHING, label: str = ""

@@ -54,14 +54,15 @@ class Cluster:
 
     Args:
         seconds: that a search may take.
+        cluster: what the cluster is called in texts.
     """
 
-    capabilities = "ReadWrite"
     natural = False
     batch = 1
 
-    def __init__(self, connection: Connection, namespace: str, seconds: float) -> None:
+    def __init__(self, connection: Connection, namespace: str, seconds: float, cluster: str) -> None:
         self._connection = connection
+        self._cluster = cluster
         self._namespace = namespace
         self._seconds = seconds
 
@@ -83,12 +84,17 @@ class Cluster:
         """Return whole Secrets, as `pick` and `members` take them apart."""
         return one_by_one(wants, self._whole)
 
+    def place(self, want: Want) -> str:
+        """Return namespace and cluster."""
+        del want
+        return f"namespace {self._namespace} of {self._cluster}"
+
     def find(self, find: Find) -> Mapping[str, Plain]:
         """Return the Secrets whose name matches and which have all labels, each as a JSON object of texts."""
-        if not find.name and not find.tags:
+        if find.name is None and find.tags is None:
             raise ProviderDenied("unexpected find operator: name or tags is missing")
         pattern, found = compiled(find.name), Findings()
-        for secret in self._listed(find.tags):
+        for secret in self._listed(find.tags or ()):
             name = _mapping("ListSecrets", secret, "metadata").get("name")
             if isinstance(name, str) and _sound(name) and pattern.search(name):
                 found[name] = _texts(_decoded("ListSecrets", secret))

@@ -11,6 +11,7 @@ from external.fields import ServiceAccountSelector
 from external.providers.kubernetes.client import Cluster
 from external.providers.kubernetes.connection import TOKEN_SECONDS, Connection, Server
 from external.providers.kubernetes_model import KubernetesAuth, KubernetesProvider
+from external.providers.naming import host_of
 from external.providers.protocol import Circumstances, Client
 from external.providers.tls import trusting
 from manager.documents import CONFIGURATION, Unreadable, field, read_yaml
@@ -32,11 +33,17 @@ async def connect(spec: KubernetesProvider, around: Circumstances) -> Client:
     if spec.auth_ref is not None:
         text = await around.lookup.secret(spec.auth_ref, f"{AT}.authRef")
         server = await asyncio.to_thread(_configured, text, around)
+        cluster = "the cluster that the kubeconfig names"  # a Secret holds it: its server is not shown
     else:
         server = await _server(spec, around)
-    return await around.run(
-        lambda: Cluster(Connection(server, around.count, around.timeout), spec.remote_namespace, around.timeout)
-    )
+        home = around.home is not None and server.url == around.home.url
+        cluster = "this cluster" if home else f"the cluster at {host_of(server.url)}"
+
+    def make() -> Client:
+        connection = Connection(server, around.count, around.timeout)
+        return Cluster(connection, spec.remote_namespace, around.timeout, cluster)
+
+    return await around.run(make)
 
 
 async def _server(spec: KubernetesProvider, around: Circumstances) -> Server:

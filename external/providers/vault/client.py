@@ -32,8 +32,7 @@ class KeyValue:
     batch = 1
     natural = True
 
-    def __init__(self, connection: Connection, mount: str, version: str, capabilities: str, seconds: float) -> None:
-        self.capabilities = capabilities
+    def __init__(self, connection: Connection, mount: str, version: str, seconds: float) -> None:
         self._connection = connection
         self._mount = mount.strip("/")
         self._prefix = f"{mount}/" if mount else ""
@@ -55,6 +54,11 @@ class KeyValue:
     def _one(self, want: Want) -> Plain:
         return self._told(want.key) if want.metadata else self._data(self._given(want.key), want.version)
 
+    def place(self, want: Want) -> str:
+        """Return server, namespace and path, which begins with the mount."""
+        path = self._given(want.key, "metadata" if want.metadata and self._second else "data")
+        return f"{self._connection.place}, path {path}"
+
     def missing(self, key: str, path: str, *, metadata: bool, extract: bool) -> str:
         """Return what is said of a property that does not exist."""
         del metadata, extract
@@ -64,7 +68,7 @@ class KeyValue:
         """Return the secrets below the path whose name matches, and which have all tags; with neither, all of them."""
         if not self._mount and not find.path:
             raise ProviderDenied("find.path is missing: without path in the store nothing says in which engine to look")
-        if find.tags and not self._second:
+        if find.tags is not None and not self._second:
             raise ProviderDenied("cannot perform find by tag operations with kv version v1")
         pattern, until = compiled(find.name), time.monotonic() + self._seconds
         found = Findings()
@@ -72,7 +76,7 @@ class KeyValue:
             if not pattern.search(name):
                 continue
             try:
-                if set(find.tags) <= set(self._tags(name).items() if find.tags else ()):
+                if set(find.tags or ()) <= set(self._tags(name).items() if find.tags else ()):
                     found[name] = self._data(self._listed("data", name), "")
             except SecretAbsent:
                 continue  # it went between the calls, or has no version that lives
@@ -102,7 +106,8 @@ class KeyValue:
             except SecretAbsent:
                 continue
         # Only a read of the value proves an absence, by which a target may be deleted.
-        raise ProviderDenied("secret not found: nothing is told of it")
+        where = self.place(Want(key, metadata=True))
+        raise ProviderDenied(f"secret not found: nothing is told of it (looked in {where})")
 
     def _tags(self, key: str) -> dict[str, str]:
         return self._tags_at(self._listed("metadata", key))

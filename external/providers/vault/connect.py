@@ -33,7 +33,7 @@ async def connect_vault(spec: VaultProvider, around: Circumstances) -> Client:
         certificate=shown,
         label="HashiCorp/Vault",
     )
-    return await _opened(server, login, around, spec.path or "", spec.version, "ReadWrite")
+    return await _opened(server, login, around, spec.path or "", spec.version)
 
 
 async def connect_open_bao(spec: OpenBaoProvider, around: Circumstances) -> Client:
@@ -53,15 +53,13 @@ async def connect_open_bao(spec: OpenBaoProvider, around: Circumstances) -> Clie
         label="OpenBao",
     )
     login = await login_of(spec.auth, around, at)
-    return await _opened(server, login, around, spec.path or OPEN_BAO_PATH, spec.version, "ReadOnly")
+    return await _opened(server, login, around, spec.path or OPEN_BAO_PATH, spec.version)
 
 
-async def _opened(
-    server: Server, login: Login | None, around: Circumstances, mount: str, version: str, capabilities: str
-) -> Client:
+async def _opened(server: Server, login: Login | None, around: Circumstances, mount: str, version: str) -> Client:
     def make() -> Client:
         connection = Connection(server, login, around.egress, around.count, around.timeout)
-        return KeyValue(connection, mount, version, capabilities, around.timeout)
+        return KeyValue(connection, mount, version, around.timeout)
 
     return await around.run(make)
 

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from external.egress import GuardedSession
+from external.providers.naming import host_of
 from external.providers.protocol import (
     CountCall,
     Egress,
@@ -62,6 +63,10 @@ class Connection:
         self._ask = RawAdapter(base_uri=server.url, namespace=server.namespace or None, **options)
         self._ask_login = RawAdapter(base_uri=server.url, namespace=server.login_namespace or None, **options)
         self._label = server.label
+        self.place = f"{server.label.rpartition('/')[2]} {host_of(server.url)}"
+        """Server and namespace, for people."""
+        if server.namespace:
+            self.place += f", namespace {server.namespace}"
         self._login = login
         self._count = count
         self._lock = threading.Lock()

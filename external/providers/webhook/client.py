@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote_plus, urljoin, urlsplit
 
 from external.egress import GuardedSession
+from external.providers.naming import host_of
 from external.providers.protocol import (
     CountCall,
     Egress,
@@ -52,7 +53,6 @@ class Surroundings:
 class Webhook:
     """Reads by HTTP requests."""
 
-    capabilities = "ReadWrite"
     natural = True
     batch = 1
     asks_property = True
@@ -82,6 +82,12 @@ class Webhook:
     def read(self, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
         """Return what the API answers, or what `result.jsonPath` finds in it."""
         return one_by_one(wants, self._one)
+
+    def place(self, want: Want) -> str:
+        """Return the host that is asked, where it is in the store: what a template makes of values is not shown."""
+        del want
+        host = host_of(self._spec.url)
+        return "the host that the store's url gives" if ACTION in host or not host else f"host {host}"
 
     def find(self, find: Find) -> Mapping[str, Plain]:
         """Raise ProviderDenied: an HTTP API has no list that all would share."""

@@ -48,7 +48,7 @@ class Api:
 
 def cluster_of(api: Any) -> Cluster:
     """Return a client that asks an API in memory."""
-    return Cluster(api, "remote", 5)
+    return Cluster(api, "remote", 5, "this cluster")
 
 
 def found(api: Api, path: str, *, metadata: bool = False) -> Plain | None:
@@ -262,7 +262,7 @@ REFERENCE = {"authRef": {"name": "kubeconfig", "key": "config"}}
 async def test_a_kubeconfig_is_enough() -> None:
     spec = KubernetesProvider.model_validate(REFERENCE)
 
-    assert (await connect(spec, around(kubeconfig()))).capabilities == "ReadWrite"
+    assert (await connect(spec, around(kubeconfig()))).place(Want("a"))
 
 
 @pytest.mark.parametrize(

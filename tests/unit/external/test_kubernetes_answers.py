@@ -34,7 +34,7 @@ class Api:
 
     def cluster(self, token: Any = None, bounds: Bounds | None = None, seconds: float = 5) -> Cluster:
         server = Server(self.url, None, bounds or Bounds(("127.0.0.0/8",)), token)
-        return Cluster(Connection(server, lambda *call: self.calls.append(call), 5), "remote", seconds)
+        return Cluster(Connection(server, lambda *call: self.calls.append(call), 5), "remote", seconds, "x")
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.asked.append((request.headers.get("Authorization", ""), request.path_qs))

@@ -24,6 +24,7 @@ async def test_every_entry_that_fails_is_named_with_its_reason_and_nothing_is_wr
 
     assert bench.ready()[2] == (
         "could not get secret data from provider: spec.data[1] (key: absent), spec.data[2] (key: gone): "
-        "Secret does not exist; spec.data[3] (key: document): key b does not exist in secret document"
+        "Secret does not exist (looked in the store's spec.provider.fake.data); spec.data[3] (key: document): "
+        "key b does not exist in secret document (looked in the store's spec.provider.fake.data)"
     )
     assert bench.data() is None

@@ -28,8 +28,6 @@ PATIENT, HASTY = (
 class Provider:
     """Answers when it is let; every call has a number."""
 
-    capabilities = "ReadOnly"
-
     def __init__(self, batch: int = 1) -> None:
         self.batch = batch
         self.calls: list[list[str]] = []

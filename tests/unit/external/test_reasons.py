@@ -72,7 +72,7 @@ def ask(status: int, errors: Any, login: Login, headers: dict[str, Any]) -> Prov
     server = Server(served.start(), "", "", {}, None, None, "Vault")
     connection = Connection(server, login, Bounds(everything=True), lambda *_: None, 5)
     try:
-        found = KeyValue(connection, "kv", "v2", "ReadWrite", 5).read([Want("a")])[Want("a")]
+        found = KeyValue(connection, "kv", "v2", 5).read([Want("a")])[Want("a")]
     except ProviderError as error:
         found = error
     finally:

@@ -188,6 +188,32 @@ async def test_a_store_tells_what_its_provider_can_do(
     assert (bench.body(SECRET_STORES, "store") or {})["status"]["capabilities"] == capabilities
 
 
+BAO = {
+    "server": "https://bao.example",
+    "auth": {"tokenSecretRef": {"name": "t", "key": "k"}},  # of each consumer
+}
+
+
+async def test_a_store_that_is_somebody_else_for_each_consumer_tells_its_provider_too(bench: Bench) -> None:
+    bench.put(CLUSTER_SECRET_STORES, {"metadata": {"name": "store"}, "spec": {"provider": {"openBao": BAO}}})
+    await bench.settle()
+
+    assert (bench.body(CLUSTER_SECRET_STORES, "store") or {})["status"]["capabilities"] == "ReadOnly"
+
+
+async def test_a_valid_store_with_another_provider_tells_what_that_can_do(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(KeyValue, "validate", lambda _: None)
+    bench.secret("t", k="x")
+    for provider, capabilities in (({"openBao": BAO}, "ReadOnly"), ({"fake": {"data": []}}, "ReadWrite")):
+        bench.put(SECRET_STORES, {"metadata": {"name": "store", "namespace": "ns"}, "spec": {"provider": provider}})
+        await bench.settle()
+
+        assert bench.ready("store", SECRET_STORES)[:2] == ("True", "Valid")
+        assert (bench.body(SECRET_STORES, "store") or {})["status"]["capabilities"] == capabilities
+
+
 async def test_a_store_of_which_only_its_use_can_tell_is_ready_and_says_so(bench: Bench) -> None:
     spec = {"provider": {"fake": {"data": [{"key": "remote", "value": "x"}], "validationResult": 1}}}
     bench.put(SECRET_STORES, {"metadata": {"name": "store", "namespace": "ns"}, "spec": spec})

@@ -12,6 +12,7 @@ from manager.kube.resources import EXTERNAL_SECRETS, SECRET_STORES, SECRETS
 from tests.unit.external.bench import Bench
 from tests.unit.external.objects import encoded
 
+LOOKED = "(looked in the store's spec.provider.fake.data)"
 SYNCED = ("True", "SecretSynced", "secret synced")
 
 
@@ -223,7 +224,7 @@ async def test_a_proven_absence_takes_the_key_and_then_the_secret_but_only_where
     await bench.settle()
     assert bench.data() == {"remote": b"canary-one"}
     absent = [each["message"] for each in bench.api.events if each["reason"] == "MissingProviderSecret"]
-    assert absent == ["secret does not exist at provider using spec.data[1] (key: other)"]
+    assert absent == [f"secret does not exist at provider using spec.data[1] (key: other) {LOOKED}"]
 
     bench.store(values={})
     await bench.settle()
@@ -238,7 +239,7 @@ async def test_with_retain_an_absence_is_an_error_that_deletes_nothing(bench: Be
     await bench.settle()
 
     assert bench.data() == {"k": b"canary-one"}
-    place = "spec.data[0] (key: remote): Secret does not exist"
+    place = f"spec.data[0] (key: remote): Secret does not exist {LOOKED}"
     assert bench.ready() == ("False", "SecretSyncedError", f"could not get secret data from provider: {place}")
 
 

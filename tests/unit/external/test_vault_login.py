@@ -20,6 +20,7 @@ class Lookup:
 
     def __init__(self) -> None:
         self.audiences: list[str] = []
+        self.seconds: int | None = None
 
     async def secret(self, selector: SecretKeySelector, at: str, key: str = "") -> Plain:
         del at, key
@@ -28,8 +29,8 @@ class Lookup:
     def token_source(
         self, selector: ServiceAccountSelector, audiences: list[str], seconds: int | None, at: str
     ) -> Callable[[], Plain]:
-        del selector, seconds, at
-        self.audiences = audiences
+        del selector, at
+        self.audiences, self.seconds = audiences, seconds
         return lambda: Plain(b"account's\n")
 
 
@@ -83,3 +84,16 @@ async def test_a_role_that_is_written_wins_over_one_that_is_kept(role: dict[str,
 
 async def test_a_token_is_taken_without_what_stands_around_it() -> None:
     assert (await login(Lookup(), tokenSecretRef=KEY)).token == Plain(b"said")
+
+
+@pytest.mark.parametrize(("account", "audiences"), [({}, []), ({"audiences": ["vault"]}, ["vault"])])
+async def test_a_kubernetes_login_has_the_audiences_that_are_given_and_no_others(
+    account: dict[str, Any], audiences: list[str]
+) -> None:
+    """Without any the API server puts its own in: Vault has it reviewed there. See docs/decisions."""
+    lookup = Lookup()
+
+    made = await login(lookup, kubernetes={"role": "r", "serviceAccountRef": {"name": "sa", **account}})
+
+    assert (lookup.audiences, lookup.seconds) == (audiences, 600)
+    assert made.body() == {"role": "r", "jwt": "account's"}

@@ -26,7 +26,7 @@ class Listing:
 
 
 def engine(listing: Any, seconds: float = 5) -> KeyValue:
-    return KeyValue(listing, "kv", "v2", "ReadWrite", seconds)
+    return KeyValue(listing, "kv", "v2", seconds)
 
 
 def test_folders_that_hold_ever_more_folders_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

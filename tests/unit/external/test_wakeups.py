@@ -1,17 +1,20 @@
 """Whom a change of a Secret, a store or a namespace wakes, and whom not."""
 
+import asyncio
 from collections.abc import Callable, Hashable
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 
 from external.digest import external_digest
-from external.handlers import Handlers
+from external.handlers import WAKES_A_SECOND, WAKES_AT_ONCE, Handlers
 from external.wishes import Arrivals, Wishes
 from manager.clock import rfc3339
 from manager.kube.cache import Change
 from manager.kube.resources import (
+    CLUSTER_EXTERNAL_SECRETS,
     CLUSTER_SECRET_STORES,
     CONFIGMAPS,
     EXTERNAL_SECRETS,
@@ -200,3 +203,40 @@ def test_a_store_that_becomes_ready_in_the_middle_of_a_burst_does_not_break_it_u
     desk.handlers.store(desk.observe(SECRET_STORES, "store", "ns", spec=store_spec(), status=READY))
 
     assert [key.name for key in desk.queue._queued] == ["early"]
+
+
+async def test_a_namespace_that_changes_without_end_wakes_cluster_external_secrets_at_its_rate(desk: Desk) -> None:
+    spec = {"externalSecretSpec": {}, "externalSecretName": "es", "namespaceSelectors": []}
+    desk.observe(CLUSTER_EXTERNAL_SECRETS, "ces", spec=spec)
+    every = Key(CLUSTER_EXTERNAL_SECRETS, "", "ces")
+    desk.clusters.add(every)
+    assert await desk.clusters.get() == every
+    desk.clusters.done(every)
+
+    async def woken() -> bool:
+        try:
+            desk.clusters.done(await asyncio.wait_for(desk.clusters.get(), 0.001))
+        except TimeoutError:
+            return False
+        return True
+
+    def changes(namespace: str) -> None:
+        meta = {"name": "es", "namespace": namespace, "generation": next(numbers)}
+        stored = desk.stage.api.put(EXTERNAL_SECRETS, {"metadata": meta, "spec": {}})
+        change = desk.stage.cache.observe(EXTERNAL_SECRETS, None, stored)
+        assert change is not None
+        desk.handlers.external_secret(change)
+
+    numbers = count()
+    changes("loud")
+    assert await woken(), "the first change is looked at at once"
+    for _ in range(int(WAKES_AT_ONCE) + 100):
+        changes("loud")
+    await woken()
+    changes("loud")
+    assert not await woken()
+    changes("quiet")
+    assert await woken(), "others wait for nobody"
+    changes("loud")
+    desk.stage.clock.pass_by(100 / WAKES_A_SECOND + 1)
+    assert await woken(), "and what the loud one changed is looked at in its time"

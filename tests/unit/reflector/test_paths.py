@@ -160,7 +160,7 @@ async def walk(acts: list[tuple[Any, ...]]) -> None:
     assert world(walked) == world(declared)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(ACTS, max_size=12))
 def test_the_end_does_not_depend_on_the_path(acts: list[tuple[Any, ...]]) -> None:
     asyncio.run(walk(acts))

@@ -1,7 +1,5 @@
 """Lists of patterns: what the original accepts, and never more time or memory than is fair (reflector.md 1.4)."""
 
-import time
-
 import pytest
 
 from manager.kube.mirrors import PREFIX
@@ -55,15 +53,6 @@ def test_names_match_as_the_original_matches_them(text: str, name: str, whole: b
     assert (found.whole, found.fully) == (whole, fully)
 
 
-def spent(text: str, names: int) -> float:
-    """Return the processor seconds that a list takes over so many different names of full length."""
-    patterns.cache_clear()
-    started = time.process_time()
-    for number in range(names):
-        patterns(text).match("a" * 58 + f"{number:05}")
-    return time.process_time() - started
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -74,8 +63,13 @@ def spent(text: str, names: int) -> float:
         pytest.param("a" * 250_000, id="one long name"),
     ],
 )
-def test_an_attack_by_pattern_takes_no_time(text: str) -> None:
-    assert spent(text, names=500) < 2.0
+@pytest.mark.timeout(60)  # an engine that goes back would take years
+def test_an_attack_by_pattern_ends(text: str) -> None:
+    patterns.cache_clear()
+
+    found = {patterns(text).match("a" * 58 + f"{number:05}").whole for number in range(500)}
+
+    assert found == {False}
 
 
 def test_what_does_not_fit_is_named_and_matches_nothing() -> None:

@@ -1,6 +1,5 @@
 """What is copied: keys, labels and annotations by choice, under which name, and whether it can be changed."""
 
-import time
 from typing import Any
 
 import pytest
@@ -53,10 +52,9 @@ def test_globs(text: str, name: str, answer: bool) -> None:
     assert globs(text).match(name) is answer
 
 
-def test_a_glob_takes_no_time_and_a_huge_list_matches_nothing() -> None:
-    started = time.process_time()
+@pytest.mark.timeout(60)  # one that goes back at each sign would never end
+def test_a_glob_goes_back_for_no_sign_and_a_huge_list_matches_nothing() -> None:
     assert not globs("*a" * 2_000 + "b").match("a" * 253)
-    assert time.process_time() - started < 1.0
     assert not globs("a," * LONGEST).match("a")
     assert not Choice("*", "a," * LONGEST).takes("b"), "an exclusion that cannot be read leaves everything out"
 
