@@ -4,11 +4,11 @@ from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from external.answers import Fresh, Question
 from external.clients import Pending
 from external.digest import ExternalDigest
 from external.fetch import Fetched, Fetcher
 from external.plan import Plan, View
-from external.reader import Fresh, Question
 from external.refresh import Refreshed, due_in, persist_due
 from external.wishes import Wishes
 from manager.clock import rfc3339
@@ -78,6 +78,11 @@ class Converged:
         self._seen[view.key] = Seen(
             view.uid, digest.current, target, version if target else "", fetched.asked, fetched.fingerprint
         )
+
+    def asked(self, key: Key) -> Sequence[tuple[Key, Question]]:
+        """Return what an ExternalSecret asked in its last pass, nothing where that is not known."""
+        seen = self._seen.get(key)
+        return seen.asked if seen is not None else ()
 
     def forget(self, key: Key) -> None:
         """Drop what is known of an ExternalSecret."""

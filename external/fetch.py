@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from external.answers import Answer, Fresh, Given, Question
 from external.clients import FAILED, Clients, Opened
 from external.digest import store_key
 from external.generating import Generators, Occasion, Reference, reference_of
@@ -24,7 +25,7 @@ from external.providers.protocol import (
     SecretAbsent,
     Want,
 )
-from external.reader import Answer, Fresh, Given, Question, SharedReader, fingerprint
+from external.reader import SharedReader, fingerprint
 from external.refresh import Refreshed
 from external.rewrites import rewritten
 from external.rules import entries

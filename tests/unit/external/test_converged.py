@@ -243,7 +243,7 @@ async def test_a_store_that_admits_no_more_is_told(bench: Bench, vendor: Vendor)
 async def test_an_object_that_goes_leaves_nothing_behind(bench: Bench, vendor: Vendor) -> None:
     await synced(bench)
     reconciler = bench.module.controllers[0].reconcile.__self__  # type: ignore[attr-defined]
-    seen = reconciler._converged._seen
+    seen = reconciler.converged._seen
     assert KEY in seen
 
     bench.remove(EXTERNAL_SECRETS, "es")
