@@ -9,7 +9,6 @@ from external.providers.fake import FakeClient
 from external.providers.protocol import ProviderUnavailable, SecretAbsent
 from external.unsynced import Unsynced
 from manager.errors import Conflict
-from manager.kube.cache import MetadataCache
 from manager.kube.resources import EXTERNAL_SECRETS, SECRETS, Key
 from manager.plain import Plain
 from tests.unit.external.bench import Bench
@@ -301,11 +300,3 @@ def test_a_large_body_is_not_kept(spec: Any) -> None:
     unsynced.digest(body("es") | {"spec": spec})
 
     assert unsynced.take(KEY, "7") is None
-
-
-def test_a_body_from_a_list_keeps_the_finalizers_of_others() -> None:
-    """A first pass works on what the list showed: who adds a finalizer to that writes the others again."""
-    cache = MetadataCache()
-    body = {"metadata": {"name": "es", "namespace": "ns", "finalizers": ["other.io/kept"]}, "spec": {}}
-
-    assert cache.shrink(EXTERNAL_SECRETS, body)["metadata"]["finalizers"] == ["other.io/kept"]
