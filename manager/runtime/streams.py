@@ -168,7 +168,7 @@ class Streams:
         limit = stream.limit
         try:
             content = await read_within(answer.content, limit.bytes)
-            body = await parsed(content, lambda text: read_page(text, alone=limit.objects == 1))
+            body = await parsed(content, lambda text: read_page(text, alone=limit.objects == 1), first=True)
         except Oversize:
             answer.close()
             try:
@@ -280,7 +280,7 @@ class Screened:
 
     async def _screen(self, line: bytes) -> bytes:
         try:
-            event = await parsed(line, read_event)
+            event = await parsed(line, read_event, first=True)
             if event["type"] == "ERROR":
                 fatal = event["object"]["code"] != 410
             else:
