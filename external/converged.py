@@ -20,6 +20,7 @@ from manager.runtime.controller import Again
 from manager.runtime.module import Context
 
 SYNCED = Plan().reason
+MOST_ASKED = 100  # questions that are remembered of one ExternalSecret, 40 KB; one with more is read in full each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,13 @@ class Converged:
     def note(self, view: View, digest: ExternalDigest, fetched: Fetched, decided: Plan, version: str) -> None:
         """Remember a pass that has worked.
 
-        What has another result for the same answers is forgotten: generators, templates that draw lots, absent
+        What takes too much memory is forgotten, and what has another result for the same answers: generators, templates that draw lots, absent
         entries, which are told each time, and targets of other kinds, whose versions the cache does not know.
         """
         if fetched.data is None:
             return  # nothing was written: what was remembered still holds, or never did
         plain = view.resource is SECRETS and decided.reason == SYNCED and not decided.random
-        if not plain or fetched.absent or not fetched.fingerprint:
+        if not plain or fetched.absent or not fetched.fingerprint or len(fetched.asked) > MOST_ASKED:
             self.forget(view.key)
             return
         target = view.target if view.spec.target.creation_policy != "None" else None

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from external.converged import MOST_ASKED
 from external.providers.fake import FakeClient
 from external.providers.protocol import ProviderUnavailable, SecretAbsent
 from external.unsynced import Unsynced
@@ -300,3 +301,28 @@ def test_a_large_body_is_not_kept(spec: Any) -> None:
     unsynced.digest(body("es") | {"spec": spec})
 
     assert unsynced.take(KEY, "7") is None
+
+
+async def test_thousands_of_entries_that_ask_the_same_are_kept_as_one_question(bench: Bench, vendor: Vendor) -> None:
+    data = [{"secretKey": f"k{at}", "remoteRef": {"key": f"r{at % 2}"}} for at in range(2_000)]
+    requests = await synced(bench, data=data)
+    reconciler = bench.module.controllers[0].reconcile.__self__  # type: ignore[attr-defined]
+
+    assert len(reconciler.converged.asked(KEY)) == 2
+    await refreshed(bench)
+    assert asked(bench, requests) == [], "an unchanged refresh still costs nothing"
+
+    vendor.answer = Plain(b"two")
+    await refreshed(bench)
+    assert bench.data() == {f"k{at}": b"two" for at in range(2_000)}
+
+
+async def test_of_an_object_with_too_many_questions_nothing_is_kept(bench: Bench, vendor: Vendor) -> None:
+    data = [{"secretKey": f"k{at}", "remoteRef": {"key": f"r{at}"}} for at in range(MOST_ASKED + 1)]
+    await synced(bench, data=data)
+    reconciler = bench.module.controllers[0].reconcile.__self__  # type: ignore[attr-defined]
+
+    assert reconciler.converged.asked(KEY) == ()
+    vendor.answer = Plain(b"two")
+    await refreshed(bench)
+    assert bench.data() == {f"k{at}": b"two" for at in range(MOST_ASKED + 1)}
