@@ -66,8 +66,9 @@ class Converged:
     def note(self, view: View, digest: ExternalDigest, fetched: Fetched, decided: Plan, version: str) -> None:
         """Remember a pass that has worked.
 
-        What takes too much memory is forgotten, and what has another result for the same answers: generators, templates that draw lots, absent
-        entries, which are told each time, and targets of other kinds, whose versions the cache does not know.
+        What takes too much memory is forgotten, and what has another result for the same answers: generators,
+        templates that draw lots, absent entries, which are told each time, and targets of other kinds, whose versions
+        the cache does not know.
         """
         if fetched.data is None:
             return  # nothing was written: what was remembered still holds, or never did
