@@ -129,6 +129,15 @@ class Clients:
         meta = self._cache.get(store)
         return self.serves(store.resource, meta.digest.controller if meta is not None else "")
 
+    def shares(self, store: Key, namespace: str) -> bool:
+        """Tell whether a namespace may read a store, and does so as all others do."""
+        try:
+            self._admit(store, namespace)
+        except NeedsHuman:
+            return False
+        meta = self._cache.get(store)
+        return meta is not None and not meta.digest.per_consumer
+
     def forget(self, store: Key) -> None:
         """Drop the clients of a store that is gone."""
         self._drop([name for name in self._locks if name[0] == store])

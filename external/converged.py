@@ -4,11 +4,11 @@ from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from external.answers import Fresh, Question
 from external.clients import Pending
 from external.digest import ExternalDigest
 from external.fetch import Fetched, Fetcher
 from external.plan import Plan, View
-from external.reader import Fresh, Question
 from external.refresh import Refreshed, due_in, persist_due
 from external.wishes import Wishes
 from manager.clock import rfc3339
@@ -20,6 +20,7 @@ from manager.runtime.controller import Again
 from manager.runtime.module import Context
 
 SYNCED = Plan().reason
+MOST_ASKED = 100  # questions that are remembered of one ExternalSecret, 40 KB; one with more is read in full each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +66,25 @@ class Converged:
     def note(self, view: View, digest: ExternalDigest, fetched: Fetched, decided: Plan, version: str) -> None:
         """Remember a pass that has worked.
 
-        What has another result for the same answers is forgotten: generators, templates that draw lots, absent
-        entries, which are told each time, and targets of other kinds, whose versions the cache does not know.
+        What takes too much memory is forgotten, and what has another result for the same answers: generators,
+        templates that draw lots, absent entries, which are told each time, and targets of other kinds, whose versions
+        the cache does not know.
         """
         if fetched.data is None:
             return  # nothing was written: what was remembered still holds, or never did
         plain = view.resource is SECRETS and decided.reason == SYNCED and not decided.random
-        if not plain or fetched.absent or not fetched.fingerprint:
+        if not plain or fetched.absent or not fetched.fingerprint or len(fetched.asked) > MOST_ASKED:
             self.forget(view.key)
             return
         target = view.target if view.spec.target.creation_policy != "None" else None
         self._seen[view.key] = Seen(
             view.uid, digest.current, target, version if target else "", fetched.asked, fetched.fingerprint
         )
+
+    def asked(self, key: Key) -> Sequence[tuple[Key, Question]]:
+        """Return what an ExternalSecret asked in its last pass, nothing where that is not known."""
+        seen = self._seen.get(key)
+        return seen.asked if seen is not None else ()
 
     def forget(self, key: Key) -> None:
         """Drop what is known of an ExternalSecret."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from external.answers import Answer, Fresh, Given, Question
 from external.clients import FAILED, Clients, Opened
 from external.digest import store_key
 from external.generating import Generators, Occasion, Reference, reference_of
@@ -25,7 +26,7 @@ from external.providers.protocol import (
     SecretAbsent,
     Want,
 )
-from external.reader import Answer, Fresh, Given, Question, SharedReader, fingerprint
+from external.reader import SharedReader, fingerprint
 from external.refresh import Refreshed
 from external.rewrites import rewritten
 from external.rules import entries
@@ -58,7 +59,7 @@ class Fetched:
     random: bool = False
     """Whether the same question would have another answer: a generator has made some of the data."""
     asked: tuple[tuple[Key, Question], ...] = ()
-    """What was asked, and of which stores."""
+    """What was asked, each question once, and of which stores."""
     fingerprint: bytes = b""
     """Of all answers; empty where some answer is an error, where nothing was read, or a generator was asked too."""
 
@@ -135,8 +136,10 @@ class Fetcher:
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}")
         mark = "" if merge.absent or made else self._reader.mark(answers)
         age = self._reader.age(answers.values())
-        asked = tuple((each.store, question) for each, question in wanted if each.store is not None)
-        seal = b"" if made else fingerprint(answers[each.identity, question] for each, question in wanted)
+        # Each question once: thousands of entries may ask the same, and it is kept for as long as the object.
+        once = {(each.identity, question): each.store for each, question in wanted}
+        asked = tuple((store, question) for (_, question), store in once.items() if store is not None)
+        seal = b"" if made else fingerprint(answers[name] for name in once)
         return Fetched(merge.data, identity, age, tuple(merge.absent), mark, bool(made), asked, seal)
 
     async def again(

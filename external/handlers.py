@@ -246,7 +246,7 @@ class Handlers:
                 self._stale.add(key)
             waits = meta is not None and (everyone or not meta.digest.ready)
             if meta is not None and waits and not self._arrivals.holds(key, meta.digest.stores):
-                self._queue.add(key)  # one of a burst comes with it: a store becomes ready in the middle of it
+                self._arrivals.admit(key)  # one of a burst comes with it: a store becomes ready in the middle of it
 
     def _settled_for(self, key: Key, meta: Meta) -> float | None:
         """Return the seconds until the next refresh of a converged ExternalSecret, None when it is not converged."""

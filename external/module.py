@@ -1,10 +1,12 @@
 """Wires the external module into the process."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from external.clients import Clients
 from external.clusters import ClusterReconciler
+from external.expected import Expected
 from external.fetch import Fetcher
 from external.freshness import Freshness
 from external.generating import Generators
@@ -43,6 +45,7 @@ def build(context: Context) -> Module:
     written, stale = dict[Key, str](), set[Key]()
     clients = _clients(context, threads, opening, metrics)
     wishes, unsynced = Wishes(context.clock), Unsynced()
+    expected = Expected(clients.shares, wishes.since)
     context.cache.digest(EXTERNAL_SECRETS, unsynced.digest)
     handlers = Handlers(
         context.cache,
@@ -52,19 +55,21 @@ def build(context: Context) -> Module:
         written,
         stale,
         wishes,
-        Arrivals(queue.add),
+        Arrivals(_admitting(context, queue, expected)),
         clients.forget_consumer,
         context.clock,
         context.jitter,
     )
     turns, delimiters = Turns(), (settings.template_left_delimiter, settings.template_right_delimiter)
     generators = Generators(context.client, threads, settings.controller_class)
-    reader = SharedReader(threads, context.clock, metrics, workers=settings.concurrency)
+    reader = SharedReader(threads, context.clock, metrics, workers=max(1, settings.concurrency // 2), expected=expected)
     clients.on_close.append(reader.forget)
     fetcher = Fetcher(clients, reader, generators, context.sandbox, turns)
     renderer = Renderer(context.client, context.sandbox, turns, delimiters)
     kinds = Kinds(context.client, context.clock, handlers.seen, handlers.uses, enabled=settings.generic_targets)
-    reconciler = Reconciler(context, fetcher, generators, renderer, kinds, metrics, written, stale, wishes, unsynced)
+    noted = (written, stale, wishes, unsynced, expected)
+    reconciler = Reconciler(context, fetcher, generators, renderer, kinds, metrics, *noted)
+    expected.sources += [unsynced.asked, reconciler.converged.asked]
     _measure(context, metrics, reconciler)
     validator = StoreReconciler(context, clients, threads, stores.add)
     syncs = Controller("external", queue, reconciler.reconcile, settings.concurrency, context.clock, context.metrics)
@@ -74,10 +79,6 @@ def build(context: Context) -> Module:
 
     def verify() -> Iterable[tuple[Controller, Key]]:
         return [(syncs, key) for key, _ in context.cache.items(EXTERNAL_SECRETS)]
-
-    def known() -> None:
-        if any(meta.digest.templated for _, meta in context.cache.items(EXTERNAL_SECRETS)):
-            context.sandbox.prepare()
 
     async def close() -> None:
         await kinds.close()
@@ -89,9 +90,27 @@ def build(context: Context) -> Module:
         handlers=handlers.table(),
         controllers=(syncs, validations, spreads),
         verify=verify,
-        known=known,
+        known=partial(_prepare, context),
         close=close,
     )
+
+
+def _admitting(context: Context, queue: KeyedQueue, expected: Expected) -> Callable[[Key], None]:
+    """Return what queues an ExternalSecret and lets those before it take its questions along."""
+
+    def admit(key: Key) -> None:
+        meta = context.cache.get(key)
+        if meta is not None:
+            expected.add(key, meta.digest.stores)
+        queue.add(key)
+
+    return admit
+
+
+def _prepare(context: Context) -> None:
+    """Let the sandbox be compiled where templates are known to come."""
+    if any(meta.digest.templated for _, meta in context.cache.items(EXTERNAL_SECRETS)):
+        context.sandbox.prepare()
 
 
 def _measure(context: Context, metrics: ExternalMetrics, reconciler: Reconciler) -> None:

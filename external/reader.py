@@ -1,22 +1,34 @@
 """One provider call for everybody who wants the same value now; a provider that does not answer is left in peace."""
 
 import asyncio
-from collections import deque
-from collections.abc import Coroutine, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import structlog
 
+from external.answers import (
+    Answer,
+    Asked,
+    Fresh,
+    Given,
+    IdentityQueue,
+    Question,
+    at_hand,
+    next_batch,
+    promised,
+    worth_reading_from,
+)
 from external.clients import FAILED, Opened, Pending
+from external.expected import Expected
 from external.fingerprints import combined, fingerprint_of
 from external.holdings import LONGEST_SHARED, Holdings
 from external.metrics import ExternalMetrics
-from external.pace import Allowance, Gathering, Silence
+from external.pace import Allowance
 from external.places import NeedsRemote
 from external.providers.protocol import Client, Find, ProviderError, ProviderUnavailable, Stamping, Want
-from external.stamps import LAG, REFUSED, SHORTEST, Sweep, Sweeps, mark, stamp_of, stampable, worth
+from external.stamps import LAG, REFUSED, SHORTEST, Sweep, mark, stamp_of, stampable, worth
 from external.threads import Threads
 from manager.breath import Breath
 from manager.clock import Clock
@@ -35,79 +47,6 @@ AT_ONCE = 4  # calls of one identity at a time; further ones would only wait for
 IDLE_LINES = 1024  # identities that are remembered, with their habits, before those without a call are forgotten
 READ_BYTES = 16 << 20  # of all entries of one object: a Secret holds one MiB, and properties may leave much out
 ROOM_AGAIN = 1.0  # seconds until it is looked whether a tenant's values have left memory
-Question = Want | Find
-Given = Plain | Mapping[str, Plain]
-"""One secret, or all that were found by their names."""
-Asked = tuple[tuple[str, ...], Question]
-"""Under which identity, and what."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fresh:
-    """How new a value must be, and for whom."""
-
-    asker: Hashable
-    """Who wants it in which version of his wish: an answer that came while he was away is still his."""
-    not_before: float
-    """A read that started before this monotonic second is too old: the user asked afterwards."""
-    interval: float = 0.0
-    """Seconds after which it will be wanted again; 0 when nobody knows."""
-
-    @property
-    def max_age(self) -> float:
-        """Seconds; half of the interval, so that who wants the same at another moment of it falls into step.
-
-        The next refresh is counted from when a value was read: a rotation arrives in time all the same.
-        """
-        return min(LONGEST_SHARED, self.interval / 2) if self.interval > 0 else LONGEST_SHARED
-
-
-@dataclass(slots=True, eq=False)
-class Answer:
-    """One value, or the error in its place, on its way or there."""
-
-    want: Question
-    coming: "asyncio.Future[Given]"
-    started: float | None = None
-    """Monotonic second at which the provider was asked; None while that is still to happen."""
-    size: int = 0
-    """Bytes of the value."""
-    fingerprint: bytes = b""
-    """Tells two values apart without telling anything of them; empty until there is one."""
-    left: set[Hashable] = field(default_factory=set)
-    """Askers that have not waited for the answer; without them a slow provider would be asked for ever."""
-
-    def serves(self, fresh: Fresh, now: float) -> bool:
-        """Tell whether the value is, or will be, new enough."""
-        if self.started is None or fresh.asker in self.left:
-            return True
-        return self.started >= fresh.not_before and now - self.started <= fresh.max_age
-
-
-@dataclass(slots=True, eq=False)
-class _Line:
-    """What is asked under one identity."""
-
-    opened: Opened
-    allowance: Allowance
-    answers: dict[Question, Answer] = field(default_factory=dict)
-    habits: dict[Want, Fresh] = field(default_factory=dict)
-    """What is wanted again and again, and how; `not_before` is when it was read last."""
-    waiting: deque[Answer] = field(default_factory=deque)
-    calls: int = 0
-    running: list[float] = field(default_factory=list)
-    """When the calls began that have no answer yet (monotonic seconds)."""
-    callers: int = 0
-    """Workers that wait for an answer."""
-    gathering: Gathering = field(default_factory=Gathering)
-    silence: Silence = field(default_factory=Silence)
-    sweeps: Sweeps = field(default_factory=Sweeps)
-    paced: bool = False
-    """Whether it waits for the allowance already."""
-
-    def idle(self, now: float) -> bool:
-        """Tell whether nothing would be missed that matters: a rest from a provider that is silent still does."""
-        return not (self.answers or self.waiting or self.calls or self.callers or now < self.silence.until)
 
 
 class SharedReader:
@@ -115,19 +54,27 @@ class SharedReader:
 
     Args:
         patience: seconds a caller waits for his answers.
-        workers: callers at a time; once all of them wait nobody else can come, and nothing is gathered any longer.
+        workers: that one namespace has; once as many wait for an identity nobody else can come, and nothing is gathered
+            any longer.
+        expected: what will be asked soon.
     """
 
     def __init__(
-        self, threads: Threads, clock: Clock, metrics: ExternalMetrics, patience: float = PATIENCE, workers: int = 0
+        self,
+        threads: Threads,
+        clock: Clock,
+        metrics: ExternalMetrics,
+        patience: float = PATIENCE,
+        workers: int = 0,
+        expected: Expected | None = None,
     ) -> None:
         self.patience = patience
         self._workers = workers
-        self._callers = 0
+        self._expected = expected
         self._threads = threads
         self._clock = clock
         self._metrics = metrics
-        self._lines: dict[tuple[str, ...], _Line] = {}
+        self._lines: dict[tuple[str, ...], IdentityQueue] = {}
         self._calls: set[asyncio.Task[None]] = set()
         self._holdings = Holdings()
 
@@ -187,7 +134,7 @@ class SharedReader:
         """Return one word for the versions of some answers, empty where one has none."""
         return mark({asked: stamp_of(each.coming.result()) for asked, each in answers.items()})
 
-    async def _swept(self, line: _Line, interval: float) -> Sweep | None:
+    async def _swept(self, line: IdentityQueue, interval: float) -> Sweep | None:
         now, sweeps = self._clock.monotonic(), line.sweeps
         found = sweeps.serves(interval, now)
         if found is not None or now < sweeps.not_before or line.silence.text:
@@ -198,7 +145,7 @@ class SharedReader:
             await asyncio.wait([sweeps.running], timeout=min(self.patience, SLOW))
         return sweeps.serves(interval, self._clock.monotonic())
 
-    async def _sweep(self, line: _Line) -> None:
+    async def _sweep(self, line: IdentityQueue) -> None:
         client, started, stamps = line.opened.client, self._clock.monotonic(), None
         wants = [want for want, habit in line.habits.items() if habit.interval >= SHORTEST and stampable(client, want)]
         line.sweeps.not_before = started + REFUSED  # until it turns out to be worth it
@@ -230,20 +177,17 @@ class SharedReader:
         now = self._clock.monotonic()
         if any(line.callers >= WAIT_ON and line.running and now - min(line.running) > SLOW for line in lines):
             return False
-        self._callers += 1
         for line in lines:
             line.callers += 1
         try:
-            if self._callers == self._workers:
-                for line in list(self._lines.values()):
-                    self._call_next(line)
+            for line in (each for each in lines if each.callers == self._workers):
+                self._call_next(line)
             first = min(self.patience, SLOW)
             left = (await asyncio.wait(coming, timeout=first))[1]
             if left and all(line.callers <= WAIT_ON for line in lines):
                 left = (await asyncio.wait(coming, timeout=self.patience - first))[1]
             return not left
         finally:
-            self._callers -= 1
             for line in lines:
                 line.callers -= 1
 
@@ -258,7 +202,7 @@ class SharedReader:
         if known is not None and serves:
             self._metrics.saved.inc()
             return known
-        answer = Answer(want, _future(), left=known.left if known else set())
+        answer = Answer(want, promised(), left=known.left if known else set())
         if line.silence.text and now < line.silence.until:
             answer.coming.set_exception(ProviderUnavailable(line.silence.text))
             return answer
@@ -275,29 +219,44 @@ class SharedReader:
         if line is not None and line.opened is opened:
             del self._lines[opened.identity]
 
-    def _line(self, opened: Opened) -> _Line:
+    def _line(self, opened: Opened) -> IdentityQueue:
         line = self._lines.get(opened.identity)
         if line is None:
             if len(self._lines) >= IDLE_LINES:
                 now = self._clock.monotonic()
                 self._lines = {name: each for name, each in self._lines.items() if not each.idle(now)}
             # Calls that were made before are not held against it: of ten thousand it would rest for minutes.
-            line = _Line(opened, Allowance(self._clock, counted=opened.meter.calls))
+            line = IdentityQueue(opened, Allowance(self._clock, counted=opened.meter.calls))
             self._lines[opened.identity] = line
         line.opened = opened
         return line
 
-    def _gather(self, line: _Line) -> None:
+    def _gather(self, line: IdentityQueue) -> None:
         """Call at once where a call takes one key or is full, otherwise when those who come with it have come."""
         loop = asyncio.get_running_loop()
         line.gathering.came(loop.time())
+        self._take_along(line)
         if len(line.waiting) >= line.opened.client.batch:
             self._call_next(line)
         elif not line.gathering.running:
             line.gathering.running = True
             loop.call_later(line.gathering.wait(loop.time()), self._gathered, line)
 
-    def _gathered(self, line: _Line) -> None:
+    def _take_along(self, line: IdentityQueue) -> None:
+        """Let a call that is to come answer as well what will be asked soon."""
+        room, store, now = line.opened.client.batch - len(line.waiting), line.opened.store, self._clock.monotonic()
+        if room <= 0 or store is None or self._expected is None or line.silence.text:
+            return
+
+        def needed(want: Want, since: float) -> bool:
+            known = line.answers.get(want)
+            return known is None or not known.serves(Fresh(None, since), now)
+
+        for want in self._expected.take(store, line.opened.client, needed, room):
+            line.answers[want] = answer = Answer(want, promised())
+            line.waiting.append(answer)
+
+    def _gathered(self, line: IdentityQueue) -> None:
         loop = asyncio.get_running_loop()
         wait = line.gathering.wait(loop.time()) if line.waiting else 0.0
         if wait > 0:
@@ -306,7 +265,7 @@ class SharedReader:
         line.gathering.running = False
         self._call_next(line)
 
-    def _call_next(self, line: _Line) -> None:
+    def _call_next(self, line: IdentityQueue) -> None:
         loop = asyncio.get_running_loop()
         while line.waiting and line.calls < AT_ONCE and not line.paced:
             wait = line.allowance.wait(line.opened.meter.calls)
@@ -317,24 +276,24 @@ class SharedReader:
                 return
             line.calls += 1
             line.gathering.called = loop.time()
-            batch = _next(line)
+            batch = next_batch(line)
             self._metrics.saved.inc(len(batch) - 1)
             self._spawn(self._call(line, batch + self._ahead(line, line.opened.client.batch - len(batch))))
 
-    def _paced(self, line: _Line) -> None:
+    def _paced(self, line: IdentityQueue) -> None:
         line.paced = False
         self._call_next(line)
 
-    def _ahead(self, line: _Line, room: int) -> list[Answer]:
+    def _ahead(self, line: IdentityQueue, room: int) -> list[Answer]:
         """Return what will be wanted soon, as far as there is room for it in a call that is made anyway."""
         now, soon = self._clock.monotonic(), list[tuple[float, Want]]()
         for want, habit in list(line.habits.items()) if room else ():
             if now > habit.not_before + 2 * habit.interval + LONGEST_SHARED:
                 del line.habits[want]  # nobody has wanted it for long
-            elif now >= _soon(habit) and not _at_hand(line.answers.get(want), habit, now):
+            elif now >= worth_reading_from(habit) and not at_hand(line.answers.get(want), habit, now):
                 soon.append((habit.not_before + habit.interval, want))
         # Those that are due first: the others would find together in the next call.
-        found = [Answer(want, _future()) for _, want in sorted(soon, key=lambda each: each[0])[:room]]
+        found = [Answer(want, promised()) for _, want in sorted(soon, key=lambda each: each[0])[:room]]
         line.answers |= {each.want: each for each in found}
         return found
 
@@ -344,7 +303,7 @@ class SharedReader:
         task.add_done_callback(self._calls.discard)
         return task
 
-    async def _call(self, line: _Line, asked: list[Answer]) -> None:
+    async def _call(self, line: IdentityQueue, asked: list[Answer]) -> None:
         started = self._clock.monotonic()
         for each in asked:
             each.started = started
@@ -371,7 +330,7 @@ class SharedReader:
         if not line.gathering.running:
             self._call_next(line)
 
-    def _note(self, line: _Line, given: Iterable[Given | ProviderError]) -> None:
+    def _note(self, line: IdentityQueue, given: Iterable[Given | ProviderError]) -> None:
         """Keep in mind whether the provider answers; those still in line share the news that it does not."""
         silent = next((each for each in given if isinstance(each, ProviderUnavailable)), None)
         if silent is None:
@@ -381,7 +340,7 @@ class SharedReader:
         while line.waiting:
             self._settle(line, line.waiting.popleft(), ProviderUnavailable(line.silence.text))
 
-    def _settle(self, line: _Line, answer: Answer, result: Given | ProviderError) -> None:
+    def _settle(self, line: IdentityQueue, answer: Answer, result: Given | ProviderError) -> None:
         size, tenant = _size(result), line.opened.tenant
         if size and not self._holdings.takes(tenant, size):
             result = ProviderUnavailable("too much was read for the same namespace or cluster store at once")
@@ -395,16 +354,9 @@ class SharedReader:
             answer.coming.set_result(result)
             self._holdings.keep(tenant, size, partial(self._forget, line, answer))
 
-    def _forget(self, line: _Line, answer: Answer) -> None:
+    def _forget(self, line: IdentityQueue, answer: Answer) -> None:
         if line.answers.get(answer.want) is answer:
             del line.answers[answer.want]
-
-
-def _future() -> "asyncio.Future[Given]":
-    coming: asyncio.Future[Given] = asyncio.get_running_loop().create_future()
-    # Fetched, whoever still waits: asyncio would log the traceback of an error that nobody asked for.
-    coming.add_done_callback(lambda done: done.cancelled() or done.exception())
-    return coming
 
 
 def fingerprint(answers: Iterable[Answer]) -> bytes:
@@ -416,26 +368,6 @@ def _size(given: Given | ProviderError) -> int:
     if isinstance(given, Mapping):
         return sum(len(name) + len(value) for name, value in given.items())
     return len(given) if isinstance(given, Plain) else 0
-
-
-def _soon(habit: Fresh) -> float:
-    """Return from when on a value read will still be new enough when it is wanted the next time."""
-    return habit.not_before + habit.interval - 0.9 * habit.max_age
-
-
-def _at_hand(known: Answer | None, habit: Fresh, now: float) -> bool:
-    return known is not None and (known.started is None or now - known.started <= 0.9 * habit.max_age)
-
-
-def _next(line: _Line) -> list[Answer]:
-    """Take from a line what goes into one call."""
-    first = line.waiting.popleft()
-    if isinstance(first.want, Find):
-        return [first]
-    batch = [first]
-    while line.waiting and len(batch) < line.opened.client.batch and isinstance(line.waiting[0].want, Want):
-        batch.append(line.waiting.popleft())
-    return batch
 
 
 def _ask(client: Client, wanted: Sequence[Question]) -> tuple[Mapping[Any, Given | ProviderError], Mapping[Any, bytes]]:

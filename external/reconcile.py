@@ -7,9 +7,11 @@ from typing import Any
 
 import structlog
 
+from external.answers import Fresh
 from external.clients import FAILED, Pending
 from external.converged import Converged
 from external.digest import ExternalDigest, external_digest
+from external.expected import Expected
 from external.fetch import Fetched, Fetcher
 from external.fields import parsed
 from external.generating import Generators, Occasion, Recipes
@@ -21,7 +23,6 @@ from external.metrics import ExternalMetrics
 from external.model import ExternalSecretSpec
 from external.places import FETCH_FAILED, NeedsRemote, StoreUnavailable
 from external.plan import CREATED_BY, FINALIZER, MANAGED, Plan, View, content, orphan, others, without_ours
-from external.reader import Fresh
 from external.refresh import Refreshed, due_in, persist_due
 from external.repeats import Repeats
 from external.rules import require_allowed
@@ -29,16 +30,7 @@ from external.templates import UPDATE_FAILED, Content, Renderer
 from external.unsynced import Unsynced
 from external.wishes import Wishes
 from manager.clock import rfc3339
-from manager.errors import (
-    AlreadyExists,
-    Conflict,
-    Forbidden,
-    Invalid,
-    NeedsHuman,
-    ReconcileError,
-    Retry,
-    WaitFor,
-)
+from manager.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError, Retry, WaitFor
 from manager.kube.apply import Create, Delete, Patch, Update
 from manager.kube.cache import Meta
 from manager.kube.conditions import brief, find_condition, same_condition, set_condition, without_condition
@@ -90,6 +82,7 @@ class Reconciler:
         stale: set[Key],
         wishes: Wishes,
         unsynced: Unsynced,
+        expected: Expected,
     ) -> None:
         self._context = context
         self._fetcher = fetcher
@@ -102,8 +95,8 @@ class Reconciler:
         self._wishes = wishes
         self.refreshed: dict[Key, Refreshed] = {}
         """The refreshes of this process."""
-        self._unsynced = unsynced
-        self._converged = Converged(context, fetcher, self.refreshed, stale, wishes)
+        self._unsynced, self._expected = unsynced, expected
+        self.converged = Converged(context, fetcher, self.refreshed, stale, wishes)
         self._accepted: dict[Key, tuple[str, str]] = {}
         """What was last asked of targets of other kinds, and what the API server made of it."""
         self._repeats = Repeats(context.clock)
@@ -114,6 +107,7 @@ class Reconciler:
     async def reconcile(self, key: Key) -> Again:
         """Bring one ExternalSecret to its desired state: observe, plan, act, report."""
         began = self._context.clock.monotonic()
+        self._expected.remove(key)
         try:
             return await self._work(key)
         finally:
@@ -124,7 +118,7 @@ class Reconciler:
 
     async def _work(self, key: Key) -> Again:
         started = self._context.clock.now()
-        quiet = await self._converged.refresh(key)
+        quiet = await self.converged.refresh(key)
         if quiet is not None:
             return quiet
         body = await self._read(key)
@@ -249,7 +243,7 @@ class Reconciler:
             self._accept(view, view.secret)
         await self._remove_orphans(view)
         self.refreshed[view.key] = fetched.refreshed(self._context.clock)
-        self._converged.note(view, external_digest(view.body), fetched, decided, version)
+        self.converged.note(view, external_digest(view.body), fetched, decided, version)
         return Outcome(decided, fetched)
 
     async def _render(self, view: View, fetched: Fetched) -> Content | None:
@@ -323,7 +317,7 @@ class Reconciler:
     def _forget(self, key: Key) -> Again:
         self.refreshed.pop(key, None)
         self._accepted.pop(key, None)
-        self._converged.forget(key)
+        self.converged.forget(key)
         self._unsynced.forget(key)
         self._stale.discard(key)
         self._repeats.forget(key)
@@ -391,7 +385,7 @@ class Reconciler:
         if outcome.decided is not None and outcome.fetched is not None:
             listed = timedelta(seconds=outcome.fetched.age if outcome.fetched.data is None else 0.0)
             await self._succeeded(key, body, outcome.decided, started - listed)
-        return self._converged.next(key, digest, answered=outcome.fetched is not None)
+        return self.converged.next(key, digest, answered=outcome.fetched is not None)
 
     async def _succeeded(self, key: Key, body: Body, decided: Plan, started: datetime) -> None:
         digest = external_digest(body)

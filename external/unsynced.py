@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any
 
 from external.digest import ExternalDigest, external_digest
+from external.expected import Asked, asked_in
 from manager.documents import read_json
 from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
 
@@ -40,6 +41,12 @@ class Unsynced:
         self.forget(key)
         found: Body | None = read_json(text) if seen == version and text else None
         return found
+
+    def asked(self, key: Key) -> Iterator[Asked]:
+        """Yield what an ExternalSecret asks, of a body that is kept."""
+        _, text = self._bodies.get(key, ("", b""))
+        if text:
+            yield from asked_in(read_json(text))
 
     def forget(self, key: Key) -> None:
         """Drop the body of an object."""

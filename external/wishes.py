@@ -77,7 +77,7 @@ class Arrivals:
     """
 
     def __init__(self, admit: Callable[[Key], None]) -> None:
-        self._admit = admit
+        self.admit = admit
         self._bursts: dict[Hashable, _Burst] = {}
 
     def came(self, key: Key, group: Hashable) -> None:
@@ -108,4 +108,4 @@ class Arrivals:
             return
         del self._bursts[group]
         for key in burst.keys:
-            self._admit(key)
+            self.admit(key)

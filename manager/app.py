@@ -162,8 +162,7 @@ def _leader(
         feed.listed,
         base=base,
         namespaces=feed.namespaces,
-        unusable=lambda resource, body: feed.observe(resource, None, body),
-        shrink=feed.shrink,
+        observe=feed.observe,
     )
     return Leader(settings, modules, feed, streams, connection, client, metrics, jitter, home)
 

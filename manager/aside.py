@@ -1,5 +1,7 @@
 """What takes long to read, beside the event loop: one thing at a time, and its memory given back afterwards.
 
+What a watch waits for comes first: behind it are the objects of everybody, and behind the rest only one worker's key.
+
 More threads would not be faster, as the interpreter is held, and each would have its own heap of what it has read.
 """
 
@@ -8,8 +10,9 @@ import ctypes
 import gc
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -18,6 +21,8 @@ Result = TypeVar("Result")
 TRIM_SECONDS = 5.0  # between two looks at what the heap can give back: it takes some milliseconds of the thread
 
 _THREAD = ThreadPoolExecutor(1, thread_name_prefix="aside")
+_FIRST: deque[Callable[[], None]] = deque()
+_THEN: deque[Callable[[], None]] = deque()
 
 
 class _Heap:
@@ -39,9 +44,31 @@ _HEAP = _Heap()
 _COLLECTING = threading.Lock()
 
 
-async def aside(work: Callable[[], Result]) -> Result:
-    """Return what `work` returns, called in the thread for what takes long."""
-    return await asyncio.get_running_loop().run_in_executor(_THREAD, _alone, work)
+async def aside(work: Callable[[], Result], *, first: bool = False) -> Result:
+    """Return what `work` returns, called in the thread for what takes long.
+
+    Args:
+        work: what to do; it is not begun where nobody waits for it any more.
+        first: before everything that waits and is not: for what many others wait behind.
+
+    """
+    coming: Future[Result] = Future()
+
+    def run() -> None:
+        if coming.set_running_or_notify_cancel():
+            try:
+                coming.set_result(_alone(work))
+            except BaseException as error:  # whoever waits gets it, as from an executor
+                coming.set_exception(error)
+
+    (_FIRST if first else _THEN).append(run)
+    _THREAD.submit(_next)
+    return await asyncio.wrap_future(coming)
+
+
+def _next() -> None:
+    """Do what comes first now; it is called once for each that was put in."""
+    (_FIRST or _THEN).popleft()()
 
 
 def _alone(work: Callable[[], Result]) -> Result:

@@ -14,6 +14,7 @@ from manager import VERSION
 from manager.documents import read_yaml
 from manager.errors import CofferError, SettingsError
 from manager.inherited import WITHOUT_EFFECT, aliases, bare_switches, ignored
+from manager.optional import UNUSED, without
 from manager.settings import Settings, load, option_names
 
 if TYPE_CHECKING:
@@ -82,11 +83,12 @@ class RunCommand(click.Command):
 def run(config: str | None, **flags: Any) -> None:
     """Run the controller: in a cluster, or anywhere with --kubeconfig or KUBECONFIG."""
     try:
-        import structlog
+        with without(*UNUSED):
+            import structlog
 
-        from manager import app  # here: `coffer version` must not pay for kopf
-        from manager.runtime import logging
-        from manager.runtime.controller import describe
+            from manager import app  # here: `coffer version` must not pay for kopf
+            from manager.runtime import logging
+            from manager.runtime.controller import describe
     except ModuleNotFoundError as error:  # kubeseal installs alone, and brings this command along
         raise _missing(error) from error
     unused = [flag for flag in WITHOUT_EFFECT if flags.pop(f"unused_{flag.replace('-', '_')}") is not None]

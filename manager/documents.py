@@ -60,7 +60,7 @@ def read_json(text: bytes | str, caps: Caps = OBJECT) -> Any:
     if holds_more(raw, caps.values):
         raise Beyond(f"it has more than {caps.values} values")
     parsed = _loaded(text, caps.levels)
-    if _openings(raw) > caps.levels and too_deep(parsed, caps.levels):
+    if openings(raw) > caps.levels and too_deep(parsed, caps.levels):
         raise Beyond(_nested(caps.levels))
     return parsed
 
@@ -248,13 +248,14 @@ def _cut(text: bytes, levels: int) -> Iterator[bytes]:
         yield text[kept:]
 
 
-def _openings(raw: bytes) -> int:
+def openings(raw: bytes) -> int:
+    """Return how many objects and lists a JSON text begins at most: it is not nested deeper than that."""
     return raw.count(b"{") + raw.count(b"[")
 
 
 def _values_at_most(raw: bytes) -> int:
     """Return a bound of the number of values: each but the first stands behind one of these signs."""
-    return 1 + _openings(raw) + raw.count(b",") + raw.count(b":")
+    return 1 + openings(raw) + raw.count(b",") + raw.count(b":")
 
 
 def _require_size(size: int, caps: Caps) -> None:

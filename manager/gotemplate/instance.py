@@ -44,15 +44,19 @@ def _give_back() -> None:
 
 
 class Instance:
-    """Serves one request at a time. After an error it raised, it is of no more use."""
+    """Serves one request at a time. After an error it raised, it is of no more use.
 
-    def __init__(self, machine: Machine) -> None:
+    Args:
+        memory_bytes: what it may use; 0 for what a render may use at most.
+    """
+
+    def __init__(self, machine: Machine, memory_bytes: int = 0) -> None:
         import wasmtime
 
         self._machine = machine
         self._until = 0.0
         self._store = store = wasmtime.Store(machine.engine)
-        store.set_limits(memory_size=machine.limits.memory_bytes)
+        store.set_limits(memory_size=memory_bytes or machine.limits.memory_bytes)
         store.set_wasi(wasmtime.WasiConfig())  # empty: nothing is inherited, output goes nowhere
         linker = wasmtime.Linker(machine.engine)
         linker.define_wasi()

@@ -31,6 +31,8 @@ class Pool:
         self._limits = limits
         self._threads = ThreadPoolExecutor(limits.workers + limits.slow_workers, "gotemplate")
         self._guard = threading.Lock()
+        self._large = threading.Lock()
+        """Held by the one render that may use all the memory of an instance."""
         self._preparation = Preparation(limits, self._threads)
         self._idle: OrderedDict[str, Instance] = OrderedDict()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -127,26 +129,28 @@ class Pool:
 
     def _work(self, machine: Machine, namespace: str, request: bytes) -> "_Ran":
         started = time.thread_time()  # what other threads take of the processor is not the template's
-        until = time.monotonic() + self._limits.deadline_seconds
-        kept = self._kept(namespace)
-        if kept:
+        usual = min(self._limits.usual_bytes, self._limits.memory_bytes)
+        instance = self._kept(namespace) or Instance(machine, usual)
+        try:
+            answer = self._called(instance, request)
+        except BaseException as error:
+            instance.close()
+            # Go's heap does not shrink and may have come apart; what fits must not depend on the past, nor on others.
+            if not isinstance(error, TemplateLimit) or error.limit != "memory":
+                raise
+        else:
+            self._keep(namespace, instance)
+            return answer, time.thread_time() - started
+        with self._large:
+            instance = Instance(machine)
             try:
-                return self._called(namespace, kept, request, until), time.thread_time() - started
-            except TemplateLimit as error:
-                # Go's heap does not shrink and may have come apart; what fits must not depend on the past
-                if error.limit != "memory":
-                    raise
-        answer = self._called(namespace, Instance(machine), request, until)
+                answer = self._called(instance, request)
+            finally:
+                instance.close()  # kept, it might grow beside others
         return answer, time.thread_time() - started
 
-    def _called(self, namespace: str, instance: Instance, request: bytes, until: float) -> bytes:
-        try:
-            answer = instance.call(request, until)
-        except BaseException:
-            instance.close()
-            raise
-        self._keep(namespace, instance)
-        return answer
+    def _called(self, instance: Instance, request: bytes) -> bytes:
+        return instance.call(request, time.monotonic() + self._limits.deadline_seconds)
 
     def _kept(self, namespace: str) -> Instance | None:
         """Take the namespace's instance, or make room for one: memory never holds more than may be kept."""

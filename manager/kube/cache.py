@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from sys import intern
 from types import MappingProxyType
 from typing import Any
@@ -12,18 +11,6 @@ from manager.kube.resources import Body, Key, Resource, key_of
 EMPTY: Mapping[str, str] = MappingProxyType({})
 MOST_LABELS = 1_000  # kept of one object: the API server bounds the length of each alone, and 45,000 fit into an object
 ANNOTATION_BYTES = 32 << 10  # kept of one object: the names of five hundred namespaces take half of that
-READ = (
-    "name",
-    "namespace",
-    "uid",
-    "resourceVersion",
-    "generation",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "ownerReferences",
-    "finalizers",  # who adds one writes the others again
-)
-"""What is read of metadata beside labels and annotations."""
 
 
 class Oversized(Exception):
@@ -109,18 +96,6 @@ class MetadataCache:
         calls this all labels are kept, as selectors may ask for any. Call before the first object is observed.
         """
         self._named[resource] = self._named.get(resource, frozenset()) | frozenset(names)
-
-    def shrink(self, resource: Resource, body: Body) -> Body:
-        """Return a body without what nobody reads of it; `observe` makes the same of both."""
-        meta = body["metadata"]
-        kept = {name: meta[name] for name in READ if name in meta}
-        labels = meta.get("labels")
-        if resource in self._named and isinstance(labels, dict) and len(labels) > MOST_LABELS:
-            few = {name: labels[name] for name in self._named[resource] if name in labels}
-            labels = few | dict(islice(labels.items(), MOST_LABELS + 1))  # one too many is still seen as that
-        kept |= {name: meta[name] for name in ("annotations",) if name in meta}
-        kept |= {"labels": labels} if labels else {}
-        return {**body, "metadata": kept}
 
     def get(self, key: Key) -> Meta | None:
         """Return what is known of an object."""

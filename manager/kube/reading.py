@@ -8,6 +8,7 @@ from manager.documents import (
     OBJECT,
     Unreadable,
     holds_more,
+    openings,
     read_json,
     read_json_beneath,
     read_json_outline,
@@ -56,11 +57,11 @@ async def read_within(content: Chunks, most: int) -> bytes:
     return b"".join(parts)
 
 
-async def parsed(content: bytes, read: Callable[[bytes], Parsed]) -> Parsed:
-    """Parse a text, in a thread where it takes more than a moment."""
+async def parsed(content: bytes, read: Callable[[bytes], Parsed], *, first: bool = False) -> Parsed:
+    """Parse a text, in a thread where it takes more than a moment; `first` where the objects of others come behind."""
     if len(content) < HEAVY_BYTES:
         return read(content)
-    return await aside(lambda: read(content))
+    return await aside(lambda: read(content), first=first)
 
 
 def read_object(content: bytes) -> Body:
@@ -102,7 +103,10 @@ def read_event(line: bytes) -> Body:
     if not isinstance(found, dict):
         raise Unreadable("it is no event")
     if "object" in found:
-        found["object"] = stub_of(found["object"], TOO_MANY) if full else usable(found["object"])
+        shallow = not full and openings(line) <= OBJECT.levels  # of most objects that is quicker to see
+        found["object"] = (
+            stub_of(found["object"], TOO_MANY) if full else found["object"] if shallow else usable(found["object"])
+        )
     return found
 
 

@@ -104,7 +104,7 @@ class Controller:
     async def run(self) -> None:
         """Work until stopped; ends by an error only when this replica may no longer write."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(self.concurrency):
+            for _ in range(self.concurrency + self.queue.reserved):
                 group.create_task(self._work(), name=f"{self.name} worker")
 
     def stuck(self) -> list[Key]:

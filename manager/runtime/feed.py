@@ -62,10 +62,6 @@ class Feed:
         """What is watched."""
         return tuple(self._handlers)
 
-    def shrink(self, resource: Resource, body: Body) -> Body:
-        """Return an object without what the cache would not keep."""
-        return self._cache.shrink(resource, body)
-
     def observe(self, resource: Resource, event: str | None, body: Body) -> None:
         """Take in one object and dispatch the change, if there is one. Never raises."""
         change = self._absorb(resource, event, body)

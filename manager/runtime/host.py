@@ -187,7 +187,5 @@ class KopfHost:
 
     def _listen(self, registry: kopf.OperatorRegistry, resource: Resource) -> None:
         @kopf.on.event(resource.group, resource.version, resource.plural, registry=registry, id=resource.plural)
-        async def seen(event: Any, **_: Any) -> None:
-            whole = self._streams.whole(resource, event)
-            if whole is not None:
-                self._feed.observe(resource, whole["type"], whole["object"])
+        async def unheard(**_: Any) -> None:
+            """Let kopf watch the resource, as it does where somebody listens; what comes is taken by the streams."""

@@ -22,6 +22,7 @@ PACE = 0.5
 URGENT_IN_A_ROW = (
     7  # then one routine key: a tenant who changes objects without end must not stop refreshes and retries
 )
+RESERVED_WORKERS = 4
 SLACK = 64  # superseded appointments that are tolerated before the heap is cleaned
 
 
@@ -46,7 +47,8 @@ class KeyedQueue:
         clock: only its monotonic seconds are used.
         jitter: spreads back-off, so that failed keys do not return in step.
         workers: how many take keys; a namespace gets no more of them at a time than it leaves free, so that whoever
-            comes next finds one. 0: any number, for keys that are quickly done.
+            comes next finds one. 0: any number, for keys that are quickly done. A few more are for namespaces that
+            have none: of those that work long, each has at least one.
     """
 
     def __init__(self, clock: Clock, jitter: Jitter, workers: int = 0) -> None:
@@ -76,6 +78,11 @@ class KeyedQueue:
     def waiting(self) -> int:
         """Keys that are delayed or held at a gate."""
         return len(self._due) + sum(len(gate.waiting) for gate in self._gates.values())
+
+    @property
+    def reserved(self) -> int:
+        """Workers beside the others, for namespaces of which no key is worked on."""
+        return RESERVED_WORKERS if self._workers else 0
 
     def add(self, key: Key, *, urgent: bool = True) -> None:
         """Ask for a key to be worked on: at once when somebody changed something, behind those when routine.
@@ -234,7 +241,8 @@ class KeyedQueue:
 
     def _may(self, namespace: str) -> bool:
         """Tell whether a namespace may have one more worker."""
-        return not self._workers or self._active_in[namespace] < max(1, self._workers - len(self._active))
+        held = self._active_in.get(namespace, 0)
+        return not self._workers or not held or held < self._workers - len(self._active)
 
     def _promote(self) -> float | None:
         """Queue what is due; returns the seconds until the next appointment."""

@@ -1,4 +1,8 @@
-"""Middlewares of kopf's HTTP session: a refused list or a broken watch must not end the process (kopf.md section 8)."""
+"""Middlewares of kopf's HTTP session: they take what lists and watches bring, and keep kopf from ending the process.
+
+kopf opens lists and watches, and opens them again. It gets no object: for each event it would parse the object once
+more and start a task of its own, which took two fifths of the processor in a burst.
+"""
 
 import asyncio
 import json
@@ -9,19 +13,19 @@ from typing import Any, NoReturn
 import aiohttp
 import structlog
 
+from manager.breath import Breath
 from manager.clock import Clock, Jitter
 from manager.documents import OBJECT, Unreadable
 from manager.errors import Unusable as TooLarge
 from manager.kube.client import PAGE, WHOLE, Limit
-from manager.kube.reading import HEAVY_BYTES, Oversize, Unusable, parsed, read_event, read_page, read_within
+from manager.kube.reading import Oversize, parsed, read_event, read_page, read_within
 from manager.kube.resources import Body, Key, Resource, key_of
 from manager.runtime.feed import EVERYWHERE
 
 PACE = 1.0  # seconds between two watch requests of a resource; kopf re-opens an ended one without any pause
 LONGEST_PAUSE = 30.0
+OBSERVED = ("ADDED", "MODIFIED", "DELETED")
 SILENT_AFTER = 240.0  # seconds; kopf re-opens a silent watch after 70 s, so three turns without an answer
-
-PARKED = "parked"
 
 log = structlog.get_logger(__name__)
 
@@ -47,8 +51,7 @@ class Streams:
         refused: told of (plural, status) whenever the API server refuses; a wrong RBAC must not be silent.
         listed: told of (resource, namespace, keys, resourceVersion) after each whole list: what is not in it has gone,
             which kopf does not report.
-        unusable: told of (resource, object) that is not taken in; kopf gets the others.
-        shrink: returns an object without what nobody reads of it; kopf holds whole pages, and events that wait.
+        observe: told of (resource, type of event or None, object) of all that comes, in its order.
         namespaces: those that kopf was told to watch; an empty name is the whole cluster.
     """
 
@@ -60,10 +63,7 @@ class Streams:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     base: str = ""
     namespaces: tuple[str, ...] = ("",)
-    unusable: Callable[[Resource, Body], None] = lambda resource, body: None
-    shrink: Callable[[Resource, Body], Body] = lambda resource, body: body
-    _parked: dict[Key, Body] = field(default_factory=dict)
-    """What was too large to be parsed twice, while kopf carries its name."""
+    observe: Callable[[Resource, str | None, Body], None] = lambda resource, event, body: None
     _streams: dict[str, _Stream] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -82,7 +82,6 @@ class Streams:
             self.base + resource.path(each): _Stream(now, each, limit=Limit(PAGE if resource.metadata_only else WHOLE))
             for resource, each in places
         }
-        self._parked.clear()
 
     def silent(self) -> list[str]:
         """Return the resources from which no request has been answered for minutes."""
@@ -149,16 +148,18 @@ class Streams:
         await self._pause(stream)
 
     def _follow(self, answer: aiohttp.ClientResponse, stream: _Stream, resource: Resource, *, first: bool) -> None:
-        """Note what a page holds while kopf reads it, and give an empty one as such: kopf ends on `items: null`."""
+        """Take what a page holds while kopf reads it, and give kopf an empty one."""
 
         async def page(**_options: Any) -> Any:
             try:
                 body = await self._read(answer, stream, resource)
-                items = body.get("items") or []
-                self._note(stream, resource, body["metadata"], items, first=first)
+                items, meta = body.get("items") or [], body["metadata"]
+                keys = {key_of(resource, each) for each in items}
+                await self._take_all(resource, items)
+                self._note(stream, resource, meta, keys, first=first)
             except (ValueError, LookupError, TypeError, AttributeError) as error:
                 raise aiohttp.ClientPayloadError("the list cannot be read") from error
-            return {**body, "items": [self.shrink(resource, each) for each in self._usable(resource, items)]}
+            return {**body, "items": []}
 
         vars(answer)["json"] = page
 
@@ -167,7 +168,7 @@ class Streams:
         limit = stream.limit
         try:
             content = await read_within(answer.content, limit.bytes)
-            body = await parsed(content, lambda text: read_page(text, alone=limit.objects == 1))
+            body = await parsed(content, lambda text: read_page(text, alone=limit.objects == 1), first=True)
         except Oversize:
             answer.close()
             try:
@@ -179,39 +180,25 @@ class Streams:
             limit.grow()
         return body
 
-    def _usable(self, resource: Resource, bodies: list[Body]) -> list[Body]:
+    async def _take_all(self, resource: Resource, bodies: list[Body]) -> None:
+        breath = Breath()
         for each in bodies:
-            if isinstance(each, Unusable):
-                self.unusable(resource, each)
-        return [each for each in bodies if not isinstance(each, Unusable)]
+            self.observe(resource, None, each)
+            await breath.take()
 
     def _take(self, resource: Resource, event: Body, line: bytes) -> bytes:
-        """Return what kopf gets for an event: nothing of an object beyond the bounds, the name of a large one."""
+        """Take in an event; return what kopf gets for it: a bookmark, from whose version it would watch again."""
         body = event["object"]
-        if event["type"] in ("BOOKMARK", "ERROR"):
+        if event["type"] not in OBSERVED:
             return line + b"\n"
-        if len(line) < HEAVY_BYTES and not isinstance(body, Unusable):
-            if self._parked:
-                self._parked.pop(key_of(resource, {"metadata": {"name": "", **body["metadata"]}}), None)
-            return line + b"\n"
-        if isinstance(body, Unusable) and event["type"] != "DELETED":
-            self.unusable(resource, body)
-            return b""
-        key = key_of(resource, body)
-        self._parked[key] = {"type": event["type"], "object": self.shrink(resource, body)}
-        named = {name: body["metadata"].get(name, "") for name in ("name", "namespace", "uid", "resourceVersion")}
-        stub = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": named, PARKED: True}
-        return json.dumps({"type": event["type"], "object": stub}).encode() + b"\n"
+        self.observe(resource, event["type"], body)
+        version = body["metadata"].get("resourceVersion", "")
+        return json.dumps({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": version}}}).encode() + b"\n"
 
-    def whole(self, resource: Resource, event: Body) -> Body | None:
-        """Return the event for which kopf has carried a name; None where a later one has taken its place."""
-        body = event["object"]
-        return self._parked.pop(key_of(resource, body), None) if body.get(PARKED) else event
-
-    def _note(self, stream: _Stream, resource: Resource, meta: Body, items: list[Body], *, first: bool) -> None:
+    def _note(self, stream: _Stream, resource: Resource, meta: Body, keys: set[Key], *, first: bool) -> None:
         if first:
             stream.seen, stream.listed_at = set(), meta["resourceVersion"]
-        stream.seen.update(key_of(resource, each) for each in items)
+        stream.seen |= keys
         if not meta.get("continue"):
             seen, stream.seen = stream.seen, set()
             self.listed(resource, stream.namespace, seen, stream.listed_at)
@@ -268,6 +255,7 @@ class Screened:
     ) -> None:
         self._content = content
         self._take = take
+        self._breath = Breath()
         self._alive = alive
         self._broken = broken
 
@@ -292,7 +280,7 @@ class Screened:
 
     async def _screen(self, line: bytes) -> bytes:
         try:
-            event = await parsed(line, read_event)
+            event = await parsed(line, read_event, first=True)
             if event["type"] == "ERROR":
                 fatal = event["object"]["code"] != 410
             else:
@@ -302,7 +290,9 @@ class Screened:
         if fatal:
             await self._fail()
         self._alive()
-        return self._take(event, line)
+        kept = self._take(event, line)
+        await self._breath.take()
+        return kept
 
     async def _fail(self) -> NoReturn:
         await self._broken()

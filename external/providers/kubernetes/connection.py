@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from external.egress import GuardedSession
 from external.providers.protocol import (
     CountCall,
     Egress,
@@ -47,6 +46,8 @@ class Connection:
     """Asks one API server under one identity; used by several threads."""
 
     def __init__(self, server: Server, count: CountCall, timeout: float) -> None:
+        from external.guarded import GuardedSession  # here: 6 MB that clusters without such stores do not need
+
         context = server.context
         if server.certificate is not None:
             context = context or verifying()

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from external.egress import GuardedSession
 from external.providers.naming import host_of
 from external.providers.protocol import (
     CountCall,
@@ -54,6 +53,8 @@ class Connection:
 
     def __init__(self, server: Server, login: Login | None, egress: Egress, count: CountCall, timeout: float) -> None:
         from hvac.adapters import RawAdapter
+
+        from external.guarded import GuardedSession
 
         if urlsplit(server.url).scheme not in ("http", "https"):
             raise ProviderDenied("server is no http or https URL")

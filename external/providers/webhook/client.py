@@ -7,7 +7,6 @@ from http.client import responses
 from typing import Any
 from urllib.parse import quote_plus, urljoin, urlsplit
 
-from external.egress import GuardedSession
 from external.providers.naming import host_of
 from external.providers.protocol import (
     CountCall,
@@ -58,6 +57,8 @@ class Webhook:
     asks_property = True
 
     def __init__(self, spec: WebhookProvider, around: Surroundings) -> None:
+        from external.guarded import GuardedSession  # here: 6 MB that clusters without such stores do not need
+
         self._spec = spec
         self._around = around
         self._session = GuardedSession(around.egress, around.context, around.timeout, LARGEST)

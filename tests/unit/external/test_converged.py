@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from external.converged import MOST_ASKED
 from external.providers.fake import FakeClient
 from external.providers.protocol import ProviderUnavailable, SecretAbsent
 from external.unsynced import Unsynced
 from manager.errors import Conflict
-from manager.kube.cache import MetadataCache
 from manager.kube.resources import EXTERNAL_SECRETS, SECRETS, Key
 from manager.plain import Plain
 from tests.unit.external.bench import Bench
@@ -243,7 +243,7 @@ async def test_a_store_that_admits_no_more_is_told(bench: Bench, vendor: Vendor)
 async def test_an_object_that_goes_leaves_nothing_behind(bench: Bench, vendor: Vendor) -> None:
     await synced(bench)
     reconciler = bench.module.controllers[0].reconcile.__self__  # type: ignore[attr-defined]
-    seen = reconciler._converged._seen
+    seen = reconciler.converged._seen
     assert KEY in seen
 
     bench.remove(EXTERNAL_SECRETS, "es")
@@ -303,9 +303,26 @@ def test_a_large_body_is_not_kept(spec: Any) -> None:
     assert unsynced.take(KEY, "7") is None
 
 
-def test_a_body_from_a_list_keeps_the_finalizers_of_others() -> None:
-    """A first pass works on what the list showed: who adds a finalizer to that writes the others again."""
-    cache = MetadataCache()
-    body = {"metadata": {"name": "es", "namespace": "ns", "finalizers": ["other.io/kept"]}, "spec": {}}
+async def test_thousands_of_entries_that_ask_the_same_are_kept_as_one_question(bench: Bench, vendor: Vendor) -> None:
+    data = [{"secretKey": f"k{at}", "remoteRef": {"key": f"r{at % 2}"}} for at in range(2_000)]
+    requests = await synced(bench, data=data)
+    reconciler = bench.module.controllers[0].reconcile.__self__  # type: ignore[attr-defined]
 
-    assert cache.shrink(EXTERNAL_SECRETS, body)["metadata"]["finalizers"] == ["other.io/kept"]
+    assert len(reconciler.converged.asked(KEY)) == 2
+    await refreshed(bench)
+    assert asked(bench, requests) == [], "an unchanged refresh still costs nothing"
+
+    vendor.answer = Plain(b"two")
+    await refreshed(bench)
+    assert bench.data() == {f"k{at}": b"two" for at in range(2_000)}
+
+
+async def test_of_an_object_with_too_many_questions_nothing_is_kept(bench: Bench, vendor: Vendor) -> None:
+    data = [{"secretKey": f"k{at}", "remoteRef": {"key": f"r{at}"}} for at in range(MOST_ASKED + 1)]
+    await synced(bench, data=data)
+    reconciler = bench.module.controllers[0].reconcile.__self__  # type: ignore[attr-defined]
+
+    assert reconciler.converged.asked(KEY) == ()
+    vendor.answer = Plain(b"two")
+    await refreshed(bench)
+    assert bench.data() == {f"k{at}": b"two" for at in range(MOST_ASKED + 1)}

@@ -12,7 +12,8 @@ import requests
 
 from external import deadlines
 from external.deadlines import limited, within
-from external.egress import Bounds, GuardedSession
+from external.egress import Bounds
+from external.guarded import GuardedSession
 from external.providers.protocol import ProviderUnavailable
 
 Behave = Callable[[socket.socket, threading.Event], None]

@@ -8,11 +8,12 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
+from external.answers import Answer, Fresh, Given
 from external.clients import Opened, Pending
 from external.metrics import ExternalMetrics, Meter
 from external.pace import PAUSE
 from external.providers.protocol import Find, ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, Want
-from external.reader import AT_ONCE, WAIT_ON, Answer, Fresh, Given, SharedReader
+from external.reader import AT_ONCE, WAIT_ON, SharedReader
 from external.threads import Threads
 from manager.plain import Plain
 from tests.stand_ins import HandClock

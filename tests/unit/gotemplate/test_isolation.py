@@ -39,8 +39,8 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     found, guard = Log(), threading.Lock()
     start, call, close = Instance.__init__, Instance.call, Instance.close
 
-    def starting(self: Instance, machine: instances.Machine) -> None:
-        start(self, machine)
+    def starting(self: Instance, machine: instances.Machine, memory_bytes: int = 0) -> None:
+        start(self, machine, memory_bytes)
         found.started.append(self)
 
     def calling(self: Instance, request: bytes, until: float) -> bytes:
@@ -160,7 +160,7 @@ async def test_an_instance_that_has_grown_is_not_kept(make: Make, log: Log) -> N
     await eso(sandbox, "small", "small")
 
     assert sandbox._pool.idle == ("small",)
-    assert log.closed == log.started[:1]
+    assert log.closed == log.started[:2], "the second one with all the memory"
 
 
 async def test_a_tenant_that_is_fast_again_is_among_the_others_again(make: Make) -> None:
@@ -261,3 +261,31 @@ async def failed(sandbox: Sandbox, namespace: str) -> None:
     """Render what has no end, and expect the deadline."""
     with pytest.raises(TemplateError, match="took longer"):
         await eso(sandbox, FOREVER, namespace)
+
+
+async def test_one_render_at_a_time_may_use_all_the_memory(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox, guard, large, most = make(), threading.Lock(), set[Instance](), 0
+    start, close = Instance.__init__, Instance.close
+
+    def starting(self: Instance, machine: instances.Machine, memory_bytes: int = 0) -> None:
+        nonlocal most
+        start(self, machine, memory_bytes)
+        with guard:
+            large.update([self] if not memory_bytes else [])
+            most = max(most, len(large))
+
+    def closing(self: Instance) -> None:
+        with guard:
+            large.discard(self)
+        close(self)
+
+    monkeypatch.setattr(Instance, "__init__", starting)
+    monkeypatch.setattr(Instance, "close", closing)
+    hungry = '{{ repeat 1000000000 "a" }}'
+    ended = await asyncio.gather(
+        *(eso(sandbox, hungry, namespace=f"ns{at}") for at in range(3)), return_exceptions=True
+    )
+
+    assert most == 1
+    assert all(isinstance(each, TemplateLimit) and "more than 60 MiB of memory" in str(each) for each in ended)
+    assert sandbox._pool.idle == ()

@@ -5,6 +5,7 @@ import pytest
 from manager.errors import TemplateInvalid, TemplateLimit
 from manager.gotemplate.model import Template
 from manager.gotemplate.sandbox import Sandbox
+from manager.plain import Plain
 from tests.unit.gotemplate.conftest import Make, eso
 
 CYCLE = '{{ $d := dict }}{{ $_ := set $d "d" $d }}'
@@ -108,3 +109,13 @@ async def test_many_templates_do_not_fill_the_instance(sandbox: Sandbox) -> None
     for index in range(300):
         source = f"{{{{ .a }}}}{index}" + "x" * 5000
         assert (await eso(sandbox, source, a="1")).startswith(f"1{index}")
+
+
+async def test_what_needs_more_than_usual_gets_it_and_nothing_of_it_is_kept(make: Make) -> None:
+    sandbox = make(usual_bytes=12 << 20)
+    large = Template.eso("k", "{{ len (repeat 3000000 .k) }}{{ len (repeat 9000000 .k) }}")
+
+    found = await sandbox.render("ns", large, {"k": Plain(b"x")})
+
+    assert found.value.reveal() == b"30000009000000"
+    assert sandbox._pool.idle == ()

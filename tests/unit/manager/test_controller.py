@@ -214,3 +214,29 @@ def test_an_error_says_when_to_look_again(error: Any, again: Again) -> None:
 
 def test_an_error_without_a_place_is_named_by_its_class() -> None:
     assert describe(KeyError("canary")) == "KeyError"
+
+
+async def test_a_namespace_without_a_worker_finds_one_though_others_hold_all() -> None:
+    held, reached = asyncio.Event(), asyncio.Event()
+
+    async def reconcile(key: Key) -> Again:
+        if key.namespace == "victim":
+            reached.set()
+        else:
+            await held.wait()
+        return DONE
+
+    clock = HandClock()
+    queue = KeyedQueue(clock, no_jitter(), workers=2)
+    running = asyncio.create_task(Controller("test", queue, reconcile, 2, clock, Observed()).run())
+    queue.add_all(Key(SECRETS, f"evil-{number}", str(at)) for at in range(5) for number in range(2))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert len(queue) > 2
+
+    queue.add(Key(SECRETS, "victim", "a"))
+    async with asyncio.timeout(10):
+        await reached.wait()
+
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

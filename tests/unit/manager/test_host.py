@@ -109,21 +109,17 @@ async def test_a_lent_session_is_not_closed_by_its_borrower() -> None:
         assert lent.headers is session.headers
 
 
-async def test_a_handler_passes_the_event_on_and_returns_nothing() -> None:
-    seen: list[Any] = []
-    feed = Feed(MetadataCache(), {SECRETS: [seen.append]})
-    nothing: Any = None
-    streams = Streams((SECRETS,), HandClock(), no_jitter(), nothing, nothing)
-    host = KopfHost(nothing, feed, streams, (SECRETS,), no_jitter())
+async def test_kopf_watches_every_resource_and_does_nothing_with_what_comes() -> None:
+    feed, nothing = Feed(MetadataCache(), {SECRETS: []}), None
+    streams = Streams((SECRETS,), HandClock(), no_jitter(), nothing, nothing)  # type: ignore[arg-type]
+    host = KopfHost(nothing, feed, streams, (SECRETS,), no_jitter())  # type: ignore[arg-type]
     registry = kopf.OperatorRegistry()
     host._listen(registry, SECRETS)
     (handler,) = registry._watching.get_all_handlers()
-    body = {"metadata": {"namespace": "ns", "name": "a", "uid": "u", "resourceVersion": "1"}}
 
     function: Any = handler.fn
-    assert await function(event={"type": "ADDED", "object": body}, patch={}, logger=None) is None
-    assert len(seen) == 1
-    assert asyncio.iscoroutinefunction(handler.fn)
+    assert asyncio.iscoroutinefunction(function)
+    assert await function(event={"type": "ADDED", "object": {}}, patch={}, logger=None) is None
 
 
 def test_only_short_simple_values_are_logged() -> None:

@@ -146,6 +146,11 @@ class Watching:
     def __init__(self, session: aiohttp.ClientSession, streams: Streams, cache: MetadataCache) -> None:
         self.session, self.streams, self.cache = session, streams, cache
         self.refused: list[tuple[str, str]] = []
+        self.seen: list[tuple[Resource, str | None, Any]] = []
+
+    def names(self) -> list[tuple[str | None, str]]:
+        """Return what was taken in, by type of event and name."""
+        return [(event, body["metadata"]["name"]) for _, event, body in self.seen if not isinstance(body, Unusable)]
 
     async def watch(self) -> list[Any]:
         answer = await self.session.get(SEALED_SECRETS.path(), params={"watch": "true"})
@@ -154,7 +159,8 @@ class Watching:
 
     async def list(self) -> list[str]:
         answer = await self.session.get(SEALED_SECRETS.path(), params={"limit": "500"})
-        return [each["metadata"]["name"] for each in (await answer.json())["items"]]
+        assert (await answer.json())["items"] == []
+        return [name for _, name in self.names()]
 
 
 @pytest.fixture
@@ -169,8 +175,7 @@ async def watching(server: Server) -> AsyncIterator[Watching]:
         nothing,
         feed.listed,
         base="",
-        unusable=lambda resource, body: feed.observe(resource, None, body),
-        shrink=feed.shrink,
+        observe=lambda *seen: (found.seen.append(seen), feed.observe(*seen))[1],
     )
     async with aiohttp.ClientSession(
         server.url,  # type: ignore[attr-defined]
@@ -180,7 +185,7 @@ async def watching(server: Server) -> AsyncIterator[Watching]:
         yield found
 
 
-async def test_kopf_gets_a_list_without_what_cannot_be_read(server: Server, watching: Watching) -> None:
+async def test_a_list_is_taken_in_without_what_cannot_be_read(server: Server, watching: Watching) -> None:
     server.items = [text_of("a"), text_of("bomb", levels=1_200), text_of("b")]
 
     assert await watching.list() == ["a", "b"]
@@ -189,42 +194,31 @@ async def test_kopf_gets_a_list_without_what_cannot_be_read(server: Server, watc
     assert "nested deeper" in why
 
 
-async def test_kopf_gets_a_watch_without_what_cannot_be_read(server: Server, watching: Watching) -> None:
+async def test_a_watch_is_taken_in_without_what_cannot_be_read(server: Server, watching: Watching) -> None:
     events = [f'{{"type": "ADDED", "object": {each}}}' for each in (text_of("a"), text_of("x", levels=9_970))]
     gone = f'{{"type": "DELETED", "object": {text_of("x", levels=1_200)}}}'
     server.items = ["\n".join([*events, f'{{"type": "MODIFIED", "object": {text_of("b")}}}', gone]) + "\n"]
 
     found = await watching.watch()
 
-    assert [(each["type"], each["object"]["metadata"]["name"]) for each in found] == [
-        ("ADDED", "a"),
-        ("MODIFIED", "b"),
-        ("DELETED", "x"),
-    ]
+    assert [each["type"] for each in found] == ["BOOKMARK"] * 4
+    assert watching.names() == [("ADDED", "a"), ("MODIFIED", "b")]
     assert [name for name, _ in watching.refused] == ["x"]
+    assert [(event, body["metadata"]["name"]) for _, event, body in watching.seen][-1] == ("DELETED", "x")
 
 
-async def test_a_large_event_is_parsed_once_and_kopf_carries_its_name(server: Server, watching: Watching) -> None:
+async def test_kopf_gets_the_version_of_an_event_and_nothing_of_the_object(server: Server, watching: Watching) -> None:
     large = text_of("large", spec="x" * HEAVY_BYTES)
     server.items = [f'{{"type": "ADDED", "object": {large}}}\n']
 
     (event,) = await watching.watch()
 
-    assert len(json.dumps(event)) < 1_000
-    whole = watching.streams.whole(SEALED_SECRETS, event)
-    assert whole is not None
-    assert whole["object"]["spec"] == "x" * HEAVY_BYTES
-    assert watching.streams.whole(SEALED_SECRETS, event) is None, "it would be taken in a second time"
-
-
-async def test_of_a_large_event_and_a_later_small_one_nothing_is_kept(server: Server, watching: Watching) -> None:
-    large = f'{{"type": "ADDED", "object": {text_of("o", spec="x" * HEAVY_BYTES)}}}'
-    server.items = [f'{large}\n{{"type": "DELETED", "object": {text_of("o")}}}\n']
-
-    first, second = await watching.watch()
-
-    assert watching.streams.whole(SEALED_SECRETS, first) is None
-    assert watching.streams.whole(SEALED_SECRETS, second) == second
+    (_, _, body) = watching.seen[0]
+    assert body["spec"] == "x" * HEAVY_BYTES
+    assert event == {
+        "type": "BOOKMARK",
+        "object": {"metadata": {"resourceVersion": body["metadata"]["resourceVersion"]}},
+    }
 
 
 async def test_kopfs_pages_are_bounded_in_bytes_too(server: Server, watching: Watching) -> None:
@@ -248,13 +242,11 @@ def labelled(number: int) -> dict[str, Any]:
     return {"metadata": {"name": "a", "namespace": "ns", "uid": "u", "resourceVersion": "5", "labels": labels}}
 
 
-@pytest.mark.parametrize("shrunk", [False, True])
-def test_labels_that_nobody_asks_for_are_not_kept(shrunk: bool) -> None:
+def test_labels_that_nobody_asks_for_are_not_kept() -> None:
     cache = MetadataCache()
     cache.name_labels(SECRETS, "known", "absent")
-    body = cache.shrink(SECRETS, labelled(45_000)) if shrunk else labelled(45_000)
 
-    change = cache.observe(SECRETS, None, body)
+    change = cache.observe(SECRETS, None, labelled(45_000))
 
     assert change is not None
     assert change.after is not None
@@ -262,13 +254,11 @@ def test_labels_that_nobody_asks_for_are_not_kept(shrunk: bool) -> None:
     assert not change.after.cut
 
 
-@pytest.mark.parametrize("shrunk", [False, True])
-def test_of_an_object_that_somebody_reads_no_more_than_a_thousand_labels_are_kept(shrunk: bool) -> None:
+def test_of_an_object_that_somebody_reads_no_more_than_a_thousand_labels_are_kept() -> None:
     cache, refused = MetadataCache({SECRETS: lambda body: "read"}), []
     cache.name_labels(SECRETS, "known")
     feed = Feed(cache, {}, refused=lambda key, uid, why: refused.append((key.name, uid, why)))
-    body = labelled(MOST_LABELS)
-    feed.observe(SECRETS, None, feed.shrink(SECRETS, body) if shrunk else body)
+    feed.observe(SECRETS, None, labelled(MOST_LABELS))
 
     meta = cache.get(Key(SECRETS, "ns", "a"))
     assert meta is not None

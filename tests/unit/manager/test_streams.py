@@ -26,6 +26,7 @@ class Server:
         self.listed: list[tuple[str, set[str], str]] = []
         self.slept: list[float] = []
         self.accepted: list[str] = []
+        self.seen: list[tuple[Resource, str | None, Any]] = []
         self.answer: Any = web.json_response
         self.streams = Streams(
             RESOURCES,
@@ -34,6 +35,7 @@ class Server:
             lambda plural, status: self.refused.append((plural, status)),
             self.note,
             self.sleep,
+            observe=lambda *seen: self.seen.append(seen),
         )
 
     def note(self, resource: Resource, namespace: str, keys: set[Key], version: str) -> None:
@@ -201,12 +203,23 @@ async def test_an_empty_metadata_list_comes_as_one(server: Server) -> None:
     assert (await answer.json())["items"] == []
 
 
-async def test_a_good_watch_passes_line_by_line(server: Server) -> None:
-    server.answer = stream(event("ADDED", a=1), event("BOOKMARK"), event("DELETED", b="x" * 5000))
+async def test_what_a_watch_brings_is_taken_in_order_and_kopf_gets_its_versions(server: Server) -> None:
+    events = [event(kind, metadata={"resourceVersion": str(at)}) for at, kind in enumerate(("ADDED", "DELETED"), 1)]
+    server.answer = stream(events[0], event("BOOKMARK", metadata={"resourceVersion": "9"}), events[1])
 
     found = await lines(await ask(server, "/api/v1/secrets", watch="true"))
 
-    assert [each["type"] for each in found] == ["ADDED", "BOOKMARK", "DELETED"]
+    assert [each["type"] for each in found] == ["BOOKMARK"] * 3
+    assert [each["object"]["metadata"]["resourceVersion"] for each in found] == ["1", "9", "2"]
+    assert [(resource, kind) for resource, kind, _ in server.seen] == [(SECRETS, "ADDED"), (SECRETS, "DELETED")]
+
+
+async def test_a_type_of_event_that_is_not_known_is_left_to_kopf(server: Server) -> None:
+    server.answer = stream(event("ODD", a=1))
+
+    (found,) = await lines(await ask(server, "/api/v1/secrets", watch="true"))
+
+    assert (found["type"], server.seen) == ("ODD", [])
 
 
 async def test_an_expired_watch_is_told_to_kopf(server: Server) -> None:
@@ -265,6 +278,7 @@ async def test_what_a_whole_list_holds_is_told_with_the_version_of_its_first_pag
     await read(server, page("c", version="9"), **{"continue": "x"})
 
     assert server.listed == [("secrets", {"a", "b", "c"}, "7")]
+    assert [body["metadata"]["name"] for _, kind, body in server.seen if kind is None] == ["a", "b", "c"]
 
 
 async def test_a_list_that_is_begun_again_holds_nothing_of_the_first_try(server: Server) -> None:

@@ -1,0 +1,99 @@
+"""Hostile tenants as a program of its own: beside the victim it would take the interpreter that measures.
+
+Each tenant sends as many requests as client-go lets a program by default: 5 a second after 10 at once.
+"""
+
+import json
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import urllib3
+
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.kube import ApiError, Kube
+from tests.e2e.hostile import Tenant, dripping
+
+REQUESTS_A_SECOND, AT_ONCE = 5.0, 10
+ROOT = Path(__file__).parents[2]
+
+
+class Pace:
+    """client-go's limit on requests."""
+
+    def __init__(self) -> None:
+        self._left, self._at = float(AT_ONCE), time.monotonic()
+
+    def wait(self) -> None:
+        """Wait until the next request may be sent."""
+        now = time.monotonic()
+        self._left = min(float(AT_ONCE), self._left + (now - self._at) * REQUESTS_A_SECOND) - 1
+        self._at = now
+        if self._left < 0:
+            time.sleep(-self._left / REQUESTS_A_SECOND)
+
+
+@contextmanager
+def besieging(
+    plane: ControlPlane, namespaces: Sequence[str], seconds: float, seed: int
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Let a tenant in each namespace attack for some seconds."""
+    admin = plane._admin
+    given = [plane.url, plane.ca_file, admin.certificate, admin.key, seconds, seed, *namespaces]
+    command = [sys.executable, "-m", "tests.e2e.siege", *map(str, given)]
+    with subprocess.Popen(command, cwd=ROOT) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def attack(kube: Kube, tenant: Tenant, until: float) -> None:
+    """Make objects, and make them anew, until a moment."""
+    pace = Pace()
+    for _, texts in tenant.objects():
+        for text in texts:
+            if time.monotonic() > until:
+                return
+            with suppress(ApiError, urllib3.exceptions.HTTPError):
+                _send(kube, text, pace)
+
+
+def _send(kube: Kube, text: str, pace: Pace) -> None:
+    """Make an object, or make it anew; what the API server answers is nobody's concern, and nested as deep."""
+    head = json.loads(text.partition(', "metadata"')[0] + "}")
+    rest = text[text.index('"metadata"') :]
+    meta = json.JSONDecoder().raw_decode(rest, rest.index("{"))[0]
+    place = kube.path(f"{head['apiVersion']}/{head['kind']}", meta["namespace"])
+    headers = {**kube._pool.headers, "Content-Type": "application/json"}
+    for method, path in (("POST", place), ("DELETE", f"{place}/{meta['name']}"), ("POST", place)):
+        pace.wait()
+        body = text.encode() if method == "POST" else None
+        if kube._pool.request(method, kube.url + path, body=body, headers=headers).status < 300 and method == "POST":
+            return
+
+
+def main() -> None:
+    """Attack."""
+    url, ca, certificate, key, seconds, seed, *namespaces = sys.argv[1:]
+    until = time.monotonic() + float(seconds)
+    with dripping() as port:
+
+        def tenant(namespace: str, number: int) -> None:
+            with closing(Kube(url, Path(ca), cert=(Path(certificate), Path(key)))) as kube:
+                attack(kube, Tenant(namespace, random.Random(int(seed) + number), port), until)
+
+        threads = [threading.Thread(target=tenant, args=each[::-1]) for each in enumerate(namespaces)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+
+
+if __name__ == "__main__":
+    main()
