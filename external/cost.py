@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from external.digest import external_digest, store_digest, store_key
-from external.fields import parse
-from external.model import Data, DataFrom, ExternalSecretSpec
+from external.api.external_secret import Data, DataFrom, ExternalSecretSpec
+from external.api.fields import parse
+from external.api.validation import entries
 from external.prices import MONTH, PRICES
-from external.rules import entries
-from manager.errors import NeedsHuman
+from external.summaries import external_secret_summary, store_key, store_summary
+from manager.core.errors import NeedsHuman
 from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
 
 BATCHES = {"AWS/SecretsManager": 20, "AWS/ParameterStore": 10}
@@ -75,7 +75,7 @@ class StoreBill:
 
 def bills(stores: Mapping[Key, Body], external_secrets: Iterable[Body]) -> list[StoreBill]:
     """Return what each store is asked, the dearest first; those that are named and missing are among them."""
-    found = {key: StoreBill(key, label_of(body), store_digest(body).per_consumer) for key, body in stores.items()}
+    found = {key: StoreBill(key, label_of(body), store_summary(body).per_consumer) for key, body in stores.items()}
     for body in external_secrets:
         _count(found, body)
     return sorted(found.values(), key=lambda each: (-each.original * each.price, -each.original, str(each.store)))
@@ -91,7 +91,7 @@ def label_of(store: Body) -> str:
 
 
 def _count(found: dict[Key, StoreBill], body: Body) -> None:
-    key, digest = key_of(EXTERNAL_SECRETS, body), external_digest(body)
+    key, digest = key_of(EXTERNAL_SECRETS, body), external_secret_summary(body)
     try:
         spec = parse(ExternalSecretSpec, body.get("spec"), reason="")
     except NeedsHuman:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
-from external.api.stores import EveryClusterGeneratorSpec, EveryStoreSpec
-from external.cluster_model import ClusterExternalSecretSpec, ClusterExternalSecretStatus
-from external.fields import Model
+from external.api.cluster_external_secret import ClusterExternalSecretSpec, ClusterExternalSecretStatus
+from external.api.external_secret import ExternalSecretSpec, ExternalSecretStatus
+from external.api.fields import Model
+from external.api.store import SecretStoreStatus
+from external.crd_models import EveryClusterGeneratorSpec, EveryStoreSpec
 from external.generators.registry import ALL, CLUSTER_GENERATORS, GeneratorStatus
-from external.model import ExternalSecretSpec, ExternalSecretStatus, SecretStoreStatus
 from manager.kube.crds import CustomResource
 from manager.kube.resources import (
     CLUSTER_EXTERNAL_SECRETS,

@@ -1,12 +1,18 @@
 """Metrics of the external module: the original's names, with per-object labels only as a setting (core 5.5)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from external.prices import Spending
-from manager.clock import Clock, SystemClock
-from manager.kube.resources import Key
+from manager.core.clock import Clock, SystemClock
+from manager.kube.cache import MetadataCache
+from manager.kube.resources import CLUSTER_EXTERNAL_SECRETS, CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, SECRET_STORES, Key
+
+KINDS = (EXTERNAL_SECRETS, CLUSTER_EXTERNAL_SECRETS, SECRET_STORES, CLUSTER_SECRET_STORES)
+LABELS = ("name", "namespace", "condition", "status")
 
 OBJECT = ("name", "namespace")
 NANOSECONDS = 1e9
@@ -103,3 +109,24 @@ class ExternalMetrics:
             self.called(provider, call, status)
 
         return count
+
+
+class ConditionCollector(Collector):
+    """Yields 1 for the status that the condition Ready of an object has, 0 for the other; nothing where it has none."""
+
+    def __init__(self, cache: MetadataCache) -> None:
+        self._cache = cache
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield what the cache shows now; an object that is gone leaves nothing behind."""
+        for resource in KINDS:
+            kind = resource.kind
+            family = GaugeMetricFamily(
+                f"{kind.lower()}_status_condition", f"The condition Ready of each {kind}", labels=LABELS
+            )
+            for key, meta in self._cache.items(resource):
+                if meta.digest.judged:
+                    for status in (True, False):
+                        labels = [key.name, key.namespace, "Ready", str(status)]
+                        family.add_metric(labels, float(meta.digest.ready is status))
+            yield family

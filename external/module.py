@@ -4,30 +4,29 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from external.clients import Clients
-from external.clusters import ClusterReconciler
-from external.expected import Expected
-from external.fetch import Fetcher
-from external.freshness import Freshness
-from external.generating import Generators
-from external.handlers import Handlers
-from external.kinds import Kinds
-from external.metrics import ExternalMetrics
-from external.object_metrics import ConditionCollector
+from external.cluster_external_secrets.reconcile import ClusterReconciler
+from external.external_secrets.fetch import Fetcher
+from external.external_secrets.freshness import Freshness
+from external.external_secrets.reconcile import Reconciler
+from external.external_secrets.target_kinds import TargetKinds
+from external.external_secrets.unsynced import Unsynced
+from external.generators.runner import Generators
+from external.metrics import ConditionCollector, ExternalMetrics
 from external.providers.kubernetes.home import home_of
-from external.reader import SharedReader
-from external.reconcile import Reconciler
-from external.stores import StoreReconciler
-from external.templates import Renderer
-from external.threads import Threads
-from external.turns import Turns
-from external.unsynced import Unsynced
-from external.wishes import Arrivals, Wishes
+from external.reading.expected_requests import ExpectedRequests
+from external.reading.reader import SharedReader
+from external.reading.request_times import BurstGate, RequestTimes
+from external.reading.thread_pool import ThreadPool
+from external.stores.clients import Clients
+from external.stores.reconcile import StoreReconciler
+from external.values.namespace_lock import NamespaceLock
+from external.values.templates import Renderer
+from external.watches import Watches
 from manager.kube.resources import EXTERNAL_SECRETS, Key
 from manager.runtime.controller import Controller
-from manager.runtime.line import Turns as ThreadTurns
+from manager.runtime.fair_executor import FairExecutor as ThreadTurns
 from manager.runtime.module import Context, Module
-from manager.runtime.queue import KeyedQueue
+from manager.runtime.work_queue import WorkQueue
 
 CLUSTERS_AT_ONCE = 2  # one object with a thousand namespaces must not hold up a small one
 STORES_AT_ONCE = 16  # validations at a time; none waits longer than a moment, and a namespace has half of what is free
@@ -38,16 +37,16 @@ def build(context: Context) -> Module:
     """Return the module: SecretStores, ClusterSecretStores, ExternalSecrets, ClusterExternalSecrets."""
     settings = context.settings.external
     metrics = ExternalMetrics(context.metrics.registry, context.clock, per_object=settings.object_metrics)
-    threads = Threads(settings.provider_threads, settings.provider_timeout)
+    threads = ThreadPool(settings.provider_threads, settings.provider_timeout)
     workers = (settings.concurrency, STORES_AT_ONCE, 0)
-    queue, stores, clusters = (KeyedQueue(context.clock, context.jitter, each) for each in workers)
+    queue, stores, clusters = (WorkQueue(context.clock, context.jitter, each) for each in workers)
     opening = ThreadPoolExecutor(OPENED_AT_ONCE, thread_name_prefix="clients")
     written, stale = dict[Key, str](), set[Key]()
     clients = _clients(context, threads, opening, metrics)
-    wishes, unsynced = Wishes(context.clock), Unsynced()
-    expected = Expected(clients.shares, wishes.since)
+    wishes, unsynced = RequestTimes(context.clock), Unsynced()
+    expected = ExpectedRequests(clients.shares, wishes.since)
     context.cache.digest(EXTERNAL_SECRETS, unsynced.digest)
-    handlers = Handlers(
+    handlers = Watches(
         context.cache,
         queue,
         stores,
@@ -55,18 +54,18 @@ def build(context: Context) -> Module:
         written,
         stale,
         wishes,
-        Arrivals(_admitting(context, queue, expected)),
+        BurstGate(_admitting(context, queue, expected)),
         clients.forget_consumer,
         context.clock,
         context.jitter,
     )
-    turns, delimiters = Turns(), (settings.template_left_delimiter, settings.template_right_delimiter)
+    turns, delimiters = NamespaceLock(), (settings.template_left_delimiter, settings.template_right_delimiter)
     generators = Generators(context.client, threads, settings.controller_class)
     reader = SharedReader(threads, context.clock, metrics, workers=max(1, settings.concurrency // 2), expected=expected)
     clients.on_close.append(reader.forget)
     fetcher = Fetcher(clients, reader, generators, context.sandbox, turns)
     renderer = Renderer(context.client, context.sandbox, turns, delimiters)
-    kinds = Kinds(context.client, context.clock, handlers.seen, handlers.uses, enabled=settings.generic_targets)
+    kinds = TargetKinds(context.client, context.clock, handlers.seen, handlers.uses, enabled=settings.generic_targets)
     noted = (written, stale, wishes, unsynced, expected)
     reconciler = Reconciler(context, fetcher, generators, renderer, kinds, metrics, *noted)
     expected.sources += [unsynced.asked, reconciler.converged.asked]
@@ -95,7 +94,7 @@ def build(context: Context) -> Module:
     )
 
 
-def _admitting(context: Context, queue: KeyedQueue, expected: Expected) -> Callable[[Key], None]:
+def _admitting(context: Context, queue: WorkQueue, expected: ExpectedRequests) -> Callable[[Key], None]:
     """Return what queues an ExternalSecret and lets those before it take its questions along."""
 
     def admit(key: Key) -> None:
@@ -122,7 +121,7 @@ def _measure(context: Context, metrics: ExternalMetrics, reconciler: Reconciler)
         context.metrics.registry.register(ConditionCollector(context.cache))
 
 
-def _clients(context: Context, threads: Threads, opening: ThreadPoolExecutor, metrics: ExternalMetrics) -> Clients:
+def _clients(context: Context, threads: ThreadPool, opening: ThreadPoolExecutor, metrics: ExternalMetrics) -> Clients:
     return Clients(
         context.client,
         context.cache,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from manager.clock import Clock
+from manager.core.clock import Clock
 
 MONTH = 2_592_000.0  # seconds; 30 days
 PRICES: Mapping[str, float] = MappingProxyType({"AWS/SecretsManager": 0.05 / 10_000})

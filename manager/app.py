@@ -19,26 +19,26 @@ from aiohttp import web
 from yarl import URL
 
 from manager import VERSION
-from manager.clock import Clock, Jitter, SystemClock
-from manager.errors import CofferError, NotLeader
+from manager.core.clock import Clock, Jitter, SystemClock
+from manager.core.errors import CofferError, NotLeader
 from manager.gotemplate.sandbox import Sandbox
-from manager.kube.apply import Writer
 from manager.kube.cache import MetadataCache
 from manager.kube.client import KubeClient
 from manager.kube.connection import Connection, connect
 from manager.kube.events import EventRecorder
 from manager.kube.resources import Resource
+from manager.kube.writer import Writer
 from manager.runtime.controller import describe
-from manager.runtime.feed import EVERYWHERE, Feed
 from manager.runtime.health import Health, allow_files, serve
-from manager.runtime.lead import Leader
+from manager.runtime.informer import ALL_NAMESPACES, Informer
+from manager.runtime.leader import Leader
 from manager.runtime.lease import Lease
 from manager.runtime.lease_thread import Elector, LeaseThread
 from manager.runtime.metrics import Metrics
 from manager.runtime.module import Context, Handler, Module
-from manager.runtime.refusals import Refusals
-from manager.runtime.streams import Streams
-from manager.settings import Settings
+from manager.runtime.unreadable_objects import UnreadableObjects
+from manager.runtime.watch_guard import WatchGuard
+from manager.settings.model import Settings
 
 MODULES = ("sealed", "external", "reflector")
 # Container objects until the youngest are looked at. At Python's 700 whatever is under way then is taken for old, and
@@ -129,9 +129,9 @@ async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
     for module in modules:
         if module.close is not None:
             stack.push_async_callback(module.close)
-    refusals = Refusals(events, lambda plural: metrics.unusable.labels(plural).inc())
-    feed = Feed(cache, _handlers(modules), _namespaces(modules), refusals.note)
-    home = "" if feed.namespaces == EVERYWHERE else namespace
+    refusals = UnreadableObjects(events, lambda plural: metrics.unusable.labels(plural).inc())
+    feed = Informer(cache, _handlers(modules), _namespaces(modules), refusals.note)
+    home = "" if feed.namespaces == ALL_NAMESPACES else namespace
     leader = _leader(settings, modules, feed, connection, client, metrics, clock, jitter, home)
     return Replica(connection, client, lease, modules, leader, _health(lease, modules, leader), metrics)
 
@@ -145,7 +145,7 @@ def _build(name: str, context: Context) -> Module:
 def _leader(
     settings: Settings,
     modules: tuple[Module, ...],
-    feed: Feed,
+    feed: Informer,
     connection: Connection,
     client: KubeClient,
     metrics: Metrics,
@@ -154,7 +154,7 @@ def _leader(
     home: str,
 ) -> Leader:
     base = URL(connection.server).path.rstrip("/")
-    streams = Streams(
+    streams = WatchGuard(
         feed.resources,
         clock,
         jitter,
@@ -171,7 +171,7 @@ def _namespaces(modules: tuple[Module, ...]) -> tuple[str, ...]:
     """Return what must be watched: the whole cluster unless every module is confined, so that Roles are enough then."""
     confined = [module.namespaces for module in modules if module.namespaces is not None]
     if not confined or len(confined) < len(modules):
-        return EVERYWHERE
+        return ALL_NAMESPACES
     return tuple(sorted(frozenset().union(*confined)))
 
 

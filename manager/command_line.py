@@ -8,8 +8,8 @@ import aiohttp
 import click
 import yaml
 
-from manager.access.failures import explained
-from manager.errors import AccessError, ApiError, CofferError, Forbidden, NotFound, Unreachable
+from manager.access.explanations import explained
+from manager.core.errors import AccessError, ApiError, CofferError, Forbidden, NotFound, Unreachable
 
 OTHERS = "--kubeconfig and --context choose another cluster or user"
 FORMS = ("table", "json", "yaml", "name")

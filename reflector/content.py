@@ -8,11 +8,11 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from manager.kube.auto_mirrors import AUTO_REFLECTS, REFLECTED_AT, REFLECTED_VERSION, REFLECTS
 from manager.kube.cache import Meta
-from manager.kube.mirrors import AUTO_REFLECTS, REFLECTED_AT, REFLECTED_VERSION, REFLECTS
 from manager.kube.resources import CONFIGMAPS, Body, Key
-from reflector.annotations import Marks
-from reflector.shape import COPIED_ANNOTATIONS, COPIED_LABELS, NOTHING, Shape
+from reflector.rules.annotations import Marks
+from reflector.rules.selection import COPIED_ANNOTATIONS, COPIED_LABELS, NOTHING, Selection
 
 PARTS = ("data", "binaryData")
 MIRROR_LABEL = "coffer.dev/mirror"
@@ -105,12 +105,12 @@ class Original:
         label: whether pushed mirrors are labelled with where they come from.
     """
 
-    def __init__(self, body: Body, shape: Shape, now: datetime, *, label: bool) -> None:
+    def __init__(self, body: Body, shape: Selection, now: datetime, *, label: bool) -> None:
         self._body = body
         self._shape = shape
         self._now = now
         self._label = label
-        self._pulled: dict[Shape, Content] = {}
+        self._pulled: dict[Selection, Content] = {}
 
     @cached_property
     def pushed(self) -> Content:
@@ -124,7 +124,7 @@ class Original:
         label = {MIRROR_LABEL: _label(*self._name)} if self._label else {}
         return replace(self.pushed, labels=label, annotations={}, bare=True)
 
-    def pulled(self, wish: Shape) -> Content:
+    def pulled(self, wish: Selection) -> Content:
         """Return what a pull holds: of what the source gives, what the mirror's own annotations ask for."""
         if wish not in self._pulled:
             self._pulled[wish] = self._content(wish, {}, auto=False)
@@ -135,7 +135,7 @@ class Original:
         meta = self._body["metadata"]
         return meta["namespace"], meta["name"]
 
-    def _content(self, shape: Shape, label: Mapping[str, str], *, auto: bool) -> Content:
+    def _content(self, shape: Selection, label: Mapping[str, str], *, auto: bool) -> Content:
         meta = self._body["metadata"]
         given = {part: self._shape.data(self._body.get(part) or {}) for part in PARTS}
         return Content(

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from manager.kube.resources import Key
 from manager.runtime.controller import Controller
 from manager.runtime.module import Context, Module
-from manager.runtime.queue import KeyedQueue
-from reflector.handlers import Handlers
+from manager.runtime.work_queue import WorkQueue
+from reflector.delete_quota import DeleteQuota
+from reflector.executor import Executor
 from reflector.metrics import ReflectorMetrics
 from reflector.reconcile import Reconciler
-from reflector.shares import Shares
-from reflector.view import Lookout
-from reflector.writes import Writes
+from reflector.view import ViewBuilder
+from reflector.watches import Watches
 
 SOURCES_AT_ONCE = 64  # sources worked on side by side, so that a few with thousands of mirrors delay no other
 READ_AT_ONCE = 4  # mirrors that one step of the background comparison reads: 80 a second, and as many plans saved
@@ -21,14 +21,14 @@ def build(context: Context) -> Module:
     """Return the module: mirrors of Secrets and ConfigMaps."""
     settings = context.settings.reflector
     metrics = ReflectorMetrics(context.metrics.registry, settings.provenance)
-    queue = KeyedQueue(context.clock, context.jitter, SOURCES_AT_ONCE)
-    lookout = Lookout(context.cache, settings, context.namespace, context.clock)
-    shares = Shares(context.clock, context.settings.modules.deletes_per_minute)
+    queue = WorkQueue(context.clock, context.jitter, SOURCES_AT_ONCE)
+    lookout = ViewBuilder(context.cache, settings, context.namespace, context.clock)
+    shares = DeleteQuota(context.clock, context.settings.modules.deletes_per_minute)
 
     def paused() -> bool:
         return controller.paused
 
-    writes = Writes(context.client, context.writer, context.clock, metrics, lookout.proofs, settings, shares, paused)
+    writes = Executor(context.client, context.writer, context.clock, metrics, lookout.proofs, settings, shares, paused)
     reconciler = Reconciler(context, lookout, writes, metrics)
     controller = Controller("reflector", queue, reconciler.reconcile, SOURCES_AT_ONCE, context.clock, context.metrics)
 
@@ -42,7 +42,7 @@ def build(context: Context) -> Module:
 
     return Module(
         name="reflector",
-        handlers=Handlers(lookout, queue, context.clock, recreate=settings.recreate).table(),
+        handlers=Watches(lookout, queue, context.clock, recreate=settings.recreate).table(),
         controllers=(controller,),
         verify=verify,
     )

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from manager.kube.apply import SEALING_KEY_LABEL
 from manager.kube.cache import newer
 from manager.kube.resources import CONFIGMAPS, Key
-from reflector.annotations import ADOPT, Marks, ambiguous, problems
-from reflector.view import ACCEPT_LABELS, LONGEST_CHAIN, Mirror, Place, View
+from manager.kube.writer import SEALING_KEY_LABEL
+from reflector.rules.annotations import ADOPT, Marks, ambiguous, problems
+from reflector.view import ACCEPT_LABELS, MAX_CHAIN_LINKS, Mirror, TargetNamespace, View
 
 YIELDS_TO = frozenset({"SealedSecret", "ExternalSecret"})
 ROOT_CERTIFICATES = "kube-root-ca.crt"  # made by Kubernetes in each namespace: whom Pods believe to be the API server
@@ -125,7 +125,7 @@ def _told(view: View, reason: str, what: str) -> tuple[Note, ...]:
 
 def _in_a_circle(view: View) -> Plan:
     """Leave mirrors that feed each other alone: every write would ask for the next one."""
-    text = f"{view.key} reflects itself by way of its mirrors, or by more than {LONGEST_CHAIN}; nothing is copied"
+    text = f"{view.key} reflects itself by way of its mirrors, or by more than {MAX_CHAIN_LINKS}; nothing is copied"
     return Plan(notes=tuple(Note(each.key, "CircularReference", text) for each in view.mirrors))
 
 
@@ -194,7 +194,7 @@ def _withdrawals(view: View, wanted: set[str]) -> Iterator[Step]:
             yield Step(Do.REMOVE, each.key, each, auto=True)
 
 
-def _conflicts(view: View, consenting: list[Place], wanted: set[str]) -> list[Note]:
+def _conflicts(view: View, consenting: list[TargetNamespace], wanted: set[str]) -> list[Note]:
     foreign = sorted(name for name in wanted if name in view.occupied and not _mirrors_it(view, view.occupied[name]))
     notes = []
     denied = sorted(place.name for place in consenting if not view.permitted(place.name))
@@ -237,7 +237,7 @@ def _unlabelled(view: View, wanted: set[str]) -> list[Note]:
     return [Note(view.key, "LabelsNotAccepted", f"{text}; {cure}")]
 
 
-def _unreached(view: View, consenting: list[Place]) -> list[Note]:
+def _unreached(view: View, consenting: list[TargetNamespace]) -> list[Note]:
     """Tell a source that pushes into no namespace why."""
     marks = _marks(view)
     if consenting or not (marks.source and marks.auto):
@@ -278,7 +278,7 @@ def _provenance(view: View, provenance: str) -> list[Note]:
     return [Note(view.key, "MirrorsExternalSecret", f"{text} instead of a mirror (reflector.provenance: warn)")]
 
 
-def _consents(view: View, place: Place) -> bool:
+def _consents(view: View, place: TargetNamespace) -> bool:
     return place.open and place.name != view.key.namespace and _marks(view).pushes(place.name, place.labels)
 
 
@@ -287,7 +287,7 @@ def _reserved(view: View) -> bool:
     return view.key.resource is CONFIGMAPS and view.target_name == ROOT_CERTIFICATES and _marks(view).auto
 
 
-def _beaten(view: View, place: Place) -> bool:
+def _beaten(view: View, place: TargetNamespace) -> bool:
     """Tell whether an older source is there or is mirrored there, as far as the administrator lets it."""
 
     def pushed(rival: Key, marks: Marks) -> bool:

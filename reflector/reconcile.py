@@ -3,15 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from manager.clock import Clock
-from manager.errors import NeedsHuman, WaitFor
+from manager.core.clock import Clock
+from manager.core.errors import NeedsHuman, WaitFor
 from manager.kube.resources import Key
-from manager.runtime.controller import DONE, Again
+from manager.runtime.controller import NO_REQUEUE, Requeue
 from manager.runtime.module import Context
+from reflector.executor import MOVED, Done, Executor
 from reflector.metrics import ReflectorMetrics, Tally
 from reflector.plan import Do, Note, Plan, behind, named, plan
-from reflector.view import Lookout, View
-from reflector.writes import MOVED, Done, Writes
+from reflector.view import View, ViewBuilder
 
 COMPONENT = "reflector"
 MOST_TOLD = 20  # Events of one reason about objects in one namespace a pass: a tenant may have thousands of pulls
@@ -38,7 +38,7 @@ class Absences:
 class Reconciler:
     """Keeps the mirrors of a source as the source and its annotations want them."""
 
-    def __init__(self, context: Context, lookout: Lookout, writes: Writes, metrics: ReflectorMetrics) -> None:
+    def __init__(self, context: Context, lookout: ViewBuilder, writes: Executor, metrics: ReflectorMetrics) -> None:
         self._context = context
         self._lookout = lookout
         self._writes = writes
@@ -46,7 +46,7 @@ class Reconciler:
         self._provenance = context.settings.reflector.provenance
         self._absences = Absences(context.clock, context.settings.reflector.absent_source_grace)
 
-    async def reconcile(self, key: Key) -> Again:
+    async def reconcile(self, key: Key) -> Requeue:
         """Bring every mirror of one source to its desired state: observe, plan, act, report."""
         view = self._lookout.view(key)
         decided = plan(view, self._provenance)
@@ -55,7 +55,7 @@ class Reconciler:
         done = await self._writes.carry_out(view, steps)
         return await self._report(view, decided, done, left)
 
-    async def _report(self, view: View, decided: Plan, done: list[Done], left: float) -> Again:
+    async def _report(self, view: View, decided: Plan, done: list[Done], left: float) -> Requeue:
         """Post events, set metrics, and say when to look again: the single exit."""
         self._measure(view, decided, done)
         told = (each.note for each in done if each.note is not None)
@@ -99,20 +99,20 @@ def _fairly(notes: Iterable[Note]) -> Iterator[Note]:
             yield note
 
 
-def _again(view: View, done: list[Done], left: float) -> Again:
+def _again(view: View, done: list[Done], left: float) -> Requeue:
     """Say when to look at a source again."""
     if left > 0:
-        return Again(after=left)
+        return Requeue(after=left)
     errors = [each.error for each in done if each.error is not None and not isinstance(each.error, NeedsHuman)]
     waits = [each.delay for each in errors if isinstance(each, WaitFor)]
     if len(waits) < len(errors):
-        return Again(backoff=True)
+        return Requeue(backoff=True)
     # What was made and deleted in a gap of the watch is told by nobody: it is looked for until it has been seen.
     made = any(each.step.do is Do.CREATE and each.error is None for each in done)
     looks = [LOOK] if view.pending or made else []
     if waits or looks:
-        return Again(after=min([*waits, *looks]))
-    return DONE
+        return Requeue(after=min([*waits, *looks]))
+    return NO_REQUEUE
 
 
 def _troubles(source: Key, done: list[Done]) -> list[Note]:

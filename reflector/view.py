@@ -4,30 +4,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from manager.clock import Clock
-from manager.kube import mirrors
-from manager.kube.apply import SEALING_KEY_LABEL, TOKEN_OWNER
+from manager.core.clock import Clock
+from manager.kube import auto_mirrors
 from manager.kube.cache import ANNOTATION_BYTES, Index, Meta, MetadataCache, Oversized, newer
 from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, Resource
-from manager.settings import ReflectorSettings
-from reflector.annotations import Marks, read
-from reflector.globs import administrators
-from reflector.policy import Policy
-from reflector.proofs import Proof, Proofs
-from reflector.shape import PREFIX
+from manager.kube.writer import SEALING_KEY_LABEL, TOKEN_OWNER
+from manager.settings.model import ReflectorSettings
+from reflector.observed import ObservedState, ObservedStates
+from reflector.rules.annotations import Marks, read
+from reflector.rules.globs import administrators
+from reflector.rules.policy import Policy
+from reflector.rules.selection import PREFIX
 
 KINDS = (SECRETS, CONFIGMAPS)
-SPOKEN = (mirrors.PREFIX, PREFIX)
+SPOKEN = (auto_mirrors.PREFIX, PREFIX)
 REFUSE_PUSH = "coffer.dev/refuse-push"
 ACCEPT_LABELS = "coffer.dev/accept-labels"
 """Label of a namespace into which sources of others may copy labels and annotations."""
 EXTERNAL_MANAGED = "reconcile.external-secrets.io/managed"
 LONGEST_SHARED = 1024  # bytes of annotations: what is remembered to be shared stays when its object has gone
-LONGEST_CHAIN = 10  # mirrors of mirrors that are followed; each link of a longer chain would cost every other a step
+MAX_CHAIN_LINKS = 10  # mirrors of mirrors that are followed; each link of a longer chain would cost every other a step
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TargetNamespace:
     """One namespace as a target."""
 
     name: str
@@ -46,11 +46,11 @@ class Mirror:
     key: Key
     meta: Meta
     marks: Marks | None
-    place: Place | None
+    place: TargetNamespace | None
     """None while its namespace is not known: no ground to take anything away."""
     excluded: bool
     """Whether pulls in its namespace are ignored."""
-    proof: Proof | None = None
+    proof: ObservedState | None = None
     """What it held when it was last written or read."""
     doubted: bool = False
     """Whether it was left by an earlier run and has not been read since."""
@@ -70,7 +70,7 @@ class View:
     """Whether sources in its namespace are ignored."""
     leaving: bool
     """Whether the source is being deleted, alone or with its namespace."""
-    places: tuple[Place, ...]
+    places: tuple[TargetNamespace, ...]
     mirrors: tuple[Mirror, ...]
     """Objects whose `reflects` names this source."""
     target_name: str
@@ -105,7 +105,7 @@ class View:
         return frozenset(names)
 
 
-class Lookout:
+class ViewBuilder:
     """Builds views from the cache; the only place that knows the indexes.
 
     Args:
@@ -122,7 +122,7 @@ class Lookout:
         self._protecting = administrators("reflector.protected_namespaces", settings.protected_namespaces)
         self._policy = Policy(settings.allow, settings.deny)
         self._denying = settings.provenance == "deny"
-        self.proofs = Proofs(clock)
+        self.proofs = ObservedStates(clock)
         self.changed: dict[Key, float] = {}
         """Sources whose mirrors have not followed yet, and since when (monotonic seconds)."""
         self._by_source: dict[Resource, Index] = {}
@@ -199,7 +199,7 @@ class Lookout:
         place = self._place_of(key.namespace)
         return meta.deleting or (place is not None and place.leaving)
 
-    def _mirror(self, key: Key, places: Mapping[str, Place]) -> Mirror | None:
+    def _mirror(self, key: Key, places: Mapping[str, TargetNamespace]) -> Mirror | None:
         meta, proof = self._cache.get(key), self.proofs.of(key)
         if meta is None:
             return None
@@ -210,18 +210,18 @@ class Lookout:
         excluded = self._excluded(key.namespace)
         return Mirror(key, meta, meta.digest, place, excluded, proof, self.proofs.doubted(key), behind)
 
-    def _places(self) -> dict[str, Place]:
+    def _places(self) -> dict[str, TargetNamespace]:
         return {key.name: self._place(key.name, meta) for key, meta in self._cache.items(NAMESPACES)}
 
-    def _place_of(self, namespace: str) -> Place | None:
+    def _place_of(self, namespace: str) -> TargetNamespace | None:
         meta = self._cache.get(Key(NAMESPACES, "", namespace))
         return self._place(namespace, meta) if meta else None
 
-    def _place(self, name: str, meta: Meta) -> Place:
+    def _place(self, name: str, meta: Meta) -> TargetNamespace:
         protected = name == self._own or self._protecting.match(name)
         refusing = meta.labels.get(REFUSE_PUSH) == "true"
         is_open = not protected and not refusing and not meta.deleting
-        return Place(name, meta.labels, meta.version, is_open, meta.deleting)
+        return TargetNamespace(name, meta.labels, meta.version, is_open, meta.deleting)
 
     def _rivals(self, key: Key, target_name: str, meta: Meta) -> list[tuple[Key, Meta, Marks]]:
         """Return the older sources of a target's name, the oldest first; not those that are never mirrored."""
@@ -236,13 +236,13 @@ class Lookout:
         seen = {key}
         while (source := self.source_of(key)) is not None:
             key = Key(key.resource, *source)
-            if key in seen or len(seen) > LONGEST_CHAIN:
+            if key in seen or len(seen) > MAX_CHAIN_LINKS:
                 return True
             seen.add(key)
         return False
 
     def _external(self, key: Key) -> bool:
-        for _ in range(LONGEST_CHAIN):
+        for _ in range(MAX_CHAIN_LINKS):
             meta = self._cache.get(key)
             if meta is None:
                 return False

@@ -13,19 +13,19 @@ import click
 
 from manager.access.flags import Access
 from manager.command_line import cluster_options, output_option, show, told
-from manager.errors import CofferError
+from manager.core.errors import CofferError
 from manager.kube.resources import SEALED_SECRETS
-from manager.settings import SealedSettings
-from sealed.keyring import Evidence, Held, Keyring, needed, pages
-from sealed.kubeseal.cluster import Cluster
-from sealed.kubeseal.controller import Controller, open_certificate
+from manager.settings.model import SealedSettings
+from sealed.keys.keyring import Evidence, Held, Keyring, needed, pages
+from sealed.kubeseal.controller_client import ControllerClient, open_certificate
 from sealed.kubeseal.documents import InputError, read, read_file, render, replace_file
+from sealed.kubeseal.edit_buffer import read_back, written
 from sealed.kubeseal.editing import ManifestFile
-from sealed.kubeseal.evidence import known_in_cluster
+from sealed.kubeseal.known_values import known_in_cluster
+from sealed.kubeseal.kube_access import KubeAccess
 from sealed.kubeseal.merging import update
 from sealed.kubeseal.recovery import opened, read_keys
 from sealed.kubeseal.sealing import public_key
-from sealed.kubeseal.sheet import read_back, written
 
 MEMORY = Path("/", "dev", "shm")  # plaintext is put on no disk where there is another place
 ITEMS = ("spec", "encryptedData")
@@ -60,7 +60,7 @@ def keys() -> None:
 @click.option("--objects", is_flag=True, help="Name the SealedSecrets under each key, too.")
 def list_keys(kubeconfig: str, context: str, namespace: str, output: str, objects: bool) -> None:
     """Show every key: its age and end, and how many SealedSecrets it opened."""
-    cluster = Cluster(Access(kubeconfig, context))
+    cluster = KubeAccess(Access(kubeconfig, context))
     keyring = Keyring(cluster, namespace)
     held, current = keyring.held(), keyring.current()
     if not held:
@@ -112,7 +112,7 @@ def _row(held: Held, opened: dict[str, list[str]], now: datetime, *, current: bo
 def rotate(kubeconfig: str, context: str, namespace: str, output: str, **wanted: Any) -> None:
     """Make a key now; it seals from then on, and the old ones still open."""
     settings = replace(SealedSettings(), **wanted)
-    name = Keyring(Cluster(Access(kubeconfig, context)), namespace).rotate(settings)
+    name = Keyring(KubeAccess(Access(kubeconfig, context)), namespace).rotate(settings)
     text = f"{namespace}/{name} is the current key now; save it with `coffer keys backup`"
     _show_keys(output, [text], namespace, {name: "current"})
 
@@ -123,7 +123,7 @@ def rotate(kubeconfig: str, context: str, namespace: str, output: str, **wanted:
 @click.argument("file")
 def backup(kubeconfig: str, context: str, namespace: str, output: str, file: str) -> None:
     """Write all keys, PRIVATE ones, into FILE, readable by its owner only."""
-    saved = Keyring(Cluster(Access(kubeconfig, context)), namespace).backup()
+    saved = Keyring(KubeAccess(Access(kubeconfig, context)), namespace).backup()
     replace_file(Path(file), render(saved, "yaml"))
     text = f"{len(saved['items'])} keys in {file}: whoever reads it can open every SealedSecret"
     _show_keys(output, [text], namespace, {each["metadata"]["name"]: "saved" for each in saved["items"]})
@@ -135,7 +135,7 @@ def backup(kubeconfig: str, context: str, namespace: str, output: str, file: str
 @click.argument("file")
 def restore(kubeconfig: str, context: str, namespace: str, output: str, file: str) -> None:
     """Create the keys of FILE that are not here; the controller uses them within seconds."""
-    created, left = Keyring(Cluster(Access(kubeconfig, context)), namespace).restore(read(read_file(Path(file))))
+    created, left = Keyring(KubeAccess(Access(kubeconfig, context)), namespace).restore(read(read_file(Path(file))))
     text = f"{len(created)} keys restored, {len(left)} were here already"
     _show_keys(output, [text], namespace, dict.fromkeys(created, "restored") | dict.fromkeys(left, "present"))
 
@@ -147,7 +147,7 @@ def restore(kubeconfig: str, context: str, namespace: str, output: str, file: st
 @click.option("--force", is_flag=True, help="Retire it although SealedSecrets need it: it was stolen.")
 def retire(kubeconfig: str, context: str, namespace: str, output: str, key: str, force: bool) -> None:
     """Take KEY, a Secret's name or a fingerprint, out of use once no SealedSecret needs it. Its Secret stays."""
-    keyring = Keyring(Cluster(Access(kubeconfig, context)), namespace)
+    keyring = Keyring(KubeAccess(Access(kubeconfig, context)), namespace)
     held = keyring.find(key)
     current = keyring.current()
     if current is not None and held.name == current.name and not force:
@@ -211,7 +211,7 @@ def edit(
 
     They are shown to who may read the Secret in the cluster, or holds the private key.
     """
-    cluster = Cluster(Access(kubeconfig, context))
+    cluster = KubeAccess(Access(kubeconfig, context))
     manifest = ManifestFile(read_file(Path(file)))
     position = _position(manifest, name)
     sealed = manifest.documents[position]
@@ -224,7 +224,11 @@ def edit(
     if wanted is None or wanted == known:
         _show_edited(output, "nothing changed", sealed, file, [], [])
         return
-    pem = open_certificate(cert) if cert else Controller(cluster, controller_name, controller_namespace).certificate()
+    pem = (
+        open_certificate(cert)
+        if cert
+        else ControllerClient(cluster, controller_name, controller_namespace).certificate()
+    )
     changed = update(manifest, position, wanted, public_key(pem, datetime.now(UTC)), lambda _: known)
     gone = sorted(set(known) - set(wanted))
     for item in gone:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sealed.crypto import CLUSTER_WIDE, NAMESPACE_WIDE, BrokenBase64, decode_blob
-from sealed.unseal import binding, mapping
+from sealed.crypto.unseal import binding, mapping
+from sealed.crypto.wire_format import CLUSTER_WIDE, NAMESPACE_WIDE, BrokenBase64, decode_blob
 
 MOST_TOLD = 3  # kinds of faults
 WRAPPED = range(128, 2049)  # bytes of a session key under RSA of 1024 to 16384 bits

@@ -6,10 +6,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from manager.clock import Clock
+from manager.core.clock import Clock
 from manager.kube.cache import MetadataCache
 from manager.kube.resources import SEALED_SECRETS
-from sealed.registry import KeyRegistry
+from sealed.keys.registry import KeyRegistry
 
 PREFIX = "sealed_secrets_controller"
 INSTANCE = "app.kubernetes.io/instance"

@@ -11,19 +11,19 @@ import structlog
 from manager import VERSION
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Key
 from manager.runtime.controller import Controller
-from manager.runtime.line import Turns
+from manager.runtime.fair_executor import FairExecutor
 from manager.runtime.module import Context, Module
-from manager.runtime.queue import KeyedQueue
-from sealed.callers import Callers
-from sealed.handlers import Handlers
-from sealed.http import SealingApi
-from sealed.keys import KeyWatch
-from sealed.limits import Limits
+from manager.runtime.work_queue import WorkQueue
+from sealed.http.callers import Callers
+from sealed.http.endpoints import SealingApi
+from sealed.http.rate_limits import RateLimits
+from sealed.keys.registry import KeyRegistry
+from sealed.keys.renewal import Renewal, go_duration
+from sealed.keys.watch import KeyWatch
 from sealed.metrics import ConditionCollector, KeyCollector, SealedMetrics
 from sealed.reconcile import Reconciler
-from sealed.registry import KeyRegistry
-from sealed.renewal import Renewal, go_duration
 from sealed.selection import Selection, selection_of
+from sealed.watches import Watches
 
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of the process's own control group, as a container sees it (cgroup v2)
 PRIORITIES = ("CertNotBefore", "SecretCreationTimestamp")
@@ -43,10 +43,10 @@ def build(context: Context) -> Module:
     for_callers = [ThreadPoolExecutor(1, thread_name_prefix=each) for each in ("sealing-api", "sealing-api-large")]
     if settings.key_order_priority not in PRIORITIES:
         log.error("sealed.key_order_priority is not known", using=PRIORITIES[0])
-    queue = KeyedQueue(context.clock, context.jitter, settings.concurrency)
+    queue = WorkQueue(context.clock, context.jitter, settings.concurrency)
     selection = selection_of(settings, context.namespace)
     handlers = _handlers(context, queue, selection)
-    renewals = KeyedQueue(context.clock, context.jitter)
+    renewals = WorkQueue(context.clock, context.jitter)
     the_keys = Key(SECRETS, context.namespace, settings.key_prefix)
 
     def look() -> None:
@@ -65,7 +65,7 @@ def build(context: Context) -> Module:
         context.client, registry, context.namespace, settings.key_namespaces, settings.key_prefix, context.jitter
     )
     renewal = Renewal(context, watch, registry, executor, look)
-    reconciler = Reconciler(context, registry, Turns(executor, threads), metrics)
+    reconciler = Reconciler(context, registry, FairExecutor(executor, threads), metrics)
     look()
     api = _api(context, registry, metrics, for_callers)
 
@@ -93,9 +93,9 @@ def build(context: Context) -> Module:
     )
 
 
-def _handlers(context: Context, queue: KeyedQueue, selection: Selection) -> Handlers:
+def _handlers(context: Context, queue: WorkQueue, selection: Selection) -> Watches:
     settings = context.settings.sealed
-    return Handlers(
+    return Watches(
         context.cache, queue, selection, skip_recreate=settings.skip_recreate, repair_drift=settings.repair_drift
     )
 
@@ -106,7 +106,7 @@ def _api(context: Context, registry: KeyRegistry, metrics: SealedMetrics, execut
         registry,
         metrics,
         executors[0],
-        Limits(settings.rate_limit, settings.rate_limit_burst, context.clock),
+        RateLimits(settings.rate_limit, settings.rate_limit_burst, context.clock),
         Callers(context.client, context.clock, settings.proxies, require_token=settings.require_token),
         context.clock,
         legacy=settings.accept_deprecated_v1_data,

@@ -5,17 +5,17 @@ from dataclasses import dataclass, field
 from sys import intern
 from typing import Any
 
-from manager.errors import NeedsHuman, WaitFor
-from manager.kube import mirrors
-from manager.kube.apply import Action, Create, Update, template_metadata
+from manager.core.errors import NeedsHuman, WaitFor
+from manager.core.secret_value import SecretValue
+from manager.kube import auto_mirrors
 from manager.kube.cache import controller_of
 from manager.kube.conditions import find_condition
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Body, Key
-from manager.kube.secretdata import LARGEST, decoded, encoded, size
-from manager.plain import Plain
-from sealed.crypto import scope_of
+from manager.kube.secret_data import LARGEST, decoded, encoded, size
+from manager.kube.writer import Action, Create, Update, template_metadata
+from sealed.crypto.unseal import LONGEST_NAME, MOST_FAILURES, mapping
+from sealed.crypto.wire_format import scope_of
 from sealed.rendering import templated
-from sealed.unseal import LONGEST_NAME, MOST_FAILURES, mapping
 
 PREFIX = "sealedsecrets.bitnami.com/"
 MANAGED = PREFIX + "managed"
@@ -36,7 +36,7 @@ class View:
     sealed: Body = field(repr=False)
     secret: Body | None = field(repr=False)
     """The Secret of the same namespace and name, as the API server has it now."""
-    values: Mapping[str, Plain] | None
+    values: Mapping[str, SecretValue] | None
     """What the Secret is to hold; None when nothing had to be decrypted, see `stands`."""
     unstable: frozenset[str] = frozenset()
     """Keys among them that come out differently every time they are made."""
@@ -144,7 +144,7 @@ def plan(view: View) -> Plan:
 
 def misplaced(annotations: Mapping[str, str]) -> str:
     """Return the message for reflector annotations on the SealedSecret itself, empty when there are none."""
-    names = sorted(name for name in annotations if name.startswith(mirrors.PREFIX))
+    names = sorted(name for name in annotations if name.startswith(auto_mirrors.PREFIX))
     if not names:
         return ""
     where = "spec.template.metadata.annotations"
@@ -165,7 +165,7 @@ def overruled(sealed: Body) -> str:
     return f"spec.template.data[{shown}]: has no effect, spec.encryptedData has this key too; give one another name"
 
 
-def _data(view: View) -> dict[str, Plain]:
+def _data(view: View) -> dict[str, SecretValue]:
     """Return the data; of what comes out differently every time, the Secret keeps what it has of this generation."""
     data = dict(view.values or {})
     mark = mark_of(view.sealed)
@@ -177,7 +177,7 @@ def _data(view: View) -> dict[str, Plain]:
     return data
 
 
-def _new_secret(view: View, data: Mapping[str, Plain]) -> Body:
+def _new_secret(view: View, data: Mapping[str, SecretValue]) -> Body:
     metadata: Body = {"name": view.key.name, "namespace": view.key.namespace, **_template_metadata(view)}
     finalizers = mapping(view.template.get("metadata")).get("finalizers")
     if isinstance(finalizers, list):
@@ -192,7 +192,7 @@ def _new_secret(view: View, data: Mapping[str, Plain]) -> Body:
     return secret
 
 
-def _replaced(view: View, secret: Body, data: Mapping[str, Plain]) -> Body:
+def _replaced(view: View, secret: Body, data: Mapping[str, SecretValue]) -> Body:
     """Return the Secret with data, labels and annotations ours alone, everything else as it is (4.3)."""
     template = _template_metadata(view)
     metadata = {**secret["metadata"]}
@@ -204,7 +204,7 @@ def _replaced(view: View, secret: Body, data: Mapping[str, Plain]) -> Body:
     return _with_data(view, {**secret, "metadata": metadata}, encoded(data))
 
 
-def _patched(view: View, secret: Body, data: Mapping[str, Plain]) -> Body:
+def _patched(view: View, secret: Body, data: Mapping[str, SecretValue]) -> Body:
     """Return the Secret with ours merged in; it is adopted only where `managed` is consented to as well (4.3)."""
     template = _template_metadata(view)
     metadata = {**secret["metadata"]}
@@ -237,7 +237,7 @@ def _require_ours(view: View, secret: Body, annotations: Mapping[str, str]) -> N
         return
     if owner is None and _skips_owner(view) and _written_by_us(secret):
         return
-    if mirrors.yields(secret):
+    if auto_mirrors.yields(secret):
         return
     if owner is not None and (owner.kind, owner.name) == (SEALED_SECRETS.kind, view.key.name):
         message = "the Secret belongs to an earlier SealedSecret of this name and is about to be removed with it"

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from manager.clock import rfc3339
-from manager.errors import (
+from manager.core.clock import rfc3339
+from manager.core.errors import (
     AlreadyExists,
     ApiError,
     Conflict,
@@ -19,20 +19,20 @@ from manager.errors import (
     TemplateDelayed,
     WaitFor,
 )
+from manager.core.secret_value import SecretValue
 from manager.kube.conditions import Condition, find_condition, same_condition, set_condition
 from manager.kube.resources import SECRETS, Body, Key
 from manager.kube.status import write_status
-from manager.plain import Plain
-from manager.runtime.controller import DONE, Again, again_for
-from manager.runtime.line import Turns
+from manager.runtime.controller import NO_REQUEUE, Requeue, requeue_for
+from manager.runtime.fair_executor import FairExecutor
 from manager.runtime.module import Context
-from sealed.crypto import scope_of
+from sealed.crypto.unseal import UnsealFailed, opening, step
+from sealed.crypto.wire_format import scope_of
 from sealed.diagnosis import explained
+from sealed.keys.registry import KeyRegistry
 from sealed.metrics import SealedMetrics
 from sealed.plan import UNMANAGED, UNSEAL_FAILED, UPDATE_FAILED, Plan, View, misplaced, overruled, plan, stands
-from sealed.registry import KeyRegistry
 from sealed.rendering import fill, templated
-from sealed.unseal import UnsealFailed, opening, step
 
 COUNTED_AS = {UNSEAL_FAILED: "unseal", UNMANAGED: "unmanaged"}
 """From a condition's reason to that of the metric (sealed-secrets.md section 6)."""
@@ -58,32 +58,32 @@ class Reconciler:
         turns: where RSA runs, one thread a usable core; namespaces take turns there.
     """
 
-    def __init__(self, context: Context, registry: KeyRegistry, turns: Turns, metrics: SealedMetrics) -> None:
+    def __init__(self, context: Context, registry: KeyRegistry, turns: FairExecutor, metrics: SealedMetrics) -> None:
         self._context = context
         self._settings = context.settings.sealed
         self._registry = registry
         self._turns = turns
         self._metrics = metrics
 
-    async def reconcile(self, key: Key) -> Again:
+    async def reconcile(self, key: Key) -> Requeue:
         """Bring one SealedSecret to its desired state: observe, plan, act, report."""
         self._metrics.requests.inc()
         revision = self._registry.revision
         view = await self._observe(key)
         if view is None:
-            return DONE
+            return NO_REQUEUE
         try:
             view = await self._unsealed(view)
             outcome = await self._act(view, plan(view))
         except TemplateDelayed:
-            return Again(gate=SANDBOX)  # nothing is wrong with this object: no condition, no Event
+            return Requeue(gate=SANDBOX)  # nothing is wrong with this object: no condition, no Event
         except ReconcileError as error:
             outcome = Outcome(error=error)
         again = await self._report(view, outcome)
         if view.values is not None and templated(view.template.get("data")):
             again = replace(again, answered=SANDBOX)
         if outcome.error is not None and self._registry.revision != revision:
-            return Again(after=0.0)  # a key that came meanwhile has woken only those that had failed by then
+            return Requeue(after=0.0)  # a key that came meanwhile has woken only those that had failed by then
         return again
 
     async def _observe(self, key: Key) -> View | None:
@@ -117,7 +117,7 @@ class Reconciler:
         view = replace(view, values=unsealed.values, brought=unsealed.template, opened_by=unsealed.key_ids)
         return await self._filled(view, unsealed.values)
 
-    async def _filled(self, view: View, values: Mapping[str, Plain]) -> View:
+    async def _filled(self, view: View, values: Mapping[str, SecretValue]) -> View:
         """Render what the template adds to the decrypted values."""
         try:
             filled = await fill(self._context.sandbox, view.key.namespace, values, view.template.get("data"))
@@ -150,7 +150,7 @@ class Reconciler:
             # An admission policy may be what refuses, and be mended without any change that would be seen here.
             raise WaitFor(UPDATE_FAILED, str(error), delay=REFUSED_AGAIN) from error
 
-    async def _report(self, view: View, outcome: Outcome) -> Again:
+    async def _report(self, view: View, outcome: Outcome) -> Requeue:
         """Write the status if it changed, post events, and say when to look again: the single exit."""
         meta = view.sealed["metadata"]
         condition = _condition(outcome)
@@ -159,9 +159,9 @@ class Reconciler:
             await self._write_status(view, self._status(view, outcome, condition))
         await self._tell(view, outcome, news=not same_condition(old, condition))
         if outcome.error is None:
-            return DONE
+            return NO_REQUEUE
         self._metrics.errors.labels(COUNTED_AS.get(outcome.error.reason, "update"), meta["namespace"]).inc()
-        return again_for(outcome.error)
+        return requeue_for(outcome.error)
 
     async def _write_status(self, view: View, status: dict[str, Any]) -> None:
         try:

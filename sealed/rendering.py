@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from manager.errors import TemplateDelayed, TemplateInvalid, TemplateLimit
+from manager.core.errors import TemplateDelayed, TemplateInvalid, TemplateLimit
+from manager.core.secret_value import SecretValue
 from manager.gotemplate.model import Template
 from manager.gotemplate.render_time import RenderTime, measured
 from manager.gotemplate.sandbox import Sandbox
-from manager.plain import Plain
-from sealed.unseal import LONGEST_NAME, MOST_FAILURES, UnsealFailed, mapping
+from sealed.crypto.unseal import LONGEST_NAME, MOST_FAILURES, UnsealFailed, mapping
 
 RENDER_BUDGET_SECONDS = 30.0  # of all templates of one object
 WAIT_SECONDS = 90.0  # with what goes before; a worker that is held longer counts as stuck
@@ -26,12 +26,12 @@ def templated(texts: object) -> bool:
 class Filled:
     """What the Secret holds."""
 
-    data: dict[str, Plain]
+    data: dict[str, SecretValue]
     unstable: frozenset[str] = frozenset()
     """Keys whose templates give something else every time: `now`, `randAlphaNum`, `genCA`."""
 
 
-async def fill(sandbox: Sandbox, namespace: str, values: Mapping[str, Plain], texts: object) -> Filled:
+async def fill(sandbox: Sandbox, namespace: str, values: Mapping[str, SecretValue], texts: object) -> Filled:
     """Join decrypted values and `spec.template.data`.
 
     A decrypted value wins over a template of its name (0.37); null drops a key, which templates still see (0.40). A
@@ -45,7 +45,7 @@ async def fill(sandbox: Sandbox, namespace: str, values: Mapping[str, Plain], te
     """
     templates = {str(name): text for name, text in mapping(texts).items()}
     plain = {name: str(text) for name, text in templates.items() if text is not None and name not in values}
-    context = {name: Plain(text.encode(errors="replace")) for name, text in plain.items()} | dict(values)
+    context = {name: SecretValue(text.encode(errors="replace")) for name, text in plain.items()} | dict(values)
     data = {name: value for name, value in context.items() if templates.get(name, "") is not None}
     sources = {name: text for name, text in sorted(plain.items()) if ACTION in text}
     if not sources:
@@ -60,9 +60,9 @@ async def fill(sandbox: Sandbox, namespace: str, values: Mapping[str, Plain], te
 
 
 async def _render(
-    sandbox: Sandbox, namespace: str, sources: Mapping[str, str], context: Mapping[str, Plain], spent: RenderTime
-) -> tuple[dict[str, Plain], set[str]]:
-    rendered: dict[str, Plain] = {}
+    sandbox: Sandbox, namespace: str, sources: Mapping[str, str], context: Mapping[str, SecretValue], spent: RenderTime
+) -> tuple[dict[str, SecretValue], set[str]]:
+    rendered: dict[str, SecretValue] = {}
     unstable: set[str] = set()
     problems: list[str] = []
     slow = False

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from manager.errors import SettingsError
+from manager.core.errors import SettingsError
 from manager.kube.selectors import Requirement, SelectorError, parse_selector
-from manager.settings import SealedSettings
+from manager.settings.model import SealedSettings
 
 
 @dataclass(frozen=True, slots=True)

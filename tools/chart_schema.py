@@ -10,7 +10,8 @@ from typing import Any, get_type_hints
 
 import yaml
 
-from manager.settings import Settings, documentation
+from manager.settings.load import documentation
+from manager.settings.model import Settings
 
 CHART = Path(__file__).parent.parent / "charts" / "coffer"
 FILE = CHART / "values.schema.json"

@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 import external.crds
-import sealed.model
+import sealed.api
 from manager.kube.crds import render
 
 FOLDER = Path(__file__).parent.parent / "charts" / "coffer" / "crds"
@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent.parent / "charts" / "coffer" / "crds"
 
 def rendered() -> dict[str, str]:
     """Return file name -> YAML of every CustomResourceDefinition."""
-    custom = (*sealed.model.CRDS, *external.crds.CRDS)
+    custom = (*sealed.api.CRDS, *external.crds.CRDS)
     return {f"{each.resource.plural}.yaml": yaml.safe_dump(render(each), sort_keys=False, width=120) for each in custom}
 
 

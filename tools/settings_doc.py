@@ -4,12 +4,13 @@ import sys
 from pathlib import Path
 from typing import get_type_hints
 
-from manager.settings import ORIGINAL_VARIABLES, Settings, documentation
+from manager.settings.load import ORIGINAL_VARIABLES, documentation
+from manager.settings.model import Settings
 
 FILE = Path(__file__).parent.parent / "docs" / "settings.md"
 HEAD = """# Settings
 
-Made from `manager/settings.py` by `python -m tools.settings_doc`. The first source wins: flag `--section-field`,
+Made from `manager/settings/SPLIT.py` by `python -m tools.settings_doc`. The first source wins: flag `--section-field`,
 variable `COFFER_SECTION_FIELD`, the replaced system's variable, file (`coffer run --config FILE`, a mapping of
 sections), default. In the chart: `settings: {section: {field: value}}`.
 """

@@ -1,6 +1,6 @@
 """Shapes in which the original's stores and generators name a credential."""
 
-from external.fields import Model, SecretKeySelector
+from external.api.fields import Model, SecretKeySelector
 
 
 class SecretValue(Model):

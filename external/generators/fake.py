@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from external.fields import Model
+from external.api.fields import Model
 from external.generators.protocol import GeneratorKind, resource
-from manager.plain import Plain
+from manager.core.secret_value import SecretValue
 
 
 class FakeSpec(Model):
@@ -16,9 +16,9 @@ class FakeSpec(Model):
     """The values."""
 
 
-def generate(spec: FakeSpec) -> Mapping[str, Plain]:
+def generate(spec: FakeSpec) -> Mapping[str, SecretValue]:
     """Return what is given."""
-    return {key: Plain(value.encode()) for key, value in (spec.data or {}).items()}
+    return {key: SecretValue(value.encode()) for key, value in (spec.data or {}).items()}
 
 
 def weigh(spec: FakeSpec) -> tuple[int, int]:

@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from external.fields import Model, RequiredWithDefault
+from external.api.fields import Model, RequiredWithDefault
 from external.generators.protocol import GeneratorKind, resource
 from external.providers.protocol import ProviderError
-from manager.plain import Plain
+from manager.core.secret_value import SecretValue
 
 SYMBOLS = '~!@#$%^&*()_+`-={}|[]\\:"<>?,./'
 LENGTH, PART = 24, 4  # characters; one in four is a digit, and one in four a symbol
@@ -53,7 +53,7 @@ ENCODERS: Mapping[str, Callable[[bytes], bytes]] = MappingProxyType(
 )
 
 
-def generate(spec: PasswordSpec) -> Mapping[str, Plain]:
+def generate(spec: PasswordSpec) -> Mapping[str, SecretValue]:
     """Return a password for each of `secretKeys`."""
     keys = spec.secret_keys or ["password"]
     if "" in keys or len(set(keys)) < len(keys):
@@ -61,7 +61,7 @@ def generate(spec: PasswordSpec) -> Mapping[str, Plain]:
     length = spec.length if spec.length > 0 else LENGTH
     if length * len(keys) > LONGEST:
         raise ProviderError(f"spec.length: {LONGEST} characters at most, for all secretKeys together")
-    return {key: Plain(ENCODERS[spec.encoding](_password(spec, length).encode())) for key in keys}
+    return {key: SecretValue(ENCODERS[spec.encoding](_password(spec, length).encode())) for key in keys}
 
 
 def weigh(spec: PasswordSpec) -> tuple[int, int]:

@@ -5,19 +5,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from external.clients import FAILED
-from external.fields import Model, parse
-from external.model import GENERATORS
+from external.api.external_secret import GENERATORS
+from external.api.fields import Model, parse
+from external.errors import FAILED
 from external.providers.protocol import ProviderError
-from manager.errors import NeedsHuman
+from manager.core.errors import NeedsHuman
+from manager.core.secret_value import SecretValue
 from manager.kube.resources import Resource
-from manager.plain import Plain
 
 GROUP, VERSION = GENERATORS.split("/")
 Spec = TypeVar("Spec", bound=Model)
 NAME_BYTES = 250
 """What a value takes beside its bytes: places in two mappings, two objects, the name."""
-Make = Callable[[], Mapping[str, Plain]]
+Make = Callable[[], Mapping[str, SecretValue]]
 """Makes the values of one refresh, in a thread: it may take its time. Raises ProviderError."""
 
 
@@ -34,7 +34,7 @@ class Recipe:
     """Bytes of memory that the values take at most, names and objects counted."""
     make: Make = field(repr=False)
 
-    def __call__(self) -> Mapping[str, Plain]:
+    def __call__(self) -> Mapping[str, SecretValue]:
         """Make the values of one refresh; raises ProviderError."""
         return self.make()
 
@@ -53,7 +53,7 @@ class GeneratorKind(Generic[Spec]):
 
     resource: Resource
     spec: type[Spec]
-    generate: Callable[[Spec], Mapping[str, Plain]]
+    generate: Callable[[Spec], Mapping[str, SecretValue]]
     embedded: str
     weigh: Callable[[Spec], tuple[int, int]] = lambda _spec: (1, 1024)
 

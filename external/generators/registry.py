@@ -6,12 +6,12 @@ from typing import Any
 
 from pydantic import ConfigDict
 
-from external.fields import ONE_OF, Model
+from external.api.external_secret import GeneratorName
+from external.api.fields import ONE_OF, Model
 from external.generators.fake import FAKE, FakeSpec
 from external.generators.password import PASSWORDS, PasswordSpec
 from external.generators.protocol import GeneratorKind, resource
-from external.generators.uuids import UUIDS, UuidSpec
-from external.model import GeneratorName
+from external.generators.uuid import UUIDS, UuidSpec
 
 ALL: tuple[GeneratorKind[Any], ...] = (FAKE, PASSWORDS, UUIDS)
 KINDS: Mapping[str, GeneratorKind[Any]] = MappingProxyType({each.resource.kind: each for each in ALL})

@@ -2,24 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 
-from external.model import FakeProvider
-from external.providers.naming import compiled
+from external.api.store import FakeProvider
 from external.providers.protocol import (
-    Circumstances,
     Client,
-    Find,
+    ConnectContext,
     ProviderDenied,
     ProviderError,
+    SearchRequest,
     SecretAbsent,
+    SecretRequest,
     ValidationUnknown,
-    Want,
 )
-from manager.plain import Plain
+from external.providers.support.naming import compiled
+from manager.core.secret_value import SecretValue
 
 UNKNOWN = 1  # of `validationResult`
 
 
-async def connect(spec: FakeProvider, around: Circumstances) -> Client:
+async def connect(spec: FakeProvider, around: ConnectContext) -> Client:
     """Return the client; nothing can go wrong."""
     del around
     return FakeClient(spec)
@@ -35,29 +35,29 @@ class FakeClient:
     def __init__(self, spec: FakeProvider) -> None:
         self._spec = spec
 
-    def read(self, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
+    def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
         """Return the values of the store's list; there are no tags."""
         return {want: self._value(want) for want in wants}
 
-    def _value(self, want: Want) -> Plain | ProviderError:
+    def _value(self, want: SecretRequest) -> SecretValue | ProviderError:
         for each in self._spec.data:
             if each.key == want.key and (each.version or "") == want.version and not want.metadata:
-                return Plain(each.value.encode())
+                return SecretValue(each.value.encode())
         return SecretAbsent("Secret does not exist")
 
-    def place(self, want: Want) -> str:
+    def place(self, want: SecretRequest) -> str:
         """Return the field of the store that holds the values."""
         del want
         return "the store's spec.provider.fake.data"
 
-    def find(self, find: Find) -> Mapping[str, Plain]:
+    def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
         """Return the newest value of every key that matches; there are no tags (4.4)."""
         if find.name is None:
             raise ProviderDenied("unexpected find operator: name is missing")
         pattern = compiled(find.name)
         matching = [each for each in self._spec.data if pattern.search(each.key) and each.key.startswith(find.path)]
         newest = sorted(matching, key=lambda each: each.version or "")
-        return {each.key: Plain(each.value.encode()) for each in newest}
+        return {each.key: SecretValue(each.value.encode()) for each in newest}
 
     def close(self) -> None:
         """Do nothing: nothing was lent."""

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from external.credentials import Lookup
-from external.model import RetrySettings
-from manager.errors import CofferError
-from manager.plain import Plain
+from external.api.store import RetrySettings
+from external.providers.support.lookup import Lookup
+from manager.core.errors import CofferError
+from manager.core.secret_value import SecretValue
 
 
 class Egress(Protocol):
@@ -43,7 +43,7 @@ class ProviderUnavailable(ProviderError):
     """No answer, throttled, or an answer that is the provider's fault: worth trying again."""
 
 
-class Stamped(Plain):
+class Versioned(SecretValue):
     """A value, and what the provider calls its version."""
 
     __slots__ = ("stamp",)
@@ -54,7 +54,7 @@ class Stamped(Plain):
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class SecretRequest:
     """What to read: one whole secret, or what is told of it."""
 
     key: str
@@ -66,7 +66,7 @@ class Want:
 
 
 @dataclass(frozen=True, slots=True)
-class Find:
+class SearchRequest:
     """Which secrets to look for; what is empty does not restrict, but it was given where it is not None."""
 
     path: str = ""
@@ -84,15 +84,15 @@ class Client(Protocol):
     batch: int
     """How many secrets `read` takes at most; more than one where a single call of the provider can answer them."""
 
-    def read(self, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
+    def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
         """Return every secret, or the error in its place. Raises ProviderError where it concerns all."""
         ...
 
-    def place(self, want: Want) -> str:
+    def place(self, want: SecretRequest) -> str:
         """Return where a secret is looked for, for the text that says it is not there; without values."""
         ...
 
-    def find(self, find: Find) -> Mapping[str, Plain]:
+    def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
         """Return all secrets that match, by their full names. Raises ProviderError: half of them would be a lie."""
         ...
 
@@ -106,14 +106,14 @@ class Client(Protocol):
 
 
 @runtime_checkable
-class Stamping(Protocol):
+class ListsVersions(Protocol):
     """A client that can list versions for less than the values cost; what it reads is `Stamped`."""
 
     def reads(self, number: int) -> int:
         """Return how many calls it takes to read so many secrets."""
         ...
 
-    def stamps(self, wants: Sequence[Want], most: int) -> Mapping[Want, str] | None:
+    def stamps(self, wants: Sequence[SecretRequest], most: int) -> Mapping[SecretRequest, str] | None:
         """Return the current version of each secret that is listed, None where it takes more than `most` calls.
 
         Raises:
@@ -135,7 +135,7 @@ class TakenApart(Protocol):
 class Inside(NamedTuple):
     """Where a property leads on into a value."""
 
-    document: Plain
+    document: SecretValue
     path: str
     """In gjson's words (providers 1.5)."""
 
@@ -144,18 +144,20 @@ class Inside(NamedTuple):
 class Composite(Protocol):
     """A client whose secrets are no JSON texts, and that takes them apart itself."""
 
-    def pick(self, whole: Plain, path: str) -> "Plain | Inside | None":
+    def pick(self, whole: SecretValue, path: str) -> "SecretValue | Inside | None":
         """Return what a property leads to, None where it does not exist; without one, the value of the whole."""
         ...
 
-    def members(self, found: Plain) -> Mapping[str, Plain] | None:
+    def members(self, found: SecretValue) -> Mapping[str, SecretValue] | None:
         """Return the members of the whole, or of what a property leads to; None where there are none."""
         ...
 
 
-def one_by_one(wants: Sequence[Want], read: Callable[[Want], Plain]) -> Mapping[Want, Plain | ProviderError]:
+def one_by_one(
+    wants: Sequence[SecretRequest], read: Callable[[SecretRequest], SecretValue]
+) -> Mapping[SecretRequest, SecretValue | ProviderError]:
     """Return what `read` gives for each, its error where it raises one. Raises ProviderUnavailable at once."""
-    found: dict[Want, Plain | ProviderError] = {}
+    found: dict[SecretRequest, SecretValue | ProviderError] = {}
     for want in wants:
         try:
             found[want] = read(want)
@@ -201,7 +203,7 @@ class Home:
 class Render(Protocol):
     """Renders Go templates of a store's provider."""
 
-    def __call__(self, name: str, source: str, data: Mapping[str, Mapping[str, Plain]]) -> Plain:
+    def __call__(self, name: str, source: str, data: Mapping[str, Mapping[str, SecretValue]]) -> SecretValue:
         """Block until the output is there. Raises ProviderError, whose text holds no value."""
         ...
 
@@ -211,7 +213,7 @@ CountCall = Callable[[str, str, str], None]
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class ConnectContext:
     """What a provider needs to connect a store."""
 
     lookup: Lookup = field(repr=False)

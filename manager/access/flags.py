@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from manager.errors import AccessError
+from manager.core.errors import AccessError
 
 PATIENCE = 30.0  # seconds for one request; kubectl waits without end
 
@@ -35,7 +35,7 @@ class Access:
         text = self.request_timeout or "0"
         if text.isascii() and text.isdecimal():
             return float(text) or PATIENCE
-        from manager.durations import parse_duration
+        from manager.core.durations import parse_duration
 
         try:
             return parse_duration(text) or PATIENCE

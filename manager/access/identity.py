@@ -7,12 +7,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from manager.access.chosen import User
+from manager.access.exec_plugin import Credential, Plugin
 from manager.access.kubeconfig import Entry
-from manager.access.plugin import Credential, Plugin
-from manager.documents import read_json
-from manager.errors import AccessError
-from manager.tls import show
+from manager.access.selection import User
+from manager.core.documents import read_json
+from manager.core.errors import AccessError
+from manager.core.tls import show
 
 
 @dataclass

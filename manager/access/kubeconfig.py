@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from manager.documents import Caps, Loader, yaml_stream
-from manager.errors import AccessError
+from manager.core.documents import Caps, Loader, yaml_stream
+from manager.core.errors import AccessError
 
 LARGEST_FILE = 16 << 20  # bytes; thousands of clusters with their authorities fit in
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from manager.access import pod
-from manager.access.chosen import NoConfiguration, choose, namespace_of
 from manager.access.flags import Access
 from manager.access.kubeconfig import Kubeconfig
+from manager.access.selection import NoConfiguration, choose, namespace_of
 
 
 def default_namespace(access: Access, known: Kubeconfig, environ: Mapping[str, str]) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from manager.access.chosen import Endpoint, User
 from manager.access.flags import Access
+from manager.access.selection import Endpoint, User
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from urllib.parse import unquote, urlsplit
 
-from manager.errors import AccessError
+from manager.core.errors import AccessError
 
 PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 

@@ -9,15 +9,15 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from manager.access import pod, proxies
-from manager.access.channel import PORTS, Route
-from manager.access.chosen import Endpoint, NoConfiguration, User, choose
 from manager.access.flags import NO_FLAGS, Access
+from manager.access.http_channel import PORTS, Route
 from manager.access.identity import Identity, identity_of
 from manager.access.kubeconfig import load
 from manager.access.namespaces import default_namespace
 from manager.access.proxies import Proxy
-from manager.errors import AccessError
-from manager.tls import verifying
+from manager.access.selection import Endpoint, NoConfiguration, User, choose
+from manager.core.errors import AccessError
+from manager.core.tls import verifying
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from manager.errors import SandboxUnavailable
+from manager.core.errors import SandboxUnavailable
 from manager.gotemplate.model import Limits
 
 if TYPE_CHECKING:

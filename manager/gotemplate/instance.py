@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from manager.errors import SandboxUnavailable, TemplateLimit
+from manager.core.errors import SandboxUnavailable, TemplateLimit
 from manager.gotemplate import artefact
 from manager.gotemplate.keys import KeyMaker, KeyTooLate
 from manager.gotemplate.model import Limits

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from manager.plain import Plain
+from manager.core.secret_value import SecretValue
 
 SHOWN_ERROR_CHARACTERS: Final = 2048  # a condition's message may hold 32,768, an Event's 1,024 after being cut
 SHOWN_NAME_CHARACTERS: Final = 64
@@ -65,7 +65,7 @@ class Template:
 class Rendered:
     """The output of one render."""
 
-    value: Plain
+    value: SecretValue
     random: bool
     """The next render may differ though nothing has changed (`now`, `genCA`, ...): compare inputs, not outputs."""
 
@@ -74,7 +74,7 @@ class Rendered:
 class RenderedMap:
     """The output of one render, read as a YAML map of texts."""
 
-    values: dict[str, Plain] = field(default_factory=dict)
+    values: dict[str, SecretValue] = field(default_factory=dict)
     random: bool = False
 
 

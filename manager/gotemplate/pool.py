@@ -12,7 +12,7 @@ from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from weakref import WeakValueDictionary
 
-from manager.errors import TemplateLimit
+from manager.core.errors import TemplateLimit
 from manager.gotemplate.instance import Instance, Machine
 from manager.gotemplate.model import Limits
 from manager.gotemplate.preparation import Preparation

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from manager.errors import SandboxUnavailable, TemplateDelayed
+from manager.core.errors import SandboxUnavailable, TemplateDelayed
 from manager.gotemplate import artefact
 from manager.gotemplate.artefact import DESCRIPTORS, NotCompiled
 from manager.gotemplate.instance import Machine

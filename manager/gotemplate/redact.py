@@ -13,8 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from manager.core.secret_value import SecretValue
 from manager.gotemplate.model import SHOWN_ERROR_CHARACTERS
-from manager.plain import Plain
 
 SHORTEST = 4
 """Bytes; shorter values cannot be told from ordinary text. (reference: gotemplate.md section 4)"""
@@ -41,7 +41,7 @@ class Redaction:
         name: the template's name, public too; where that is the whole source, `label` takes its place.
     """
 
-    def __init__(self, values: Iterable[Plain], *allowed: str, name: str = "", label: str = "") -> None:
+    def __init__(self, values: Iterable[SecretValue], *allowed: str, name: str = "", label: str = "") -> None:
         self._values = values
         self._allowed = (*allowed, name)
         self._name, self._label = name, label

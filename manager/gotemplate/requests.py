@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from enum import Enum
 
+from manager.core.secret_value import SecretValue
 from manager.gotemplate.model import Limits, Template
-from manager.plain import Plain
 
-Data = Mapping[str, Plain]
+Data = Mapping[str, SecretValue]
 Groups = Mapping[str, Data]
 
 
@@ -23,7 +23,7 @@ class Scope(Enum):
 
 def render(template: Template, data: Data | Groups, scope: Scope, limits: Limits) -> list[bytes]:
     """Return the parts of a request to render."""
-    grouped = any(not isinstance(content, Plain) for content in data.values())
+    grouped = any(not isinstance(content, SecretValue) for content in data.values())
     settings = (template.profile, template.missing, *template.delimiters, template.timezone)
     limit = str(limits.output_bytes).encode()
     return [
@@ -38,7 +38,7 @@ def render(template: Template, data: Data | Groups, scope: Scope, limits: Limits
     ]
 
 
-def flat(data: Data | Groups) -> tuple[list[Plain], list[str]]:
+def flat(data: Data | Groups) -> tuple[list[SecretValue], list[str]]:
     """Return all values, and all keys and names of groups."""
     entries = list(_entries(data))
     return [value for *_, value in entries], [name for *names, _ in entries for name in names]
@@ -49,10 +49,10 @@ def encoded(text: str) -> bytes:
     return text.encode(errors="surrogatepass")
 
 
-def _entries(data: Data | Groups) -> Iterator[tuple[str, Plain] | tuple[str, str, Plain]]:
+def _entries(data: Data | Groups) -> Iterator[tuple[str, SecretValue] | tuple[str, str, SecretValue]]:
     """Yield key and value, or group, key and value."""
     for name, content in data.items():
-        if isinstance(content, Plain):
+        if isinstance(content, SecretValue):
             yield name, content
         else:
             for key, value in content.items():

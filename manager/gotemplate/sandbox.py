@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, NoReturn
 
-from manager.errors import SandboxUnavailable, TemplateInvalid, TemplateLimit
+from manager.core.errors import SandboxUnavailable, TemplateInvalid, TemplateLimit
+from manager.core.secret_value import SecretValue
 from manager.gotemplate import requests, wire
 from manager.gotemplate.model import Limits, Rendered, RenderedMap, Template
 from manager.gotemplate.pool import Pool
 from manager.gotemplate.redact import Redaction
 from manager.gotemplate.requests import Data, Groups, Scope
 from manager.gotemplate.wire import Answer, Status
-from manager.plain import Plain
 
 _STAGES: Final = {Status.PARSE_FAILED: "parse", Status.EXECUTE_FAILED: "execute", Status.NOT_A_MAP: "read"}
 
@@ -19,9 +19,9 @@ _STAGES: Final = {Status.PARSE_FAILED: "parse", Status.EXECUTE_FAILED: "execute"
 class Found(NamedTuple):
     """What a JSON path leads to."""
 
-    text: Plain
+    text: SecretValue
     """A JSON string's own characters; everything else as it stands in the document."""
-    raw: Plain
+    raw: SecretValue
     """As it stands in the document."""
 
 
@@ -46,32 +46,34 @@ class Sandbox:
     async def render(self, namespace: str, template: Template, data: Data | Groups) -> Rendered:
         """Return the output, byte for byte Go's. Data of two levels is for the webhook provider."""
         answer = await self._rendered(namespace, template, data, Scope.VALUES)
-        return Rendered(Plain(answer.fields[0]), answer.random)
+        return Rendered(SecretValue(answer.fields[0]), answer.random)
 
     async def render_map(self, namespace: str, template: Template, data: Data) -> RenderedMap:
         """Return the output read as a YAML map of texts: external-secrets' KeysAndValues scope."""
         answer = await self._rendered(namespace, template, data, Scope.MAP)
         fields = iter(answer.fields)
-        values = {key.decode(errors="replace"): Plain(value) for key, value in zip(fields, fields, strict=True)}
+        values = {key.decode(errors="replace"): SecretValue(value) for key, value in zip(fields, fields, strict=True)}
         return RenderedMap(values, answer.random)
 
     async def render_document(self, namespace: str, template: Template, data: Data) -> Rendered:
         """Return the output read as any YAML document, as JSON: KeysAndValues with a free target path."""
         answer = await self._rendered(namespace, template, data, Scope.ANY)
-        return Rendered(Plain(answer.fields[0]), answer.random)
+        return Rendered(SecretValue(answer.fields[0]), answer.random)
 
-    async def json_get(self, namespace: str, document: Plain, path: str) -> Found | None:
+    async def json_get(self, namespace: str, document: SecretValue, path: str) -> Found | None:
         """Return what a gjson path finds; None where there is nothing."""
         request = [b"json-get", document.reveal(), requests.encoded(path)]
         answer = await self._answered(namespace, request, Redaction([document], path))
-        return Found(Plain(answer.fields[0]), Plain(answer.fields[1])) if answer.fields else None
+        return Found(SecretValue(answer.fields[0]), SecretValue(answer.fields[1])) if answer.fields else None
 
-    async def json_set(self, namespace: str, document: Plain, path: str, value: Plain, *, raw: bool = False) -> Plain:
+    async def json_set(
+        self, namespace: str, document: SecretValue, path: str, value: SecretValue, *, raw: bool = False
+    ) -> SecretValue:
         """Return the document with a text, or raw JSON, at an sjson path."""
         kind = b"raw" if raw else b"text"
         request = [b"json-set", document.reveal(), requests.encoded(path), value.reveal(), kind]
         answer = await self._answered(namespace, request, Redaction([document, value], path))
-        return Plain(answer.fields[0])
+        return SecretValue(answer.fields[0])
 
     async def regex_replace(self, namespace: str, expression: str, replacement: str, texts: Sequence[str]) -> list[str]:
         """Return the texts after Go's regexp.ReplaceAllString."""

@@ -4,8 +4,8 @@ import asyncio
 
 import structlog
 
-from manager.clock import Clock
-from manager.errors import ApiError
+from manager.core.clock import Clock
+from manager.core.errors import ApiError
 from manager.kube.client import KubeClient
 from manager.kube.resources import Body, Key, Resource
 

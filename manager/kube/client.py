@@ -7,8 +7,8 @@ from typing import Any
 
 import aiohttp
 
-from manager.documents import OBJECT, Beyond, Unreadable, read_json
-from manager.errors import (
+from manager.core.documents import OBJECT, Beyond, Unreadable, read_json
+from manager.core.errors import (
     AlreadyExists,
     ApiError,
     Conflict,
@@ -21,8 +21,8 @@ from manager.errors import (
     Unusable,
 )
 from manager.kube.connection import Connection
+from manager.kube.decoding import PAGE_BYTES, Oversize, parsed, read_event, read_object, read_page, read_within
 from manager.kube.denials import denial
-from manager.kube.reading import PAGE_BYTES, Oversize, parsed, read_event, read_object, read_page, read_within
 from manager.kube.resources import Body, Key, Resource
 
 WHOLE = 25  # objects a page holds that come whole, and fewer where they are large

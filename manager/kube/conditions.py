@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from manager.clock import rfc3339
+from manager.core.clock import rfc3339
 
 Condition = dict[str, Any]
 

@@ -14,9 +14,9 @@ from manager.access import pod
 from manager.access.flags import Access
 from manager.access.identity import Identity
 from manager.access.proxies import Proxy
+from manager.access.socks_connector import SocksConnector
 from manager.access.target import find, in_pod
-from manager.errors import AccessError, SettingsError
-from manager.kube.socks import SocksConnector
+from manager.core.errors import AccessError, SettingsError
 
 
 @dataclass

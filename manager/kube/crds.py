@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from manager.field_docs import field_docs
+from manager.core.field_docs import field_docs
 from manager.kube.resources import Body, Resource
 
 KEPT = (

@@ -4,11 +4,11 @@ from collections import OrderedDict
 
 import structlog
 
-from manager.clock import Clock, rfc3339
-from manager.errors import ApiError
+from manager.core.clock import Clock, rfc3339
+from manager.core.errors import ApiError
+from manager.core.fair_share import FairBudget
 from manager.kube.client import KubeClient
 from manager.kube.resources import EVENTS, Body, Key
-from manager.shares import Budget
 
 REPEATED_AFTER = 600.0  # seconds; the same Event again is news only when the first has scrolled by (reliability.md S4)
 REMEMBERED = 10_000  # objects x reasons; forgetting one costs at most one repeated Event
@@ -28,7 +28,7 @@ class EventRecorder:
         self._client = client
         self._clock = clock
         self._instance = instance
-        self._posted = Budget(EVENTS_A_SECOND, EVENTS_AT_ONCE, clock, together=50)
+        self._posted = FairBudget(EVENTS_A_SECOND, EVENTS_AT_ONCE, clock, together=50)
         self._said: OrderedDict[tuple[str, int], float] = OrderedDict()
 
     async def normal(self, key: Key, uid: str, reason: str, message: str, *, component: str) -> None:

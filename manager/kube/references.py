@@ -3,7 +3,7 @@
 reliability.md B1: four of the original's CVEs were one reference field that forgot its namespace.
 """
 
-from manager.errors import NeedsHuman
+from manager.core.errors import NeedsHuman
 from manager.kube.resources import Key, Resource
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from manager.errors import Conflict, NotFound
+from manager.core.errors import Conflict, NotFound
 from manager.kube.client import KubeClient
 from manager.kube.resources import Body, Key
 

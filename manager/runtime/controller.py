@@ -8,8 +8,8 @@ from typing import Protocol
 
 import structlog
 
-from manager.clock import Clock
-from manager.errors import (
+from manager.core.clock import Clock
+from manager.core.errors import (
     ApiError,
     Conflict,
     NeedsHuman,
@@ -20,10 +20,10 @@ from manager.errors import (
     Unusable,
     WaitFor,
 )
+from manager.core.fair_share import FairBudget
 from manager.kube.resources import Key
-from manager.runtime.meter import Metered
-from manager.runtime.queue import KeyedQueue
-from manager.shares import Budget
+from manager.runtime.loop_time import LoopTime
+from manager.runtime.work_queue import WorkQueue
 
 API_SERVER = "api server"  # the gate of keys that wait for the API server to answer again
 OVERLOADED = frozenset({0, 429, 502, 503, 504})  # answers that speak of the server, not of the object
@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Requeue:
     """When to look at a key again; the result of every reconcile."""
 
     after: float | None = None
@@ -48,16 +48,16 @@ class Again:
     """This dependency has just answered: let its waiting keys through."""
 
 
-DONE = Again()
+NO_REQUEUE = Requeue()
 
 
-def again_for(error: ReconcileError) -> Again:
+def requeue_for(error: ReconcileError) -> Requeue:
     """Translate an error into when to look again (DESIGN.md section 2)."""
     if isinstance(error, NeedsHuman):
-        return DONE
+        return NO_REQUEUE
     if isinstance(error, WaitFor):
-        return Again(after=error.delay)
-    return Again(backoff=True)
+        return Requeue(after=error.delay)
+    return Requeue(backoff=True)
 
 
 class Observer(Protocol):
@@ -73,8 +73,8 @@ class Controller:
     """One module's queue and the workers behind it."""
 
     name: str
-    queue: KeyedQueue
-    reconcile: Callable[[Key], Awaitable[Again]]
+    queue: WorkQueue
+    reconcile: Callable[[Key], Awaitable[Requeue]]
     concurrency: int
     clock: Clock
     observer: Observer
@@ -86,7 +86,7 @@ class Controller:
 
     def __post_init__(self) -> None:
         self._open.set()
-        self._work_of = Budget(LOOP_SHARE, LOOP_SECONDS, self.clock, together=1_000)
+        self._work_of = FairBudget(LOOP_SHARE, LOOP_SECONDS, self.clock, together=1_000)
 
     def pause(self) -> None:
         """Begin nothing more until `go_on`; keys gather in the queue, and what is under way may look at `paused`."""
@@ -128,7 +128,7 @@ class Controller:
             self.observer.reconciled(self.name, result, time.perf_counter() - started)
 
     async def _once(self, key: Key) -> str:
-        work = Metered(self.reconcile(key))
+        work = LoopTime(self.reconcile(key))
         try:
             again = await work
         except NotLeader:
@@ -165,7 +165,7 @@ class Controller:
             self.queue.retry(key)
         return "unreachable"
 
-    def _schedule(self, key: Key, again: Again) -> str:
+    def _schedule(self, key: Key, again: Requeue) -> str:
         if again.answered is not None:
             self.queue.release(again.answered)
         if again.gate is not None:

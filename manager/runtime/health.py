@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 import structlog
 from aiohttp import web
 
-from manager.errors import SettingsError
+from manager.core.errors import SettingsError
 
 log = structlog.get_logger(__name__)
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import structlog
 
-from manager.clock import Clock, Jitter
-from manager.errors import AlreadyExists, ApiError, Conflict, NotLeader
+from manager.core.clock import Clock, Jitter
+from manager.core.errors import AlreadyExists, ApiError, Conflict, NotLeader
 from manager.kube.client import KubeClient
 from manager.kube.resources import LEASES, Body, Key
-from manager.settings import LeaseSettings
+from manager.settings.model import LeaseSettings
 
 log = structlog.get_logger(__name__)
 

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import structlog
 
-from manager.clock import Clock
-from manager.errors import NotLeader
+from manager.core.clock import Clock
+from manager.core.errors import NotLeader
 from manager.runtime.lease import Lease
 
 Result = TypeVar("Result")

@@ -6,7 +6,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from manager import VERSION
-from manager.runtime.pulse import Pulse
+from manager.runtime.loop_time import LoopPauses
 
 BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -51,7 +51,7 @@ class Metrics:
             ["resource", "status"],
             registry=self.registry,
         )
-        self.pulse = Pulse()
+        self.pulse = LoopPauses()
         Gauge(
             "coffer_event_loop_pause_seconds", "Longest pause of the event loop in a minute", registry=self.registry
         ).set_function(self.pulse.longest)

@@ -6,16 +6,16 @@ from typing import Any
 
 from aiohttp import web
 
-from manager.clock import Clock, Jitter
+from manager.core.clock import Clock, Jitter
 from manager.gotemplate.sandbox import Sandbox
-from manager.kube.apply import Writer
 from manager.kube.cache import Change, MetadataCache
 from manager.kube.client import KubeClient
 from manager.kube.events import EventRecorder
 from manager.kube.resources import Key, Resource
+from manager.kube.writer import Writer
 from manager.runtime.controller import Controller
 from manager.runtime.metrics import Metrics
-from manager.settings import Settings
+from manager.settings.model import Settings
 
 Handler = Callable[[Change], None]
 """Adds the keys that a change touches to a queue; no I/O, never raises."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from sealed.kubeseal.controller import Controller
+from sealed.kubeseal.controller_client import ControllerClient
 from sealed.kubeseal.documents import Document, InputError, kinds, read, read_file, replace_file
 from sealed.kubeseal.editing import ManifestFile
 
@@ -19,7 +19,7 @@ ITEMS = ("spec", "encryptedData")
 class Bulk:
     """Works on files one after the other; one that fails holds up no other."""
 
-    controller: Controller
+    controller: ControllerClient
 
     def validate(self, files: Iterable[str]) -> None:
         """Ask about every SealedSecret in the files. Raises InputError, with all failures, at the end."""

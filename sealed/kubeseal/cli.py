@@ -166,8 +166,8 @@ def main(version: bool, rotate: bool, re_encrypt: bool, **flags: Any) -> None:
         click.echo(f"kubeseal version: v{VERSION}")
         return
     from manager.access.flags import Access
+    from sealed.kubeseal.commands import Flags, run
     from sealed.kubeseal.documents import InputError
-    from sealed.kubeseal.modes import Flags, run
 
     access = Access(**{name: flags.pop(name) for name in ACCESS})
     try:

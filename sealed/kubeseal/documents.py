@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from manager.documents import Caps, Loader, Unreadable, json_stream, yaml_nodes
+from manager.core.documents import Caps, Loader, Unreadable, json_stream, yaml_nodes
 from sealed.kubeseal.goyaml import in_order, is_text
 
 LARGEST_INPUT = 16 * 1024 * 1024  # bytes; a Secret holds 1 MiB

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from manager.plain import Plain
-from sealed.crypto import CLUSTER_WIDE, NAMESPACE_WIDE, seal
+from manager.core.secret_value import SecretValue
+from sealed.crypto.unseal import binding, mapping
+from sealed.crypto.wire_format import CLUSTER_WIDE, NAMESPACE_WIDE, seal
 from sealed.kubeseal.documents import Document, InputError, text_of
 from sealed.kubeseal.editing import ManifestFile
 from sealed.kubeseal.sealing import LAST_APPLIED, plaintext
-from sealed.unseal import binding, mapping
 
-Known = Callable[[Document], Mapping[str, Plain]]
+Known = Callable[[Document], Mapping[str, SecretValue]]
 """Returns what is known of the values that a SealedSecret already holds; an unchanged one keeps its ciphertext."""
 
 NOT_COPIED = frozenset({*LAST_APPLIED, CLUSTER_WIDE, NAMESPACE_WIDE})  # the file's own scope stands
@@ -35,7 +35,7 @@ def merge_into(file: ManifestFile, secret: Document, key: RSAPublicKey, known: K
 
 
 def update(
-    file: ManifestFile, position: int, values: Mapping[str, Plain], key: RSAPublicKey, known: Known
+    file: ManifestFile, position: int, values: Mapping[str, SecretValue], key: RSAPublicKey, known: Known
 ) -> list[str]:
     """Seal values into one document; what is known to be the same already keeps its ciphertext.
 

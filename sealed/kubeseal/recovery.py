@@ -6,12 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from manager.plain import Plain
-from sealed.certificate import fingerprint, load_private_key
-from sealed.crypto import BrokenBase64, decode_blob
+from manager.core.secret_value import SecretValue
+from sealed.crypto.key_pair import fingerprint, load_private_key
+from sealed.crypto.unseal import Keys, UnsealFailed, mapping, open_object
+from sealed.crypto.wire_format import BrokenBase64, decode_blob
 from sealed.diagnosis import malformed
 from sealed.kubeseal.documents import Document, InputError, kinds, read, read_file
-from sealed.unseal import Keys, UnsealFailed, mapping, open_object
 
 TEMPLATES = "spec.template.data holds templates: only the whole of Coffer renders them, as its image has it"
 
@@ -50,7 +50,7 @@ def unsealed(sealed: Document, keys: Keys) -> Document:
     return {name: value for name, value in secret.items() if value}
 
 
-def opened(sealed: Document, keys: Keys) -> dict[str, Plain]:
+def opened(sealed: Document, keys: Keys) -> dict[str, SecretValue]:
     """Return the values of a SealedSecret. Raises InputError with the original's text."""
     try:
         return open_object(sealed, keys, legacy=False).values
@@ -59,7 +59,7 @@ def opened(sealed: Document, keys: Keys) -> dict[str, Plain]:
         raise InputError(f"{error}: {problem}" if problem else str(error)) from None
 
 
-def _filled(values: dict[str, Plain], texts: object) -> dict[str, Plain]:
+def _filled(values: dict[str, SecretValue], texts: object) -> dict[str, SecretValue]:
     if not texts:
         return values
     import asyncio  # slow imports, for templates alone
@@ -67,9 +67,9 @@ def _filled(values: dict[str, Plain], texts: object) -> dict[str, Plain]:
     return asyncio.run(_rendered(values, texts))
 
 
-async def _rendered(values: Mapping[str, Plain], texts: object) -> dict[str, Plain]:
+async def _rendered(values: Mapping[str, SecretValue], texts: object) -> dict[str, SecretValue]:
     """Render templates as the controller does, where its sandbox is installed too."""
-    from manager.errors import SandboxUnavailable, TemplateDelayed
+    from manager.core.errors import SandboxUnavailable, TemplateDelayed
     from manager.gotemplate.sandbox import Sandbox
     from sealed.rendering import fill
 

@@ -7,8 +7,17 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from manager.plain import Plain
-from sealed.crypto import CLUSTER_WIDE, NAMESPACE_WIDE, BrokenBase64, Scope, decode_blob, label, scope_of, seal
+from manager.core.secret_value import SecretValue
+from sealed.crypto.wire_format import (
+    CLUSTER_WIDE,
+    NAMESPACE_WIDE,
+    BrokenBase64,
+    Scope,
+    decode_blob,
+    label,
+    scope_of,
+    seal,
+)
 from sealed.kubeseal.documents import Document, InputError, text_of
 from sealed.kubeseal.recipient import recipient
 
@@ -39,7 +48,7 @@ def public_key(pem: bytes, now: datetime) -> RSAPublicKey:
     """Return the key of a certificate. Raises InputError when it is unusable or has expired (7.4)."""
     found = recipient(pem)
     if found is None:
-        from sealed.certificate import first_certificate  # loads slowly, and tells exactly what is wrong
+        from sealed.crypto.key_pair import first_certificate  # loads slowly, and tells exactly what is wrong
 
         try:
             certificate = first_certificate(pem)
@@ -84,7 +93,7 @@ def seal_secret(secret: Document, key: RSAPublicKey, options: Options) -> Docume
     }
 
 
-def seal_value(value: Plain, key: RSAPublicKey, options: Options) -> str:
+def seal_value(value: SecretValue, key: RSAPublicKey, options: Options) -> str:
     """Return one sealed value (7.6). Raises InputError when the flags do not say for whom."""
     scope, namespace = options.scope, options.namespace
     if scope is not Scope.CLUSTER_WIDE:
@@ -96,11 +105,11 @@ def seal_value(value: Plain, key: RSAPublicKey, options: Options) -> str:
     return seal(key, value, label(scope, namespace, options.name))
 
 
-def plaintext(secret: Document) -> dict[str, Plain]:
+def plaintext(secret: Document) -> dict[str, SecretValue]:
     """Return the values of a Secret; `stringData` wins over `data`, as in the API server."""
     values = {text_of(name): _decoded(name, value) for name, value in _mapping(secret, "data").items()}
     texts = _texts(secret, "stringData")
-    return values | {name: Plain(text.encode()) for name, text in texts.items()}
+    return values | {name: SecretValue(text.encode()) for name, text in texts.items()}
 
 
 def _article(kind: str) -> str:
@@ -108,11 +117,11 @@ def _article(kind: str) -> str:
     return f"{'an' if kind[:1] in 'AEIOUaeiou' else 'a'} {kind}{hint}"
 
 
-def _decoded(name: object, value: object) -> Plain:
+def _decoded(name: object, value: object) -> SecretValue:
     if value is not None and not isinstance(value, str):
         raise InputError(f"data[{name}] must be base64 text; quote it, or move it to stringData")
     try:
-        return Plain(decode_blob(value or ""))
+        return SecretValue(decode_blob(value or ""))
     except BrokenBase64 as error:
         raise InputError(f"{error} ({name})") from None
 

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tests.bench.reflector import Followed
 from tests.bench.scene import MEGABYTE, PATIENCE, Row, Scene, objects_without_events, ready, timed, until
+from tests.builders.manifests import aws, aws_keys, encoded, external_secret, secret, store
 from tests.cluster.audit import Mark
 from tests.cluster.kube import Object
 from tests.cluster.wait import wait_until
 from tests.controller import Coffer
-from tests.e2e.manifests import aws, aws_keys, encoded, external_secret, secret, store
 
 NUMBER, REMOTE = 1000, 100
 MANY = 10_000

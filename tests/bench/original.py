@@ -5,9 +5,9 @@ from contextlib import AbstractContextManager
 
 from tests.bench.reflector import Followed
 from tests.bench.scene import PATIENCE, Row, Scene, ready, timed
+from tests.builders.manifests import sealed_secret
 from tests.cluster.kube import Object, decoded
 from tests.cluster.wait import wait_until
-from tests.e2e.manifests import sealed_secret
 from tests.e2e.original import Original
 
 NUMBER = 1_000

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from statistics import median, quantiles
 
 from tests.bench.scene import Row, Scene, ready, until
-from tests.e2e.manifests import aws, aws_keys, external_secret, fake, secret, store
+from tests.builders.manifests import aws, aws_keys, external_secret, fake, secret, store
 
 NUMBER, STUCK = 1000, 100
 PACE = 1 / 25  # seconds between two of them: no queue builds up, so that the latency is that of one

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tests.bench.scene import MEGABYTE, PATIENCE, Row, Scene, objects_without_events, timed
+from tests.builders.manifests import allowed, encoded, secret
 from tests.cluster.audit import Mark, Request
 from tests.cluster.wait import wait_until
 from tests.controller import Coffer
-from tests.e2e.manifests import allowed, encoded, secret
 
 FLAGS = ("--modules-sealed=false", "--modules-external=false")
 QUIET = float(os.environ.get("QUIET", "60"))  # seconds

@@ -55,11 +55,11 @@ def resident() -> int:
 
 async def first() -> dict[str, float]:
     """The first template of a process, and memory after it and after a thousand more."""
+    from manager.core.secret_value import SecretValue
     from manager.gotemplate.model import Template
     from manager.gotemplate.sandbox import Sandbox
-    from manager.plain import Plain
 
-    data = {key: Plain(value) for key, value in VALUES.items()}
+    data = {key: SecretValue(value) for key, value in VALUES.items()}
     before, began = resident(), time.perf_counter()
     sandbox = Sandbox()
     await sandbox.render("ns", Template.eso("k", TEMPLATES["a configuration file"]), data)
@@ -73,15 +73,15 @@ async def first() -> dict[str, float]:
 
 async def renders() -> dict[str, float]:
     """Parse and render, and render what is compiled: inside an instance, and as callers see it."""
+    from manager.core.secret_value import SecretValue
     from manager.gotemplate import requests
     from manager.gotemplate.instance import Instance, Machine
     from manager.gotemplate.model import Limits, Template
     from manager.gotemplate.requests import Scope
     from manager.gotemplate.sandbox import Sandbox
     from manager.gotemplate.wire import request
-    from manager.plain import Plain
 
-    data = {key: Plain(value) for key, value in VALUES.items()}
+    data = {key: SecretValue(value) for key, value in VALUES.items()}
     machine, sandbox, found = Machine(Limits()), Sandbox(), {}
     instance = Instance(machine)
 
@@ -125,12 +125,12 @@ def _median(work: Callable[[str], None], sources: list[str]) -> float:
 
 async def hostile() -> dict[str, dict[str, float | str]]:
     """Each hostile template, while other tenants render a thousand times; memory during and after."""
-    from manager.errors import TemplateError
+    from manager.core.errors import TemplateError
+    from manager.core.secret_value import SecretValue
     from manager.gotemplate.model import Template
     from manager.gotemplate.sandbox import Sandbox
-    from manager.plain import Plain
 
-    data = {key: Plain(value) for key, value in VALUES.items()}
+    data = {key: SecretValue(value) for key, value in VALUES.items()}
     sandbox, found = Sandbox(), dict[str, dict[str, float | str]]()
     source = TEMPLATES["a configuration file"]
     for index in range(10):

@@ -4,13 +4,13 @@ import base64
 import os
 from collections.abc import Iterator
 
-from sealed.crypto import Scope
+from sealed.crypto.wire_format import Scope
 from tests.bench.reflector import Followed
 from tests.bench.scene import MEGABYTE, PATIENCE, Row, Scene, objects_without_events, ready, timed
+from tests.builders.manifests import sealed_secret
 from tests.cluster.kube import Object
 from tests.cluster.wait import wait_until
 from tests.controller import Coffer
-from tests.e2e.manifests import sealed_secret
 
 NUMBER, MANY, LOUD, LARGE = 1_000, 10_000, 5_000, 40
 TEN, WAITING = [f"k{at}" for at in range(10)], 'controller="sealed",state="queued"'

@@ -14,14 +14,14 @@ from typing import Any
 import urllib3
 import yaml
 
-from sealed.certificate import generate
+from sealed.crypto.key_pair import generate
+from tests.builders.manifests import canary, secret
 from tests.cluster import network
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kube import Kube, decoded
 from tests.cluster.wait import wait_until
 from tests.controller import CRDS, Coffer, Installation, of_kind
 from tests.e2e import kubeseals
-from tests.e2e.manifests import canary, secret
 
 SERVICE, NAMESPACE = "sealed-secrets-controller", "kube-system"
 FLAGS = ("--sealed-key-size=2048", "--modules-external=false", "--modules-reflector=false")

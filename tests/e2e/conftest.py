@@ -13,12 +13,12 @@ from functools import partial
 import pytest
 from urllib3.exceptions import HTTPError
 
+from tests.builders.manifests import CANARIES
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kube import Kube
 from tests.cluster.moto import Moto
 from tests.cluster.proxy import FaultProxy
 from tests.controller import CRDS, Coffer, Installation, kubelet
-from tests.e2e.manifests import CANARIES
 from tests.e2e.oracles import assert_nothing_leaked
 from tests.e2e.world import CUSTOM, World
 

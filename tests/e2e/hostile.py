@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from tests.cluster.kube import Object
-from tests.e2e.manifests import (
+from tests.builders.manifests import (
     allowed,
     aws,
     config_map,
@@ -21,6 +20,7 @@ from tests.e2e.manifests import (
     secret,
     store,
 )
+from tests.cluster.kube import Object
 
 MARK = '"@nested@"'
 Make = Callable[["Tenant", str], list[str]]

@@ -14,11 +14,21 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from external.digest import external_digest
+from external.summaries import external_secret_summary
+from tests.builders.manifests import (
+    allowed,
+    aws,
+    aws_keys,
+    canary,
+    external_secret,
+    reflects,
+    sealed_secret,
+    secret,
+    store,
+)
 from tests.cluster.audit import Mark
 from tests.cluster.calls import Call
 from tests.cluster.kube import Object
-from tests.e2e.manifests import allowed, aws, aws_keys, canary, external_secret, reflects, sealed_secret, secret, store
 from tests.e2e.world import World
 
 KINDS = ("secrets", "sealedsecrets", "externalsecrets", "secretstores")
@@ -152,7 +162,7 @@ class Story:
     def _all_recorded(self) -> bool:
         sealed = [("aws-credentials", self.app), ("rabbitmq-auth", self.rabbit)]
         found = [self.world.kube.get("sealedsecrets", name, namespace) for name, namespace in sealed]
-        synced = external_digest(self.world.kube.get("externalsecrets", "database", self.app))
+        synced = external_secret_summary(self.world.kube.get("externalsecrets", "database", self.app))
         seen = (each["status"]["observedGeneration"] == each["metadata"]["generation"] for each in found)
         return synced.synced == synced.current and all(seen)
 

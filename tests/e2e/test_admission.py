@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.manifests import allowed, canary, external_secret, fake, sealed_secret, secret, store
+from tests.builders.manifests import allowed, canary, external_secret, fake, sealed_secret, secret, store
 from tests.e2e.world import World
 
 API = "admissionregistration.k8s.io/v1"

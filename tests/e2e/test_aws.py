@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e.manifests import (
+from tests.builders.manifests import (
     Remote,
     aws,
     aws_by_account,

@@ -5,20 +5,27 @@ from typing import Any
 
 import pytest
 
-from external.model import RetrySettings
+from external.api.providers.aws import AwsProvider
+from external.api.store import RetrySettings
 from external.providers.aws.identity import Identity, Role, WebIdentity
 from external.providers.aws.parameterstore import ParameterStore
 from external.providers.aws.secretsmanager import SecretsManager
 from external.providers.aws.session import SESSION_NAME, Amazon
-from external.providers.aws_model import AwsProvider
-from external.providers.protocol import Find, ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, Want
-from manager.errors import Retry
-from manager.plain import Plain
+from external.providers.protocol import (
+    ProviderDenied,
+    ProviderError,
+    ProviderUnavailable,
+    SearchRequest,
+    SecretAbsent,
+    SecretRequest,
+)
+from manager.core.errors import Retry
+from manager.core.secret_value import SecretValue
 from tests.cluster.moto import REGION, Moto
 
 SERVICES = {"SecretsManager": SecretsManager, "ParameterStore": ParameterStore}
 KEY = "AKIACLIENTS"
-KEYS = {"access_key_id": Plain(KEY.encode()), "secret_access_key": Plain(b"x")}
+KEYS = {"access_key_id": SecretValue(KEY.encode()), "secret_access_key": SecretValue(b"x")}
 ROLE, INNER = (f"arn:aws:iam::123456789012:role/{name}" for name in ("reader", "inner"))
 Open = Callable[..., Any]
 
@@ -50,20 +57,20 @@ def put(moto: Moto, service: str = "SecretsManager", /, **values: str) -> None:
             )
 
 
-def read(client: Any, *keys: str | Want) -> Mapping[str, Any]:
+def read(client: Any, *keys: str | SecretRequest) -> Mapping[str, Any]:
     """Read; return values, and errors as their classes."""
-    wants = [key if isinstance(key, Want) else Want(key) for key in keys]
+    wants = [key if isinstance(key, SecretRequest) else SecretRequest(key) for key in keys]
     return {want.key: _shown(found) for want, found in client.read(wants).items()}
 
 
-def _shown(found: Plain | ProviderError) -> Any:
+def _shown(found: SecretValue | ProviderError) -> Any:
     return type(found) if isinstance(found, ProviderError) else found.reveal().decode()
 
 
 def found(client: Any, **find: Any) -> dict[str, str]:
     """Find; return values by name."""
     tags = tuple(sorted(find.pop("tags", {}).items()))
-    return {name: value.reveal().decode() for name, value in client.find(Find(**find, tags=tags)).items()}
+    return {name: value.reveal().decode() for name, value in client.find(SearchRequest(**find, tags=tags)).items()}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -149,10 +156,10 @@ def test_versions_stages_and_tags(moto: Moto, opened: Open) -> None:
     aws.put_secret_value(SecretId="a", SecretString="2")
     client = opened()
 
-    assert read(client, Want("a")) == {"a": "2"}
-    assert read(client, Want("a", "AWSPREVIOUS")) == {"a": "1"}
-    assert read(client, Want("a", f"uuid/{first}")) == {"a": "1"}
-    assert read(client, Want("a", metadata=True)) == {"a": '{"team":"1"}'}
+    assert read(client, SecretRequest("a")) == {"a": "2"}
+    assert read(client, SecretRequest("a", "AWSPREVIOUS")) == {"a": "1"}
+    assert read(client, SecretRequest("a", f"uuid/{first}")) == {"a": "1"}
+    assert read(client, SecretRequest("a", metadata=True)) == {"a": '{"team":"1"}'}
 
 
 def test_parameters_have_versions_labels_and_tags_too(moto: Moto, opened: Open) -> None:
@@ -162,11 +169,11 @@ def test_parameters_have_versions_labels_and_tags_too(moto: Moto, opened: Open) 
     aws.label_parameter_version(Name="/a", ParameterVersion=1, Labels=["old"])
     client = opened("ParameterStore")
 
-    wants = [Want("/a"), Want("/a", "1"), Want("/a", "old"), Want("/b")]
+    wants = [SecretRequest("/a"), SecretRequest("/a", "1"), SecretRequest("/a", "old"), SecretRequest("/b")]
     answers = client.read(wants)
 
     assert [answers[want].reveal() for want in wants] == [b"2", b"1", b"1", b"x"]
-    assert read(client, Want("/a", metadata=True)) == {"/a": '{"team":"1"}'}
+    assert read(client, SecretRequest("/a", metadata=True)) == {"/a": '{"team":"1"}'}
 
 
 def test_a_secret_that_is_marked_for_deletion_is_absent(moto: Moto, opened: Open) -> None:
@@ -176,8 +183,10 @@ def test_a_secret_that_is_marked_for_deletion_is_absent(moto: Moto, opened: Open
 
     assert read(client, "a") == {"a": SecretAbsent}
     assert read(client, "a", "b") == {"a": SecretAbsent, "b": "2"}
-    assert read(client, Want("a", metadata=True)) == {"a": ProviderDenied}, "only a value proves that it is absent"
-    assert read(client, Want("none", metadata=True)) == {"none": ProviderDenied}
+    assert read(client, SecretRequest("a", metadata=True)) == {"a": ProviderDenied}, (
+        "only a value proves that it is absent"
+    )
+    assert read(client, SecretRequest("none", metadata=True)) == {"none": ProviderDenied}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -265,9 +274,9 @@ def test_a_web_identity_becomes_a_role_and_is_kept(moto: Moto, opened: Open) -> 
     put(moto, a="1")
     asked: list[str] = []
 
-    def token() -> Plain:
+    def token() -> SecretValue:
         asked.append("token")
-        return Plain(b"header.payload.signature")
+        return SecretValue(b"header.payload.signature")
 
     client = opened(identity=Identity(web=WebIdentity(ROLE, token), roles=(Role(INNER),)))
     client.validate()
@@ -279,7 +288,7 @@ def test_a_web_identity_becomes_a_role_and_is_kept(moto: Moto, opened: Open) -> 
 
 
 def test_a_web_identity_without_a_token_is_worth_another_try(opened: Open) -> None:
-    def token() -> Plain:
+    def token() -> SecretValue:
         raise Retry("InvalidProviderConfig", "no token of ServiceAccount")
 
     client = opened(identity=Identity(web=WebIdentity(ROLE, token)))
@@ -297,7 +306,7 @@ def test_a_region_that_is_none_is_named_as_the_fault(opened: Open) -> None:
 def test_a_list_names_the_versions_that_come_with_values(moto: Moto, opened: Open, service: str) -> None:
     put(moto, service, a="1", b="2", c="3")
     slash = "/" if service == "ParameterStore" else ""
-    client, wants = opened(service), [Want(f"{slash}{key}") for key in ("a", "b", "c", "missing")]
+    client, wants = opened(service), [SecretRequest(f"{slash}{key}") for key in ("a", "b", "c", "missing")]
     together, alone = client.read(wants[:2]), client.read(wants[2:3])
 
     listed = client.stamps(wants, 1)
@@ -320,7 +329,7 @@ def test_a_list_names_the_versions_that_come_with_values(moto: Moto, opened: Ope
 
 def test_a_list_that_lags_tells_the_version_before(moto: Moto, opened: Open) -> None:
     put(moto, a="1")
-    client, want = opened(), Want("a")
+    client, want = opened(), SecretRequest("a")
     moto.freeze("ListSecrets")
     before = client.stamps([want], 1)
     moto.client().put_secret_value(SecretId="a", SecretString="new")
@@ -334,11 +343,11 @@ def test_a_list_ends_where_it_would_cost_more_than_it_may(
 ) -> None:
     monkeypatch.setattr("external.providers.aws.secretsmanager.PAGE", 2)
     put(moto, a="1", b="2", c="3", d="4", e="5")
-    client, last = opened(), [Want("e"), Want("missing")]
+    client, last = opened(), [SecretRequest("e"), SecretRequest("missing")]
 
     assert client.stamps(last, 0) is None
     assert client.stamps(last, 2) is None
-    assert list(client.stamps(last, 3)) == [Want("e")]
+    assert list(client.stamps(last, 3)) == [SecretRequest("e")]
     assert moto.counts(KEY)["ListSecrets"] == 2 + 3
     assert client.reads(41) == 3
 
@@ -350,7 +359,7 @@ def test_who_may_not_list_is_told_so(moto: Moto, opened: Open, service: str, cal
     moto.fail(call)
 
     with pytest.raises(ProviderDenied, match="AccessDenied"):
-        opened(service).stamps([Want("a")], 1)
+        opened(service).stamps([SecretRequest("a")], 1)
 
 
 @pytest.mark.parametrize(
@@ -383,6 +392,6 @@ def test_retry_settings_bound_the_attempts_of_a_call(moto: Moto, opened: Open, w
     fault = moto.fail("GetSecretValue", "InternalServiceError", 500, times=10)
 
     with pytest.raises(ProviderUnavailable):
-        SecretsManager(amazon).read([Want("a")])
+        SecretsManager(amazon).read([SecretRequest("a")])
 
     assert fault.times == 10 - attempts

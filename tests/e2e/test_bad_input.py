@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.kube import ApiError, Object
-from tests.e2e.manifests import (
+from tests.builders.manifests import (
     MIRROR,
     SEALED,
     allowed,
@@ -22,6 +21,7 @@ from tests.e2e.manifests import (
     secret,
     store,
 )
+from tests.cluster.kube import ApiError, Object
 from tests.e2e.test_sealed import foreign_key
 from tests.e2e.world import World
 

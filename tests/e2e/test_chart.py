@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from tests.builders.manifests import allowed, canary, sealed_secret, secret
 from tests.cluster import build
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.wait import wait_until
 from tests.controller import CHART
-from tests.e2e.manifests import allowed, canary, sealed_secret, secret
 from tests.e2e.world import World
 
 

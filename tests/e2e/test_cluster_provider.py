@@ -10,9 +10,9 @@ import pytest
 import yaml
 from aiohttp import web
 
+from tests.builders.manifests import canary, external_secret, meta, secret, service_account, store
 from tests.cluster.kube import Object
 from tests.cluster.serving import Served
-from tests.e2e.manifests import canary, external_secret, meta, secret, service_account, store
 from tests.e2e.world import World
 
 COMPILING = 40  # seconds that the sandbox may take before its first template on a machine

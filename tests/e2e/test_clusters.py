@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.builders.manifests import canary, external_secret, fake, store
 from tests.cluster.kube import Object
-from tests.e2e.manifests import canary, external_secret, fake, store
 from tests.e2e.world import World
 
 KIND = "clusterexternalsecrets"

@@ -5,11 +5,11 @@ import subprocess
 import click
 import pytest
 
-from manager.cli import main
-from manager.errors import CofferError
-from manager.inherited import SEALED_SECRETS, WITHOUT_EFFECT
-from manager.settings import load
-from sealed.renewal import go_duration, schedule_of
+from manager.cli.main import main
+from manager.core.errors import CofferError
+from manager.settings.load import load
+from manager.settings.predecessors import SEALED_SECRETS, WITHOUT_EFFECT
+from sealed.keys.renewal import go_duration, schedule_of
 from tests.cluster import build
 
 WORDS = ["", "true", "T", "f", "False", "0", "1", "2", "4096", "-1", "0.5", "10s", "1h30m", "720h", "x", "a=b", "a,b"]

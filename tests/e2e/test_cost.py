@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.e2e.manifests import aws, aws_keys, external_secret, fake, secret, store
+from tests.builders.manifests import aws, aws_keys, external_secret, fake, secret, store
 from tests.e2e.world import World
 
 

@@ -5,10 +5,10 @@ from functools import partial
 
 import pytest
 
-from external.hashing import data_hash
-from manager.plain import Plain
+from external.api.hashes import data_hash
+from manager.core.secret_value import SecretValue
+from tests.builders.manifests import canary, external_secret, fake, secret, store
 from tests.cluster.kube import Object
-from tests.e2e.manifests import canary, external_secret, fake, secret, store
 from tests.e2e.world import World
 
 RECONCILE = "reconcile.external-secrets.io/"
@@ -30,7 +30,7 @@ def change(world: World, ns: str, values: dict[str, str]) -> None:
 
 def hashed(found: Object, values: dict[str, str]) -> bool:
     """Tell whether the hash on a Secret is that of these values."""
-    plain = {key: Plain(value.encode()) for key, value in values.items()}
+    plain = {key: SecretValue(value.encode()) for key, value in values.items()}
     return bool(found["metadata"]["annotations"][HASH] == data_hash(plain))
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.builders.manifests import external_secret, fake, generated, generator, secret, store
 from tests.cluster.kube import Object, decoded
-from tests.e2e.manifests import external_secret, fake, generated, generator, secret, store
 from tests.e2e.world import PATIENCE, World
 
 Edit = Callable[[World, str], object]

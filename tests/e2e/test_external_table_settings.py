@@ -1,6 +1,6 @@
 """The rows of the table of external-secrets-core.md 8.1 that ask for a setting: 13 and 51."""
 
-from tests.e2e.manifests import canary, external_secret, fake, meta, store
+from tests.builders.manifests import canary, external_secret, fake, meta, store
 from tests.e2e.world import World
 
 FLAGS = ("--external-object-metrics=true", "--external-cluster-stores=false")

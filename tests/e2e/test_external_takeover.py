@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.builders.manifests import aws, aws_keys, canary, encoded, external_secret, fake, secret, store
 from tests.cluster.kube import ApiError, Object
 from tests.e2e.conftest import MakeCoffer
-from tests.e2e.manifests import aws, aws_keys, canary, encoded, external_secret, fake, secret, store
 from tests.e2e.world import World
 
 SIZES = [pytest.param(30, id="some"), pytest.param(500, id="many", marks=[pytest.mark.soak, pytest.mark.timeout(600)])]

@@ -5,8 +5,8 @@ from functools import partial
 
 import pytest
 
+from tests.builders.manifests import allowed, canary, sealed_secret, secret
 from tests.controller import Coffer
-from tests.e2e.manifests import allowed, canary, sealed_secret, secret
 from tests.e2e.story import Story
 from tests.e2e.world import World
 

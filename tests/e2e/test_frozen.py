@@ -4,10 +4,10 @@ import time
 
 import pytest
 
+from tests.builders.manifests import canary, sealed_secret
 from tests.cluster.proxy import FaultProxy
 from tests.controller import always_serving, leader_of
 from tests.e2e.conftest import BRISK, MakeCoffer
-from tests.e2e.manifests import canary, sealed_secret
 from tests.e2e.world import World
 
 

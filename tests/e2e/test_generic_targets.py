@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from tests.builders.manifests import canary, config_map, external_secret, fake, store
 from tests.cluster.audit import Mark, Request
 from tests.cluster.kube import Object, decoded
-from tests.e2e.manifests import canary, config_map, external_secret, fake, store
 from tests.e2e.world import World
 
 FLAGS = ("--external-generic-targets=true",)

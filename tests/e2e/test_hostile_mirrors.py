@@ -6,8 +6,8 @@ that come back empty in test_sweep, keys and tokens in test_security.
 
 from dataclasses import dataclass
 
+from tests.builders.manifests import MIRROR, allowed, canary, config_map, reflects, secret
 from tests.cluster.kube import Object
-from tests.e2e.manifests import MIRROR, allowed, canary, config_map, reflects, secret
 from tests.e2e.world import World
 
 ROOT_CERTIFICATES = "kube-root-ca.crt"

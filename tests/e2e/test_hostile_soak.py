@@ -14,13 +14,13 @@ import pytest
 import urllib3
 import yaml
 
+from tests.builders.manifests import canary, config_map, external_secret, fake, sealed_secret, secret, store
 from tests.cluster.cgroup import NoCgroups, limited
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kube import Kube, Objects
 from tests.cluster.wait import wait_until
 from tests.controller import CHART, CRDS, Coffer, Installation
 from tests.e2e.conftest import QUICK, SMALL_KEY
-from tests.e2e.manifests import canary, config_map, external_secret, fake, sealed_secret, secret, store
 from tests.e2e.siege import besieging
 from tests.e2e.world import World
 

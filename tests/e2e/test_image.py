@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from manager.access.pod import SERVICE_ACCOUNT
+from tests.builders.manifests import canary, external_secret, fake, sealed_secret, store
 from tests.cluster import image
 from tests.cluster.image import Stage, assemble
 from tests.cluster.pythons import image_version
 from tests.controller import Coffer, Installation
 from tests.e2e.conftest import SMALL_KEY, finish
-from tests.e2e.manifests import canary, external_secret, fake, sealed_secret, store
 from tests.e2e.world import World
 
 pytestmark = [pytest.mark.skipif(bool(image.unavailable()), reason=image.unavailable()), pytest.mark.timeout(300)]

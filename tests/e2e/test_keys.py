@@ -8,11 +8,11 @@ from pathlib import Path
 
 import yaml
 
+from tests.builders.manifests import SEALED, canary, sealed_secret
 from tests.cluster.kube import Object
 from tests.cluster.wait import wait_until
 from tests.controller import COMMAND, Coffer
 from tests.e2e.conftest import MakeCoffer
-from tests.e2e.manifests import SEALED, canary, sealed_secret
 from tests.e2e.world import PATIENCE, World
 
 LABEL = f"{SEALED}sealed-secrets-key"

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
+from tests.builders.kubeseal_command import CERTIFICATE
 from tests.e2e import kubeseals
 from tests.e2e.api_stand_in import Seen, Surroundings, surroundings
-from tests.unit.sealed.commandline import CERTIFICATE
 
 V1, BETA = "client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"
 BARE = "metadata: {name: a}\nstringData: {k: v}\n"

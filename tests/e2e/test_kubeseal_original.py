@@ -16,10 +16,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.builders.kubeseal_command import CERTIFICATE
+from tests.builders.manifests import canary
+from tests.builders.sealed_vectors import certificate, other_key, pem, private_key
 from tests.e2e import kubeseals
-from tests.e2e.manifests import canary
-from tests.unit.sealed.commandline import CERTIFICATE
-from tests.unit.sealed.vectors import certificate, other_key, pem, private_key
 
 SECRET = """\
 apiVersion: v1

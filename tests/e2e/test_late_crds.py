@@ -5,12 +5,12 @@ from pathlib import Path
 
 import yaml
 
+from tests.builders.manifests import canary, external_secret, generated, generator, sealed_secret
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.moto import Moto
 from tests.cluster.wait import wait_until
 from tests.controller import CRDS, Coffer, Installation
 from tests.e2e.conftest import SMALL_KEY
-from tests.e2e.manifests import canary, external_secret, generated, generator, sealed_secret
 from tests.e2e.world import World
 
 OURS = ("scope", "secretResourceVersion")  # fields of our status that the original's schema does not have

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders.manifests import MIRROR, allowed, canary, config_map, encoded, reflects, secret
 from tests.cluster.kube import ApiError, Object
 from tests.e2e.conftest import MakeCoffer
-from tests.e2e.manifests import MIRROR, allowed, canary, config_map, encoded, reflects, secret
 from tests.e2e.world import World
 
 OURS = "reflector.coffer.dev/"

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.builders.manifests import allowed, canary, config_map, external_secret, fake, sealed_secret, secret, store
 from tests.controller import Coffer, Installation
 from tests.e2e.conftest import QUICK, SMALL_KEY, finish
-from tests.e2e.manifests import allowed, canary, config_map, external_secret, fake, sealed_secret, secret, store
 from tests.e2e.world import World
 
 MODULES = ("sealed", "external", "reflector")

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from tests.builders.manifests import allowed, canary, external_secret, fake, reflects, secret, store
 from tests.e2e.conftest import MakeCoffer
-from tests.e2e.manifests import allowed, canary, external_secret, fake, reflects, secret, store
 from tests.e2e.world import World
 
 

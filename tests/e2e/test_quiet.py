@@ -8,10 +8,10 @@ from functools import partial
 
 import pytest
 
+from tests.builders.manifests import allowed, aws, aws_keys, canary, external_secret, sealed_secret, secret, store
 from tests.cluster.audit import Mark, Request
 from tests.controller import Coffer
 from tests.e2e.conftest import MakeCoffer
-from tests.e2e.manifests import allowed, aws, aws_keys, canary, external_secret, sealed_secret, secret, store
 from tests.e2e.world import World
 
 SIZES = [pytest.param(20, 8.0, id="some"), pytest.param(2_000, 300.0, id="many", marks=pytest.mark.soak)]

@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
+from tests.builders.manifests import MIRROR, allowed, canary, config_map, reflects, sealed_secret, secret
 from tests.cluster.kube import Object
-from tests.e2e.manifests import MIRROR, allowed, canary, config_map, reflects, sealed_secret, secret
 from tests.e2e.world import World
 
 VERSION = f"{MIRROR}reflected-version"

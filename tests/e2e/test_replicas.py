@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.builders.manifests import canary, sealed_secret
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.moto import Moto
 from tests.controller import Coffer, Installation, always_serving, leader_of, seconds_until
 from tests.e2e.conftest import SMALL_KEY, finish
-from tests.e2e.manifests import canary, sealed_secret
 from tests.e2e.world import World
 
 TAKEOVER, HANDOVER = 20.0, 3.0  # seconds that are promised after a crash and after SIGTERM

@@ -2,10 +2,10 @@
 
 from collections import Counter
 
+from tests.builders.manifests import aws, aws_keys, canary, external_secret, secret, store
 from tests.cluster.audit import Mark
 from tests.controller import Coffer
 from tests.e2e.conftest import MakeCoffer
-from tests.e2e.manifests import aws, aws_keys, canary, external_secret, secret, store
 from tests.e2e.world import World
 
 NUMBER, REMOTE = 12, 3

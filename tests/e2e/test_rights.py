@@ -2,13 +2,10 @@
 
 from collections.abc import Iterator
 
-from external.fanout import FINALIZER as CLUSTER_FINALIZER
-from external.fanout import NAMESPACE_FINALIZER
-from external.stores import FINALIZER
-from tests.cluster.audit import Request
-from tests.cluster.kube import Object
-from tests.controller import Coffer, Installation
-from tests.e2e.manifests import (
+from external.cluster_external_secrets.plan import FINALIZER as CLUSTER_FINALIZER
+from external.cluster_external_secrets.plan import NAMESPACE_FINALIZER
+from external.stores.reconcile import FINALIZER
+from tests.builders.manifests import (
     allowed,
     aws_by_account,
     canary,
@@ -22,6 +19,9 @@ from tests.e2e.manifests import (
     service_account,
     store,
 )
+from tests.cluster.audit import Request
+from tests.cluster.kube import Object
+from tests.controller import Coffer, Installation
 from tests.e2e.story import Story
 from tests.e2e.world import World
 

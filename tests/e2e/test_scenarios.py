@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
+from tests.builders.manifests import MIRROR, canary, reflects, secret
 from tests.cluster.kube import Object
-from tests.e2e.manifests import MIRROR, canary, reflects, secret
 from tests.e2e.world import World
 
 AUTO, VERSION = f"{MIRROR}auto-reflects", f"{MIRROR}reflected-version"

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.builders.manifests import meta
 from tests.cluster.kube import ApiError, Kube, Object
-from tests.e2e.manifests import meta
 from tests.e2e.world import World
 
 VERSION = "external-secrets.io/v1"

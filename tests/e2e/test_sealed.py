@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sealed.certificate import generate
-from sealed.crypto import Scope
+from sealed.crypto.key_pair import generate
+from sealed.crypto.wire_format import Scope
+from tests.builders.manifests import MIRROR, SEALED, canary, encoded, sealed_secret, secret
 from tests.cluster.wait import wait_until
-from tests.e2e.manifests import MIRROR, SEALED, canary, encoded, sealed_secret, secret
 from tests.e2e.world import PATIENCE, World
 
 MANAGED, PATCH = {f"{SEALED}managed": "true"}, {f"{SEALED}patch": "true"}

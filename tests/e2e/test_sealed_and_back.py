@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from sealed.crypto import Scope
+from sealed.crypto.wire_format import Scope
+from tests.builders.manifests import SEALED, canary, sealed_secret
 from tests.cluster.audit import Mark, Request
 from tests.cluster.kube import Object
 from tests.controller import Coffer, Installation
 from tests.e2e.conftest import QUICK, SMALL_KEY, finish
-from tests.e2e.manifests import SEALED, canary, sealed_secret
 from tests.e2e.original import Original, unavailable
 from tests.e2e.world import World
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 import urllib3
 
+from tests.builders.manifests import SEALED, canary, encoded, sealed_secret, secret
 from tests.cluster.kube import Object
 from tests.cluster.wait import wait_until
 from tests.controller import Coffer, Installation
 from tests.e2e.conftest import QUICK, SMALL_KEY, MakeCoffer, finish
-from tests.e2e.manifests import SEALED, canary, encoded, sealed_secret, secret
 from tests.e2e.test_sealed import foreign_key
 from tests.e2e.world import World
 

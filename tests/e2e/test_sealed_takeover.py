@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sealed.certificate import generate
-from sealed.crypto import Scope
+from sealed.crypto.key_pair import generate
+from sealed.crypto.wire_format import Scope
+from tests.builders.manifests import SEALED, canary, encoded, sealed_secret
 from tests.cluster.kube import Object
 from tests.controller import Coffer, Installation
 from tests.e2e.conftest import QUICK, SMALL_KEY, finish
-from tests.e2e.manifests import SEALED, canary, encoded, sealed_secret
 from tests.e2e.world import World
 
 LABEL = f"{SEALED}sealed-secrets-key"

@@ -10,9 +10,7 @@ import pytest
 import yaml
 
 from external.providers.registry import PROVIDERS
-from tests.cluster.kube import Object
-from tests.controller import CRDS
-from tests.e2e.manifests import (
+from tests.builders.manifests import (
     MIRROR,
     SEALED,
     allowed,
@@ -27,6 +25,8 @@ from tests.e2e.manifests import (
     secret,
     store,
 )
+from tests.cluster.kube import Object
+from tests.controller import CRDS
 from tests.e2e.test_sealed import foreign_key
 from tests.e2e.world import World
 

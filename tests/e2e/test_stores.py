@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from tests.builders.manifests import canary, external_secret, fake, meta, store
 from tests.cluster.kube import Object
-from tests.e2e.manifests import canary, external_secret, fake, meta, store
 from tests.e2e.world import World
 
 

@@ -6,8 +6,18 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.builders.manifests import (
+    MIRROR,
+    allowed,
+    canary,
+    external_secret,
+    fake,
+    reflects,
+    sealed_secret,
+    secret,
+    store,
+)
 from tests.e2e import kubeseals
-from tests.e2e.manifests import MIRROR, allowed, canary, external_secret, fake, reflects, sealed_secret, secret, store
 from tests.e2e.story import Story
 from tests.e2e.test_sealed import foreign_key
 from tests.e2e.world import World

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.builders.manifests import canary, config_map, external_secret, fake, secret, store
 from tests.cluster.kube import ApiError, Object
-from tests.e2e.manifests import canary, config_map, external_secret, fake, secret, store
 from tests.e2e.world import World
 
 

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
+from tests.builders.manifests import external_secret, fake, sealed_secret, secret, store
 from tests.cluster.kube import ApiError, Kube
-from tests.e2e.manifests import external_secret, fake, sealed_secret, secret, store
 from tests.e2e.world import World
 
 RBAC = "rbac.authorization.k8s.io"

@@ -5,10 +5,10 @@ from itertools import product
 
 import pytest
 
+from tests.builders.manifests import MIRROR, allowed, canary, reflects, secret
 from tests.cluster.kube import Object
 from tests.controller import Coffer
 from tests.e2e.conftest import MakeCoffer
-from tests.e2e.manifests import MIRROR, allowed, canary, reflects, secret
 from tests.e2e.world import World
 
 SELECTOR = f"{MIRROR}reflection-allowed-namespaces-selector"

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.builders.manifests import Remote, canary, config_map, external_secret, secret, service_account, store, vault
 from tests.cluster.kube import Object
 from tests.cluster.vault import VaultServer
-from tests.e2e.manifests import Remote, canary, config_map, external_secret, secret, service_account, store, vault
 from tests.e2e.world import World
 
 

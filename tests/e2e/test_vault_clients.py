@@ -10,12 +10,19 @@ from uuid import uuid4
 
 import pytest
 
-from external.egress import Bounds
-from external.providers.protocol import Find, ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, Want
+from external.providers.protocol import (
+    ProviderDenied,
+    ProviderError,
+    ProviderUnavailable,
+    SearchRequest,
+    SecretAbsent,
+    SecretRequest,
+)
+from external.providers.support.egress import Bounds
 from external.providers.vault.client import KeyValue
 from external.providers.vault.connection import Connection, Server
 from external.providers.vault.login import Login
-from manager.plain import Plain
+from manager.core.secret_value import SecretValue
 from tests.cluster.vault import VaultServer
 
 Open = Callable[..., KeyValue]
@@ -35,7 +42,7 @@ class Desk:
         options: dict[str, Any] = {"url": self.vault.url, "authorities": self.vault.ca.encode()}
         options |= {"namespace": "", "login_namespace": "", "headers": {}, "certificate": None, "label": "Vault"}
         bounds = fields.pop("bounds", Bounds(everything=True))
-        login = login or Login(token=Plain(self.vault.token.encode()))
+        login = login or Login(token=SecretValue(self.vault.token.encode()))
         server = Server(**options | fields)
         connection = Connection(server, login, bounds, self._count, timeout=5)
         self._opened.append(KeyValue(connection, mount, version, 5))
@@ -61,7 +68,7 @@ class Desk:
             self.vault.enable("userpass")
         self.vault.allow(name, READ.format(mount=mount))
         self.vault.ask("POST", f"auth/userpass/users/{name}", {"password": "pw", "policies": name, **settings})
-        return Login(f"userpass/login/{name}", {"password": Plain(b"pw")})
+        return Login(f"userpass/login/{name}", {"password": SecretValue(b"pw")})
 
     def close(self) -> None:
         """Close all clients."""
@@ -81,14 +88,14 @@ def desk(vault: VaultServer) -> Iterator[Desk]:
 
 def read(client: KeyValue, key: str, version: str = "", *, metadata: bool = False) -> Any:
     """Read one; return the document, or the class of the error."""
-    [found] = client.read([Want(key, version, metadata)]).values()
+    [found] = client.read([SecretRequest(key, version, metadata)]).values()
     return type(found) if isinstance(found, ProviderError) else json.loads(found.reveal())
 
 
 def found(client: KeyValue, **find: Any) -> dict[str, Any]:
     """Find; return documents by name."""
     tags = tuple(sorted(find.pop("tags").items())) if "tags" in find else None
-    return {name: json.loads(value.reveal()) for name, value in client.find(Find(**find, tags=tags)).items()}
+    return {name: json.loads(value.reveal()) for name, value in client.find(SearchRequest(**find, tags=tags)).items()}
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
@@ -137,9 +144,9 @@ def test_of_version_one_only_the_mount_is_taken_away(desk: Desk) -> None:
 def test_a_document_is_written_as_go_writes_it(desk: Desk) -> None:
     mount = desk.engine(app={"b": "<&>", "a": {"z": 1, "y": [True, None]}, "n": 12345678901})
 
-    [value] = desk.open(mount).read([Want("app")]).values()
+    [value] = desk.open(mount).read([SecretRequest("app")]).values()
 
-    assert isinstance(value, Plain)
+    assert isinstance(value, SecretValue)
     text = '{"a":{"y":[true,null],"z":1},"b":"\\u003c\\u0026\\u003e","n":12345678901}'
     assert value.reveal().decode() == text
 
@@ -303,7 +310,7 @@ def test_a_token_is_given_back(desk: Desk) -> None:
 def test_a_token_that_was_given_is_left_alone(desk: Desk) -> None:
     mount = desk.engine(app={"a": "1"})
     token = desk.vault.ask("POST", "auth/token/create", {"policies": ["root"], "ttl": "1h"})["auth"]["client_token"]
-    client = desk.open(mount, login=Login(token=Plain(token.encode())))
+    client = desk.open(mount, login=Login(token=SecretValue(token.encode())))
     assert read(client, "app") == {"a": "1"}
 
     client.close()
@@ -313,7 +320,7 @@ def test_a_token_that_was_given_is_left_alone(desk: Desk) -> None:
 
 
 def test_an_identity_that_is_not_accepted_is_denied(desk: Desk) -> None:
-    login = Login("userpass/login/nobody", {"password": Plain(b"wrong")})
+    login = Login("userpass/login/nobody", {"password": SecretValue(b"wrong")})
     desk.user("any")
 
     with pytest.raises(ProviderDenied, match="the identity is not accepted"):
@@ -327,12 +334,12 @@ def test_logins_by_role_certificate_and_signed_token(desk: Desk) -> None:
     vault.ask("POST", f"auth/approle-{name}/role/reader", {"token_policies": name})
     role = vault.ask("GET", f"auth/approle-{name}/role/reader/role-id")["data"]["role_id"]
     secret = vault.ask("POST", f"auth/approle-{name}/role/reader/secret-id")["data"]["secret_id"]
-    by_role = Login(f"approle-{name}/login", {"role_id": role, "secret_id": Plain(secret.encode())})
+    by_role = Login(f"approle-{name}/login", {"role_id": role, "secret_id": SecretValue(secret.encode())})
 
     vault.enable("cert", f"cert-{name}")
     vault.ask("POST", f"auth/cert-{name}/certs/reader", {"certificate": vault.ca, "token_policies": name})
     pair = vault.client_certificate("reader")
-    shown = (Plain(pair.certificate.read_bytes()), Plain(pair.key.read_bytes()))
+    shown = (SecretValue(pair.certificate.read_bytes()), SecretValue(pair.key.read_bytes()))
     by_certificate = Login(f"cert-{name}/login", {"name": "reader"}, certificate=shown)
 
     assert read(desk.open(mount, login=by_role), "app") == {"a": "1"}
@@ -367,7 +374,7 @@ def test_nobody_answers(desk: Desk) -> None:
 
 
 def test_certificates_may_be_wrapped_in_base64(desk: Desk) -> None:
-    from external.credentials import _pem
+    from external.providers.support.lookup import _pem
 
     once = base64.b64encode(desk.vault.ca.encode())
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from uuid import uuid4
 
+from tests.builders.manifests import CANARIES
 from tests.cluster.audit import AuditLog, Mark, Request
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kube import ApiError, Kube, Object, Objects, decoded
@@ -12,7 +13,6 @@ from tests.cluster.moto import Moto
 from tests.cluster.proxy import FaultProxy
 from tests.cluster.wait import wait_until
 from tests.controller import START_TIMEOUT, Coffer
-from tests.e2e.manifests import CANARIES
 from tests.e2e.oracles import assert_sound
 
 PATIENCE = 10.0  # seconds for something that takes milliseconds on an idle machine

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from external.api.fields import Model, SecretKeySelector, ServiceAccountSelector
+from external.api.providers.aws import AwsAuth
 from external.api.providers.clouds import GoogleIdentityFederation
-from external.fields import Model, SecretKeySelector, ServiceAccountSelector
-from external.providers.aws_model import AwsAuth
 
 
 class ACRAccessTokenSpecAuthManagedIdentity(Model):

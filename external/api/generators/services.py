@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from external.api.credentials import RequiredSecretValue
+from external.api.fields import AnyJson, CaBundle, CaProvider, LocalSecretKeySelector, Model, SecretKeySelector, checked
+from external.api.providers.vault import VaultProvider
 from external.api.providers.vaults import BeyondTrustWorkloadCredentials
-from external.fields import AnyJson, CaBundle, CaProvider, LocalSecretKeySelector, Model, SecretKeySelector, checked
-from external.model import RetrySettings
-from external.providers.vault_model import VaultProvider
-from external.providers.webhook_model import WebhookAuth
+from external.api.providers.webhook import WebhookAuth
+from external.api.store import RetrySettings
 
 
 class BeyondtrustWorkloadCredentialsDynamicSecretSpec(Model):

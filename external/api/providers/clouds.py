@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from external.api.credentials import RequiredSecretValue
-from external.fields import ONE_OF, ConfigMapKeySelector, Model, SecretKeySelector, ServiceAccountSelector
+from external.api.fields import ONE_OF, ConfigMapKeySelector, Model, SecretKeySelector, ServiceAccountSelector
 
 
 class AzureKeyVaultAuthSecretRef(Model):

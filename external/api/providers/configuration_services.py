@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from external.api.credentials import SecretValue
-from external.fields import (
+from external.api.fields import (
     CaBundle,
     CaProvider,
     Model,

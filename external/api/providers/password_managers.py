@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from external.fields import CaBundle, CaProvider, Model, SecretKeySelector, checked
+from external.api.fields import CaBundle, CaProvider, Model, SecretKeySelector, checked
 
 
 class BitwardenAuthSecretRef(Model):

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from external.api.credentials import CertificateInSecret, ValueOrSecret
-from external.fields import ONE_OF, CaBundle, CaProvider, EmptyObject, Model, SecretKeySelector, checked
+from external.api.fields import ONE_OF, CaBundle, CaProvider, EmptyObject, Model, SecretKeySelector, checked
 
 
 class CloudRuAuthSecretRef(Model):

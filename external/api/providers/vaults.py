@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from external.api.credentials import SecretValue, ValueOrSecret
-from external.fields import ONE_OF, CaBundle, CaProvider, Model, SecretKeySelector, ServiceAccountSelector, checked
+from external.api.fields import ONE_OF, CaBundle, CaProvider, Model, SecretKeySelector, ServiceAccountSelector, checked
 
 
 class AkeylessAuthSecretRefKubernetesAuth(Model):

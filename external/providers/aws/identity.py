@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from external.credentials import INVALID
-from external.providers.aws_model import AwsProvider, AwsSecretRef
-from external.providers.protocol import Circumstances
-from manager.errors import NeedsHuman, Retry
-from manager.plain import Plain
+from external.api.providers.aws import AwsProvider, AwsSecretRef
+from external.providers.protocol import ConnectContext
+from external.providers.support.lookup import INVALID
+from manager.core.errors import NeedsHuman, Retry
+from manager.core.secret_value import SecretValue
 
 AT = "spec.provider.aws"
 ROLE = "eks.amazonaws.com/role-arn"
@@ -21,7 +21,7 @@ class WebIdentity:
     """A role that trusts tokens of a ServiceAccount."""
 
     role: str
-    token: Callable[[], Plain] = field(repr=False)
+    token: Callable[[], SecretValue] = field(repr=False)
     """Blocks until the API server has given a new one."""
 
 
@@ -37,14 +37,14 @@ class Role:
 class Identity:
     """The credentials to begin with, and the roles assumed with them, one after the other."""
 
-    keys: Mapping[str, Plain] = field(default_factory=dict, repr=False)
+    keys: Mapping[str, SecretValue] = field(default_factory=dict, repr=False)
     """access_key_id, secret_access_key, session_token."""
     web: WebIdentity | None = None
     """Without both the SDK's own chain decides: environment, Pod identity, instance."""
     roles: tuple[Role, ...] = ()
 
 
-async def identity_of(spec: AwsProvider, around: Circumstances) -> Identity:
+async def identity_of(spec: AwsProvider, around: ConnectContext) -> Identity:
     """Read what the identity is made of. Raises NeedsHuman."""
     roles = (*(Role(arn) for arn in spec.additional_roles or ()), *_last_role(spec, around))
     auth = spec.auth
@@ -59,7 +59,7 @@ async def identity_of(spec: AwsProvider, around: Circumstances) -> Identity:
     return Identity(roles=roles)
 
 
-async def _keys(reference: AwsSecretRef, around: Circumstances) -> Mapping[str, Plain]:
+async def _keys(reference: AwsSecretRef, around: ConnectContext) -> Mapping[str, SecretValue]:
     at = f"{AT}.auth.secretRef"
     wanted = {
         "access_key_id": (reference.access_key_id_secret_ref, f"{at}.accessKeyIDSecretRef"),
@@ -73,7 +73,7 @@ async def _keys(reference: AwsSecretRef, around: Circumstances) -> Mapping[str, 
     }
 
 
-async def _web(spec: AwsProvider, around: Circumstances) -> WebIdentity:
+async def _web(spec: AwsProvider, around: ConnectContext) -> WebIdentity:
     at = f"{AT}.auth.jwt.serviceAccountRef"
     reference = spec.auth.jwt.service_account_ref if spec.auth and spec.auth.jwt else None
     if reference is None:
@@ -88,7 +88,7 @@ async def _web(spec: AwsProvider, around: Circumstances) -> WebIdentity:
     return WebIdentity(str(role), around.lookup.token_source(reference, audiences, None, at))
 
 
-def _last_role(spec: AwsProvider, around: Circumstances) -> tuple[Role, ...]:
+def _last_role(spec: AwsProvider, around: ConnectContext) -> tuple[Role, ...]:
     """Return `role` with its external id and tags; the roles before it are assumed plainly."""
     if not spec.role:
         return ()
@@ -115,8 +115,3 @@ def _last_role(spec: AwsProvider, around: Circumstances) -> tuple[Role, ...]:
     if spec.transitive_tag_keys:
         options["TransitiveTagKeys"] = list(spec.transitive_tag_keys)
     return (Role(spec.role, options),)
-
-
-def tells_consumers_apart(store_spec: Mapping[str, Any]) -> bool:
-    """Tell whether AWS is told which namespace uses the store, so that no two may share its sessions."""
-    return store_spec.get("sessionTagsPolicy") in ("Simple", "Custom")

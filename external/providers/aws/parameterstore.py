@@ -4,17 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from external.providers.aws.session import Amazon, Forbidden
-from external.providers.naming import compiled, tags_text
 from external.providers.protocol import (
-    Find,
     ProviderDenied,
     ProviderError,
     ProviderUnavailable,
+    SearchRequest,
     SecretAbsent,
-    Stamped,
-    Want,
+    SecretRequest,
+    Versioned,
 )
-from manager.plain import Plain
+from external.providers.support.naming import compiled, tags_text
+from manager.core.secret_value import SecretValue
 
 PAGE = 10  # parameters in one answer that holds values, the most that AWS gives
 DESCRIBED = 50  # the same of DescribeParameters
@@ -44,16 +44,16 @@ class ParameterStore:
     def close(self) -> None:
         """Do nothing: sessions end by themselves."""
 
-    def read(self, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
+    def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
         """Return values, of a list the text with commas; with `metadata` the tags."""
         values = self._values([self._name(want) for want in wants if not want.metadata])
         return {want: self._tags(want) if want.metadata else values[self._name(want)] for want in wants}
 
-    def place(self, want: Want) -> str:
+    def place(self, want: SecretRequest) -> str:
         """Return service, region, role and, where the store puts a prefix before the key, the whole name."""
         return self._amazon.place("AWS Parameter Store", want)
 
-    def find(self, find: Find) -> Mapping[str, Plain]:
+    def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
         """Return the parameters below the path whose name matches and which have all tags."""
         if find.name is None and not find.tags:
             raise ProviderDenied("unexpected find operator: name or tags is missing")
@@ -77,10 +77,10 @@ class ParameterStore:
         """Return how many calls it takes to read so many parameters."""
         return -(-number // PAGE) if self._together else number
 
-    def stamps(self, wants: Sequence[Want], most: int) -> Mapping[Want, str] | None:
+    def stamps(self, wants: Sequence[SecretRequest], most: int) -> Mapping[SecretRequest, str] | None:
         """Return the versions of parameters. Raises ProviderError."""
         wanted = {self._prefix + want.key: want for want in wants if not want.key.startswith("arn:")}
-        names, found = list(wanted), dict[Want, str]()
+        names, found = list(wanted), dict[SecretRequest, str]()
         if -(-len(names) // DESCRIBED) > most:
             return None
         for start in range(0, len(names), DESCRIBED):
@@ -90,11 +90,11 @@ class ParameterStore:
                 found |= {wanted[each["Name"]]: _stamp(each) for each in page.get("Parameters") or ()}
         return found
 
-    def _name(self, want: Want) -> str:
+    def _name(self, want: SecretRequest) -> str:
         return self._prefix + want.key + (f":{want.version}" if want.version else "")
 
-    def _values(self, names: list[str]) -> Mapping[str, Plain | ProviderError]:
-        found: dict[str, Plain | ProviderError] = {}
+    def _values(self, names: list[str]) -> Mapping[str, SecretValue | ProviderError]:
+        found: dict[str, SecretValue | ProviderError] = {}
         # One answer to several tells versions apart badly; pinned ones are rare, and asked for one by one.
         together = [name for name in names if name not in self._alone and (":" not in name or name.startswith("arn:"))]
         for start in range(0, len(together), PAGE):
@@ -102,7 +102,7 @@ class ParameterStore:
             found |= self._several(part) if len(part) > 1 and self._together else {}
         return found | {name: self._single(name) for name in names if name not in found}
 
-    def _several(self, names: list[str]) -> Mapping[str, Plain | ProviderError]:
+    def _several(self, names: list[str]) -> Mapping[str, SecretValue | ProviderError]:
         """Return what one call tells of several parameters; that one is not in it proves nothing."""
         try:
             answer = self._amazon.call(
@@ -114,12 +114,12 @@ class ParameterStore:
             raise
         except ProviderError:
             return {}  # one name that AWS does not take must not cost the others their values
-        found: dict[str, Plain | ProviderError] = {}
+        found: dict[str, SecretValue | ProviderError] = {}
         for each in answer.get("Parameters") or ():
             found |= {name: _value(each) for name in (each["Name"], each.get("ARN")) if name in names}
         return found
 
-    def _each(self, names: list[str]) -> Mapping[str, Plain | ProviderError]:
+    def _each(self, names: list[str]) -> Mapping[str, SecretValue | ProviderError]:
         """Find out by single calls whether IAM denies one of the names or asking for several."""
         found = {name: self._single(name) for name in names}
         denied = {name for name, value in found.items() if isinstance(value, Forbidden)}
@@ -127,7 +127,7 @@ class ParameterStore:
         self._together = bool(denied)
         return found
 
-    def _single(self, name: str) -> Plain | ProviderError:
+    def _single(self, name: str) -> SecretValue | ProviderError:
         try:
             answer = self._amazon.call(
                 "GetParameter", self._client.get_parameter, {"Name": name, "WithDecryption": True}
@@ -139,7 +139,7 @@ class ParameterStore:
         self._alone.discard(name)
         return _value(answer["Parameter"])
 
-    def _tags(self, want: Want) -> Plain | ProviderError:
+    def _tags(self, want: SecretRequest) -> SecretValue | ProviderError:
         arguments = {"ResourceType": "Parameter", "ResourceId": self._prefix + want.key}
         try:
             answer = self._amazon.call("ListTagsForResource", self._client.list_tags_for_resource, arguments)
@@ -149,13 +149,13 @@ class ParameterStore:
             return error
         return tags_text({tag["Key"]: tag["Value"] for tag in answer.get("TagList") or ()})
 
-    def _below(self, path: str) -> Iterator[tuple[str, Plain]]:
+    def _below(self, path: str) -> Iterator[tuple[str, SecretValue]]:
         arguments: dict[str, Any] = {"Path": path or "/", "Recursive": True, "WithDecryption": True, "MaxResults": PAGE}
         for page in self._pages("GetParametersByPath", self._client.get_parameters_by_path, arguments):
             for each in page.get("Parameters") or ():
                 yield each["Name"], _value(each)
 
-    def _described(self, find: Find) -> Iterator[str]:
+    def _described(self, find: SearchRequest) -> Iterator[str]:
         filters: list[dict[str, Any]] = [
             {"Key": f"tag:{key}", "Option": "Equals", "Values": [value]} for key, value in find.tags or ()
         ]
@@ -174,8 +174,8 @@ class ParameterStore:
             arguments = {**arguments, "NextToken": page["NextToken"]}
 
 
-def _value(parameter: Any) -> Plain:
-    return Stamped(parameter["Value"].encode(), _stamp(parameter))
+def _value(parameter: Any) -> SecretValue:
+    return Versioned(parameter["Value"].encode(), _stamp(parameter))
 
 
 def _stamp(parameter: Any) -> str:

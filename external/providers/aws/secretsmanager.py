@@ -4,17 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from external.providers.aws.session import Amazon, Forbidden, meant
-from external.providers.naming import compiled, tags_text
 from external.providers.protocol import (
-    Find,
     ProviderDenied,
     ProviderError,
     ProviderUnavailable,
+    SearchRequest,
     SecretAbsent,
-    Stamped,
-    Want,
+    SecretRequest,
+    Versioned,
 )
-from manager.plain import Plain
+from external.providers.support.naming import compiled, tags_text
+from manager.core.secret_value import SecretValue
 
 PAGE = 100  # secrets in one answer of ListSecrets, the most that AWS gives
 CURRENT = "AWSCURRENT"
@@ -43,19 +43,19 @@ class SecretsManager:
     def close(self) -> None:
         """Do nothing: sessions end by themselves."""
 
-    def read(self, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
+    def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
         """Return SecretString, or SecretBinary where there is none; with `metadata` the tags."""
-        found: dict[Want, Plain | ProviderError] = {}
+        found: dict[SecretRequest, SecretValue | ProviderError] = {}
         current = {self._prefix + want.key: want for want in wants if not (want.version or want.metadata)}
         if len(current) > 1 and self._together:
             found |= {current[name]: value for name, value in self._several(list(current)).items()}
         return {want: found[want] if want in found else self._one(want) for want in wants}
 
-    def place(self, want: Want) -> str:
+    def place(self, want: SecretRequest) -> str:
         """Return service, region, role and, where the store puts a prefix before the key, the whole name."""
         return self._amazon.place("AWS Secrets Manager", want)
 
-    def find(self, find: Find) -> Mapping[str, Plain]:
+    def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
         """Return the secrets whose name matches and which have all tags, each with its value."""
         if find.name is None and not find.tags:
             raise ProviderDenied("unexpected find operator: name or tags is missing")
@@ -80,10 +80,10 @@ class SecretsManager:
         """Return how many calls it takes to read so many secrets."""
         return -(-number // self.batch) if self._together else number
 
-    def stamps(self, wants: Sequence[Want], most: int) -> Mapping[Want, str] | None:
+    def stamps(self, wants: Sequence[SecretRequest], most: int) -> Mapping[SecretRequest, str] | None:
         """Return the version ids of secrets; the list is of all that the account has. Raises ProviderError."""
         wanted = {self._prefix + want.key: want for want in wants}
-        found: dict[Want, str] = {}
+        found: dict[SecretRequest, str] = {}
         for number, page in enumerate(self._pages({"MaxResults": PAGE}) if most else (), 1):
             for each in page.get("SecretList") or ():
                 versions = each.get("SecretVersionsToStages") or {}
@@ -95,7 +95,7 @@ class SecretsManager:
                 break
         return None
 
-    def _listed(self, find: Find) -> Iterator[Any]:
+    def _listed(self, find: SearchRequest) -> Iterator[Any]:
         filters = [{"Key": "name", "Values": [find.path]}] if find.path else []
         for key, value in (
             find.tags or ()
@@ -113,17 +113,17 @@ class SecretsManager:
                 return
             arguments = {**arguments, "NextToken": page["NextToken"]}
 
-    def _values(self, names: list[str]) -> Mapping[str, Plain | ProviderError]:
-        found: dict[str, Plain | ProviderError] = {}
+    def _values(self, names: list[str]) -> Mapping[str, SecretValue | ProviderError]:
+        found: dict[str, SecretValue | ProviderError] = {}
         for start in range(0, len(names), self.batch):
             part = names[start : start + self.batch]
             found |= self._several(part) if len(part) > 1 and self._together else {}
         return found | {name: self._single(name, "") for name in names if name not in found}
 
-    def _several(self, names: list[str]) -> Mapping[str, Plain | ProviderError]:
+    def _several(self, names: list[str]) -> Mapping[str, SecretValue | ProviderError]:
         """Return what one call tells of several secrets; of those that are not in it, it told nothing."""
         arguments: dict[str, Any] = {"SecretIdList": names}
-        found: dict[str, Plain | ProviderError] = {}
+        found: dict[str, SecretValue | ProviderError] = {}
         try:
             while True:
                 page = self._amazon.call("BatchGetSecretValue", self._client.batch_get_secret_value, arguments)
@@ -143,11 +143,11 @@ class SecretsManager:
             pass  # one name that AWS does not take must not cost the others their values
         return found
 
-    def _one(self, want: Want) -> Plain | ProviderError:
+    def _one(self, want: SecretRequest) -> SecretValue | ProviderError:
         name = self._prefix + want.key
         return self._tags(name) if want.metadata else self._single(name, want.version)
 
-    def _single(self, name: str, version: str) -> Plain | ProviderError:
+    def _single(self, name: str, version: str) -> SecretValue | ProviderError:
         arguments = {"SecretId": name, **_version(version)}
         try:
             return _value(self._amazon.call("GetSecretValue", self._client.get_secret_value, arguments))
@@ -156,7 +156,7 @@ class SecretsManager:
         except ProviderError as error:
             return error
 
-    def _tags(self, name: str) -> Plain | ProviderError:
+    def _tags(self, name: str) -> SecretValue | ProviderError:
         try:
             answer = self._amazon.call("DescribeSecret", self._client.describe_secret, {"SecretId": name})
         except ProviderUnavailable:
@@ -171,11 +171,11 @@ class SecretsManager:
         return tags_text({tag["Key"]: tag["Value"] for tag in answer.get("Tags") or ()})
 
 
-def _value(answer: Any) -> Plain | ProviderError:
+def _value(answer: Any) -> SecretValue | ProviderError:
     if answer.get("SecretString") is not None:
-        return Stamped(answer["SecretString"].encode(), str(answer.get("VersionId") or ""))
+        return Versioned(answer["SecretString"].encode(), str(answer.get("VersionId") or ""))
     if answer.get("SecretBinary") is not None:
-        return Stamped(answer["SecretBinary"], str(answer.get("VersionId") or ""))
+        return Versioned(answer["SecretBinary"], str(answer.get("VersionId") or ""))
     return ProviderDenied("invalid secret received. no secret string nor binary")
 
 

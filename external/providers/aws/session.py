@@ -6,20 +6,20 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from external.model import RetrySettings
+from external.api.providers.aws import AwsProvider
+from external.api.store import RetrySettings
 from external.providers.aws.identity import Identity, Role, WebIdentity
-from external.providers.aws_model import AwsProvider
 from external.providers.protocol import (
     CountCall,
     ProviderDenied,
     ProviderError,
     ProviderUnavailable,
     SecretAbsent,
-    Want,
+    SecretRequest,
 )
-from external.providers.reasons import reason
-from manager.errors import CofferError
-from manager.plain import Plain
+from external.providers.support.refusals import reason
+from manager.core.errors import CofferError
+from manager.core.secret_value import SecretValue
 
 SESSION_NAME = "external-secrets-provider-aws"  # what users' trust policies and CloudTrail queries know
 STS = "AWS/STS"  # not counted by the original: role assumption was invisible in the bill
@@ -65,7 +65,7 @@ class Amazon:
         """Return the SDK's client of a service; the variable may name another endpoint (2.3)."""
         return self.guard(lambda: self._made(self._session, service, variable))
 
-    def place(self, service: str, want: Want) -> str:
+    def place(self, service: str, want: SecretRequest) -> str:
         """Return where a service of this identity looks; the role's name holds the account."""
         spec = self.spec
         parts = [service, f"region {spec.region}"]
@@ -221,7 +221,7 @@ def _given(answer: Any) -> dict[str, str]:
     }
 
 
-def _text(value: Plain | None) -> str | None:
+def _text(value: SecretValue | None) -> str | None:
     return None if value is None else value.reveal().decode().strip()
 
 

@@ -7,21 +7,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from external.providers.findings import Findings
 from external.providers.kubernetes.connection import Connection
-from external.providers.naming import compiled
 from external.providers.protocol import (
-    Find,
     Inside,
     ProviderDenied,
     ProviderError,
     ProviderUnavailable,
+    SearchRequest,
     SecretAbsent,
-    Want,
+    SecretRequest,
     one_by_one,
 )
-from manager.documents import ANSWER, Unreadable, read_json
-from manager.plain import Plain
+from external.providers.support.naming import compiled
+from external.providers.support.search import Findings
+from manager.core.documents import ANSWER, Unreadable, read_json
+from manager.core.secret_value import SecretValue
 
 PAGE = 100  # Secrets in one answer: of a megabyte each at most, and an answer may have eight
 MOST_PAGES = 500  # of one search
@@ -29,7 +29,7 @@ LARGEST = 1 << 20  # bytes of all values of a Secret: no API server takes more
 REVIEWS = "/apis/authorization.k8s.io/v1"
 
 
-class Whole(Plain):
+class Whole(SecretValue):
     """A Secret, or what is told of it, taken apart already: that is done once, and in a thread."""
 
     __slots__ = ("kind", "members", "size")
@@ -80,16 +80,16 @@ class Cluster:
         """Give the connections back; a token ends by itself."""
         self._connection.close()
 
-    def read(self, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
+    def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
         """Return whole Secrets, as `pick` and `members` take them apart."""
         return one_by_one(wants, self._whole)
 
-    def place(self, want: Want) -> str:
+    def place(self, want: SecretRequest) -> str:
         """Return namespace and cluster."""
         del want
         return f"namespace {self._namespace} of {self._cluster}"
 
-    def find(self, find: Find) -> Mapping[str, Plain]:
+    def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
         """Return the Secrets whose name matches and which have all labels, each as a JSON object of texts."""
         if find.name is None and find.tags is None:
             raise ProviderDenied("unexpected find operator: name or tags is missing")
@@ -100,11 +100,11 @@ class Cluster:
                 found[name] = _texts(_decoded("ListSecrets", secret))
         return found
 
-    def pick(self, whole: Plain, path: str) -> Plain | Inside | None:
+    def pick(self, whole: SecretValue, path: str) -> SecretValue | Inside | None:
         """Return a value by its key, or the one that a path leads into; without a path all, as a JSON object."""
         kind, members = _opened(whole)
         if not path:
-            return _texts(members) if kind == "data" else Plain(_json(members).encode())
+            return _texts(members) if kind == "data" else SecretValue(_json(members).encode())
         if path in members:
             return _value(members[path])
         head, dot, rest = path.partition(".")
@@ -112,8 +112,8 @@ class Cluster:
             return None
         inner = members[head]
         if isinstance(inner, dict):
-            return Plain(inner[rest].encode()) if rest in inner else None
-        return Inside(Plain(inner), rest)
+            return SecretValue(inner[rest].encode()) if rest in inner else None
+        return Inside(SecretValue(inner), rest)
 
     def missing(self, key: str, path: str, *, metadata: bool, extract: bool) -> str:
         """Return what is said of a property that does not exist."""
@@ -121,19 +121,19 @@ class Cluster:
             return f"property {path} does not exist in key {key}"
         return f'property {path} does not exist in {"metadata" if metadata else "data"} of secret "{key}"'
 
-    def members(self, found: Plain) -> Mapping[str, Plain] | None:
+    def members(self, found: SecretValue) -> Mapping[str, SecretValue] | None:
         """Return all values of a Secret, or the members of a JSON object, strings in quotes (4.2)."""
         if isinstance(found, Whole):
             return {name: _value(value) for name, value in found.members.items()}
         try:
             parsed = read_json(found.reveal(), ANSWER)
             if isinstance(parsed, dict):
-                return {name: Plain(_json(value).encode("utf-8", "replace")) for name, value in parsed.items()}
+                return {name: SecretValue(_json(value).encode("utf-8", "replace")) for name, value in parsed.items()}
         except Unreadable:
             pass
         return None
 
-    def _whole(self, want: Want) -> Plain:
+    def _whole(self, want: SecretRequest) -> SecretValue:
         if not want.key or "/" in want.key or want.key in (".", ".."):
             raise ProviderDenied("the key is no name of a Secret")
         path = f"{self._path()}/{quote(want.key, safe='')}"
@@ -185,7 +185,7 @@ def _allows(rule: Mapping[str, Any]) -> bool:
     return has("verbs", "get") and has("resources", "secrets") and bool({"", "*"} & set(rule.get("apiGroups") or ()))
 
 
-def _opened(whole: Plain) -> tuple[str, Mapping[str, Any]]:
+def _opened(whole: SecretValue) -> tuple[str, Mapping[str, Any]]:
     if not isinstance(whole, Whole):
         raise ProviderDenied("a list of Secrets is no Secret")
     return whole.kind, whole.members
@@ -229,12 +229,12 @@ def _decoded(name: str, secret: Mapping[str, Any]) -> dict[str, bytes]:
         raise ProviderUnavailable(f"{name}: what is in data is no base64") from None
 
 
-def _texts(data: Mapping[str, bytes]) -> Plain:
-    return Plain(_json({name: value.decode(errors="replace") for name, value in data.items()}).encode())
+def _texts(data: Mapping[str, bytes]) -> SecretValue:
+    return SecretValue(_json({name: value.decode(errors="replace") for name, value in data.items()}).encode())
 
 
-def _value(value: bytes | Mapping[str, str]) -> Plain:
-    return Plain(value if isinstance(value, bytes) else _json(value).encode())
+def _value(value: bytes | Mapping[str, str]) -> SecretValue:
+    return SecretValue(value if isinstance(value, bytes) else _json(value).encode())
 
 
 def _json(value: Any) -> str:

@@ -5,18 +5,18 @@ import base64
 from typing import Any
 from urllib.parse import urlsplit
 
-from external.credentials import INVALID
-from external.egress import Bounds
-from external.fields import ServiceAccountSelector
+from external.api.fields import ServiceAccountSelector
+from external.api.providers.kubernetes import KubernetesAuth, KubernetesProvider
 from external.providers.kubernetes.client import Cluster
 from external.providers.kubernetes.connection import TOKEN_SECONDS, Connection, Server
-from external.providers.kubernetes_model import KubernetesAuth, KubernetesProvider
-from external.providers.naming import host_of
-from external.providers.protocol import Circumstances, Client
-from external.providers.tls import trusting
-from manager.documents import CONFIGURATION, Unreadable, field, read_yaml
-from manager.errors import NeedsHuman
-from manager.plain import Plain
+from external.providers.protocol import Client, ConnectContext
+from external.providers.support.egress import Bounds
+from external.providers.support.lookup import INVALID
+from external.providers.support.naming import host_of
+from external.providers.support.tls import trusting
+from manager.core.documents import CONFIGURATION, Unreadable, field, read_yaml
+from manager.core.errors import NeedsHuman
+from manager.core.secret_value import SecretValue
 
 AT = "spec.provider.kubernetes"
 ONE = "exactly one of auth and authRef must be set"
@@ -26,7 +26,7 @@ OWN = frozenset(
 """Names under which every cluster knows its own API server."""
 
 
-async def connect(spec: KubernetesProvider, around: Circumstances) -> Client:
+async def connect(spec: KubernetesProvider, around: ConnectContext) -> Client:
     """Return the client of one namespace of a cluster."""
     if spec.auth is not None and spec.auth_ref is not None:
         raise NeedsHuman(INVALID, f"{AT}: {ONE}")
@@ -46,7 +46,7 @@ async def connect(spec: KubernetesProvider, around: Circumstances) -> Client:
     return await around.run(make)
 
 
-async def _server(spec: KubernetesProvider, around: Circumstances) -> Server:
+async def _server(spec: KubernetesProvider, around: ConnectContext) -> Server:
     authorities = await around.lookup.authority(spec.server.ca_bundle, spec.server.ca_provider, f"{AT}.server")
     context = await asyncio.to_thread(trusting, authorities)
     url, egress = spec.server.url.strip(), around.egress
@@ -68,7 +68,7 @@ async def _server(spec: KubernetesProvider, around: Circumstances) -> Server:
     return Server(url, context, egress, token, certificate)
 
 
-async def _require_audience(account: ServiceAccountSelector, around: Circumstances) -> None:
+async def _require_audience(account: ServiceAccountSelector, around: ConnectContext) -> None:
     """Raise NeedsHuman for a token that this cluster's API server takes too: whoever gets it could use it here."""
     at = f"{AT}.auth.serviceAccount"
     given = set(account.audiences or ())
@@ -80,7 +80,7 @@ async def _require_audience(account: ServiceAccountSelector, around: Circumstanc
         raise NeedsHuman(INVALID, f"{at}.audiences: {', '.join(taken)} is one of this cluster's API server: {cure}")
 
 
-async def _identity(auth: KubernetesAuth, around: Circumstances) -> tuple[Any, tuple[Plain, Plain] | None]:
+async def _identity(auth: KubernetesAuth, around: ConnectContext) -> tuple[Any, tuple[SecretValue, SecretValue] | None]:
     place, lookup = f"{AT}.auth", around.lookup
     given = [name for name in ("cert", "token", "service_account") if getattr(auth, name) is not None]
     if len(given) != 1:
@@ -97,7 +97,7 @@ async def _identity(auth: KubernetesAuth, around: Circumstances) -> tuple[Any, t
     return lookup.token_source(account, list(account.audiences or ()), TOKEN_SECONDS, at), None
 
 
-def _configured(text: Plain, around: Circumstances) -> Server:
+def _configured(text: SecretValue, around: ConnectContext) -> Server:
     """Return what a kubeconfig's current context names; what would lead to files or programs is refused."""
     at = f"{AT}.authRef"
     try:
@@ -117,8 +117,8 @@ def _configured(text: Plain, around: Circumstances) -> Server:
         raise NeedsHuman(INVALID, f"{at}: {', '.join(sorted(refused))} cannot be used here: {cure}")
     if urlsplit(url).scheme != "https":
         raise NeedsHuman(INVALID, f"{at}: its server is no https URL")
-    token = Plain(bearer.encode()) if bearer else None
-    certificate = (Plain(pair[0]), Plain(pair[1])) if all(pair) else None
+    token = SecretValue(bearer.encode()) if bearer else None
+    certificate = (SecretValue(pair[0]), SecretValue(pair[1])) if all(pair) else None
     if token is None and certificate is None:
         raise NeedsHuman(INVALID, f"{at}: its user has neither token nor client certificate")
     return Server(url, trusting(authority or None), around.egress, token, certificate)

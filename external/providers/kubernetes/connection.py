@@ -15,12 +15,12 @@ from external.providers.protocol import (
     ProviderUnavailable,
     SecretAbsent,
 )
-from external.providers.reasons import reason
-from external.providers.tls import show
-from manager.documents import OBJECT, Unreadable, read_json
-from manager.errors import CofferError
-from manager.plain import Plain
-from manager.tls import verifying
+from external.providers.support.refusals import reason
+from external.providers.support.tls import show
+from manager.core.documents import OBJECT, Unreadable, read_json
+from manager.core.errors import CofferError
+from manager.core.secret_value import SecretValue
+from manager.core.tls import verifying
 
 LABEL = "Kubernetes"
 ABSENCE = "Secret does not exist"
@@ -36,9 +36,9 @@ class Server:
     context: ssl.SSLContext | None
     """Whom to believe; None for the system's authorities."""
     egress: Egress
-    token: Callable[[], Plain] | Plain | None = field(default=None, repr=False)
+    token: Callable[[], SecretValue] | SecretValue | None = field(default=None, repr=False)
     """A bearer token, or what asks for a new one that lives for TOKEN_SECONDS."""
-    certificate: tuple[Plain, Plain] | None = field(default=None, repr=False)
+    certificate: tuple[SecretValue, SecretValue] | None = field(default=None, repr=False)
     """A client certificate and its key."""
 
 
@@ -46,7 +46,9 @@ class Connection:
     """Asks one API server under one identity; used by several threads."""
 
     def __init__(self, server: Server, count: CountCall, timeout: float) -> None:
-        from external.guarded import GuardedSession  # here: 6 MB that clusters without such stores do not need
+        from external.providers.support.http import (
+            GuardedSession,  # here: 6 MB that clusters without such stores do not need
+        )
 
         context = server.context
         if server.certificate is not None:
@@ -57,7 +59,7 @@ class Connection:
         self._count = count
         self._timeout = (min(3.0, timeout / 2), timeout / 2)
         self._lock = threading.Lock()
-        self._token: Plain | None = None
+        self._token: SecretValue | None = None
         self._until = 0.0  # monotonic second from which on another token is asked for
 
     def ask(self, name: str, method: str, path: str, **options: Any) -> Any:
@@ -81,7 +83,7 @@ class Connection:
         """Give the connections back."""
         self._session.close()
 
-    def _current(self) -> Plain | None:
+    def _current(self) -> SecretValue | None:
         given = self._server.token
         if not callable(given):
             return given
@@ -95,12 +97,12 @@ class Connection:
                 self._until = time.monotonic() + TOKEN_SECONDS * KEPT
             return self._token
 
-    def _drop(self, token: Plain | None) -> None:
+    def _drop(self, token: SecretValue | None) -> None:
         with self._lock:
             if self._token == token:
                 self._token = None
 
-    def _send(self, name: str, method: str, path: str, token: Plain | None, **options: Any) -> Any:
+    def _send(self, name: str, method: str, path: str, token: SecretValue | None, **options: Any) -> Any:
         import requests
         import urllib3
 
@@ -122,7 +124,7 @@ class Connection:
         return answer
 
 
-def _understood(answer: Any, name: str, token: Plain | None) -> Any:
+def _understood(answer: Any, name: str, token: SecretValue | None) -> Any:
     status = answer.status_code
     if status == 429 or status >= 500:
         raise ProviderUnavailable(f"{name}: {status}")

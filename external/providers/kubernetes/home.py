@@ -3,8 +3,8 @@
 import ssl
 
 from external.providers.protocol import Home
+from manager.core.tls import verifying
 from manager.kube.connection import Connection
-from manager.tls import verifying
 
 
 def home_of(connection: Connection | None) -> Home | None:

@@ -3,19 +3,19 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from external.providers.findings import Findings
-from external.providers.naming import compiled, document
 from external.providers.protocol import (
-    Find,
     ProviderDenied,
     ProviderError,
     ProviderUnavailable,
+    SearchRequest,
     SecretAbsent,
-    Want,
+    SecretRequest,
     one_by_one,
 )
+from external.providers.support.naming import compiled, document
+from external.providers.support.search import Findings
 from external.providers.vault.connection import ABSENCE, Connection
-from manager.plain import Plain
+from manager.core.secret_value import SecretValue
 
 MOST_FOLDERS = 10_000  # that wait at a time in a search
 SYSTEM_TAGS = ("created_time", "current_version", "delete_version_after")
@@ -47,14 +47,14 @@ class KeyValue:
         """Give the token back."""
         self._connection.close()
 
-    def read(self, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
+    def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
         """Return the whole data as a JSON object; with `metadata` what is told of it."""
         return one_by_one(wants, self._one)
 
-    def _one(self, want: Want) -> Plain:
+    def _one(self, want: SecretRequest) -> SecretValue:
         return self._told(want.key) if want.metadata else self._data(self._given(want.key), want.version)
 
-    def place(self, want: Want) -> str:
+    def place(self, want: SecretRequest) -> str:
         """Return server, namespace and path, which begins with the mount."""
         path = self._given(want.key, "metadata" if want.metadata and self._second else "data")
         return f"{self._connection.place}, path {path}"
@@ -64,7 +64,7 @@ class KeyValue:
         del metadata, extract
         return f'cannot find secret data for key: "{path}" (in {key})'
 
-    def find(self, find: Find) -> Mapping[str, Plain]:
+    def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
         """Return the secrets below the path whose name matches, and which have all tags; with neither, all of them."""
         if not self._mount and not find.path:
             raise ProviderDenied("find.path is missing: without path in the store nothing says in which engine to look")
@@ -82,7 +82,7 @@ class KeyValue:
                 continue  # it went between the calls, or has no version that lives
         return found
 
-    def _data(self, path: str, version: str) -> Plain:
+    def _data(self, path: str, version: str) -> SecretValue:
         params = {"version": version} if version and self._second else {}
         answer = self._connection.get("ReadSecretData", path, params=params)
         data = answer.get("data")
@@ -96,7 +96,7 @@ class KeyValue:
             raise ProviderUnavailable("ReadSecretData: the answer holds no data")
         return document(data)
 
-    def _told(self, key: str) -> Plain:
+    def _told(self, key: str) -> SecretValue:
         if not self._second:
             raise ProviderDenied("cannot perform metadata fetch operations with kv version v1")
         # Versions of the original differ in whether the mount in front of the key is taken away here.
@@ -106,7 +106,7 @@ class KeyValue:
             except SecretAbsent:
                 continue
         # Only a read of the value proves an absence, by which a target may be deleted.
-        where = self.place(Want(key, metadata=True))
+        where = self.place(SecretRequest(key, metadata=True))
         raise ProviderDenied(f"secret not found: nothing is told of it (looked in {where})")
 
     def _tags(self, key: str) -> dict[str, str]:

@@ -1,18 +1,18 @@
 """Connects stores to Vault and OpenBao (providers 3.1 and 3.8)."""
 
-from external.credentials import INVALID
-from external.providers.protocol import Circumstances, Client
+from external.api.providers.vault import OpenBaoProvider, VaultProvider, VaultTls
+from external.providers.protocol import Client, ConnectContext
+from external.providers.support.lookup import INVALID
 from external.providers.vault.client import KeyValue
 from external.providers.vault.connection import Connection, Server
 from external.providers.vault.login import Login, login_of
-from external.providers.vault_model import OpenBaoProvider, VaultProvider, VaultTls
-from manager.errors import NeedsHuman
-from manager.plain import Plain
+from manager.core.errors import NeedsHuman
+from manager.core.secret_value import SecretValue
 
 OPEN_BAO_PATH = "kv"
 
 
-async def connect_vault(spec: VaultProvider, around: Circumstances) -> Client:
+async def connect_vault(spec: VaultProvider, around: ConnectContext) -> Client:
     """Return the client of a key-value engine of Vault."""
     at = "spec.provider.vault"
     if spec.check_and_set is not None and spec.check_and_set.required and spec.version == "v1":
@@ -36,7 +36,7 @@ async def connect_vault(spec: VaultProvider, around: Circumstances) -> Client:
     return await _opened(server, login, around, spec.path or "", spec.version)
 
 
-async def connect_open_bao(spec: OpenBaoProvider, around: Circumstances) -> Client:
+async def connect_open_bao(spec: OpenBaoProvider, around: ConnectContext) -> Client:
     """Return the client of a key-value engine of OpenBao."""
     at = "spec.provider.openBao"
     authorities = await around.lookup.authority(spec.ca_bundle, spec.ca_provider, at)
@@ -56,7 +56,7 @@ async def connect_open_bao(spec: OpenBaoProvider, around: Circumstances) -> Clie
     return await _opened(server, login, around, spec.path or OPEN_BAO_PATH, spec.version)
 
 
-async def _opened(server: Server, login: Login | None, around: Circumstances, mount: str, version: str) -> Client:
+async def _opened(server: Server, login: Login | None, around: ConnectContext, mount: str, version: str) -> Client:
     def make() -> Client:
         connection = Connection(server, login, around.egress, around.count, around.timeout)
         return KeyValue(connection, mount, version, around.timeout)
@@ -64,7 +64,7 @@ async def _opened(server: Server, login: Login | None, around: Circumstances, mo
     return await around.run(make)
 
 
-async def _certificate(tls: VaultTls | None, around: Circumstances, at: str) -> tuple[Plain, Plain] | None:
+async def _certificate(tls: VaultTls | None, around: ConnectContext, at: str) -> tuple[SecretValue, SecretValue] | None:
     if tls is None or (tls.cert_secret_ref is None and tls.key_secret_ref is None):
         return None
     certificate = await around.lookup.secret(tls.cert_secret_ref, f"{at}.tls.certSecretRef", "tls.crt")

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from external.providers.naming import host_of
 from external.providers.protocol import (
     CountCall,
     Egress,
@@ -17,13 +16,14 @@ from external.providers.protocol import (
     ProviderUnavailable,
     SecretAbsent,
 )
-from external.providers.reasons import reason
-from external.providers.tls import show, trusting
+from external.providers.support.naming import host_of
+from external.providers.support.refusals import reason
+from external.providers.support.tls import show, trusting
 from external.providers.vault.login import Login
-from manager.documents import ANSWER, Unreadable, read_json
-from manager.errors import CofferError
-from manager.plain import Plain
-from manager.tls import verifying
+from manager.core.documents import ANSWER, Unreadable, read_json
+from manager.core.errors import CofferError
+from manager.core.secret_value import SecretValue
+from manager.core.tls import verifying
 
 SPARE = 60.0  # seconds before its end at which a token is not used any more
 ABSENCE = "Secret does not exist"
@@ -42,7 +42,7 @@ class Server:
     headers: Mapping[str, str]
     authorities: bytes | None
     """PEM; None for the system's."""
-    certificate: tuple[Plain, Plain] | None = field(repr=False)
+    certificate: tuple[SecretValue, SecretValue] | None = field(repr=False)
     """A client certificate and its key."""
     label: str
     """What it is called in the metric of provider calls."""
@@ -54,7 +54,7 @@ class Connection:
     def __init__(self, server: Server, login: Login | None, egress: Egress, count: CountCall, timeout: float) -> None:
         from hvac.adapters import RawAdapter
 
-        from external.guarded import GuardedSession
+        from external.providers.support.http import GuardedSession
 
         if urlsplit(server.url).scheme not in ("http", "https"):
             raise ProviderDenied("server is no http or https URL")
@@ -71,7 +71,7 @@ class Connection:
         self._login = login
         self._count = count
         self._lock = threading.Lock()
-        self._token: Plain | None = None
+        self._token: SecretValue | None = None
         self._until = 0.0  # monotonic second at which the token has to be renewed
         self._renewable = False
 
@@ -109,7 +109,7 @@ class Connection:
         finally:
             self._ask.session.close()
 
-    def _current(self) -> Plain | None:
+    def _current(self) -> SecretValue | None:
         if self._login is None:
             return None
         if self._login.token is not None:
@@ -119,12 +119,12 @@ class Connection:
                 self._token = self._renewed() or self._logged_in(self._login)
             return self._token
 
-    def _drop(self, token: Plain | None) -> None:
+    def _drop(self, token: SecretValue | None) -> None:
         with self._lock:
             if self._token == token:
                 self._token = None
 
-    def _renewed(self) -> Plain | None:
+    def _renewed(self) -> SecretValue | None:
         if self._token is None or not self._renewable:
             return None
         answer = self._send("RenewSelf", "post", "auth/token/renew-self", self._token)
@@ -135,7 +135,7 @@ class Connection:
         # At the end of its longest life a token is renewed for less and less: then another is asked for.
         return self._token if self._until > before else None
 
-    def _logged_in(self, login: Login) -> Plain:
+    def _logged_in(self, login: Login) -> SecretValue:
         try:
             body = login.body()
         except (CofferError, OSError, TimeoutError) as error:
@@ -148,7 +148,7 @@ class Connection:
             raise ProviderDenied(text + reason(_told(answer), said))
         return self._note(_understood(answer, "Login", said))
 
-    def _note(self, answer: Any) -> Plain:
+    def _note(self, answer: Any) -> SecretValue:
         auth = answer.get("auth") or {}
         token = auth.get("client_token")
         if not isinstance(token, str) or not token:
@@ -156,9 +156,9 @@ class Connection:
         seconds = float(auth.get("lease_duration") or 0)
         self._renewable = bool(auth.get("renewable"))
         self._until = time.monotonic() + (max(seconds - SPARE, seconds / 2) if seconds else 86_400.0)
-        return Plain(token.encode())
+        return SecretValue(token.encode())
 
-    def _send(self, name: str, method: str, path: str, token: Plain | None, **options: Any) -> Any:
+    def _send(self, name: str, method: str, path: str, token: SecretValue | None, **options: Any) -> Any:
         import requests
         import urllib3
 
@@ -184,7 +184,7 @@ def _safe(path: str) -> str:
     return quote(path, safe="/")
 
 
-def _texts(token: Plain | None) -> list[str]:
+def _texts(token: SecretValue | None) -> list[str]:
     return [token.reveal().decode(errors="replace")] if token else []
 
 

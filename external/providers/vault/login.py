@@ -4,10 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from external.credentials import INVALID, Lookup
-from external.fields import SecretKeySelector
-from external.providers.protocol import Circumstances
-from external.providers.vault_model import (
+from external.api.fields import SecretKeySelector
+from external.api.providers.vault import (
     AppRole,
     CertLogin,
     JwtLogin,
@@ -17,12 +15,14 @@ from external.providers.vault_model import (
     UserPassLogin,
     VaultAuth,
 )
-from manager.errors import NeedsHuman
-from manager.plain import Plain
+from external.providers.protocol import ConnectContext
+from external.providers.support.lookup import INVALID, Lookup
+from manager.core.errors import NeedsHuman
+from manager.core.secret_value import SecretValue
 
 TOKEN_SECONDS = 600  # life of a ServiceAccount's token; it is used at once
 OWN_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-Said = Mapping[str, str | Callable[[], Plain] | Plain]
+Said = Mapping[str, str | Callable[[], SecretValue] | SecretValue]
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Login:
 
     path: str = ""
     said: Said = field(default_factory=dict, repr=False)
-    token: Plain | None = field(default=None, repr=False)
-    certificate: tuple[Plain, Plain] | None = field(default=None, repr=False)
+    token: SecretValue | None = field(default=None, repr=False)
+    certificate: tuple[SecretValue, SecretValue] | None = field(default=None, repr=False)
     """A client certificate and its key, that the connection shows."""
 
     def body(self) -> dict[str, str]:
@@ -40,13 +40,13 @@ class Login:
         return {name: _text(value) for name, value in self.said.items()}
 
 
-def _text(value: str | Callable[[], Plain] | Plain) -> str:
+def _text(value: str | Callable[[], SecretValue] | SecretValue) -> str:
     if isinstance(value, str):
         return value
-    return (value if isinstance(value, Plain) else value()).reveal().decode().strip()
+    return (value if isinstance(value, SecretValue) else value()).reveal().decode().strip()
 
 
-async def login_of(auth: VaultAuth | OpenBaoAuth | None, around: Circumstances, at: str) -> Login | None:
+async def login_of(auth: VaultAuth | OpenBaoAuth | None, around: ConnectContext, at: str) -> Login | None:
     """Return the first method that is given, None where there is no `auth`. Raises NeedsHuman."""
     if auth is None:
         return None
@@ -55,7 +55,7 @@ async def login_of(auth: VaultAuth | OpenBaoAuth | None, around: Circumstances, 
     match next(iter(methods.values()), None):
         case SecretKeySelector() as selector:
             token = await lookup.secret(selector, f"{place}.tokenSecretRef")
-            return Login(token=Plain(token.reveal().strip()))  # a line end after it fits into no header
+            return Login(token=SecretValue(token.reveal().strip()))  # a line end after it fits into no header
         case AppRole() as given:
             return await _app_role(given, lookup, f"{place}.appRole")
         case KubernetesLogin() as given:
@@ -75,12 +75,12 @@ async def login_of(auth: VaultAuth | OpenBaoAuth | None, around: Circumstances, 
 async def _app_role(given: AppRole, lookup: Lookup, at: str) -> Login:
     if not given.role_id and given.role_ref is None:
         raise NeedsHuman(INVALID, f"invalid Auth.AppRole: neither `roleId` nor `roleRef` was supplied ({at})")
-    role: str | Plain = (given.role_id or "").strip() or await lookup.secret(given.role_ref, f"{at}.roleRef")
+    role: str | SecretValue = (given.role_id or "").strip() or await lookup.secret(given.role_ref, f"{at}.roleRef")
     secret = await lookup.secret(given.secret_ref, f"{at}.secretRef")
     return Login(f"{given.path}/login", {"role_id": role, "secret_id": secret})
 
 
-async def _kubernetes(given: KubernetesLogin, around: Circumstances, at: str) -> Login:
+async def _kubernetes(given: KubernetesLogin, around: ConnectContext, at: str) -> Login:
     path = f"{given.mount_path}/login"
     if given.service_account_ref is not None:
         reference = given.service_account_ref
@@ -97,12 +97,12 @@ async def _kubernetes(given: KubernetesLogin, around: Circumstances, at: str) ->
     return Login(path, {"role": given.role, "jwt": _own_token})
 
 
-def _own_token() -> Plain:
-    return Plain(Path(OWN_TOKEN).read_bytes())
+def _own_token() -> SecretValue:
+    return SecretValue(Path(OWN_TOKEN).read_bytes())
 
 
 async def _jwt(given: JwtLogin, lookup: Lookup, at: str) -> Login:
-    said: dict[str, str | Callable[[], Plain] | Plain] = {"role": given.role.strip()} if given.role else {}
+    said: dict[str, str | Callable[[], SecretValue] | SecretValue] = {"role": given.role.strip()} if given.role else {}
     account = given.kubernetes_service_account_token
     if given.secret_ref is not None:  # it wins where both stand
         return Login(f"{given.path}/login", said | {"jwt": await lookup.secret(given.secret_ref, f"{at}.secretRef")})

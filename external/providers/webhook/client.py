@@ -7,30 +7,30 @@ from http.client import responses
 from typing import Any
 from urllib.parse import quote_plus, urljoin, urlsplit
 
-from external.providers.naming import host_of
+from external.api.providers.webhook import WebhookProvider
 from external.providers.protocol import (
     CountCall,
     Egress,
-    Find,
     NotModified,
     ProviderDenied,
     ProviderError,
     ProviderUnavailable,
     Render,
+    SearchRequest,
     SecretAbsent,
-    Want,
+    SecretRequest,
     one_by_one,
 )
+from external.providers.support.naming import host_of
 from external.providers.webhook.results import value
-from external.providers.webhook_model import WebhookProvider
-from manager.plain import Plain
+from manager.core.secret_value import SecretValue
 
 LABEL = "Webhook"
 ACTION = "{{"
 LARGEST = 1 << 20  # bytes of an answer: what a Secret holds
 REDIRECTS = 2
 MOVED = frozenset({301, 302, 303, 307, 308})
-Groups = Mapping[str, Mapping[str, Plain]]
+Groups = Mapping[str, Mapping[str, SecretValue]]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,9 @@ class Webhook:
     asks_property = True
 
     def __init__(self, spec: WebhookProvider, around: Surroundings) -> None:
-        from external.guarded import GuardedSession  # here: 6 MB that clusters without such stores do not need
+        from external.providers.support.http import (
+            GuardedSession,  # here: 6 MB that clusters without such stores do not need
+        )
 
         self._spec = spec
         self._around = around
@@ -80,22 +82,22 @@ class Webhook:
         """Give the connections back."""
         self._session.close()
 
-    def read(self, wants: Sequence[Want]) -> Mapping[Want, Plain | ProviderError]:
+    def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
         """Return what the API answers, or what `result.jsonPath` finds in it."""
         return one_by_one(wants, self._one)
 
-    def place(self, want: Want) -> str:
+    def place(self, want: SecretRequest) -> str:
         """Return the host that is asked, where it is in the store: what a template makes of values is not shown."""
         del want
         host = host_of(self._spec.url)
         return "the host that the store's url gives" if ACTION in host or not host else f"host {host}"
 
-    def find(self, find: Find) -> Mapping[str, Plain]:
+    def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
         """Raise ProviderDenied: an HTTP API has no list that all would share."""
         del find
         raise ProviderDenied("not implemented: the webhook provider cannot find secrets")
 
-    def _one(self, want: Want) -> Plain:
+    def _one(self, want: SecretRequest) -> SecretValue:
         spec, data = self._spec, self._data(want)
         url = self._rendered("url", "url", spec.url, self._data(want, quoted=True))
         headers = {
@@ -106,13 +108,13 @@ class Webhook:
         answer = self._asked(spec.method or "GET", url, headers, body)
         path = (spec.result.json_path if spec.result else None) or ""
         if not path:
-            return Plain(answer)
+            return SecretValue(answer)
         return value(answer, self._rendered("jsonPath", "result.jsonPath", path, data), path)
 
-    def _data(self, want: Want, *, quoted: bool = False) -> Groups:
+    def _data(self, want: SecretRequest, *, quoted: bool = False) -> Groups:
         said = {"key": want.key, "version": want.version, "property": want.property}
-        shown = {name: Plain((quote_plus(text) if quoted else text).encode()) for name, text in said.items()}
-        shown["namespace"] = Plain(self._around.namespace.encode())
+        shown = {name: SecretValue((quote_plus(text) if quoted else text).encode()) for name, text in said.items()}
+        shown["namespace"] = SecretValue(self._around.namespace.encode())
         return {**self._around.secrets, "remoteRef": shown}
 
     def _rendered(self, noun: str, field_name: str, source: str, data: Groups) -> str:

@@ -1,19 +1,19 @@
 """Connects stores to HTTP APIs (providers 4.5)."""
 
-from external.credentials import INVALID
-from external.providers.protocol import Circumstances, Client
-from external.providers.tls import trusting
+from external.api.providers.webhook import WebhookProvider
+from external.providers.protocol import Client, ConnectContext
+from external.providers.support.lookup import INVALID
+from external.providers.support.tls import trusting
 from external.providers.webhook.client import Surroundings, Webhook
-from external.providers.webhook_model import WebhookProvider
-from manager.durations import parse_duration
-from manager.errors import NeedsHuman
+from manager.core.durations import parse_duration
+from manager.core.errors import NeedsHuman
 
 AT = "spec.provider.webhook"
 MARK = ("external-secrets.io/type", "webhook")
 """The label of Secrets that may be sent away: whoever made one has agreed to it."""
 
 
-async def connect(spec: WebhookProvider, around: Circumstances) -> Client:
+async def connect(spec: WebhookProvider, around: ConnectContext) -> Client:
     """Return the client of one HTTP API."""
     if spec.auth:
         raise NeedsHuman(INVALID, f"{AT}.auth: ntlm is not served by this version")

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from external.providers.naming import document
 from external.providers.protocol import ProviderDenied, ProviderUnavailable
-from manager.documents import ANSWER, Unreadable, read_json
-from manager.plain import Plain
+from external.providers.support.naming import document
+from manager.core.documents import ANSWER, Unreadable, read_json
+from manager.core.secret_value import SecretValue
 
 SHOWN = 100  # characters of a path in an error
 
 
-def value(body: bytes, path: str, shown: str = "") -> Plain:
+def value(body: bytes, path: str, shown: str = "") -> SecretValue:
     """Return what a JSON path leads to: of several the first, objects as JSON, texts as they are.
 
     Args:
@@ -45,11 +45,11 @@ def value(body: bytes, path: str, shown: str = "") -> Plain:
     return _text(found[0])
 
 
-def _text(found: Any) -> Plain:
+def _text(found: Any) -> SecretValue:
     match found:
         case str():
-            return Plain(found.encode("utf-8", "replace"))
+            return SecretValue(found.encode("utf-8", "replace"))
         case None:
-            return Plain(b"")
+            return SecretValue(b"")
         case _:
             return document(found)

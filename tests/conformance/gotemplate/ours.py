@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final
 
-from manager.errors import TemplateLimit
+from manager.core.errors import TemplateLimit
+from manager.core.secret_value import SecretValue
 from manager.gotemplate import requests, wire
 from manager.gotemplate.model import Limits, Missing, Profile, Template
 from manager.gotemplate.pool import Pool
 from manager.gotemplate.requests import Scope
 from manager.gotemplate.wire import Status
-from manager.plain import Plain
 from tests.conformance.gotemplate.native import Outcome
 from tests.conformance.gotemplate.rows import Row
 
@@ -23,9 +23,9 @@ def template(row: Row) -> Template:
     return Template(Profile(row.profile), row.source, row.name, Missing(row.missing), row.delimiters, row.timezone)
 
 
-def data(row: Row) -> dict[str, Plain]:
+def data(row: Row) -> dict[str, SecretValue]:
     """Return a row's data."""
-    return {key: Plain(value) for key, value in row.data.items()}
+    return {key: SecretValue(value) for key, value in row.data.items()}
 
 
 class Ours:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from manager.errors import TemplateInvalid
+from manager.core.errors import TemplateInvalid
 from manager.gotemplate.sandbox import Sandbox
 from tests.conformance.gotemplate.rows import FOLDER
-from tests.unit.gotemplate.conftest import eso, make, sandbox, sealed
+from tests.unit.manager.gotemplate.conftest import eso, make, sandbox, sealed
 
 __all__ = ["make", "sandbox"]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from manager.errors import TemplateError
+from manager.core.errors import TemplateError
 from manager.gotemplate.sandbox import Sandbox
 from tests.conformance.gotemplate.differences import DIFFERENCES, explanation
 from tests.conformance.gotemplate.expected import PLACE, expected

@@ -14,19 +14,19 @@ import click
 import pytest
 import yaml
 
+from external.external_secrets.plan import ADOPT as EXTERNAL_ADOPT
 from external.module import build as external
-from external.plan import ADOPT as EXTERNAL_ADOPT
-from manager.cli import main
+from manager.cli.main import main
 from manager.runtime.metrics import Metrics
-from manager.settings import Settings
-from reflector.annotations import OURS_KNOWN
+from manager.settings.model import Settings
 from reflector.content import MIRROR_LABEL
 from reflector.module import build as reflector
+from reflector.rules.annotations import OURS_KNOWN
 from reflector.view import ACCEPT_LABELS, REFUSE_PUSH
 from sealed.kubeseal.cli import main as kubeseal
 from sealed.module import build as sealed
+from tests.builders.api_in_memory import Stage
 from tests.command_tree import commands
-from tests.stand_ins import Stage
 
 ROOT = Path(__file__).parents[3]
 PACKAGES = ("manager", "sealed", "external", "reflector")

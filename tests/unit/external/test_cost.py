@@ -9,7 +9,7 @@ from external.cost import StoreBill, bills, table
 from external.metrics import ExternalMetrics
 from external.prices import MONTH
 from manager.kube.resources import CLUSTER_SECRET_STORES, SECRET_STORES, Body, Key
-from tests.stand_ins import HandClock
+from tests.builders.api_in_memory import HandClock
 
 STORE = Key(SECRET_STORES, "ns", "store")
 CLUSTER = Key(CLUSTER_SECRET_STORES, "", "shared")

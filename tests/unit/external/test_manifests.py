@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from external.hashing import content_hash, object_hash, owner_hash
-from external.manifests import MADE_FOR, decide, proven, valid
-from external.objectpaths import PathError, Placement, parse_path, placed
-from external.plan import ADOPT, CREATED_BY, DATA_HASH, MANAGED, View
-from external.templates import Content
-from manager.errors import NeedsHuman
-from manager.kube.apply import Create, Delete, Update
+from external.api.hashes import content_hash, object_hash, owner_hash
+from external.external_secrets.plan import ADOPT, CREATED_BY, DATA_HASH, MANAGED, View
+from external.external_secrets.target import MADE_FOR, decide, proven, valid
+from external.values.object_paths import PathError, Placement, parse_path, placed
+from external.values.templates import Content
+from manager.core.errors import NeedsHuman
+from manager.core.secret_value import SecretValue
 from manager.kube.resources import CONFIGMAPS, SECRETS, Body, Resource
-from manager.plain import Plain
-from tests.unit.external.objects import UID, encoded, view
+from manager.kube.writer import Create, Delete, Update
+from tests.builders.external_objects import UID, encoded, view
 
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 NAME_HASH = owner_hash("ns", "es")
@@ -96,7 +96,7 @@ def test_what_was_written_is_left_alone_and_found_valid() -> None:
 
 @pytest.mark.parametrize("edit", [{"data": {"k": "v", "x": "theirs"}}, {"data": {}}, {"binaryData": {"b": "eQ=="}}])
 def test_all_data_of_a_config_map_are_its_owners_and_other_fields_as_they_are_asked_for(edit: Body) -> None:
-    content = Content({"k": Plain(b"v")}, placements=(Placement(("binaryData", "b"), "eA=="),))
+    content = Content({"k": SecretValue(b"v")}, placements=(Placement(("binaryData", "b"), "eA=="),))
     made = written(seen(CONFIGMAPS, content=content))
     made["metadata"] |= {"uid": "u", "resourceVersion": "7"}
     assert decide(seen(CONFIGMAPS, made, content=content)).action is None
@@ -178,7 +178,7 @@ def test_some_policies_write_nothing(target: Any, data: Any, reason: str) -> Non
 
 
 def test_what_is_no_text_is_refused_where_only_text_fits() -> None:
-    given = replace(seen(CONFIGMAPS), data={"k": Plain(b"\xff")})
+    given = replace(seen(CONFIGMAPS), data={"k": SecretValue(b"\xff")})
 
     with pytest.raises(NeedsHuman, match="a value is no text, and ConfigMap holds only text"):
         decide(given)

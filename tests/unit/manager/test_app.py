@@ -11,12 +11,12 @@ import structlog
 
 from manager import app
 from manager.app import Ending, Replica
-from manager.errors import CofferError, NotLeader
-from manager.runtime.lead import Leader
+from manager.core.errors import CofferError, NotLeader
+from manager.runtime.leader import Leader
 from manager.runtime.metrics import Metrics
 from manager.runtime.module import Module
-from manager.settings import Settings
-from tests.stand_ins import no_jitter
+from manager.settings.model import Settings
+from tests.builders.api_in_memory import no_jitter
 
 
 class HeldLease:

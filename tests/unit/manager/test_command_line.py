@@ -9,9 +9,9 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from manager.cli import main
+from manager.cli.main import main
 from manager.command_line import Told, cluster_options, namespace_options, output_option, show, told
-from manager.errors import AccessError, ApiError, CofferError, Conflict, Forbidden, NotFound, Unreachable
+from manager.core.errors import AccessError, ApiError, CofferError, Conflict, Forbidden, NotFound, Unreachable
 
 
 @click.command(cls=Told)

@@ -5,19 +5,19 @@ from typing import Any
 
 import pytest
 
-from manager.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
-from manager.kube.mirrors import AUTO_REFLECTS, REFLECTED_VERSION, REFLECTS
+from manager.core.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
+from manager.kube.auto_mirrors import AUTO_REFLECTS, REFLECTED_VERSION, REFLECTS
 from manager.runtime.controller import STUCK_AFTER
-from reflector.writes import SHARE
-from tests.unit.reflector.bench import ALLOWED, AUTO, AUTO_NAMESPACES, Bench
+from reflector.executor import MAX_CONCURRENT_STEPS
+from tests.builders.reflector_module import ALLOWED, AUTO, AUTO_NAMESPACES, ReflectorModule
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def bench() -> ReflectorModule:
+    return ReflectorModule()
 
 
-async def test_a_push_and_an_update_cost_one_write_a_target_and_a_read_of_the_source(bench: Bench) -> None:
+async def test_a_push_and_an_update_cost_one_write_a_target_and_a_read_of_the_source(bench: ReflectorModule) -> None:
     bench.secret("src", "one", AUTO)
     await bench.settle()
     assert bench.writes() == {"create": 2}
@@ -29,7 +29,7 @@ async def test_a_push_and_an_update_cost_one_write_a_target_and_a_read_of_the_so
     assert bench.api.counts()["get"] == 2
 
 
-async def test_a_change_that_is_not_copied_writes_nothing(bench: Bench) -> None:
+async def test_a_change_that_is_not_copied_writes_nothing(bench: ReflectorModule) -> None:
     bench.secret("src", "one", AUTO)
     await bench.settle()
     bench.secret("src", "one", AUTO, labels={"a": "new"})
@@ -41,7 +41,7 @@ async def test_a_change_that_is_not_copied_writes_nothing(bench: Bench) -> None:
     assert bench.value("team-1") == "two"
 
 
-async def test_mirrors_that_an_earlier_run_left_cost_no_request(bench: Bench) -> None:
+async def test_mirrors_that_an_earlier_run_left_cost_no_request(bench: ReflectorModule) -> None:
     version = bench.secret("src", "one", AUTO)["metadata"]["resourceVersion"]
     for name in ("team-1", "team-2"):
         bench.mirror(name, "one", version)
@@ -54,7 +54,7 @@ async def test_mirrors_that_an_earlier_run_left_cost_no_request(bench: Bench) ->
     assert bench.api.counts() == {"get": 1 + 2}  # the source, and each mirror once
 
 
-async def test_an_edit_while_nobody_led_is_found_and_repaired(bench: Bench) -> None:
+async def test_an_edit_while_nobody_led_is_found_and_repaired(bench: ReflectorModule) -> None:
     version = bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-1"})["metadata"]["resourceVersion"]
     bench.mirror("team-1", "edited", version)
     await bench.settle()
@@ -67,7 +67,7 @@ async def test_an_edit_while_nobody_led_is_found_and_repaired(bench: Bench) -> N
     assert bench.value("team-1") == "one"
 
 
-async def test_a_reference_that_names_no_object_asks_for_none_and_deletes_nothing(bench: Bench) -> None:
+async def test_a_reference_that_names_no_object_asks_for_none_and_deletes_nothing(bench: ReflectorModule) -> None:
     for reference in ("../?watch=1", "src/..", "a/%2e%2e", "name"):
         bench.mirror("team-1", "one", "1", source=reference, name=f"m{len(bench.api.objects)}")
     for _ in range(3):
@@ -77,7 +77,7 @@ async def test_a_reference_that_names_no_object_asks_for_none_and_deletes_nothin
     assert bench.api.calls == []
 
 
-async def test_a_copy_of_a_mirror_under_another_name_belongs_to_who_made_it(bench: Bench) -> None:
+async def test_a_copy_of_a_mirror_under_another_name_belongs_to_who_made_it(bench: ReflectorModule) -> None:
     bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-2"})
     bench.mirror("team-1", "mine", "1", name="copy")
     await bench.settle()
@@ -86,7 +86,7 @@ async def test_a_copy_of_a_mirror_under_another_name_belongs_to_who_made_it(benc
 
 
 @pytest.mark.parametrize("kind", ["SealedSecret", "ExternalSecret"])
-async def test_a_pull_into_what_another_module_writes_is_refused_and_told(bench: Bench, kind: str) -> None:
+async def test_a_pull_into_what_another_module_writes_is_refused_and_told(bench: ReflectorModule, kind: str) -> None:
     owner = {"kind": kind, "name": "mine", "uid": "o", "controller": True}
     bench.secret("src", "one", ALLOWED)
     bench.pull("team-1", ownerReferences=[owner])
@@ -98,7 +98,7 @@ async def test_a_pull_into_what_another_module_writes_is_refused_and_told(bench:
     assert f"{kind} mine" in message
 
 
-async def test_a_mirror_that_something_else_keeps_writing_is_repaired_ever_more_slowly(bench: Bench) -> None:
+async def test_a_mirror_that_something_else_keeps_writing_is_repaired_ever_more_slowly(bench: ReflectorModule) -> None:
     bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-1"})
     await bench.settle()
 
@@ -120,7 +120,7 @@ async def test_a_mirror_that_something_else_keeps_writing_is_repaired_ever_more_
     assert bench.value("team-1") == "one"
 
 
-async def test_a_write_that_fails_everywhere_is_told_once_at_the_source(bench: Bench) -> None:
+async def test_a_write_that_fails_everywhere_is_told_once_at_the_source(bench: ReflectorModule) -> None:
     for number in range(20):
         bench.namespace(f"many-{number:02}")
         bench.api.fail("create", Invalid(422, "Invalid", "create", "data: Required"))
@@ -133,7 +133,7 @@ async def test_a_write_that_fails_everywhere_is_told_once_at_the_source(bench: B
     assert "data: Required" in message
 
 
-async def test_a_write_that_is_refused_for_good_is_not_tried_again_and_again(bench: Bench) -> None:
+async def test_a_write_that_is_refused_for_good_is_not_tried_again_and_again(bench: ReflectorModule) -> None:
     for at in range(20):
         bench.namespace(f"many-{at:02}")
     for _ in range(20 * 5):
@@ -147,7 +147,9 @@ async def test_a_write_that_is_refused_for_good_is_not_tried_again_and_again(ben
 
 
 @pytest.mark.parametrize("error", [Invalid(422, "Invalid", "patch"), Forbidden(403, "Forbidden", "patch")])
-async def test_a_pull_that_the_server_refuses_is_told_where_it_was_asked_for(bench: Bench, error: ApiError) -> None:
+async def test_a_pull_that_the_server_refuses_is_told_where_it_was_asked_for(
+    bench: ReflectorModule, error: ApiError
+) -> None:
     bench.secret("src", "one", ALLOWED)
     bench.pull("team-1")
     bench.api.fail("patch", error)
@@ -156,7 +158,7 @@ async def test_a_pull_that_the_server_refuses_is_told_where_it_was_asked_for(ben
     assert [namespace for namespace, _ in bench.told("MirrorFailed")] == ["team-1"]
 
 
-async def test_a_write_that_a_quota_refuses_is_tried_again(bench: Bench) -> None:
+async def test_a_write_that_a_quota_refuses_is_tried_again(bench: ReflectorModule) -> None:
     bench.api.fail("create", Forbidden(403, "Forbidden", "create"))
     bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-1"})
     await bench.settle()
@@ -166,7 +168,7 @@ async def test_a_write_that_a_quota_refuses_is_tried_again(bench: Bench) -> None
     assert bench.value("team-1") == "one"
 
 
-async def test_a_conflict_is_resolved_by_looking_again(bench: Bench) -> None:
+async def test_a_conflict_is_resolved_by_looking_again(bench: ReflectorModule) -> None:
     bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-1"})
     await bench.settle()
     bench.api.fail("patch", Conflict(409, "Conflict", "patch"))
@@ -179,7 +181,7 @@ async def test_a_conflict_is_resolved_by_looking_again(bench: Bench) -> None:
     assert not bench.told("MirrorFailed")
 
 
-async def test_deletes_that_are_put_off_are_not_prepared_again_and_again(bench: Bench) -> None:
+async def test_deletes_that_are_put_off_are_not_prepared_again_and_again(bench: ReflectorModule) -> None:
     for number in range(100):
         bench.namespace(f"many-{number:02}")
     bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "many-.*"})
@@ -199,7 +201,7 @@ async def test_deletes_that_are_put_off_are_not_prepared_again_and_again(bench: 
 
 
 async def test_the_next_source_of_a_name_takes_over_even_where_deleted_mirrors_stay_away() -> None:
-    bench = Bench(recreate=False)
+    bench = ReflectorModule(recreate=False)
     bench.namespace("src2")
     bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-.*"})
     bench.secret("src2", "two", {**AUTO, AUTO_NAMESPACES: "team-.*"}, creationTimestamp="2026-02-01T00:00:00Z")
@@ -216,7 +218,7 @@ async def test_the_next_source_of_a_name_takes_over_even_where_deleted_mirrors_s
 
 @pytest.mark.parametrize("recreate", [True, False])
 async def test_a_deleted_mirror_comes_back_or_stays_away_as_the_setting_says(recreate: bool) -> None:
-    bench = Bench(recreate=recreate)
+    bench = ReflectorModule(recreate=recreate)
     bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-1"})
     await bench.settle()
     bench.remove("team-1")
@@ -228,8 +230,8 @@ async def test_a_deleted_mirror_comes_back_or_stays_away_as_the_setting_says(rec
     assert bench.value("team-1") == "two"
 
 
-async def test_a_pull_from_an_excluded_source_is_told(bench: Bench) -> None:
-    bench = Bench(excluded_namespaces=("src",))
+async def test_a_pull_from_an_excluded_source_is_told(bench: ReflectorModule) -> None:
+    bench = ReflectorModule(excluded_namespaces=("src",))
     bench.secret("src", "one", ALLOWED)
     bench.pull("team-1")
     await bench.settle()
@@ -237,7 +239,7 @@ async def test_a_pull_from_an_excluded_source_is_told(bench: Bench) -> None:
     assert [namespace for namespace, _ in bench.told("SourceNotPermitted")] == ["team-1"]
 
 
-async def test_a_pull_under_the_name_of_a_push_is_no_conflict(bench: Bench) -> None:
+async def test_a_pull_under_the_name_of_a_push_is_no_conflict(bench: ReflectorModule) -> None:
     bench.pull("team-1")
     bench.secret("src", "one", AUTO)
     await bench.settle()
@@ -249,7 +251,7 @@ async def test_a_pull_under_the_name_of_a_push_is_no_conflict(bench: Bench) -> N
     assert body["metadata"]["annotations"].items() >= {REFLECTS: "src/s", AUTO_REFLECTS: "False"}.items()
 
 
-async def test_a_pull_is_told_of_its_first_copy_and_of_no_other(bench: Bench) -> None:
+async def test_a_pull_is_told_of_its_first_copy_and_of_no_other(bench: ReflectorModule) -> None:
     bench.secret("src", "one", ALLOWED)
     bench.pull("team-1")
     await bench.settle()
@@ -260,7 +262,7 @@ async def test_a_pull_is_told_of_its_first_copy_and_of_no_other(bench: Bench) ->
     assert bench.told("Mirrored") == [("team-1", "mirrored from src/s")]
 
 
-async def test_a_pattern_that_a_full_match_would_read_otherwise_is_told(bench: Bench) -> None:
+async def test_a_pattern_that_a_full_match_would_read_otherwise_is_told(bench: ReflectorModule) -> None:
     bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team|team-1"})
     bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-1|team"}, name="clear")
     await bench.settle()
@@ -271,7 +273,7 @@ async def test_a_pattern_that_a_full_match_would_read_otherwise_is_told(bench: B
     assert "put the longer alternative first" in message
 
 
-async def test_a_mirror_that_is_gone_when_it_is_deleted_stops_nothing(bench: Bench) -> None:
+async def test_a_mirror_that_is_gone_when_it_is_deleted_stops_nothing(bench: ReflectorModule) -> None:
     bench.secret("src", "one", AUTO)
     await bench.settle()
     bench.api.fail("delete", NotFound(404, "NotFound", "delete"))
@@ -285,7 +287,7 @@ async def test_a_mirror_that_is_gone_when_it_is_deleted_stops_nothing(bench: Ben
     assert bench.value("team-1", "other") == "two"
 
 
-async def test_a_chain_of_many_mirrors_is_not_followed_to_its_end(bench: Bench) -> None:
+async def test_a_chain_of_many_mirrors_is_not_followed_to_its_end(bench: ReflectorModule) -> None:
     bench.secret("src", "one", ALLOWED, name="m0")
     for number in range(1, 15):
         bench.secret("src", "x", {**ALLOWED, REFLECTS: f"src/m{number - 1}"}, name=f"m{number}")
@@ -296,7 +298,7 @@ async def test_a_chain_of_many_mirrors_is_not_followed_to_its_end(bench: Bench) 
     assert bench.told("CircularReference")
 
 
-async def test_a_circle_of_any_length_comes_to_rest(bench: Bench) -> None:
+async def test_a_circle_of_any_length_comes_to_rest(bench: ReflectorModule) -> None:
     for number in range(30):
         bench.secret("src", f"v{number}", {**ALLOWED, REFLECTS: f"src/m{(number + 1) % 30}"}, name=f"m{number}")
     await bench.settle()
@@ -304,7 +306,7 @@ async def test_a_circle_of_any_length_comes_to_rest(bench: Bench) -> None:
     assert bench.writes() == {}
 
 
-async def test_a_blank_stamp_is_written_even_over_the_same_data(bench: Bench) -> None:
+async def test_a_blank_stamp_is_written_even_over_the_same_data(bench: ReflectorModule) -> None:
     source = bench.secret("src", "one", ALLOWED)
     bench.secret("team-1", "one", {REFLECTS: "src/s", REFLECTED_VERSION: ""})
     await bench.settle()
@@ -314,7 +316,7 @@ async def test_a_blank_stamp_is_written_even_over_the_same_data(bench: Bench) ->
     assert body["metadata"]["annotations"][REFLECTED_VERSION] == source["metadata"]["resourceVersion"]
 
 
-async def test_metrics_tell_how_many_mirrors_there_are_and_how_many_lag(bench: Bench) -> None:
+async def test_metrics_tell_how_many_mirrors_there_are_and_how_many_lag(bench: ReflectorModule) -> None:
     def metric(name: str) -> float | None:
         return bench.stage.metrics.registry.get_sample_value(name)
 
@@ -346,7 +348,7 @@ async def test_metrics_tell_how_many_mirrors_there_are_and_how_many_lag(bench: B
 
 
 async def test_a_source_whose_mirrors_take_minutes_holds_no_worker_for_so_long(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: ReflectorModule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Health would take it for stuck and end a process that only has much to do."""
     for number in range(100):
@@ -368,7 +370,7 @@ async def test_a_source_whose_mirrors_take_minutes_holds_no_worker_for_so_long(
 
 
 async def test_a_source_with_many_mirrors_gives_way_in_the_middle_and_goes_on_after_the_pause(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: ReflectorModule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An original that has just been started writes the same objects."""
     for number in range(200):
@@ -387,7 +389,7 @@ async def test_a_source_with_many_mirrors_gives_way_in_the_middle_and_goes_on_af
     running = asyncio.create_task(controller.run())
     while controller.busy or not bench.writes():
         await asyncio.sleep(0)
-    assert bench.writes()["create"] <= SHARE
+    assert bench.writes()["create"] <= MAX_CONCURRENT_STEPS
 
     monkeypatch.setattr(bench.api, "create", create)
     controller.go_on()
@@ -399,7 +401,7 @@ async def test_a_source_with_many_mirrors_gives_way_in_the_middle_and_goes_on_af
 
 
 async def test_a_source_with_few_mirrors_does_not_wait_for_one_with_many(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: ReflectorModule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(400):
         bench.namespace(f"many-{number:03}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.sealed.commandline import CERTIFICATE, SECRET
+from tests.builders.kubeseal_command import CERTIFICATE, SECRET
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from manager.cli import main
+from manager.cli.main import main
 from manager.command_line import FORMS
+from tests.builders.kubeseal_command import sealing
+from tests.builders.sealed_module import sealed_secret
+from tests.builders.sealed_vectors import pem, private_key
 from tests.command_tree import commands
-from tests.unit.sealed.bench import sealed_secret
-from tests.unit.sealed.commandline import sealing
-from tests.unit.sealed.test_keyring import StandIn, new, old
-from tests.unit.sealed.vectors import pem, private_key
+from tests.unit.sealed.keys.test_keyring import StandIn, new, old
 
 
 @pytest.fixture

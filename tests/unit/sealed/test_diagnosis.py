@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from manager.kube.resources import Body
-from sealed.crypto import CLUSTER_WIDE, NAMESPACE_WIDE
+from sealed.crypto.wire_format import CLUSTER_WIDE, NAMESPACE_WIDE
 from sealed.diagnosis import explained
-from tests.unit.sealed.bench import sealed_secret
+from tests.builders.sealed_module import sealed_secret
 
 CLOSED = "no key could decrypt secret (k)"
 BASE64 = "illegal base64 data at input byte 3 (k)"

@@ -6,33 +6,33 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from manager.errors import Forbidden, Unreachable
+from manager.core.errors import Forbidden, Unreachable
 from manager.kube.resources import SECRETS
 from sealed.metrics import INSTANCE, PREFIX, ConditionCollector, KeyCollector
-from tests.stand_ins import EPOCH
-from tests.unit.sealed.bench import OURS, Bench, key_secret, sealed_secret
-from tests.unit.sealed.vectors import certificate, other_key
+from tests.builders.api_in_memory import EPOCH
+from tests.builders.sealed_module import OURS, SealedModule, key_secret, sealed_secret
+from tests.builders.sealed_vectors import certificate, other_key
 
 CONDITION = f"{PREFIX}_condition_info"
 
 
 @pytest.fixture
-async def bench() -> Bench:
-    bench = Bench()
+async def bench() -> SealedModule:
+    bench = SealedModule()
     await bench.registry.put(key_secret())
     bench.context.metrics.registry.register(KeyCollector(bench.registry, bench.cache, bench.clock))
     return bench
 
 
-def measured(bench: Bench, name: str, **labels: str) -> float | None:
+def measured(bench: SealedModule, name: str, **labels: str) -> float | None:
     return bench.context.metrics.registry.get_sample_value(name, labels)
 
 
-async def objects(bench: Bench) -> dict[str, float | None]:
+async def objects(bench: SealedModule) -> dict[str, float | None]:
     return {key: measured(bench, "coffer_sealed_objects", key=key) for key in ("current", "older", "unknown")}
 
 
-async def test_age_and_end_of_the_current_key_are_told(bench: Bench) -> None:
+async def test_age_and_end_of_the_current_key_are_told(bench: SealedModule) -> None:
     current = bench.registry.keys[0]
     bench.clock.pass_by((current.ordered_at - EPOCH + timedelta(hours=5)).total_seconds())
 
@@ -40,13 +40,13 @@ async def test_age_and_end_of_the_current_key_are_told(bench: Bench) -> None:
     assert measured(bench, "coffer_sealing_key_expiry_timestamp_seconds") == current.expires_at.timestamp()
 
 
-async def test_broken_keys_are_counted_though_no_other_key_changes(bench: Bench) -> None:
+async def test_broken_keys_are_counted_though_no_other_key_changes(bench: SealedModule) -> None:
     await bench.registry.put(key_secret("broken", **{"tls.key": b""}))
 
     assert (measured(bench, "coffer_sealing_keys"), measured(bench, "coffer_sealing_keys_broken")) == (1, 1)
 
 
-async def test_objects_are_counted_by_the_key_that_they_need(bench: Bench) -> None:
+async def test_objects_are_counted_by_the_key_that_they_need(bench: SealedModule) -> None:
     bench.place(sealed_secret({"k": "v"}))
     assert await objects(bench) == {"current": 0, "older": 0, "unknown": 1}
 
@@ -57,7 +57,7 @@ async def test_objects_are_counted_by_the_key_that_they_need(bench: Bench) -> No
     assert await objects(bench) == {"current": 0, "older": 1, "unknown": 0}
 
 
-async def test_the_keys_that_opened_an_object_stand_in_its_status(bench: Bench) -> None:
+async def test_the_keys_that_opened_an_object_stand_in_its_status(bench: SealedModule) -> None:
     bench.place(sealed_secret({"k": "v"}))
     await bench.work()
 
@@ -76,7 +76,7 @@ async def test_the_keys_that_opened_an_object_stand_in_its_status(bench: Bench) 
     ids=["unseal", "unmanaged", "update", "status", "fetch"],
 )
 async def test_failures_are_counted_under_the_originals_reasons(
-    bench: Bench, prepare: Any, reason: str, namespace: str
+    bench: SealedModule, prepare: Any, reason: str, namespace: str
 ) -> None:
     prepare(bench)
     if OURS not in bench.api.objects:
@@ -92,7 +92,7 @@ async def test_failures_are_counted_under_the_originals_reasons(
 
 
 async def condition(omit: bool, *bodies: Any) -> CollectorRegistry:
-    bench = Bench()
+    bench = SealedModule()
     await bench.registry.put(key_secret())
     collected = CollectorRegistry()
     collected.register(ConditionCollector(bench.cache, omit=omit))
@@ -136,7 +136,7 @@ async def test_without_names_the_worst_of_all_counts() -> None:
 
 
 async def test_an_object_that_nobody_has_looked_at_is_zero_and_one_that_goes_takes_its_series_along() -> None:
-    bench, collected = Bench(), CollectorRegistry()
+    bench, collected = SealedModule(), CollectorRegistry()
     collected.register(ConditionCollector(bench.cache, omit=False))
     bench.place(sealed_secret({"k": "v"}))
     before = collected.get_sample_value(CONDITION, labels())

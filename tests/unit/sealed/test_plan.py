@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from manager.errors import NeedsHuman, WaitFor
-from manager.kube.apply import Create, Update
-from manager.kube.mirrors import AUTO_REFLECTS, REFLECTS
+from manager.core.errors import NeedsHuman, WaitFor
+from manager.core.secret_value import SecretValue
+from manager.kube.auto_mirrors import AUTO_REFLECTS, REFLECTS
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Key
-from manager.kube.secretdata import LARGEST
-from manager.plain import Plain
-from sealed.crypto import CLUSTER_WIDE
+from manager.kube.secret_data import LARGEST
+from manager.kube.writer import Create, Update
+from sealed.crypto.wire_format import CLUSTER_WIDE
 from sealed.plan import MANAGED, MANAGER, PATCH, SKIP_OWNER, View, mark_of, misplaced, plan, settled
 
 KEY = Key(SEALED_SECRETS, "ns", "a")
@@ -51,7 +51,12 @@ def secret(data: dict[str, str] | None = None, owner: Any = None, **more: Any) -
 def decided(existing: Any = None, template: Any = None, values: Any = None, **metadata: Any) -> Any:
     values = {"k": "v"} if values is None else values
     return plan(
-        View(KEY, sealed(template, **metadata), existing, {key: Plain(text.encode()) for key, text in values.items()})
+        View(
+            KEY,
+            sealed(template, **metadata),
+            existing,
+            {key: SecretValue(text.encode()) for key, text in values.items()},
+        )
     ).action
 
 
@@ -248,7 +253,7 @@ def test_reflector_annotations_on_the_wrong_object_are_told(annotations: dict[st
 def test_what_comes_out_differently_every_time_is_kept_within_a_generation(generation: int, kept: bool) -> None:
     body = sealed(generation=generation)
     body["status"] = {"observedGeneration": 1, "conditions": [{"type": "Synced", "status": "True"}]}
-    values = {"k": Plain(b"v"), "random": Plain(b"new")}
+    values = {"k": SecretValue(b"v"), "random": SecretValue(b"new")}
 
     action = plan(View(KEY, body, secret(encoded(k="v", random="old"), OURS), values, unstable=frozenset({"random"})))
 

@@ -4,18 +4,18 @@ from typing import Any
 
 import pytest
 
-from manager.errors import Conflict, Forbidden, Invalid
+from manager.core.errors import Conflict, Forbidden, Invalid
 from manager.kube.resources import SECRETS
-from manager.settings import SealedSettings, Settings
+from manager.settings.model import SealedSettings, Settings
+from sealed.crypto.unseal import MOST_FAILURES
 from sealed.plan import MANAGED, PATCH
-from sealed.unseal import MOST_FAILURES
-from tests.unit.sealed.bench import OURS, TARGET, Bench, key_secret, sealed_secret
-from tests.unit.sealed.vectors import other_key
+from tests.builders.sealed_module import OURS, TARGET, SealedModule, key_secret, sealed_secret
+from tests.builders.sealed_vectors import other_key
 
 
 @pytest.fixture
-async def bench() -> Bench:
-    bench = Bench()
+async def bench() -> SealedModule:
+    bench = SealedModule()
     await bench.registry.put(key_secret())
     return bench
 
@@ -25,7 +25,7 @@ def foreign(**annotations: str) -> dict[str, Any]:
     return {"metadata": meta, "data": {"theirs": "eA=="}, "type": "Opaque"}
 
 
-async def test_a_sealed_secret_becomes_a_secret_and_then_rests(bench: Bench) -> None:
+async def test_a_sealed_secret_becomes_a_secret_and_then_rests(bench: SealedModule) -> None:
     bench.place(sealed_secret({"k": "v"}))
     await bench.work()
     calls = len(bench.api.calls)
@@ -39,11 +39,11 @@ async def test_a_sealed_secret_becomes_a_secret_and_then_rests(bench: Bench) -> 
     assert bench.reasons() == ["Unsealed"]
 
 
-async def test_a_restart_asks_for_nothing(bench: Bench) -> None:
+async def test_a_restart_asks_for_nothing(bench: SealedModule) -> None:
     bench.place(sealed_secret({"k": "v"}))
     await bench.work()
 
-    again = Bench()
+    again = SealedModule()
     again.api = bench.api
     await again.registry.put(key_secret())
     again.tell(SECRETS, "ADDED", bench.api.objects[TARGET])
@@ -54,7 +54,7 @@ async def test_a_restart_asks_for_nothing(bench: Bench) -> None:
 
 @pytest.mark.parametrize("annotation", [MANAGED, PATCH])
 async def test_a_secret_put_in_the_place_of_ours_is_filled_though_the_status_is_good(
-    bench: Bench, annotation: str
+    bench: SealedModule, annotation: str
 ) -> None:
     bench.place(sealed_secret({"k": "v"}))
     await bench.work()
@@ -67,7 +67,7 @@ async def test_a_secret_put_in_the_place_of_ours_is_filled_though_the_status_is_
     assert bench.data()["k"] == "v"
 
 
-async def test_an_edited_secret_is_left_alone(bench: Bench) -> None:
+async def test_an_edited_secret_is_left_alone(bench: SealedModule) -> None:
     bench.place(sealed_secret({"k": "v"}))
     await bench.work()
     edited = bench.api.objects[TARGET]
@@ -80,7 +80,7 @@ async def test_an_edited_secret_is_left_alone(bench: Bench) -> None:
     assert bench.data() == {"k": "edited"}
 
 
-async def test_a_key_wakes_what_failed_for_want_of_it(bench: Bench) -> None:
+async def test_a_key_wakes_what_failed_for_want_of_it(bench: SealedModule) -> None:
     bench.place(sealed_secret({"k": "v"}, other_key()))
     await bench.work()
     assert bench.condition()["status"] == "False"
@@ -93,7 +93,7 @@ async def test_a_key_wakes_what_failed_for_want_of_it(bench: Bench) -> None:
 
 
 async def test_a_key_that_comes_while_a_value_is_tried_is_not_missed(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: SealedModule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The object is not known to have failed yet, so that the key's arrival wakes nobody."""
     bench.place(sealed_secret({"k": "v"}, other_key()))
@@ -111,7 +111,7 @@ async def test_a_key_that_comes_while_a_value_is_tried_is_not_missed(
     assert again.after == 0
 
 
-async def test_a_changed_spec_that_is_not_synced_yet_is_woken_by_a_key_too(bench: Bench) -> None:
+async def test_a_changed_spec_that_is_not_synced_yet_is_woken_by_a_key_too(bench: SealedModule) -> None:
     """Its status still tells of the last generation's success."""
     bench.place(sealed_secret({"k": "v"}))
     await bench.work()
@@ -129,7 +129,7 @@ async def test_a_changed_spec_that_is_not_synced_yet_is_woken_by_a_key_too(bench
 
 
 @pytest.mark.parametrize("odd", ["text", None, ["x"], 5])
-async def test_a_spec_or_status_of_an_odd_type_is_answered(bench: Bench, odd: Any) -> None:
+async def test_a_spec_or_status_of_an_odd_type_is_answered(bench: SealedModule, odd: Any) -> None:
     """The original's older CRDs have no schema that would refuse it."""
     bench.place({**sealed_secret(), "spec": odd, "status": odd})
 
@@ -138,7 +138,7 @@ async def test_a_spec_or_status_of_an_odd_type_is_answered(bench: Bench, odd: An
     assert bench.condition()["type"] == "Synced"
 
 
-async def test_a_refused_secret_is_tried_again_in_a_while(bench: Bench) -> None:
+async def test_a_refused_secret_is_tried_again_in_a_while(bench: SealedModule) -> None:
     bench.place(sealed_secret({"k": "v"}))
     bench.api.fail("create", Invalid(422, "Invalid", "create Secret ns/a", "data[k]: FieldValueInvalid"))
 
@@ -148,7 +148,7 @@ async def test_a_refused_secret_is_tried_again_in_a_while(bench: Bench) -> None:
     assert "FieldValueInvalid" in bench.condition()["message"]
 
 
-async def test_a_forbidden_secret_is_tried_again_soon(bench: Bench) -> None:
+async def test_a_forbidden_secret_is_tried_again_soon(bench: SealedModule) -> None:
     bench.place(sealed_secret({"k": "v"}))
     bench.api.fail("create", Forbidden(403, "Forbidden", "create Secret ns/a"))
 
@@ -157,7 +157,7 @@ async def test_a_forbidden_secret_is_tried_again_soon(bench: Bench) -> None:
     assert again.backoff
 
 
-async def test_a_namespace_that_is_being_deleted_is_waited_out_without_a_word(bench: Bench) -> None:
+async def test_a_namespace_that_is_being_deleted_is_waited_out_without_a_word(bench: SealedModule) -> None:
     bench.place(sealed_secret({"k": "v"}))
     bench.api.fail("create", Forbidden(403, "NamespaceTerminating", "create Secret ns/a"))
 
@@ -167,7 +167,7 @@ async def test_a_namespace_that_is_being_deleted_is_waited_out_without_a_word(be
     assert bench.api.events == []
 
 
-async def test_a_conflict_is_left_to_the_controller(bench: Bench) -> None:
+async def test_a_conflict_is_left_to_the_controller(bench: SealedModule) -> None:
     bench.place(sealed_secret({"k": "v"}))
     bench.api.fail("create", Conflict(409, "Conflict", "create Secret ns/a"))
 
@@ -175,7 +175,7 @@ async def test_a_conflict_is_left_to_the_controller(bench: Bench) -> None:
         await bench.work()
 
 
-async def test_many_broken_values_cost_little_and_are_told_shortly(bench: Bench) -> None:
+async def test_many_broken_values_cost_little_and_are_told_shortly(bench: SealedModule) -> None:
     bench.place(sealed_secret(encryptedData={f"{'k' * 300}{at:05}": "AAAA" for at in range(5000)}))
 
     await bench.work()
@@ -186,7 +186,7 @@ async def test_many_broken_values_cost_little_and_are_told_shortly(bench: Bench)
     assert len(message) < 4000
 
 
-async def test_no_value_is_said_anywhere(bench: Bench) -> None:
+async def test_no_value_is_said_anywhere(bench: SealedModule) -> None:
     bench.place(sealed_secret({"good": "canary-71aa"}, encryptedData={"bad": "canary-71aa"}))
 
     await bench.work()
@@ -195,7 +195,7 @@ async def test_no_value_is_said_anywhere(bench: Bench) -> None:
 
 
 async def test_an_edited_secret_is_set_right_where_that_is_wanted() -> None:
-    bench = Bench(Settings(sealed=SealedSettings(repair_drift=True)))
+    bench = SealedModule(Settings(sealed=SealedSettings(repair_drift=True)))
     await bench.registry.put(key_secret())
     bench.place(sealed_secret({"k": "v"}))
     await bench.work()
@@ -212,7 +212,7 @@ async def test_an_edited_secret_is_set_right_where_that_is_wanted() -> None:
 
 
 async def test_no_status_is_written_where_none_is_wanted() -> None:
-    bench = Bench(Settings(sealed=SealedSettings(update_status=False)))
+    bench = SealedModule(Settings(sealed=SealedSettings(update_status=False)))
     await bench.registry.put(key_secret())
     bench.place(sealed_secret({"k": "v"}))
 
@@ -222,7 +222,7 @@ async def test_no_status_is_written_where_none_is_wanted() -> None:
     assert "status" not in bench.api.objects[OURS]
 
 
-async def test_a_template_that_a_value_overrules_is_told(bench: Bench) -> None:
+async def test_a_template_that_a_value_overrules_is_told(bench: SealedModule) -> None:
     """Up to 0.36 of the original the template won: who relied on it must hear why it does nothing now."""
     bench.place(sealed_secret({"k": "v"}, template={"data": {"k": "{{ .k | b64dec }}", "l": "text"}}))
 
@@ -233,7 +233,7 @@ async def test_a_template_that_a_value_overrules_is_told(bench: Bench) -> None:
     assert "template.data[k]" in bench.api.events[0]["message"]
 
 
-async def test_a_key_that_the_template_drops_overrules_nothing(bench: Bench) -> None:
+async def test_a_key_that_the_template_drops_overrules_nothing(bench: SealedModule) -> None:
     bench.place(sealed_secret({"k": "v"}, template={"data": {"k": None}}))
 
     await bench.work()
@@ -242,7 +242,7 @@ async def test_a_key_that_the_template_drops_overrules_nothing(bench: Bench) -> 
     assert bench.reasons() == ["Unsealed"]
 
 
-async def test_a_status_tells_when_it_changed_and_is_written_only_then(bench: Bench) -> None:
+async def test_a_status_tells_when_it_changed_and_is_written_only_then(bench: SealedModule) -> None:
     """TestEmptyStatusSendsUpdate, TestStatusUpdateSendsUpdate, TestSameStatusNoUpdate, TestSyncedSecretWithError…"""
     times = []
 

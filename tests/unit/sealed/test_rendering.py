@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from manager.errors import SandboxUnavailable, TemplateDelayed, TemplateLimit
+from manager.core.errors import SandboxUnavailable, TemplateDelayed, TemplateLimit
+from manager.core.secret_value import SecretValue
 from manager.gotemplate.model import Rendered
 from manager.gotemplate.render_time import charge
 from manager.gotemplate.sandbox import Sandbox
-from manager.plain import Plain
 from sealed import rendering
+from sealed.crypto.unseal import UnsealFailed
 from sealed.reconcile import SLOW_AGAIN_SECONDS
 from sealed.rendering import Filled, fill
-from sealed.unseal import UnsealFailed
-from tests.unit.sealed.bench import OURS, Bench, key_secret, sealed_secret
+from tests.builders.sealed_module import OURS, SealedModule, key_secret, sealed_secret
 
 CANARY = "canary-b7e3"
 
@@ -28,7 +28,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 
 async def filled(sandbox: Sandbox, values: Mapping[str, str], texts: Any) -> Filled:
-    return await fill(sandbox, "ns", {name: Plain(text.encode()) for name, text in values.items()}, texts)
+    return await fill(sandbox, "ns", {name: SecretValue(text.encode()) for name, text in values.items()}, texts)
 
 
 async def data(sandbox: Sandbox, values: Mapping[str, str], texts: Any) -> dict[str, str]:
@@ -120,7 +120,7 @@ async def test_slow_templates_end_together_and_are_tried_again(monkeypatch: pyte
     class Slow:
         async def render(self, *_: Any) -> Any:
             charge(rendering.RENDER_BUDGET_SECONDS / 2 + 1)
-            return Rendered(Plain(b"x"), random=False)
+            return Rendered(SecretValue(b"x"), random=False)
 
     slow: Any = Slow()
 
@@ -137,8 +137,8 @@ async def test_what_is_random_is_named(sandbox: Sandbox) -> None:
     assert len(found.data["r"]) == 9
 
 
-async def worked(template: Any, **values: str) -> Bench:
-    bench = Bench()
+async def worked(template: Any, **values: str) -> SealedModule:
+    bench = SealedModule()
     await bench.registry.put(key_secret())
     bench.place(sealed_secret(values, template=template))
     await bench.work()
@@ -169,10 +169,10 @@ async def test_a_sandbox_that_is_being_compiled_is_waited_for_without_a_word(mon
         raise TemplateDelayed("being compiled")
 
     async def rendered(*_: Any) -> Any:
-        return Rendered(Plain(b"v"), random=False)
+        return Rendered(SecretValue(b"v"), random=False)
 
     monkeypatch.setattr(Sandbox, "render", compiling)
-    bench = Bench()
+    bench = SealedModule()
     await bench.registry.put(key_secret())
     bench.place(sealed_secret({}, template={"data": {"t": "{{ . }}"}}))
 
@@ -195,7 +195,7 @@ async def test_a_template_that_is_too_slow_is_tried_again_later(monkeypatch: pyt
         raise TemplateLimit("deadline", "rendering took longer than 2 s")
 
     monkeypatch.setattr(Sandbox, "render", slow)
-    bench = Bench()
+    bench = SealedModule()
     await bench.registry.put(key_secret())
     bench.place(sealed_secret({}, template={"data": {"t": "{{ . }}"}}))
 
@@ -211,7 +211,7 @@ async def test_only_a_missing_sandbox_is_tried_again(monkeypatch: pytest.MonkeyP
         raise error
 
     monkeypatch.setattr(Sandbox, "render", refuse)
-    bench = Bench()
+    bench = SealedModule()
     await bench.registry.put(key_secret())
     bench.place(sealed_secret({}, template={"data": {"t": "{{ . }}"}}))
 

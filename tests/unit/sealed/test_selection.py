@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from manager.errors import SettingsError
-from manager.settings import SealedSettings, Settings
+from manager.core.errors import SettingsError
+from manager.settings.model import SealedSettings, Settings
 from sealed.selection import selection_of
-from tests.unit.sealed.bench import OURS, TARGET, Bench, key_secret, sealed_secret
+from tests.builders.sealed_module import OURS, TARGET, SealedModule, key_secret, sealed_secret
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_malformed_selector_is_refused_by_name() -> None:
 
 
 async def test_what_is_not_selected_is_left_alone_until_its_label_says_otherwise() -> None:
-    bench = Bench(Settings(sealed=SealedSettings(label_selector="app=x")))
+    bench = SealedModule(Settings(sealed=SealedSettings(label_selector="app=x")))
     bench.place(sealed_secret({"k": "v"}))
     await bench.registry.put(key_secret())
     assert len(bench.queue) == 0

@@ -1,0 +1,131 @@
+"""What an ExternalSecret may not ask for, whatever stands before the API server: every rule is checked here again.
+
+The texts are those of the original's admission (external-secrets-core.md 5.3, W1 to W6); the CRD says the same in CEL
+as far as that can. Pure.
+"""
+
+from collections.abc import Iterator
+
+from external.api.external_secret import BOTH, EITHER, NOTHING, Data, DataFrom, ExternalSecretSpec
+from external.api.sync_windows import windows_of
+from external.api.target import BOOTSTRAP, NO_MERGE, NOT_OWNED, TOKEN, Target
+from external.errors import FAILED
+from manager.core.errors import NeedsHuman
+from manager.kube.writer import BOOTSTRAP_TOKEN, SERVICE_ACCOUNT_TOKEN, TOKEN_OWNER
+
+MOST_ENTRIES = 5_000  # of one ExternalSecret; each is looked at several times in every pass
+PLACES = frozenset({"", "data", "annotations", "labels"})
+"""Where a template may write in a Secret, in lower case: a free path could name its type or its owners."""
+
+
+def require_allowed(spec: ExternalSecretSpec) -> None:
+    """Raise NeedsHuman for what is not allowed, and for what this version does not serve."""
+    found = problems(spec)
+    if found:
+        raise NeedsHuman(FAILED, "; ".join(found))
+    missing = unserved(spec)
+    if missing:
+        raise NeedsHuman(FAILED, f"{', '.join(missing)}: not served by this version; remove it, or take dataFrom")
+
+
+def problems(spec: ExternalSecretSpec) -> list[str]:
+    """Return what is wrong, in the original's words and order."""
+    found = [*_policies(spec.target), *([] if spec.data or spec.data_from else [NOTHING])]
+    found += [*_privileged(spec.target), *_places(spec.target)]
+    for entry in spec.data_from or ():
+        found += _source(entry)
+    return [*found, *_twice(spec), *_many(spec), *_windows(spec)]
+
+
+def entries(spec: ExternalSecretSpec) -> list[tuple[str, Data | DataFrom]]:
+    """Return all entries with their places, in the order in which they are processed.
+
+    One that only names a store asks for nothing: the original takes it and makes nothing of it.
+    """
+    sources = [
+        (f"spec.dataFrom[{index}].{kind}", each)
+        for index, each in enumerate(spec.data_from or ())
+        if (kind := _kind(each))
+    ]
+    return [*sources, *((f"spec.data[{index}]", each) for index, each in enumerate(spec.data or ()))]
+
+
+def _kind(entry: DataFrom) -> str:
+    if entry.find is not None:
+        return "find"
+    if entry.extract is not None:
+        return "extract"
+    return "sourceRef.generatorRef" if entry.source_ref and entry.source_ref.generator_ref else ""
+
+
+def unserved(spec: ExternalSecretSpec) -> list[str]:
+    """Return the fields that are not served, by the original neither: without them another Secret would be written."""
+    return [
+        f"spec.data[{index}].sourceRef.generatorRef"
+        for index, each in enumerate(spec.data or ())
+        if each.source_ref is not None and each.source_ref.generator_ref is not None
+    ]
+
+
+def _many(spec: ExternalSecretSpec) -> Iterator[str]:
+    number = len(spec.data or ()) + len(spec.data_from or ())
+    if number > MOST_ENTRIES:
+        yield f"spec.data and spec.dataFrom have {number} entries, more than {MOST_ENTRIES}"
+
+
+def _windows(spec: ExternalSecretSpec) -> Iterator[str]:
+    found = windows_of(spec.sync_windows.model_dump()) if spec.sync_windows is not None else None
+    if found is not None and found.too_much():
+        yield "spec.syncWindows: to find the next moment outside of them takes too long; let there be fewer windows"
+
+
+def _policies(target: Target) -> Iterator[str]:
+    if target.deletion_policy == "Delete" and target.creation_policy in ("Merge", "None", "CreateOrMerge"):
+        yield NOT_OWNED
+    if target.deletion_policy == "Merge" and target.creation_policy == "None":
+        yield NO_MERGE
+
+
+def _privileged(target: Target) -> Iterator[str]:
+    template = target.template
+    if template is None or template.type not in (SERVICE_ACCOUNT_TOKEN, BOOTSTRAP_TOKEN):
+        return
+    if template.type == BOOTSTRAP_TOKEN:
+        yield BOOTSTRAP
+        return
+    if TOKEN_OWNER in ((template.metadata and template.metadata.annotations) or {}):
+        yield TOKEN
+    if any(each.target.lower() == "annotations" for each in template.template_from or ()):
+        yield f'template.type="{template.type}" with templateFrom target="Annotations" is not allowed'
+
+
+def _places(target: Target) -> Iterator[str]:
+    if target.manifest is not None and (target.manifest.api_version, target.manifest.kind) != SECRET:
+        return
+    for each in (target.template.template_from if target.template else None) or ():
+        if each.target.lower() not in PLACES:
+            allowed = 'must be one of "Data", "Annotations" or "Labels"'
+            yield f'templateFrom target="{each.target}" is not allowed when targeting a Secret, {allowed}'
+
+
+SECRET = ("v1", "Secret")
+
+
+def _source(entry: DataFrom) -> Iterator[str]:
+    generator = entry.source_ref.generator_ref if entry.source_ref else None
+    if sum(each is not None for each in (entry.extract, entry.find, generator)) > 1:
+        yield BOTH
+    if entry.extract is None and entry.find is None and entry.source_ref is None:
+        yield EITHER
+    if entry.source_ref is not None and generator is None and entry.source_ref.store_ref is None:
+        yield "generatorRef or storeRef must be set when using sourceRef in dataFrom"
+
+
+def _twice(spec: ExternalSecretSpec) -> Iterator[str]:
+    if spec.target.deletion_policy != "Retain":
+        return
+    seen: set[str] = set()
+    for each in spec.data or ():
+        if each.secret_key in seen:
+            yield f"duplicate secretKey found: {each.secret_key}"
+        seen.add(each.secret_key)

@@ -1,0 +1,1 @@
+"""ClusterExternalSecrets: one ExternalSecret in each namespace that they choose."""

@@ -1,0 +1,176 @@
+"""One ClusterExternalSecret: observe, plan, act, report (core 3.1)."""
+
+import asyncio
+from typing import Any
+
+from external.api.cluster_external_secret import ClusterExternalSecretSpec
+from external.api.fields import parsed
+from external.api.hashes import synced_version
+from external.cluster_external_secrets.plan import (
+    FINALIZER,
+    KIND,
+    MANAGER,
+    NAMESPACE_FINALIZER,
+    REASON,
+    TAKEN,
+    Copies,
+    chooses,
+    chosen,
+    require_selectors,
+)
+from manager.core.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError
+from manager.kube.cache import Meta, controller_of
+from manager.kube.conditions import brief
+from manager.kube.resources import EXTERNAL_SECRETS, NAMESPACES, Body, Key
+from manager.kube.status import write_status
+from manager.kube.writer import Create, Delete, Patch, Update
+from manager.runtime.controller import NO_REQUEUE, Requeue, requeue_for
+from manager.runtime.module import Context
+
+LEAVING = "NamespaceTerminating"  # a namespace that goes is no failure, and nothing is there any more
+FAILED = "one or more namespaces failed"
+AT_ONCE = 8  # namespaces worked on at a time: a thousand take two seconds then, and others still get their turn
+
+
+class ClusterReconciler:
+    """Keeps an ExternalSecret in every namespace that a ClusterExternalSecret chooses."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._owned = context.cache.index(EXTERNAL_SECRETS, _owner_uid)
+        self._seen: dict[Key, str] = {}
+        """The version of each object under which its ExternalSecrets were last compared one by one."""
+
+    async def reconcile(self, key: Key) -> Requeue:
+        """Bring the ExternalSecrets of one object to their desired state."""
+        if key.resource is NAMESPACES:
+            return await self._release_namespace(key, "")
+        body = await self._context.client.find(key)
+        if body is None:
+            self._seen.pop(key, None)
+            return NO_REQUEUE
+        if "deletionTimestamp" in body["metadata"]:
+            return await self._gone(key, body)
+        try:
+            copies = Copies(body, await parsed(ClusterExternalSecretSpec, body.get("spec"), reason=REASON))
+            require_selectors(copies.spec)
+            there, failed = await self._act(key, copies)
+        except NeedsHuman as error:
+            await self._report(key, body, {}, [], brief(error.message))
+            return NO_REQUEUE
+        except ReconcileError as error:
+            return requeue_for(error)
+        await self._report(key, body, failed, there, FAILED if failed else "", copies.name)
+        return Requeue(backoff=True) if any(text != TAKEN for text in failed.values()) else NO_REQUEUE
+
+    async def _act(self, key: Key, copies: Copies) -> tuple[list[str], dict[str, str]]:
+        """Make, mend and remove; returns the namespaces that have one, and what is wrong in the others."""
+        cache = self._context.cache
+        namespaces = chosen(copies.spec, cache.items(NAMESPACES))
+        await self._remove(copies, {copies.key(each) for each in namespaces})
+        version = synced_version(copies.body)
+        compare = self._seen.get(key) not in (None, version)
+        told: dict[str, str] = {}
+        for at in range(0, len(namespaces), AT_ONCE):
+            some = namespaces[at : at + AT_ONCE]
+            work = (self._one(copies, each, compare=compare) for each in some)
+            for each, done in zip(some, await asyncio.gather(*work, return_exceptions=True), strict=True):
+                if isinstance(done, BaseException):
+                    raise done
+                told[each] = done
+        self._seen[key] = version
+        told = {each: text for each, text in told.items() if text != LEAVING}
+        return [each for each, text in told.items() if not text], {each: text for each, text in told.items() if text}
+
+    async def _one(self, copies: Copies, namespace: str, *, compare: bool) -> str:
+        """Return what is wrong in a namespace; nothing when its ExternalSecret is as it should be."""
+        try:
+            return await self._kept(copies, copies.key(namespace), compare=compare)
+        except (Forbidden, Invalid) as error:
+            return error.reason if error.reason == LEAVING else str(error)
+
+    async def _kept(self, copies: Copies, key: Key, *, compare: bool) -> str:
+        meta = self._context.cache.get(key)
+        if meta is None:
+            try:
+                await self._context.writer.apply(Create(key, copies.new(key.namespace)), manager=MANAGER)
+            except AlreadyExists as error:
+                raise Conflict(error.status, error.reason, error.place) from error  # made a moment ago: look again
+            return ""
+        if not copies.ours(meta):
+            return TAKEN
+        if copies.stands(meta) and not compare:
+            return ""
+        present = await self._context.client.get(key)
+        owner = controller_of(present["metadata"])
+        if owner is None or owner.uid != copies.uid:
+            return TAKEN  # deleted and made anew by somebody else since the watch last told
+        mended = copies.mended(present)
+        if mended != present:
+            await self._context.writer.apply(Update(key, mended), manager=MANAGER)
+        return ""
+
+    async def _remove(self, copies: Copies, wanted: set[Key]) -> None:
+        """Delete what was made under another name or in namespaces that are no longer chosen."""
+        for key in self._owned.find(copies.uid):
+            if not isinstance(key, Key) or key in wanted or await self._still_chosen(copies, key):
+                continue
+            present = await self._context.client.find(key)
+            owner = controller_of(present["metadata"]) if present else None
+            if present is not None and owner is not None and owner.uid == copies.uid:
+                meta = present["metadata"]
+                why = "its ClusterExternalSecret does not choose this namespace or name any more"
+                await self._context.writer.apply(Delete(key, meta["uid"], meta["resourceVersion"], why))
+
+    async def _still_chosen(self, copies: Copies, key: Key) -> bool:
+        """Ask the API server: what the cache shows may be old, and values go with what is deleted here."""
+        if key.name != copies.name:
+            return False
+        namespace = await self._context.client.find(Key(NAMESPACES, "", key.namespace))
+        if namespace is None or "deletionTimestamp" in namespace["metadata"]:
+            return False
+        return chooses(copies.spec, key.namespace, namespace["metadata"].get("labels") or {})
+
+    async def _gone(self, key: Key, body: Body) -> Requeue:
+        """Let an object go that the original holds back; garbage collection takes its ExternalSecrets."""
+        finalizers = body["metadata"].get("finalizers") or []
+        if FINALIZER not in finalizers:
+            return NO_REQUEUE
+        for namespace, meta in list(self._context.cache.items(NAMESPACES)):
+            if NAMESPACE_FINALIZER + key.name in meta.digest.finalizers:
+                await self._release_namespace(namespace, key.name)
+        await self._set_finalizers(key, body, [each for each in finalizers if each != FINALIZER])
+        return NO_REQUEUE
+
+    async def _release_namespace(self, key: Key, name: str) -> Requeue:
+        """Take the original's finalizers off a namespace: of one object, or of all when the namespace goes."""
+        body = await self._context.client.find(key)
+        if body is None:
+            return NO_REQUEUE
+        present = body["metadata"].get("finalizers") or []
+        prefix = NAMESPACE_FINALIZER + name
+        kept = [each for each in present if not (each == prefix if name else each.startswith(prefix))]
+        if kept != present:
+            await self._set_finalizers(key, body, kept)
+        return NO_REQUEUE
+
+    async def _set_finalizers(self, key: Key, body: Body, finalizers: list[str]) -> None:
+        meta = body["metadata"]
+        patch = {"metadata": {"finalizers": finalizers}}
+        await self._context.writer.apply(Patch(key, meta["uid"], meta["resourceVersion"], patch))
+
+    async def _report(
+        self, key: Key, body: Body, failed: dict[str, str], there: list[str], message: str, name: str = ""
+    ) -> None:
+        condition: dict[str, Any] = {"type": "Ready", "status": "False" if message else "True"}
+        condition |= {"message": message} if message else {}
+        wanted: dict[str, Any] = {
+            "conditions": [condition],
+            "failedNamespaces": [{"namespace": each, "reason": failed[each]} for each in sorted(failed)] or None,
+            "provisionedNamespaces": there or None,
+        }
+        await write_status(self._context.client, key, body, wanted | ({"externalSecretName": name} if name else {}))
+
+
+def _owner_uid(_key: Key, meta: Meta) -> tuple[str, ...]:
+    return (meta.owner.uid,) if meta.owner is not None and meta.owner.kind == KIND else ()

@@ -1,0 +1,1 @@
+"""ExternalSecrets: fetch values, decide, write the target, report."""

@@ -1,0 +1,379 @@
+"""Gathers the data of one ExternalSecret from its providers, entry by entry (core 2.6)."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from external.api.external_secret import Data, DataFrom, ExternalSecretSpec, FindRef, RemoteRef
+from external.api.validation import entries
+from external.errors import FAILED, FETCH_FAILED, NeedsRemote
+from external.external_secrets.entry_errors import EntryErrors
+from external.external_secrets.refresh import Refreshed
+from external.generators.runner import Generators, Occasion, Reference, reference_of
+from external.providers.protocol import (
+    AsksProperty,
+    Client,
+    Composite,
+    ConvertsNames,
+    Inside,
+    NotModified,
+    ProviderError,
+    SaysMissing,
+    SearchRequest,
+    SecretAbsent,
+    SecretRequest,
+)
+from external.providers.session import ProviderSession
+from external.reading.identity_queue import Answer, Given, MaxAge, Question
+from external.reading.reader import SharedReader, fingerprint
+from external.stores.clients import Clients
+from external.summaries import store_key
+from external.values.documents import Documents, beside
+from external.values.json_document import MOST_MEMBERS, convert_keys, decode, validate_keys
+from external.values.namespace_lock import NamespaceLock
+from external.values.rewrites import rewritten
+from manager.core.clock import Clock
+from manager.core.cooperative import CooperativeYield
+from manager.core.errors import NeedsHuman
+from manager.core.secret_value import SecretValue
+from manager.gotemplate.sandbox import Sandbox
+from manager.kube.resources import Key
+
+ALL_TOGETHER = 60.0  # seconds to take the values of one ExternalSecret apart; a worker held longer counts as stuck
+MOST_KEYS = 5 * MOST_MEMBERS  # of all entries together, each name counted anew for every step of a rewrite
+MOST_BYTES = 16 << 20  # of all values together; templates may make a smaller Secret of larger values
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The merged data, and what the reads were made under."""
+
+    data: dict[str, SecretValue] | None
+    """None where it is proven, or the provider says, that nothing has changed: there is nothing to write then."""
+    identity: tuple[str, ...]
+    age: float
+    """Seconds since the oldest of the values was read, or since the moment for which the proof is."""
+    absent: tuple[str, ...]
+    """Entries that the provider proved absent, where the deletion policy lets them be skipped."""
+    mark: str = ""
+    """One word for the versions of all that was read; empty where the provider names none."""
+    random: bool = False
+    """Whether the same question would have another answer: a generator has made some of the data."""
+    asked: tuple[tuple[Key, Question], ...] = ()
+    """What was asked, each question once, and of which stores."""
+    fingerprint: bytes = b""
+    """Of all answers; empty where some answer is an error, where nothing was read, or a generator was asked too."""
+
+    def refreshed(self, clock: Clock) -> Refreshed:
+        """Return what is remembered of a refresh with these data.
+
+        Counted from when the values were read: those who share them come again together, and in time.
+        """
+        return Refreshed(
+            clock.now().timestamp() - self.age, self.identity, self.mark, began=clock.monotonic() - self.age
+        )
+
+
+class Fetcher:
+    """Reads every entry of an ExternalSecret; all or nothing."""
+
+    def __init__(
+        self, clients: Clients, reader: SharedReader, generators: Generators, sandbox: Sandbox, turns: NamespaceLock
+    ) -> None:
+        self._clients = clients
+        self._generators = generators
+        self._reader = reader
+        self._sandbox = sandbox
+        self._turns = turns
+
+    def serves(self, stores: Iterable[Key]) -> bool:
+        """Tell whether all of these stores, as far as they are there, are for this controller."""
+        return all(self._clients.serves_store(each) for each in stores)
+
+    async def identity(self, key: Key, spec: ExternalSecretSpec) -> tuple[str, ...]:
+        """Return under what the entries would be read now; it changes with every store and credential.
+
+        Raises as `fetch` does.
+        """
+        return _identity(await self._wanted(key, spec))
+
+    async def fetch(self, key: Key, spec: ExternalSecretSpec, fresh: MaxAge, occasion: Occasion) -> Fetched:
+        """Return the merged data: `dataFrom` first, later entries win, `data` wins over all.
+
+        Everything is asked for at once; what takes long is waited for by nobody. Then generators run.
+
+        Raises:
+            NeedsHuman: naming the entry, for what only a person can mend in the cluster.
+            NeedsRemote: likewise, at the provider.
+            StoreUnavailable: the provider does not answer.
+            Pending: it has not answered yet.
+
+        """
+        wanted = await self._wanted(key, spec)
+        answers = await self._reader.read(wanted, fresh)
+        merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, self._turns, key.namespace))
+        made = await self._generators.make(key, _generated(spec), occasion)
+        read = iter(wanted)
+        try:
+            async with asyncio.timeout(ALL_TOGETHER):
+                breath = CooperativeYield()
+                for at, entry in entries(spec):
+                    await breath.take()
+                    if at in made and isinstance(entry, DataFrom):
+                        await merge.join(at, entry, made[at])
+                    else:
+                        each, want = next(read)
+                        await merge.take(at, entry, answers[each.identity, want], each.client)
+        except TimeoutError:
+            text = f"it takes more than {ALL_TOGETHER:g} seconds to take the values apart; let there be fewer"
+            raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}") from None
+        merge.places.settle()
+        identity = _identity(wanted)
+        if merge.unchanged:
+            return Fetched(None, identity, 0.0, ())
+        proven = len(merge.absent) + merge.empty
+        if not merge.data and spec.target.deletion_policy == "Delete" and proven < len(entries(spec)):
+            text = "there is no key in what the provider gave, and not every entry is proven absent: nothing is deleted"
+            raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}")
+        mark = "" if merge.absent or made else self._reader.mark(answers)
+        age = self._reader.age(answers.values())
+        # Each question once: thousands of entries may ask the same, and it is kept for as long as the object.
+        once = {(each.identity, question): each.store for each, question in wanted}
+        asked = tuple((store, question) for (_, question), store in once.items() if store is not None)
+        seal = b"" if made else fingerprint(answers[name] for name in once)
+        return Fetched(merge.data, identity, age, tuple(merge.absent), mark, bool(made), asked, seal)
+
+    async def again(
+        self, namespace: str, asked: Sequence[tuple[Key, Question]], fresh: MaxAge, last: Refreshed, seal: bytes
+    ) -> Fetched | None:
+        """Ask what was asked before; None where the answers are others now, or come under another identity.
+
+        Args:
+            last: the refresh with which they are compared.
+            seal: the fingerprint of its answers.
+
+        Raises as `fetch` does.
+        """
+        wanted = [(await self._clients.for_consumer(store, namespace), question) for store, question in asked]
+        identity = _identity(wanted)
+        if identity != last.identity:
+            return None
+        if last.answers(fresh.not_before):
+            age = await self._reader.still(wanted, last.mark, fresh.interval)
+            if age is not None:
+                return Fetched(None, identity, age, (), last.mark)
+        answers = await self._reader.read(wanted, fresh)
+        if fingerprint(answers[each.identity, question] for each, question in wanted) != seal:
+            return None
+        mark, age = self._reader.mark(answers), self._reader.age(answers.values())
+        return Fetched(None, identity, age, (), mark, fingerprint=seal)
+
+    async def still(self, key: Key, spec: ExternalSecretSpec, mark: str, interval: float) -> float | None:
+        """Tell whether what was read is what would be read, without reading it.
+
+        Returns:
+            The seconds since the moment for which that is proven; None where it has to be read.
+
+        Raises as `fetch` does.
+        """
+        return await self._reader.still(await self._wanted(key, spec), mark, interval)
+
+    async def _wanted(self, key: Key, spec: ExternalSecretSpec) -> list[tuple[ProviderSession, Question]]:
+        wanted, places, breath = [], EntryErrors(), CooperativeYield()
+        for at, entry in entries(spec):
+            await breath.take()
+            if reference_of(entry) is not None:
+                continue
+            with places.at(at, _about(entry)):
+                opened = await self.open(key, spec, entry)
+                wanted.append((opened, _asked(opened.client, entry)))
+        places.settle()
+        return wanted
+
+    async def open(self, key: Key, spec: ExternalSecretSpec, entry: Data | DataFrom) -> ProviderSession:
+        """Open the store of one entry: its own, or the one that the ExternalSecret names for all."""
+        override = entry.source_ref.store_ref if entry.source_ref else None
+        chosen = override or spec.secret_store_ref
+        if chosen is None or not chosen.name:
+            raise NeedsHuman(FAILED, "spec.secretStoreRef.name is missing")
+        return await self._clients.for_consumer(store_key(key.namespace, chosen.name, chosen.kind), key.namespace)
+
+
+class _Merge:
+    """Puts the answers together, entry by entry."""
+
+    def __init__(self, deletion_policy: str, documents: Documents) -> None:
+        self._deletion_policy = deletion_policy
+        self._documents = documents
+        self.places = EntryErrors()
+        self.data: dict[str, SecretValue] = {}
+        self.absent: list[str] = []
+        self.empty = 0
+        """Searches that have found nothing."""
+        self._keys = 0
+        self._bytes = 0
+        self.unchanged = False
+        """Whether a provider says that its answer is the one before: then there are no data to write."""
+
+    async def take(self, at: str, entry: Data | DataFrom, answer: Answer, client: Client) -> None:
+        """Process one entry; its error is kept with its place."""
+        with self.places.at(at, _about(entry)):
+            try:
+                whole = answer.coming.result()
+            except SecretAbsent as error:
+                if self._deletion_policy == "Retain":
+                    raise SecretAbsent(f"{error}{_looked(entry, client)}") from None
+                self.absent.append(f"{at}{_about(entry)}{_looked(entry, client)}")
+                return
+            except NotModified:
+                self.unchanged = True
+                return
+            if isinstance(entry, Data):
+                found = await self._one(entry, whole, client)
+            else:
+                found = await self._several(entry, whole, client)
+            if isinstance(whole, Mapping) and not whole:
+                # Proven: a provider that may not list, or that gave only a part of its pages, raises an error instead.
+                self.empty += 1
+            self._charge(1, sum(map(len, found.values())))
+            self.data.update(found)
+
+    async def join(
+        self, at: str, entry: DataFrom, made: Mapping[str, SecretValue] | ProviderError | NeedsHuman
+    ) -> None:
+        """Process an entry whose values a generator has made: they are neither converted nor decoded."""
+        with self.places.at(at):
+            if not isinstance(made, Mapping):
+                raise made
+            named = await rewritten(made, entry.rewrite, self._documents, _wrong) if entry.rewrite else made
+            found = validate_keys(named, _wrong)
+            self._charge(len(found), sum(map(len, found.values())))
+            self.data.update(sorted(found.items()))
+
+    async def _one(self, entry: Data, given: Given, client: Client) -> Mapping[str, SecretValue]:
+        reference = entry.remote_ref
+        found = await self._value(reference, _whole(given), client)
+        value = decode(found, reference.decoding_strategy, _wrong)
+        return {entry.secret_key: _checked(entry.secret_key, value, reference)}
+
+    async def _several(self, entry: DataFrom, given: Given, client: Client) -> Mapping[str, SecretValue]:
+        reference = entry.extract or entry.find
+        if reference is None:
+            return {}  # `entries` has left it out
+        members = given if isinstance(given, Mapping) else await self._members(entry, given, client)
+        if len(members) > MOST_MEMBERS:
+            raise _wrong(f"there are more than {MOST_MEMBERS} members")
+        self._charge(len(members) * (1 + len(entry.rewrite or ())), 0)
+        named = members
+        if not entry.rewrite or (isinstance(client, ConvertsNames) and isinstance(reference, FindRef)):
+            named = convert_keys(members, reference.conversion_strategy, _wrong)
+        if entry.rewrite:
+            named = await rewritten(named, entry.rewrite, self._documents, _wrong)
+        return {
+            name: _checked(name, decode(value, reference.decoding_strategy, _wrong), reference)
+            for name, value in sorted(validate_keys(named, _wrong).items())
+        }
+
+    async def _members(self, entry: DataFrom, whole: SecretValue, client: Client) -> Mapping[str, SecretValue]:
+        reference, members = entry.extract, None
+        if reference is not None and isinstance(client, Composite):
+            found = await self._value(reference, whole, client, extract=True) if reference.property else whole
+            members = await beside(len(found), partial(client.members, found))
+        elif reference is not None:
+            value = await self._value(reference, whole, client, extract=True)
+            members = await self._documents.members(value, natural=client.natural)
+        if members is None:
+            raise _wrong("unable to unmarshal secret: it is not a JSON object")
+        return members
+
+    def _charge(self, keys: int, size: int) -> None:
+        self._keys += keys
+        self._bytes += size
+        if self._keys > MOST_KEYS or self._bytes > MOST_BYTES:
+            raise _wrong(f"the entries give more than {MOST_KEYS} keys or {MOST_BYTES} bytes; a Secret holds 1 MiB")
+
+    async def _value(
+        self, reference: RemoteRef, whole: SecretValue, client: Client, *, extract: bool = False
+    ) -> SecretValue:
+        if isinstance(client, Composite):
+            picked = await beside(len(whole), partial(client.pick, whole, reference.property or ""))
+            if isinstance(picked, Inside):
+                picked = await self._documents.find(picked.document, picked.path, natural=client.natural)
+            found = picked
+        elif not reference.property or isinstance(client, AsksProperty):
+            return whole
+        else:
+            found = await self._documents.find(whole, reference.property, natural=client.natural)
+        if found is None:
+            raise _wrong(_missing(reference, client, extract=extract) + _looked_for(reference, client))
+        return found
+
+
+def _identity(wanted: Iterable[tuple[ProviderSession, Question]]) -> tuple[str, ...]:
+    return tuple(sorted({part for each, _ in wanted for part in each.identity}))
+
+
+def _whole(given: Given) -> SecretValue:
+    if isinstance(given, SecretValue):
+        return given
+    raise _wrong("the provider gave several secrets for one")
+
+
+def _wrong(text: str) -> ProviderError:
+    return ProviderError(text)
+
+
+def _missing(reference: RemoteRef, client: Client, *, extract: bool) -> str:
+    key, path = reference.key, reference.property or ""
+    if isinstance(client, SaysMissing):
+        return client.missing(key, path, metadata=reference.metadata_policy == "Fetch", extract=extract)
+    return f"key {path} does not exist in secret {key}"
+
+
+def _checked(name: str, value: SecretValue, reference: RemoteRef | FindRef) -> SecretValue:
+    if reference.null_byte_policy == "Fail" and b"\x00" in value.reveal():
+        raise _wrong(f'fetched secret value for key "{name}" contains null bytes')
+    return value
+
+
+def _want(entry: Data | DataFrom) -> Question:
+    if isinstance(entry, DataFrom) and entry.find is not None:
+        find = entry.find
+        tags = None if find.tags is None else tuple(sorted(find.tags.items()))
+        return SearchRequest(find.path or "", None if find.name is None else find.name.regexp or "", tags)
+    reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
+    if reference is None:
+        raise NeedsHuman(FAILED, "either extract, find, or sourceRef must be set")
+    return SecretRequest(reference.key, reference.version or "", reference.metadata_policy == "Fetch")
+
+
+def _asked(client: Client, entry: Data | DataFrom) -> Question:
+    """Return what a client is asked for an entry."""
+    want = _want(entry)
+    reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
+    if isinstance(want, SecretRequest) and isinstance(client, AsksProperty) and reference is not None:
+        return replace(want, property=reference.property or "")
+    return want
+
+
+def _generated(spec: ExternalSecretSpec) -> dict[str, Reference]:
+    return {at: reference for at, entry in entries(spec) if (reference := reference_of(entry)) is not None}
+
+
+def _looked(entry: Data | DataFrom, client: Client) -> str:
+    """Return where an entry's secret was looked for: most that are missing are there, elsewhere."""
+    reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
+    return "" if reference is None else _looked_for(reference, client)
+
+
+def _looked_for(reference: RemoteRef, client: Client) -> str:
+    version = f", version {reference.version}" if reference.version else ""
+    where = client.place(SecretRequest(reference.key, reference.version or "", reference.metadata_policy == "Fetch"))
+    return f" (looked in {where}{version})"
+
+
+def _about(entry: Data | DataFrom) -> str:
+    """Return what an error says of the entry beside its place."""
+    want = _want(entry)
+    return f" (key: {want.key})" if isinstance(want, SecretRequest) else ""

@@ -1,0 +1,82 @@
+"""ExternalSecrets that were never synced, as the watch showed them: their first pass needs no read."""
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from external.reading.expected_requests import Asked, asked_in
+from external.summaries import ExternalSecretSummary, external_secret_summary
+from manager.core.documents import read_json
+from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
+
+MOST_BYTES = 8 << 20  # of all bodies together; a first pass reads those that had to go
+LARGEST = 32 << 10  # characters of one; tenants choose how long it is, and larger ones would hold the event loop up
+
+
+class Unsynced:
+    """Keeps bodies from their first sight until their first pass."""
+
+    def __init__(self) -> None:
+        self._bodies: OrderedDict[Key, tuple[str, bytes]] = OrderedDict()
+        self._size = 0
+
+    def digest(self, body: Body) -> ExternalSecretSummary:
+        """Read an ExternalSecret for the cache, and keep its body where a first pass is to come."""
+        digest = external_secret_summary(body)
+        self.note(body)
+        return digest
+
+    def note(self, body: Body) -> None:
+        """Keep a body where a first pass is to come."""
+        key = key_of(EXTERNAL_SECRETS, body)
+        self.forget(key)
+        if not (body.get("status") or {}).get("syncedResourceVersion") and "deletionTimestamp" not in body["metadata"]:
+            self._keep(key, body)
+
+    def take(self, key: Key, version: str) -> Body | None:
+        """Return the body of this resourceVersion, once: whoever comes again reads what the API server has."""
+        seen, text = self._bodies.get(key, ("", b""))
+        self.forget(key)
+        found: Body | None = read_json(text) if seen == version and text else None
+        return found
+
+    def asked(self, key: Key) -> Iterator[Asked]:
+        """Yield what an ExternalSecret asks, of a body that is kept."""
+        _, text = self._bodies.get(key, ("", b""))
+        if text:
+            yield from asked_in(read_json(text))
+
+    def forget(self, key: Key) -> None:
+        """Drop the body of an object."""
+        _, text = self._bodies.pop(key, ("", b""))
+        self._size -= len(text)
+
+    def _keep(self, key: Key, body: Body) -> None:
+        meta = {name: value for name, value in body["metadata"].items() if name != "managedFields"}
+        if not _small({**body, "metadata": meta}):
+            return
+        text = json.dumps({**body, "metadata": meta}, separators=(",", ":")).encode()
+        self._bodies[key] = meta.get("resourceVersion", ""), text
+        self._size += len(text)
+        while self._size > MOST_BYTES:
+            self.forget(next(iter(self._bodies)))
+
+
+def _small(body: Body) -> bool:
+    """Tell whether a body is quickly written, without looking at more of it than that takes."""
+    left, waiting = LARGEST, list[Iterator[Any]]([iter([body])])
+    while waiting:
+        value = next(waiting[-1], None)
+        if value is None:
+            waiting.pop()
+            continue
+        left -= 8 + (len(value) if isinstance(value, str) else 0)
+        if left < 0:
+            return False
+        if isinstance(value, dict):
+            waiting.append(chain(value, (each for each in value.values() if each is not None)))
+        elif isinstance(value, list):
+            waiting.append(each for each in value if each is not None)
+    return True

@@ -1,0 +1,201 @@
+"""Runs generators for ExternalSecrets: which object, whose it is, and when it makes other values (core 2.6).
+
+Generators are read when an ExternalSecret is worked on and not watched: their CRDs need not be there.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from external.api.external_secret import GENERATORS, DataFrom
+from external.api.fields import beside_values
+from external.errors import FAILED
+from external.generators.protocol import Recipe
+from external.generators.registry import CLUSTER_GENERATORS, KINDS, SERVED
+from external.providers.protocol import ProviderError
+from external.reading.memory_budget import MemoryBudget
+from external.reading.thread_pool import ThreadPool
+from manager.core.errors import Forbidden, NeedsHuman
+from manager.core.secret_value import SecretValue
+from manager.kube.client import KubeClient
+from manager.kube.references import resolve
+from manager.kube.resources import Key
+
+MOST = 2 << 20  # bytes of memory of what is made for one ExternalSecret: a Secret holds one MiB, and names weigh too
+MOST_OBJECTS = 100  # that one ExternalSecret names: each is read at every pass
+TENANT_BYTES = 8 << 20  # kept of what was made for one namespace; of the oldest nothing can be repaired then
+ALL_BYTES = 24 << 20  # kept for all
+TOO_MUCH = (
+    f"no more than 1 MiB is made for one ExternalSecret, or {MOST >> 20} MiB with names and what they take in memory: "
+    "ask for less"
+)
+NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")  # it becomes a part of a URL
+Reference = tuple[str, str, str]
+"""apiVersion, kind and name, as an ExternalSecret writes them."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One generator as it stands."""
+
+    identity: str
+    """Changes with the object and its spec."""
+    recipe: Recipe
+
+
+Recipes = Mapping[Reference, Found | ProviderError | NeedsHuman]
+"""Each generator that an ExternalSecret names, or what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """Why values are wanted."""
+
+    recipes: Recipes
+    since: float | None
+    """When the ExternalSecret was last successful: what was made after that and never written is as good as new."""
+    due: bool
+    """Whether other values are wanted; otherwise the last ones are, to repair what somebody has edited."""
+
+
+@dataclass(frozen=True)
+class _Made:
+    recipe: tuple[Reference, str]
+    since: float | None
+    values: Mapping[str, SecretValue]
+    weight: int
+
+
+class _Elsewhere(Exception):
+    """The generator is for the controller of another class."""
+
+
+class Generators:
+    """Remembers what was made for each ExternalSecret, so that its generators run once for each refresh."""
+
+    def __init__(self, client: KubeClient, threads: ThreadPool, controller_class: str) -> None:
+        self._client = client
+        self._threads = threads
+        self._class = controller_class
+        self._made: dict[Key, dict[str, _Made]] = {}
+        self._kept: MemoryBudget[Key] = MemoryBudget(TENANT_BYTES, ALL_BYTES, lambda key: self._made.pop(key, None))
+
+    async def read(self, key: Key, references: Iterable[Reference]) -> Recipes | None:
+        """Return the generators that an ExternalSecret names; None where one is for the controller of another class."""
+        found: dict[Reference, Found | ProviderError | NeedsHuman] = {}
+        for each in references:
+            if len(found) >= MOST_OBJECTS:
+                found[each] = NeedsHuman(FAILED, f"no more than {MOST_OBJECTS} generators are read: name fewer")
+                continue
+            try:
+                found[each] = await self._read(key, *each)
+            except _Elsewhere:
+                return None
+            except (ProviderError, NeedsHuman) as error:
+                found[each] = error
+        return found
+
+    async def make(
+        self, key: Key, wanted: Mapping[str, Reference], occasion: Occasion
+    ) -> Mapping[str, Mapping[str, SecretValue] | ProviderError | NeedsHuman]:
+        """Return the values, or what is wrong, by the place of the entry that wants them."""
+        last, kept = self._made.get(key, {}), dict[str, _Made]()
+        results: dict[str, Mapping[str, SecretValue] | ProviderError | NeedsHuman] = {}
+        made = 0
+        for at, reference in wanted.items():
+            before = last.get(at)
+            if before is not None:
+                kept[at] = before  # through errors too: what somebody edits meanwhile gets its values back afterwards
+            try:
+                recipe = _sound(occasion.recipes[reference])
+                made += recipe.recipe.weight
+                _require_room(made)
+                kept[at] = await self._one(key, reference, recipe, occasion, before)
+                results[at] = kept[at].values
+            except (ProviderError, NeedsHuman) as error:
+                results[at] = error
+        if kept or last:
+            self._made[key] = kept
+            self._kept.put(key.namespace, key, sum(each.weight for each in kept.values()))
+        return results
+
+    async def _one(
+        self, key: Key, reference: Reference, recipe: Found, occasion: Occasion, before: _Made | None
+    ) -> _Made:
+        named = (reference, recipe.identity)
+        if before is not None and before.recipe == named and not (occasion.due and before.since != occasion.since):
+            return before
+        values = await self._threads.run(f"namespace {key.namespace}", recipe.recipe)
+        return _Made(named, occasion.since, values, recipe.recipe.weight)
+
+    def forget(self, key: Key) -> None:
+        """Drop what was made for an ExternalSecret that is gone."""
+        self._made.pop(key, None)
+        self._kept.drop(key)
+
+    async def _read(self, owner: Key, api_version: str, kind: str, name: str) -> Found:
+        if api_version != GENERATORS:
+            raise NeedsHuman(FAILED, f"apiVersion must be {GENERATORS}")
+        if NAME.fullmatch(name) is None:
+            raise NeedsHuman(FAILED, "name is not the name of an object")
+        if kind == CLUSTER_GENERATORS.kind:
+            key = Key(CLUSTER_GENERATORS, "", name)
+        elif kind in KINDS:
+            key = resolve(owner, KINDS[kind].resource, name, None, at="sourceRef.generatorRef")
+        else:
+            raise NeedsHuman(FAILED, _unserved("kind", kind))
+        try:
+            body = await self._client.find(key)
+        except Forbidden as error:
+            raise ProviderError(f"{error}; the chart's ClusterRole gives the right") from None
+        if body is None:
+            raise ProviderError(f"there is no {key}, or its CRD is not installed")
+        spec, at = body.get("spec"), f"{key}: spec"
+        if key.resource is CLUSTER_GENERATORS:
+            kind, spec, at = _embedded(spec, at)
+        self._require_ours(spec)
+        if kind not in KINDS:
+            raise ProviderError(_unserved(at, kind))
+        meta = body["metadata"]
+        recipe = await beside_values(spec, partial(KINDS[kind].prepare, {} if spec is None else spec, at))
+        return Found(f"{meta['uid']} {meta.get('generation')}", recipe)
+
+    def _require_ours(self, spec: object) -> None:
+        if isinstance(spec, dict) and spec.get("controller") not in (None, "", self._class):
+            raise _Elsewhere
+
+
+def _require_room(weight: int) -> None:
+    """Raise NeedsHuman before too much is made: names without values take as much memory as others."""
+    if weight > MOST:
+        raise NeedsHuman(FAILED, TOO_MUCH)
+
+
+def _sound(found: Found | ProviderError | NeedsHuman) -> Found:
+    if isinstance(found, Found):
+        return found
+    raise found
+
+
+def _embedded(spec: Any, at: str) -> tuple[str, Any, str]:
+    """Return kind and spec of the one generator that a ClusterGenerator holds, and where it stands."""
+    given = spec.get("generator") if isinstance(spec, dict) else None
+    if not isinstance(given, dict) or len(given) != 1:
+        raise ProviderError(f"{at}.generator: exactly one generator must stand here")
+    ((name, inner),) = given.items()
+    kind = str(spec.get("kind"))
+    if kind in KINDS and name != KINDS[kind].embedded:
+        raise ProviderError(f"{at}.generator: spec.kind is {kind}, so {KINDS[kind].embedded} must stand here")
+    return kind, inner, f"{at}.generator.{name}"
+
+
+def _unserved(at: str, kind: str) -> str:
+    return f"{at}: this version serves {SERVED}, and not {kind}; take one of these, or keep external-secrets for it"
+
+
+def reference_of(entry: object) -> Reference | None:
+    """Return which generator an entry names, if it names one."""
+    given = entry.source_ref.generator_ref if isinstance(entry, DataFrom) and entry.source_ref else None
+    return None if given is None else (given.api_version or GENERATORS, given.kind, given.name)

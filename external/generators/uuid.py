@@ -1,0 +1,21 @@
+"""UUID: a random one, of version 4 (providers 5.2)."""
+
+from collections.abc import Mapping
+from uuid import uuid4
+
+from external.api.fields import Model
+from external.generators.protocol import GeneratorKind, resource
+from manager.core.secret_value import SecretValue
+
+
+class UuidSpec(Model):
+    """There is nothing to choose."""
+
+
+def generate(spec: UuidSpec) -> Mapping[str, SecretValue]:
+    """Return `uuid`."""
+    del spec
+    return {"uuid": SecretValue(str(uuid4()).encode())}
+
+
+UUIDS = GeneratorKind(resource("uuids", "UUID"), UuidSpec, generate, "uuidSpec", lambda _spec: (1, 64))

@@ -1,0 +1,1 @@
+"""What several providers share: network policy, TLS, deadlines, lookups, searches."""

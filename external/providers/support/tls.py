@@ -1,0 +1,25 @@
+"""TLS towards providers: whom to believe, and which certificate to show."""
+
+import ssl
+
+from external.providers.protocol import ProviderDenied
+from manager.core import tls
+from manager.core.secret_value import SecretValue
+
+
+def trusting(authorities: bytes | None) -> ssl.SSLContext | None:
+    """Return a context that believes these authorities (PEM), None for the system's. Raises ProviderDenied."""
+    if authorities is None:
+        return None
+    try:
+        return tls.verifying(cadata=authorities.decode())
+    except (ssl.SSLError, ValueError) as error:
+        raise ProviderDenied(f"TLS: {type(error).__name__}: check caBundle") from None
+
+
+def show(context: ssl.SSLContext, certificate: SecretValue, key: SecretValue) -> None:
+    """Let a context show a client certificate. Raises ProviderDenied."""
+    try:
+        tls.show(context, certificate.reveal(), key.reveal())
+    except (ssl.SSLError, ValueError, OSError) as error:
+        raise ProviderDenied(f"TLS: {type(error).__name__}: check the client certificate and its key") from None

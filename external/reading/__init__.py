@@ -1,0 +1,1 @@
+"""Reads from providers: one call for all who want the same value."""

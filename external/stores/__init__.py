@@ -1,0 +1,1 @@
+"""SecretStores and ClusterSecretStores, and the clients that they open."""

@@ -1,0 +1,1 @@
+"""From a provider's text to the data of a target."""

@@ -1,0 +1,293 @@
+"""From a provider's text to a value: `property`, `extract`, decoding, key conversion (providers 1.4-1.6; core 2.6)."""
+
+import base64
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from external.providers.protocol import ProviderError
+from external.providers.support.naming import document
+from manager.core.documents import ANSWER, Unreadable, decoder, read_json
+from manager.core.secret_value import SecretValue
+
+PLAIN_PATH = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
+"""Without any of gjson's signs."""
+ODD_INDEX = re.compile(r"(^|\.)(0[0-9]|[0-9]{9})")  # gjson reads 01 as 1, and an index that is too large as a small one
+LONGEST_KEY = 253
+MOST_MEMBERS = 20_000  # of an object that becomes the keys of a Secret, which holds 1 MiB
+MOST_INDEXED = 100_000  # places that are kept of one document, 25 MB; beyond that each look goes to the sandbox
+
+
+def _refuse(_name: str) -> float:
+    raise ValueError("not JSON")  # NaN and Infinity, which Python would take
+
+
+# Numbers are kept as text; Python refuses integers of 4,300 digits.
+DECODER = decoder(parse_int=float, parse_constant=_refuse)
+LINE_ENDS = b"\r\n"  # Go's decoders skip them: many a value in a store ends with one
+
+ALPHABETS = {"Base64": (b"+/",), "Base64URL": (b"-_",), "Auto": (b"+/", b"-_")}
+WELL_FORMED = {
+    signs: re.compile(rb"(?:[A-Za-z0-9%b]{4})*(?:[A-Za-z0-9%b]{2}==|[A-Za-z0-9%b]{3}=)?" % ((re.escape(signs),) * 3))
+    for signs in (b"+/", b"-_")
+}
+"""What Go decodes: Python takes one alphabet for the other, and padding where there should be none."""
+
+Fail = Callable[[str], Exception]
+
+
+class Beyond(Exception):
+    """Only gjson itself knows the answer."""
+
+
+class _Container:
+    """Where the members of one object or list start in their text; of two of one name the first and the last.
+
+    No more is read than is asked for, and nothing twice. Raises ValueError, Beyond.
+    """
+
+    def __init__(self, text: str, at: int, end_of: Callable[[int], int]) -> None:
+        self.first: dict[str, int] = {}
+        self.last: dict[str, int] = {}
+        self._text, self._end_of = text, end_of
+        self._named, self._close = (True, "}") if text[at] == "{" else (False, "]")
+        self._at = _skip(text, at + 1)
+        self._number = 0
+        self._open: int | None = None
+        """Where the member starts that was found last, whose end nobody has looked for."""
+
+    def find(self, name: str) -> int | None:
+        """Return where the value of a member starts, None when there is no such member."""
+        while name not in self.first and self._next():
+            pass
+        return self.first.get(name)
+
+    def end(self) -> int:
+        """Read all members; return where the container ends."""
+        while self._next():
+            pass
+        return self._at + 1
+
+    def _next(self) -> bool:
+        """Go to the next member, past the one that was found last; tell whether there is one."""
+        text, at = self._text, self._at
+        if self._open is not None:
+            at = _skip(text, self._end_of(self._open))
+            self._at, self._open = at, None
+            if text[at] == self._close:
+                return False
+            at = _after(text, at, ",")
+        elif text[at] == self._close:
+            return False
+        name, at = _name(text, at) if self._named else (str(self._number), at)
+        self.first.setdefault(name, at)
+        self.last[name] = self._open = at
+        self._number += 1
+        return True
+
+
+class Document:
+    """A provider's text, parsed once however much is taken from it: tenants choose how large and how deep it is."""
+
+    def __init__(self, document: bytes) -> None:
+        self._containers: dict[int, _Container] = {}
+        self._ends: dict[int, int] = {}
+        self._text, self._many = "", False
+        try:
+            self._text = document.decode().strip(" \t\r\n")
+            if self._text[:1] in ("{", "["):
+                whole = self._container(0).end() == len(self._text)
+            else:
+                DECODER.decode(self._text)
+                whole = True
+        except Beyond:
+            whole, self._many = True, True
+        except (ValueError, IndexError, RecursionError):
+            whole = False
+        self._is_json = whole
+
+    def take(self, path: str, *, natural: bool = False) -> SecretValue | None:
+        """Return the value at a property path, None when it does not exist.
+
+        A key that contains the dots itself wins over the path; of a key that stands twice the first counts. Strings
+        come unescaped, nested values as they were written, numbers without an exponent, null as empty (providers 1.5).
+
+        Args:
+            natural: a member of exactly this name is taken whatever is in it, and a list of texts given line by line.
+
+        Raises:
+            Beyond: the document is no JSON, which gjson reads all the same, or very large, or the path has its signs,
+                or leads nowhere through members that may stand twice.
+
+        """
+        plain = PLAIN_PATH.fullmatch(path) is not None and ODD_INDEX.search(path) is None
+        if (not plain and not natural) or not self._is_json or self._many:
+            raise Beyond
+        at = self._enter(0, path) if natural or self._text[:1] == "{" else None
+        lines = natural and at is not None
+        if at is None:
+            if not plain:
+                raise Beyond
+            at = self._follow(path)
+        return None if at is None else self._value(at, decimals=True, lines=lines)
+
+    def to_map(self, *, decimals: bool = False, natural: bool = False) -> dict[str, SecretValue] | None:
+        """Return the members of a JSON object as values, None when the document is no object.
+
+        Args:
+            decimals: write numbers without an exponent; otherwise they stay as they were written.
+            natural: give a list of texts line by line.
+
+        Raises:
+            ProviderError: it has more members than any Secret has keys.
+
+        """
+        if not self._is_json or self._text[:1] != "{":
+            return None
+        members = {} if self._many else self._container(0).last
+        if self._many or len(members) > MOST_MEMBERS:
+            raise ProviderError(f"the JSON object has more than {MOST_MEMBERS} members")
+        return {name: self._value(at, decimals=decimals, lines=natural) for name, at in members.items()}
+
+    def _container(self, at: int) -> _Container:
+        if at not in self._containers:
+            self._containers[at] = _Container(self._text, at, self._end)
+        return self._containers[at]
+
+    def _end(self, start: int) -> int:
+        """Return where the value ends that starts here."""
+        if start not in self._ends:
+            if len(self._ends) >= MOST_INDEXED:
+                raise Beyond
+            self._ends[start] = DECODER.raw_decode(self._text, start)[1]
+        return self._ends[start]
+
+    def _enter(self, at: int, step: str) -> int | None:
+        return self._container(at).find(step) if self._text[at] in "{[" else None
+
+    def _follow(self, path: str) -> int | None:
+        at: int | None = 0
+        steps = path.split(".")
+        for step in steps:
+            at = None if at is None else self._enter(at, step)
+        if at is None and len(steps) > 1:
+            raise Beyond
+        return at
+
+    def _value(self, start: int, *, decimals: bool, lines: bool) -> SecretValue:
+        text = self._text[start : self._end(start)]
+        if text[0] in "{[":
+            return _written_anew(text) if lines else SecretValue(text.encode())
+        value = DECODER.decode(text)
+        if isinstance(value, str):
+            # Half a surrogate pair becomes U+FFFD, as in Go: it has no UTF-8, and encoding it would raise.
+            return SecretValue(value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode())
+        if value is None:
+            return SecretValue(b"")
+        return SecretValue((_number(value, text) if decimals and isinstance(value, float) else text).encode())
+
+
+def take(document: bytes, path: str, *, natural: bool = False) -> SecretValue | None:
+    """Return the value at a property path of a text, as `Document.take` does."""
+    return Document(document).take(path, natural=natural)
+
+
+def to_map(document: bytes, *, decimals: bool = False, natural: bool = False) -> dict[str, SecretValue] | None:
+    """Return the members of a text that is a JSON object, as `Document.to_map` does."""
+    return Document(document).to_map(decimals=decimals, natural=natural)
+
+
+def decode(value: SecretValue, strategy: str | None, fail: Fail) -> SecretValue:
+    """Apply a decodingStrategy."""
+    if strategy in (None, "", "None"):
+        return value
+    for alphabet in ALPHABETS[strategy or ""]:
+        try:
+            return _decoded(value, alphabet)
+        except ValueError:
+            continue
+    if strategy == "Auto":
+        return value
+    raise fail(f"error applying decoding strategy {strategy} to data: the value is not {strategy}")
+
+
+def convert_keys(data: Mapping[str, SecretValue], strategy: str | None, fail: Fail) -> dict[str, SecretValue]:
+    """Replace every sign but letters and numbers of all scripts, and `-._`; two keys must not become one."""
+    converted: dict[str, SecretValue] = {}
+    for key, value in data.items():
+        name = "".join(each if _fits(each) else _replacement(each, strategy) for each in key)
+        if name in converted:
+            applied = f"error applying conversion strategy {strategy or 'Default'} to keys"
+            raise fail(f"{applied}: secret name collision during conversion: {name}")
+        converted[name] = value
+    return converted
+
+
+def validate_keys(data: Mapping[str, SecretValue], fail: Fail) -> dict[str, SecretValue]:
+    """Drop the empty key; refuse what the conversion would have replaced. A template may still name the others."""
+    for key in data:
+        if len(key.encode()) > LONGEST_KEY or not all(_fits(each) for each in key):
+            raise fail("invalid secret keys (TIP: use rewrite or conversionStrategy to change keys)")
+    return {key: value for key, value in data.items() if key}
+
+
+def _decoded(value: SecretValue, alphabet: bytes) -> SecretValue:
+    text = value.reveal().translate(None, LINE_ENDS)
+    if WELL_FORMED[alphabet].fullmatch(text) is None:
+        raise ValueError("not of this alphabet")
+    return SecretValue(base64.b64decode(text, altchars=alphabet))
+
+
+def _fits(character: str) -> bool:
+    if character.isascii():
+        return character in "-._" or character.isalnum()
+    return unicodedata.category(character)[0] in "LN"
+
+
+def _replacement(character: str, strategy: str | None) -> str:
+    return f"_U{ord(character):04x}_" if strategy == "Unicode" else "_"
+
+
+def _written_anew(text: str) -> SecretValue:
+    """Return an object or a list as Go's encoder writes it, a list of texts line by line (1.6)."""
+    try:
+        value = read_json(text, ANSWER)
+    except Unreadable:
+        return SecretValue(text.encode())  # numbers of thousands of digits
+    if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+        return SecretValue(
+            "\n".join(value).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+        )
+    return document(value)
+
+
+def _number(value: float, text: str) -> str:
+    """Write a number as gjson does: integers digit by digit, others as the shortest decimal without an exponent."""
+    if text.removeprefix("-").isdecimal():
+        return text
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    plain = format(Decimal(repr(value)), "f")
+    return plain.rstrip("0").removesuffix(".") if "." in plain else plain
+
+
+def _name(text: str, at: int) -> tuple[str, int]:
+    """Return the name of a member and where its value starts."""
+    if text[at] != '"':
+        raise ValueError("not JSON")
+    name, at = DECODER.raw_decode(text, at)
+    return name, _after(text, _skip(text, at), ":")
+
+
+def _after(text: str, at: int, sign: str) -> int:
+    if text[at] != sign:
+        raise ValueError("not JSON")
+    return _skip(text, at + 1)
+
+
+def _skip(text: str, at: int) -> int:
+    while text[at] in " \t\r\n":
+        at += 1
+    return at

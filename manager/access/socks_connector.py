@@ -1,0 +1,53 @@
+"""The way to an API server through a SOCKS5 proxy, which aiohttp does not know."""
+
+import asyncio
+import ssl
+from typing import Any
+
+import aiohttp
+
+from manager.access.http_channel import through_socks
+from manager.access.proxies import Proxy
+from manager.core.errors import AccessError
+
+PATIENCE = 30.0  # seconds in which the proxy must have reached the server, where a request names no time of its own
+
+
+class SocksConnector(aiohttp.BaseConnector):
+    """Opens connections to one server through its proxy; the proxy resolves the name.
+
+    Args:
+        proxy: the proxy.
+        context: TLS with the server; None for aiohttp's own.
+    """
+
+    def __init__(self, proxy: Proxy, context: ssl.SSLContext | None) -> None:
+        super().__init__(limit=0)
+        self._proxy = proxy
+        self._context = context or ssl.create_default_context()
+
+    async def _create_connection(self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout) -> Any:  # noqa: ASYNC109
+        """Connect; the one method that aiohttp's own connectors differ in. Raises ClientConnectionError."""
+        del traces
+        host, port = req.url.raw_host, req.url.port
+        patience = timeout.sock_connect or timeout.connect or timeout.total or PATIENCE
+        try:
+            raw = await asyncio.to_thread(through_socks, self._proxy, host, port, patience)
+        except AccessError as error:
+            raise aiohttp.ClientConnectionError(str(error)) from None
+        secure = req.url.scheme == "https"
+        raw.setblocking(False)
+        try:
+            _, protocol = await self._loop.create_connection(
+                self._factory,
+                sock=raw,
+                ssl=self._context if secure else None,
+                server_hostname=(req.server_hostname or host) if secure else None,
+            )
+        except ssl.CertificateError as error:
+            raw.close()
+            raise aiohttp.ClientConnectorCertificateError(req.connection_key, error) from error
+        except OSError as error:
+            raw.close()
+            raise aiohttp.ClientConnectorError(req.connection_key, error) from error
+        return protocol

@@ -1,0 +1,197 @@
+"""The `coffer` command."""
+
+import asyncio
+import functools
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from manager import VERSION
+from manager.core.documents import read_yaml
+from manager.core.errors import CofferError, SettingsError
+from manager.core.optional_imports import UNUSED, without
+from manager.settings.load import load, option_names
+from manager.settings.model import Settings
+from manager.settings.predecessors import WITHOUT_EFFECT, aliases, bare_switches, ignored
+
+if TYPE_CHECKING:
+    from manager.app import Ending
+
+OF_MODULES = {"cost": "external.commands", "keys": "sealed.commands", "seal": "sealed.commands"}
+
+
+class Commands(click.Group):
+    """Loads the commands of a module only when they are asked for: the others must not wait for it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return all names."""
+        return sorted({*super().list_commands(ctx), *OF_MODULES, "mirrors"})
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Return a command by name."""
+        if name == "mirrors":
+            try:
+                return _mirrors()
+            except ModuleNotFoundError as error:
+                raise _missing(error) from error
+        if name not in OF_MODULES:
+            return super().get_command(ctx, name)
+        try:
+            command: click.Command = getattr(importlib.import_module(OF_MODULES[name]), name)
+        except ModuleNotFoundError as error:
+            raise _missing(error) from error
+        return command
+
+
+def _missing(error: ModuleNotFoundError) -> click.ClickException:
+    return click.ClickException(
+        f"{error.name} is missing: only kubeseal is installed; use Coffer's image, or install its extra `controller`"
+    )
+
+
+def _print_version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if asked:
+        click.echo(f"coffer version: {VERSION}")
+        context.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
+)
+def main() -> None:
+    """One controller for every Secret in a Kubernetes cluster."""
+
+
+@main.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"coffer version: {VERSION}")
+
+
+class RunCommand(click.Command):
+    """Understands the flags of the replaced controllers too, and how Go writes a switch."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give switches that stand alone their value."""
+        return super().parse_args(ctx, bare_switches(args))
+
+
+def run(config: str | None, **flags: Any) -> None:
+    """Run the controller: in a cluster, or anywhere with --kubeconfig or KUBECONFIG."""
+    try:
+        with without(*UNUSED):
+            import structlog
+
+            from manager import app  # here: `coffer version` must not pay for kopf
+            from manager.runtime import logging
+            from manager.runtime.controller import describe
+    except ModuleNotFoundError as error:  # kubeseal installs alone, and brings this command along
+        raise _missing(error) from error
+    unused = [flag for flag in WITHOUT_EFFECT if flags.pop(f"unused_{flag.replace('-', '_')}") is not None]
+    try:
+        settings = load(flags, os.environ, _document(config))
+        logging.setup(settings.process.log_level, settings.process.log_format)
+        for name, why in ignored(unused, os.environ).items():
+            structlog.get_logger(__name__).warning("accepted without effect", name=name, reason=why)
+        asyncio.run(app.run(settings, _end))
+    except CofferError as error:
+        raise click.ClickException(str(error)) from error
+    except Exception as error:  # a traceback would print texts of libraries, which may quote values
+        raise click.ClickException(f"unexpected: {describe(error)}") from None
+
+
+@click.command()
+@click.option("--config", help="The controller's settings file: its rules decide here too.", metavar="FILE")
+@click.option("--controller-namespace", "own", default="", help="Coffer's: nothing is pushed there.", metavar="NAME")
+@click.option("--plan", "target", default="", help="What a change would do: secret/NAMESPACE/NAME.", metavar="OBJECT")
+@click.argument("annotations", nargs=-1)
+def mirrors(
+    kubeconfig: str,
+    context: str,
+    config: str | None,
+    namespace: str,
+    own: str,
+    target: str,
+    output: str,
+    annotations: Any,
+) -> None:
+    """List sources with their mirrors and state, or plan a change.
+
+    With --plan, ANNOTATIONS are NAME=VALUE or NAME- (as in kubectl annotate), the prefix may be left out; nothing is
+    written. Needs only the right to list Secrets, ConfigMaps and namespaces; of Secrets only metadata is read.
+    """
+    from manager.command_line import show
+    from manager.kube.client import KubeClient
+    from manager.kube.connection import connect
+    from reflector.commands import Edit, MirrorListing, printable
+
+    if target and output != "table":
+        raise SettingsError(f"-o {output}: a plan is printed as a table only")
+
+    async def read() -> MirrorListing:
+        settings = load({}, os.environ, _document(config))
+        listing = MirrorListing(settings.reflector, own or settings.process.namespace)
+        client = KubeClient(await connect(kubeconfig, context), f"coffer/{VERSION}")
+        try:
+            await listing.read(client, Edit.parse(target, annotations) if target else None)
+        finally:
+            await client.close()
+        return listing
+
+    found = asyncio.run(read())
+    lines = [printable(line) for line in (found.changes() if target else found.tree(namespace))]
+    show(output, lines, [] if target else found.records(namespace), [] if target else found.names(namespace))
+
+
+@functools.cache
+def _mirrors() -> click.Command:
+    """Return the command with the options that all commands share; kubeseal, installed alone, has none of them."""
+    from manager.command_line import Told, cluster_options, namespace_options, output_option
+
+    shared = cluster_options(namespace_options(output_option(mirrors.callback or mirrors)))
+    options = [*mirrors.params, *reversed(getattr(shared, "__click_params__", []))]
+    return Told("mirrors", callback=mirrors.callback, params=options, help=mirrors.help)
+
+
+def _end(ending: "Ending") -> NoReturn:
+    sys.stdout.flush()
+    if ending.name == "AGAIN":
+        arguments = [sys.executable, *sys.orig_argv[1:]]
+        os.execv(sys.executable, arguments)
+    os._exit(ending)
+
+
+def _document(config: str | None) -> object:
+    if not config:
+        return None
+    try:
+        return read_yaml(Path(config).read_text())
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"--config {config}: {type(error).__name__}") from error
+
+
+def _options() -> list[click.Parameter]:
+    options: list[click.Parameter] = [
+        click.Option(["--config"], help="YAML file with the same settings, one mapping a section.", metavar="FILE"),
+    ]
+    for section, name, kind, text in option_names():
+        flag = f"--{section}-{name}".replace("_", "-")
+        others = [f"--{each}" for each in aliases(section, name)]
+        names = [flag, f"{section}_{name}", *others] + (["--kubeconfig"] if flag == "--process-kubeconfig" else [])
+        default = getattr(getattr(Settings(), section), name)
+        shown = ",".join(default) if isinstance(default, tuple) else default
+        options.append(click.Option(names, help=f"{text}  [default: {shown}]", metavar=_metavar(kind)))
+    unused = (click.Option([f"--{each}", f"unused_{each.replace('-', '_')}"], hidden=True) for each in WITHOUT_EFFECT)
+    return [*options, *unused]
+
+
+def _metavar(kind: type) -> str:
+    return {bool: "BOOL", int: "N", float: "SECONDS", str: "TEXT"}.get(kind, "A,B")
+
+
+main.add_command(RunCommand("run", callback=run, params=_options(), help=run.__doc__))

@@ -1,0 +1,1 @@
+"""The ground: errors, time, bounded readers, secret values. Imports nothing else of Coffer."""

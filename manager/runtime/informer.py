@@ -1,0 +1,210 @@
+"""The way of an observation to the modules: kopf's events and our own metadata sweep end in the same place."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+
+import structlog
+
+from manager.core.errors import ApiError, Forbidden, Gone
+from manager.kube.cache import MOST_LABELS, Change, MetadataCache, Oversized, newer
+from manager.kube.client import KubeClient
+from manager.kube.decoding import Unusable
+from manager.kube.resources import Body, Key, Resource, key_of
+from manager.runtime.controller import describe
+from manager.runtime.module import Handler
+
+ALL_NAMESPACES = ("",)
+"""The whole cluster, in one list and one watch a resource."""
+
+FORBIDDEN = 403
+TOO_MANY_LABELS = f"it has more than {MOST_LABELS} labels: only those that Coffer knows by name are looked at"
+
+Part = tuple[Resource, str]
+"""What one list shows: a resource in one namespace, or with an empty one everywhere."""
+
+log = structlog.get_logger(__name__)
+
+
+class Informer:
+    """Updates the cache and tells every handler of a resource what changed.
+
+    Args:
+        cache: the one cache of the process.
+        handlers: per resource, those of all modules.
+        namespaces: those that are looked at, each with lists and watches of its own.
+        refused: told of (key, uid, what is wrong) of each object that is not taken in; what was known of it stands.
+    """
+
+    def __init__(
+        self,
+        cache: MetadataCache,
+        handlers: Mapping[Resource, Iterable[Handler]],
+        namespaces: tuple[str, ...] = ALL_NAMESPACES,
+        refused: Callable[[Key, str, str], None] = lambda key, uid, why: None,
+    ) -> None:
+        self._refused = refused
+        self._cache = cache
+        self.namespaces = namespaces
+        self._handlers = {resource: tuple(each) for resource, each in handlers.items()}
+        self._listing: dict[Part, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._departed: dict[Part, dict[Key, str]] = {}
+        """While a resource is listed: what a watch reported deleted meanwhile, and at which version."""
+        self._relists: dict[Part, tuple[set[Key], str]] = {}
+        """While a resource is listed: what kopf's own list of it held meanwhile."""
+        self._latest: dict[Resource, int] = {}
+        """The highest resourceVersion that was seen of each resource."""
+        self.restored = asyncio.Event()
+        """Set when the API server is at an earlier moment than before: its etcd came back from a backup."""
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """What is watched."""
+        return tuple(self._handlers)
+
+    def observe(self, resource: Resource, event: str | None, body: Body) -> None:
+        """Take in one object and dispatch the change, if there is one. Never raises."""
+        change = self._absorb(resource, event, body)
+        if change is not None:
+            self._dispatch(change)
+
+    async def fill(self, client: KubeClient, resource: Resource) -> None:
+        """List a resource into the cache without telling anybody: the "synced" barrier of DESIGN.md section 3.
+
+        Raises ApiError when the list cannot be had: nothing may be decided on half a picture. Only of several
+        namespaces may one be closed to us: its watch shows what is in it when it opens.
+        """
+        for part in self._parts(resource):
+            try:
+                await self._list(client, part, dispatch=False)
+            except Forbidden as error:
+                if self.namespaces == ALL_NAMESPACES or error.status != FORBIDDEN:
+                    raise
+                log.error("namespace may not be read; going on without it", resource=resource.plural, namespace=part[1])
+
+    def replay(self, handlers: Mapping[Resource, Handler]) -> None:
+        """Tell the handlers of one module of everything that is known, once all that it needs is."""
+        for resource, handler in handlers.items():
+            for key, meta in list(self._cache.items(resource)):
+                _tell(handler, Change(key, None, meta))
+
+    async def sweep(self, client: KubeClient) -> None:
+        """List everything again and make up for what the watches did not tell, deletions above all.
+
+        A resource that cannot be listed now is left for the next sweep.
+        """
+        for resource in self._handlers:
+            for part in self._parts(resource):
+                try:
+                    await self._list(client, part, dispatch=True)
+                except ApiError as error:
+                    log.warning("sweep incomplete", resource=resource.plural, status=error.status)
+
+    def listed(self, resource: Resource, namespace: str, seen: set[Key], version: str) -> None:
+        """Take in that kopf has listed a resource: what was known and is not in the list went unseen."""
+        part = resource, namespace
+        if part in self._departed:
+            self._relists[part] = seen, version  # our own list may still bring what is gone by now
+        else:
+            self._forget_missing(part, seen, version, dispatch=True)
+
+    def _parts(self, resource: Resource) -> list[Part]:
+        return [(resource, each) for each in (self.namespaces if resource.namespaced else ALL_NAMESPACES)]
+
+    async def _list(self, client: KubeClient, part: Part, *, dispatch: bool) -> None:
+        for _ in range(3):
+            try:
+                async with self._listing[part]:
+                    return await self._list_once(client, part, dispatch=dispatch)
+            except Gone:  # the continue token expired on a slow list: begin again
+                continue
+        raise Gone(410, "Expired", f"list {part[0].plural}")
+
+    async def _list_once(self, client: KubeClient, part: Part, *, dispatch: bool) -> None:
+        departed = self._departed[part] = {}
+        try:
+            seen, listed_at = await self._take_in(client, part, departed, dispatch=dispatch)
+        finally:
+            del self._departed[part]
+            relist = self._relists.pop(part, None)
+        self._forget_missing(part, seen, listed_at, dispatch=dispatch)
+        if relist is not None:
+            self._forget_missing(part, *relist, dispatch=dispatch)
+
+    def _forget_missing(self, part: Part, seen: set[Key], listed_at: str, *, dispatch: bool) -> None:
+        resource, namespace = part
+        for key, meta in list(self._cache.items(resource)):
+            if namespace not in ("", key.namespace):
+                continue  # the list could not show it
+            # What is newer than the list was made after it and is not missing.
+            if key not in seen and not newer(meta.version, listed_at):
+                change = self._cache.forget(key)
+                if change is not None and dispatch:
+                    self._dispatch(change)
+
+    async def _take_in(
+        self, client: KubeClient, part: Part, departed: Mapping[Key, str], *, dispatch: bool
+    ) -> tuple[set[Key], str]:
+        resource, namespace = part
+        seen: set[Key] = set()
+        listed_at, before = "", self._latest.get(resource, 0)
+        async for items, version in client.pages(resource, namespace=namespace):
+            if not listed_at:
+                listed_at = version
+                self._compare(resource, before, version)
+            for body in items:
+                key = key_of(resource, body)
+                seen.add(key)
+                # All pages show the moment of the first: what was deleted since must not come back from a later one.
+                if key in departed and not newer(body["metadata"]["resourceVersion"], departed[key]):
+                    continue
+                change = self._absorb(resource, None, body)
+                if change is not None and dispatch:
+                    self._dispatch(change)
+        return seen, listed_at
+
+    def _compare(self, resource: Resource, before: int, version: str) -> None:
+        """Notice a restore: what is cached is newer than all that is true now, and would never be replaced.
+
+        A list shows no earlier moment than that of its request (Kubernetes API concepts, resource versions).
+        """
+        if version.isdecimal() and int(version) < before:
+            log.error("a list is older than what was seen before it: etcd was restored", resource=resource.plural)
+            self.restored.set()
+        self._note(resource, version)
+
+    def _note(self, resource: Resource, version: str) -> None:
+        if version.isdecimal():
+            self._latest[resource] = max(self._latest.get(resource, 0), int(version))
+
+    def _absorb(self, resource: Resource, event: str | None, body: Body) -> Change | None:
+        try:
+            self._note(resource, body["metadata"]["resourceVersion"])
+            if event == "DELETED":
+                key = key_of(resource, body)
+                for part in ((resource, ""), (resource, key.namespace)):
+                    self._departed.get(part, {})[key] = body["metadata"]["resourceVersion"]
+            elif isinstance(body, Unusable):
+                self._refused(key_of(resource, body), body["metadata"].get("uid", ""), body.why)
+                return None
+            change = self._cache.observe(resource, event, body)
+            if change is not None and change.after is not None and change.after.cut:
+                self._refused(change.key, change.after.uid, TOO_MANY_LABELS)
+        except Oversized as error:
+            self._refused(key_of(resource, body), body["metadata"].get("uid", ""), str(error))
+            return None
+        except Exception as error:  # an object that cannot be read must not stop the list or the stream of its kind
+            log.error("object not understood", resource=resource.plural, error=describe(error))
+            return None
+        return change
+
+    def _dispatch(self, change: Change) -> None:
+        for handler in self._handlers.get(change.key.resource, ()):
+            _tell(handler, change)
+
+
+def _tell(handler: Handler, change: Change) -> None:
+    try:
+        handler(change)
+    except Exception as error:  # one module's fault must not hide the change from the others
+        log.error("handler failed", object=str(change.key), error=describe(error))

@@ -1,0 +1,78 @@
+"""How long one piece of work keeps the event loop: what others wait for, without what it waits for itself."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, Generic, TypeVar
+
+BEAT_SECONDS = 0.05
+REMEMBERED_SECONDS = 60.0
+
+Result = TypeVar("Result")
+
+
+class LoopTime(Generic[Result]):
+    """Awaits something, and counts the seconds in which its own steps run.
+
+    Tasks that it starts and threads that it waits for are not its own.
+    """
+
+    def __init__(self, work: Awaitable[Result], clock: Callable[[], float] = time.perf_counter) -> None:
+        self._work = work
+        self._clock = clock
+        self.seconds = 0.0
+
+    def __await__(self) -> Generator[Any, Any, Result]:
+        steps = self._work.__await__()
+        resume: Callable[[], Any] = lambda: next(steps)  # noqa: E731
+        while True:
+            began = self._clock()
+            try:
+                waited_for = resume()
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            finally:
+                self.seconds += self._clock() - began
+            try:
+                given = yield waited_for
+            except BaseException as error:
+                resume = _raising(steps, error)
+            else:
+                resume = _sending(steps, given)
+
+
+def _sending(steps: Any, given: Any) -> Callable[[], Any]:
+    return lambda: steps.send(given) if given is not None else next(steps)
+
+
+def _raising(steps: Any, error: BaseException) -> Callable[[], Any]:
+    return lambda: steps.throw(error)
+
+
+class LoopPauses:
+    """Sleeps again and again, and measures by how much too late it wakes up."""
+
+    def __init__(self) -> None:
+        self._pauses: deque[tuple[float, float]] = deque()
+        """Moments and pauses; of an earlier one that was shorter nobody asks any more."""
+
+    async def run(self) -> None:
+        """Measure for ever."""
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(BEAT_SECONDS)
+            self.note(time.monotonic(), time.monotonic() - began - BEAT_SECONDS)
+
+    def note(self, now: float, pause: float) -> None:
+        """Take in one pause."""
+        while self._pauses and self._pauses[-1][1] <= pause:
+            self._pauses.pop()
+        self._pauses.append((now, max(0.0, pause)))
+        while now - self._pauses[0][0] > REMEMBERED_SECONDS:
+            self._pauses.popleft()
+
+    def longest(self) -> float:
+        """Return the longest pause of the last minute, in seconds."""
+        return self._pauses[0][1] if self._pauses else 0.0

@@ -1,0 +1,153 @@
+"""Every setting of the process: read once from flags, environment and file, then passed down frozen.
+
+Order, first wins: flag `--sealed-key-prefix`, variable `COFFER_SEALED_KEY_PREFIX`, the variable that the replaced
+system used, file (`sealed: {key_prefix: …}`), default.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from types import MappingProxyType
+from typing import Any, get_type_hints
+
+from manager.core.errors import SettingsError
+from manager.core.field_docs import field_docs
+from manager.settings.model import NONE, REFLECTOR, Settings
+from manager.settings.predecessors import SEALED_SECRETS, aliases, variable
+
+
+def _of_the_originals(section: str, name: str) -> tuple[str, ...]:
+    reflector = REFLECTOR.get((section, name))
+    return (*map(variable, aliases(section, name)), *((f"ES_{reflector}", reflector) if reflector else ()))
+
+
+ORIGINAL_VARIABLES: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType(
+    {setting: _of_the_originals(*setting) for setting in (*SEALED_SECRETS.values(), *REFLECTOR)}
+)
+
+LOG_LEVELS = MappingProxyType(
+    {"verbose": "DEBUG", "information": "INFO", "fatal": "ERROR"}
+    | {name: name.upper() for name in ("debug", "info", "warning", "error")}
+)
+
+"""Ours, and those of kubernetes-reflector (reflector.md 2.13)."""
+
+
+POSITIVE = (
+    ("process", "request_timeout"),
+    ("process", "sweep_interval"),
+    ("sealed", "concurrency"),
+    ("external", "store_requeue_interval"),
+    ("external", "concurrency"),
+    ("external", "provider_threads"),
+    ("external", "provider_timeout"),
+    ("reflector", "concurrency"),
+)
+
+"""Where zero would mean a loop without a pause, or a module that does nothing and says nothing."""
+
+
+def option_names() -> list[tuple[str, str, type, str]]:
+    """Return (section, field, type, help) of every setting, for the command line."""
+    sections: list[tuple[str, type]] = list(get_type_hints(Settings).items())
+    return [
+        (section, name, kind, documentation(settings)[name])
+        for section, settings in sections
+        for name, kind in get_type_hints(settings).items()
+    ]
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str] = NONE, document: object = None) -> Settings:
+    """Combine the three sources.
+
+    Args:
+        flags: `section_field` to value; None means not given.
+        environ: the process environment.
+        document: the parsed settings file.
+
+    Raises:
+        SettingsError: names the entry and says what it should be.
+
+    """
+    if document is not None and not isinstance(document, dict):
+        raise SettingsError("the settings file must be a mapping of sections")
+    settings = Settings()
+    for section in fields(Settings):
+        part = (document or {}).get(section.name) or {}
+        if not isinstance(part, dict):
+            raise SettingsError(f"{section.name} in the settings file must be a mapping")
+        values = _section(section.name, getattr(settings, section.name), flags, environ, part)
+        settings = replace(settings, **{section.name: values})
+    unknown = set(document or {}) - {section.name for section in fields(Settings)}
+    if unknown:
+        raise SettingsError(f"unknown section in the settings file: {', '.join(sorted(map(str, unknown)))}")
+    return validated(settings)
+
+
+def validated(settings: Settings) -> Settings:
+    """Return the settings if they make sense together. Raises SettingsError."""
+    lease = settings.lease
+    checks = (
+        (lease.retry < lease.renew_deadline < lease.duration, "lease: retry < renew_deadline < duration must hold"),
+        (lease.retry > 0, "lease.retry must be positive"),
+        (settings.sealed.rate_limit >= 0, "sealed.rate_limit must not be negative"),
+        (settings.sealed.rate_limit_burst >= 0, "sealed.rate_limit_burst must not be negative"),
+        (settings.sealed.key_size >= 2048, "sealed.key_size must be at least 2048"),
+        (settings.sealed.threads >= 0, "sealed.threads must not be negative"),
+        (settings.modules.deletes_per_minute >= 0, "modules.deletes_per_minute must not be negative"),
+        (settings.reflector.absent_source_grace >= 0, "reflector.absent_source_grace must not be negative"),
+        (settings.reflector.provenance in {"warn", "deny", "allow"}, "reflector.provenance: warn, deny or allow"),
+        (settings.process.log_format in {"json", "text"}, "process.log_format: json or text"),
+        (settings.process.log_level.lower() in LOG_LEVELS, "process.log_level: DEBUG, INFO, WARNING, ERROR"),
+        *((getattr(getattr(settings, part), name) > 0, f"{part}.{name} must be positive") for part, name in POSITIVE),
+    )
+    for holds, message in checks:
+        if not holds:
+            raise SettingsError(message)
+    level = LOG_LEVELS[settings.process.log_level.lower()]
+    return replace(settings, process=replace(settings.process, log_level=level))
+
+
+def _section(
+    name: str, defaults: Any, flags: Mapping[str, Any], environ: Mapping[str, str], part: Mapping[Any, Any]
+) -> Any:
+    values = {}
+    hints = get_type_hints(type(defaults))
+    for each, kind in hints.items():
+        variables = (f"COFFER_{name}_{each}".upper(), *ORIGINAL_VARIABLES.get((name, each), ()))
+        given = [(f"--{name}-{each}".replace("_", "-"), flags.get(f"{name}_{each}"))]
+        given += [(variable, environ[variable] or None) for variable in variables if variable in environ]
+        given += [(f"{name}.{each}", part.get(each))]
+        source, value = next(((source, value) for source, value in given if value is not None), ("", None))
+        if source:
+            values[each] = _convert(source, value, kind)
+    unknown = set(part) - set(hints)
+    if unknown:
+        raise SettingsError(f"unknown setting in the settings file: {name}.{min(map(str, unknown))}")
+    return replace(defaults, **values)
+
+
+_BOOLEANS = dict.fromkeys(("true", "t", "1", "yes"), True) | dict.fromkeys(("false", "f", "0", "no"), False)
+
+_CONVERT: Mapping[object, Callable[[Any], Any]] = {
+    bool: lambda value: value if isinstance(value, bool) else _BOOLEANS[str(value).lower()],
+    int: lambda value: int(str(value)),
+    float: lambda value: float(str(value)),
+    str: str,
+}
+
+
+def _convert(source: str, value: Any, kind: Any) -> Any:
+    try:
+        if kind in _CONVERT:
+            return _CONVERT[kind](value)
+        items = value.split(",") if isinstance(value, str) else value
+        return tuple(str(item).strip() for item in items if str(item).strip())
+    except (KeyError, ValueError, TypeError) as error:
+        raise SettingsError(f"{source}: cannot be read as {kind.__name__ if kind in _CONVERT else 'a list'}") from error
+
+
+def documentation(section: type) -> Mapping[str, str]:
+    """Return the docstring under each field of a settings class."""
+    if not is_dataclass(section):
+        raise TypeError(f"{section} is not a settings class")
+    return field_docs(section)

@@ -1,0 +1,210 @@
+"""`coffer mirrors`: every source with its mirrors and their state, or what a change of annotations would do."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from manager.core.clock import SystemClock
+from manager.core.errors import SettingsError
+from manager.kube.auto_mirrors import PREFIX
+from manager.kube.cache import MetadataCache
+from manager.kube.client import KubeClient
+from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, key_of
+from manager.settings.model import ReflectorSettings
+from reflector.plan import Do, Note, Plan, Step, plan
+from reflector.rules.selection import PREFIX as OURS
+from reflector.rules.selection import Selection, selection_of
+from reflector.view import KINDS, View, ViewBuilder
+
+KIND_NAMES = {"secret": SECRETS, "secrets": SECRETS, "configmap": CONFIGMAPS, "configmaps": CONFIGMAPS}
+STATES = {
+    Do.CREATE: "missing",
+    Do.REFRESH: "outdated",
+    Do.COMPARE: "written for an earlier version; its data may be the same",
+    Do.REMOVE: "to be deleted",
+}
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Annotations of one object as they might be; None takes one away."""
+
+    key: Key
+    annotations: Mapping[str, str | None]
+
+    @classmethod
+    def parse(cls, target: str, changes: tuple[str, ...]) -> "Edit":
+        """Read `secret/NAMESPACE/NAME` and `annotation=value` or `annotation-`, as kubectl annotate does.
+
+        The prefix may be left out. Raises SettingsError.
+        """
+        kind, *place = target.split("/")
+        resource = KIND_NAMES.get(kind.lower())
+        if resource is None or len(place) != 2 or not all(place):
+            raise SettingsError("--plan: write secret/NAMESPACE/NAME or configmap/NAMESPACE/NAME")
+        annotations: dict[str, str | None] = {}
+        for change in changes:
+            name, equals, value = change.partition("=")
+            if not equals and not name.endswith("-"):
+                raise SettingsError("--plan: write ANNOTATION=VALUE, or ANNOTATION- to take it away")
+            annotations[_whole(name if equals else name[:-1])] = value if equals else None
+        return cls(Key(resource, *place), annotations)
+
+    def apply(self, body: Body) -> Body:
+        """Return an object with the change, if it is the one that is meant."""
+        meta = body["metadata"]
+        merged = (meta.get("annotations") or {}) | dict(self.annotations)
+        kept = {name: value for name, value in merged.items() if value is not None}
+        return {**body, "metadata": {**meta, "annotations": kept}}
+
+
+class MirrorListing:
+    """The metadata of a cluster, read once.
+
+    Args:
+        settings: those of the controller; its rules decide here as there.
+        own_namespace: Coffer's.
+    """
+
+    def __init__(self, settings: ReflectorSettings, own_namespace: str) -> None:
+        self._cache = MetadataCache()
+        self._lookout = ViewBuilder(self._cache, settings, own_namespace, SystemClock())
+        self._provenance = settings.provenance
+        self._edit: Edit | None = None
+        self._body: Body | None = None
+
+    async def read(self, client: KubeClient, edit: Edit | None = None) -> None:
+        """List what decisions need, and note the object that is to be changed.
+
+        Raises ApiError, and SettingsError where there is no such object.
+        """
+        self._edit = edit
+        for resource in (NAMESPACES, *KINDS):
+            async for items, _ in client.pages(resource, metadata_only=True):
+                for body in items:
+                    self._cache.observe(resource, None, body)
+                    if edit is not None and key_of(resource, body) == edit.key:
+                        self._body = body
+        if edit is not None and self._body is None:
+            raise SettingsError(f"--plan: there is no {edit.key}")
+
+    def tree(self, namespace: str = "") -> Iterator[str]:
+        """Yield the lines of all sources, or of those in one namespace."""
+        for key in self._listed(namespace):
+            yield from self._source(key)
+
+    def names(self, namespace: str = "") -> Iterator[str]:
+        """Yield the names of the sources."""
+        return (f"{key.resource.kind.lower()}/{key.name}" for key in self._listed(namespace))
+
+    def records(self, namespace: str = "") -> list[dict[str, object]]:
+        """Return the sources and their mirrors for programs."""
+        return [self._record(key) for key in self._listed(namespace)]
+
+    def _record(self, key: Key) -> dict[str, object]:
+        view = self._lookout.view(key)
+        decided = plan(view, self._provenance)
+        states = sorted(_states(view, decided).items(), key=lambda each: (each[0].namespace, each[0].name))
+        return {
+            "kind": key.resource.kind,
+            "namespace": key.namespace,
+            "name": key.name,
+            "exists": bool(view.meta),
+            "notes": [{"reason": each.reason, "message": each.message} for each in decided.notes if each.about == key],
+            "mirrors": [{"namespace": at.namespace, "name": at.name, "state": state} for at, state in states],
+        }
+
+    def _listed(self, namespace: str) -> list[Key]:
+        found = sorted(self._sources(), key=lambda each: (each.namespace, each.name, each.resource.kind))
+        return [each for each in found if namespace in ("", each.namespace)]
+
+    def changes(self) -> Iterator[str]:
+        """Yield what the change would create, update and delete, a line each and their numbers last.
+
+        Of the object itself all that it asks for; of sources that it names or whose name it claims, what is new.
+        """
+        if self._edit is None or self._body is None:
+            return
+        key, shape = self._edit.key, selection_of(self._body["metadata"].get("annotations") or {})
+        concerned = self._concerned(key)
+        before = {each: self._plan(each) for each in concerned}
+        self._cache.forget(key)
+        self._cache.observe(key.resource, None, self._edit.apply(self._body))
+        verbs, notes = self._asked(key, shape)
+        for each in sorted(concerned | self._concerned(key) - {key}):
+            was, will = before.get(each, Plan()), self._plan(each) if each != key else Plan()
+            known = {step.target for step in was.steps}
+            verbs |= {step.target: _verb(step) for step in will.steps if step.target not in {*known, *verbs}}
+            notes += [note for note in will.notes if note not in was.notes]
+        for target, verb in sorted(verbs.items(), key=lambda each: (each[1], each[0].namespace, each[0].name)):
+            yield f"{verb:8}{target}"
+        yield from (f"{note.reason}: {note.about}: {note.message}" for note in notes)
+        numbers = (f"{verb} {sum(each == verb for each in verbs.values())}" for verb in ("create", "update", "delete"))
+        yield ", ".join(numbers)
+
+    def _asked(self, key: Key, shape: Selection) -> tuple[dict[Key, str], list[Note]]:
+        """Return what an object asks for as it would be; another shape is copied anew, to its mirrors or to itself."""
+        view = self._lookout.view(key)
+        decided = plan(view, self._provenance)
+        verbs = {step.target: _verb(step) for step in decided.steps}
+        if view.marks is not None and view.marks.shape != shape:
+            verbs = {each.key: "update" for each in view.mirrors} | verbs
+            if view.marks.reflects is not None and self._serves(Key(key.resource, *view.marks.reflects), key):
+                verbs[key] = "update"
+        return verbs, list(decided.notes)
+
+    def _serves(self, source: Key, mirror: Key) -> bool:
+        """Tell whether a source exists and gives a pull what it wants."""
+        view = self._lookout.view(source)
+        return view.meta is not None and all(note.about != mirror for note in plan(view, self._provenance).notes)
+
+    def _plan(self, source: Key) -> Plan:
+        return plan(self._lookout.view(source), self._provenance)
+
+    def _concerned(self, key: Key) -> set[Key]:
+        """Return the sources that an object names, or whose mirrors may have the name that it or its mirrors have."""
+        meta = self._cache.get(key)
+        marks = meta.digest if meta is not None else None
+        names = {key.name, (marks.target_name if marks is not None else "") or key.name}
+        found = {each for name in names for each in self._lookout.namesakes(Key(key.resource, "", name))}
+        return found | ({Key(key.resource, *marks.reflects)} if marks is not None and marks.reflects else set())
+
+    def _sources(self) -> set[Key]:
+        return self._lookout.sources() | self._lookout.named()
+
+    def _source(self, key: Key) -> Iterator[str]:
+        view = self._lookout.view(key)
+        decided = plan(view, self._provenance)
+        states = _states(view, decided)
+        yield f"{key}{'' if view.meta else '  (does not exist)'}"
+        yield from (f"!  {note.reason}: {note.message}" for note in decided.notes if note.about == key)
+        targets = sorted(states, key=lambda each: (each.namespace, each.name))
+        for target in targets:
+            branch = "└─" if target is targets[-1] else "├─"
+            yield f"{branch} {target.namespace}/{target.name}  {states[target]}"
+
+
+def _states(view: View, decided: Plan) -> dict[Key, str]:
+    """Return the state of each mirror, and of each that is missing."""
+    notes = {note.about: note.reason for note in decided.notes}
+    states: dict[Key, str] = {}
+    for each in view.mirrors:
+        route = "pushed" if each.marks is not None and each.marks.auto_reflects else "pulled"
+        states[each.key] = f"{route}  {notes.get(each.key, 'current')}"
+    for step in decided.steps:
+        states[step.target] = f"{'pushed' if step.auto else 'pulled'}  {STATES[step.do]}"
+    return states
+
+
+def printable(line: str) -> str:
+    """Return a line without what a tenant could steer a terminal with."""
+    return "".join(each if each.isprintable() else "?" for each in line)
+
+
+def _verb(step: Step) -> str:
+    return {Do.CREATE: "create", Do.REMOVE: "delete"}.get(step.do, "update")
+
+
+def _whole(name: str) -> str:
+    if "/" in name:
+        return name
+    return (PREFIX if name.startswith(("reflect", "auto-reflects")) else OURS) + name

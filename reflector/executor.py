@@ -1,0 +1,285 @@
+"""Carries out the steps of a plan, many at a time, each with the proofs that it needs."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from manager.core.clock import Clock
+from manager.core.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, NotFound, ReconcileError, Retry
+from manager.core.errors import WaitFor as Wait
+from manager.kube.auto_mirrors import maker_of
+from manager.kube.cache import controller_of
+from manager.kube.client import KubeClient
+from manager.kube.resources import NAMESPACES, Body, Key
+from manager.kube.writer import Create, Delete, Replace, Writer
+from manager.settings.model import ReflectorSettings
+from reflector.content import Content, Original
+from reflector.contention import Contention
+from reflector.delete_quota import DeleteQuota
+from reflector.metrics import ReflectorMetrics
+from reflector.observed import ObservedStates
+from reflector.plan import Do, Note, Step, ours
+from reflector.rules.annotations import read
+from reflector.rules.selection import PLAIN, RENAME_KEYS, Selection
+from reflector.view import Mirror, View
+
+MAX_CONCURRENT_STEPS = 8  # steps of one source at a time
+MANAGER = "coffer-reflector"  # the field manager, by which a mirror that we wrote is told from a copy of one
+ORIGINAL_MANAGER = "unknown"  # the original names none, and the API server writes this
+FOREIGN = "ForeignMirror"
+CURE = "delete it, or remove its annotations reflector.v1.k8s.emberstack.com/*"
+MOVED = "Moved"  # never told: the event that is on its way brings the source back
+FAILED = "MirrorFailed"
+MAX_PASS_SECONDS = 60.0  # seconds of writing for one source; a worker that is held for minutes counts as stuck
+AGAIN_AT_ONCE = Wait(MOVED, "there was no time left in this pass", delay=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of one step."""
+
+    step: Step
+    error: ReconcileError | None = None
+    first: bool = False
+    """Whether a mirror got its data for the first time."""
+    note: Note | None = None
+    """What is told though nothing failed."""
+
+
+class Executor:
+    """Executes steps, those of all sources together at most `reflector.concurrency` at a time.
+
+    Args:
+        giving_way: whether an original writes the same objects now: then the steps that are left wait.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        writer: Writer,
+        clock: Clock,
+        metrics: ReflectorMetrics,
+        proofs: ObservedStates,
+        settings: ReflectorSettings,
+        shares: DeleteQuota,
+        giving_way: Callable[[], bool],
+    ) -> None:
+        self._client = client
+        self._writer = writer
+        self._clock = clock
+        self._metrics = metrics
+        self._proofs = proofs
+        self._repairs = Contention(clock)
+        self._shares = shares
+        self._giving_way = giving_way
+        self._slots = asyncio.Semaphore(settings.concurrency)
+        self._label = settings.label_mirrors
+        self._paused: tuple[float, Wait] | None = None
+
+    async def carry_out(self, view: View, steps: tuple[Step, ...]) -> list[Done]:
+        """Execute the steps of a source side by side; one that fails stops no other, and some may be left for later.
+
+        Raises what concerns all of them: the API server does not answer, this replica no longer leads, or the source
+        has moved since the view was made (Conflict), with its data and perhaps its consent.
+        """
+        if not steps:
+            return []
+        source = await self._client.find(view.key)
+        _require_unmoved(view.key, source, view.meta.version if view.meta else None)
+        if source is not None and _helm(source):
+            return []
+        shape = view.marks.shape if view.marks else PLAIN
+        original = Original(source, shape, self._clock.now(), label=self._label) if source is not None else None
+        left, until = iter(steps), self._clock.monotonic() + MAX_PASS_SECONDS
+
+        async def work() -> list[Done]:
+            return [
+                await self._one(view, original, step) if self._clock.monotonic() < until else Done(step, AGAIN_AT_ONCE)
+                for step in left
+            ]
+
+        # A few at a time, which wait in one line with those of all other sources: the line is fair, whoever has more.
+        done: list[Done] = []
+        for result in await asyncio.gather(*(work() for _ in range(MAX_CONCURRENT_STEPS)), return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
+            done += result
+        return done
+
+    async def _one(self, view: View, original: Original | None, step: Step) -> Done:
+        async with self._slots:
+            try:
+                first = await self._step(view, original, step)
+            except (AlreadyExists, Conflict, NotFound):
+                return Done(step, Retry(MOVED, "the target has just changed"))
+            except Forbidden as error:
+                if error.reason == "NamespaceTerminating":
+                    return Done(step)
+                why = error.detail or f"{error.reason}, by a quota, an admission policy or missing rights"
+                return Done(step, Retry(FAILED, f"the API server refuses it: {why}"))
+            except Invalid as error:
+                self._metrics.failures.labels(step.target.resource.kind).inc()
+                why = f"the API server refuses it: {error.reason}" + (f" ({error.detail})" if error.detail else "")
+                return Done(step, NeedsHuman(FAILED, why))
+            except NeedsHuman as error:
+                if error.reason == FOREIGN:
+                    return Done(step, note=Note(step.target, FOREIGN, error.message))
+                self._metrics.failures.labels(step.target.resource.kind).inc()
+                return Done(step, NeedsHuman(FAILED, error.message))
+            except ReconcileError as error:
+                return Done(step, error)
+        return Done(step, first=first)
+
+    async def _step(self, view: View, original: Original | None, step: Step) -> bool:
+        if self._giving_way():
+            raise Wait(MOVED, "an original controller is running", delay=0.0)
+        if step.do is Do.REMOVE:
+            await self._remove(view, step)
+            return False
+        if original is None:
+            return False
+        mirror = step.mirror
+        content = _content(original, step)
+        if mirror is None:
+            await self._create(view, step, content)
+            return False
+        if await self._holds(mirror, step, content):
+            return False
+        if mirror.behind and content.reckons(mirror.marks):
+            raise Conflict(409, MOVED, f"the watch of {step.target}")
+        await self._refresh(view, mirror, step, content)
+        if step.do is Do.COMPARE:
+            self._repairs.count(step.target)
+        return mirror.marks is not None and not mirror.marks.version
+
+    async def _create(self, view: View, step: Step, content: Content) -> None:
+        made = await self._writer.apply(Create(step.target, content.body(step.target)), manager=MANAGER)
+        self._wrote(view, step, content, made, created=True)
+
+    async def _refresh(self, view: View, mirror: Mirror, step: Step, content: Content) -> None:
+        """Write a mirror in place; one whose fields cannot be changed is made anew if we made it."""
+        meta = mirror.meta
+        fields = content.fields(step.target, meta, mirror.marks)
+        try:
+            action = Replace(step.target, meta.uid, meta.version, fields, meta.annotations, meta.labels)
+            written = await self._writer.apply(action, manager=MANAGER) or {}
+        except Invalid:
+            written = await self._client.get(step.target)
+            if not written.get("immutable") and not _other_type(written, content):
+                raise
+        else:
+            self._wrote(view, step, content, written)
+            if not step.auto or not _other_type(written, content):
+                return
+        if not step.auto or not _ours_still(written, view.key):
+            raise NeedsHuman(FAILED, _unfit(written, content))
+        await self._replace(view, step, content, written["metadata"])
+
+    async def _replace(self, view: View, step: Step, content: Content, meta: Body) -> None:
+        """Delete a mirror of ours and make it anew: the only way to another type, or past `immutable`."""
+        await self._delete(view, step, meta, "it is immutable, or its type has changed: it is made anew")
+        await self._create(view, step, content)
+
+    async def _holds(self, mirror: Mirror, step: Step, content: Content) -> bool:
+        """Tell whether a mirror has the source's data already, by reading it or by what is known of it."""
+        if step.do is Do.COMPARE:
+            live = await self._client.get(step.target)
+            # Its marks may have changed with it: a proof of what the watch has not shown would swallow that event.
+            _require_unmoved(step.target, live, mirror.meta.version)
+            if content.held_by(live):
+                self._proofs.give(step.target, live, content)
+                return True
+            self._repairs.require_patience(step.target)
+            return False
+        proof = mirror.proof
+        if proof is None or (proof.version, proof.content) != (mirror.meta.version, content.fingerprint):
+            return False
+        self._proofs.keep(step.target, content.version)  # only what is not copied has changed in the source
+        return True
+
+    def _wrote(self, view: View, step: Step, content: Content, body: Body | None, *, created: bool = False) -> None:
+        if body:
+            self._proofs.give(step.target, body, content, created=created)
+        if view.changed is not None:
+            self._metrics.lag.observe(self._clock.monotonic() - view.changed)
+        self._metrics.writes.labels(step.target.resource.kind, step.do.value).inc()
+
+    async def _remove(self, view: View, step: Step) -> None:
+        """Delete an auto mirror after a live look at all that speaks for it (DESIGN.md 4a, 5)."""
+        if view.meta is not None and step.mirror is not None and step.mirror.place is not None:
+            place = Key(NAMESPACES, "", step.target.namespace)
+            _require_unmoved(place, await self._client.find(place), step.mirror.place.version)
+        mirror = await self._client.find(step.target)
+        if mirror is None or not _ours_still(mirror, view.key):
+            return
+        meta = mirror["metadata"]
+        renamed = step.target.name != view.key.name  # the original never does that, so it must be ours by the record
+        maker = maker_of(meta, {MANAGER} if renamed else {MANAGER, ORIGINAL_MANAGER})
+        if maker or (renamed and not meta.get("managedFields")):
+            who = maker or "somebody"
+            raise NeedsHuman(FOREIGN, f"{who} made this copy of a mirror of {view.key}, so it is left alone; {CURE}")
+        why = "its source is gone" if view.meta is None else "its source no longer pushes here"
+        await self._delete(view, step, meta, why)
+        self._metrics.writes.labels(step.target.resource.kind, step.do.value).inc()
+
+    async def _delete(self, view: View, step: Step, meta: Body, why: str) -> None:
+        # What is not as we left it was made by whoever may write in its namespace: all its marks can be forged.
+        proof = self._proofs.of(step.target)
+        left_by_us = proof is not None and proof.version == meta["resourceVersion"]
+        cause = view.key.namespace if left_by_us else step.target.namespace
+        self._shares.require(cause)
+        self._require_unpaused()
+        try:
+            await self._writer.apply(Delete(step.target, meta["uid"], meta["resourceVersion"], why, divided=True))
+        except Wait as error:
+            self._paused = (self._clock.monotonic() + error.delay, error)
+            raise
+        self._shares.count(cause)
+
+    def _require_unpaused(self) -> None:
+        """Read nothing for a delete that the brake would put off anyway."""
+        if self._paused is not None:
+            due, error = self._paused
+            left = due - self._clock.monotonic()
+            if left > 0:
+                raise Wait(error.reason, error.message, delay=left)
+            self._paused = None
+
+
+def _require_unmoved(key: Key, body: Body | None, version: str | None) -> None:
+    """Raise Conflict if an object is not what the plan was made from: consent may have gone, or come, meanwhile."""
+    if (body["metadata"]["resourceVersion"] if body is not None else None) != version:
+        raise Conflict(409, MOVED, f"get {key}")
+
+
+def _ours_still(mirror: Body, source: Key) -> bool:
+    meta = mirror["metadata"]
+    owner = controller_of(meta)
+    return ours(read(meta.get("annotations") or {}), owner.kind if owner else None, source)
+
+
+def _unfit(mirror: Body, content: Content) -> str:
+    """Say why a mirror that a user made cannot hold the data, and what helps."""
+    if mirror.get("immutable"):
+        return "it is immutable: delete it and create it without immutable"
+    kind, there = mirror.get("type", ""), content.type or "Opaque"
+    text = f"its type {kind} does not go with the source's keys, whose type is {there}"
+    return f"{text}: create it with type {there}, or choose and rename keys by {RENAME_KEYS}"
+
+
+def _other_type(mirror: Body, content: Content) -> bool:
+    return str(mirror.get("type", "")) != content.type
+
+
+def _content(original: Original, step: Step) -> Content:
+    if not step.auto:
+        return original.pulled(_wish(step.mirror))
+    return original.bare if step.bare else original.pushed
+
+
+def _wish(mirror: Mirror | None) -> Selection:
+    return mirror.marks.shape if mirror is not None and mirror.marks is not None else PLAIN
+
+
+def _helm(source: Body) -> bool:
+    return str(source.get("type", "")).startswith("helm.sh")

@@ -1,0 +1,1 @@
+"""What sources and administrators declare: annotations, patterns, selections, policy."""

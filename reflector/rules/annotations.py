@@ -1,0 +1,209 @@
+"""The ten annotations of kubernetes-reflector (reflector.md section 1), and ours: read, never guessed at. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import re2
+
+from manager.core.suggestions import MAX_NAME_CHARACTERS, nearest
+from manager.kube.auto_mirrors import AUTO_REFLECTS, MARKS, PREFIX, REFLECTED_VERSION, REFLECTS
+from manager.kube.selectors import Requirement, SelectorError, parse_selector
+from reflector.rules.patterns import patterns
+from reflector.rules.selection import NAMES as SHAPING
+from reflector.rules.selection import NOTHING, PLAIN, Copied, Selection, copied, selection_of, selection_problems
+from reflector.rules.selection import PREFIX as OURS
+
+ALLOWED = PREFIX + "reflection-allowed"
+ALLOWED_NAMESPACES = PREFIX + "reflection-allowed-namespaces"
+ALLOWED_SELECTOR = PREFIX + "reflection-allowed-namespaces-selector"
+AUTO = PREFIX + "reflection-auto-enabled"
+AUTO_NAMESPACES = PREFIX + "reflection-auto-namespaces"
+AUTO_SELECTOR = PREFIX + "reflection-auto-namespaces-selector"
+LONGEST_NAME = 253  # of any object (RFC 1123 subdomain)
+NAME = re2.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
+TARGET_NAME = OURS + "target-name"
+ADOPT = OURS + "adopt"
+THEIRS_KNOWN = MARKS | {ALLOWED, ALLOWED_NAMESPACES, ALLOWED_SELECTOR, AUTO, AUTO_NAMESPACES, AUTO_SELECTOR}
+OURS_KNOWN = SHAPING | {TARGET_NAME, ADOPT}
+NEEDS = {
+    ALLOWED_NAMESPACES: ALLOWED,
+    ALLOWED_SELECTOR: ALLOWED,
+    AUTO: ALLOWED,
+    AUTO_NAMESPACES: AUTO,
+    AUTO_SELECTOR: AUTO,
+}
+"""Which annotation has no effect without which other."""
+GLOB = re2.compile(r"(?:^|[^.\])}*+?\\])\*")
+"""A star that repeats a single letter: who wrote it meant any text."""
+MOST_SHOWN, LONGEST_SHOWN = 3, 60  # items of a faulty list that a message quotes, and their characters
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One dimension of consent: names or labels of namespaces; either may admit (1.4)."""
+
+    names: str
+    selector: str
+
+    def admits(self, namespace: str, labels: Mapping[str, str] | None) -> bool:
+        """Tell whether a namespace is meant; labels are None while the namespace is not known."""
+        if not self.names and not self.selector:
+            return True
+        if self.names and patterns(self.names).match(namespace).whole:
+            return True
+        return bool(self.selector) and labels is not None and _selected(self.selector, labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What the annotations of one object say."""
+
+    allowed: bool
+    allowed_scope: Scope
+    auto: bool
+    auto_scope: Scope
+    reflects: tuple[str, str] | None
+    """Namespace and name of the source; an object that has this is a mirror."""
+    auto_reflects: bool
+    version: str
+    """The source's resourceVersion when this mirror was written; blank asks for a new copy."""
+    target_name: str = ""
+    """The name of pushed mirrors, where it is not the source's own."""
+    adopted_by: tuple[str, str] | None = None
+    """Namespace and name of the source that may take over this object, which somebody else has made."""
+    shape: Selection = PLAIN
+    """What is copied."""
+    copied: Copied = NOTHING
+    """What of the object is a copy of its source's labels and annotations."""
+    faults: tuple[str, ...] = ()
+    """What a user should mend in the annotations."""
+    understood: bool = True
+    """Whether all annotations under our own prefix are known: one that is misspelt must not widen what is copied."""
+
+    @property
+    def source(self) -> bool:
+        """Whether the object offers itself; what is a mirror itself is never pushed on (1.3)."""
+        return self.reflects is None and self.allowed
+
+    def permits(self, namespace: str, labels: Mapping[str, str] | None) -> bool:
+        """Tell whether a namespace may pull."""
+        return self.allowed and self.allowed_scope.admits(namespace, labels)
+
+    def pushes(self, namespace: str, labels: Mapping[str, str] | None) -> bool:
+        """Tell whether a namespace gets a mirror unasked."""
+        return self.permits(namespace, labels) and self.auto and self.auto_scope.admits(namespace, labels)
+
+
+def read(annotations: Mapping[str, str]) -> Marks | None:
+    """Return what an object's annotations say, None for the many that have none of them."""
+    if not any(name.startswith((PREFIX, OURS)) for name in annotations):
+        return None
+
+    def text(name: str) -> str:
+        return annotations.get(name, "").strip()
+
+    return Marks(
+        allowed=_true(text(ALLOWED)),
+        allowed_scope=Scope(text(ALLOWED_NAMESPACES), text(ALLOWED_SELECTOR)),
+        auto=_true(text(AUTO)),
+        auto_scope=Scope(text(AUTO_NAMESPACES), text(AUTO_SELECTOR)),
+        reflects=_reference(text(REFLECTS)),
+        auto_reflects=_true(text(AUTO_REFLECTS)),
+        version=text(REFLECTED_VERSION),
+        target_name=text(TARGET_NAME) if NAME.fullmatch(text(TARGET_NAME)) else "",
+        adopted_by=_reference(text(ADOPT)),
+        shape=selection_of(annotations),
+        copied=copied(annotations),
+        faults=tuple(_faults(annotations)),
+        understood=all(name in OURS_KNOWN for name in annotations if name.startswith(OURS)),
+    )
+
+
+def problems(marks: Marks) -> tuple[str, ...]:
+    """Return what a user should mend, a sentence an annotation; such a part matches nothing meanwhile."""
+    found = list(marks.faults)
+    for name, text in ((ALLOWED_NAMESPACES, marks.allowed_scope.names), (AUTO_NAMESPACES, marks.auto_scope.names)):
+        invalid = patterns(text).invalid
+        if invalid:
+            shown = ", ".join(each[:LONGEST_SHOWN] for each in invalid[:MOST_SHOWN])
+            found.append(f"{name}: not a regular expression (RE2), or too large: {shown}; `.*` means any text")
+    for name, selector in (
+        (ALLOWED_SELECTOR, marks.allowed_scope.selector),
+        (AUTO_SELECTOR, marks.auto_scope.selector),
+    ):
+        try:
+            if selector:
+                parse_selector(selector)
+        except SelectorError as error:
+            found.append(f"{name}: {error}; it matches no namespace")
+    return tuple(found)
+
+
+def ambiguous(marks: Marks, namespace: str) -> bool:
+    """Tell whether a full match of the patterns would answer differently from the original's first match (1.4)."""
+    answers = [patterns(each.names).match(namespace) for each in (marks.allowed_scope, marks.auto_scope) if each.names]
+    return any(each.fully != each.whole for each in answers)
+
+
+def _faults(annotations: Mapping[str, str]) -> Iterator[str]:
+    yield from _unknown(annotations)
+    for name in (ALLOWED, AUTO, AUTO_REFLECTS):
+        text = annotations.get(name, "").strip()
+        if text.lower() not in ("", "true", "false"):
+            yield f'{name}: {text[:LONGEST_SHOWN]} is not true or false and counts as false; write "true"'
+    for name, other in NEEDS.items():
+        wanted = annotations.get(name, "").strip().lower() not in ("", "false")
+        if wanted and not annotations.get(other, "").strip():
+            yield f'{name}: it has no effect without {other}: "true"'
+    if annotations.get(REFLECTS, "").strip() and _reference(annotations[REFLECTS].strip()) is None:
+        yield f"{REFLECTS}: write NAMESPACE/NAME of the source"
+    for name in (ALLOWED_NAMESPACES, AUTO_NAMESPACES):
+        text = annotations.get(name, "")
+        wrong = patterns(text.strip()).invalid  # told as such
+        meant = [each for item in text.split(",") if GLOB.search(each := item.strip()) and each not in wrong]
+        if meant:
+            shown = meant[0][:LONGEST_SHOWN]
+            form = GLOB.sub(lambda found: found.group(0)[:-1] + ".*", shown)
+            yield f"{name}: {shown} is a regular expression; write {form} for any text in this place"
+    target = annotations.get(TARGET_NAME, "").strip()
+    if target and not NAME.fullmatch(target):
+        yield f"{TARGET_NAME}: not a name of an object; mirrors have the source's own"
+    if any(name.startswith(OURS) for name in annotations):
+        yield from selection_problems(annotations)
+
+
+def _unknown(annotations: Mapping[str, str]) -> Iterator[str]:
+    """Yield the annotations under one of the prefixes that mean nothing, the first of them."""
+    for prefix, known in ((PREFIX, THEIRS_KNOWN), (OURS, OURS_KNOWN)):
+        wrong = sorted(name for name in annotations if name.startswith(prefix) and name not in known)
+        for name in wrong[:MOST_SHOWN]:
+            effect = "; nothing is copied until it is mended" if prefix == OURS else ""
+            yield f"{name[: len(prefix) + MAX_NAME_CHARACTERS]}: unknown annotation{nearest(name, known)}{effect}"
+
+
+def _true(text: str) -> bool:
+    return text.lower() == "true"
+
+
+def _reference(text: str) -> tuple[str, str] | None:
+    parts = [part.strip() for part in text.split("/")]
+    if not 1 <= len(parts) <= 2 or not all(parts):
+        return None
+    # A name alone has an empty namespace in the original: a mirror whose source is never found (1.3). So has what no
+    # object can be named: `..` or `?` would lead a request for the source to another place.
+    named = len(parts) == 2 and all(NAME.fullmatch(part) for part in parts)
+    return (parts[0], parts[1]) if named else ("", parts[-1][:LONGEST_NAME])
+
+
+@lru_cache(maxsize=1024)
+def _requirements(selector: str) -> tuple[Requirement, ...] | None:
+    try:
+        return parse_selector(selector)
+    except SelectorError:
+        return None
+
+
+def _selected(selector: str, labels: Mapping[str, str]) -> bool:
+    requirements = _requirements(selector)
+    return requirements is not None and all(each.holds(labels) for each in requirements)

@@ -1,0 +1,1 @@
+"""Sealing keys and sealed values: wire format, key pairs, unsealing, rotation."""

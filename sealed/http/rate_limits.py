@@ -1,0 +1,77 @@
+"""How often a caller may ask: an allowance for each, a budget for all (sealed-secrets.md 5.3)."""
+
+import math
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+
+from manager.core.clock import Clock
+
+MAX_BUCKETS = 65_536  # callers remembered; forgetting one gives it a full allowance back
+ALL_TOGETHER = 10  # the budget of all callers, as a multiple of one caller's
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBucket:
+    """Whether one request may pass, and what its caller is told."""
+
+    allowed: bool
+    retry_after: float = 0.0
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class CallerLimiter:
+    """The generic cell rate algorithm: `rate` a second, and `burst` more at once.
+
+    Args:
+        rate: requests a second; 0 limits nothing.
+    """
+
+    def __init__(self, rate: float, burst: int, clock: Clock) -> None:
+        self._interval = 1 / rate if rate > 0 else 0.0
+        self._burst = burst
+        self._clock = clock
+        self._arrivals: OrderedDict[Hashable, float] = OrderedDict()
+
+    def take(self, caller: Hashable) -> TokenBucket:
+        """Count one request of a caller."""
+        if not self._interval:
+            return TokenBucket(allowed=True)
+        now = self._clock.monotonic()
+        before = max(now, self._arrivals.pop(caller, now))
+        after = before + self._interval
+        wait = after - now - self._interval * (self._burst + 1)
+        allowed = wait <= 1e-9  # seconds; the rounding of sums must not cost a caller its last request
+        self._arrivals[caller] = after if allowed else before
+        if len(self._arrivals) > MAX_BUCKETS:
+            self._arrivals.popitem(last=False)
+        reset = self._arrivals[caller] - now
+        remaining = max(0, math.floor((self._interval * (self._burst + 1) - reset) / self._interval + 1e-6))
+        headers = {
+            "X-Ratelimit-Limit": str(self._burst + 1),
+            "X-Ratelimit-Remaining": str(remaining),
+            "X-Ratelimit-Reset": str(math.ceil(reset)),
+        }
+        return TokenBucket(allowed, max(0.0, wait), headers if allowed else headers | {"Retry-After": _seconds(wait)})
+
+
+class RateLimits:
+    """One allowance for each caller, and a budget that all share."""
+
+    def __init__(self, rate: float, burst: int, clock: Clock) -> None:
+        self._each = CallerLimiter(rate, burst, clock)
+        self._all = CallerLimiter(rate * ALL_TOGETHER, burst * ALL_TOGETHER, clock)
+
+    def take(self, caller: Hashable) -> TokenBucket:
+        """Count one request; the shared budget is not touched by what its caller's own allowance refuses."""
+        own = self._each.take(caller)
+        if not own.allowed:
+            return own
+        together = self._all.take("")
+        if together.allowed:
+            return own
+        return TokenBucket(False, together.retry_after, {**own.headers, "Retry-After": _seconds(together.retry_after)})
+
+
+def _seconds(wait: float) -> str:
+    return str(max(1, math.ceil(wait)))

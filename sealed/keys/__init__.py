@@ -1,0 +1,1 @@
+"""The sealing keys of this cluster: registry, watch, renewal, keyring."""

@@ -1,0 +1,91 @@
+"""Which SealedSecrets does a change touch? Nothing here asks the API server."""
+
+from collections.abc import Mapping
+
+from manager.kube import auto_mirrors
+from manager.kube.cache import Change, Index, Meta, MetadataCache
+from manager.kube.resources import SEALED_SECRETS, SECRETS, Key, Resource
+from manager.runtime.module import Handler
+from manager.runtime.work_queue import WorkQueue
+from sealed.plan import mark_of, settled
+from sealed.selection import Selection
+
+FAILING = "failing"
+"""Index value of SealedSecrets that are not synced, or whose spec has changed since they were."""
+
+
+class Watches:
+    """Turns changes of SealedSecrets and of the Secrets of their names into keys.
+
+    Args:
+        selection: which SealedSecrets are ours.
+        skip_recreate: a deleted Secret stays away until its SealedSecret changes.
+        repair_drift: an edited Secret is looked at, and set right.
+    """
+
+    def __init__(
+        self, cache: MetadataCache, queue: WorkQueue, selection: Selection, *, skip_recreate: bool, repair_drift: bool
+    ) -> None:
+        self._cache = cache
+        self._queue = queue
+        self._selection = selection
+        self._skip_recreate = skip_recreate
+        self._repair_drift = repair_drift
+        cache.name_labels(SECRETS)
+        cache.digest(SEALED_SECRETS, mark_of)
+        cache.keep(
+            SEALED_SECRETS, "sealedsecrets.bitnami.com/", auto_mirrors.PREFIX
+        )  # the scope; and what is misplaced
+        self._failing: Index = cache.index(SEALED_SECRETS, _unsettled)
+
+    def table(self) -> Mapping[Resource, Handler]:
+        """Return what must be watched, and by whom."""
+        return {SEALED_SECRETS: self.sealed_secret, SECRETS: self.secret}
+
+    def sealed_secret(self, change: Change) -> None:
+        """Work on a SealedSecret unless its last success still stands; a changed annotation may deserve a warning."""
+        before, meta = change.before, change.after
+        if meta is None or meta.deleting or (before is not None and _only_status_moved(before, meta)):
+            return
+        if not self._selection.includes(change.key.namespace, meta.labels):
+            return
+        annotated = before is not None and before.annotations != meta.annotations
+        if annotated or not self._settled(change.key, meta):
+            self._queue.add(change.key)
+
+    def secret(self, change: Change) -> None:
+        """Work on the SealedSecret of this name when its Secret is gone, or when it was waiting for this Secret."""
+        key = Key(SEALED_SECRETS, change.key.namespace, change.key.name)
+        sealed = self._cache.get(key)
+        if sealed is None or sealed.deleting or not self._selection.includes(key.namespace, sealed.labels):
+            return
+        if change.after is None:
+            if not (self._skip_recreate and sealed.digest.synced):
+                self._queue.add(key)
+        elif sealed.digest.synced:
+            if self._repair_drift and change.after.version != sealed.digest.secret_version:
+                self._queue.add(key)
+        elif change.after.owner is None or change.after.owner.uid != sealed.uid:
+            self._queue.add(key)  # the Secret in its way has changed; our own is never in the way
+
+    def keys_changed(self) -> None:
+        """Try again what failed: a key was added, restored or removed."""
+        for key in self._failing.find(FAILING):
+            meta = self._cache.get(key)
+            if meta is not None and self._selection.includes(key.namespace, meta.labels):
+                self._queue.add(key)
+
+    def _settled(self, key: Key, meta: Meta) -> bool:
+        secret = self._cache.get(Key(SECRETS, key.namespace, key.name))
+        as_written = secret is not None and secret.version == meta.digest.secret_version
+        return as_written and settled(meta.generation, meta.annotations, meta.digest)
+
+
+def _unsettled(_: Key, meta: Meta) -> tuple[str, ...]:
+    return () if meta.digest.synced and meta.digest.generation == meta.generation else (FAILING,)
+
+
+def _only_status_moved(before: Meta, after: Meta) -> bool:
+    """Tell whether this is the echo of our own status: spec, labels, annotations and identity are as they were."""
+    same = (before.uid, before.generation, before.annotations) == (after.uid, after.generation, after.annotations)
+    return same and before.labels == after.labels

@@ -1,0 +1,1 @@
+"""Objects and modules that tests are made of."""

@@ -1,0 +1,54 @@
+"""Builders of ExternalSecrets and their targets, with good defaults."""
+
+import base64
+from typing import Any
+
+from external.api.external_secret import ExternalSecretSpec
+from external.api.fields import parse
+from external.external_secrets.plan import View
+from manager.core.secret_value import SecretValue
+from manager.kube.resources import EXTERNAL_SECRETS, Key
+
+KEY = Key(EXTERNAL_SECRETS, "ns", "es")
+UID = "es-uid"
+
+
+def spec(**changes: Any) -> ExternalSecretSpec:
+    raw = {"secretStoreRef": {"name": "store"}, "data": [{"secretKey": "k", "remoteRef": {"key": "r"}}], **changes}
+    return parse(ExternalSecretSpec, raw, reason="SecretSyncedError")
+
+
+def view(secret: Any = None, data: Any = None, target: Any = None, **meta: Any) -> View:
+    body = {"metadata": {"namespace": "ns", "name": "es", "uid": UID, "generation": 1, **meta}}
+    values = None if data is None else {name: SecretValue(text.encode()) for name, text in data.items()}
+    return View(KEY, body, spec(target=target or {}), secret, values)
+
+
+def encoded(**data: str) -> dict[str, str]:
+    return {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
+
+
+def secret(owner: Any = None, manager: str = "", keys: Any = ("k",), made: bool = False, **more: Any) -> dict[str, Any]:
+    meta: dict[str, Any] = {
+        "namespace": "ns",
+        "name": "es",
+        "uid": "s",
+        "resourceVersion": "7",
+        **more.pop("metadata", {}),
+    }
+    if owner:
+        meta["ownerReferences"] = [
+            {
+                "kind": "ExternalSecret",
+                "name": "es",
+                "uid": owner,
+                "controller": True,
+                "apiVersion": "external-secrets.io/v1",
+                "blockOwnerDeletion": True,
+            }
+        ]
+    if manager:
+        fields = {"f:data": {f"f:{key}": {} for key in keys}, "f:metadata": {"f:labels": {"f:stale": {}}}}
+        fields |= {"f:type": {}} if made else {}
+        meta["managedFields"] = [{"manager": manager, "fieldsV1": fields}]
+    return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": meta, "data": encoded(k="v"), **more}

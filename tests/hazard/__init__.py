@@ -1,0 +1,1 @@
+"""What concerns several modules at once: outages, hostile input, old views."""

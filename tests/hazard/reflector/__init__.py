@@ -1,0 +1,1 @@
+"""Hazards of the reflector."""

@@ -1,0 +1,1 @@
+"""Tests of external/cluster_external_secrets."""

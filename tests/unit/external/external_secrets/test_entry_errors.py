@@ -1,0 +1,30 @@
+"""The condition names every entry that failed, and why."""
+
+from tests.builders.external_module import ExternalModule
+
+
+async def test_every_entry_that_fails_is_named_with_its_reason_and_nothing_is_written(bench: ExternalModule) -> None:
+    bench.store(values={"there": "1", "document": '{"a": 1}'})
+    given = {"one": "there", "two": "absent", "three": "gone"}
+    data = [{"secretKey": name, "remoteRef": {"key": key}} for name, key in given.items()]
+    data += [{"secretKey": "four", "remoteRef": {"key": "document", "property": "b"}}]
+    data += [
+        {"secretKey": f"n{at}", "remoteRef": {"key": "r"}, "sourceRef": {"storeRef": {"name": "no"}}} for at in "ab"
+    ]
+    bench.external(data=data)
+    await bench.settle()
+    assert bench.ready()[2] == (
+        "could not get secret data from provider: spec.data[4], spec.data[5]: "
+        'could not get SecretStore "no": it does not exist in namespace "ns"; a store serves its own namespace, '
+        "a ClusterSecretStore others too"
+    )
+
+    bench.external(data=data[:4])
+    await bench.settle()
+
+    assert bench.ready()[2] == (
+        "could not get secret data from provider: spec.data[1] (key: absent), spec.data[2] (key: gone): "
+        "Secret does not exist (looked in the store's spec.provider.fake.data); spec.data[3] (key: document): "
+        "key b does not exist in secret document (looked in the store's spec.provider.fake.data)"
+    )
+    assert bench.data() is None

@@ -1,0 +1,130 @@
+"""How many calls a burst makes, though a namespace has only a part of the workers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from external.providers.fake import FakeClient
+from external.providers.protocol import SecretRequest
+from external.reading.expected_requests import ExpectedRequests, asked_in
+from manager.kube.resources import EXTERNAL_SECRETS, SECRET_STORES, Key
+from tests.builders.external_module import ExternalModule
+
+BATCH, NUMBER, VALUES = 20, 300, 100
+STORE = Key(SECRET_STORES, "ns", "store")
+
+
+@pytest.fixture
+def calls(bench: ExternalModule, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Return the keys of every call to a provider that takes twenty of them."""
+    made: list[list[str]] = []
+    read = FakeClient.read
+
+    def counted(client: FakeClient, wants: Sequence[SecretRequest]) -> Any:
+        made.append([want.key for want in wants])
+        return read(client, wants)
+
+    monkeypatch.setattr(FakeClient, "batch", BATCH)
+    monkeypatch.setattr(FakeClient, "read", counted)
+    bench.store(values={f"r{at}": f"v{at}" for at in range(VALUES)})
+    return made
+
+
+def entry(at: int) -> dict[str, Any]:
+    return {"secretKey": "k", "remoteRef": {"key": f"r{at}"}}
+
+
+LAYOUTS: Mapping[str, Callable[[int], int]] = {
+    "one after the other": lambda at: at % VALUES,
+    "three that want the same beside each other": lambda at: at // 3,
+    "without an order": lambda at: at * 7919 % VALUES,
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+async def test_a_burst_makes_full_calls(
+    bench: ExternalModule, calls: list[list[str]], layout: Callable[[int], int]
+) -> None:
+    for at in range(NUMBER):
+        bench.external(f"es{at}", data=[entry(layout(at))])
+
+    await bench.settle()
+
+    assert [len(each) for each in calls] == [BATCH] * (VALUES // BATCH)
+    assert bench.data(f"es{NUMBER - 1}") == {"k": f"v{layout(NUMBER - 1)}".encode()}
+
+
+async def test_other_values_of_the_store_are_read_in_full_calls(bench: ExternalModule, calls: list[list[str]]) -> None:
+    for at in range(VALUES):
+        bench.external(f"es{at}", data=[entry(at)])
+    await bench.settle()
+    calls.clear()
+
+    bench.pass_by(60)
+    bench.store(values={f"r{at}": "other" for at in range(VALUES)})
+    await bench.settle()
+
+    assert [len(each) for each in calls] == [BATCH] * (VALUES // BATCH)
+    assert bench.data("es77") == {"k": b"other"}
+
+
+async def test_nothing_is_read_for_whom_the_store_does_not_admit(bench: ExternalModule, calls: list[list[str]]) -> None:
+    bench.namespace("ns", team="a")
+    bench.namespace("closed")
+    values = {"mine": "1", "theirs": "2"}
+    bench.store("cluster", values=values, conditions=[{"namespaceSelector": {"matchLabels": {"team": "a"}}}])
+    shared = {"secretStoreRef": {"name": "cluster", "kind": "ClusterSecretStore"}}
+    bench.external("es", data=[{"secretKey": "k", "remoteRef": {"key": "mine"}}], **shared)
+    meta = {"namespace": "closed"}
+    bench.external("es", meta=meta, data=[{"secretKey": "k", "remoteRef": {"key": "theirs"}}], **shared)
+
+    await bench.settle()
+
+    assert bench.data() == {"k": b"1"}
+    assert [key for each in calls for key in each] == ["mine"]
+
+
+def test_what_is_odd_asks_for_nothing() -> None:
+    odd: list[Any] = [
+        None,
+        {"data": {}, "dataFrom": 5},
+        {"data": [None, {}, {"remoteRef": []}, {"remoteRef": {"key": 1}}], "secretStoreRef": {"name": "store"}},
+        {"data": [{"remoteRef": {"key": "a"}}], "secretStoreRef": "store"},
+        {"dataFrom": [{"extract": {"key": "a"}, "sourceRef": {"generatorRef": {}}}], "secretStoreRef": {"name": "s"}},
+    ]
+    for spec in odd:
+        assert list(asked_in({"metadata": {"name": "es", "namespace": "ns"}, "spec": spec})) == []
+
+
+def test_each_entry_asks_its_own_store() -> None:
+    spec = {
+        "secretStoreRef": {"name": "store"},
+        "data": [
+            {"remoteRef": {"key": "a", "version": "2", "metadataPolicy": "Fetch", "property": "p"}},
+            {"remoteRef": {"key": "b"}, "sourceRef": {"storeRef": {"name": "another"}}},
+        ],
+        "dataFrom": [{"extract": {"key": "c"}}],
+    }
+
+    found = list(asked_in({"metadata": {"name": "es", "namespace": "ns"}, "spec": spec}))
+
+    assert found == [
+        (STORE, SecretRequest("a", "2", metadata=True, property="p")),
+        (Key(SECRET_STORES, "ns", "another"), SecretRequest("b")),
+        (STORE, SecretRequest("c")),
+    ]
+
+
+def test_whose_pass_has_begun_is_expected_no_longer() -> None:
+    expected = ExpectedRequests(lambda *_: True, lambda _: 0.0)
+    expected.sources.append(lambda key: [(STORE, SecretRequest(key.name))])
+    keys = [Key(EXTERNAL_SECRETS, "ns", f"es{at}") for at in range(3)]
+    for each in keys:
+        expected.add(each, (STORE,))
+    client: Any = FakeClient.__new__(FakeClient)
+
+    expected.remove(keys[0])
+
+    assert expected.take(STORE, client, lambda want, _: want.key != "es1", 10) == [SecretRequest("es2")]
+    assert expected.take(STORE, client, lambda *_: True, 10) == []
