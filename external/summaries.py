@@ -8,6 +8,8 @@ from external.api.external_secret import GENERATORS
 from external.api.hashes import spec_hash, synced_version
 from external.api.providers.aws import tells_consumers_apart
 from external.api.providers.webhook import says_namespace
+from external.api.references import Reference, references
+from external.api.store import Provider
 from external.api.sync_windows import Windows, windows_of
 from manager.core.clock import parse_rfc3339
 from manager.core.durations import parse_duration
@@ -27,7 +29,6 @@ from manager.kube.resources import (
 )
 
 DEFAULT_INTERVAL_SECONDS = 3600.0
-REFERENCES = ("Ref", "clientCert", "clientKey", "bearerToken", "serviceAccount")
 MAX_ENTRIES = 5_000  # entries of a list; an object with more gets a condition, and nothing is read for it
 MIN_INTERVAL_SECONDS = 1.0  # seconds; what a tenant writes below it would keep a worker and the provider busy for ever
 
@@ -113,15 +114,15 @@ def store_summary(body: Body) -> StoreSummary:
     ready = find_condition(_mapping(body.get("status")).get("conditions"), "Ready")
     namespace = body["metadata"].get("namespace", "")
     provider = _mapping(spec.get("provider"))
-    references = list(_references(provider))
+    referred = list(references(Provider, provider))
     told_apart = tells_consumers_apart(_mapping(provider.get("aws"))) or says_namespace(provider.get("webhook"))
     return StoreSummary(
         controller=str(spec.get("controller") or ""),
         ready=(ready or {}).get("status") == "True",
         judged=ready is not None,
-        credentials=_places(namespace, references, "Secret"),
-        authorities=_places(namespace, references, "ConfigMap"),
-        per_consumer=not namespace and (told_apart or any(not place for place, _, _ in references)),
+        credentials=_places(namespace, referred, "Secret"),
+        authorities=_places(namespace, referred, "ConfigMap"),
+        per_consumer=not namespace and (told_apart or any(not place for place, _, _ in referred)),
         conditions=() if namespace else tuple(each for each in _list(spec.get("conditions")) if isinstance(each, dict)),
         interval=_store_interval(spec.get("refreshInterval")),
     )
@@ -197,22 +198,8 @@ def _templates(body: Body, target: Mapping[str, Any]) -> Iterator[Key]:
                 yield resolve(owner, resource, name, None, at=at)
 
 
-def _places(namespace: str, references: list[tuple[str, str, str]], kind: str) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted({(namespace or place, name) for place, name, each in references if each == kind}))
-
-
-def _references(value: object) -> Iterator[tuple[str, str, str]]:
-    """Yield (namespace, name, kind) of every reference inside a provider of any kind."""
-    for place, inner in _mapping(value).items():
-        named = isinstance(inner, dict) and isinstance(inner.get("name"), str)
-        if named and (place.endswith(REFERENCES) or place == "caProvider"):
-            account = place in ("serviceAccountRef", "serviceAccount")
-            kind = "ServiceAccount" if account else str(inner.get("type") or "Secret")
-            yield str(inner.get("namespace") or ""), inner["name"], kind
-        elif isinstance(inner, dict):
-            yield from _references(inner)
-        for each in _list(inner):
-            yield from _references(each)
+def _places(namespace: str, found: list[Reference], kind: str) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted({(namespace or place, name) for place, name, each in found if each == kind}))
 
 
 def _store_interval(given: object) -> float:

@@ -207,13 +207,13 @@ def _siblings(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     for step in path[:-1]:
         if isinstance(step, str) and owner is not None:
             names = {field.alias or name: field for name, field in owner.model_fields.items()}
-            owner = _model_in(names[step].annotation) if step in names else None
+            owner = model_in(names[step].annotation) if step in names else None
     return [field.alias or name for name, field in owner.model_fields.items()] if owner else []
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
     """Return the model that a type consists of, through lists, options and annotations."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    found = (_model_in(each) for each in get_args(annotation))
+    found = (model_in(each) for each in get_args(annotation))
     return next((each for each in found if each is not None), None)

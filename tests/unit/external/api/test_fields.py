@@ -150,15 +150,15 @@ def test_a_digest_names_every_store_once() -> None:
 
 def test_a_stores_credentials_are_found_wherever_they_stand() -> None:
     provider = {
-        "x": {
+        "aws": {
             "auth": {
                 "secretRef": {
                     "accessKeyIDSecretRef": {"name": "a", "key": "k"},
-                    "tokenSecretRef": {"name": "b", "namespace": "other"},
+                    "secretAccessKeySecretRef": {"name": "b", "namespace": "other"},
                 }
-            },
-            "list": [{"caSecretRef": {"name": "c"}}],
-        }
+            }
+        },
+        "webhook": {"secrets": [{"name": "auth", "secretRef": {"name": "c"}}]},
     }
 
     cluster = store_summary({"metadata": {"name": "s"}, "spec": {"provider": provider}})
