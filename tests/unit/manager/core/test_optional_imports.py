@@ -10,7 +10,7 @@ from manager.core.optional_imports import UNUSED, without
 
 LOADED = """
 import sys
-from manager.optional import UNUSED, without
+from manager.core.optional_imports import UNUSED, without
 with without(*UNUSED):
     import manager.app
 import sealed.module, external.module, reflector.module
