@@ -32,8 +32,10 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
 def lines(page: Path) -> list[str]:
-    """Return the lines of a page without its blocks of code."""
-    return FENCE.sub(lambda found: "\n" * found[0].count("\n"), page.read_text()).splitlines()
+    """Return the lines of a page without its blocks of code; a mention that is wrapped stands on its first line."""
+    text = FENCE.sub(lambda found: "\n" * found[0].count("\n"), page.read_text())
+    whole = re.sub(r"`[^`]+`", lambda found: " ".join(found[0].split()) + "\n" * found[0].count("\n"), text)
+    return whole.splitlines()
 
 
 def mentions(line: str) -> Iterator[tuple[str, list[str]]]:
@@ -126,6 +128,13 @@ def test_what_is_not_there_is_found() -> None:
     assert missing("`manager/kube/writer.py refuse_nothing`") == ["manager/kube/writer.py refuse_nothing"]
     assert missing("`tests/e2e/test_crash.py`, `test_nowhere.py`") == ["tests/e2e/test_nowhere.py"]
     assert missing("`manager/kube/writer.py Writer.apply`, `DeleteBrake.take` and `x.y`") == []
+
+
+def test_a_mention_that_is_wrapped_is_seen(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("first `x`\nsee `manager/kube/writer.py\n  refuse_nothing` and `manager/app.py`\n")
+
+    assert [missing(each) for each in lines(page)] == [[], ["manager/kube/writer.py refuse_nothing"], []]
 
 
 def test_the_pages_mention_enough_to_be_checked() -> None:
