@@ -66,7 +66,8 @@ crds: setup ## the chart's CRDs and values.schema.json, from the models and the 
 	$(BIN)/python -m tools.crds
 	$(BIN)/python -m tools.chart_schema
 
-docs: setup ## the pages made from code: docs/settings.md, docs/metrics.md
+docs: setup ## what is made from code: docs/settings.md, docs/metrics.md, the version in chart and README
+	$(BIN)/python -m tools.version
 	$(BIN)/python -m tools.settings_doc
 	$(BIN)/python -m tools.metrics_doc
 
