@@ -3,14 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 TEMPLATE := manager/gotemplate/template.wasm
-# What is in the image: the chart's, the pages' and the tools' tests say nothing of its Python.
-SHIPPED := $(patsubst %,tests/unit/%,external gotemplate manager reflector sealed)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup conformance template cluster shipped test lint fmt bench soak demo lock crds clean
+.PHONY: help setup conformance template cluster shipped test lint fmt bench soak demo lock audit-lock crds docs verify audit matrix clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 13
 
 setup: $(INSTALLED) ## the Python environment, as locked
 
@@ -41,7 +39,7 @@ lint: setup ## style, types, layers and size budgets
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests/cluster tests/conformance tests/harness tests/unit/manager/gotemplate tests/unit/tools tools
+	$(BIN)/mypy tests/cluster tests/conformance tests/harness tests/matrix.py tests/unit/manager/gotemplate tests/unit/tools tools
 	$(BIN)/lint-imports
 	$(BIN)/python tools/budgets.py
 
@@ -49,13 +47,7 @@ test: lint template cluster shipped ## everything but what must take long
 	$(BIN)/pytest -m "not soak" -n 2 --dist loadgroup
 
 shipped: setup template ## the unit tests on the image's Python, where this machine has it
-	@python=$$($(BIN)/python -m tests.cluster.pythons); \
-	if [ -z "$$python" ]; then echo "skipped: this machine does not have the image's Python"; exit 0; fi; \
-	set -e; \
-	[ -x .venv/shipped/bin/python ] || $(BIN)/uv venv --quiet --python "$$python" .venv/shipped; \
-	$(BIN)/uv pip sync --quiet --python .venv/shipped/bin/python --require-hashes requirements.lock; \
-	$(BIN)/uv pip install --quiet --python .venv/shipped/bin/python --no-deps --editable .; \
-	.venv/shipped/bin/python -m pytest $(SHIPPED) -m "not soak" -n 2 --dist loadgroup
+	@PYTHONS=image KUBERNETES=none $(BIN)/python -m tests.matrix
 
 soak: template cluster ## what must take long: quiet, fuzz, scale
 	$(BIN)/pytest -m "soak or hypothesis"
@@ -74,9 +66,29 @@ crds: setup ## the chart's CRDs and values.schema.json, from the models and the 
 	$(BIN)/python -m tools.crds
 	$(BIN)/python -m tools.chart_schema
 
+docs: setup ## what is made from code: docs/settings.md, docs/metrics.md, the version in chart and README
+	$(BIN)/python -m tools.version
+	$(BIN)/python -m tools.settings_doc
+	$(BIN)/python -m tools.metrics_doc
+
+verify: setup ## fails where CRDs, schema, generated pages or locks are not what the code says
+	$(BIN)/python -m tools.verify
+
+LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
+
+lock: OUT ?= requirements.lock
 lock: $(BIN)/uv ## requirements.lock from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra controller --group dev \
-		--generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra controller --group dev $(LOCKED) -o $(OUT)
+
+audit-lock: OUT ?= tools/audit.lock
+audit-lock: $(BIN)/uv ## tools/audit.lock from tools/audit.in
+	$(BIN)/uv pip compile tools/audit.in $(LOCKED) -o $(OUT)
+
+audit: setup ## known vulnerabilities of the locked packages (OSV) and of the Go module (govulncheck); needs a network
+	$(BIN)/python -m tools.audit
+
+matrix: setup template cluster ## unit tests on every Python, end-to-end tests on every Kubernetes; PYTHONS=, KUBERNETES=
+	PYTHONS="$(PYTHONS)" KUBERNETES="$(KUBERNETES)" $(BIN)/python -m tests.matrix
 
 clean: ## all that make made in the checkout; the cache of binaries stays
 	rm -rf manager/gotemplate/template.wasm manager/gotemplate/template.inputs manager/gotemplate/template.cwasm .venv .demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

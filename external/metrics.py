@@ -117,16 +117,21 @@ class ConditionCollector(Collector):
     def __init__(self, cache: MetadataCache) -> None:
         self._cache = cache
 
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the families without samples: the registry refuses a name twice, and docs/metrics.md lists them."""
+        yield from (_condition_family(resource.kind) for resource in KINDS)
+
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield what the cache shows now; an object that is gone leaves nothing behind."""
         for resource in KINDS:
-            kind = resource.kind
-            family = GaugeMetricFamily(
-                f"{kind.lower()}_status_condition", f"The condition Ready of each {kind}", labels=LABELS
-            )
+            family = _condition_family(resource.kind)
             for key, meta in self._cache.items(resource):
                 if meta.digest.judged:
                     for status in (True, False):
                         labels = [key.name, key.namespace, "Ready", str(status)]
                         family.add_metric(labels, float(meta.digest.ready is status))
             yield family
+
+
+def _condition_family(kind: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"{kind.lower()}_status_condition", f"The condition Ready of each {kind}", labels=LABELS)

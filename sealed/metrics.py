@@ -1,6 +1,7 @@
 """Metrics of the sealed module: the original's names (sealed-secrets.md section 6), and what its users asked for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
@@ -13,6 +14,14 @@ from sealed.keys.registry import KeyRegistry
 
 PREFIX = "sealed_secrets_controller"
 INSTANCE = "app.kubernetes.io/instance"
+KEY_GAUGES: Mapping[str, str] = MappingProxyType(
+    {
+        "coffer_sealing_keys": "Usable sealing keys",
+        "coffer_sealing_keys_broken": "Key Secrets that cannot be used as they are",
+        "coffer_sealing_key_age_seconds": "Age of the key that seals",
+        "coffer_sealing_key_expiry_timestamp_seconds": "When its certificate ends",
+    }
+)
 
 
 class SealedMetrics:
@@ -41,19 +50,24 @@ class KeyCollector(Collector):
         self._cache = cache
         self._clock = clock
 
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the families without samples: the registry refuses a name twice, and docs/metrics.md lists them."""
+        yield from (GaugeMetricFamily(name, text) for name, text in KEY_GAUGES.items())
+        yield _objects_family()
+
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield what is so now."""
-        keys = self._registry.keys
-        yield GaugeMetricFamily("coffer_sealing_keys", "Usable sealing keys", len(keys))
-        broken = len(self._registry.broken)
-        yield GaugeMetricFamily("coffer_sealing_keys_broken", "Key Secrets that cannot be used as they are", broken)
+        values: dict[str, float] = {
+            "coffer_sealing_keys": len(self._registry.keys),
+            "coffer_sealing_keys_broken": len(self._registry.broken),
+        }
         current = self._registry.current
         if current:
             age = (self._clock.now() - current.ordered_at).total_seconds()
-            yield GaugeMetricFamily("coffer_sealing_key_age_seconds", "Age of the key that seals", age)
-            ends = current.expires_at.timestamp()
-            yield GaugeMetricFamily("coffer_sealing_key_expiry_timestamp_seconds", "When its certificate ends", ends)
-        objects = GaugeMetricFamily("coffer_sealed_objects", "SealedSecrets by the key that opens them", labels=["key"])
+            values["coffer_sealing_key_age_seconds"] = age
+            values["coffer_sealing_key_expiry_timestamp_seconds"] = current.expires_at.timestamp()
+        yield from (GaugeMetricFamily(name, KEY_GAUGES[name], value) for name, value in values.items())
+        objects = _objects_family()
         for position, count in self._objects(current.id if current else "").items():
             objects.add_metric([position], count)
         yield objects
@@ -77,10 +91,13 @@ class ConditionCollector(Collector):
         self._cache = cache
         self._omit = omit
 
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the family without samples."""
+        yield _condition_family()
+
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield -1 for False, 0 for none yet and 1 for True of every SealedSecret."""
-        labels = ["namespace", "name", "condition", "ss_app_kubernetes_io_instance"]
-        family = GaugeMetricFamily(f"{PREFIX}_condition_info", "Condition of each SealedSecret", labels=labels)
+        family = _condition_family()
         found: dict[tuple[str, ...], int] = {}  # without names, one series stands for many: the worst counts
         for key, meta in self._cache.items(SEALED_SECRETS):
             place = ("", "") if self._omit else (key.namespace, key.name)
@@ -89,3 +106,12 @@ class ConditionCollector(Collector):
         for labelled, value in found.items():
             family.add_metric(list(labelled), value)
         yield family
+
+
+def _objects_family() -> GaugeMetricFamily:
+    return GaugeMetricFamily("coffer_sealed_objects", "SealedSecrets by the key that opens them", labels=["key"])
+
+
+def _condition_family() -> GaugeMetricFamily:
+    labels = ["namespace", "name", "condition", "ss_app_kubernetes_io_instance"]
+    return GaugeMetricFamily(f"{PREFIX}_condition_info", "Condition of each SealedSecret", labels=labels)

@@ -12,6 +12,7 @@ import yaml
 
 from manager.settings.load import documentation
 from manager.settings.model import Settings
+from tools.generated import Generated
 
 CHART = Path(__file__).parent.parent / "charts" / "coffer"
 FILE = CHART / "values.schema.json"
@@ -85,13 +86,8 @@ def _of_reflector() -> Schema:
     }
 
 
-def main() -> int:
-    """Write the file, or compare it."""
-    if "--check" in sys.argv:
-        return 0 if FILE.read_text() == rendered() else 1
-    FILE.write_text(rendered())
-    return 0
+SCHEMA = Generated("schema of the chart's values", lambda: {FILE: rendered()}, "make crds")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(SCHEMA.main())

@@ -6,11 +6,12 @@ from typing import get_type_hints
 
 from manager.settings.load import ORIGINAL_VARIABLES, documentation
 from manager.settings.model import Settings
+from tools.generated import Generated
 
 FILE = Path(__file__).parent.parent / "docs" / "settings.md"
 HEAD = """# Settings
 
-Made from `manager/settings/SPLIT.py` by `python -m tools.settings_doc`. The first source wins: flag `--section-field`,
+Made from `manager/settings/model.py` by `make docs`. The first source wins: flag `--section-field`,
 variable `COFFER_SECTION_FIELD`, the replaced system's variable, file (`coffer run --config FILE`, a mapping of
 sections), default. In the chart: `settings: {section: {field: value}}`.
 """
@@ -31,13 +32,8 @@ def rendered() -> str:
     return "".join([*parts, f"\n## Variables of the originals that are read\n\n{variables}\n"])
 
 
-def main() -> int:
-    """Write the page, or compare it."""
-    if "--check" in sys.argv:
-        return 0 if FILE.read_text() == rendered() else 1
-    FILE.write_text(rendered())
-    return 0
+PAGE = Generated("settings page", lambda: {FILE: rendered()}, "make docs")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(PAGE.main())

@@ -1,9 +1,11 @@
 """The programs that tests, benchmarks and the demo run beside Coffer: which version, from where, built how.
 
-Versions are written once, in the go.mod files under modules/; everything else is derived from them.
+Versions are written once, in the go.mod files under modules/; everything else is derived from them. The variable
+COFFER_KUBERNETES chooses another minor of Kubernetes, such as 1.36, that has a folder there.
 """
 
 import hashlib
+import os
 import platform
 import re
 from dataclasses import dataclass
@@ -64,7 +66,7 @@ class Program:
     @property
     def linker_flags(self) -> str:
         """Value of -ldflags; without a version clients cannot parse what the API server says about itself."""
-        if self.module != "kubernetes":
+        if self.versioned_by != "k8s.io/kubernetes" and self.name not in CONTROL_PLANE:
             return "-s -w"
         version = next(each.version for each in PROGRAMS.values() if each.versioned_by == "k8s.io/kubernetes")
         major, minor = version.removeprefix("v").split(".")[:2]
@@ -76,10 +78,33 @@ class Program:
         return template.format(version=self.version, platform=PLATFORM, slashed=PLATFORM.replace("-", "/"))
 
 
+def kubernetes_modules() -> dict[str, str]:
+    """Return minor -> folder under modules/ of every Kubernetes that can be brought; the first is what tests run on."""
+    folders = sorted(each.name for each in MODULES.glob("kubernetes*"))
+    versions = {
+        each: re.search(r"^\s+k8s\.io/kubernetes v(\d+\.\d+)", (MODULES / each / "go.mod").read_text(), re.MULTILINE)
+        for each in folders
+    }
+    return {found[1]: folder for folder, found in versions.items() if found}
+
+
+def kubernetes_module(minor: str) -> str:
+    """Return the folder under modules/ of a minor of Kubernetes, of the usual one for an empty text."""
+    known = kubernetes_modules()
+    if minor and minor not in known:
+        raise LookupError(
+            f"COFFER_KUBERNETES={minor}: there is {', '.join(known)}; another one needs a folder in {MODULES}"
+        )
+    return known[minor] if minor else "kubernetes"
+
+
+KUBERNETES = kubernetes_module(os.environ.get("COFFER_KUBERNETES", ""))
+
+
 def _kubernetes(name: str) -> Program:
     path = "{version}/bin/{slashed}/" + name
     release = Release("COFFER_KUBERNETES_URL", "https://dl.k8s.io", path, path + ".sha256")
-    return Program(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}", "k8s.io/kubernetes", release)
+    return Program(name, KUBERNETES, f"k8s.io/kubernetes/cmd/{name}", "k8s.io/kubernetes", release)
 
 
 _ETCD = Release(
@@ -102,7 +127,7 @@ CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager")
 PROGRAMS = {
     program.name: program
     for program in (
-        Program("etcd", "kubernetes", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", _ETCD),
+        Program("etcd", KUBERNETES, "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", _ETCD),
         _kubernetes("kube-apiserver"),
         _kubernetes("kube-controller-manager"),
         _kubernetes("kubectl"),

@@ -1,4 +1,4 @@
-"""The Python that the image has, where this machine has it too."""
+"""Which Pythons this machine has; the one of the image among them."""
 
 import re
 import shutil
@@ -17,9 +17,14 @@ def image_version() -> str:
 
 
 def image_python() -> Path | None:
-    """Return an interpreter of that version, None where the machine has none."""
-    name = f"python{image_version()}"
-    versions = sorted((Path.home() / ".pyenv" / "versions").glob(f"{image_version()}*/bin/{name}"))
+    """Return an interpreter of the image's version, None where the machine has none."""
+    return python(image_version())
+
+
+def python(version: str) -> Path | None:
+    """Return an interpreter of a version such as 3.13 that runs, None where the machine has none."""
+    name = f"python{version}"
+    versions = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/{name}"))
     for each in (shutil.which(name), *versions):
         if each and _runs(Path(each)):
             return Path(each).resolve()
@@ -29,7 +34,3 @@ def image_python() -> Path | None:
 def _runs(python: Path) -> bool:
     tried = subprocess.run([python, "-c", "import ssl, ctypes"], capture_output=True, check=False)
     return tried.returncode == 0
-
-
-if __name__ == "__main__":
-    print(image_python() or "")

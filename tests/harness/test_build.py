@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import build, golang, release
-from tests.cluster.programs import PLATFORM, PROGRAMS, Program, cache_folder
+from tests.cluster.programs import PLATFORM, PROGRAMS, Program, cache_folder, kubernetes_module
 from tools import golang as tooling
 from tools.golang import cache_root
 
@@ -217,3 +217,21 @@ def test_the_command_prints_paths_and_refuses_unknown_names(site: Path) -> None:
     publish(site, PROGRAMS["helm"], checksum="0" * 64)
     refused = run([sys.executable, "-m", "tests.cluster.build", "helm"])
     assert (refused.returncode, "refused" in refused.stderr, "Traceback" in refused.stderr) == (1, True, False)
+
+
+def test_another_minor_of_kubernetes_is_chosen_by_a_variable() -> None:
+    code = (
+        "from tests.cluster.programs import PROGRAMS as p; print(p['kube-apiserver'].version, p['etcd'].linker_flags)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "COFFER_KUBERNETES": "1.36"}
+    )
+
+    assert done.stdout.startswith("v1.36.")
+    assert "gitMinor=36" in done.stdout
+
+
+def test_a_minor_without_a_folder_is_named() -> None:
+    with pytest.raises(LookupError, match=r"COFFER_KUBERNETES=1\.2: there is 1\.37, 1\.36"):
+        kubernetes_module("1.2")

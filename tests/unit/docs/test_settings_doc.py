@@ -4,4 +4,4 @@ from tools.settings_doc import FILE, rendered
 
 
 def test_the_page_is_current() -> None:
-    assert FILE.read_text() == rendered(), "run python -m tools.settings_doc"
+    assert FILE.read_text() == rendered(), "run make docs"

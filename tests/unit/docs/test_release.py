@@ -1,0 +1,44 @@
+"""One version in one place, a changelog with room for what comes, and owners and forms that name what exists."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from tools.version import README, rendered, version
+
+ROOT = Path(__file__).parents[3]
+GITHUB = ROOT / ".github"
+
+
+def test_chart_and_readme_have_the_version_of_the_project() -> None:
+    assert {path.name: path.read_text() for path in rendered()} == {p.name: text for p, text in rendered().items()}
+    assert f"coffer:{version()}" in README.read_text()
+
+
+def test_the_changelog_begins_with_what_is_unreleased() -> None:
+    sections = re.findall(r"^## \[(.+?)\](?: - (\d{4}-\d\d-\d\d))?$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+    assert sections[0] == ("Unreleased", "")
+    assert all(date for _, date in sections[1:])
+    assert sections[1][0] == version(), "give the section of the version that pyproject.toml names its date"
+
+
+def test_every_path_with_an_owner_exists() -> None:
+    lines = (GITHUB / "CODEOWNERS").read_text().splitlines()
+    paths = [line.split()[0] for line in lines if line.startswith("/")]
+
+    assert paths
+    assert [each for each in paths if not (ROOT / each.strip("/")).exists()] == []
+
+
+def test_issue_forms_have_what_github_asks_for() -> None:
+    forms = [each for each in (GITHUB / "ISSUE_TEMPLATE").glob("*.yml") if each.name != "config.yml"]
+
+    assert len(forms) == 2
+    for form in forms:
+        read = yaml.safe_load(form.read_text())
+        assert {"name", "description", "body"} <= set(read)
+        fields = [each for each in read["body"] if each["type"] != "markdown"]
+        assert len({each["id"] for each in fields}) == len(fields)
+        assert all(each["attributes"]["label"] for each in fields)
