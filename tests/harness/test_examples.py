@@ -32,7 +32,7 @@ def drawn(how: str, *imported: str) -> str:
 
 
 def test_examples_do_not_depend_on_what_was_imported_before() -> None:
-    assert drawn("same") == drawn("same", "manager.kube.resources", "sealed.api", "external.model")
+    assert drawn("same") == drawn("same", "manager.kube.resources", "sealed.api", "external.api.store")
 
 
 def test_what_explores_draws_others_each_time(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
