@@ -167,7 +167,7 @@ def test_the_end_does_not_depend_on_the_path(acts: list[tuple[Any, ...]]) -> Non
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 @settings(max_examples=5_000, deadline=None)
 @given(st.lists(ACTS, max_size=20))
 def test_the_end_does_not_depend_on_long_paths(acts: list[tuple[Any, ...]]) -> None:
