@@ -276,7 +276,8 @@ class SharedReader:
     def _take_along(self, line: IdentityQueue) -> None:
         """Let a call that is to come answer as well what will be asked soon; go on in a moment where that is much."""
         room, store, now = line.opened.client.batch - len(line.waiting), line.opened.store, self._clock.monotonic()
-        if room <= 0 or store is None or self._expected is None or line.silence.text:
+        # What others ask is nothing that a consumer's own account may see, even while his store is being changed.
+        if room <= 0 or store is None or line.opened.consumer or self._expected is None or line.silence.text:
             return
 
         def needed(want: SecretRequest, since: float) -> bool:

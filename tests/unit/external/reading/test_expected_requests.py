@@ -4,12 +4,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from external.external_secrets.unsynced import Unsynced
+from external.metrics import ExternalMetrics
 from external.providers.fake import FakeClient
 from external.providers.protocol import SecretRequest
+from external.providers.session import ProviderSession
 from external.reading.expected_requests import MAX_COST, MAX_COST_OF_ONE, ExpectedRequests, asked_in
+from external.reading.identity_queue import MaxAge
+from external.reading.reader import SharedReader
+from external.reading.thread_pool import ThreadPool
+from manager.core.secret_value import SecretValue
 from manager.kube.resources import EXTERNAL_SECRETS, SECRET_STORES, Key
+from tests.builders.api_in_memory import HandClock
 from tests.builders.external_module import ExternalModule
 
 BATCH, NUMBER, VALUES = 20, 300, 100
@@ -179,3 +187,28 @@ def test_a_namespace_is_judged_once_for_a_call() -> None:
 
     assert expected.take(STORE, CLIENT, lambda *_: True, 20) == []
     assert judged == ["ns0", "ns1"]
+
+
+@pytest.mark.parametrize(("consumer", "asked"), [("", ["mine", "theirs"]), ("other", ["mine"])])
+async def test_only_a_call_under_the_stores_own_identity_takes_anything_along(consumer: str, asked: list[str]) -> None:
+    """A store may change hands between the opening of a client and the call."""
+    clock, read = HandClock(), list[str]()
+    expected = ExpectedRequests(lambda *_: True, lambda _: 0.0)
+    expected.sources.append(lambda _: (1, [(STORE, SecretRequest("theirs"))]))
+    expected.add(Key(EXTERNAL_SECRETS, "ns", "es"), (STORE,))
+
+    class Noting(FakeClient):
+        batch = 20
+
+        def read(self, wants: Sequence[SecretRequest]) -> Any:
+            read.extend(want.key for want in wants)
+            return {want: SecretValue(b"v") for want in wants}
+
+    threads, metrics = ThreadPool(2, 10), ExternalMetrics(CollectorRegistry())
+    reader = SharedReader(threads, clock, metrics, workers=2, expected=expected)
+    opened = ProviderSession(Noting.__new__(Noting), ("store", consumer), "tenant", store=STORE, consumer=consumer)
+
+    await reader.read([(opened, SecretRequest("mine"))], MaxAge(None, 0.0))
+    threads.close()
+
+    assert read == asked
