@@ -98,10 +98,13 @@ class ExpectedRequests:
 def _of_store(
     asked: Iterable[tuple[Key, SecretRequest | SearchRequest]], store: Key, *, whole: bool
 ) -> Iterator[SecretRequest]:
-    """Yield what is asked of one store by name, as its client is asked: with the property only where that takes it."""
+    """Yield what is asked of one store by name, as its client is asked: with the property only where that takes it.
+
+    Not what costs a call of its own at AWS, as versions and metadata do: whoever is first in line would wait for it.
+    """
     for place, want in asked:
-        if place == store and isinstance(want, SecretRequest):
-            yield want if whole or not want.property else SecretRequest(want.key, want.version, want.metadata)
+        if place == store and isinstance(want, SecretRequest) and not (want.version or want.metadata):
+            yield want if whole or not want.property else SecretRequest(want.key)
 
 
 def asked_in(body: Body) -> Iterator[Asked]:

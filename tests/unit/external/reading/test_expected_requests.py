@@ -212,3 +212,12 @@ async def test_only_a_call_under_the_stores_own_identity_takes_anything_along(co
     threads.close()
 
     assert read == asked
+
+
+def test_what_costs_a_call_of_its_own_is_not_taken_along() -> None:
+    expected = ExpectedRequests(lambda *_: True, lambda _: 0.0)
+    asked = [SecretRequest("a", version="1"), SecretRequest("b", metadata=True), SecretRequest("c")]
+    expected.sources.append(lambda _: (3, [(STORE, each) for each in asked]))
+    expected.add(Key(EXTERNAL_SECRETS, "ns", "es"), (STORE,))
+
+    assert expected.take(STORE, CLIENT, lambda *_: True, 20) == [SecretRequest("c")]
