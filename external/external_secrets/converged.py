@@ -81,10 +81,10 @@ class Converged:
             view.uid, digest.current, target, version if target else "", fetched.asked, fetched.fingerprint
         )
 
-    def asked(self, key: Key) -> Sequence[tuple[Key, Question]]:
-        """Return what an ExternalSecret asked in its last pass, nothing where that is not known."""
+    def asked(self, key: Key) -> tuple[int, Sequence[tuple[Key, Question]]]:
+        """Return what an ExternalSecret asked in its last pass, and how much that is: nothing where it is not known."""
         seen = self._seen.get(key)
-        return seen.asked if seen is not None else ()
+        return (len(seen.asked), seen.asked) if seen is not None else (0, ())
 
     def forget(self, key: Key) -> None:
         """Drop what is known of an ExternalSecret."""

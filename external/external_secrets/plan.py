@@ -305,17 +305,17 @@ def content(action: Create | Update, decided: Plan) -> tuple[str, str]:
 
 
 def without_ours(metadata: Body, manager: str) -> list[str] | None:
-    """Return the finalizers of an ExternalSecret but for the one that a field manager has set; None without it.
+    """Return the finalizers of an ExternalSecret but for the one that a field manager alone has set; None without it.
 
     Another controller of the originals' class may have set the same one, and needs it.
     """
-    finalizers = metadata.get("finalizers") or []
+    finalizers, managers = metadata.get("finalizers") or [], set[object]()
     for entry in metadata.get("managedFields") or ():
         fields = (entry.get("fieldsV1") or {}).get("f:metadata") or {}
-        ours = entry.get("manager") == manager and f'v:"{FINALIZER}"' in (fields.get("f:finalizers") or {})
-        if ours and FINALIZER in finalizers:
-            return [each for each in finalizers if each != FINALIZER]
-    return None
+        managers |= {entry.get("manager")} if f'v:"{FINALIZER}"' in (fields.get("f:finalizers") or {}) else set()
+    # Whoever else has it written down, such as in a manifest that is applied, wants it there.
+    ours = FINALIZER in finalizers and managers == {manager}
+    return [each for each in finalizers if each != FINALIZER] if ours else None
 
 
 def owned_fields(secret: Body, manager: str) -> dict[str, frozenset[str]]:

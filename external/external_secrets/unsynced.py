@@ -2,11 +2,11 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from external.reading.expected_requests import Asked, asked_in
+from external.reading.expected_requests import BYTES_A_COST, TEXT_COST, Asked, asked_in
 from external.summaries import ExternalSecretSummary, external_secret_summary
 from manager.core.documents import read_json
 from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
@@ -42,11 +42,10 @@ class Unsynced:
         found: Body | None = read_json(text) if seen == version and text else None
         return found
 
-    def asked(self, key: Key) -> Iterator[Asked]:
-        """Yield what an ExternalSecret asks, of a body that is kept."""
+    def asked(self, key: Key) -> tuple[int, Iterable[Asked]]:
+        """Return what an ExternalSecret asks, of a body that is kept, and what that costs; read when it is iterated."""
         _, text = self._bodies.get(key, ("", b""))
-        if text:
-            yield from asked_in(read_json(text))
+        return (TEXT_COST + len(text) // BYTES_A_COST if text else 0), _asked(text)
 
     def forget(self, key: Key) -> None:
         """Drop the body of an object."""
@@ -62,6 +61,11 @@ class Unsynced:
         self._size += len(text)
         while self._size > MOST_BYTES:
             self.forget(next(iter(self._bodies)))
+
+
+def _asked(text: bytes) -> Iterator[Asked]:
+    if text:
+        yield from asked_in(read_json(text))
 
 
 def _small(body: Body) -> bool:

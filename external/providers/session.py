@@ -22,6 +22,8 @@ class ProviderSession:
     """Counts the calls of its SDK."""
     store: Key | None = None
     """Whose client it is."""
+    consumer: str = ""
+    """The namespace whose credentials it has; empty where it has the store's own."""
 
 
 OnClose = Callable[[ProviderSession], None]

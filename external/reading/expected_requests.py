@@ -9,11 +9,14 @@ from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
 
 Asked = tuple[Key, SecretRequest]
 """Of which store, and what."""
-Source = Callable[[Key], Iterable[tuple[Key, SecretRequest | SearchRequest]]]
-"""From an ExternalSecret to what it asks, as far as that is known without reading it."""
+Source = Callable[[Key], tuple[int, Iterable[tuple[Key, SecretRequest | SearchRequest]]]]
+"""From an ExternalSecret to what looking at it costs, one for each question (two microseconds) and 0 where nothing is
+known, and to what it asks, as far as that is known without reading it."""
 
-LOOKED_AT = 200  # ExternalSecrets that are looked at for one call: a few milliseconds of the event loop
-OF_ONE = 100  # entries of one of them: more fill every call by themselves
+MAX_COST = 1_500  # of one look: it is done on the event loop, and tenants choose how many questions there are
+MAX_COST_OF_ONE = 250  # of one ExternalSecret: those with more fill every call by themselves
+TEXT_COST = 20  # of a text that is read for its questions
+BYTES_A_COST = 24  # of it, which is the shortest question, for as much again as a question
 LONGEST_KEY = 2_048  # characters; more is no name at any provider
 
 
@@ -54,40 +57,54 @@ class ExpectedRequests:
     ) -> list[SecretRequest]:
         """Return what will be asked of a store, each once, and expect it no longer.
 
+        It is one look, which does not reach all: look again while `any_of` says that there are more.
+
         Args:
             needed: whether a read is needed for a question whose answer must have begun since a monotonic second.
             room: how many at most.
 
         """
         found: dict[SecretRequest, None] = {}
-        for key in self._next(store):
-            if len(found) >= room:
-                break
+        whole, admitted, left = isinstance(client, AsksProperty), dict[str, bool](), MAX_COST
+        while len(found) < room and left > 0 and store in self._queued:
+            key = next(iter(self._queued[store]))
             self._drop(store, key)
-            if not self._shares(store, key.namespace):
+            left -= 1
+            if key.namespace not in admitted:
+                admitted[key.namespace] = self._shares(store, key.namespace)
+            cost, asked = self._known(key) if admitted[key.namespace] else (0, ())
+            if not 0 < cost <= MAX_COST_OF_ONE:
                 continue
-            since = self._since(key)
-            for want in self._wants(store, key, client):
+            left, since = left - cost, self._since(key)
+            for want in _of_store(asked, store, whole=whole):
                 if len(found) < room and needed(want, since):
                     found[want] = None
         return list(found)
 
-    def _next(self, store: Key) -> list[Key]:
-        queued = iter(self._queued.get(store, ()))
-        return [key for key, _ in zip(queued, range(LOOKED_AT), strict=False)]
+    def any_of(self, store: Key) -> bool:
+        """Tell whether anybody is expected at a store."""
+        return store in self._queued
 
-    def _wants(self, store: Key, key: Key, client: Client) -> Iterator[SecretRequest]:
-        known = next((found for source in self.sources if (found := list(source(key)))), [])
-        for place, want in known[:OF_ONE]:
-            if place == store and isinstance(want, SecretRequest):
-                whole = isinstance(client, AsksProperty) or not want.property
-                yield want if whole else SecretRequest(want.key, want.version, want.metadata)
+    def _known(self, key: Key) -> tuple[int, Iterable[tuple[Key, SecretRequest | SearchRequest]]]:
+        return next((known for source in self.sources if (known := source(key))[0]), (0, ()))
 
     def _drop(self, store: Key, key: Key) -> None:
         queued = self._queued.get(store, {})
         queued.pop(key, None)
         if not queued:
             self._queued.pop(store, None)
+
+
+def _of_store(
+    asked: Iterable[tuple[Key, SecretRequest | SearchRequest]], store: Key, *, whole: bool
+) -> Iterator[SecretRequest]:
+    """Yield what is asked of one store by name, as its client is asked: with the property only where that takes it.
+
+    Not what costs a call of its own at AWS, as versions and metadata do: whoever is first in line would wait for it.
+    """
+    for place, want in asked:
+        if place == store and isinstance(want, SecretRequest) and not (want.version or want.metadata):
+            yield want if whole or not want.property else SecretRequest(want.key)
 
 
 def asked_in(body: Body) -> Iterator[Asked]:

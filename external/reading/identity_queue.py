@@ -76,6 +76,12 @@ class IdentityQueue:
     """When the calls began that have no answer yet (monotonic seconds)."""
     callers: int = 0
     """Workers that wait for an answer."""
+    looking: bool = False
+    """Whether it is looked in a moment for more that will be asked soon."""
+    looks: int = 0
+    """How often that was done for the next call."""
+    complete: bool = False
+    """Whether nobody else can come before the next call: it is made when no more is looked for."""
     gathering: BatchWindow = field(default_factory=BatchWindow)
     silence: CircuitBreaker = field(default_factory=CircuitBreaker)
     sweeps: VersionLists = field(default_factory=VersionLists)

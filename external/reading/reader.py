@@ -64,6 +64,7 @@ LOOK_AGAIN_SECONDS = 2.0  # seconds until a worker that left looks whether the a
 MAX_CONCURRENT_CALLS = (
     4  # calls of one identity at a time; further ones would only wait for a thread of their tenant's share
 )
+MAX_LOOKS = 10  # for what goes with a call, of a few milliseconds each: whoever waits for it must not wait for long
 MAX_IDLE_QUEUES = 1024  # identities that are remembered, with their habits, before those without a call are forgotten
 MAX_READ_BYTES = 16 << 20  # of all entries of one object: a Secret holds one MiB, and properties may leave much out
 FULL_RETRY_SECONDS = 1.0  # seconds until it is looked whether a tenant's values have left memory
@@ -211,7 +212,7 @@ class SharedReader:
             line.callers += 1
         try:
             for line in (each for each in lines if each.callers == self._workers):
-                self._call_next(line)
+                self._call_when_looked(line)
             first = min(self.patience, SLOW_AFTER_SECONDS)
             left = (await asyncio.wait(coming, timeout=first))[1]
             if left and all(line.callers <= WAIT_ON for line in lines):
@@ -273,9 +274,10 @@ class SharedReader:
             loop.call_later(line.gathering.wait(loop.time()), self._gathered, line)
 
     def _take_along(self, line: IdentityQueue) -> None:
-        """Let a call that is to come answer as well what will be asked soon."""
+        """Let a call that is to come answer as well what will be asked soon; go on in a moment where that is much."""
         room, store, now = line.opened.client.batch - len(line.waiting), line.opened.store, self._clock.monotonic()
-        if room <= 0 or store is None or self._expected is None or line.silence.text:
+        # What others ask is nothing that a consumer's own account may see, even while his store is being changed.
+        if room <= 0 or store is None or line.opened.consumer or self._expected is None or line.silence.text:
             return
 
         def needed(want: SecretRequest, since: float) -> bool:
@@ -285,6 +287,18 @@ class SharedReader:
         for want in self._expected.take(store, line.opened.client, needed, room):
             line.answers[want] = answer = Answer(want, promised())
             line.waiting.append(answer)
+        more = len(line.waiting) < line.opened.client.batch and self._expected.any_of(store)
+        if more and not line.looking and line.looks < MAX_LOOKS:
+            line.looking, line.looks = True, line.looks + 1
+            asyncio.get_running_loop().call_soon(self._look_on, line)
+
+    def _look_on(self, line: IdentityQueue) -> None:
+        line.looking = False
+        if not line.waiting:
+            return  # the call was made meanwhile
+        self._take_along(line)
+        if len(line.waiting) >= line.opened.client.batch or (line.complete and not line.looking):
+            self._call_next(line)
 
     def _gathered(self, line: IdentityQueue) -> None:
         loop = asyncio.get_running_loop()
@@ -293,7 +307,13 @@ class SharedReader:
             loop.call_later(wait, self._gathered, line)
             return
         line.gathering.running = False
-        self._call_next(line)
+        self._call_when_looked(line)
+
+    def _call_when_looked(self, line: IdentityQueue) -> None:
+        """Call as soon as it is known what goes with the call."""
+        line.complete = True
+        if not line.looking:
+            self._call_next(line)
 
     def _call_next(self, line: IdentityQueue) -> None:
         loop = asyncio.get_running_loop()
@@ -305,6 +325,7 @@ class SharedReader:
                 loop.call_later(wait, self._paced, line)
                 return
             line.calls += 1
+            line.complete, line.looks = False, 0
             line.gathering.called = loop.time()
             batch = next_batch(line)
             self._metrics.saved.inc(len(batch) - 1)

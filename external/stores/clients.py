@@ -166,7 +166,7 @@ class Clients:
             client = await self._connect(store, spec, consumer, self._metrics.metered(meter))
             if kept is not None:
                 self._close(kept)
-            opened = self._opened[name] = ProviderSession(client, expected, tenant_of(store), meter, store)
+            opened = self._opened[name] = ProviderSession(client, expected, tenant_of(store), meter, store, consumer)
             self._memory.put(opened.tenant, name, getattr(client, "weight", CLIENT_BYTES))
             return opened
 

@@ -85,7 +85,8 @@ def _target(
 ) -> Target:
     parts = _address(endpoint)
     context = _context(endpoint) if parts.scheme == "https" else None
-    near = plain and proxies.is_excepted(parts.hostname or "", 0, "")
+    # Behind a proxy the name of this machine is another one, and the way there is not within it.
+    near = plain and not endpoint.proxy and proxies.is_excepted(parts.hostname or "", 0, "")
     identity = identity_of(user, _told(endpoint, parts), context, trusted=near)
     port = parts.port or PORTS[parts.scheme]
     host = parts.hostname or ""

@@ -9,7 +9,10 @@ import asyncio
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from manager.core.errors import TemplateLimit
@@ -17,6 +20,10 @@ from manager.gotemplate.instance import Instance, Machine
 from manager.gotemplate.model import Limits
 from manager.gotemplate.preparation import Preparation
 from manager.gotemplate.render_time import charge
+
+Answer = TypeVar("Answer", bytes, bytes | None)
+_Ran = tuple[Answer, float]
+"""The answer, and the seconds that an instance worked on it."""
 
 SLOW_REMEMBERED = 256
 SLOW_AFTER_SECONDS = 0.1
@@ -31,13 +38,13 @@ class Pool:
         self._limits = limits
         self._threads = ThreadPoolExecutor(limits.workers + limits.slow_workers, "gotemplate")
         self._guard = threading.Lock()
-        self._large = threading.Lock()
-        """Held by the one render that may use all the memory of an instance."""
         self._preparation = Preparation(limits, self._threads)
         self._idle: OrderedDict[str, Instance] = OrderedDict()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._slow: OrderedDict[str, None] = OrderedDict()
         self._slow_turn = asyncio.Lock()
+        self._large_turn = asyncio.Lock()
+        """Of the one render that may use all the memory of an instance. Who waits for it holds no place of others."""
         self._places = asyncio.Semaphore(limits.workers)
         self._slow_places = _Places(limits.slow_workers)
 
@@ -54,16 +61,23 @@ class Pool:
             SandboxUnavailable: there is no sandbox.
         """
         machine = await self._preparation.machine()
+        answer = await self._run(namespace, partial(self._work, machine, namespace, request))
+        if answer is None:
+            answer = await self._run(namespace, partial(self._work_alone, machine, request), self._large_turn)
+        return answer
+
+    async def _run(self, namespace: str, work: Callable[[], _Ran[Answer]], *turns: asyncio.Lock) -> Answer:
         turn = self._turns.get(namespace)
         if turn is None:
             self._turns[namespace] = turn = asyncio.Lock()
         held: list[_Held] = []
         try:
-            await _take(turn, held)
+            for each in (turn, *turns):
+                await _take(each, held)
             if namespace in self._slow:
                 await _take(self._slow_turn, held)
             await _take(self._places, held)
-            work = self._threads.submit(self._work, machine, namespace, request)
+            running = self._threads.submit(work)
         except BaseException:
             _release(held)
             raise
@@ -75,8 +89,8 @@ class Pool:
             _release(held)
 
         # A cancelled caller does not end the work, so the turn ends with the work and not with the caller.
-        work.add_done_callback(lambda _: loop.call_soon_threadsafe(ended))
-        return await self._followed(namespace, work)
+        running.add_done_callback(lambda _: loop.call_soon_threadsafe(ended))
+        return await self._followed(namespace, running)
 
     def _make_way(self, held: "list[_Held]") -> None:
         """Leave the place to others, where there is one among the slow."""
@@ -84,7 +98,7 @@ class Pool:
             held[-1] = self._slow_places
             self._places.release()
 
-    async def _followed(self, namespace: str, work: "Future[_Ran]") -> bytes:
+    async def _followed(self, namespace: str, work: Future[_Ran[Answer]]) -> Answer:
         try:
             answer, seconds = await asyncio.wrap_future(work)
         except TemplateLimit as error:
@@ -127,7 +141,8 @@ class Pool:
         with self._guard:
             return tuple(self._idle)
 
-    def _work(self, machine: Machine, namespace: str, request: bytes) -> "_Ran":
+    def _work(self, machine: Machine, namespace: str, request: bytes) -> _Ran[bytes | None]:
+        """Answer in as much memory as several may use beside each other; None where that is not enough."""
         started = time.thread_time()  # what other threads take of the processor is not the template's
         usual = min(self._limits.usual_bytes, self._limits.memory_bytes)
         instance = self._kept(namespace) or Instance(machine, usual)
@@ -138,15 +153,18 @@ class Pool:
             # Go's heap does not shrink and may have come apart; what fits must not depend on the past, nor on others.
             if not isinstance(error, TemplateLimit) or error.limit != "memory":
                 raise
-        else:
-            self._keep(namespace, instance)
-            return answer, time.thread_time() - started
-        with self._large:
-            instance = Instance(machine)
-            try:
-                answer = self._called(instance, request)
-            finally:
-                instance.close()  # kept, it might grow beside others
+            return None, time.thread_time() - started
+        self._keep(namespace, instance)
+        return answer, time.thread_time() - started
+
+    def _work_alone(self, machine: Machine, request: bytes) -> _Ran[bytes]:
+        """Answer in all the memory that a render may use."""
+        started = time.thread_time()
+        instance = Instance(machine)
+        try:
+            answer = self._called(instance, request)
+        finally:
+            instance.close()  # kept, it might grow beside others
         return answer, time.thread_time() - started
 
     def _called(self, instance: Instance, request: bytes) -> bytes:
@@ -191,8 +209,6 @@ class _Places:
         self._number += 1
 
 
-_Ran = tuple[bytes, float]
-"""The answer, and the seconds that an instance worked on it."""
 _Held = asyncio.Lock | asyncio.Semaphore | _Places
 
 

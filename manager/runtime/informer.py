@@ -185,18 +185,24 @@ class Informer:
                 for part in ((resource, ""), (resource, key.namespace)):
                     self._departed.get(part, {})[key] = body["metadata"]["resourceVersion"]
             elif isinstance(body, Unusable):
-                self._refused(key_of(resource, body), body["metadata"].get("uid", ""), body.why)
+                self._refuse(key_of(resource, body), body["metadata"].get("uid", ""), body.why)
                 return None
             change = self._cache.observe(resource, event, body)
             if change is not None and change.after is not None and change.after.cut:
-                self._refused(change.key, change.after.uid, TOO_MANY_LABELS)
+                self._refuse(change.key, change.after.uid, TOO_MANY_LABELS)
         except Oversized as error:
-            self._refused(key_of(resource, body), body["metadata"].get("uid", ""), str(error))
+            self._refuse(key_of(resource, body), body["metadata"].get("uid", ""), str(error))
             return None
         except Exception as error:  # an object that cannot be read must not stop the list or the stream of its kind
             log.error("object not understood", resource=resource.plural, error=describe(error))
             return None
         return change
+
+    def _refuse(self, key: Key, uid: str, why: str) -> None:
+        try:
+            self._refused(key, uid, why)
+        except Exception as error:  # a fault in telling must not end the list or the watch, and with it the process
+            log.error("refusal not told", object=str(key), error=describe(error))
 
     def _dispatch(self, change: Change) -> None:
         for handler in self._handlers.get(change.key.resource, ()):

@@ -4,15 +4,25 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from external.external_secrets.unsynced import Unsynced
+from external.metrics import ExternalMetrics
 from external.providers.fake import FakeClient
 from external.providers.protocol import SecretRequest
-from external.reading.expected_requests import ExpectedRequests, asked_in
+from external.providers.session import ProviderSession
+from external.reading.expected_requests import MAX_COST, MAX_COST_OF_ONE, ExpectedRequests, asked_in
+from external.reading.identity_queue import MaxAge
+from external.reading.reader import SharedReader
+from external.reading.thread_pool import ThreadPool
+from manager.core.secret_value import SecretValue
 from manager.kube.resources import EXTERNAL_SECRETS, SECRET_STORES, Key
+from tests.builders.api_in_memory import HandClock
 from tests.builders.external_module import ExternalModule
 
 BATCH, NUMBER, VALUES = 20, 300, 100
 STORE = Key(SECRET_STORES, "ns", "store")
+CLIENT: Any = FakeClient.__new__(FakeClient)
 
 
 @pytest.fixture
@@ -118,13 +128,96 @@ def test_each_entry_asks_its_own_store() -> None:
 
 def test_whose_pass_has_begun_is_expected_no_longer() -> None:
     expected = ExpectedRequests(lambda *_: True, lambda _: 0.0)
-    expected.sources.append(lambda key: [(STORE, SecretRequest(key.name))])
+    expected.sources.append(lambda key: (1, [(STORE, SecretRequest(key.name))]))
     keys = [Key(EXTERNAL_SECRETS, "ns", f"es{at}") for at in range(3)]
     for each in keys:
         expected.add(each, (STORE,))
-    client: Any = FakeClient.__new__(FakeClient)
 
     expected.remove(keys[0])
 
-    assert expected.take(STORE, client, lambda want, _: want.key != "es1", 10) == [SecretRequest("es2")]
-    assert expected.take(STORE, client, lambda *_: True, 10) == []
+    assert expected.take(STORE, CLIENT, lambda want, _: want.key != "es1", 10) == [SecretRequest("es2")]
+    assert expected.take(STORE, CLIENT, lambda *_: True, 10) == []
+
+
+@pytest.mark.parametrize("entries", [1, 20, MAX_COST_OF_ONE, MAX_COST_OF_ONE + 1, 290])
+@pytest.mark.parametrize("kept", [True, False], ids=["as text", "as questions"])
+def test_looking_for_what_is_needed_costs_no_more_than_its_bound(entries: int, *, kept: bool) -> None:
+    """It is done on the event loop, for each question that a call is made for."""
+    bodies, read = Unsynced(), list[str]()
+    expected = ExpectedRequests(lambda *_: True, lambda _: 0.0)
+    data = [{"secretKey": f"k{at}", "remoteRef": {"key": "same"}} for at in range(entries)]
+    asked = [(STORE, SecretRequest("same"))] * entries
+    expected.sources.append(bodies.asked if kept else lambda key: (len(asked), asked))
+    for at in range(1_000):
+        meta = {"name": f"es{at}", "namespace": "ns", "resourceVersion": "1"}
+        bodies.note({"metadata": meta, "spec": {"secretStoreRef": {"name": "store"}, "data": data}})
+        expected.add(Key(EXTERNAL_SECRETS, "ns", f"es{at}"), (STORE,))
+
+    def needed(want: SecretRequest, _: float) -> bool:
+        read.append(want.key)
+        return False
+
+    expected.take(STORE, CLIENT, needed, 20)
+
+    assert len(read) <= MAX_COST + MAX_COST_OF_ONE
+
+
+def test_what_there_was_no_time_to_look_at_is_expected_still() -> None:
+    expected = ExpectedRequests(lambda *_: True, lambda _: 0.0)
+    expected.sources.append(lambda key: (1, [(STORE, SecretRequest(key.name))]))
+    for at in range(MAX_COST):
+        expected.add(Key(EXTERNAL_SECRETS, "ns", f"es{at}"), (STORE,))
+
+    first = expected.take(STORE, CLIENT, lambda want, _: want.key == f"es{MAX_COST - 1}", 20)
+    then = expected.take(STORE, CLIENT, lambda want, _: want.key == f"es{MAX_COST - 1}", 20)
+
+    assert (first, then) == ([], [SecretRequest(f"es{MAX_COST - 1}")])
+
+
+def test_a_namespace_is_judged_once_for_a_call() -> None:
+    judged: list[str] = []
+
+    def shares(_: Key, namespace: str) -> bool:
+        judged.append(namespace)
+        return False
+
+    expected = ExpectedRequests(shares, lambda _: 0.0)
+    for at in range(100):
+        expected.add(Key(EXTERNAL_SECRETS, f"ns{at % 2}", f"es{at}"), (STORE,))
+
+    assert expected.take(STORE, CLIENT, lambda *_: True, 20) == []
+    assert judged == ["ns0", "ns1"]
+
+
+@pytest.mark.parametrize(("consumer", "asked"), [("", ["mine", "theirs"]), ("other", ["mine"])])
+async def test_only_a_call_under_the_stores_own_identity_takes_anything_along(consumer: str, asked: list[str]) -> None:
+    """A store may change hands between the opening of a client and the call."""
+    clock, read = HandClock(), list[str]()
+    expected = ExpectedRequests(lambda *_: True, lambda _: 0.0)
+    expected.sources.append(lambda _: (1, [(STORE, SecretRequest("theirs"))]))
+    expected.add(Key(EXTERNAL_SECRETS, "ns", "es"), (STORE,))
+
+    class Noting(FakeClient):
+        batch = 20
+
+        def read(self, wants: Sequence[SecretRequest]) -> Any:
+            read.extend(want.key for want in wants)
+            return {want: SecretValue(b"v") for want in wants}
+
+    threads, metrics = ThreadPool(2, 10), ExternalMetrics(CollectorRegistry())
+    reader = SharedReader(threads, clock, metrics, workers=2, expected=expected)
+    opened = ProviderSession(Noting.__new__(Noting), ("store", consumer), "tenant", store=STORE, consumer=consumer)
+
+    await reader.read([(opened, SecretRequest("mine"))], MaxAge(None, 0.0))
+    threads.close()
+
+    assert read == asked
+
+
+def test_what_costs_a_call_of_its_own_is_not_taken_along() -> None:
+    expected = ExpectedRequests(lambda *_: True, lambda _: 0.0)
+    asked = [SecretRequest("a", version="1"), SecretRequest("b", metadata=True), SecretRequest("c")]
+    expected.sources.append(lambda _: (3, [(STORE, each) for each in asked]))
+    expected.add(Key(EXTERNAL_SECRETS, "ns", "es"), (STORE,))
+
+    assert expected.take(STORE, CLIENT, lambda *_: True, 20) == [SecretRequest("c")]

@@ -23,6 +23,7 @@ def record(manager: str, *finalizers: str) -> dict[str, Any]:
         ([FINALIZER], [record(OURS, FINALIZER)], []),
         (["a", FINALIZER, "b"], [record("kubectl", "a"), record(OURS, FINALIZER)], ["a", "b"]),
         ([FINALIZER], [record("external-secrets", FINALIZER)], None),
+        ([FINALIZER], [record(OURS, FINALIZER), record("external-secrets", FINALIZER)], None),
         ([FINALIZER], [record(OURS, "a")], None),
         (["a"], [record(OURS, FINALIZER)], None),
         ([FINALIZER], [], None),

@@ -55,3 +55,32 @@ def test_a_plain_kubeconfig_means_the_same(
     assert ours.namespace == active["context"].get("namespace", "default")
     wanted = theirs.get_api_key_with_prefix("BearerToken", alias="authorization")
     assert ours.identity.authorization() == (wanted or "")
+
+
+@pytest.mark.parametrize(
+    ("server", "proxy", "told"),
+    [
+        ("http://127.0.0.1:8001", "", "Bearer t-1"),
+        ("http://localhost:8001", "", "Bearer t-1"),
+        ("http://cluster.example", "", ""),
+        ("http://localhost:8001", "socks5://proxy.example:1080", ""),
+        ("http://127.0.0.1:8001", "http://proxy.example:3128", ""),
+        ("https://cluster.example", "socks5://proxy.example:1080", "Bearer t-1"),
+    ],
+)
+def test_over_plain_http_a_token_does_not_leave_this_machine(
+    tmp_path: Path, server: str, proxy: str, told: str
+) -> None:
+    """Behind a proxy the name of this machine is another one."""
+    cluster = {"server": server} | ({"proxy-url": proxy} if proxy else {})
+    content: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "one", "cluster": cluster}],
+        "users": [{"name": "token", "user": USERS["token"]}],
+        "contexts": [{"name": "here", "context": {"cluster": "one", "user": "token"}}],
+        "current-context": "here",
+    }
+    (tmp_path / "config").write_text(yaml.safe_dump(content))
+
+    assert find(Access(kubeconfig=str(tmp_path / "config")), {}, plain=True).identity.authorization() == told

@@ -257,10 +257,10 @@ async def test_closing_gives_all_back(make: Make, log: Log) -> None:
     assert not [thread for thread in set(threading.enumerate()) - others if thread.name.startswith("gotemplate")]
 
 
-async def failed(sandbox: Sandbox, namespace: str) -> None:
+async def failed(sandbox: Sandbox, namespace: str, source: str = FOREVER) -> None:
     """Render what has no end, and expect the deadline."""
     with pytest.raises(TemplateError, match="took longer"):
-        await eso(sandbox, FOREVER, namespace)
+        await eso(sandbox, source, namespace)
 
 
 async def test_one_render_at_a_time_may_use_all_the_memory(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,3 +289,16 @@ async def test_one_render_at_a_time_may_use_all_the_memory(make: Make, monkeypat
     assert most == 1
     assert all(isinstance(each, TemplateLimit) and "more than 60 MiB of memory" in str(each) for each in ended)
     assert sandbox._pool.idle == ()
+
+
+async def test_large_renders_that_wait_for_each_other_hold_nobody_up(make: Make) -> None:
+    sandbox = make(deadline_seconds=1.0)
+    source = "{{ $large := until 1000000 }}" + FOREVER
+    large = [asyncio.create_task(failed(sandbox, f"large-{at}", source)) for at in range(4)]
+    await asyncio.sleep(0)
+
+    answers = await asyncio.gather(*(eso(sandbox, "{{ .x }}", f"good-{at}", x="1") for at in range(20)))
+
+    assert answers == ["1"] * 20
+    assert sum(each.done() for each in large) <= 1, "the good ones did not wait for the large ones"
+    await asyncio.gather(*large)

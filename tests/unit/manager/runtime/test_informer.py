@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from manager.core.errors import Forbidden, Gone
-from manager.kube.cache import Change, MetadataCache
+from manager.kube.cache import ANNOTATION_BYTES, Change, MetadataCache
 from manager.kube.resources import CONFIGMAPS, SECRETS, Key, Resource
 from manager.runtime.informer import Informer
 
@@ -83,6 +83,22 @@ def test_a_handler_that_fails_hides_nothing_from_the_others() -> None:
 
     assert len(seen) == 1
     assert "canary-1" not in str(logs)
+
+
+def test_a_fault_in_telling_of_a_refusal_does_not_end_the_watch() -> None:
+    def broken(key: Key, uid: str, why: str) -> None:
+        raise RuntimeError(f"{key} {uid} {why}")
+
+    seen: list[Change] = []
+    cache = MetadataCache()
+    cache.keep(SECRETS, "coffer")
+    informer = Informer(cache, {SECRETS: (seen.append,)}, refused=broken)
+    meta = {"name": "a", "namespace": "ns", "uid": "u", "resourceVersion": "1"}
+
+    informer.observe(SECRETS, "ADDED", {"metadata": {**meta, "annotations": {"coffer": "x" * ANNOTATION_BYTES}}})
+    informer.observe(SECRETS, "ADDED", {"metadata": {**meta, "name": "b"}})
+
+    assert [each.key.name for each in seen] == ["b"]
 
 
 def test_an_object_that_cannot_be_read_is_named_by_its_kind_only(watcher: Watcher) -> None:
