@@ -19,9 +19,10 @@ from external.providers.protocol import (
     SecretRequest,
 )
 from external.providers.session import ProviderSession
+from external.reading.calls import MAX_CONCURRENT_CALLS
 from external.reading.identity_queue import Answer, Given, MaxAge
 from external.reading.rate_limit import FIRST_OPEN_SECONDS
-from external.reading.reader import MAX_CONCURRENT_CALLS, WAIT_ON, SharedReader
+from external.reading.reader import MAX_PATIENT_WORKERS, SharedReader
 from external.reading.thread_pool import ThreadPool
 from manager.core.secret_value import SecretValue
 from tests.builders.api_in_memory import HandClock
@@ -404,7 +405,7 @@ async def test_only_a_few_workers_wait_on_for_a_slow_provider(monkeypatch: pytes
     desk.provider.open.clear()
     asking = [asyncio.create_task(desk.keys(f"k{at}", asker=str(at))) for at in range(16)]
     await asyncio.wait(asking, timeout=0.2)
-    assert sum(not each.done() for each in asking) == WAIT_ON
+    assert sum(not each.done() for each in asking) == MAX_PATIENT_WORKERS
     assert {type(each.exception()) for each in asking if each.done()} == {Pending}
 
     desk.clock.pass_by(0.1)

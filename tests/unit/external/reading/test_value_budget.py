@@ -27,7 +27,7 @@ async def desk() -> AsyncIterator[Desk]:
 
 
 def lines(desk: Desk) -> int:
-    return len(desk.reader._lines)
+    return len(desk.reader._queues)
 
 
 class Value:
@@ -79,7 +79,7 @@ async def test_values_of_many_keys_do_not_pile_up_in_memory(desk: Desk, monkeypa
     desk.provider.answers.update({key: SecretValue(b"x" * 1000) for key in keys})
     for key in keys:
         await desk.keys(key)
-    kept = desk.reader._lines["store",].answers
+    kept = desk.reader._queues["store",].answers
 
     assert {want.key for want in kept if isinstance(want, SecretRequest)} == set(keys[10:])
     assert len(desk.provider.calls) == 20
@@ -125,7 +125,7 @@ async def test_entries_that_are_too_large_together_are_named_as_such(
 async def test_a_line_ends_with_its_client(bench: ExternalModule, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five hundred rotations of a dead store's credentials left five hundred clients in memory."""
     opened: list[ProviderSession] = []
-    line = SharedReader._line
+    line = SharedReader._queue
     made: list[SharedReader] = []
 
     def noted(reader: SharedReader, each: ProviderSession) -> object:
@@ -133,14 +133,14 @@ async def test_a_line_ends_with_its_client(bench: ExternalModule, monkeypatch: p
         made.append(reader)
         return line(reader, each)
 
-    monkeypatch.setattr(SharedReader, "_line", noted)
+    monkeypatch.setattr(SharedReader, "_queue", noted)
     for at in range(5):
         bench.store(values={"remote": str(at)})
         bench.external(data=[{"secretKey": f"k{at}", "remoteRef": {"key": "remote"}}])
         await bench.settle()
 
     assert len({each.identity for each in opened}) == 5
-    assert len(made[0]._lines) == 1
+    assert len(made[0]._queues) == 1
 
 
 async def test_a_client_that_is_closed_late_takes_no_line_of_another(desk: Desk) -> None:
@@ -153,7 +153,7 @@ async def test_a_client_that_is_closed_late_takes_no_line_of_another(desk: Desk)
     assert lines(desk) == 0
 
 
-async def test_lines_that_are_idle_or_have_been_silent_for_long_make_room(desk: Desk) -> None:
+async def test_queues_that_are_idle_or_have_been_silent_for_long_make_room(desk: Desk) -> None:
     silent = Provider()
     silent.error = ProviderUnavailable("busy")
     for at in range(MAX_IDLE_QUEUES):
@@ -180,7 +180,7 @@ async def test_a_line_that_is_made_anew_is_not_charged_for_the_calls_before_it(d
 
 
 async def test_a_meter_that_begins_anew_gives_no_more_than_a_burst() -> None:
-    allowance = TokenBucket(HandClock(), counted=10_000)
+    bucket = TokenBucket(HandClock(), counted=10_000)
 
-    assert allowance.wait(0) == 0
-    assert allowance.wait(int(BURST_CALLS) + 1) > 0
+    assert bucket.wait(0) == 0
+    assert bucket.wait(int(BURST_CALLS) + 1) > 0

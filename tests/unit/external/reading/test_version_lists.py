@@ -203,14 +203,14 @@ async def test_a_list_that_fails_in_an_unforeseen_way_is_logged_by_its_place_alo
 
     assert len(account.reads) == NUMBER
     told = [each for each in logs if each["event"] == "provider failed unexpectedly"]
-    assert [each["error"].partition(":")[0] for each in told] == ["ValueError at test_stamps.py"]
+    assert [each["error"].partition(":")[0] for each in told] == ["ValueError at test_version_lists.py"]
     assert "canary" not in str(logs)
 
 
 async def test_a_list_that_hangs_keeps_nobody_from_reading(
     bench: ExternalModule, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("external.reading.reader.SLOW_AFTER_SECONDS", 0.02)
+    monkeypatch.setattr("external.reading.version_check.SLOW_AFTER_SECONDS", 0.02)
     hang = threading.Event()
     await converged(bench)
     account.reads.clear()
