@@ -1,15 +1,16 @@
 """ExternalSecrets that stand as they should: refreshed without a request as long as nothing has changed."""
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from external.errors import Pending
 from external.external_secrets.fetch import Fetched, Fetcher
-from external.external_secrets.plan import Plan, View
-from external.external_secrets.refresh import Refreshed, due_in, persist_due
+from external.external_secrets.plan import Plan
+from external.external_secrets.refresh import Refreshed, due_in, last_refresh, persist_due
+from external.external_secrets.sync_state import SyncState
+from external.external_secrets.view import View
 from external.reading.identity_queue import MaxAge, Question
-from external.reading.request_times import RequestTimes
 from external.summaries import ExternalSecretSummary
 from manager.core.clock import rfc3339
 from manager.core.errors import ReconcileError
@@ -41,26 +42,12 @@ class Seen:
 
 
 class Converged:
-    """Remembers what passes saw, and repeats only the question at the provider.
+    """Remembers what passes saw, and repeats only the question at the provider."""
 
-    Args:
-        refreshed: the refreshes of this process.
-        stale: ExternalSecrets whose store or credentials have changed since.
-    """
-
-    def __init__(
-        self,
-        context: Context,
-        fetcher: Fetcher,
-        refreshed: MutableMapping[Key, Refreshed],
-        stale: set[Key],
-        wishes: RequestTimes,
-    ) -> None:
+    def __init__(self, context: Context, fetcher: Fetcher, state: SyncState) -> None:
         self._context = context
         self._fetcher = fetcher
-        self._refreshed = refreshed
-        self._stale = stale
-        self._wishes = wishes
+        self._state = state
         self._seen: dict[Key, Seen] = {}
 
     def note(self, view: View, digest: ExternalSecretSummary, fetched: Fetched, decided: Plan, version: str) -> None:
@@ -92,22 +79,22 @@ class Converged:
 
     def next(self, key: Key, digest: ExternalSecretSummary, *, answered: bool) -> Requeue:
         """Return when an ExternalSecret that has just been synced is looked at again."""
-        last, clock = self._refreshed.get(key), self._context.clock
-        moment = last.at if last else digest.refreshed
-        after = due_in(replace(digest, synced=digest.current), moment, clock.now().timestamp())
+        now = self._context.clock.now().timestamp()
+        last = last_refresh(digest, self._state.refreshed.get(key))
+        after = due_in(replace(digest, synced=digest.current), last, now)
         # Never early: a pass that finds nothing due is one in vain.
         spread = None if after is None else self._context.jitter.spread(after * 1.0101, 0.01)
         return Requeue(after=spread, answered=("store", digest.stores) if answered else None)
 
     async def refresh(self, key: Key) -> Requeue | None:
         """Refresh an ExternalSecret whose values are the same as before; None where a whole pass is needed."""
-        seen, last, meta = self._seen.get(key), self._refreshed.get(key), self._context.cache.get(key)
+        seen, last, meta = self._seen.get(key), self._state.refreshed.get(key), self._context.cache.get(key)
         if seen is None or last is None or meta is None or not self._stands(key, seen, last, meta):
             return None
         digest, started = meta.digest, self._context.clock.now()
         if due_in(digest, last.at, started.timestamp()) != 0.0:
             return self.next(key, digest, answered=False)
-        since = self._wishes.since(key)
+        since = self._state.requests.since(key)
         asker = (key, seen.uid, seen.current, last.identity, since, seen.version)
         fresh = MaxAge(asker, since, digest.interval)
         try:
@@ -119,12 +106,12 @@ class Converged:
             return Requeue(after=self._context.jitter.spread(error.delay))
         except ReconcileError:
             return None  # told by the whole pass
-        self._refreshed[key] = fetched.refreshed(self._context.clock)
+        self._state.refreshed[key] = fetched.refreshed(self._context.clock)
         return self.next(key, digest, answered=True)
 
     def _stands(self, key: Key, seen: Seen, last: Refreshed, meta: Meta | None) -> bool:
         """Tell whether object and target are those of the last pass, and nobody has wanted values anew since."""
-        if meta is None or meta.deleting or key in self._stale or self._wishes.since(key) > last.began:
+        if meta is None or meta.deleting or key in self._state.stale or self._state.requests.since(key) > last.began:
             return False
         digest: ExternalSecretSummary = meta.digest
         same = digest.ready and digest.synced == digest.current == seen.current and meta.uid == seen.uid

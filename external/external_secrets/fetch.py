@@ -10,7 +10,7 @@ from external.api.validation import entries
 from external.errors import FAILED, FETCH_FAILED, NeedsRemote
 from external.external_secrets.entry_errors import EntryErrors
 from external.external_secrets.refresh import Refreshed
-from external.generators.runner import Generators, Occasion, Reference, reference_of
+from external.generators.runner import Generators, Occasion, Recipes, Reference, reference_of
 from external.providers.protocol import (
     AsksProperty,
     Client,
@@ -28,7 +28,7 @@ from external.providers.session import ProviderSession
 from external.reading.identity_queue import Answer, Given, MaxAge, Question
 from external.reading.reader import SharedReader, fingerprint
 from external.stores.clients import Clients
-from external.summaries import store_key
+from external.summaries import ExternalSecretSummary, store_key
 from external.values.documents import Documents, beside
 from external.values.json_document import MOST_MEMBERS, convert_keys, decode, validate_keys
 from external.values.namespace_lock import NamespaceLock
@@ -89,7 +89,15 @@ class Fetcher:
 
     def serves(self, stores: Iterable[Key]) -> bool:
         """Tell whether all of these stores, as far as they are there, are for this controller."""
-        return all(self._clients.serves_store(each) for each in stores)
+        return all(self._clients.access.serves_store(each) for each in stores)
+
+    async def recipes(self, key: Key, summary: ExternalSecretSummary) -> Recipes | None:
+        """Return the generators that an ExternalSecret names; None if it is for the controller of another class."""
+        return await self._generators.read(key, summary.generators) if self.serves(summary.stores) else None
+
+    def forget(self, key: Key) -> None:
+        """Drop what was generated for an ExternalSecret that is deleted."""
+        self._generators.forget(key)
 
     async def identity(self, key: Key, spec: ExternalSecretSpec) -> tuple[str, ...]:
         """Return under what the entries would be read now; it changes with every store and credential.

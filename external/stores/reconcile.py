@@ -11,7 +11,8 @@ from external.providers.protocol import Client, ProviderDenied, ProviderError, S
 from external.providers.registry import capabilities
 from external.providers.support.lookup import INVALID
 from external.reading.thread_pool import ThreadPool
-from external.stores.clients import Clients, tenant_of
+from external.stores.clients import Clients
+from external.stores.connect import tenant_of
 from external.stores.namespaces import TERMINATING_RETRY_SECONDS, is_terminating
 from external.summaries import StoreSummary, store_summary
 from manager.core.errors import NeedsHuman, ReconcileError, Retry
@@ -67,7 +68,7 @@ class StoreReconciler:
         if body is None:
             self._clients.forget(key)
             return NO_REQUEUE
-        if not self._clients.serves(key.resource, str((body.get("spec") or {}).get("controller") or "")):
+        if not self._clients.access.serves(key.resource, str((body.get("spec") or {}).get("controller") or "")):
             return NO_REQUEUE
         if "deletionTimestamp" in body["metadata"]:
             await self._release(key, body)

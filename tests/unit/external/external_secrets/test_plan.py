@@ -1,4 +1,4 @@
-"""The schedule and the rules of targets (external-secrets-core.md 2.3 to 2.8), without a cluster."""
+"""The schedule and the rules of targets, without a cluster."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from external.api.hashes import data_hash, field_manager, owner_hash
-from external.external_secrets.plan import ADOPT, CREATED_BY, DATA_HASH, MANAGED, orphan, ours, plan, valid
-from external.external_secrets.refresh import due_in, persist_due
+from external.external_secrets.plan import orphan, plan
+from external.external_secrets.refresh import Observed, Reason, Refreshed, due_in, persist_due, refresh_reason
+from external.external_secrets.view import ADOPT, CREATED_BY, DATA_HASH, MANAGED
 from external.summaries import ExternalSecretSummary
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
@@ -15,7 +16,7 @@ from manager.kube.auto_mirrors import AUTO_REFLECTS, REFLECTS
 from manager.kube.resources import SECRETS, Key
 from manager.kube.secret_data import LARGEST
 from manager.kube.writer import Create, Delete, Update
-from tests.builders.external_objects import UID, encoded, secret, view
+from tests.builders.external_objects import UID, decided, encoded, secret, values, view
 
 
 def digest(**changes: Any) -> ExternalSecretSummary:
@@ -57,8 +58,40 @@ def test_an_unchanged_refresh_is_written_rarely(interval: float, age: float, wri
     assert persist_due(digest(interval=interval), 1000.0 + age) is written
 
 
+SEEN = Observed(("store@1",), marked_stale=False, intact=True)
+LAST = Refreshed(1000.0, ("store@1",))
+
+
+@pytest.mark.parametrize(
+    ("changes", "seen", "now", "reason"),
+    [
+        ({}, {}, 1100, Reason.NONE),
+        ({}, {}, 1300, Reason.DUE),
+        ({"synced": ""}, {}, 1100, Reason.DUE),
+        ({"current": "2-x"}, {}, 1100, Reason.DUE | Reason.ASKED),
+        ({}, {"marked_stale": True}, 1100, Reason.MOVED),
+        ({}, {"identity": ("store@2",)}, 1100, Reason.MOVED),
+        ({}, {"identity": ("store@2",)}, 1300, Reason.DUE | Reason.MOVED),
+        ({"policy": "CreatedOnce"}, {"marked_stale": True}, 1100, Reason.NONE),
+        ({"policy": "OnChange"}, {"identity": ("store@2",)}, 1100, Reason.NONE),
+        ({"interval": 0.0}, {"marked_stale": True}, 1100, Reason.NONE),
+        ({"policy": "CreatedOnce", "current": "2-x"}, {}, 1100, Reason.NONE),
+        ({}, {"intact": False}, 1100, Reason.REPAIR),
+        ({"ready": False}, {}, 1100, Reason.REPAIR),
+        ({"ready": False}, {}, 1300, Reason.DUE | Reason.REPAIR),
+    ],
+)
+def test_why_a_refresh_is_due(changes: Any, seen: Any, now: float, reason: Reason) -> None:
+    assert refresh_reason(digest(**changes), LAST, replace(SEEN, **seen), now) == reason
+
+
+@pytest.mark.parametrize(("status", "reason"), [(None, Reason.DUE), (1000.0, Reason.NONE)])
+def test_after_a_start_the_status_says_when_the_last_refresh_was(status: float | None, reason: Reason) -> None:
+    assert refresh_reason(digest(refreshed=status), None, SEEN, 1100.0) == reason
+
+
 def test_a_target_is_created_with_marks_owner_and_hash() -> None:
-    found = plan(view(data={"k": "v"}))
+    found = decided(data={"k": "v"})
 
     assert isinstance(found.action, Create)
     meta = found.action.body["metadata"]
@@ -71,13 +104,13 @@ def test_a_target_is_created_with_marks_owner_and_hash() -> None:
 
 
 def test_what_was_written_is_left_alone() -> None:
-    created = plan(view(data={"k": "v"})).action
+    created = decided(data={"k": "v"}).action
     assert isinstance(created, Create)
 
-    found = plan(view(created.body, {"k": "v"}))
+    found = decided(created.body, {"k": "v"})
 
     assert found.action is None
-    assert valid(view(created.body))
+    assert view(created.body).intact
 
 
 ABOUT_ITSELF = [
@@ -111,7 +144,7 @@ OF_THE_TARGET = [
 def test_a_target_takes_over_all_but_what_speaks_of_the_external_secret(field: str) -> None:
     given = dict.fromkeys([*ABOUT_ITSELF, *OF_THE_TARGET], "x")
 
-    found = plan(view(data={"k": "v"}, **{field: given}))
+    found = decided(data={"k": "v"}, **{field: given})
 
     assert isinstance(found.action, Create)
     taken = set(found.action.body["metadata"][field]) - {DATA_HASH, MANAGED, CREATED_BY}
@@ -121,10 +154,10 @@ def test_a_target_takes_over_all_but_what_speaks_of_the_external_secret(field: s
 def test_a_label_with_a_meaning_of_its_own_stays_at_a_take_over() -> None:
     """The original had copied it: taking it away would take the repository from Argo CD."""
     labels = {"argocd.argoproj.io/secret-type": "repository"}
-    made = plan(view(data={"k": "v"}, labels=labels)).action
+    made = decided(data={"k": "v"}, labels=labels).action
     assert isinstance(made, Create)
 
-    again = plan(view(made.body, {"k": "new"}, labels=labels)).action
+    again = decided(made.body, {"k": "new"}, labels=labels).action
 
     assert isinstance(again, Update)
     assert again.body["metadata"]["labels"].items() >= labels.items()
@@ -155,20 +188,20 @@ def test_a_label_with_a_meaning_of_its_own_stays_at_a_take_over() -> None:
 )
 @pytest.mark.parametrize("policy", ["Owner", "Orphan"])
 def test_only_what_is_proven_ours_is_written(existing: Any, is_ours: bool, policy: str) -> None:
-    seen = view(existing, {"k": "new"}, {"creationPolicy": policy})
+    target = {"creationPolicy": policy}
 
-    assert ours(seen, existing) is is_ours
+    assert view(existing, target).ours is is_ours
     if is_ours:
-        assert isinstance(plan(seen).action, Update)
+        assert isinstance(decided(existing, {"k": "new"}, target).action, Update)
     else:
         with pytest.raises(NeedsHuman) as caught:
-            plan(seen)
+            decided(existing, {"k": "new"}, target)
         assert caught.value.event == "UpdateFailed"
 
 
 def test_the_refusal_names_every_way_out() -> None:
     with pytest.raises(NeedsHuman) as caught:
-        plan(view(secret(), {"k": "new"}))
+        decided(secret(), {"k": "new"})
 
     for word in ("rename the target", "Merge", ADOPT):
         assert word in caught.value.message
@@ -179,11 +212,11 @@ def test_the_target_of_another_external_secret_is_named() -> None:
     existing["metadata"]["ownerReferences"][0]["name"] = "first"
 
     with pytest.raises(NeedsHuman, match="target is owned by another ExternalSecret: first"):
-        plan(view(existing, {"k": "new"}))
+        decided(existing, {"k": "new"})
 
 
 def test_a_secret_that_is_handed_over_is_adopted() -> None:
-    found = plan(view(secret(metadata={"annotations": {ADOPT: "true"}}), {"k": "new"})).action
+    found = decided(secret(metadata={"annotations": {ADOPT: "true"}}), {"k": "new"}).action
 
     assert isinstance(found, Update)
     assert ADOPT not in found.body["metadata"]["annotations"]
@@ -192,18 +225,18 @@ def test_a_secret_that_is_handed_over_is_adopted() -> None:
 
 def test_what_was_handed_over_to_an_orphan_stays_handed_over() -> None:
     existing = secret(metadata={"annotations": {ADOPT: "true"}})
-    found = plan(view(existing, {"k": "new"}, {"creationPolicy": "Orphan"})).action
+    found = decided(existing, {"k": "new"}, {"creationPolicy": "Orphan"}).action
 
     assert isinstance(found, Update)
-    assert isinstance(plan(view(found.body, {"k": "newer"}, {"creationPolicy": "Orphan"})).action, Update)
+    assert isinstance(decided(found.body, {"k": "newer"}, {"creationPolicy": "Orphan"}).action, Update)
 
 
 def test_a_setting_restores_taking_over() -> None:
-    assert isinstance(plan(replace(view(secret(), {"k": "new"}), adopt_foreign=True)).action, Update)
+    assert isinstance(plan(replace(view(secret()), adopt_foreign=True), values(k="new")).action, Update)
 
 
 def test_a_pushed_mirror_gives_way_and_loses_its_marks() -> None:
-    found = plan(view(secret(metadata={"annotations": {AUTO_REFLECTS: "True", REFLECTS: "x/es"}}), {"k": "new"})).action
+    found = decided(secret(metadata={"annotations": {AUTO_REFLECTS: "True", REFLECTS: "x/es"}}), {"k": "new"}).action
 
     assert isinstance(found, Update)
     assert set(found.body["metadata"]["annotations"]) == {DATA_HASH}
@@ -213,7 +246,7 @@ def test_merging_touches_only_our_keys() -> None:
     existing = secret(manager=field_manager("es"), keys=("old",), data=encoded(old="1", theirs="2"))
     existing["metadata"]["labels"] = {"stale": "x", "theirs": "y"}
 
-    found = plan(view(existing, {"k": "v"}, {"creationPolicy": "Merge"})).action
+    found = decided(existing, {"k": "v"}, {"creationPolicy": "Merge"}).action
 
     assert isinstance(found, Update)
     assert found.body["data"] == encoded(theirs="2", k="v")
@@ -226,7 +259,7 @@ def test_merging_touches_only_our_keys() -> None:
 def test_owning_replaces_all_keys() -> None:
     existing = secret(owner=UID, data=encoded(old="1"))
 
-    found = plan(view(existing, {"k": "v"})).action
+    found = decided(existing, {"k": "v"}).action
 
     assert isinstance(found, Update)
     assert found.body["data"] == encoded(k="v")
@@ -240,7 +273,7 @@ def test_owning_replaces_all_keys() -> None:
     ],
 )
 def test_some_policies_create_nothing(policy: str, deletion: str, reason: str, action: Any) -> None:
-    found = plan(view(None, {"k": "v"}, {"creationPolicy": policy, "deletionPolicy": deletion}))
+    found = decided(None, {"k": "v"}, {"creationPolicy": policy, "deletionPolicy": deletion})
 
     assert (found.reason, found.action) == (reason, action)
 
@@ -248,20 +281,20 @@ def test_some_policies_create_nothing(policy: str, deletion: str, reason: str, a
 def test_absent_values_keep_remove_or_empty_the_target_as_asked() -> None:
     existing = secret(owner=UID)
 
-    kept = plan(view(existing, {}))
+    kept = decided(existing, {})
     assert (kept.action, kept.message) == (None, "secret retained due to DeletionPolicy=Retain")
-    removed = plan(view(existing, {}, {"deletionPolicy": "Delete"}))
+    removed = decided(existing, {}, {"deletionPolicy": "Delete"})
     assert isinstance(removed.action, Delete)
     assert (removed.action.uid, removed.action.version, removed.reason) == ("s", "7", "SecretDeleted")
-    emptied = plan(view(existing, {}, {"deletionPolicy": "Merge"})).action
+    emptied = decided(existing, {}, {"deletionPolicy": "Merge"}).action
     assert isinstance(emptied, Update)
     assert emptied.body["data"] == {}
 
 
 def test_a_foreign_secret_is_not_deleted_for_absent_values() -> None:
-    assert plan(view(secret(owner="another"), {}, {"deletionPolicy": "Delete"})).action is None
+    assert decided(secret(owner="another"), {}, {"deletionPolicy": "Delete"}).action is None
     with pytest.raises(NeedsHuman, match="is not Owner"):
-        plan(view(None, {}, {"deletionPolicy": "Delete", "creationPolicy": "Orphan"}))
+        decided(None, {}, {"deletionPolicy": "Delete", "creationPolicy": "Orphan"})
 
 
 def test_an_earlier_target_goes_only_if_it_is_ours() -> None:
@@ -274,16 +307,16 @@ def test_an_earlier_target_goes_only_if_it_is_ours() -> None:
 
 def test_an_immutable_target_is_not_written() -> None:
     with pytest.raises(NeedsHuman, match="target is immutable"):
-        plan(view(secret(owner=UID, immutable=True), {"k": "new"}))
+        decided(secret(owner=UID, immutable=True), {"k": "new"})
 
-    kept = plan(view(secret(owner=UID, immutable=True), {"k": "new"}, {"immutable": True}))
+    kept = decided(secret(owner=UID, immutable=True), {"k": "new"}, {"immutable": True})
     assert (kept.action, kept.reason) == (None, "SecretSynced")
     assert kept.message.startswith("secret kept")
 
 
 def test_too_much_is_refused_with_its_size() -> None:
     with pytest.raises(NeedsHuman, match=str(LARGEST + 1)):
-        plan(view(None, {"k": "x" * (LARGEST + 1)}))
+        decided(None, {"k": "x" * (LARGEST + 1)})
 
 
 @pytest.mark.parametrize(
@@ -305,7 +338,7 @@ def test_too_much_is_refused_with_its_size() -> None:
     ],
 )
 def test_a_target_is_valid_while_its_hash_is_that_of_its_data(existing: Any, policy: str, answer: bool) -> None:
-    assert valid(view(existing, target={"creationPolicy": policy})) is answer
+    assert view(existing, {"creationPolicy": policy}).intact is answer
 
 
 def test_the_target_is_named_or_the_objects_own() -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from external.external_secrets.plan import ADOPT, DATA_HASH, FINALIZER, MANAGED
+from external.external_secrets.cleanup import FINALIZER
+from external.external_secrets.view import ADOPT, DATA_HASH, MANAGED
 from manager.core.errors import Conflict, Forbidden, Invalid
 from manager.kube.conditions import LONGEST_MESSAGE
 from manager.kube.resources import EXTERNAL_SECRETS, SECRET_STORES, SECRETS

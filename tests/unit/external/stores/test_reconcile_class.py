@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from external.external_secrets.plan import FINALIZER, without_ours
+from external.external_secrets.cleanup import FINALIZER, finalizers_without_ours
 from manager.core.clock import rfc3339
 from manager.kube.resources import EXTERNAL_SECRETS
 from tests.builders.external_module import ExternalModule
@@ -31,7 +31,7 @@ def record(manager: str, *finalizers: str) -> dict[str, Any]:
     ],
 )
 def test_only_our_own_finalizer_is_taken_off(finalizers: Any, records: Any, kept: Any) -> None:
-    assert without_ours({"finalizers": finalizers, "managedFields": records}, OURS) == kept
+    assert finalizers_without_ours({"finalizers": finalizers, "managedFields": records}, OURS) == kept
 
 
 async def synced(bench: ExternalModule, **meta: Any) -> None:

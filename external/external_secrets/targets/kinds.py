@@ -6,14 +6,15 @@ from collections.abc import Callable
 import re2
 import structlog
 
+from external.api.external_secret import ExternalSecretSpec
 from external.errors import FAILED
+from external.external_secrets.view import MANAGED
 from manager.core.clock import Clock
 from manager.core.errors import ApiError, NeedsHuman, Retry
 from manager.kube.client import KubeClient
 from manager.kube.resources import CONFIGMAPS, SECRETS, Body, Key, Resource, key_of
 from manager.runtime.controller import describe
 
-MANAGED = "reconcile.external-secrets.io/managed"
 REMEMBERED_SECONDS = 300.0  # seconds until a kind that was found is looked up again; a CRD may have gone
 RETRY_SECONDS = 15.0  # seconds between two attempts to watch
 WATCH_PAUSE_SECONDS = (
@@ -62,6 +63,11 @@ class TargetKinds:
         }
         self._seen: dict[Resource, dict[Key, str]] = {}
         self._watches: dict[Resource, asyncio.Task[None]] = {}
+
+    async def of(self, spec: ExternalSecretSpec) -> Resource:
+        """Return the kind of an ExternalSecret's target. Raises as `find` does."""
+        manifest = spec.target.manifest
+        return SECRETS if manifest is None else await self.find(manifest.api_version, manifest.kind)
 
     async def find(self, api_version: str, kind: str) -> Resource:
         """Return the resource of a kind.
