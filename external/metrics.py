@@ -1,4 +1,4 @@
-"""Metrics of the external module: the original's names, with per-object labels only as a setting (core 5.5)."""
+"""Metrics of the external module: the original's names, with per-object labels only as a setting."""
 
 from collections.abc import Callable, Iterator
 
@@ -19,7 +19,7 @@ NANOSECONDS = 1e9
 
 
 class Meter:
-    """Counts the calls of one client's SDK; several threads may, and a lost one would not matter."""
+    """Counts the calls of one client's SDK; several threads may, and a lost count does not matter."""
 
     __slots__ = ("calls",)
 
@@ -31,7 +31,7 @@ class ExternalMetrics:
     """Counts syncs and provider calls.
 
     Args:
-        per_object: whether what the original tells of each ExternalSecret has its labels, `name` and `namespace`.
+        per_object: whether series have the labels `name` and `namespace` that the original gives them.
     """
 
     def __init__(self, registry: CollectorRegistry, clock: Clock | None = None, *, per_object: bool = False) -> None:
@@ -102,7 +102,7 @@ class ExternalMetrics:
             self.cost.labels(provider).set_function(lambda: self._spending.monthly(provider))
 
     def metered(self, meter: Meter) -> Callable[[str, str, str], None]:
-        """Return what counts a call here and at its client's meter."""
+        """Return a function that counts a call here and at its client's meter."""
 
         def count(provider: str, call: str, status: str) -> None:
             meter.calls += 1
@@ -112,13 +112,13 @@ class ExternalMetrics:
 
 
 class ConditionCollector(Collector):
-    """Yields 1 for the status that the condition Ready of an object has, 0 for the other; nothing where it has none."""
+    """Yields 1 for the status of the condition Ready of an object, 0 for the other; nothing without the condition."""
 
     def __init__(self, cache: MetadataCache) -> None:
         self._cache = cache
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield what the cache shows now; an object that is gone leaves nothing behind."""
+        """Yield what the cache shows now; an object that is gone has no series."""
         for resource in KINDS:
             kind = resource.kind
             family = GaugeMetricFamily(

@@ -84,7 +84,7 @@ def build(context: Context) -> Module:
 def _state(context: Context, clients: Clients) -> SyncState:
     requests = RequestTimes(context.clock)
     state = SyncState(requests, ExpectedRequests(clients.access.shares, requests.since))
-    context.cache.digest(EXTERNAL_SECRETS, state.unsynced.digest)
+    context.cache.digest(EXTERNAL_SECRETS, state.unsynced.summarize)
     return state
 
 

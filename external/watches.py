@@ -68,16 +68,16 @@ class RefreshRequests:
             version: of the target whose change is the reason.
 
         """
-        self._state.requests.arose(key, version)
+        self._state.requests.note(key, version)
         meta = self._cache.get(key)
         if meta is None or meta.deleting or not meta.digest.stores:  # without a store there is no read to share
             self._queue.add(key)
         else:
-            self._bursts.came(key, meta.digest.stores)
+            self._bursts.add(key, meta.digest.stores)
 
     def mark_stale(self, key: Key) -> None:
         """Note that what an ExternalSecret was read or rendered with has changed."""
-        self._state.requests.arose(key)
+        self._state.requests.note(key)
         self._state.stale.add(key)
 
     def wake_consumers(self, store: Key, *, everyone: bool, consumer: str = "") -> None:

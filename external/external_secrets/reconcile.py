@@ -144,7 +144,7 @@ class Reconciler:
             return None
         not_before = self._requested_since(view, summary)
         if reason == Reason.DUE and last is not None and last.answers(not_before):
-            age = await self._fetcher.still(view.key, view.spec, last.mark, summary.interval)
+            age = await self._fetcher.unchanged_since(view.key, view.spec, last.mark, summary.interval)
             if age is not None:
                 return Fetched(None, identity, age, (), last.mark)
         requested = self._state.requests.since(view.key)

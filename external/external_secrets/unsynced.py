@@ -11,8 +11,8 @@ from external.summaries import ExternalSecretSummary, external_secret_summary
 from manager.core.documents import read_json
 from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
 
-MOST_BYTES = 8 << 20  # of all bodies together; a first pass reads those that had to go
-LARGEST = 32 << 10  # characters of one; tenants choose how long it is, and larger ones would hold the event loop up
+MAX_BYTES = 8 << 20  # of all bodies together; a first pass reads those that were evicted
+MAX_BODY_CHARACTERS = 32 << 10  # of one: larger ones, which tenants may write, would hold up the event loop
 
 
 class Unsynced:
@@ -22,28 +22,27 @@ class Unsynced:
         self._bodies: OrderedDict[Key, tuple[str, bytes]] = OrderedDict()
         self._size = 0
 
-    def digest(self, body: Body) -> ExternalSecretSummary:
-        """Read an ExternalSecret for the cache, and keep its body where a first pass is to come."""
-        digest = external_secret_summary(body)
+    def summarize(self, body: Body) -> ExternalSecretSummary:
+        """Summarize an ExternalSecret for the cache, and keep its body if its first pass is to come."""
         self.note(body)
-        return digest
+        return external_secret_summary(body)
 
     def note(self, body: Body) -> None:
-        """Keep a body where a first pass is to come."""
+        """Keep a body if its first pass is to come."""
         key = key_of(EXTERNAL_SECRETS, body)
         self.forget(key)
         if not (body.get("status") or {}).get("syncedResourceVersion") and "deletionTimestamp" not in body["metadata"]:
             self._keep(key, body)
 
     def take(self, key: Key, version: str) -> Body | None:
-        """Return the body of this resourceVersion, once: whoever comes again reads what the API server has."""
+        """Return the body of this resourceVersion, once: later passes read from the API server."""
         seen, text = self._bodies.get(key, ("", b""))
         self.forget(key)
         found: Body | None = read_json(text) if seen == version and text else None
         return found
 
     def asked(self, key: Key) -> Iterator[Asked]:
-        """Yield what an ExternalSecret asks, of a body that is kept."""
+        """Yield what an ExternalSecret requests, if its body is kept."""
         _, text = self._bodies.get(key, ("", b""))
         if text:
             yield from asked_in(read_json(text))
@@ -60,13 +59,13 @@ class Unsynced:
         text = json.dumps({**body, "metadata": meta}, separators=(",", ":")).encode()
         self._bodies[key] = meta.get("resourceVersion", ""), text
         self._size += len(text)
-        while self._size > MOST_BYTES:
+        while self._size > MAX_BYTES:
             self.forget(next(iter(self._bodies)))
 
 
 def _small(body: Body) -> bool:
-    """Tell whether a body is quickly written, without looking at more of it than that takes."""
-    left, waiting = LARGEST, list[Iterator[Any]]([iter([body])])
+    """Return True if a body is small; stops looking as soon as it is not."""
+    left, waiting = MAX_BODY_CHARACTERS, list[Iterator[Any]]([iter([body])])
     while waiting:
         value = next(waiting[-1], None)
         if value is None:

@@ -52,7 +52,7 @@ class TargetWriter:
             raise _translated(view, error) from error
         if written is not None:
             self._state.written[view.target] = written["metadata"]["resourceVersion"]
-            self._state.requests.echoed(view.key, version_of(written))
+            self._state.requests.retract(view.key, version_of(written))
             self.note_accepted(view, written)
         if isinstance(action, Create | Update) and counted:
             self._contention.count(view.key, write_fingerprint(action, decided))

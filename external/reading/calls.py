@@ -54,7 +54,7 @@ class ProviderCalls:
     def gather(self, queue: IdentityQueue) -> None:
         """Send now if the batch is full or the provider takes one key per call; otherwise when the window closes."""
         loop = asyncio.get_running_loop()
-        queue.window.came(loop.time())
+        queue.window.note(loop.time())
         self._take_along(queue)
         if len(queue.waiting) >= queue.session.client.batch:
             self.send(queue)

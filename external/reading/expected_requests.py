@@ -1,4 +1,4 @@
-"""What queued ExternalSecrets are about to ask: a call takes it along, however few of them have a worker already."""
+"""What queued ExternalSecrets will request: a call takes it along, however few of them have a worker already."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -8,20 +8,20 @@ from external.summaries import MAX_ENTRIES, store_key
 from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
 
 Asked = tuple[Key, SecretRequest]
-"""Of which store, and what."""
+"""The store, and the request."""
 Source = Callable[[Key], Iterable[tuple[Key, SecretRequest | SearchRequest]]]
-"""From an ExternalSecret to what it asks, as far as that is known without reading it."""
+"""From an ExternalSecret to its requests, as far as they are known without reading it."""
 
-LOOKED_AT = 200  # ExternalSecrets that are looked at for one call: a few milliseconds of the event loop
-OF_ONE = 100  # entries of one of them: more fill every call by themselves
-LONGEST_KEY = 2_048  # characters; more is no name at any provider
+MAX_OBJECTS_PER_CALL = 200  # that are looked at for one call: a few milliseconds of the event loop
+MAX_ENTRIES_PER_OBJECT = 100  # more fill every call by themselves
+MAX_KEY_CHARACTERS = 2_048  # no provider has longer names
 
 
 class ExpectedRequests:
     """Knows which ExternalSecrets are queued, by the stores that they read.
 
-    A namespace has a part of the workers only. Without this a call of a burst would take what those few want, and
-    the burst would make many small calls.
+    A namespace has a part of the workers only. Without this, a call during a burst would hold only the requests of
+    those few, and the burst would make many small calls.
 
     Args:
         shares: whether a namespace's reads of a store are made under the store's own identity, and allowed.
@@ -35,27 +35,27 @@ class ExpectedRequests:
         """Store -> ExternalSecrets, in the order in which they were queued."""
         self._stores: dict[Key, tuple[Key, ...]] = {}
         self.sources: list[Source] = []
-        """Asked in turn until one knows what an ExternalSecret asks."""
+        """Tried in turn until one knows what an ExternalSecret requests."""
 
     def add(self, key: Key, stores: tuple[Key, ...]) -> None:
-        """Expect an ExternalSecret that is queued now."""
+        """Expect the requests of an ExternalSecret that is queued now."""
         self.remove(key)
         self._stores[key] = stores
         for store in stores:
             self._queued.setdefault(store, {})[key] = None
 
     def remove(self, key: Key) -> None:
-        """Expect an ExternalSecret no longer: its pass begins."""
+        """Expect an ExternalSecret no longer, because its pass begins."""
         for store in self._stores.pop(key, ()):
             self._drop(store, key)
 
     def take(
         self, store: Key, client: Client, needed: Callable[[SecretRequest, float], bool], room: int
     ) -> list[SecretRequest]:
-        """Return what will be asked of a store, each once, and expect it no longer.
+        """Return what will be requested of a store, each once, and expect it no longer.
 
         Args:
-            needed: whether a read is needed for a question whose answer must have begun since a monotonic second.
+            needed: whether a request needs a read, if only reads since a monotonic second serve it.
             room: how many at most.
 
         """
@@ -74,11 +74,11 @@ class ExpectedRequests:
 
     def _next(self, store: Key) -> list[Key]:
         queued = iter(self._queued.get(store, ()))
-        return [key for key, _ in zip(queued, range(LOOKED_AT), strict=False)]
+        return [key for key, _ in zip(queued, range(MAX_OBJECTS_PER_CALL), strict=False)]
 
     def _wants(self, store: Key, key: Key, client: Client) -> Iterator[SecretRequest]:
         known = next((found for source in self.sources if (found := list(source(key)))), [])
-        for place, want in known[:OF_ONE]:
+        for place, want in known[:MAX_ENTRIES_PER_OBJECT]:
             if place == store and isinstance(want, SecretRequest):
                 whole = isinstance(client, AsksProperty) or not want.property
                 yield want if whole else SecretRequest(want.key, want.version, want.metadata)
@@ -91,7 +91,7 @@ class ExpectedRequests:
 
 
 def asked_in(body: Body) -> Iterator[Asked]:
-    """Yield what an ExternalSecret asks for by name, however odd it is."""
+    """Yield the secrets that an ExternalSecret requests by name; its body may be malformed."""
     spec, namespace = _mapping(body.get("spec")), key_of(EXTERNAL_SECRETS, body).namespace
     for place, inner in (("data", "remoteRef"), ("dataFrom", "extract")):
         entries = spec.get(place)
@@ -99,7 +99,7 @@ def asked_in(body: Body) -> Iterator[Asked]:
             reference, source = _mapping(_mapping(entry).get(inner)), _mapping(_mapping(entry).get("sourceRef"))
             store = _mapping(source.get("storeRef") or (None if source else spec.get("secretStoreRef")))
             name, key = store.get("name"), reference.get("key")
-            if isinstance(name, str) and name and isinstance(key, str) and 0 < len(key) <= LONGEST_KEY:
+            if isinstance(name, str) and name and isinstance(key, str) and 0 < len(key) <= MAX_KEY_CHARACTERS:
                 yield store_key(namespace, name, store.get("kind")), _want(key, reference)
 
 

@@ -23,7 +23,7 @@ class BatchWindow:
     latest: float = 0.0
     called: float = float("-inf")
 
-    def came(self, now: float) -> None:
+    def note(self, now: float) -> None:
         """Note a request."""
         self.latest = now
         if not self.running:

@@ -79,7 +79,7 @@ class SharedReader:
             raise Pending(FAILED, "the provider has not answered yet", delay=LOOK_AGAIN_SECONDS)
         return found
 
-    async def still(
+    async def unchanged_since(
         self, wanted: Iterable[tuple[ProviderSession, Question]], marked: str, interval: float
     ) -> float | None:
         """Check by lists of versions whether what was read is what would be read.

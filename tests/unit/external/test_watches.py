@@ -41,7 +41,7 @@ class AtOnce(BurstGate):
         self.admit = admit
         self.waiting: set[Key] = set()
 
-    def came(self, key: Key, group: Hashable) -> None:
+    def add(self, key: Key, group: Hashable) -> None:
         del group
         self.admit(key)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from external.external_secrets.converged import MOST_ASKED
+from external.external_secrets.converged import MAX_REMEMBERED_REQUESTS
 from external.external_secrets.unsynced import Unsynced
 from external.providers.fake import FakeClient
 from external.providers.protocol import ProviderUnavailable, SecretAbsent
@@ -264,29 +264,29 @@ def body(name: str, **status: Any) -> Any:
 
 def test_a_body_is_given_once_and_only_in_the_version_that_is_known() -> None:
     unsynced = Unsynced()
-    unsynced.digest(body("es"))
+    unsynced.summarize(body("es"))
     assert unsynced.take(KEY, "8") is None
 
-    unsynced.digest(body("es"))
+    unsynced.summarize(body("es"))
     assert unsynced.take(KEY, "7") == body("es")
     assert unsynced.take(KEY, "7") is None
 
 
 def test_a_body_that_was_synced_is_not_kept() -> None:
     unsynced = Unsynced()
-    unsynced.digest(body("es"))
+    unsynced.summarize(body("es"))
 
-    unsynced.digest(body("es", syncedResourceVersion="1-x"))
+    unsynced.summarize(body("es", syncedResourceVersion="1-x"))
 
     assert unsynced.take(KEY, "7") is None
 
 
 def test_bodies_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("external.external_secrets.unsynced.MOST_BYTES", 2 * len(json.dumps(body("es0"))))
+    monkeypatch.setattr("external.external_secrets.unsynced.MAX_BYTES", 2 * len(json.dumps(body("es0"))))
     unsynced = Unsynced()
 
     for at in range(10):
-        unsynced.digest(body(f"es{at}"))
+        unsynced.summarize(body(f"es{at}"))
 
     kept = [at for at in range(10) if unsynced.take(Key(EXTERNAL_SECRETS, "ns", f"es{at}"), "7")]
     assert kept == [8, 9]
@@ -304,7 +304,7 @@ def test_bodies_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_large_body_is_not_kept(spec: Any) -> None:
     unsynced = Unsynced()
 
-    unsynced.digest(body("es") | {"spec": spec})
+    unsynced.summarize(body("es") | {"spec": spec})
 
     assert unsynced.take(KEY, "7") is None
 
@@ -326,11 +326,11 @@ async def test_thousands_of_entries_that_ask_the_same_are_kept_as_one_question(
 
 
 async def test_of_an_object_with_too_many_questions_nothing_is_kept(bench: ExternalModule, vendor: Vendor) -> None:
-    data = [{"secretKey": f"k{at}", "remoteRef": {"key": f"r{at}"}} for at in range(MOST_ASKED + 1)]
+    data = [{"secretKey": f"k{at}", "remoteRef": {"key": f"r{at}"}} for at in range(MAX_REMEMBERED_REQUESTS + 1)]
     await synced(bench, data=data)
     reconciler = bench.module.controllers[0].reconcile.__self__  # type: ignore[attr-defined]
 
     assert reconciler.converged.asked(KEY) == ()
     vendor.answer = SecretValue(b"two")
     await refreshed(bench)
-    assert bench.data() == {f"k{at}": b"two" for at in range(MOST_ASKED + 1)}
+    assert bench.data() == {f"k{at}": b"two" for at in range(MAX_REMEMBERED_REQUESTS + 1)}

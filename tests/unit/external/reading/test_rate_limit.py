@@ -27,7 +27,7 @@ from tests.unit.external.reading.test_reader import PATIENT, Desk
 
 def test_who_comes_alone_waits_for_a_moment_only() -> None:
     window = BatchWindow()
-    window.came(100.0)
+    window.note(100.0)
 
     assert window.wait(100.0) == pytest.approx(BATCH_WINDOW_SECONDS)
     assert window.wait(100.0 + BATCH_WINDOW_SECONDS) == 0
@@ -36,9 +36,9 @@ def test_who_comes_alone_waits_for_a_moment_only() -> None:
 def test_while_many_come_each_newcomer_is_waited_for_but_the_first_waits_no_longer_than_a_second() -> None:
     window = BatchWindow(running=True, first=100.0, called=100.0)
 
-    window.came(100.3)
+    window.note(100.3)
     assert window.wait(100.3) == pytest.approx(LULL_SECONDS)
-    window.came(100.7)
+    window.note(100.7)
     assert window.wait(100.7) == pytest.approx(MAX_BATCH_WINDOW_SECONDS - 0.7)
     assert window.wait(100.0 + BUSY_SECONDS + 1) == 0
 

@@ -114,7 +114,7 @@ async def test_a_tenant_that_was_slow_begins_among_the_slow_until_it_answers(
     await until(lambda: "evil" in threads._slow_tenants)
     second = asyncio.create_task(threads.run("evil", hang.wait))
     await asyncio.sleep(0)
-    assert (threads._brisk.held("evil"), threads._slow.held("evil")) == (0, 2)
+    assert (threads._fast.held("evil"), threads._slow.held("evil")) == (0, 2)
 
     hang.set()
     await asyncio.gather(first, second)

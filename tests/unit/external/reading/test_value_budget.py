@@ -41,7 +41,7 @@ class Value:
 
 
 async def test_the_oldest_of_whoever_has_most_leave_memory_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(value_budget, "ALL_BYTES", 100)
+    monkeypatch.setattr(value_budget, "MAX_BYTES", 100)
     kept, dropped = value_budget.ValueBudget(), list[str]()
     for name, tenant, size in (("a", "small", 20), ("b", "large", 30), ("c", "large", 30), ("d", "large", 30)):
         kept.keep(tenant, size, Value(name, dropped).drop)
@@ -50,7 +50,7 @@ async def test_the_oldest_of_whoever_has_most_leave_memory_first(monkeypatch: py
 
 
 async def test_what_is_dropped_is_held_by_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(value_budget, "ALL_BYTES", 100)
+    monkeypatch.setattr(value_budget, "MAX_BYTES", 100)
     kept, value = value_budget.ValueBudget(), Value("a", [])
     kept.keep("tenant", 80, value.drop)
     kept.keep("tenant", 80, Value("b", []).drop)
@@ -62,7 +62,7 @@ async def test_what_is_dropped_is_held_by_no_timer(monkeypatch: pytest.MonkeyPat
 
 async def test_what_is_old_is_dropped_and_counts_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(value_budget, "MAX_SHARED_SECONDS", 0.0)
-    monkeypatch.setattr(value_budget, "TENANT_BYTES", 10)
+    monkeypatch.setattr(value_budget, "MAX_TENANT_BYTES", 10)
     kept, dropped = value_budget.ValueBudget(), list[str]()
     kept.keep("tenant", 20, Value("a", dropped).drop)
     assert kept.full("tenant")
@@ -74,7 +74,7 @@ async def test_what_is_old_is_dropped_and_counts_no_more(monkeypatch: pytest.Mon
 
 async def test_values_of_many_keys_do_not_pile_up_in_memory(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred answers of seven megabytes were all kept for half a minute."""
-    monkeypatch.setattr(value_budget, "ALL_BYTES", 10_000)
+    monkeypatch.setattr(value_budget, "MAX_BYTES", 10_000)
     keys = [f"k{at}" for at in range(20)]
     desk.provider.answers.update({key: SecretValue(b"x" * 1000) for key in keys})
     for key in keys:
@@ -88,7 +88,7 @@ async def test_values_of_many_keys_do_not_pile_up_in_memory(desk: Desk, monkeypa
 
 
 async def test_a_tenant_that_has_read_much_waits_and_others_do_not(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(value_budget, "TENANT_BYTES", 1000)
+    monkeypatch.setattr(value_budget, "MAX_TENANT_BYTES", 1000)
     desk.provider.answers["a"] = SecretValue(b"x" * 1001)
     await desk.keys("a")
     desk.reader.patience = HASTY
@@ -103,7 +103,7 @@ async def test_a_tenant_that_has_read_much_waits_and_others_do_not(desk: Desk, m
 
 
 async def test_what_comes_when_far_too_much_was_read_is_not_taken(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(value_budget, "HARD_BYTES", 1500)
+    monkeypatch.setattr(value_budget, "MAX_TENANT_BYTES_IN_FLIGHT", 1500)
     desk.provider.answers.update({key: SecretValue(b"x" * 1000) for key in "ab"})
 
     assert sorted(map(len, (await desk.keys("a", "b")).values())) == sorted(
