@@ -115,12 +115,8 @@ class Converged:
             return False
         summary: ExternalSecretSummary = meta.digest
         same = summary.ready and summary.synced == summary.current == seen.current and meta.uid == seen.uid
-        if (
-            not same
-            or summary.policy != "Periodic"
-            or summary.interval <= 0
-            or not self._fetcher.serves(summary.stores)
-        ):
+        periodic = summary.policy == "Periodic" and summary.interval > 0
+        if not (same and periodic and self._fetcher.serves(summary.stores)):
             return False
         target = self._context.cache.get(seen.target) if seen.target else None
         return (target.version if target else "") == seen.version

@@ -100,7 +100,7 @@ def consumers(desk: Desk, kind: str, *namespaces: str) -> None:
         desk.observe(EXTERNAL_SECRETS, "es", each, spec=spec, status=READY)
 
 
-def test_a_tenants_own_credentials_wake_only_his_own(desk: Desk) -> None:
+def test_a_tenants_own_credentials_wake_only_its_own(desk: Desk) -> None:
     desk.observe(CLUSTER_SECRET_STORES, "store", spec=store_spec(), status=READY)
     consumers(desk, "ClusterSecretStore", "a", "b")
 
@@ -120,9 +120,7 @@ def test_credentials_that_an_administrator_holds_wake_all(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("made", "woken"), [("before", 0), ("after", 1)])
-def test_credentials_that_come_back_are_seen_even_while_the_store_still_looks_ready(
-    desk: Desk, made: str, woken: int
-) -> None:
+def test_recreated_credentials_wake_a_store_that_looks_ready(desk: Desk, made: str, woken: int) -> None:
     """Deleted and made again within a moment: the verdict that they are missing is on its way."""
     desk.observe(SECRET_STORES, "store", "ns", spec=store_spec(), status=READY)
     consumers(desk, "SecretStore", "ns")
@@ -132,7 +130,7 @@ def test_credentials_that_come_back_are_seen_even_while_the_store_still_looks_re
     assert (len(desk.queue), len(desk.stores)) == (woken, woken)
 
 
-def test_a_store_that_goes_is_looked_at_once_more_to_forget_its_credentials(desk: Desk) -> None:
+def test_a_deleted_store_is_queued_to_forget_its_credentials(desk: Desk) -> None:
     desk.observe(SECRET_STORES, "store", "ns", spec=store_spec(), status=READY)
     change = desk.stage.cache.forget(Key(SECRET_STORES, "ns", "store"))
     assert change is not None
@@ -142,7 +140,7 @@ def test_a_store_that_goes_is_looked_at_once_more_to_forget_its_credentials(desk
     assert len(desk.stores) == 1
 
 
-def test_a_namespace_that_goes_takes_the_clients_of_its_credentials_with_it(desk: Desk) -> None:
+def test_a_deleted_namespace_closes_its_clients(desk: Desk) -> None:
     desk.observe(NAMESPACES, "a")
     change = desk.stage.cache.forget(Key(NAMESPACES, "", "a"))
     assert change is not None
@@ -153,7 +151,7 @@ def test_a_namespace_that_goes_takes_the_clients_of_its_credentials_with_it(desk
 
 
 @pytest.mark.parametrize(("resource", "field"), [(CONFIGMAPS, "configMap"), (SECRETS, "secret")])
-def test_an_edited_template_source_renders_anew_those_that_name_it(resource: Resource, field: str) -> None:
+def test_an_edited_template_source_wakes_its_users(resource: Resource, field: str) -> None:
     desk = Desk()
     template = {"templateFrom": [{field: {"name": "source", "items": [{"key": "k"}]}}]}
     for name, namespace, target in (("es", "ns", {"template": template}), ("far", "far", {"template": template})):
@@ -166,7 +164,7 @@ def test_an_edited_template_source_renders_anew_those_that_name_it(resource: Res
     assert desk.state.stale == {Key(EXTERNAL_SECRETS, "ns", "es")}
 
 
-def test_a_changed_certificate_of_an_authority_wakes_the_store_and_those_who_use_it() -> None:
+def test_a_changed_certificate_wakes_its_store_and_consumers() -> None:
     desk = Desk()
     authority = {"type": "ConfigMap", "name": "ca", "key": "ca.crt"}
     spec = {"provider": {"vault": {"server": "https://vault", "caProvider": authority}}}
@@ -194,7 +192,7 @@ def test_what_was_written_is_forgotten_when_it_is_gone(desk: Desk) -> None:
     assert (len(desk.queue), len(desk.state.written)) == (1, 0)
 
 
-def test_a_store_that_becomes_ready_in_the_middle_of_a_burst_does_not_break_it_up(desk: Desk) -> None:
+def test_a_store_that_becomes_ready_does_not_break_up_a_burst(desk: Desk) -> None:
     desk.observe(SECRET_STORES, "store", "ns", spec=store_spec())
     for name in ("early", "waiting"):
         desk.observe(EXTERNAL_SECRETS, name, "ns", spec={"secretStoreRef": {"name": "store"}})
@@ -205,7 +203,7 @@ def test_a_store_that_becomes_ready_in_the_middle_of_a_burst_does_not_break_it_u
     assert [key.name for key in desk.queue._queued] == ["early"]
 
 
-async def test_a_namespace_that_changes_without_end_wakes_cluster_external_secrets_at_its_rate(desk: Desk) -> None:
+async def test_a_loud_namespace_wakes_cluster_objects_at_its_rate(desk: Desk) -> None:
     spec = {"externalSecretSpec": {}, "externalSecretName": "es", "namespaceSelectors": []}
     desk.observe(CLUSTER_EXTERNAL_SECRETS, "ces", spec=spec)
     every = Key(CLUSTER_EXTERNAL_SECRETS, "", "ces")

@@ -96,9 +96,7 @@ async def test_a_refresh_time_is_persisted_without_a_read(bench: ExternalModule,
     assert bench.ready()[0] == "True"
 
 
-async def test_a_refresh_time_survives_that_somebody_else_wrote_the_object(
-    bench: ExternalModule, vendor: Vendor
-) -> None:
+async def test_a_refresh_time_survives_a_write_by_another_client(bench: ExternalModule, vendor: Vendor) -> None:
     await synced(bench, refreshInterval="1h")
     bench.api.fail("patch status", Conflict(409, "Conflict", "patch status"))
 
@@ -120,9 +118,7 @@ async def test_a_rotation_arrives_after_quiet_refreshes(bench: ExternalModule, v
     assert asked(bench, before) == [], "the new value is the one that is compared from now on"
 
 
-async def test_a_shared_value_brings_the_next_refresh_when_it_is_due_for_it(
-    bench: ExternalModule, vendor: Vendor
-) -> None:
+async def test_a_shared_value_refreshes_when_its_own_age_is_due(bench: ExternalModule, vendor: Vendor) -> None:
     """The second reads; the first shares that at the age of 20 s, and is due 60 s after it was read, not later."""
     await synced(bench)
     bench.pass_by(41)
@@ -140,9 +136,7 @@ async def test_a_shared_value_brings_the_next_refresh_when_it_is_due_for_it(
     assert passes.get_sample_value("externalsecret_sync_calls_total") == worked + 2
 
 
-async def test_a_shared_value_with_a_later_refresh_time_in_the_status_costs_one_pass(
-    bench: ExternalModule, vendor: Vendor
-) -> None:
+async def test_a_shared_value_older_than_the_status_costs_one_pass(bench: ExternalModule, vendor: Vendor) -> None:
     """The status tells when the refresh was, the value was read before that: it is due by the value alone."""
     await synced(bench, refreshInterval="20m")
     bench.pass_by(15)
@@ -262,7 +256,7 @@ def body(name: str, **status: Any) -> Any:
     return {"metadata": {"namespace": "ns", "name": name, "resourceVersion": "7"}, "spec": {}, "status": status}
 
 
-def test_a_body_is_given_once_and_only_in_the_version_that_is_known() -> None:
+def test_a_body_is_given_once_and_only_in_the_known_version() -> None:
     unsynced = Unsynced()
     unsynced.summarize(body("es"))
     assert unsynced.take(KEY, "8") is None
@@ -309,9 +303,7 @@ def test_a_large_body_is_not_kept(spec: Any) -> None:
     assert unsynced.take(KEY, "7") is None
 
 
-async def test_thousands_of_entries_that_ask_the_same_are_kept_as_one_question(
-    bench: ExternalModule, vendor: Vendor
-) -> None:
+async def test_equal_requests_of_many_entries_are_remembered_once(bench: ExternalModule, vendor: Vendor) -> None:
     data = [{"secretKey": f"k{at}", "remoteRef": {"key": f"r{at % 2}"}} for at in range(2_000)]
     requests = await synced(bench, data=data)
     reconciler = bench.module.controllers[0].reconcile.__self__  # type: ignore[attr-defined]

@@ -7,87 +7,13 @@ import pytest
 
 from external.api.hashes import data_hash, field_manager, owner_hash
 from external.external_secrets.plan import orphan, plan
-from external.external_secrets.refresh import Observed, Reason, Refreshed, due_in, persist_due, refresh_reason
 from external.external_secrets.view import ADOPT, CREATED_BY, DATA_HASH, MANAGED
-from external.summaries import ExternalSecretSummary
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
 from manager.kube.auto_mirrors import AUTO_REFLECTS, REFLECTS
-from manager.kube.resources import SECRETS, Key
 from manager.kube.secret_data import LARGEST
 from manager.kube.writer import Create, Delete, Update
 from tests.builders.external_objects import UID, decided, encoded, secret, values, view
-
-
-def digest(**changes: Any) -> ExternalSecretSummary:
-    base = ExternalSecretSummary(
-        True, "es", ("v1", "Secret"), "Owner", (), (), "1-x", "1-x", 1000.0, 300.0, "Periodic", None
-    )
-    return replace(base, **changes)
-
-
-@pytest.mark.parametrize(
-    ("changes", "last", "now", "due"),
-    [
-        ({}, 1000, 1100, 200),
-        ({}, 1000, 1300, 0),
-        ({}, 1000, 9000, 0),
-        ({"synced": ""}, 1000, 1100, 0),
-        ({}, None, 1100, 0),
-        ({"current": "2-x"}, 1000, 1100, 0),
-        ({}, 2000, 1100, 0),
-        ({"interval": 0.0}, 1000, 9000, None),
-        ({"interval": 0.0, "current": "2-x"}, 1000, 9000, None),
-        ({"interval": 0.0, "synced": ""}, None, 9000, 0),
-        ({"policy": "CreatedOnce"}, 1000, 9000, None),
-        ({"policy": "CreatedOnce", "current": "2-x"}, 1000, 9000, None),
-        ({"policy": "CreatedOnce", "synced": ""}, None, 9000, 0),
-        ({"policy": "OnChange"}, 1000, 9000, None),
-        ({"policy": "OnChange", "current": "2-x"}, 1000, 9000, 0),
-        ({"policy": "something new"}, 1000, 1300, 0),
-    ],
-)
-def test_when_a_refresh_is_due(changes: Any, last: Any, now: float, due: Any) -> None:
-    assert due_in(digest(**changes), last, now) == due
-
-
-@pytest.mark.parametrize(
-    ("interval", "age", "written"), [(60, 599, False), (60, 600, True), (3600, 601, False), (3600, 3600, True)]
-)
-def test_an_unchanged_refresh_is_written_rarely(interval: float, age: float, written: bool) -> None:
-    assert persist_due(digest(interval=interval), 1000.0 + age) is written
-
-
-SEEN = Observed(("store@1",), marked_stale=False, intact=True)
-LAST = Refreshed(1000.0, ("store@1",))
-
-
-@pytest.mark.parametrize(
-    ("changes", "seen", "now", "reason"),
-    [
-        ({}, {}, 1100, Reason.NONE),
-        ({}, {}, 1300, Reason.DUE),
-        ({"synced": ""}, {}, 1100, Reason.DUE),
-        ({"current": "2-x"}, {}, 1100, Reason.DUE | Reason.ASKED),
-        ({}, {"marked_stale": True}, 1100, Reason.MOVED),
-        ({}, {"identity": ("store@2",)}, 1100, Reason.MOVED),
-        ({}, {"identity": ("store@2",)}, 1300, Reason.DUE | Reason.MOVED),
-        ({"policy": "CreatedOnce"}, {"marked_stale": True}, 1100, Reason.NONE),
-        ({"policy": "OnChange"}, {"identity": ("store@2",)}, 1100, Reason.NONE),
-        ({"interval": 0.0}, {"marked_stale": True}, 1100, Reason.NONE),
-        ({"policy": "CreatedOnce", "current": "2-x"}, {}, 1100, Reason.NONE),
-        ({}, {"intact": False}, 1100, Reason.REPAIR),
-        ({"ready": False}, {}, 1100, Reason.REPAIR),
-        ({"ready": False}, {}, 1300, Reason.DUE | Reason.REPAIR),
-    ],
-)
-def test_why_a_refresh_is_due(changes: Any, seen: Any, now: float, reason: Reason) -> None:
-    assert refresh_reason(digest(**changes), LAST, replace(SEEN, **seen), now) == reason
-
-
-@pytest.mark.parametrize(("status", "reason"), [(None, Reason.DUE), (1000.0, Reason.NONE)])
-def test_after_a_start_the_status_says_when_the_last_refresh_was(status: float | None, reason: Reason) -> None:
-    assert refresh_reason(digest(refreshed=status), None, SEEN, 1100.0) == reason
 
 
 def test_a_target_is_created_with_marks_owner_and_hash() -> None:
@@ -141,7 +67,7 @@ OF_THE_TARGET = [
 
 
 @pytest.mark.parametrize("field", ["labels", "annotations"])
-def test_a_target_takes_over_all_but_what_speaks_of_the_external_secret(field: str) -> None:
+def test_metadata_about_the_external_secret_is_not_copied(field: str) -> None:
     given = dict.fromkeys([*ABOUT_ITSELF, *OF_THE_TARGET], "x")
 
     found = decided(data={"k": "v"}, **{field: given})
@@ -317,30 +243,3 @@ def test_an_immutable_target_is_not_written() -> None:
 def test_too_much_is_refused_with_its_size() -> None:
     with pytest.raises(NeedsHuman, match=str(LARGEST + 1)):
         decided(None, {"k": "x" * (LARGEST + 1)})
-
-
-@pytest.mark.parametrize(
-    ("existing", "policy", "answer"),
-    [
-        (None, "Owner", False),
-        (None, "Merge", True),
-        (None, "Orphan", True),
-        (None, "None", True),
-        (secret(owner=UID), "Owner", False),
-        (
-            secret(
-                metadata={"labels": {MANAGED: "true"}, "annotations": {DATA_HASH: data_hash({"k": SecretValue(b"v")})}}
-            ),
-            "Owner",
-            True,
-        ),
-        (secret(metadata={"labels": {MANAGED: "true"}, "annotations": {DATA_HASH: "x"}}), "Owner", False),
-    ],
-)
-def test_a_target_is_valid_while_its_hash_is_that_of_its_data(existing: Any, policy: str, answer: bool) -> None:
-    assert view(existing, {"creationPolicy": policy}).intact is answer
-
-
-def test_the_target_is_named_or_the_objects_own() -> None:
-    assert view().target == Key(SECRETS, "ns", "es")
-    assert view(target={"name": "other"}).target == Key(SECRETS, "ns", "other")

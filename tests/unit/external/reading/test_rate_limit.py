@@ -33,7 +33,7 @@ def test_who_comes_alone_waits_for_a_moment_only() -> None:
     assert window.wait(100.0 + BATCH_WINDOW_SECONDS) == 0
 
 
-def test_while_many_come_each_newcomer_is_waited_for_but_the_first_waits_no_longer_than_a_second() -> None:
+def test_a_busy_window_extends_with_requests_up_to_its_limit() -> None:
     window = BatchWindow(running=True, first=100.0, called=100.0)
 
     window.note(100.3)
@@ -43,7 +43,7 @@ def test_while_many_come_each_newcomer_is_waited_for_but_the_first_waits_no_long
     assert window.wait(100.0 + BUSY_SECONDS + 1) == 0
 
 
-def test_an_allowance_is_used_up_by_a_burst_and_comes_back_with_time() -> None:
+def test_a_bucket_is_emptied_by_a_burst_and_refills() -> None:
     clock = HandClock()
     bucket = TokenBucket(clock)
 
@@ -99,7 +99,7 @@ async def test_when_every_worker_waits_nobody_is_waited_for(monkeypatch: pytest.
     desk.threads.close()
 
 
-async def test_an_identity_that_has_used_up_its_allowance_waits_and_others_do_not() -> None:
+async def test_an_identity_with_an_empty_bucket_waits_alone() -> None:
     desk = Desk()
     await desk.keys("a")
     desk.meter.calls += 1000
@@ -115,7 +115,7 @@ async def test_an_identity_that_has_used_up_its_allowance_waits_and_others_do_no
     desk.threads.close()
 
 
-async def test_a_provider_that_throttles_is_asked_ever_more_rarely_and_once_it_answers_all_are_served() -> None:
+async def test_a_throttling_provider_is_backed_off_until_it_answers() -> None:
     desk = Desk()
     desk.provider.error = ProviderUnavailable("GetSecretValue: ThrottlingException")
     for _ in range(600):

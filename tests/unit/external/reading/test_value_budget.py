@@ -122,7 +122,7 @@ async def test_entries_that_are_too_large_together_are_named_as_such(
         await desk.keys("a", "b")
 
 
-async def test_a_line_ends_with_its_client(bench: ExternalModule, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_queue_ends_with_its_client(bench: ExternalModule, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five hundred rotations of a dead store's credentials left five hundred clients in memory."""
     opened: list[ProviderSession] = []
     line = SharedReader._queue
@@ -143,7 +143,7 @@ async def test_a_line_ends_with_its_client(bench: ExternalModule, monkeypatch: p
     assert len(made[0]._queues) == 1
 
 
-async def test_a_client_that_is_closed_late_takes_no_line_of_another(desk: Desk) -> None:
+async def test_a_client_closed_late_keeps_the_queue_of_its_successor(desk: Desk) -> None:
     old, new = (ProviderSession(Provider(), ("store",), "tenant") for _ in "ab")
     await desk.reader.read([(new, WANT)], desk.fresh())
     desk.reader.forget(old)
@@ -153,7 +153,7 @@ async def test_a_client_that_is_closed_late_takes_no_line_of_another(desk: Desk)
     assert lines(desk) == 0
 
 
-async def test_queues_that_are_idle_or_have_been_silent_for_long_make_room(desk: Desk) -> None:
+async def test_idle_queues_are_evicted(desk: Desk) -> None:
     silent = Provider()
     silent.error = ProviderUnavailable("busy")
     for at in range(MAX_IDLE_QUEUES):
@@ -167,7 +167,7 @@ async def test_queues_that_are_idle_or_have_been_silent_for_long_make_room(desk:
     assert lines(desk) == 2, "what is shared stays"
 
 
-async def test_a_line_that_is_made_anew_is_not_charged_for_the_calls_before_it(desk: Desk) -> None:
+async def test_a_new_queue_is_not_charged_for_earlier_calls(desk: Desk) -> None:
     """Beyond a thousand identities, a healthy store with ten thousand calls behind it stood still for minutes."""
     desk.meter.calls = 10_000
     await desk.keys("a")

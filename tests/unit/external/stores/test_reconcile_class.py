@@ -45,7 +45,7 @@ async def synced(bench: ExternalModule, **meta: Any) -> None:
     bench.put(EXTERNAL_SECRETS, {**body, "metadata": body["metadata"] | about})
 
 
-async def test_a_store_that_gets_another_class_frees_its_external_secrets(bench: ExternalModule) -> None:
+async def test_a_store_of_another_class_frees_its_external_secrets(bench: ExternalModule) -> None:
     await synced(bench)
 
     bench.store(values={"remote": "canary"}, controller="other")

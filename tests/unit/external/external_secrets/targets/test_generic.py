@@ -99,7 +99,7 @@ def test_what_was_written_is_left_alone_and_found_valid() -> None:
 
 
 @pytest.mark.parametrize("edit", [{"data": {"k": "v", "x": "theirs"}}, {"data": {}}, {"binaryData": {"b": "eQ=="}}])
-def test_all_data_of_a_config_map_are_its_owners_and_other_fields_as_they_are_asked_for(edit: Body) -> None:
+def test_edits_of_a_config_map_are_repaired(edit: Body) -> None:
     content = Content({"k": SecretValue(b"v")}, placements=(Placement(("binaryData", "b"), "eA=="),))
     made = written(CONFIGMAPS, content=content)
     made["metadata"] |= {"uid": "u", "resourceVersion": "7"}

@@ -135,7 +135,7 @@ async def test_what_went_while_nobody_watched_is_told(monkeypatch: pytest.Monkey
     assert told == [("a", "1"), ("a", "")]
 
 
-def test_a_server_that_ends_each_watch_at_once_is_asked_ever_more_slowly() -> None:
+def test_a_watch_that_ends_at_once_is_repeated_with_back_off() -> None:
     pauses = [WATCH_PAUSE_SECONDS]
     for _ in range(10):
         pauses.append(next_pause(pauses[-1], 0.1))
