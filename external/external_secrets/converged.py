@@ -32,7 +32,7 @@ class Seen:
     current: str
     """Changes with its spec, labels and annotations."""
     target: Key | None
-    """None where it writes none."""
+    """None if it writes no target."""
     version: str
     """The resourceVersion of the target, empty for none."""
     asked: Sequence[tuple[Key, Question]]

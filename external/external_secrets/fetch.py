@@ -79,13 +79,13 @@ class Fetcher:
     """Reads every entry of an ExternalSecret; all or nothing."""
 
     def __init__(
-        self, clients: Clients, reader: SharedReader, generators: Generators, sandbox: Sandbox, turns: NamespaceLock
+        self, clients: Clients, reader: SharedReader, generators: Generators, sandbox: Sandbox, locks: NamespaceLock
     ) -> None:
         self._clients = clients
         self._generators = generators
         self._reader = reader
         self._sandbox = sandbox
-        self._turns = turns
+        self._locks = locks
 
     def serves(self, stores: Iterable[Key]) -> bool:
         """Return True if all of these stores that exist are for this controller."""
@@ -120,7 +120,7 @@ class Fetcher:
         """
         wanted = await self._wanted(key, spec)
         answers = await self._reader.read(wanted, fresh)
-        merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, self._turns, key.namespace))
+        merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, self._locks, key.namespace))
         made = await self._generators.make(key, _generated(spec), occasion)
         read = iter(wanted)
         try:
@@ -136,7 +136,7 @@ class Fetcher:
         except TimeoutError:
             text = f"it takes more than {MAX_PARSE_SECONDS:g} seconds to take the values apart; let there be fewer"
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}") from None
-        merge.places.settle()
+        merge.errors.settle()
         identity = _identity(wanted)
         if merge.unchanged:
             return Fetched(None, identity, 0.0, ())
@@ -188,15 +188,15 @@ class Fetcher:
         return await self._reader.unchanged_since(await self._wanted(key, spec), mark, interval)
 
     async def _wanted(self, key: Key, spec: ExternalSecretSpec) -> list[tuple[ProviderSession, Question]]:
-        wanted, places, breath = [], EntryErrors(), CooperativeYield()
+        wanted, errors, breath = [], EntryErrors(), CooperativeYield()
         for at, entry in entries(spec):
             await breath.take()
             if reference_of(entry) is not None:
                 continue
-            with places.at(at, _about(entry)):
-                opened = await self.open(key, spec, entry)
-                wanted.append((opened, _asked(opened.client, entry)))
-        places.settle()
+            with errors.at(at, _about(entry)):
+                session = await self.open(key, spec, entry)
+                wanted.append((session, _asked(session.client, entry)))
+        errors.settle()
         return wanted
 
     async def open(self, key: Key, spec: ExternalSecretSpec, entry: Data | DataFrom) -> ProviderSession:
@@ -214,7 +214,7 @@ class _Merge:
     def __init__(self, deletion_policy: str, documents: Documents) -> None:
         self._deletion_policy = deletion_policy
         self._documents = documents
-        self.places = EntryErrors()
+        self.errors = EntryErrors()
         self.data: dict[str, SecretValue] = {}
         self.absent: list[str] = []
         self.empty = 0
@@ -226,7 +226,7 @@ class _Merge:
 
     async def take(self, at: str, entry: Data | DataFrom, answer: Answer, client: Client) -> None:
         """Merge one entry; its error is collected with its field."""
-        with self.places.at(at, _about(entry)):
+        with self.errors.at(at, _about(entry)):
             try:
                 whole = answer.coming.result()
             except SecretAbsent as error:
@@ -251,7 +251,7 @@ class _Merge:
         self, at: str, entry: DataFrom, made: Mapping[str, SecretValue] | ProviderError | NeedsHuman
     ) -> None:
         """Merge an entry whose values a generator has made: they are neither converted nor decoded."""
-        with self.places.at(at):
+        with self.errors.at(at):
             if not isinstance(made, Mapping):
                 raise made
             named = await rewritten(made, entry.rewrite, self._documents, _wrong) if entry.rewrite else made
