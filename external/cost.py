@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from external.api.external_secret import Data, DataFrom, ExternalSecretSpec
 from external.api.fields import parse
 from external.api.validation import entries
-from external.prices import MONTH_SECONDS, PRICES
+from external.prices import MONTH, PRICES
 from external.summaries import external_secret_summary, store_key, store_summary
 from manager.core.errors import NeedsHuman
 from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
@@ -20,7 +20,7 @@ Question = tuple[str, ...]
 
 @dataclass
 class StoreBill:
-    """What one store is asked for in a month."""
+    """What one store is asked."""
 
     store: Key
     provider: str = ""
@@ -42,15 +42,15 @@ class StoreBill:
 
     @property
     def calls(self) -> float:
-        """Calls a month: one for all that read the same key, with as many keys as the provider takes per call."""
+        """Calls a month: one for all who want the same, as many keys in one as the provider takes."""
         alone, together = 0.0, defaultdict[tuple[str, float], int](int)
         for (consumer, question), interval in self.wanted.items():
             if question[0] == "find" or any(question[1:]):
-                alone += MONTH_SECONDS / interval
+                alone += MONTH / interval
             else:
                 together[consumer, interval] += 1
         batch = BATCHES.get(self.provider, 1)
-        return alone + sum(-(-number // batch) * MONTH_SECONDS / interval for (_, interval), number in together.items())
+        return alone + sum(-(-number // batch) * MONTH / interval for (_, interval), number in together.items())
 
     @property
     def price(self) -> float:
@@ -68,13 +68,13 @@ class StoreBill:
         self.secrets += 1
         consumer = namespace if self.per_consumer else ""
         for question in questions:
-            self.original += MONTH_SECONDS / interval
+            self.original += MONTH / interval
             place = consumer, question
             self.wanted[place] = min(interval, self.wanted.get(place, interval))
 
 
 def bills(stores: Mapping[Key, Body], external_secrets: Iterable[Body]) -> list[StoreBill]:
-    """Return the bill of each store, the most expensive first; stores that are named and missing are included."""
+    """Return what each store is asked, the dearest first; those that are named and missing are among them."""
     found = {key: StoreBill(key, label_of(body), store_summary(body).per_consumer) for key, body in stores.items()}
     for body in external_secrets:
         _count(found, body)
@@ -123,7 +123,7 @@ def _question(entry: Data | DataFrom) -> Question:
 
 
 def table(found: Iterable[StoreBill]) -> Iterator[str]:
-    """Yield the lines of a table, and hints what is worth changing."""
+    """Yield the lines of a table, and what is worth changing."""
     shown = list(found)
     rows: list[tuple[str, ...]] = [
         ("STORE", "PROVIDER", "OBJECTS", "KEYS", "CALLS/MONTH", "COST", "EXTERNAL-SECRETS", "COST")

@@ -31,7 +31,7 @@ class ExternalMetrics:
     """Counts syncs and provider calls.
 
     Args:
-        per_object: whether series have the labels `name` and `namespace` that the original gives them.
+        per_object: whether what the original tells of each ExternalSecret has its labels, `name` and `namespace`.
     """
 
     def __init__(self, registry: CollectorRegistry, clock: Clock | None = None, *, per_object: bool = False) -> None:

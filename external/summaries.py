@@ -109,7 +109,7 @@ def cluster_external_secret_summary(body: Body) -> ClusterExternalSecretSummary:
 
 
 def store_summary(body: Body) -> StoreSummary:
-    """Read a store, which may be malformed."""
+    """Read a store, however odd it is."""
     spec = _mapping(body.get("spec"))
     ready = find_condition(_mapping(body.get("status")).get("conditions"), "Ready")
     namespace = body["metadata"].get("namespace", "")

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from external.cost import StoreBill, bills, table
 from external.metrics import ExternalMetrics
-from external.prices import MONTH_SECONDS
+from external.prices import MONTH
 from manager.kube.resources import CLUSTER_SECRET_STORES, SECRET_STORES, Body, Key
 from tests.builders.api_in_memory import HandClock
 
@@ -52,8 +52,8 @@ def test_who_wants_the_same_is_one_call_and_twenty_keys_are_one() -> None:
 def test_the_shortest_interval_of_a_key_counts() -> None:
     found = bill(aws(), external("slow", "r", refreshInterval="1h"), external("fast", "r", refreshInterval="1m"))
 
-    assert found.calls == MONTH_SECONDS / 60
-    assert found.original == MONTH_SECONDS / 60 + 720
+    assert found.calls == MONTH / 60
+    assert found.original == MONTH / 60 + 720
 
 
 def test_pinned_versions_tags_and_searches_go_alone() -> None:
