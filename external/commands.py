@@ -1,4 +1,4 @@
-"""`coffer cost`: what administrators ask about the bill."""
+"""`coffer cost`: what the calls of providers cost."""
 
 import asyncio
 

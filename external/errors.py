@@ -3,13 +3,11 @@
 from manager.core.errors import ReconcileError, Retry, WaitFor
 
 FETCH_FAILED = "could not get secret data from provider"
-
-
 FAILED = "SecretSyncedError"
 
 
 class Pending(WaitFor):
-    """Something is on its way, and nothing is wrong yet: no condition, no Event."""
+    """Something has not arrived yet, and nothing is wrong: no condition, no Event."""
 
 
 class StoreUnavailable(Retry):
@@ -17,4 +15,4 @@ class StoreUnavailable(Retry):
 
 
 class NeedsRemote(ReconcileError):
-    """What is wrong stands at the provider, which tells nobody when it is mended: looked at again, slowly."""
+    """The fault is at the provider, which sends no event when it is fixed: retry with back-off."""

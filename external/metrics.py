@@ -1,4 +1,4 @@
-"""Metrics of the external module: the original's names, with per-object labels only as a setting (core 5.5)."""
+"""Metrics of the external module: the original's names, with per-object labels only as a setting."""
 
 from collections.abc import Callable, Iterator
 
@@ -19,7 +19,7 @@ NANOSECONDS = 1e9
 
 
 class Meter:
-    """Counts the calls of one client's SDK; several threads may, and a lost one would not matter."""
+    """Counts the calls of one client's SDK; several threads may, and a lost count does not matter."""
 
     __slots__ = ("calls",)
 
@@ -102,7 +102,7 @@ class ExternalMetrics:
             self.cost.labels(provider).set_function(lambda: self._spending.monthly(provider))
 
     def metered(self, meter: Meter) -> Callable[[str, str, str], None]:
-        """Return what counts a call here and at its client's meter."""
+        """Return a function that counts a call here and at its client's meter."""
 
         def count(provider: str, call: str, status: str) -> None:
             meter.calls += 1
@@ -112,7 +112,7 @@ class ExternalMetrics:
 
 
 class ConditionCollector(Collector):
-    """Yields 1 for the status that the condition Ready of an object has, 0 for the other; nothing where it has none."""
+    """Yields 1 for the status of the condition Ready of an object, 0 for the other; nothing without the condition."""
 
     def __init__(self, cache: MetadataCache) -> None:
         self._cache = cache
@@ -122,7 +122,7 @@ class ConditionCollector(Collector):
         yield from (_condition_family(resource.kind) for resource in KINDS)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield what the cache shows now; an object that is gone leaves nothing behind."""
+        """Yield what the cache shows now; an object that is gone has no series."""
         for resource in KINDS:
             family = _condition_family(resource.kind)
             for key, meta in self._cache.items(resource):

@@ -29,8 +29,8 @@ from manager.kube.resources import (
 )
 
 DEFAULT_INTERVAL_SECONDS = 3600.0
-MAX_ENTRIES = 5_000  # entries of a list; an object with more gets a condition, and nothing is read for it
-MIN_INTERVAL_SECONDS = 1.0  # seconds; what a tenant writes below it would keep a worker and the provider busy for ever
+MAX_ENTRIES = 5_000  # of a list; an object with more gets a condition, and nothing is read for it
+MIN_INTERVAL_SECONDS = 1.0  # a shorter interval would keep a worker and the provider busy for ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +40,17 @@ class StoreSummary:
     controller: str
     ready: bool
     judged: bool
-    """Whether it has the condition at all."""
+    """Whether it has the condition Ready, true or false."""
     credentials: tuple[tuple[str, str], ...]
-    """(namespace, name) of every Secret it refers to; the namespace is empty where the consumer's is meant."""
+    """(namespace, name) of every Secret it refers to; the namespace is empty if it is the consumer's."""
     authorities: tuple[tuple[str, str], ...]
     """(namespace, name) of every ConfigMap with certificates that it refers to."""
     per_consumer: bool
-    """Whether each namespace that uses it is somebody else at the provider."""
+    """Whether each namespace reads it with credentials of its own."""
     conditions: tuple[Mapping[str, Any], ...]
     """`spec.conditions` as written: which namespaces a cluster store admits."""
     interval: float
-    """Seconds between two validations as the store wants them; zero where it names none that can be read."""
+    """Seconds between two validations as the store wants them; zero if it names none, or none that can be parsed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +67,18 @@ class ExternalSecretSummary:
     """ConfigMaps and Secrets that hold its templates."""
     synced: str
     current: str
-    """What `synced` is after a sync of this very object."""
+    """The value that `synced` has after a sync of this version of the object."""
     refreshed: float | None
-    """Unix time of the last refresh, as far as the status tells."""
+    """Unix time of the last refresh by the status."""
     interval: float
     policy: str
     windows: Windows | None
     judged: bool = False
-    """Whether it has the condition at all."""
+    """Whether it has the condition Ready, true or false."""
     spec: str = ""
-    """Tells two specs apart; empty where no ClusterExternalSecret made it."""
+    """A hash of the spec; empty unless a ClusterExternalSecret created it."""
     annotations: Mapping[str, str] = field(default_factory=dict)
-    """All of them; none where no ClusterExternalSecret made it."""
+    """All annotations if a ClusterExternalSecret created it, otherwise none."""
     generators: tuple[tuple[str, str, str], ...] = ()
     """apiVersion, kind and name of every generator that it names."""
     templated: bool = False
@@ -90,16 +90,16 @@ class ClusterExternalSecretSummary:
     """One ClusterExternalSecret."""
 
     copies: str
-    """What its ExternalSecrets are called."""
+    """The name of its ExternalSecrets."""
     current: str
     """Changes with its spec and metadata."""
     ready: bool
     judged: bool
-    """Whether it has the condition at all."""
+    """Whether it has the condition Ready, true or false."""
 
 
 def cluster_external_secret_summary(body: Body) -> ClusterExternalSecretSummary:
-    """Read a ClusterExternalSecret, however odd it is."""
+    """Read a ClusterExternalSecret, which may be malformed."""
     name = _mapping(body.get("spec")).get("externalSecretName")
     ready = find_condition(_mapping(body.get("status")).get("conditions"), "Ready")
     shown = str(name or body["metadata"]["name"])
@@ -129,7 +129,7 @@ def store_summary(body: Body) -> StoreSummary:
 
 
 def external_secret_summary(body: Body) -> ExternalSecretSummary:
-    """Read an ExternalSecret, however odd it is."""
+    """Read an ExternalSecret, which may be malformed."""
     spec, status = _mapping(body.get("spec")), _mapping(body.get("status"))
     target = _mapping(spec.get("target"))
     refreshed = parse_rfc3339(status.get("refreshTime"))

@@ -1,15 +1,18 @@
 """Which ExternalSecrets and stores does a change touch? Nothing here asks the API server."""
 
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
 from external.cluster_external_secrets.plan import namespace_summary
-from external.external_secrets.plan import MANAGED
 from external.external_secrets.refresh import due_in
-from external.reading.request_times import BurstGate, RequestTimes
+from external.external_secrets.sync_state import SyncState
+from external.external_secrets.view import MANAGED
+from external.reading.request_times import BurstGate
 from external.summaries import ExternalSecretSummary, cluster_external_secret_summary, store_summary
-from manager.core.clock import Clock, Jitter, parse_rfc3339
+from manager.core.clock import parse_rfc3339
 from manager.core.fair_share import FairBudget
-from manager.kube.cache import Change, Meta, MetadataCache
+from manager.kube.cache import Change, Meta
 from manager.kube.resources import (
     CLUSTER_EXTERNAL_SECRETS,
     CLUSTER_SECRET_STORES,
@@ -21,260 +24,341 @@ from manager.kube.resources import (
     Key,
     Resource,
 )
-from manager.runtime.module import Handler
+from manager.runtime.module import Context, Handler
 from manager.runtime.work_queue import WorkQueue
 
-KNOWN: Mapping[tuple[str, str], Resource] = {(each.api_version, each.kind): each for each in (SECRETS, CONFIGMAPS)}
+CACHED_TARGETS: Mapping[tuple[str, str], Resource] = {
+    (each.api_version, each.kind): each for each in (SECRETS, CONFIGMAPS)
+}
 """Kinds of targets whose metadata is in the cache."""
-WAKES_A_SECOND = 10.0  # of ClusterExternalSecrets, by the ExternalSecrets of one namespace
-WAKES_AT_ONCE = 1_000.0  # of them, before that: a start sees all there are
+CLUSTER_WAKES_PER_SECOND = 10.0  # of ClusterExternalSecrets, by the ExternalSecrets of one namespace
+CLUSTER_WAKES_BURST = 1_000.0  # of them at once: a start sees all ExternalSecrets
+NEVER_DUE_RECHECK_SECONDS = 86_400.0  # until an ExternalSecret is looked at that asks for no further refresh
+READY_STORE_CHECK_SECONDS = 60.0  # until a store is validated that was ready before we started
 
 
-class Watches:
-    """Turns changes into keys: stores wake up by their credentials, ExternalSecrets by stores and targets.
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """The work queues of the module."""
+
+    external_secrets: WorkQueue
+    stores: WorkQueue
+    clusters: WorkQueue
+
+
+class RefreshRequests:
+    """Queues ExternalSecrets, and notes why: their values are requested, or what they were read with has changed.
 
     Args:
-        written: target -> resourceVersion of our last write, so that its echo costs nothing.
-        stale: ExternalSecrets whose store or credentials have changed; the reconciler refreshes and forgets them.
-        wishes: told of whatever makes an ExternalSecret want its values anew.
-        arrivals: takes ExternalSecrets that want them, by the stores that they read, and hands them on to the queue.
-        forget_consumer: told of a namespace that is gone, whose clients nobody needs any more.
+        bursts: holds ExternalSecrets until their burst is over, by the stores that they read, so that they share reads.
     """
 
-    def __init__(
-        self,
-        cache: MetadataCache,
-        queue: WorkQueue,
-        stores: WorkQueue,
-        clusters: WorkQueue,
-        written: MutableMapping[Key, str],
-        stale: set[Key],
-        wishes: RequestTimes,
-        arrivals: BurstGate,
-        forget_consumer: Callable[[str], None],
-        clock: Clock,
-        jitter: Jitter,
-    ) -> None:
-        self._cache = cache
+    def __init__(self, context: Context, queue: WorkQueue, state: SyncState, bursts: BurstGate) -> None:
+        self._cache = context.cache
         self._queue = queue
-        self._stores = stores
-        self._clusters = clusters
-        self._written = written
-        self._stale = stale
-        self._wishes = wishes
-        self._arrivals = arrivals
-        self._forget_consumer = forget_consumer
-        self._clock = clock
-        self._started = clock.now()
-        self._jitter = jitter
-        self._wakes = FairBudget(WAKES_A_SECOND, WAKES_AT_ONCE, clock, together=1_000)
-        cache.digest(CLUSTER_EXTERNAL_SECRETS, cluster_external_secret_summary)
-        cache.digest(NAMESPACES, namespace_summary)
-        self._by_target = cache.index(EXTERNAL_SECRETS, lambda key, meta: (_target(key, meta),))
-        self._by_kind = cache.index(EXTERNAL_SECRETS, lambda _, meta: (meta.digest.manifest,))
-        self._by_store = cache.index(EXTERNAL_SECRETS, lambda _, meta: meta.digest.stores)
-        self._by_template = cache.index(EXTERNAL_SECRETS, lambda _, meta: meta.digest.templates)
+        self._state = state
+        self._bursts = bursts
+        self._by_store = context.cache.index(EXTERNAL_SECRETS, lambda _, meta: meta.digest.stores)
+
+    def request(self, key: Key, version: str = "") -> None:
+        """Let an ExternalSecret read its values again, together with others that request theirs now.
+
+        Args:
+            key: the ExternalSecret.
+            version: of the target whose change is the reason.
+
+        """
+        self._state.requests.note(key, version)
+        meta = self._cache.get(key)
+        if meta is None or meta.deleting or not meta.digest.stores:  # without a store there is no read to share
+            self._queue.add(key)
+        else:
+            self._bursts.add(key, meta.digest.stores)
+
+    def mark_stale(self, key: Key) -> None:
+        """Note that what an ExternalSecret was read or rendered with has changed."""
+        self._state.requests.note(key)
+        self._state.stale.add(key)
+
+    def wake_consumers(self, store: Key, *, everyone: bool, consumer: str = "") -> None:
+        """Queue the ExternalSecrets that read a store.
+
+        Args:
+            store: the store.
+            everyone: whether what they have read is stale; otherwise only those wake up that are not ready.
+            consumer: the namespace whose ExternalSecrets alone are concerned; empty for all.
+
+        """
+        for key in self._by_store.find(store):
+            if consumer not in ("", key.namespace):
+                continue
+            meta = self._cache.get(key)
+            if everyone:
+                self.mark_stale(key)
+            wakes = meta is not None and (everyone or not meta.digest.ready)
+            # A store becomes ready in the middle of a burst: those that the gate holds come with the burst.
+            if meta is not None and wakes and not self._bursts.holds(key, meta.digest.stores):
+                self._bursts.admit(key)
+
+    def forget(self, key: Key) -> None:
+        """Drop the request times of an ExternalSecret that is gone, and let a pass drop the rest."""
+        self._state.requests.forget(key)
+        self._queue.add(key)
+
+
+class TargetWatches:
+    """Wakes up ExternalSecrets whose targets or template sources change."""
+
+    def __init__(
+        self, context: Context, queue: WorkQueue, state: SyncState, requests: RefreshRequests, started: datetime
+    ) -> None:
+        self._cache = context.cache
+        self._clock = context.clock
+        self._queue = queue
+        self._state = state
+        self._requests = requests
+        self._started = started
+        self._by_target = context.cache.index(EXTERNAL_SECRETS, lambda key, meta: (_target(key, meta),))
+        self._by_kind = context.cache.index(EXTERNAL_SECRETS, lambda _, meta: (meta.digest.manifest,))
+        self._by_template = context.cache.index(EXTERNAL_SECRETS, lambda _, meta: meta.digest.templates)
+
+    def target(self, change: Change) -> None:
+        """Repair a cached target that someone else has changed."""
+        key, after = change.key, change.after
+        if after is None:
+            self._state.written.pop(key, None)
+        elif self._state.written.get(key) == after.version:
+            return
+        first_sight = change.before is None and after is not None
+        for each in self._writers_of(key):
+            meta = self._cache.get(each)
+            if meta is not None and not (first_sight and self.settled_for(each, meta) is not None):
+                self._requests.request(each, after.version if after else "")
+
+    def generic_target(self, key: Key, version: str) -> None:
+        """Repair a target of any other kind that has changed, or is gone (empty version)."""
+        if not version:
+            self._state.written.pop(key, None)
+        elif self._state.written.get(key) == version:
+            return
+        for each in self._writers_of(key):
+            self._requests.request(each)
+
+    def uses(self, resource: Resource) -> bool:
+        """Return True if any ExternalSecret writes objects of this kind."""
+        return bool(self._by_kind.find((resource.api_version, resource.kind)))
+
+    def template(self, change: Change) -> None:
+        """Render again what a ConfigMap or Secret has templates for."""
+        for each in self._by_template.find(change.key):
+            meta = self._cache.get(each)
+            if meta is None or (meta.digest.ready and existed_before(self._started, change)):
+                continue
+            self._requests.mark_stale(each)
+            self._queue.add(each)
+
+    def settled_for(self, key: Key, meta: Meta) -> float | None:
+        """Return the seconds until the next refresh of a converged ExternalSecret, None if it is not converged."""
+        summary: ExternalSecretSummary = meta.digest
+        if meta.deleting or not summary.ready or not self._target_stands(key, summary, meta.uid):
+            return None
+        due = due_in(summary, summary.refreshed, self._clock.now().timestamp())
+        return None if due == 0.0 else due if due is not None else NEVER_DUE_RECHECK_SECONDS
+
+    def _writers_of(self, target: Key) -> list[Key]:
+        place = (target.resource.api_version, target.resource.kind, target.namespace, target.name)
+        return list(self._by_target.find(place))
+
+    def _target_stands(self, key: Key, summary: ExternalSecretSummary, uid: str) -> bool:
+        if summary.creates == "None":
+            return True
+        resource = CACHED_TARGETS.get(summary.manifest)
+        if resource is None:
+            return True  # nothing is known of it before it is read; the comparison after a start does that
+        target = self._cache.get(Key(resource, key.namespace, summary.target))
+        if target is None:
+            return summary.creates in ("Merge", "Orphan")
+        owned = summary.creates != "Owner" or (target.owner is not None and target.owner.uid == uid)
+        return owned and target.labels.get(MANAGED) == "true"
+
+
+class StoreWatches:
+    """Validates stores when they or their credentials change, and wakes up the ExternalSecrets that read them."""
+
+    def __init__(self, context: Context, queue: WorkQueue, requests: RefreshRequests, started: datetime) -> None:
+        self._cache = context.cache
+        self._jitter = context.jitter
+        self._queue = queue
+        self._requests = requests
+        self._started = started
         self._by_credential = []
         self._by_authority = []
         for resource in (SECRET_STORES, CLUSTER_SECRET_STORES):
-            cache.digest(resource, store_summary)
-            self._by_credential.append(cache.index(resource, lambda _, meta: meta.digest.credentials))
-            self._by_authority.append(cache.index(resource, lambda _, meta: meta.digest.authorities))
-
-    def table(self) -> Mapping[Resource, Handler]:
-        """Return what must be watched, and by whom."""
-        return {
-            SECRET_STORES: self.store,
-            CLUSTER_SECRET_STORES: self.store,
-            EXTERNAL_SECRETS: self.external_secret,
-            SECRETS: self.secret,
-            NAMESPACES: self.namespace,
-            CONFIGMAPS: self.config_map,
-            CLUSTER_EXTERNAL_SECRETS: self.cluster,
-        }
-
-    def external_secret(self, change: Change) -> None:
-        """Work on an ExternalSecret, or only wait for its next refresh when it is converged."""
-        meta = change.after
-        self._tell_clusters(change)
-        if meta is None:
-            self._wishes.forget(change.key)
-            self._queue.add(change.key)  # so that what is remembered of it is forgotten
-            return
-        remaining = self._settled_for(change.key, meta)
-        if remaining is not None:
-            if change.before is None:
-                self._queue.add_after(change.key, self._jitter.spread(remaining))
-        elif change.before is None or not _only_status_moved(change.before, meta):
-            self._want(change.key)
-
-    def cluster(self, change: Change) -> None:
-        """Work on a ClusterExternalSecret whenever it is not only its status that moved."""
-        if change.before is None or change.after is None or not _only_status_moved(change.before, change.after):
-            self._clusters.add(change.key)
+            context.cache.digest(resource, store_summary)
+            self._by_credential.append(context.cache.index(resource, lambda _, meta: meta.digest.credentials))
+            self._by_authority.append(context.cache.index(resource, lambda _, meta: meta.digest.authorities))
 
     def store(self, change: Change) -> None:
         """Validate a store that changed, and wake up those that wait for it."""
         before, after = change.before, change.after
         if after is None:
-            self._stores.add(change.key)  # so that its clients and their credentials are forgotten
+            self._queue.add(change.key)  # so that its clients and their credentials are forgotten
         elif before is None or _spec_moved(before, after):
             if not (before is None and after.digest.ready):
-                self._stores.add(change.key)
+                self._queue.add(change.key)
             else:
-                self._stores.add_after(change.key, self._jitter.spread(60.0, 0.9))
+                self._queue.add_after(change.key, self._jitter.spread(READY_STORE_CHECK_SECONDS, 0.9))
         moved = before is None or after is None or _spec_moved(before, after)
         if moved or (before and after and _verdict(before) != _verdict(after)):
-            self._wake(change.key, everyone=before is not None and moved)
+            self._requests.wake_consumers(change.key, everyone=before is not None and moved)
 
-    def secret(self, change: Change) -> None:
-        """Repair a target that changed under us; revalidate the stores whose credentials these are."""
+    def credential(self, change: Change) -> None:
+        """Validate the stores whose credentials a Secret holds."""
         key = change.key
-        self._target(change)
-        self.template(change)
         for index in self._by_credential:
             for store in index.find((key.namespace, key.name)):
-                self._credential_changed(store, change)
-            for store in index.find(("", key.name)):  # each consumer's own: another tenant's is nobody else's news
-                self._credential_changed(store, change, consumer=key.namespace)
+                self._changed(store, change)
+            # Cluster stores that read with the credentials of each consumer: only those of this namespace changed.
+            for store in index.find(("", key.name)):
+                self._changed(store, change, consumer=key.namespace)
 
-    def config_map(self, change: Change) -> None:
-        """Repair targets, connect stores whose authorities' certificates these are anew, render templates anew."""
-        self._target(change)
-        self.template(change)
+    def authority(self, change: Change) -> None:
+        """Reconnect the stores whose certificate authorities a ConfigMap holds."""
         for index in self._by_authority:
             for store in index.find((change.key.namespace, change.key.name)):
-                self._credential_changed(store, change)
+                self._changed(store, change)
 
-    def seen(self, key: Key, version: str) -> None:
-        """Look after an object of any other kind that has changed, or is gone."""
-        if not version:
-            self._written.pop(key, None)
-        elif self._written.get(key) == version:
+    def _changed(self, store: Key, change: Change, consumer: str = "") -> None:
+        meta = self._cache.get(store)
+        if meta is None or (meta.digest.ready and existed_before(self._started, change)):
             return
-        for each in self._by_target.find((key.resource.api_version, key.resource.kind, key.namespace, key.name)):
-            self._want(each)
+        if not consumer:
+            self._queue.add(store)
+        self._requests.wake_consumers(store, everyone=True, consumer=consumer)
 
-    def uses(self, resource: Resource) -> bool:
-        """Tell whether any ExternalSecret writes objects of this kind."""
-        return bool(self._by_kind.find((resource.api_version, resource.kind)))
 
-    def template(self, change: Change) -> None:
-        """Render anew what a ConfigMap or Secret has templates for."""
-        for each in self._by_template.find(change.key):
-            meta = self._cache.get(each)
-            if meta is None or (meta.digest.ready and self._was_there(change)):
-                continue
-            self._wishes.arose(each)
-            self._stale.add(each)
-            self._queue.add(each)
+class ClusterWatches:
+    """Wakes up ClusterExternalSecrets by their namespaces and ExternalSecrets."""
+
+    def __init__(self, context: Context, queue: WorkQueue) -> None:
+        self._cache = context.cache
+        self._queue = queue
+        # A pass looks at all namespaces of an object: a namespace whose ExternalSecrets change without end must wait.
+        self._wakes = FairBudget(CLUSTER_WAKES_PER_SECOND, CLUSTER_WAKES_BURST, context.clock, together=1_000)
+        context.cache.digest(CLUSTER_EXTERNAL_SECRETS, cluster_external_secret_summary)
+        context.cache.digest(NAMESPACES, namespace_summary)
+
+    def cluster(self, change: Change) -> None:
+        """Work on a ClusterExternalSecret unless only its status changed."""
+        if change.before is None or change.after is None or not _only_status_moved(change.before, change.after):
+            self._queue.add(change.key)
 
     def namespace(self, change: Change) -> None:
-        """Wake up a namespace's waiting ExternalSecrets when its labels change: a store may admit it now."""
-        if change.after is None:
-            self._forget_consumer(change.key.name)
-        elif change.after.deleting and change.after.digest.finalizers:
-            self._clusters.add(change.key)
-        if _place_of(change.before) != _place_of(change.after):
-            self._clusters.add_all(key for key, _ in self._cache.items(CLUSTER_EXTERNAL_SECRETS))
-        if change.before is None or change.after is None or change.before.labels == change.after.labels:
-            return
-        for key, meta in self._cache.items(EXTERNAL_SECRETS):
-            if key.namespace == change.key.name and not meta.digest.ready:
-                self._queue.add(key)
+        """Work on all of them when a namespace may be chosen differently; release one that is being deleted."""
+        if change.after is not None and change.after.deleting and change.after.digest.finalizers:
+            self._queue.add(change.key)
+        if _choice(change.before) != _choice(change.after):
+            self._queue.add_all(key for key, _ in self._cache.items(CLUSTER_EXTERNAL_SECRETS))
 
-    def _target(self, change: Change) -> None:
-        key, after = change.key, change.after
-        if after is None:
-            self._written.pop(key, None)
-        if after is None or self._written.get(key) != after.version:
-            for each in self._by_target.find((key.resource.api_version, key.resource.kind, key.namespace, key.name)):
-                self._target_changed(each, change)
-
-    def _tell_clusters(self, change: Change) -> None:
-        """Wake up the ClusterExternalSecrets that an ExternalSecret comes from, or in whose way it stands.
-
-        Each looks at all its namespaces then: a namespace that changes its ExternalSecrets without end waits.
-        """
+    def external_secret(self, change: Change) -> None:
+        """Work on those that own an ExternalSecret, or whose name for theirs it has taken."""
         before, after = change.before, change.after
         if before is not None and after is not None and _only_status_moved(before, after):
             return
         names = {each.owner.name for each in (before, after) if each is not None and each.owner is not None}
         for key, meta in self._cache.items(CLUSTER_EXTERNAL_SECRETS):
             if key.name in names or meta.digest.copies == change.key.name:
-                self._clusters.add_after(key, self._wakes.wait(change.key.namespace))
+                self._queue.add_after(key, self._wakes.wait(change.key.namespace))
                 self._wakes.spend(change.key.namespace, 1.0)
 
-    def _target_changed(self, key: Key, change: Change) -> None:
-        meta = self._cache.get(key)
+
+class Watches:
+    """Hands each change to whom it concerns.
+
+    Args:
+        forget_consumer: called with a namespace that is gone, whose provider clients are no longer needed.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        queues: Queues,
+        state: SyncState,
+        bursts: BurstGate,
+        forget_consumer: Callable[[str], None],
+    ) -> None:
+        self._cache = context.cache
+        self._jitter = context.jitter
+        self._queue = queues.external_secrets
+        self._forget_consumer = forget_consumer
+        started = context.clock.now()
+        self._requests = RefreshRequests(context, self._queue, state, bursts)
+        self.targets = TargetWatches(context, self._queue, state, self._requests, started)
+        self._stores = StoreWatches(context, queues.stores, self._requests, started)
+        self._clusters = ClusterWatches(context, queues.clusters)
+
+    def table(self) -> Mapping[Resource, Handler]:
+        """Return what must be watched, and the handler of each resource."""
+        return {
+            SECRET_STORES: self._stores.store,
+            CLUSTER_SECRET_STORES: self._stores.store,
+            EXTERNAL_SECRETS: self.external_secret,
+            SECRETS: self.secret,
+            NAMESPACES: self.namespace,
+            CONFIGMAPS: self.config_map,
+            CLUSTER_EXTERNAL_SECRETS: self._clusters.cluster,
+        }
+
+    def external_secret(self, change: Change) -> None:
+        """Work on an ExternalSecret, or only schedule its next refresh if it is converged."""
+        meta = change.after
+        self._clusters.external_secret(change)
         if meta is None:
+            self._requests.forget(change.key)
             return
-        first_sight = change.before is None and change.after is not None
-        if first_sight and self._settled_for(key, meta) is not None:
+        remaining = self.targets.settled_for(change.key, meta)
+        if remaining is not None:
+            if change.before is None:
+                self._queue.add_after(change.key, self._jitter.spread(remaining))
+        elif change.before is None or not _only_status_moved(change.before, meta):
+            self._requests.request(change.key)
+
+    def secret(self, change: Change) -> None:
+        """Handle a Secret: it may be a target, a template source, and the credentials of stores."""
+        self.targets.target(change)
+        self.targets.template(change)
+        self._stores.credential(change)
+
+    def config_map(self, change: Change) -> None:
+        """Handle a ConfigMap: it may be a target, a template source, and the certificate authority of stores."""
+        self.targets.target(change)
+        self.targets.template(change)
+        self._stores.authority(change)
+
+    def namespace(self, change: Change) -> None:
+        """Wake up a namespace's ExternalSecrets that are not ready when its labels change: a store may admit it now."""
+        if change.after is None:
+            self._forget_consumer(change.key.name)
+        self._clusters.namespace(change)
+        if change.before is None or change.after is None or change.before.labels == change.after.labels:
             return
-        self._want(key, change.after.version if change.after else "")
+        for key, meta in self._cache.items(EXTERNAL_SECRETS):
+            if key.namespace == change.key.name and not meta.digest.ready:
+                self._queue.add(key)
 
-    def _want(self, key: Key, version: str = "") -> None:
-        """Let an ExternalSecret have its values anew, together with others that want theirs now."""
-        self._wishes.arose(key, version)
-        meta = self._cache.get(key)
-        if meta is None or meta.deleting or not meta.digest.stores:  # without a store there is no read to share
-            self._queue.add(key)
-        else:
-            self._arrivals.came(key, meta.digest.stores)
 
-    def _credential_changed(self, store: Key, change: Change, consumer: str = "") -> None:
-        meta = self._cache.get(store)
-        if meta is None or (meta.digest.ready and self._was_there(change)):
-            return
-        if not consumer:
-            self._stores.add(store)
-        self._wake(store, everyone=True, consumer=consumer)
-
-    def _was_there(self, change: Change) -> bool:
-        """Tell whether an object is new only to us, who have just started."""
-        made = parse_rfc3339(change.after.created) if change.before is None and change.after else None
-        return made is not None and made < self._started
-
-    def _wake(self, store: Key, *, everyone: bool, consumer: str = "") -> None:
-        for key in self._by_store.find(store):
-            if consumer not in ("", key.namespace):
-                continue
-            meta = self._cache.get(key)
-            if everyone:
-                self._wishes.arose(key)
-                self._stale.add(key)
-            waits = meta is not None and (everyone or not meta.digest.ready)
-            if meta is not None and waits and not self._arrivals.holds(key, meta.digest.stores):
-                self._arrivals.admit(key)  # one of a burst comes with it: a store becomes ready in the middle of it
-
-    def _settled_for(self, key: Key, meta: Meta) -> float | None:
-        """Return the seconds until the next refresh of a converged ExternalSecret, None when it is not converged."""
-        digest: ExternalSecretSummary = meta.digest
-        if meta.deleting or not digest.ready or not self._target_stands(key, digest, meta.uid):
-            return None
-        due = due_in(digest, digest.refreshed, self._clock.now().timestamp())
-        return None if due == 0.0 else due if due is not None else 86_400.0
-
-    def _target_stands(self, key: Key, digest: ExternalSecretSummary, uid: str) -> bool:
-        if digest.creates == "None":
-            return True
-        resource = KNOWN.get(digest.manifest)
-        if resource is None:
-            return True  # of what nothing is known before it is read; the comparison after a start does that
-        target = self._cache.get(Key(resource, key.namespace, digest.target))
-        if target is None:
-            return digest.creates in ("Merge", "Orphan")
-        owned = digest.creates != "Owner" or (target.owner is not None and target.owner.uid == uid)
-        return owned and target.labels.get(MANAGED) == "true"
+def existed_before(started: datetime, change: Change) -> bool:
+    """Return True if an object is new only to us, who started after it was created."""
+    created = parse_rfc3339(change.after.created) if change.before is None and change.after else None
+    return created is not None and created < started
 
 
 def _target(key: Key, meta: Meta) -> tuple[str, ...]:
     return (*meta.digest.manifest, key.namespace, meta.digest.target)
 
 
-def _place_of(namespace: Meta | None) -> tuple[Mapping[str, str], bool] | None:
-    """Return what decides whether something is to be made in a namespace."""
+def _choice(namespace: Meta | None) -> tuple[Mapping[str, str], bool] | None:
+    """Return what decides whether a ClusterExternalSecret chooses a namespace."""
     return None if namespace is None else (namespace.labels, namespace.deleting)
 
 

@@ -1,4 +1,4 @@
-"""A ClusterExternalSecret and its ExternalSecrets: where they go, and what each should be. Pure (core 3.1)."""
+"""A ClusterExternalSecret and its ExternalSecrets: in which namespaces they are, and what each should be. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class NamespaceSummary:
     """What the cache keeps of a namespace beside its labels."""
 
     finalizers: tuple[str, ...]
-    """Those that the original has set for ClusterExternalSecrets."""
+    """Those that the original set for ClusterExternalSecrets."""
 
 
 def namespace_summary(body: Body) -> NamespaceSummary:
@@ -35,18 +35,18 @@ def namespace_summary(body: Body) -> NamespaceSummary:
 
 
 def chosen(spec: ClusterExternalSecretSpec, namespaces: Iterable[tuple[Key, Meta]]) -> list[str]:
-    """Return the namespaces that are chosen, without those that are on their way out."""
+    """Return the namespaces that are chosen, without those that are being deleted."""
     found = ((key.name, meta) for key, meta in namespaces)
     return sorted(name for name, meta in found if not meta.deleting and chooses(spec, name, meta.labels))
 
 
 def chooses(spec: ClusterExternalSecretSpec, namespace: str, labels: Mapping[str, str]) -> bool:
-    """Tell whether any selector matches a namespace, or the list names it."""
+    """Return True if any selector matches a namespace, or the list names it."""
     return namespace in (spec.namespaces or ()) or any(selects(each, labels) for _, each in _selectors(spec))
 
 
 def require_selectors(spec: ClusterExternalSecretSpec) -> None:
-    """Raise NeedsHuman for a selector that makes no sense: it would choose nothing, and all that is there would go."""
+    """Raise NeedsHuman for an invalid selector: it would choose nothing, and all ExternalSecrets would be deleted."""
     found = [text for at, selector in _selectors(spec) for text in problems(selector, at)]
     if found:
         raise NeedsHuman(REASON, "; ".join(found))
@@ -68,22 +68,22 @@ class Copies:
 
     @property
     def name(self) -> str:
-        """What they are called."""
+        """Their name."""
         return self.spec.external_secret_name or str(self.body["metadata"]["name"])
 
     @property
     def uid(self) -> str:
-        """Whose they are."""
+        """The uid of their owner."""
         return str(self.body["metadata"]["uid"])
 
     @property
     def metadata(self) -> Mapping[str, dict[str, str]]:
-        """Their labels and annotations; a wish to synchronise at once is passed on."""
+        """Their labels and annotations; a forced sync is passed on."""
         given = self.spec.external_secret_metadata
         labels = dict((given and given.labels) or {})
         annotations = dict((given and given.annotations) or {})
-        wish = (self.body["metadata"].get("annotations") or {}).get(FORCE_SYNC)
-        return {"labels": labels, "annotations": annotations | ({FORCE_SYNC: wish} if wish else {})}
+        force = (self.body["metadata"].get("annotations") or {}).get(FORCE_SYNC)
+        return {"labels": labels, "annotations": annotations | ({FORCE_SYNC: force} if force else {})}
 
     def key(self, namespace: str) -> Key:
         """Return the key of the one in a namespace."""
@@ -97,11 +97,11 @@ class Copies:
         return {**about, "metadata": meta, "spec": self._spec}
 
     def ours(self, meta: Meta) -> bool:
-        """Tell whether an ExternalSecret was made for this object."""
+        """Return True if an ExternalSecret was created for this object."""
         return meta.owner is not None and meta.owner.uid == self.uid
 
     def stands(self, meta: Meta) -> bool:
-        """Tell whether an ExternalSecret is as it should be, as far as the cache shows."""
+        """Return True if an ExternalSecret is as it should be, as far as the cache shows."""
         wanted, present = self.metadata, meta.digest.annotations
         labels = wanted["labels"].items() <= meta.labels.items()
         annotations: dict[str, str | None] = {FORCE_SYNC: None, **wanted["annotations"]}

@@ -1,4 +1,4 @@
-"""One ClusterExternalSecret: observe, plan, act, report (core 3.1)."""
+"""One ClusterExternalSecret: observe, plan, act, report."""
 
 import asyncio
 from typing import Any
@@ -27,9 +27,9 @@ from manager.kube.writer import Create, Delete, Patch, Update
 from manager.runtime.controller import NO_REQUEUE, Requeue, requeue_for
 from manager.runtime.module import Context
 
-LEAVING = "NamespaceTerminating"  # a namespace that goes is no failure, and nothing is there any more
+TERMINATING = "NamespaceTerminating"  # a namespace that is being deleted is no failure
 FAILED = "one or more namespaces failed"
-AT_ONCE = 8  # namespaces worked on at a time: a thousand take two seconds then, and others still get their turn
+MAX_CONCURRENT_NAMESPACES = 8  # of one object: a thousand take two seconds, and other objects still progress
 
 
 class ClusterReconciler:
@@ -64,30 +64,30 @@ class ClusterReconciler:
         return Requeue(backoff=True) if any(text != TAKEN for text in failed.values()) else NO_REQUEUE
 
     async def _act(self, key: Key, copies: Copies) -> tuple[list[str], dict[str, str]]:
-        """Make, mend and remove; returns the namespaces that have one, and what is wrong in the others."""
+        """Create, repair and delete; return the namespaces that have one, and what is wrong in the others."""
         cache = self._context.cache
         namespaces = chosen(copies.spec, cache.items(NAMESPACES))
         await self._remove(copies, {copies.key(each) for each in namespaces})
         version = synced_version(copies.body)
         compare = self._seen.get(key) not in (None, version)
         told: dict[str, str] = {}
-        for at in range(0, len(namespaces), AT_ONCE):
-            some = namespaces[at : at + AT_ONCE]
+        for at in range(0, len(namespaces), MAX_CONCURRENT_NAMESPACES):
+            some = namespaces[at : at + MAX_CONCURRENT_NAMESPACES]
             work = (self._one(copies, each, compare=compare) for each in some)
             for each, done in zip(some, await asyncio.gather(*work, return_exceptions=True), strict=True):
                 if isinstance(done, BaseException):
                     raise done
                 told[each] = done
         self._seen[key] = version
-        told = {each: text for each, text in told.items() if text != LEAVING}
+        told = {each: text for each, text in told.items() if text != TERMINATING}
         return [each for each, text in told.items() if not text], {each: text for each, text in told.items() if text}
 
     async def _one(self, copies: Copies, namespace: str, *, compare: bool) -> str:
-        """Return what is wrong in a namespace; nothing when its ExternalSecret is as it should be."""
+        """Return what is wrong in a namespace; empty if its ExternalSecret is as it should be."""
         try:
             return await self._kept(copies, copies.key(namespace), compare=compare)
         except (Forbidden, Invalid) as error:
-            return error.reason if error.reason == LEAVING else str(error)
+            return error.reason if error.reason == TERMINATING else str(error)
 
     async def _kept(self, copies: Copies, key: Key, *, compare: bool) -> str:
         meta = self._context.cache.get(key)
@@ -95,7 +95,8 @@ class ClusterReconciler:
             try:
                 await self._context.writer.apply(Create(key, copies.new(key.namespace)), manager=MANAGER)
             except AlreadyExists as error:
-                raise Conflict(error.status, error.reason, error.place) from error  # made a moment ago: look again
+                # Created a moment ago: observe again.
+                raise Conflict(error.status, error.reason, error.place) from error
             return ""
         if not copies.ours(meta):
             return TAKEN
@@ -104,14 +105,14 @@ class ClusterReconciler:
         present = await self._context.client.get(key)
         owner = controller_of(present["metadata"])
         if owner is None or owner.uid != copies.uid:
-            return TAKEN  # deleted and made anew by somebody else since the watch last told
+            return TAKEN  # deleted and recreated by another owner since the last event of the watch
         mended = copies.mended(present)
         if mended != present:
             await self._context.writer.apply(Update(key, mended), manager=MANAGER)
         return ""
 
     async def _remove(self, copies: Copies, wanted: set[Key]) -> None:
-        """Delete what was made under another name or in namespaces that are no longer chosen."""
+        """Delete what was created under another name or in namespaces that are no longer chosen."""
         for key in self._owned.find(copies.uid):
             if not isinstance(key, Key) or key in wanted or await self._still_chosen(copies, key):
                 continue
@@ -123,7 +124,7 @@ class ClusterReconciler:
                 await self._context.writer.apply(Delete(key, meta["uid"], meta["resourceVersion"], why))
 
     async def _still_chosen(self, copies: Copies, key: Key) -> bool:
-        """Ask the API server: what the cache shows may be old, and values go with what is deleted here."""
+        """Ask the API server: the cache may be old, and values are deleted here."""
         if key.name != copies.name:
             return False
         namespace = await self._context.client.find(Key(NAMESPACES, "", key.namespace))
@@ -132,7 +133,7 @@ class ClusterReconciler:
         return chooses(copies.spec, key.namespace, namespace["metadata"].get("labels") or {})
 
     async def _gone(self, key: Key, body: Body) -> Requeue:
-        """Let an object go that the original holds back; garbage collection takes its ExternalSecrets."""
+        """Remove the original's finalizers of a deleted object; garbage collection deletes its ExternalSecrets."""
         finalizers = body["metadata"].get("finalizers") or []
         if FINALIZER not in finalizers:
             return NO_REQUEUE
@@ -143,7 +144,7 @@ class ClusterReconciler:
         return NO_REQUEUE
 
     async def _release_namespace(self, key: Key, name: str) -> Requeue:
-        """Take the original's finalizers off a namespace: of one object, or of all when the namespace goes."""
+        """Remove the original's finalizers from a namespace: of one object, or of all if the namespace is deleted."""
         body = await self._context.client.find(key)
         if body is None:
             return NO_REQUEUE

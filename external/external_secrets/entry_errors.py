@@ -1,4 +1,4 @@
-"""Which of the entries failed, and why: all of them, each with its place (core 2.9 has only fixed words)."""
+"""Which entries failed, and why: all of them are named in one condition, each with its field."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ MAX_REASONS_NAMED = 10  # in one message
 
 
 class EntryErrors:
-    """Goes on with the next entry where one fails, and raises in the end."""
+    """Collects the errors of entries, so that one that fails does not hide the others."""
 
     def __init__(self) -> None:
         self._reasons: dict[str, list[str]] = {}
@@ -24,7 +24,7 @@ class EntryErrors:
 
         Args:
             place: the entry's field.
-            about: what is said of it beside its place, where the provider has answered.
+            about: what the message adds to the field if the provider has answered.
         """
         try:
             yield
@@ -36,12 +36,12 @@ class EntryErrors:
             self._keep(NeedsHuman, place, error.message)
 
     def settle(self) -> None:
-        """Raise what was kept, if there is anything.
+        """Raise one error for all that were collected, if there is any.
 
         Raises:
             StoreUnavailable: a provider does not answer.
-            NeedsRemote: something has to be mended at a provider.
-            NeedsHuman: only in the cluster.
+            NeedsRemote: something must be fixed at a provider.
+            NeedsHuman: something must be fixed in the cluster only.
 
         """
         kind = next((each for each in (StoreUnavailable, NeedsRemote, NeedsHuman) if each in self._kinds), None)

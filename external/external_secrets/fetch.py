@@ -1,4 +1,4 @@
-"""Gathers the data of one ExternalSecret from its providers, entry by entry (core 2.6)."""
+"""Gathers the data of one ExternalSecret from its providers, entry by entry."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from external.api.validation import entries
 from external.errors import FAILED, FETCH_FAILED, NeedsRemote
 from external.external_secrets.entry_errors import EntryErrors
 from external.external_secrets.refresh import Refreshed
-from external.generators.runner import Generators, Occasion, Reference, reference_of
+from external.generators.runner import Generators, Occasion, Recipes, Reference, reference_of
 from external.providers.protocol import (
     AsksProperty,
     Client,
@@ -28,7 +28,7 @@ from external.providers.session import ProviderSession
 from external.reading.identity_queue import Answer, Given, MaxAge, Question
 from external.reading.reader import SharedReader, fingerprint
 from external.stores.clients import Clients
-from external.summaries import store_key
+from external.summaries import ExternalSecretSummary, store_key
 from external.values.documents import Documents, beside
 from external.values.json_document import MOST_MEMBERS, convert_keys, decode, validate_keys
 from external.values.namespace_lock import NamespaceLock
@@ -40,35 +40,35 @@ from manager.core.secret_value import SecretValue
 from manager.gotemplate.sandbox import Sandbox
 from manager.kube.resources import Key
 
-ALL_TOGETHER = 60.0  # seconds to take the values of one ExternalSecret apart; a worker held longer counts as stuck
-MOST_KEYS = 5 * MOST_MEMBERS  # of all entries together, each name counted anew for every step of a rewrite
-MOST_BYTES = 16 << 20  # of all values together; templates may make a smaller Secret of larger values
+MAX_PARSE_SECONDS = 60.0  # to take the values of one ExternalSecret apart; a worker held longer counts as stuck
+MAX_KEYS = 5 * MOST_MEMBERS  # of all entries together, each name counted again for every step of a rewrite
+MAX_BYTES = 16 << 20  # of all values together; templates may make a smaller Secret of larger values
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """The merged data, and what the reads were made under."""
+    """The merged data, and the identity under which they were read."""
 
     data: dict[str, SecretValue] | None
-    """None where it is proven, or the provider says, that nothing has changed: there is nothing to write then."""
+    """None if it is proven, or the provider says, that nothing has changed: then there is nothing to write."""
     identity: tuple[str, ...]
     age: float
     """Seconds since the oldest of the values was read, or since the moment for which the proof is."""
     absent: tuple[str, ...]
-    """Entries that the provider proved absent, where the deletion policy lets them be skipped."""
+    """Entries that the provider proved absent, if the deletion policy lets them be skipped."""
     mark: str = ""
-    """One word for the versions of all that was read; empty where the provider names none."""
+    """A fingerprint of the versions of all that was read; empty if the provider has no versions."""
     random: bool = False
-    """Whether the same question would have another answer: a generator has made some of the data."""
+    """Whether reading again would give other values: a generator has made some of the data."""
     asked: tuple[tuple[Key, Question], ...] = ()
-    """What was asked, each question once, and of which stores."""
+    """What was requested of which stores, each request once."""
     fingerprint: bytes = b""
-    """Of all answers; empty where some answer is an error, where nothing was read, or a generator was asked too."""
+    """Of all answers; empty if one is an error, nothing was read, or a generator ran too."""
 
     def refreshed(self, clock: Clock) -> Refreshed:
         """Return what is remembered of a refresh with these data.
 
-        Counted from when the values were read: those who share them come again together, and in time.
+        The next one is counted from when the values were read: objects that share a read refresh together, in time.
         """
         return Refreshed(
             clock.now().timestamp() - self.age, self.identity, self.mark, began=clock.monotonic() - self.age
@@ -79,20 +79,28 @@ class Fetcher:
     """Reads every entry of an ExternalSecret; all or nothing."""
 
     def __init__(
-        self, clients: Clients, reader: SharedReader, generators: Generators, sandbox: Sandbox, turns: NamespaceLock
+        self, clients: Clients, reader: SharedReader, generators: Generators, sandbox: Sandbox, locks: NamespaceLock
     ) -> None:
         self._clients = clients
         self._generators = generators
         self._reader = reader
         self._sandbox = sandbox
-        self._turns = turns
+        self._locks = locks
 
     def serves(self, stores: Iterable[Key]) -> bool:
-        """Tell whether all of these stores, as far as they are there, are for this controller."""
-        return all(self._clients.serves_store(each) for each in stores)
+        """Return True if all of these stores that exist are for this controller."""
+        return all(self._clients.access.serves_store(each) for each in stores)
+
+    async def recipes(self, key: Key, summary: ExternalSecretSummary) -> Recipes | None:
+        """Return the generators that an ExternalSecret names; None if it is for the controller of another class."""
+        return await self._generators.read(key, summary.generators) if self.serves(summary.stores) else None
+
+    def forget(self, key: Key) -> None:
+        """Drop what was generated for an ExternalSecret that is deleted."""
+        self._generators.forget(key)
 
     async def identity(self, key: Key, spec: ExternalSecretSpec) -> tuple[str, ...]:
-        """Return under what the entries would be read now; it changes with every store and credential.
+        """Return the identity under which the entries would be read now; it changes with every store and credential.
 
         Raises as `fetch` does.
         """
@@ -101,10 +109,10 @@ class Fetcher:
     async def fetch(self, key: Key, spec: ExternalSecretSpec, fresh: MaxAge, occasion: Occasion) -> Fetched:
         """Return the merged data: `dataFrom` first, later entries win, `data` wins over all.
 
-        Everything is asked for at once; what takes long is waited for by nobody. Then generators run.
+        Everything is requested at once; no worker waits long for a slow provider. Then generators run.
 
         Raises:
-            NeedsHuman: naming the entry, for what only a person can mend in the cluster.
+            NeedsHuman: naming the entry, for what a person must fix in the cluster.
             NeedsRemote: likewise, at the provider.
             StoreUnavailable: the provider does not answer.
             Pending: it has not answered yet.
@@ -112,11 +120,11 @@ class Fetcher:
         """
         wanted = await self._wanted(key, spec)
         answers = await self._reader.read(wanted, fresh)
-        merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, self._turns, key.namespace))
+        merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, self._locks, key.namespace))
         made = await self._generators.make(key, _generated(spec), occasion)
         read = iter(wanted)
         try:
-            async with asyncio.timeout(ALL_TOGETHER):
+            async with asyncio.timeout(MAX_PARSE_SECONDS):
                 breath = CooperativeYield()
                 for at, entry in entries(spec):
                     await breath.take()
@@ -126,9 +134,9 @@ class Fetcher:
                         each, want = next(read)
                         await merge.take(at, entry, answers[each.identity, want], each.client)
         except TimeoutError:
-            text = f"it takes more than {ALL_TOGETHER:g} seconds to take the values apart; let there be fewer"
+            text = f"it takes more than {MAX_PARSE_SECONDS:g} seconds to take the values apart; let there be fewer"
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}") from None
-        merge.places.settle()
+        merge.errors.settle()
         identity = _identity(wanted)
         if merge.unchanged:
             return Fetched(None, identity, 0.0, ())
@@ -138,20 +146,20 @@ class Fetcher:
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}")
         mark = "" if merge.absent or made else self._reader.mark(answers)
         age = self._reader.age(answers.values())
-        # Each question once: thousands of entries may ask the same, and it is kept for as long as the object.
+        # Each request once: thousands of entries may read the same, and it is kept for as long as the object.
         once = {(each.identity, question): each.store for each, question in wanted}
         asked = tuple((store, question) for (_, question), store in once.items() if store is not None)
         seal = b"" if made else fingerprint(answers[name] for name in once)
         return Fetched(merge.data, identity, age, tuple(merge.absent), mark, bool(made), asked, seal)
 
-    async def again(
+    async def repeat(
         self, namespace: str, asked: Sequence[tuple[Key, Question]], fresh: MaxAge, last: Refreshed, seal: bytes
     ) -> Fetched | None:
-        """Ask what was asked before; None where the answers are others now, or come under another identity.
+        """Repeat earlier requests; None if the answers differ now, or come under another identity.
 
         Args:
             last: the refresh with which they are compared.
-            seal: the fingerprint of its answers.
+            seal: the fingerprint of the answers then.
 
         Raises as `fetch` does.
         """
@@ -160,7 +168,7 @@ class Fetcher:
         if identity != last.identity:
             return None
         if last.answers(fresh.not_before):
-            age = await self._reader.still(wanted, last.mark, fresh.interval)
+            age = await self._reader.unchanged_since(wanted, last.mark, fresh.interval)
             if age is not None:
                 return Fetched(None, identity, age, (), last.mark)
         answers = await self._reader.read(wanted, fresh)
@@ -169,26 +177,26 @@ class Fetcher:
         mark, age = self._reader.mark(answers), self._reader.age(answers.values())
         return Fetched(None, identity, age, (), mark, fingerprint=seal)
 
-    async def still(self, key: Key, spec: ExternalSecretSpec, mark: str, interval: float) -> float | None:
-        """Tell whether what was read is what would be read, without reading it.
+    async def unchanged_since(self, key: Key, spec: ExternalSecretSpec, mark: str, interval: float) -> float | None:
+        """Check by lists of versions whether what was read is what would be read.
 
         Returns:
-            The seconds since the moment for which that is proven; None where it has to be read.
+            The seconds since the moment for which that is proven; None if it has to be read.
 
         Raises as `fetch` does.
         """
-        return await self._reader.still(await self._wanted(key, spec), mark, interval)
+        return await self._reader.unchanged_since(await self._wanted(key, spec), mark, interval)
 
     async def _wanted(self, key: Key, spec: ExternalSecretSpec) -> list[tuple[ProviderSession, Question]]:
-        wanted, places, breath = [], EntryErrors(), CooperativeYield()
+        wanted, errors, breath = [], EntryErrors(), CooperativeYield()
         for at, entry in entries(spec):
             await breath.take()
             if reference_of(entry) is not None:
                 continue
-            with places.at(at, _about(entry)):
-                opened = await self.open(key, spec, entry)
-                wanted.append((opened, _asked(opened.client, entry)))
-        places.settle()
+            with errors.at(at, _about(entry)):
+                session = await self.open(key, spec, entry)
+                wanted.append((session, _asked(session.client, entry)))
+        errors.settle()
         return wanted
 
     async def open(self, key: Key, spec: ExternalSecretSpec, entry: Data | DataFrom) -> ProviderSession:
@@ -201,24 +209,24 @@ class Fetcher:
 
 
 class _Merge:
-    """Puts the answers together, entry by entry."""
+    """Merges answers, entry by entry."""
 
     def __init__(self, deletion_policy: str, documents: Documents) -> None:
         self._deletion_policy = deletion_policy
         self._documents = documents
-        self.places = EntryErrors()
+        self.errors = EntryErrors()
         self.data: dict[str, SecretValue] = {}
         self.absent: list[str] = []
         self.empty = 0
-        """Searches that have found nothing."""
+        """Searches without a result."""
         self._keys = 0
         self._bytes = 0
         self.unchanged = False
-        """Whether a provider says that its answer is the one before: then there are no data to write."""
+        """Whether a provider says that its answer has not changed: then there are no data to write."""
 
     async def take(self, at: str, entry: Data | DataFrom, answer: Answer, client: Client) -> None:
-        """Process one entry; its error is kept with its place."""
-        with self.places.at(at, _about(entry)):
+        """Merge one entry; its error is collected with its field."""
+        with self.errors.at(at, _about(entry)):
             try:
                 whole = answer.coming.result()
             except SecretAbsent as error:
@@ -234,7 +242,7 @@ class _Merge:
             else:
                 found = await self._several(entry, whole, client)
             if isinstance(whole, Mapping) and not whole:
-                # Proven: a provider that may not list, or that gave only a part of its pages, raises an error instead.
+                # Proven empty: a provider that may not list, or that returned only some pages, raises an error.
                 self.empty += 1
             self._charge(1, sum(map(len, found.values())))
             self.data.update(found)
@@ -242,8 +250,8 @@ class _Merge:
     async def join(
         self, at: str, entry: DataFrom, made: Mapping[str, SecretValue] | ProviderError | NeedsHuman
     ) -> None:
-        """Process an entry whose values a generator has made: they are neither converted nor decoded."""
-        with self.places.at(at):
+        """Merge an entry whose values a generator has made: they are neither converted nor decoded."""
+        with self.errors.at(at):
             if not isinstance(made, Mapping):
                 raise made
             named = await rewritten(made, entry.rewrite, self._documents, _wrong) if entry.rewrite else made
@@ -260,7 +268,7 @@ class _Merge:
     async def _several(self, entry: DataFrom, given: Given, client: Client) -> Mapping[str, SecretValue]:
         reference = entry.extract or entry.find
         if reference is None:
-            return {}  # `entries` has left it out
+            return {}  # `entries` skips such an entry
         members = given if isinstance(given, Mapping) else await self._members(entry, given, client)
         if len(members) > MOST_MEMBERS:
             raise _wrong(f"there are more than {MOST_MEMBERS} members")
@@ -290,8 +298,8 @@ class _Merge:
     def _charge(self, keys: int, size: int) -> None:
         self._keys += keys
         self._bytes += size
-        if self._keys > MOST_KEYS or self._bytes > MOST_BYTES:
-            raise _wrong(f"the entries give more than {MOST_KEYS} keys or {MOST_BYTES} bytes; a Secret holds 1 MiB")
+        if self._keys > MAX_KEYS or self._bytes > MAX_BYTES:
+            raise _wrong(f"the entries give more than {MAX_KEYS} keys or {MAX_BYTES} bytes; a Secret holds 1 MiB")
 
     async def _value(
         self, reference: RemoteRef, whole: SecretValue, client: Client, *, extract: bool = False
@@ -349,7 +357,7 @@ def _want(entry: Data | DataFrom) -> Question:
 
 
 def _asked(client: Client, entry: Data | DataFrom) -> Question:
-    """Return what a client is asked for an entry."""
+    """Return what is requested of a client for an entry."""
     want = _want(entry)
     reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
     if isinstance(want, SecretRequest) and isinstance(client, AsksProperty) and reference is not None:
@@ -362,7 +370,7 @@ def _generated(spec: ExternalSecretSpec) -> dict[str, Reference]:
 
 
 def _looked(entry: Data | DataFrom, client: Client) -> str:
-    """Return where an entry's secret was looked for: most that are missing are there, elsewhere."""
+    """Return where an entry's secret was looked for: most that are missing exist in another place."""
     reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
     return "" if reference is None else _looked_for(reference, client)
 
@@ -374,6 +382,6 @@ def _looked_for(reference: RemoteRef, client: Client) -> str:
 
 
 def _about(entry: Data | DataFrom) -> str:
-    """Return what an error says of the entry beside its place."""
+    """Return what an error message adds to the field of the entry."""
     want = _want(entry)
     return f" (key: {want.key})" if isinstance(want, SecretRequest) else ""

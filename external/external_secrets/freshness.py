@@ -1,4 +1,4 @@
-"""How old what the targets hold may be: computed when somebody looks, for all ExternalSecrets together."""
+"""How old the values in targets may be: computed when metrics are scraped, over all ExternalSecrets."""
 
 from collections.abc import Mapping
 
@@ -9,10 +9,10 @@ from manager.kube.resources import EXTERNAL_SECRETS, Key
 
 
 class Freshness:
-    """Looks over the ExternalSecrets that the cache shows.
+    """Computes over the ExternalSecrets that the cache shows.
 
     Args:
-        refreshed: the refreshes of this process; they may be later than what the status tells.
+        refreshed: the refreshes of this process; they may be later than the status says.
     """
 
     def __init__(self, cache: MetadataCache, clock: Clock, refreshed: Mapping[Key, Refreshed]) -> None:
@@ -23,14 +23,14 @@ class Freshness:
     def oldest(self) -> float:
         """Return the seconds since the last success of the ExternalSecret that has waited longest for one.
 
-        Those that ask for no further refresh count until their first success; one that never had one, from its making.
+        Those without further refreshes count until their first success; without a success, time counts from creation.
         """
         now = self._clock.now().timestamp()
         ages = (now - self._last(key, meta) for key, meta in self._cache.items(EXTERNAL_SECRETS) if _waits(meta))
         return max(ages, default=0.0)
 
     def failing(self) -> float:
-        """Return how many say that they are not ready."""
+        """Return how many are not ready by their status."""
         return float(sum(not meta.digest.ready for _, meta in self._cache.items(EXTERNAL_SECRETS)))
 
     def _last(self, key: Key, meta: Meta) -> float:

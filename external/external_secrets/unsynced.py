@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from external.reading.expected_requests import BYTES_A_COST, TEXT_COST, Asked, asked_in
+from external.reading.expected_requests import BYTES_PER_COST, TEXT_COST, Asked, asked_in
 from external.summaries import ExternalSecretSummary, external_secret_summary
 from manager.core.documents import read_json
 from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
 
-MOST_BYTES = 8 << 20  # of all bodies together; a first pass reads those that had to go
-LARGEST = 32 << 10  # characters of one; tenants choose how long it is, and larger ones would hold the event loop up
+MAX_BYTES = 8 << 20  # of all bodies together; a first pass reads those that were evicted
+MAX_BODY_CHARACTERS = 32 << 10  # of one: larger ones, which tenants may write, would hold up the event loop
 
 
 class Unsynced:
@@ -22,30 +22,29 @@ class Unsynced:
         self._bodies: OrderedDict[Key, tuple[str, bytes]] = OrderedDict()
         self._size = 0
 
-    def digest(self, body: Body) -> ExternalSecretSummary:
-        """Read an ExternalSecret for the cache, and keep its body where a first pass is to come."""
-        digest = external_secret_summary(body)
+    def summarize(self, body: Body) -> ExternalSecretSummary:
+        """Summarize an ExternalSecret for the cache, and keep its body if its first pass is to come."""
         self.note(body)
-        return digest
+        return external_secret_summary(body)
 
     def note(self, body: Body) -> None:
-        """Keep a body where a first pass is to come."""
+        """Keep a body if its first pass is to come."""
         key = key_of(EXTERNAL_SECRETS, body)
         self.forget(key)
         if not (body.get("status") or {}).get("syncedResourceVersion") and "deletionTimestamp" not in body["metadata"]:
             self._keep(key, body)
 
     def take(self, key: Key, version: str) -> Body | None:
-        """Return the body of this resourceVersion, once: whoever comes again reads what the API server has."""
+        """Return the body of this resourceVersion, once: later passes read from the API server."""
         seen, text = self._bodies.get(key, ("", b""))
         self.forget(key)
         found: Body | None = read_json(text) if seen == version and text else None
         return found
 
     def asked(self, key: Key) -> tuple[int, Iterable[Asked]]:
-        """Return what an ExternalSecret asks, of a body that is kept, and what that costs; read when it is iterated."""
+        """Return the cost of parsing a kept body, and what it requests, parsed when it is iterated."""
         _, text = self._bodies.get(key, ("", b""))
-        return (TEXT_COST + len(text) // BYTES_A_COST if text else 0), _asked(text)
+        return (TEXT_COST + len(text) // BYTES_PER_COST if text else 0), _asked(text)
 
     def forget(self, key: Key) -> None:
         """Drop the body of an object."""
@@ -59,7 +58,7 @@ class Unsynced:
         text = json.dumps({**body, "metadata": meta}, separators=(",", ":")).encode()
         self._bodies[key] = meta.get("resourceVersion", ""), text
         self._size += len(text)
-        while self._size > MOST_BYTES:
+        while self._size > MAX_BYTES:
             self.forget(next(iter(self._bodies)))
 
 
@@ -69,8 +68,8 @@ def _asked(text: bytes) -> Iterator[Asked]:
 
 
 def _small(body: Body) -> bool:
-    """Tell whether a body is quickly written, without looking at more of it than that takes."""
-    left, waiting = LARGEST, list[Iterator[Any]]([iter([body])])
+    """Return True if a body is small; stops looking as soon as it is not."""
+    left, waiting = MAX_BODY_CHARACTERS, list[Iterator[Any]]([iter([body])])
     while waiting:
         value = next(waiting[-1], None)
         if value is None:

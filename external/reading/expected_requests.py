@@ -1,4 +1,4 @@
-"""What queued ExternalSecrets are about to ask: a call takes it along, however few of them have a worker already."""
+"""What queued ExternalSecrets will request: a call takes it along, however few of them have a worker already."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -8,23 +8,23 @@ from external.summaries import MAX_ENTRIES, store_key
 from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
 
 Asked = tuple[Key, SecretRequest]
-"""Of which store, and what."""
+"""The store, and the request."""
 Source = Callable[[Key], tuple[int, Iterable[tuple[Key, SecretRequest | SearchRequest]]]]
-"""From an ExternalSecret to what looking at it costs, one for each question (two microseconds) and 0 where nothing is
-known, and to what it asks, as far as that is known without reading it."""
+"""From an ExternalSecret to the cost of looking at it (one a request, two microseconds; 0 if nothing is known), and
+to its requests, as far as they are known without reading it."""
 
-MAX_COST = 1_500  # of one look: it is done on the event loop, and tenants choose how many questions there are
-MAX_COST_OF_ONE = 250  # of one ExternalSecret: those with more fill every call by themselves
-TEXT_COST = 20  # of a text that is read for its questions
-BYTES_A_COST = 24  # of it, which is the shortest question, for as much again as a question
-LONGEST_KEY = 2_048  # characters; more is no name at any provider
+MAX_COST_PER_LOOK = 1_500  # a look is done on the event loop, and tenants choose how many requests there are
+MAX_COST_PER_OBJECT = 250  # an ExternalSecret with more fills every call by itself
+TEXT_COST = 20  # of a text that is parsed for its requests
+BYTES_PER_COST = 24  # of such a text: as long as the shortest request, and parsed in the time of one
+MAX_KEY_CHARACTERS = 2_048  # no provider has longer names
 
 
 class ExpectedRequests:
     """Knows which ExternalSecrets are queued, by the stores that they read.
 
-    A namespace has a part of the workers only. Without this a call of a burst would take what those few want, and
-    the burst would make many small calls.
+    A namespace has a part of the workers only. Without this, a call during a burst would hold only the requests of
+    those few, and the burst would make many small calls.
 
     Args:
         shares: whether a namespace's reads of a store are made under the store's own identity, and allowed.
@@ -38,34 +38,34 @@ class ExpectedRequests:
         """Store -> ExternalSecrets, in the order in which they were queued."""
         self._stores: dict[Key, tuple[Key, ...]] = {}
         self.sources: list[Source] = []
-        """Asked in turn until one knows what an ExternalSecret asks."""
+        """Tried in turn until one knows what an ExternalSecret requests."""
 
     def add(self, key: Key, stores: tuple[Key, ...]) -> None:
-        """Expect an ExternalSecret that is queued now."""
+        """Expect the requests of an ExternalSecret that is queued now."""
         self.remove(key)
         self._stores[key] = stores
         for store in stores:
             self._queued.setdefault(store, {})[key] = None
 
     def remove(self, key: Key) -> None:
-        """Expect an ExternalSecret no longer: its pass begins."""
+        """Expect an ExternalSecret no longer, because its pass begins."""
         for store in self._stores.pop(key, ()):
             self._drop(store, key)
 
     def take(
         self, store: Key, client: Client, needed: Callable[[SecretRequest, float], bool], room: int
     ) -> list[SecretRequest]:
-        """Return what will be asked of a store, each once, and expect it no longer.
+        """Return what will be requested of a store, each once, and expect it no longer.
 
-        It is one look, which does not reach all: look again while `any_of` says that there are more.
+        One look does not reach all: look again while `any_of` returns True.
 
         Args:
-            needed: whether a read is needed for a question whose answer must have begun since a monotonic second.
+            needed: whether a request needs a read, if only reads since a monotonic second serve it.
             room: how many at most.
 
         """
         found: dict[SecretRequest, None] = {}
-        whole, admitted, left = isinstance(client, AsksProperty), dict[str, bool](), MAX_COST
+        whole, admitted, left = isinstance(client, AsksProperty), dict[str, bool](), MAX_COST_PER_LOOK
         while len(found) < room and left > 0 and store in self._queued:
             key = next(iter(self._queued[store]))
             self._drop(store, key)
@@ -73,7 +73,7 @@ class ExpectedRequests:
             if key.namespace not in admitted:
                 admitted[key.namespace] = self._shares(store, key.namespace)
             cost, asked = self._known(key) if admitted[key.namespace] else (0, ())
-            if not 0 < cost <= MAX_COST_OF_ONE:
+            if not 0 < cost <= MAX_COST_PER_OBJECT:
                 continue
             left, since = left - cost, self._since(key)
             for want in _of_store(asked, store, whole=whole):
@@ -82,7 +82,7 @@ class ExpectedRequests:
         return list(found)
 
     def any_of(self, store: Key) -> bool:
-        """Tell whether anybody is expected at a store."""
+        """Return True if an ExternalSecret of this store is queued."""
         return store in self._queued
 
     def _known(self, key: Key) -> tuple[int, Iterable[tuple[Key, SecretRequest | SearchRequest]]]:
@@ -98,9 +98,9 @@ class ExpectedRequests:
 def _of_store(
     asked: Iterable[tuple[Key, SecretRequest | SearchRequest]], store: Key, *, whole: bool
 ) -> Iterator[SecretRequest]:
-    """Yield what is asked of one store by name, as its client is asked: with the property only where that takes it.
+    """Yield the requests of one store by name, with the property only if its client takes it.
 
-    Not what costs a call of its own at AWS, as versions and metadata do: whoever is first in line would wait for it.
+    Versions and metadata are left out: at AWS each costs a call, for which the first in the queue would wait.
     """
     for place, want in asked:
         if place == store and isinstance(want, SecretRequest) and not (want.version or want.metadata):
@@ -108,7 +108,7 @@ def _of_store(
 
 
 def asked_in(body: Body) -> Iterator[Asked]:
-    """Yield what an ExternalSecret asks for by name, however odd it is."""
+    """Yield the secrets that an ExternalSecret requests by name; its body may be malformed."""
     spec, namespace = _mapping(body.get("spec")), key_of(EXTERNAL_SECRETS, body).namespace
     for place, inner in (("data", "remoteRef"), ("dataFrom", "extract")):
         entries = spec.get(place)
@@ -116,7 +116,7 @@ def asked_in(body: Body) -> Iterator[Asked]:
             reference, source = _mapping(_mapping(entry).get(inner)), _mapping(_mapping(entry).get("sourceRef"))
             store = _mapping(source.get("storeRef") or (None if source else spec.get("secretStoreRef")))
             name, key = store.get("name"), reference.get("key")
-            if isinstance(name, str) and name and isinstance(key, str) and 0 < len(key) <= LONGEST_KEY:
+            if isinstance(name, str) and name and isinstance(key, str) and 0 < len(key) <= MAX_KEY_CHARACTERS:
                 yield store_key(namespace, name, store.get("kind")), _want(key, reference)
 
 

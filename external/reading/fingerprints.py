@@ -1,4 +1,4 @@
-"""What tells two answers of a provider apart, and tells nothing of them to anybody."""
+"""Keyed fingerprints of answers: they compare equal or not, and reveal nothing of the values."""
 
 import hashlib
 import secrets
@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from external.providers.protocol import ProviderError, TakenApart
 from manager.core.secret_value import SecretValue
 
-SALT = secrets.token_bytes(32)  # of this process alone: what is remembered of a value must not let anybody guess it
-BYTES = 16
+SALT = secrets.token_bytes(32)  # of this process only: without it, fingerprints of short values could be guessed
+FINGERPRINT_BYTES = 16
 
 
 def fingerprint_of(given: SecretValue | Mapping[str, SecretValue] | ProviderError) -> bytes:
-    """Return the fingerprint of an answer, empty for an error. It takes a moment where that is large."""
+    """Return the fingerprint of an answer, empty for an error. It takes a moment for a large answer."""
     if isinstance(given, ProviderError):
         return b""
-    made = hashlib.blake2b(key=SALT, digest_size=BYTES)
+    made = hashlib.blake2b(key=SALT, digest_size=FINGERPRINT_BYTES)
     for text in _parts(given):
         made.update(len(text).to_bytes(8, "big"))
         made.update(text)
@@ -23,8 +23,10 @@ def fingerprint_of(given: SecretValue | Mapping[str, SecretValue] | ProviderErro
 
 
 def combined(fingerprints: Sequence[bytes]) -> bytes:
-    """Return one fingerprint for several in their order, empty where one of them is."""
-    return hashlib.blake2b(b"".join(fingerprints), key=SALT, digest_size=BYTES).digest() if all(fingerprints) else b""
+    """Return one fingerprint for several in their order, empty if one of them is."""
+    if not all(fingerprints):
+        return b""
+    return hashlib.blake2b(b"".join(fingerprints), key=SALT, digest_size=FINGERPRINT_BYTES).digest()
 
 
 def _parts(given: SecretValue | Mapping[str, SecretValue]) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Questions and answers: what is asked under one identity, how new a value must be, and whom it serves."""
+"""Requests and answers of one identity: how new a value must be, and whom it serves."""
 
 import asyncio
 from collections import deque
@@ -24,38 +24,38 @@ class MaxAge:
     """How new a value must be, and for whom."""
 
     asker: Hashable
-    """Who wants it in which version of his wish: an answer that came while he was away is still his."""
+    """The object that requests it, in one version: an answer that arrived after its worker left still serves it."""
     not_before: float
     """A read that started before this monotonic second is too old: the user asked afterwards."""
     interval: float = 0.0
-    """Seconds after which it will be wanted again; 0 when nobody knows."""
+    """Seconds until it will be requested again; 0 if that is not known."""
 
     @property
     def max_age(self) -> float:
-        """Seconds; half of the interval, so that who wants the same at another moment of it falls into step.
+        """Seconds: half of the interval, so that objects with the same interval fall into step and share reads.
 
-        The next refresh is counted from when a value was read: a rotation arrives in time all the same.
+        The next refresh is counted from when a value was read, so a rotation still arrives in time.
         """
         return min(MAX_SHARED_SECONDS, self.interval / 2) if self.interval > 0 else MAX_SHARED_SECONDS
 
 
 @dataclass(slots=True, eq=False)
 class Answer:
-    """One value, or the error in its place, on its way or there."""
+    """One value or error, settled or in flight."""
 
     want: Question
     coming: "asyncio.Future[Given]"
     started: float | None = None
-    """Monotonic second at which the provider was asked; None while that is still to happen."""
+    """Monotonic second at which the call began; None before that."""
     size: int = 0
     """Bytes of the value."""
     fingerprint: bytes = b""
-    """Tells two values apart without telling anything of them; empty until there is one."""
+    """Of the value, for comparison; empty until there is one."""
     left: set[Hashable] = field(default_factory=set)
-    """Askers that have not waited for the answer; without them a slow provider would be asked for ever."""
+    """Askers that left before the answer came; it serves them late, or a slow provider would be asked for ever."""
 
     def serves(self, fresh: MaxAge, now: float) -> bool:
-        """Tell whether the value is, or will be, new enough."""
+        """Return True if the value is, or will be, new enough."""
         if self.started is None or fresh.asker in self.left:
             return True
         return self.started >= fresh.not_before and now - self.started <= fresh.max_age
@@ -63,60 +63,62 @@ class Answer:
 
 @dataclass(slots=True, eq=False)
 class IdentityQueue:
-    """What is asked under one identity."""
+    """What is requested under one identity: cached, queued and in flight."""
 
-    opened: ProviderSession
-    allowance: TokenBucket
+    session: ProviderSession
+    bucket: TokenBucket
     answers: dict[Question, Answer] = field(default_factory=dict)
     habits: dict[SecretRequest, MaxAge] = field(default_factory=dict)
-    """What is wanted again and again, and how; `not_before` is when it was read last."""
+    """What is requested again and again, and how; `not_before` is when it was read last."""
     waiting: deque[Answer] = field(default_factory=deque)
     calls: int = 0
+    """In flight."""
     running: list[float] = field(default_factory=list)
-    """When the calls began that have no answer yet (monotonic seconds)."""
+    """When the calls in flight began (monotonic seconds)."""
     callers: int = 0
     """Workers that wait for an answer."""
     looking: bool = False
-    """Whether it is looked in a moment for more that will be asked soon."""
+    """Whether a look at what queued ExternalSecrets will request is scheduled."""
     looks: int = 0
-    """How often that was done for the next call."""
+    """Such looks since the last call."""
     complete: bool = False
-    """Whether nobody else can come before the next call: it is made when no more is looked for."""
-    gathering: BatchWindow = field(default_factory=BatchWindow)
-    silence: CircuitBreaker = field(default_factory=CircuitBreaker)
-    sweeps: VersionLists = field(default_factory=VersionLists)
+    """Whether the batch window has closed: the next call is sent as soon as no look is scheduled."""
+    window: BatchWindow = field(default_factory=BatchWindow)
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
+    lists: VersionLists = field(default_factory=VersionLists)
     paced: bool = False
-    """Whether it waits for the allowance already."""
+    """Whether a timer will resume sending when the bucket, or the tenant's memory, has room."""
 
     def idle(self, now: float) -> bool:
-        """Tell whether nothing would be missed that matters: a rest from a provider that is silent still does."""
-        return not (self.answers or self.waiting or self.calls or self.callers or now < self.silence.until)
+        """Return True if it may be evicted: nothing cached, queued or in flight, and the circuit breaker is closed."""
+        return not (self.answers or self.waiting or self.calls or self.callers or now < self.breaker.until)
 
 
 def promised() -> "asyncio.Future[Given]":
-    """Return a future whose error nobody has to ask for."""
+    """Return a future whose error need not be retrieved."""
     coming: asyncio.Future[Given] = asyncio.get_running_loop().create_future()
-    # Fetched, whoever still waits: asyncio would log the traceback of an error that nobody asked for.
+    # Retrieved here, or asyncio logs the traceback of an error for which no worker waits any more.
     coming.add_done_callback(lambda done: done.cancelled() or done.exception())
     return coming
 
 
 def worth_reading_from(habit: MaxAge) -> float:
-    """Return from when on a value read will still be new enough when it is wanted the next time."""
+    """Return the second from which on a value that is read will still serve the next request."""
     return habit.not_before + habit.interval - 0.9 * habit.max_age
 
 
 def at_hand(known: Answer | None, habit: MaxAge, now: float) -> bool:
-    """Tell whether a value is, or will be, new enough for who wants it the next time."""
+    """Return True if a value is, or will be, new enough for the next request."""
     return known is not None and (known.started is None or now - known.started <= 0.9 * habit.max_age)
 
 
-def next_batch(line: IdentityQueue) -> list[Answer]:
-    """Take from a line what goes into one call."""
-    first = line.waiting.popleft()
+def next_batch(queue: IdentityQueue) -> list[Answer]:
+    """Take from a queue what goes into one call."""
+    first = queue.waiting.popleft()
     if isinstance(first.want, SearchRequest):
         return [first]
     batch = [first]
-    while line.waiting and len(batch) < line.opened.client.batch and isinstance(line.waiting[0].want, SecretRequest):
-        batch.append(line.waiting.popleft())
+    most = queue.session.client.batch
+    while queue.waiting and len(batch) < most and isinstance(queue.waiting[0].want, SecretRequest):
+        batch.append(queue.waiting.popleft())
     return batch

@@ -1,4 +1,4 @@
-"""How much memory is kept for whom: bounded for each tenant and for all, the oldest goes first."""
+"""Bounds the memory of cached items, for each tenant and for all; the least recently used goes first."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -8,12 +8,12 @@ Item = TypeVar("Item", bound=Hashable)
 
 
 class MemoryBudget(Generic[Item]):
-    """Weighs items that somebody else holds, and has dropped what is too much.
+    """Weighs items that its user holds, and evicts what is too much.
 
     Args:
         tenant: bytes of one tenant.
-        together: bytes of all; then the oldest of whoever has most go first.
-        drop: called with an item that must go.
+        together: bytes of all; beyond it the oldest items of the largest tenant are evicted.
+        drop: called with an item that is evicted.
     """
 
     def __init__(self, tenant: int, together: int, drop: Callable[[Item], object]) -> None:
@@ -29,7 +29,7 @@ class MemoryBudget(Generic[Item]):
         return sum(self._sizes.values())
 
     def put(self, tenant: str, item: Item, weight: int) -> None:
-        """Weigh an item that has come or changed; it is the youngest now. It may have to go at once."""
+        """Weigh a new or changed item, now the youngest. It may be evicted at once."""
         self.drop(item)
         self._tenants[item] = tenant
         self._items.setdefault(tenant, OrderedDict())[item] = weight
@@ -40,7 +40,7 @@ class MemoryBudget(Generic[Item]):
             self._evict(max(self._sizes, key=self._sizes.__getitem__))
 
     def drop(self, item: Item) -> None:
-        """Forget an item that is held no longer."""
+        """Forget an item that its user no longer holds."""
         tenant = self._tenants.pop(item, None)
         if tenant is None:
             return
@@ -50,7 +50,7 @@ class MemoryBudget(Generic[Item]):
             del self._items[tenant], self._sizes[tenant]
 
     def touch(self, item: Item) -> None:
-        """Count an item as the youngest of its tenant: it was just used."""
+        """Make an item that was just used the youngest of its tenant."""
         tenant = self._tenants.get(item)
         if tenant is not None:
             self._items[tenant].move_to_end(item)

@@ -1,36 +1,36 @@
-"""How fast one identity may ask: together with others, not too often, and ever more rarely when refused."""
+"""How fast one identity may call its provider: a batch window, a token bucket and a circuit breaker."""
 
 from dataclasses import dataclass, field
 
 from manager.core.clock import Clock
 
-BATCH_WINDOW_SECONDS = 0.02  # seconds in which those who ask a provider that takes several keys a call find together
-LULL_SECONDS = 0.4  # seconds without a newcomer after which nobody is waited for any more, while many are coming
-MAX_BATCH_WINDOW_SECONDS = 0.8  # seconds that the first of them waits at most: after one second workers leave
-BUSY_SECONDS = 2.0  # seconds after a call in which many are expected to come
-CALLS_PER_SECOND = 20.0  # calls a second of one identity: half of what Parameter Store allows an account
-BURST_CALLS = 40.0  # calls at once after a rest
-FIRST_OPEN_SECONDS = 2.0  # seconds in which a provider that did not answer is not asked
-MAX_OPEN_SECONDS = 20.0  # the same after many times: bounds, with the gate of its keys, how late recovery is noticed
+BATCH_WINDOW_SECONDS = 0.02  # in which requests for a provider that takes several keys per call are gathered
+LULL_SECONDS = 0.4  # without a new request after which a busy window closes
+MAX_BATCH_WINDOW_SECONDS = 0.8  # that the first request waits at most: workers leave after one second
+BUSY_SECONDS = 2.0  # after a call in which more requests are expected
+CALLS_PER_SECOND = 20.0  # of one identity: half of what Parameter Store allows an account
+BURST_CALLS = 40.0  # at once after a rest
+FIRST_OPEN_SECONDS = 2.0  # in which a provider that did not answer is not called
+MAX_OPEN_SECONDS = 20.0  # the same after many failures; bounds, with the gate of its keys, how late recovery is noticed
 
 
 @dataclass(slots=True)
 class BatchWindow:
-    """Whether to wait for more before a call that takes several keys; by the event loop's seconds."""
+    """How long a call that takes several keys waits for more requests; by the event loop's seconds."""
 
     running: bool = False
     first: float = 0.0
     latest: float = 0.0
     called: float = float("-inf")
 
-    def came(self, now: float) -> None:
-        """Note one who asks."""
+    def note(self, now: float) -> None:
+        """Note a request."""
         self.latest = now
         if not self.running:
             self.first = now
 
     def wait(self, now: float) -> float:
-        """Return the seconds to wait from now on before it is looked at again, 0 to call."""
+        """Return the seconds until the window is checked again, 0 to call."""
         if now - self.called > BUSY_SECONDS:
             return max(0.0, self.first + BATCH_WINDOW_SECONDS - now)
         until = min(self.latest + LULL_SECONDS, self.first + MAX_BATCH_WINDOW_SECONDS)
@@ -39,7 +39,7 @@ class BatchWindow:
 
 @dataclass(slots=True)
 class TokenBucket:
-    """Calls that may be made now; they come back with time."""
+    """Calls that may be made now; it refills with time."""
 
     clock: Clock
     level: float = BURST_CALLS
@@ -61,19 +61,19 @@ class TokenBucket:
 
 @dataclass(slots=True)
 class CircuitBreaker:
-    """A provider that does not answer, or says that it is asked too much."""
+    """Keeps calls from a provider that does not answer, or that throttles."""
 
     text: str = ""
-    """What the silence is called; empty while it answers."""
+    """The error of the last call without an answer; empty while the provider answers."""
     until: float = 0.0
-    times: int = 0
+    failures: int = 0
 
-    def began(self, text: str, now: float) -> None:
-        """Note a call without an answer; each further one makes the pause longer."""
+    def open(self, text: str, now: float) -> None:
+        """Note a call without an answer; each further one doubles the pause."""
         self.text = text
-        self.until = now + min(MAX_OPEN_SECONDS, FIRST_OPEN_SECONDS * 2 ** min(self.times, 10))
-        self.times += 1
+        self.until = now + min(MAX_OPEN_SECONDS, FIRST_OPEN_SECONDS * 2 ** min(self.failures, 10))
+        self.failures += 1
 
-    def ended(self) -> None:
+    def close(self) -> None:
         """Note an answer."""
-        self.text, self.times = "", 0
+        self.text, self.failures = "", 0

@@ -1,8 +1,8 @@
 """Blocking SDK calls in a bounded number of threads, so that one provider that hangs does not hold up the others.
 
-There are two lanes. A call begins in the brisk one; what takes longer than a moment makes way, and goes on among the
-slow. A tenant whose last call was slow begins there: however many providers hang, and however many stores ask them,
-the brisk lane is for those that answer.
+There are two lanes. A call starts in the fast lane; after SLOW_AFTER_SECONDS it moves to the slow lane, if that has
+room. A tenant whose last call was slow starts there: however many providers hang, and however many stores call them,
+the fast lane is for those that answer.
 """
 
 import asyncio
@@ -16,24 +16,24 @@ from external.providers.support.deadlines import limited
 from manager.core.fair_share import FairSemaphore
 
 Result = TypeVar("Result")
-MAX_THREADS_PER_TENANT = 4  # threads of one tenant: several that hang at the same moment must not hold them all
-SLOW_THREADS = 32  # of the slow, beside the others: they wait for a network, and take no processor
+MAX_THREADS_PER_TENANT = 4  # several tenants whose providers hang at the same moment must not hold all threads
+SLOW_THREADS = 32  # of the slow lane, beside the others: they wait for a network, and take no processor
 SLOW_AFTER_SECONDS = 1.0
-MAX_SLOW_TENANTS = 1024  # tenants
+MAX_SLOW_TENANTS = 1024  # that are remembered as slow
 
 
 class ThreadPool:
-    """A pool of which each tenant holds SHARE, or half of a small one.
+    """A pool of which each tenant holds MAX_THREADS_PER_TENANT at most, or half of a small one.
 
     Args:
-        number: calls at a time over all tenants, without the slow.
-        timeout: seconds until an answer is given up, waiting for a thread included. The thread and the tenant's share
+        number: calls at a time over all tenants, without the slow lane.
+        timeout: seconds until a call is given up, including the wait for a thread. The thread and the tenant's share
             come back when the call ends, whose connections are shut by then.
     """
 
     def __init__(self, number: int, timeout: float) -> None:
         self._executor = ThreadPoolExecutor(number + SLOW_THREADS, thread_name_prefix="provider")
-        self._brisk = FairSemaphore(number, max(1, min(MAX_THREADS_PER_TENANT, number // 2)))
+        self._fast = FairSemaphore(number, max(1, min(MAX_THREADS_PER_TENANT, number // 2)))
         self._slow = FairSemaphore(SLOW_THREADS, MAX_THREADS_PER_TENANT)
         self._slow_tenants: OrderedDict[str, None] = OrderedDict()
         self._timeout = timeout
@@ -44,11 +44,11 @@ class ThreadPool:
         Args:
             tenant: whose share it takes.
             function: called in a thread.
-            slow: whether it is known that the other side does not answer: then it begins among the slow.
+            slow: whether the provider is known not to answer: then the call starts in the slow lane.
 
         """
         name = str(tenant)
-        lane = self._slow if slow or name in self._slow_tenants else self._brisk
+        lane = self._slow if slow or name in self._slow_tenants else self._fast
         try:
             async with asyncio.timeout(self._timeout):
                 await lane.take(name)
@@ -76,17 +76,17 @@ class ThreadPool:
             late.cancel()
             held[0].release(tenant)
             if not call.cancelled():
-                call.exception()  # fetched: asyncio would log the traceback of an error that nobody waited for
+                call.exception()  # retrieved, or asyncio logs the traceback of an error that no caller awaits
 
         call.add_done_callback(ended)
         return call
 
     def _late(self, tenant: str, held: list[FairSemaphore]) -> None:
-        """Make way for calls that take a moment, where there is a place among the slow."""
+        """Move a call to the slow lane if it has room."""
         self._slow_tenants[tenant] = None
         self._slow_tenants.move_to_end(tenant)
         while len(self._slow_tenants) > MAX_SLOW_TENANTS:
             self._slow_tenants.popitem(last=False)
-        if held[0] is self._brisk and self._slow.take_now(tenant):
+        if held[0] is self._fast and self._slow.take_now(tenant):
             held[0] = self._slow
-            self._brisk.release(tenant)
+            self._fast.release(tenant)

@@ -1,14 +1,14 @@
-"""How much of what was read is in memory: bounded for each tenant and for all of them together."""
+"""Bounds the bytes of read values in memory, for each tenant and for all together."""
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 
-MAX_SHARED_SECONDS = 30.0  # seconds a value is kept for others that are due together; then it leaves memory
-TENANT_BYTES = 32 << 20  # read within LONGEST_SHARED, kept or not; more is waited for, as who asked may hold it still
-HARD_BYTES = 2 * TENANT_BYTES  # the same with the calls that were on their way; what comes then is not taken
-ALL_BYTES = 64 << 20  # kept for others; the oldest of whoever has most go first
+MAX_SHARED_SECONDS = 30.0  # that a value is kept for others that are due together; then it leaves memory
+MAX_TENANT_BYTES = 32 << 20  # read within MAX_SHARED_SECONDS, kept or not: readers may still hold it; more reads wait
+MAX_TENANT_BYTES_IN_FLIGHT = 2 * MAX_TENANT_BYTES  # the same with calls that were in flight; the rest is refused
+MAX_BYTES = 64 << 20  # kept for others; the oldest values of the largest tenant are evicted first
 
 
 @dataclass(slots=True)
@@ -16,15 +16,15 @@ class _Share:
     """What one tenant has read."""
 
     fresh: int = 0
-    """Bytes within LONGEST_SHARED."""
+    """Bytes within MAX_SHARED_SECONDS."""
     kept: dict[int, tuple[int, Callable[[], None]]] = field(default_factory=dict)
-    """Size, and what drops it, in the order of their coming."""
+    """Size, and the callback that evicts it, oldest first."""
     size: int = 0
     """Bytes of those."""
 
 
 class ValueBudget:
-    """Counts bytes, and drops what is too old or too much."""
+    """Counts bytes, and evicts values that are too old or too many."""
 
     def __init__(self) -> None:
         self._shares: dict[str, _Share] = {}
@@ -32,15 +32,15 @@ class ValueBudget:
         self._total = 0
 
     def full(self, tenant: str) -> bool:
-        """Tell whether a tenant has to wait before he reads on."""
-        return self._fresh(tenant) > TENANT_BYTES
+        """Return True if a tenant has to wait before it reads more."""
+        return self._fresh(tenant) > MAX_TENANT_BYTES
 
     def takes(self, tenant: str, size: int) -> bool:
-        """Tell whether there is room for what has come."""
-        return self._fresh(tenant) + size <= HARD_BYTES
+        """Return True if there is room for a value that has arrived."""
+        return self._fresh(tenant) + size <= MAX_TENANT_BYTES_IN_FLIGHT
 
     def keep(self, tenant: str, size: int, drop: Callable[[], None]) -> None:
-        """Keep what was read for LONGEST_SHARED at most; then, or earlier, `drop` is called once."""
+        """Keep a value for MAX_SHARED_SECONDS at most; then, or earlier, `drop` is called once."""
         share, number = self._shares.setdefault(tenant, _Share()), next(self._numbers)
         share.kept[number] = (size, drop)
         share.fresh += size
@@ -48,7 +48,7 @@ class ValueBudget:
         self._total += size
         # The timer holds the number alone: what was dropped before must not stay in it.
         asyncio.get_running_loop().call_later(MAX_SHARED_SECONDS, self._passed, tenant, number, size)
-        while self._total > ALL_BYTES:
+        while self._total > MAX_BYTES:
             most = max(self._shares.values(), key=lambda each: each.size)
             self._drop(most, next(iter(most.kept)))
 

@@ -1,4 +1,4 @@
-"""Change detection without reading: a provider's list tells the version of every secret at once (providers 8)."""
+"""Change detection without reading: one list of a provider holds the versions of many secrets."""
 
 import hashlib
 from asyncio import Task
@@ -7,17 +7,15 @@ from dataclasses import dataclass
 
 from external.providers.protocol import Client, ListsVersions, SearchRequest, SecretRequest, Versioned
 
-LIST_LAG_SECONDS = (
-    300.0  # seconds by which a list of AWS may be late: what it shows is proven for that long ago, not for now
-)
-MIN_INTERVAL_SECONDS = 600.0  # seconds between two refreshes for which lists are worth their lag
-LISTS_PER_INTERVAL = 4  # lists that one interval may take, since one serves a quarter of it
-REFUSED_SECONDS = 3600.0  # seconds until a list is tried again that IAM forbids or that takes too many calls
+LIST_LAG_SECONDS = 300.0  # by which a list of AWS may be late: what it shows is proven for that long ago, not for now
+MIN_INTERVAL_SECONDS = 600.0  # between two refreshes, from which on lists are worth their lag
+LISTS_PER_INTERVAL = 4  # at most: one list serves a quarter of an interval
+REFUSED_SECONDS = 3600.0  # until a list is tried again that IAM forbids or that takes too many calls
 
 
 @dataclass(frozen=True, slots=True)
 class VersionList:
-    """What one list told."""
+    """The result of one list."""
 
     started: float
     """Monotonic second."""
@@ -31,11 +29,11 @@ class VersionLists:
     latest: VersionList | None = None
     running: Task[None] | None = None
     began: float = 0.0
-    """Monotonic second at which that was asked for."""
+    """Monotonic second at which the running list was requested."""
     not_before: float = 0.0
 
     def serves(self, interval: float, now: float) -> VersionList | None:
-        """Return the latest list if it is new enough for who looks again after an interval."""
+        """Return the latest list if it is new enough for objects with this refresh interval."""
         return (
             self.latest
             if self.latest is not None and now - self.latest.started <= interval / LISTS_PER_INTERVAL
@@ -44,7 +42,7 @@ class VersionLists:
 
 
 def has_listed_version(client: Client, question: SecretRequest | SearchRequest) -> bool:
-    """Tell whether a list can say that an answer has not changed: pinned versions and tags are not in it."""
+    """Return True if a list can prove an answer unchanged: pinned versions and tags are not in it."""
     return (
         isinstance(client, ListsVersions)
         and isinstance(question, SecretRequest)
@@ -54,17 +52,17 @@ def has_listed_version(client: Client, question: SecretRequest | SearchRequest) 
 
 
 def lists_worth_reading(client: ListsVersions, number: int) -> int:
-    """Return how many calls a list may take at most to be cheaper than reading so many secrets."""
+    """Return the largest number of calls at which a list is cheaper than reading so many secrets."""
     return client.reads(number) // LISTS_PER_INTERVAL
 
 
 def version_of(given: object) -> str:
-    """Return the version that came with an answer, empty for none."""
+    """Return the version that came with an answer, empty if there is none."""
     return given.stamp if isinstance(given, Versioned) else ""
 
 
 def versions_fingerprint(stamps: Mapping[tuple[tuple[str, ...], SecretRequest | SearchRequest], str]) -> str:
-    """Return one word for the versions of all that an ExternalSecret reads; empty where one of them has none."""
+    """Return a fingerprint of the versions of all that an ExternalSecret reads; empty if one of them has none."""
     if not stamps or not all(stamps.values()):
         return ""
     text = repr(sorted((repr(asked), stamp) for asked, stamp in stamps.items()))

@@ -1,4 +1,4 @@
-"""One SecretStore or ClusterSecretStore: observe, plan, act, report (core 7.1)."""
+"""One SecretStore or ClusterSecretStore: observe, validate, report."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,8 @@ from external.providers.protocol import Client, ProviderDenied, ProviderError, S
 from external.providers.registry import capabilities
 from external.providers.support.lookup import INVALID
 from external.reading.thread_pool import ThreadPool
-from external.stores.clients import Clients, tenant_of
+from external.stores.clients import Clients
+from external.stores.connect import tenant_of
 from external.stores.namespaces import TERMINATING_RETRY_SECONDS, is_terminating
 from external.summaries import StoreSummary, store_summary
 from manager.core.errors import NeedsHuman, ReconcileError, Retry
@@ -25,9 +26,9 @@ from manager.runtime.module import Context
 COMPONENTS = {True: "cluster-secret-store", False: "secret-store"}
 CREATE_FAILED = "unable to create client"
 FINALIZER = "secretstore.externalsecrets.io/finalizer"  # of the original, for stores that PushSecrets have used
-MOMENT_SECONDS = 1.0  # that a worker waits for a provider
-LATER_SECONDS = 60.0  # until it is looked again, should nobody be told of the answer
-SHOWN = 5  # namespaces that an Event names
+WAIT_SECONDS = 1.0  # that a worker waits for a provider
+LOOK_AGAIN_SECONDS = 60.0  # until a validation that is still running is looked at again
+MAX_NAMESPACES_NAMED = 5  # in an Event
 VALIDATE_FAILED = "unable to validate store"
 
 
@@ -37,15 +38,15 @@ class Outcome:
 
     capabilities: str = ""
     unknown: bool = False
-    """Only its use can tell whether it works."""
+    """Whether only its use can show if it works."""
     error: ReconcileError | None = None
 
 
 class StoreReconciler:
-    """Validates stores and says so in their condition; ExternalSecrets wake up by that condition, not by polling.
+    """Validates stores and sets their condition; ExternalSecrets wake up by that condition, without polling.
 
     Args:
-        wake: told of a store whose provider has answered after all: no worker waits for one that is slow.
+        wake: called with a store whose slow provider has answered; no worker waited for it.
     """
 
     def __init__(self, context: Context, clients: Clients, threads: ThreadPool, wake: Callable[[Key], None]) -> None:
@@ -67,7 +68,7 @@ class StoreReconciler:
         if body is None:
             self._clients.forget(key)
             return NO_REQUEUE
-        if not self._clients.serves(key.resource, str((body.get("spec") or {}).get("controller") or "")):
+        if not self._clients.access.serves(key.resource, str((body.get("spec") or {}).get("controller") or "")):
             return NO_REQUEUE
         if "deletionTimestamp" in body["metadata"]:
             await self._release(key, body)
@@ -83,7 +84,7 @@ class StoreReconciler:
         return await self._report(key, body, outcome)
 
     async def _still_valid(self, key: Key) -> StoreSummary | None:
-        """Return what is known of a store that says that it is valid and still is; the API server is not asked."""
+        """Return the summary of a store that is ready and still valid, without a request to the API server."""
         meta = self._context.cache.get(key)
         client = self._clients.kept(key)
         if meta is None or meta.deleting or not meta.digest.ready or client is None:
@@ -91,7 +92,7 @@ class StoreReconciler:
         try:
             await self._answer(key, client, slow=False)
         except ProviderError:
-            return None  # looked at in full, for its condition
+            return None  # the whole pass sets its condition
         digest: StoreSummary = meta.digest
         return digest
 
@@ -101,16 +102,16 @@ class StoreReconciler:
         if known is None or known[0] is not client:
             task = asyncio.create_task(self._threads.run(tenant_of(key), client.validate, slow=slow))
             self._running[key] = known = (client, task)
-            await asyncio.wait([task], timeout=MOMENT_SECONDS)
+            await asyncio.wait([task], timeout=WAIT_SECONDS)
             if not task.done():
                 task.add_done_callback(lambda _: self._wake(key))
         if not known[1].done():
-            raise Pending(FAILED, "the provider has not answered yet", delay=LATER_SECONDS)
+            raise Pending(FAILED, "the provider has not answered yet", delay=LOOK_AGAIN_SECONDS)
         del self._running[key]
         known[1].result()
 
     async def _release(self, key: Key, body: Body) -> None:
-        """Take off the finalizer that the original left: nobody else would, and the namespace could not go."""
+        """Remove the finalizer that the original left: without it the namespace could never go."""
         meta = body["metadata"]
         finalizers = meta.get("finalizers") or []
         if FINALIZER in finalizers:
@@ -120,7 +121,7 @@ class StoreReconciler:
     async def _validate(self, key: Key, body: Body) -> Outcome:
         meta = self._context.cache.get(key)
         if meta is not None and meta.digest.per_consumer:
-            return Outcome(capabilities(body))  # it is somebody else for each consumer: only its use can tell
+            return Outcome(capabilities(body))  # it has other credentials for each consumer: only its use can show
         try:
             client = await self._clients.open(key, body)
         except ProviderError as error:
@@ -144,7 +145,7 @@ class StoreReconciler:
         status = body.get("status") or {}
         old = find_condition(status.get("conditions"), "Ready")
         news = not same_condition(old, condition)
-        news = news or outcome.capabilities not in ("", status.get("capabilities"))  # it has another provider now
+        news = news or outcome.capabilities not in ("", status.get("capabilities"))  # it names another provider now
         if news:
             wanted: dict[str, Any] = {
                 "conditions": set_condition(status.get("conditions"), condition, self._context.clock.now())
@@ -166,7 +167,7 @@ class StoreReconciler:
             await self._context.events.warning(key, uid, "NamespaceRegexes", message, component=component)
 
     def _doubts(self, key: Key, body: Body) -> list[str]:
-        """Return what is worth a word about whom a cluster store admits, though the store works."""
+        """Return warnings about the namespaces that a cluster store admits; the store itself works."""
         conditions = store_summary(body).conditions if key.resource is CLUSTER_SECRET_STORES else ()
         doubts = list(unreadable(conditions))
         left_out: dict[str, list[str]] = {}
@@ -176,7 +177,8 @@ class StoreReconciler:
                 for pattern in only_partly(conditions, each.name):
                     left_out.setdefault(pattern, []).append(each.name)
         for pattern, names in left_out.items():
-            shown = ", ".join(sorted(names)[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+            more = len(names) - MAX_NAMESPACES_NAMED
+            shown = ", ".join(sorted(names)[:MAX_NAMESPACES_NAMED]) + (f" and {more} more" if more > 0 else "")
             text = f'spec.conditions: the expression "{pattern}" must match a whole name'
             doubts.append(f'{text}; external-secrets would also admit {shown}: write ".*{pattern}.*" to mean that')
         return doubts

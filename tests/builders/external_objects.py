@@ -5,7 +5,8 @@ from typing import Any
 
 from external.api.external_secret import ExternalSecretSpec
 from external.api.fields import parse
-from external.external_secrets.plan import View
+from external.external_secrets.plan import Plan, plan
+from external.external_secrets.view import View
 from manager.core.secret_value import SecretValue
 from manager.kube.resources import EXTERNAL_SECRETS, Key
 
@@ -18,10 +19,18 @@ def spec(**changes: Any) -> ExternalSecretSpec:
     return parse(ExternalSecretSpec, raw, reason="SecretSyncedError")
 
 
-def view(secret: Any = None, data: Any = None, target: Any = None, **meta: Any) -> View:
+def view(secret: Any = None, target: Any = None, **meta: Any) -> View:
     body = {"metadata": {"namespace": "ns", "name": "es", "uid": UID, "generation": 1, **meta}}
-    values = None if data is None else {name: SecretValue(text.encode()) for name, text in data.items()}
-    return View(KEY, body, spec(target=target or {}), secret, values)
+    return View(KEY, body, spec(target=target or {}), secret)
+
+
+def values(**data: str) -> dict[str, SecretValue]:
+    return {name: SecretValue(text.encode()) for name, text in data.items()}
+
+
+def decided(secret: Any = None, data: Any = None, target: Any = None, **meta: Any) -> Plan:
+    """Decide for an ExternalSecret that fetched these data."""
+    return plan(view(secret, target, **meta), None if data is None else values(**data))
 
 
 def encoded(**data: str) -> dict[str, str]:

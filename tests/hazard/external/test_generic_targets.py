@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from external.external_secrets.plan import FINALIZER
+from external.external_secrets.cleanup import FINALIZER
 from manager.core.errors import Forbidden
 from manager.kube.resources import CONFIGMAPS, EXTERNAL_SECRETS, Body, Key, Resource
 from manager.settings.model import ExternalSettings, Settings

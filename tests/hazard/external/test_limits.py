@@ -11,8 +11,8 @@ from tests.builders.external_module import ExternalModule
 @pytest.mark.parametrize(
     ("limit", "spec"),
     [
-        ("fetch.MOST_BYTES", {}),
-        ("fetch.MOST_KEYS", {"data": [], "dataFrom": [{"find": {"name": {"regexp": "."}}, "rewrite": []}]}),
+        ("fetch.MAX_BYTES", {}),
+        ("fetch.MAX_KEYS", {"data": [], "dataFrom": [{"find": {"name": {"regexp": "."}}, "rewrite": []}]}),
     ],
 )
 async def test_what_no_secret_can_hold_is_told(
@@ -42,7 +42,7 @@ async def test_taking_values_apart_has_a_deadline(bench: ExternalModule, monkeyp
     async def slow(*_: Any, **__: Any) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("external.external_secrets.fetch.ALL_TOGETHER", 0.01)
+    monkeypatch.setattr("external.external_secrets.fetch.MAX_PARSE_SECONDS", 0.01)
     monkeypatch.setattr("external.values.documents.Documents.find", slow)
     bench.store(values={"remote": "{}"})
     bench.external(data=[{"secretKey": "k", "remoteRef": {"key": "remote", "property": "a"}}])

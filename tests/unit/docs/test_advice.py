@@ -14,7 +14,7 @@ import click
 import pytest
 import yaml
 
-from external.external_secrets.plan import ADOPT as EXTERNAL_ADOPT
+from external.external_secrets.view import ADOPT as EXTERNAL_ADOPT
 from external.module import build as external
 from manager.cli.main import main
 from manager.runtime.metrics import Metrics

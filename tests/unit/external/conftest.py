@@ -10,7 +10,7 @@ from tests.builders.external_module import ExternalModule
 @pytest.fixture(autouse=True)
 def no_bursts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait for others who may ask too: that would be seconds of the real clock."""
-    for name in ("ALONE_SECONDS", "LULL_SECONDS", "LULL_PART"):
+    for name in ("ALONE_SECONDS", "LULL_SECONDS", "LULL_FRACTION"):
         monkeypatch.setattr(f"external.reading.request_times.{name}", 0.0)
 
 

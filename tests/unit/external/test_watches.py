@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from external.external_secrets.sync_state import SyncState
+from external.reading.expected_requests import ExpectedRequests
 from external.reading.request_times import BurstGate, RequestTimes
 from external.summaries import external_secret_summary
-from external.watches import WAKES_A_SECOND, WAKES_AT_ONCE, Watches
+from external.watches import CLUSTER_WAKES_BURST, CLUSTER_WAKES_PER_SECOND, Queues, Watches
 from manager.core.clock import rfc3339
 from manager.kube.cache import Change
 from manager.kube.resources import (
@@ -39,7 +41,7 @@ class AtOnce(BurstGate):
         self.admit = admit
         self.waiting: set[Key] = set()
 
-    def came(self, key: Key, group: Hashable) -> None:
+    def add(self, key: Key, group: Hashable) -> None:
         del group
         self.admit(key)
 
@@ -55,18 +57,16 @@ class Desk:
         self.stage = Stage()
         clock = self.stage.clock
         self.queue, self.stores = WorkQueue(clock, no_jitter()), WorkQueue(clock, no_jitter())
-        self.stale: set[Key] = set()
         self.forgotten: list[str] = []
         forget = self.forgotten.append
         cache = self.stage.cache
         self.clusters = WorkQueue(clock, no_jitter())
-        self.written: dict[Key, str] = {}
-        self.wishes = RequestTimes(clock)
+        requests = RequestTimes(clock)
+        self.state = SyncState(requests, ExpectedRequests(lambda *_: True, requests.since))
         cache.digest(EXTERNAL_SECRETS, external_secret_summary)
-        queues = (self.queue, self.stores, self.clusters)
-        self.arrivals = AtOnce(self.queue.add)
-        shared = (self.written, self.stale, self.wishes, self.arrivals)
-        self.handlers = Watches(cache, *queues, *shared, forget, clock, no_jitter())
+        queues = Queues(self.queue, self.stores, self.clusters)
+        self.bursts = AtOnce(self.queue.add)
+        self.handlers = Watches(self.stage.context, queues, self.state, self.bursts, forget)
         self.before = rfc3339(clock.now() - timedelta(seconds=1))
         clock.pass_by(1800)
         self.after = rfc3339(clock.now())
@@ -100,13 +100,13 @@ def consumers(desk: Desk, kind: str, *namespaces: str) -> None:
         desk.observe(EXTERNAL_SECRETS, "es", each, spec=spec, status=READY)
 
 
-def test_a_tenants_own_credentials_wake_only_his_own(desk: Desk) -> None:
+def test_a_tenants_own_credentials_wake_only_its_own(desk: Desk) -> None:
     desk.observe(CLUSTER_SECRET_STORES, "store", spec=store_spec(), status=READY)
     consumers(desk, "ClusterSecretStore", "a", "b")
 
     desk.handlers.secret(desk.observe(SECRETS, "keys", "a"))
 
-    assert desk.stale == {Key(EXTERNAL_SECRETS, "a", "es")}
+    assert desk.state.stale == {Key(EXTERNAL_SECRETS, "a", "es")}
     assert (len(desk.queue), len(desk.stores)) == (1, 0)
 
 
@@ -120,9 +120,7 @@ def test_credentials_that_an_administrator_holds_wake_all(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("made", "woken"), [("before", 0), ("after", 1)])
-def test_credentials_that_come_back_are_seen_even_while_the_store_still_looks_ready(
-    desk: Desk, made: str, woken: int
-) -> None:
+def test_recreated_credentials_wake_a_store_that_looks_ready(desk: Desk, made: str, woken: int) -> None:
     """Deleted and made again within a moment: the verdict that they are missing is on its way."""
     desk.observe(SECRET_STORES, "store", "ns", spec=store_spec(), status=READY)
     consumers(desk, "SecretStore", "ns")
@@ -132,17 +130,17 @@ def test_credentials_that_come_back_are_seen_even_while_the_store_still_looks_re
     assert (len(desk.queue), len(desk.stores)) == (woken, woken)
 
 
-def test_a_store_that_goes_is_looked_at_once_more_to_forget_its_credentials(desk: Desk) -> None:
+def test_a_deleted_store_is_queued_to_forget_its_credentials(desk: Desk) -> None:
     desk.observe(SECRET_STORES, "store", "ns", spec=store_spec(), status=READY)
     change = desk.stage.cache.forget(Key(SECRET_STORES, "ns", "store"))
     assert change is not None
 
-    desk.handlers.store(change)
+    desk.handlers.table()[SECRET_STORES](change)
 
     assert len(desk.stores) == 1
 
 
-def test_a_namespace_that_goes_takes_the_clients_of_its_credentials_with_it(desk: Desk) -> None:
+def test_a_deleted_namespace_closes_its_clients(desk: Desk) -> None:
     desk.observe(NAMESPACES, "a")
     change = desk.stage.cache.forget(Key(NAMESPACES, "", "a"))
     assert change is not None
@@ -153,20 +151,20 @@ def test_a_namespace_that_goes_takes_the_clients_of_its_credentials_with_it(desk
 
 
 @pytest.mark.parametrize(("resource", "field"), [(CONFIGMAPS, "configMap"), (SECRETS, "secret")])
-def test_an_edited_template_source_renders_anew_those_that_name_it(resource: Resource, field: str) -> None:
+def test_an_edited_template_source_wakes_its_users(resource: Resource, field: str) -> None:
     desk = Desk()
     template = {"templateFrom": [{field: {"name": "source", "items": [{"key": "k"}]}}]}
     for name, namespace, target in (("es", "ns", {"template": template}), ("far", "far", {"template": template})):
         desk.observe(EXTERNAL_SECRETS, name, namespace, spec={"target": target}, status=READY)
-    desk.handlers.template(desk.observe(resource, "source", "ns", created=desk.before))
-    assert not desk.stale, "it is new only to us, who have just started"
+    desk.handlers.targets.template(desk.observe(resource, "source", "ns", created=desk.before))
+    assert not desk.state.stale, "it is new only to us, who have just started"
 
-    desk.handlers.template(desk.observe(resource, "source", "ns", created=desk.before))
+    desk.handlers.targets.template(desk.observe(resource, "source", "ns", created=desk.before))
 
-    assert desk.stale == {Key(EXTERNAL_SECRETS, "ns", "es")}
+    assert desk.state.stale == {Key(EXTERNAL_SECRETS, "ns", "es")}
 
 
-def test_a_changed_certificate_of_an_authority_wakes_the_store_and_those_who_use_it() -> None:
+def test_a_changed_certificate_wakes_its_store_and_consumers() -> None:
     desk = Desk()
     authority = {"type": "ConfigMap", "name": "ca", "key": "ca.crt"}
     spec = {"provider": {"vault": {"server": "https://vault", "caProvider": authority}}}
@@ -175,9 +173,9 @@ def test_a_changed_certificate_of_an_authority_wakes_the_store_and_those_who_use
 
     for place in ("elsewhere", "ns"):
         desk.handlers.config_map(desk.observe(CONFIGMAPS, "ca", place))
-        assert bool(desk.stale) is (place == "ns")
+        assert bool(desk.state.stale) is (place == "ns")
 
-    assert desk.stale == {Key(EXTERNAL_SECRETS, "ns", "es")}
+    assert desk.state.stale == {Key(EXTERNAL_SECRETS, "ns", "es")}
     assert len(desk.stores) == 1
 
 
@@ -185,27 +183,27 @@ def test_what_was_written_is_forgotten_when_it_is_gone(desk: Desk) -> None:
     key = Key(Resource("apps", "v1", "deployments", "Deployment"), "ns", "es")
     manifest = {"apiVersion": "apps/v1", "kind": "Deployment"}
     desk.observe(EXTERNAL_SECRETS, "es", "ns", spec={"target": {"manifest": manifest}})
-    desk.written[key] = "7"
+    desk.state.written[key] = "7"
 
-    desk.handlers.seen(key, "7")
-    assert (len(desk.queue), len(desk.written)) == (0, 1), "the echo of an own write"
-    desk.handlers.seen(key, "")
+    desk.handlers.targets.generic_target(key, "7")
+    assert (len(desk.queue), len(desk.state.written)) == (0, 1), "the echo of an own write"
+    desk.handlers.targets.generic_target(key, "")
 
-    assert (len(desk.queue), len(desk.written)) == (1, 0)
+    assert (len(desk.queue), len(desk.state.written)) == (1, 0)
 
 
-def test_a_store_that_becomes_ready_in_the_middle_of_a_burst_does_not_break_it_up(desk: Desk) -> None:
+def test_a_store_that_becomes_ready_does_not_break_up_a_burst(desk: Desk) -> None:
     desk.observe(SECRET_STORES, "store", "ns", spec=store_spec())
     for name in ("early", "waiting"):
         desk.observe(EXTERNAL_SECRETS, name, "ns", spec={"secretStoreRef": {"name": "store"}})
-    desk.arrivals.waiting.add(Key(EXTERNAL_SECRETS, "ns", "waiting"))
+    desk.bursts.waiting.add(Key(EXTERNAL_SECRETS, "ns", "waiting"))
 
-    desk.handlers.store(desk.observe(SECRET_STORES, "store", "ns", spec=store_spec(), status=READY))
+    desk.handlers.table()[SECRET_STORES](desk.observe(SECRET_STORES, "store", "ns", spec=store_spec(), status=READY))
 
     assert [key.name for key in desk.queue._queued] == ["early"]
 
 
-async def test_a_namespace_that_changes_without_end_wakes_cluster_external_secrets_at_its_rate(desk: Desk) -> None:
+async def test_a_loud_namespace_wakes_cluster_objects_at_its_rate(desk: Desk) -> None:
     spec = {"externalSecretSpec": {}, "externalSecretName": "es", "namespaceSelectors": []}
     desk.observe(CLUSTER_EXTERNAL_SECRETS, "ces", spec=spec)
     every = Key(CLUSTER_EXTERNAL_SECRETS, "", "ces")
@@ -230,7 +228,7 @@ async def test_a_namespace_that_changes_without_end_wakes_cluster_external_secre
     numbers = count()
     changes("loud")
     assert await woken(), "the first change is looked at at once"
-    for _ in range(int(WAKES_AT_ONCE) + 100):
+    for _ in range(int(CLUSTER_WAKES_BURST) + 100):
         changes("loud")
     await woken()
     changes("loud")
@@ -238,5 +236,5 @@ async def test_a_namespace_that_changes_without_end_wakes_cluster_external_secre
     changes("quiet")
     assert await woken(), "others wait for nobody"
     changes("loud")
-    desk.stage.clock.pass_by(100 / WAKES_A_SECOND + 1)
+    desk.stage.clock.pass_by(100 / CLUSTER_WAKES_PER_SECOND + 1)
     assert await woken(), "and what the loud one changed is looked at in its time"

@@ -10,7 +10,7 @@ from external.api.schedules import FURTHEST, Schedule, Work, parse_schedule
 from external.api.sync_windows import WORK_MONTHS, windows_of
 from external.external_secrets.refresh import due_in
 from tests.builders.external_module import ExternalModule
-from tests.unit.external.external_secrets.test_plan import digest
+from tests.unit.external.external_secrets.test_refresh import digest
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
 

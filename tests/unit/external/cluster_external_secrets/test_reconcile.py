@@ -1,4 +1,4 @@
-"""ClusterExternalSecrets (external-secrets-core.md 3.1 and 8.3): one ExternalSecret in every namespace they choose."""
+"""ClusterExternalSecrets: one ExternalSecret in every namespace they choose."""
 
 from typing import Any
 
@@ -130,7 +130,7 @@ async def test_what_is_not_its_own_is_left_and_told(bench: ExternalModule) -> No
     assert "failedNamespaces" not in status(bench)
 
 
-async def test_one_that_somebody_has_made_anew_is_not_its_own_even_before_the_watch_tells(
+async def test_an_object_recreated_by_another_is_left_alone(
     bench: ExternalModule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.namespace("a")
@@ -153,7 +153,7 @@ async def test_one_that_somebody_has_made_anew_is_not_its_own_even_before_the_wa
     assert status(bench)["failedNamespaces"] == [{"namespace": "a", "reason": TAKEN}]
 
 
-async def test_one_that_is_renamed_or_no_longer_chosen_goes_and_no_other(bench: ExternalModule) -> None:
+async def test_only_what_is_renamed_or_not_chosen_is_deleted(bench: ExternalModule) -> None:
     for name in ("a", "b"):
         bench.namespace(name, env="prod")
     bench.put(EXTERNAL_SECRETS, {"metadata": {"name": "theirs", "namespace": "a"}, "spec": {"data": []}})

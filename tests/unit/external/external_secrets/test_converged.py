@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from external.external_secrets.converged import MOST_ASKED
+from external.external_secrets.converged import MAX_REMEMBERED_REQUESTS
 from external.external_secrets.unsynced import Unsynced
 from external.providers.fake import FakeClient
 from external.providers.protocol import ProviderUnavailable, SecretAbsent
@@ -96,9 +96,7 @@ async def test_a_refresh_time_is_persisted_without_a_read(bench: ExternalModule,
     assert bench.ready()[0] == "True"
 
 
-async def test_a_refresh_time_survives_that_somebody_else_wrote_the_object(
-    bench: ExternalModule, vendor: Vendor
-) -> None:
+async def test_a_refresh_time_survives_a_write_by_another_client(bench: ExternalModule, vendor: Vendor) -> None:
     await synced(bench, refreshInterval="1h")
     bench.api.fail("patch status", Conflict(409, "Conflict", "patch status"))
 
@@ -120,9 +118,7 @@ async def test_a_rotation_arrives_after_quiet_refreshes(bench: ExternalModule, v
     assert asked(bench, before) == [], "the new value is the one that is compared from now on"
 
 
-async def test_a_shared_value_brings_the_next_refresh_when_it_is_due_for_it(
-    bench: ExternalModule, vendor: Vendor
-) -> None:
+async def test_a_shared_value_refreshes_when_its_own_age_is_due(bench: ExternalModule, vendor: Vendor) -> None:
     """The second reads; the first shares that at the age of 20 s, and is due 60 s after it was read, not later."""
     await synced(bench)
     bench.pass_by(41)
@@ -140,9 +136,7 @@ async def test_a_shared_value_brings_the_next_refresh_when_it_is_due_for_it(
     assert passes.get_sample_value("externalsecret_sync_calls_total") == worked + 2
 
 
-async def test_a_shared_value_with_a_later_refresh_time_in_the_status_costs_one_pass(
-    bench: ExternalModule, vendor: Vendor
-) -> None:
+async def test_a_shared_value_older_than_the_status_costs_one_pass(bench: ExternalModule, vendor: Vendor) -> None:
     """The status tells when the refresh was, the value was read before that: it is due by the value alone."""
     await synced(bench, refreshInterval="20m")
     bench.pass_by(15)
@@ -262,31 +256,31 @@ def body(name: str, **status: Any) -> Any:
     return {"metadata": {"namespace": "ns", "name": name, "resourceVersion": "7"}, "spec": {}, "status": status}
 
 
-def test_a_body_is_given_once_and_only_in_the_version_that_is_known() -> None:
+def test_a_body_is_given_once_and_only_in_the_known_version() -> None:
     unsynced = Unsynced()
-    unsynced.digest(body("es"))
+    unsynced.summarize(body("es"))
     assert unsynced.take(KEY, "8") is None
 
-    unsynced.digest(body("es"))
+    unsynced.summarize(body("es"))
     assert unsynced.take(KEY, "7") == body("es")
     assert unsynced.take(KEY, "7") is None
 
 
 def test_a_body_that_was_synced_is_not_kept() -> None:
     unsynced = Unsynced()
-    unsynced.digest(body("es"))
+    unsynced.summarize(body("es"))
 
-    unsynced.digest(body("es", syncedResourceVersion="1-x"))
+    unsynced.summarize(body("es", syncedResourceVersion="1-x"))
 
     assert unsynced.take(KEY, "7") is None
 
 
 def test_bodies_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("external.external_secrets.unsynced.MOST_BYTES", 2 * len(json.dumps(body("es0"))))
+    monkeypatch.setattr("external.external_secrets.unsynced.MAX_BYTES", 2 * len(json.dumps(body("es0"))))
     unsynced = Unsynced()
 
     for at in range(10):
-        unsynced.digest(body(f"es{at}"))
+        unsynced.summarize(body(f"es{at}"))
 
     kept = [at for at in range(10) if unsynced.take(Key(EXTERNAL_SECRETS, "ns", f"es{at}"), "7")]
     assert kept == [8, 9]
@@ -304,14 +298,12 @@ def test_bodies_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_large_body_is_not_kept(spec: Any) -> None:
     unsynced = Unsynced()
 
-    unsynced.digest(body("es") | {"spec": spec})
+    unsynced.summarize(body("es") | {"spec": spec})
 
     assert unsynced.take(KEY, "7") is None
 
 
-async def test_thousands_of_entries_that_ask_the_same_are_kept_as_one_question(
-    bench: ExternalModule, vendor: Vendor
-) -> None:
+async def test_equal_requests_of_many_entries_are_remembered_once(bench: ExternalModule, vendor: Vendor) -> None:
     data = [{"secretKey": f"k{at}", "remoteRef": {"key": f"r{at % 2}"}} for at in range(2_000)]
     requests = await synced(bench, data=data)
     reconciler = bench.module.controllers[0].reconcile.__self__  # type: ignore[attr-defined]
@@ -326,11 +318,11 @@ async def test_thousands_of_entries_that_ask_the_same_are_kept_as_one_question(
 
 
 async def test_of_an_object_with_too_many_questions_nothing_is_kept(bench: ExternalModule, vendor: Vendor) -> None:
-    data = [{"secretKey": f"k{at}", "remoteRef": {"key": f"r{at}"}} for at in range(MOST_ASKED + 1)]
+    data = [{"secretKey": f"k{at}", "remoteRef": {"key": f"r{at}"}} for at in range(MAX_REMEMBERED_REQUESTS + 1)]
     await synced(bench, data=data)
     reconciler = bench.module.controllers[0].reconcile.__self__  # type: ignore[attr-defined]
 
     assert reconciler.converged.asked(KEY) == (0, ())
     vendor.answer = SecretValue(b"two")
     await refreshed(bench)
-    assert bench.data() == {f"k{at}": b"two" for at in range(MOST_ASKED + 1)}
+    assert bench.data() == {f"k{at}": b"two" for at in range(MAX_REMEMBERED_REQUESTS + 1)}

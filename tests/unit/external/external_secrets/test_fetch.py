@@ -44,9 +44,7 @@ async def refreshed(bench: ExternalModule) -> None:
     await bench.settle()
 
 
-async def test_delete_takes_the_secret_whose_search_finds_nothing_any_more(
-    bench: ExternalModule, vendor: Vendor
-) -> None:
+async def test_delete_removes_a_secret_whose_search_is_empty(bench: ExternalModule, vendor: Vendor) -> None:
     await synced(bench, "Delete")
 
     vendor.found = {}
@@ -94,9 +92,7 @@ async def test_beside_another_entry_only_its_keys_go(bench: ExternalModule, vend
     assert bench.data() == {"b": b"1"}
 
 
-async def test_beside_an_entry_that_is_empty_otherwise_nothing_is_deleted(
-    bench: ExternalModule, vendor: Vendor
-) -> None:
+async def test_an_entry_that_is_empty_but_present_deletes_nothing(bench: ExternalModule, vendor: Vendor) -> None:
     bench.store(values={"remote": "{}"})
     await synced(bench, "Delete", {"extract": {"key": "remote"}})
 

@@ -11,7 +11,7 @@ def shown(bench: ExternalModule, name: str) -> float | None:
     return bench.stage.context.metrics.registry.get_sample_value(name)
 
 
-async def test_the_oldest_success_is_told_and_those_that_never_had_one_count(bench: ExternalModule) -> None:
+async def test_the_oldest_success_counts_those_without_any(bench: ExternalModule) -> None:
     assert shown(bench, OLDEST) == 0
     bench.store(values={"remote": "x"})
     bench.external("fine")

@@ -1,4 +1,4 @@
-"""The schedule and the rules of targets (external-secrets-core.md 2.3 to 2.8), without a cluster."""
+"""The schedule and the rules of targets, without a cluster."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,59 +6,18 @@ from typing import Any
 import pytest
 
 from external.api.hashes import data_hash, field_manager, owner_hash
-from external.external_secrets.plan import ADOPT, CREATED_BY, DATA_HASH, MANAGED, orphan, ours, plan, valid
-from external.external_secrets.refresh import due_in, persist_due
-from external.summaries import ExternalSecretSummary
+from external.external_secrets.plan import orphan, plan
+from external.external_secrets.view import ADOPT, CREATED_BY, DATA_HASH, MANAGED
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
 from manager.kube.auto_mirrors import AUTO_REFLECTS, REFLECTS
-from manager.kube.resources import SECRETS, Key
 from manager.kube.secret_data import LARGEST
 from manager.kube.writer import Create, Delete, Update
-from tests.builders.external_objects import UID, encoded, secret, view
-
-
-def digest(**changes: Any) -> ExternalSecretSummary:
-    base = ExternalSecretSummary(
-        True, "es", ("v1", "Secret"), "Owner", (), (), "1-x", "1-x", 1000.0, 300.0, "Periodic", None
-    )
-    return replace(base, **changes)
-
-
-@pytest.mark.parametrize(
-    ("changes", "last", "now", "due"),
-    [
-        ({}, 1000, 1100, 200),
-        ({}, 1000, 1300, 0),
-        ({}, 1000, 9000, 0),
-        ({"synced": ""}, 1000, 1100, 0),
-        ({}, None, 1100, 0),
-        ({"current": "2-x"}, 1000, 1100, 0),
-        ({}, 2000, 1100, 0),
-        ({"interval": 0.0}, 1000, 9000, None),
-        ({"interval": 0.0, "current": "2-x"}, 1000, 9000, None),
-        ({"interval": 0.0, "synced": ""}, None, 9000, 0),
-        ({"policy": "CreatedOnce"}, 1000, 9000, None),
-        ({"policy": "CreatedOnce", "current": "2-x"}, 1000, 9000, None),
-        ({"policy": "CreatedOnce", "synced": ""}, None, 9000, 0),
-        ({"policy": "OnChange"}, 1000, 9000, None),
-        ({"policy": "OnChange", "current": "2-x"}, 1000, 9000, 0),
-        ({"policy": "something new"}, 1000, 1300, 0),
-    ],
-)
-def test_when_a_refresh_is_due(changes: Any, last: Any, now: float, due: Any) -> None:
-    assert due_in(digest(**changes), last, now) == due
-
-
-@pytest.mark.parametrize(
-    ("interval", "age", "written"), [(60, 599, False), (60, 600, True), (3600, 601, False), (3600, 3600, True)]
-)
-def test_an_unchanged_refresh_is_written_rarely(interval: float, age: float, written: bool) -> None:
-    assert persist_due(digest(interval=interval), 1000.0 + age) is written
+from tests.builders.external_objects import UID, decided, encoded, secret, values, view
 
 
 def test_a_target_is_created_with_marks_owner_and_hash() -> None:
-    found = plan(view(data={"k": "v"}))
+    found = decided(data={"k": "v"})
 
     assert isinstance(found.action, Create)
     meta = found.action.body["metadata"]
@@ -71,13 +30,13 @@ def test_a_target_is_created_with_marks_owner_and_hash() -> None:
 
 
 def test_what_was_written_is_left_alone() -> None:
-    created = plan(view(data={"k": "v"})).action
+    created = decided(data={"k": "v"}).action
     assert isinstance(created, Create)
 
-    found = plan(view(created.body, {"k": "v"}))
+    found = decided(created.body, {"k": "v"})
 
     assert found.action is None
-    assert valid(view(created.body))
+    assert view(created.body).intact
 
 
 ABOUT_ITSELF = [
@@ -108,10 +67,10 @@ OF_THE_TARGET = [
 
 
 @pytest.mark.parametrize("field", ["labels", "annotations"])
-def test_a_target_takes_over_all_but_what_speaks_of_the_external_secret(field: str) -> None:
+def test_metadata_about_the_external_secret_is_not_copied(field: str) -> None:
     given = dict.fromkeys([*ABOUT_ITSELF, *OF_THE_TARGET], "x")
 
-    found = plan(view(data={"k": "v"}, **{field: given}))
+    found = decided(data={"k": "v"}, **{field: given})
 
     assert isinstance(found.action, Create)
     taken = set(found.action.body["metadata"][field]) - {DATA_HASH, MANAGED, CREATED_BY}
@@ -121,10 +80,10 @@ def test_a_target_takes_over_all_but_what_speaks_of_the_external_secret(field: s
 def test_a_label_with_a_meaning_of_its_own_stays_at_a_take_over() -> None:
     """The original had copied it: taking it away would take the repository from Argo CD."""
     labels = {"argocd.argoproj.io/secret-type": "repository"}
-    made = plan(view(data={"k": "v"}, labels=labels)).action
+    made = decided(data={"k": "v"}, labels=labels).action
     assert isinstance(made, Create)
 
-    again = plan(view(made.body, {"k": "new"}, labels=labels)).action
+    again = decided(made.body, {"k": "new"}, labels=labels).action
 
     assert isinstance(again, Update)
     assert again.body["metadata"]["labels"].items() >= labels.items()
@@ -155,20 +114,20 @@ def test_a_label_with_a_meaning_of_its_own_stays_at_a_take_over() -> None:
 )
 @pytest.mark.parametrize("policy", ["Owner", "Orphan"])
 def test_only_what_is_proven_ours_is_written(existing: Any, is_ours: bool, policy: str) -> None:
-    seen = view(existing, {"k": "new"}, {"creationPolicy": policy})
+    target = {"creationPolicy": policy}
 
-    assert ours(seen, existing) is is_ours
+    assert view(existing, target).ours is is_ours
     if is_ours:
-        assert isinstance(plan(seen).action, Update)
+        assert isinstance(decided(existing, {"k": "new"}, target).action, Update)
     else:
         with pytest.raises(NeedsHuman) as caught:
-            plan(seen)
+            decided(existing, {"k": "new"}, target)
         assert caught.value.event == "UpdateFailed"
 
 
 def test_the_refusal_names_every_way_out() -> None:
     with pytest.raises(NeedsHuman) as caught:
-        plan(view(secret(), {"k": "new"}))
+        decided(secret(), {"k": "new"})
 
     for word in ("rename the target", "Merge", ADOPT):
         assert word in caught.value.message
@@ -179,11 +138,11 @@ def test_the_target_of_another_external_secret_is_named() -> None:
     existing["metadata"]["ownerReferences"][0]["name"] = "first"
 
     with pytest.raises(NeedsHuman, match="target is owned by another ExternalSecret: first"):
-        plan(view(existing, {"k": "new"}))
+        decided(existing, {"k": "new"})
 
 
 def test_a_secret_that_is_handed_over_is_adopted() -> None:
-    found = plan(view(secret(metadata={"annotations": {ADOPT: "true"}}), {"k": "new"})).action
+    found = decided(secret(metadata={"annotations": {ADOPT: "true"}}), {"k": "new"}).action
 
     assert isinstance(found, Update)
     assert ADOPT not in found.body["metadata"]["annotations"]
@@ -192,18 +151,18 @@ def test_a_secret_that_is_handed_over_is_adopted() -> None:
 
 def test_what_was_handed_over_to_an_orphan_stays_handed_over() -> None:
     existing = secret(metadata={"annotations": {ADOPT: "true"}})
-    found = plan(view(existing, {"k": "new"}, {"creationPolicy": "Orphan"})).action
+    found = decided(existing, {"k": "new"}, {"creationPolicy": "Orphan"}).action
 
     assert isinstance(found, Update)
-    assert isinstance(plan(view(found.body, {"k": "newer"}, {"creationPolicy": "Orphan"})).action, Update)
+    assert isinstance(decided(found.body, {"k": "newer"}, {"creationPolicy": "Orphan"}).action, Update)
 
 
 def test_a_setting_restores_taking_over() -> None:
-    assert isinstance(plan(replace(view(secret(), {"k": "new"}), adopt_foreign=True)).action, Update)
+    assert isinstance(plan(replace(view(secret()), adopt_foreign=True), values(k="new")).action, Update)
 
 
 def test_a_pushed_mirror_gives_way_and_loses_its_marks() -> None:
-    found = plan(view(secret(metadata={"annotations": {AUTO_REFLECTS: "True", REFLECTS: "x/es"}}), {"k": "new"})).action
+    found = decided(secret(metadata={"annotations": {AUTO_REFLECTS: "True", REFLECTS: "x/es"}}), {"k": "new"}).action
 
     assert isinstance(found, Update)
     assert set(found.body["metadata"]["annotations"]) == {DATA_HASH}
@@ -213,7 +172,7 @@ def test_merging_touches_only_our_keys() -> None:
     existing = secret(manager=field_manager("es"), keys=("old",), data=encoded(old="1", theirs="2"))
     existing["metadata"]["labels"] = {"stale": "x", "theirs": "y"}
 
-    found = plan(view(existing, {"k": "v"}, {"creationPolicy": "Merge"})).action
+    found = decided(existing, {"k": "v"}, {"creationPolicy": "Merge"}).action
 
     assert isinstance(found, Update)
     assert found.body["data"] == encoded(theirs="2", k="v")
@@ -226,7 +185,7 @@ def test_merging_touches_only_our_keys() -> None:
 def test_owning_replaces_all_keys() -> None:
     existing = secret(owner=UID, data=encoded(old="1"))
 
-    found = plan(view(existing, {"k": "v"})).action
+    found = decided(existing, {"k": "v"}).action
 
     assert isinstance(found, Update)
     assert found.body["data"] == encoded(k="v")
@@ -240,7 +199,7 @@ def test_owning_replaces_all_keys() -> None:
     ],
 )
 def test_some_policies_create_nothing(policy: str, deletion: str, reason: str, action: Any) -> None:
-    found = plan(view(None, {"k": "v"}, {"creationPolicy": policy, "deletionPolicy": deletion}))
+    found = decided(None, {"k": "v"}, {"creationPolicy": policy, "deletionPolicy": deletion})
 
     assert (found.reason, found.action) == (reason, action)
 
@@ -248,20 +207,20 @@ def test_some_policies_create_nothing(policy: str, deletion: str, reason: str, a
 def test_absent_values_keep_remove_or_empty_the_target_as_asked() -> None:
     existing = secret(owner=UID)
 
-    kept = plan(view(existing, {}))
+    kept = decided(existing, {})
     assert (kept.action, kept.message) == (None, "secret retained due to DeletionPolicy=Retain")
-    removed = plan(view(existing, {}, {"deletionPolicy": "Delete"}))
+    removed = decided(existing, {}, {"deletionPolicy": "Delete"})
     assert isinstance(removed.action, Delete)
     assert (removed.action.uid, removed.action.version, removed.reason) == ("s", "7", "SecretDeleted")
-    emptied = plan(view(existing, {}, {"deletionPolicy": "Merge"})).action
+    emptied = decided(existing, {}, {"deletionPolicy": "Merge"}).action
     assert isinstance(emptied, Update)
     assert emptied.body["data"] == {}
 
 
 def test_a_foreign_secret_is_not_deleted_for_absent_values() -> None:
-    assert plan(view(secret(owner="another"), {}, {"deletionPolicy": "Delete"})).action is None
+    assert decided(secret(owner="another"), {}, {"deletionPolicy": "Delete"}).action is None
     with pytest.raises(NeedsHuman, match="is not Owner"):
-        plan(view(None, {}, {"deletionPolicy": "Delete", "creationPolicy": "Orphan"}))
+        decided(None, {}, {"deletionPolicy": "Delete", "creationPolicy": "Orphan"})
 
 
 def test_an_earlier_target_goes_only_if_it_is_ours() -> None:
@@ -274,40 +233,13 @@ def test_an_earlier_target_goes_only_if_it_is_ours() -> None:
 
 def test_an_immutable_target_is_not_written() -> None:
     with pytest.raises(NeedsHuman, match="target is immutable"):
-        plan(view(secret(owner=UID, immutable=True), {"k": "new"}))
+        decided(secret(owner=UID, immutable=True), {"k": "new"})
 
-    kept = plan(view(secret(owner=UID, immutable=True), {"k": "new"}, {"immutable": True}))
+    kept = decided(secret(owner=UID, immutable=True), {"k": "new"}, {"immutable": True})
     assert (kept.action, kept.reason) == (None, "SecretSynced")
     assert kept.message.startswith("secret kept")
 
 
 def test_too_much_is_refused_with_its_size() -> None:
     with pytest.raises(NeedsHuman, match=str(LARGEST + 1)):
-        plan(view(None, {"k": "x" * (LARGEST + 1)}))
-
-
-@pytest.mark.parametrize(
-    ("existing", "policy", "answer"),
-    [
-        (None, "Owner", False),
-        (None, "Merge", True),
-        (None, "Orphan", True),
-        (None, "None", True),
-        (secret(owner=UID), "Owner", False),
-        (
-            secret(
-                metadata={"labels": {MANAGED: "true"}, "annotations": {DATA_HASH: data_hash({"k": SecretValue(b"v")})}}
-            ),
-            "Owner",
-            True,
-        ),
-        (secret(metadata={"labels": {MANAGED: "true"}, "annotations": {DATA_HASH: "x"}}), "Owner", False),
-    ],
-)
-def test_a_target_is_valid_while_its_hash_is_that_of_its_data(existing: Any, policy: str, answer: bool) -> None:
-    assert valid(view(existing, target={"creationPolicy": policy})) is answer
-
-
-def test_the_target_is_named_or_the_objects_own() -> None:
-    assert view().target == Key(SECRETS, "ns", "es")
-    assert view(target={"name": "other"}).target == Key(SECRETS, "ns", "other")
+        decided(None, {"k": "x" * (LARGEST + 1)})

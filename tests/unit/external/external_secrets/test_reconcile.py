@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from external.external_secrets.plan import ADOPT, DATA_HASH, FINALIZER, MANAGED
+from external.external_secrets.cleanup import FINALIZER
+from external.external_secrets.view import ADOPT, DATA_HASH, MANAGED
 from manager.core.errors import Conflict, Forbidden, Invalid
 from manager.kube.conditions import LONGEST_MESSAGE
 from manager.kube.resources import EXTERNAL_SECRETS, SECRET_STORES, SECRETS
@@ -24,7 +25,7 @@ async def synced(bench: ExternalModule, **spec: Any) -> None:
     assert bench.ready() == SYNCED
 
 
-async def test_an_external_secret_makes_its_secret_and_says_so_in_its_status(bench: ExternalModule) -> None:
+async def test_an_external_secret_creates_its_secret_and_is_ready(bench: ExternalModule) -> None:
     await synced(bench)
 
     assert bench.data() == {"k": b"canary-one"}
@@ -86,7 +87,7 @@ async def test_nothing_is_asked_or_written_while_nothing_is_due(bench: ExternalM
     assert bench.api.calls[before:] == [], "the store was validated meanwhile, which concerns its provider alone"
 
 
-async def test_an_unchanged_refresh_writes_no_status_before_ten_minutes(bench: ExternalModule) -> None:
+async def test_an_unchanged_refresh_writes_no_status_for_ten_minutes(bench: ExternalModule) -> None:
     await synced(bench, refreshInterval="1m")
     before = bench.api.counts()
 
@@ -159,7 +160,7 @@ async def test_a_change_of_metadata_refreshes_at_once(bench: ExternalModule, kin
     assert version.startswith("1-")
 
 
-async def test_a_foreign_secret_is_left_alone_and_taken_when_it_is_handed_over(bench: ExternalModule) -> None:
+async def test_a_foreign_secret_is_taken_only_when_handed_over(bench: ExternalModule) -> None:
     bench.store(values={"remote": "x"})
     bench.secret(theirs="1")
     untouched = json.dumps(bench.body(SECRETS, "es"))
@@ -214,7 +215,7 @@ async def test_a_renamed_target_leaves_nothing_behind(bench: ExternalModule) -> 
     assert bench.stage.reasons()[-1] == "Deleted"
 
 
-async def test_a_proven_absence_takes_the_key_and_then_the_secret_but_only_where_that_is_asked_for(
+async def test_proven_absence_deletes_as_the_policy_asks(
     bench: ExternalModule,
 ) -> None:
     both = [{"secretKey": each, "remoteRef": {"key": each}} for each in ("remote", "other")]
@@ -243,7 +244,7 @@ async def test_with_retain_an_absence_is_an_error_that_deletes_nothing(bench: Ex
     assert bench.ready() == ("False", "SecretSyncedError", f"could not get secret data from provider: {place}")
 
 
-async def test_what_is_asked_again_at_the_provider_comes_back_by_itself(bench: ExternalModule) -> None:
+async def test_a_fault_at_the_provider_is_retried_until_it_is_fixed(bench: ExternalModule) -> None:
     await synced(bench)
     bench.store(values={})
     await bench.settle()
@@ -306,7 +307,7 @@ async def test_a_quota_or_a_terminating_namespace_is_waited_out(bench: ExternalM
     assert bench.ready() == SYNCED
 
 
-async def test_what_the_api_server_refuses_is_said_once_and_tried_again_after_ten_minutes(
+async def test_a_refused_write_is_reported_and_retried_in_ten_minutes(
     bench: ExternalModule,
 ) -> None:
     bench.store(values={"remote": "x"})
@@ -339,7 +340,7 @@ async def test_a_conflict_is_nobodys_news(bench: ExternalModule) -> None:
     assert bench.ready() == SYNCED
 
 
-async def test_a_spec_that_cannot_be_read_is_answered_and_not_tried_again(bench: ExternalModule) -> None:
+async def test_an_unreadable_spec_is_reported_and_not_retried(bench: ExternalModule) -> None:
     bench.store(values={"remote": "x"})
     bench.external(refreshInterval="often")
     await bench.settle()
@@ -355,7 +356,7 @@ async def test_a_spec_that_cannot_be_read_is_answered_and_not_tried_again(bench:
     assert bench.ready() == SYNCED
 
 
-async def test_one_who_restores_in_turns_with_another_stops_and_says_so(bench: ExternalModule) -> None:
+async def test_contested_writes_pause_and_are_reported(bench: ExternalModule) -> None:
     await synced(bench)
     before = bench.api.counts()["update"]
 

@@ -17,7 +17,7 @@ def config_map(bench: ExternalModule, text: str) -> None:
     bench.put(CONFIGMAPS, {"metadata": {"name": "map", "namespace": "ns"}, "data": {"k": text}})
 
 
-async def test_a_source_that_is_edited_while_it_is_rendered_is_rendered_again(
+async def test_a_source_edited_during_a_render_is_rendered_again(
     bench: ExternalModule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The mark of the edit must survive the work that was under way when it came."""

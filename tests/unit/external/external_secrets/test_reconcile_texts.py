@@ -124,7 +124,7 @@ async def test_what_a_store_says(bench: ExternalModule, resource: Any, provider:
         (False, True, "property p does not exist in key s"),
     ],
 )
-def test_what_is_said_of_a_missing_property_of_a_kubernetes_secret(metadata: bool, extracted: bool, text: str) -> None:
+def test_a_missing_property_of_a_kubernetes_secret_is_named(metadata: bool, extracted: bool, text: str) -> None:
     client: Any = object.__new__(Cluster)
 
     assert client.missing("s", "p", metadata=metadata, extract=extracted) == text

@@ -11,7 +11,7 @@ from external.metrics import ExternalMetrics
 from external.providers.fake import FakeClient
 from external.providers.protocol import SecretRequest
 from external.providers.session import ProviderSession
-from external.reading.expected_requests import MAX_COST, MAX_COST_OF_ONE, ExpectedRequests, asked_in
+from external.reading.expected_requests import MAX_COST_PER_LOOK, MAX_COST_PER_OBJECT, ExpectedRequests, asked_in
 from external.reading.identity_queue import MaxAge
 from external.reading.reader import SharedReader
 from external.reading.thread_pool import ThreadPool
@@ -139,7 +139,7 @@ def test_whose_pass_has_begun_is_expected_no_longer() -> None:
     assert expected.take(STORE, CLIENT, lambda *_: True, 10) == []
 
 
-@pytest.mark.parametrize("entries", [1, 20, MAX_COST_OF_ONE, MAX_COST_OF_ONE + 1, 290])
+@pytest.mark.parametrize("entries", [1, 20, MAX_COST_PER_OBJECT, MAX_COST_PER_OBJECT + 1, 290])
 @pytest.mark.parametrize("kept", [True, False], ids=["as text", "as questions"])
 def test_looking_for_what_is_needed_costs_no_more_than_its_bound(entries: int, *, kept: bool) -> None:
     """It is done on the event loop, for each question that a call is made for."""
@@ -159,19 +159,19 @@ def test_looking_for_what_is_needed_costs_no_more_than_its_bound(entries: int, *
 
     expected.take(STORE, CLIENT, needed, 20)
 
-    assert len(read) <= MAX_COST + MAX_COST_OF_ONE
+    assert len(read) <= MAX_COST_PER_LOOK + MAX_COST_PER_OBJECT
 
 
 def test_what_there_was_no_time_to_look_at_is_expected_still() -> None:
     expected = ExpectedRequests(lambda *_: True, lambda _: 0.0)
     expected.sources.append(lambda key: (1, [(STORE, SecretRequest(key.name))]))
-    for at in range(MAX_COST):
+    for at in range(MAX_COST_PER_LOOK):
         expected.add(Key(EXTERNAL_SECRETS, "ns", f"es{at}"), (STORE,))
 
-    first = expected.take(STORE, CLIENT, lambda want, _: want.key == f"es{MAX_COST - 1}", 20)
-    then = expected.take(STORE, CLIENT, lambda want, _: want.key == f"es{MAX_COST - 1}", 20)
+    first = expected.take(STORE, CLIENT, lambda want, _: want.key == f"es{MAX_COST_PER_LOOK - 1}", 20)
+    then = expected.take(STORE, CLIENT, lambda want, _: want.key == f"es{MAX_COST_PER_LOOK - 1}", 20)
 
-    assert (first, then) == ([], [SecretRequest(f"es{MAX_COST - 1}")])
+    assert (first, then) == ([], [SecretRequest(f"es{MAX_COST_PER_LOOK - 1}")])
 
 
 def test_a_namespace_is_judged_once_for_a_call() -> None:

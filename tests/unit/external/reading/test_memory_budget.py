@@ -44,7 +44,7 @@ def test_of_all_together_the_oldest_of_whoever_has_most_goes() -> None:
     assert gone == ["a"]
 
 
-def test_what_is_weighed_again_counts_once_and_what_is_used_stays() -> None:
+def test_an_item_counts_once_and_stays_while_it_is_used() -> None:
     gone: list[str] = []
     weights: MemoryBudget[str] = MemoryBudget(100, 1000, gone.append)
     weights.put("t", "a", 40)
@@ -76,7 +76,7 @@ GENERATORS: list[tuple[GeneratorKind[Any], dict[str, Any], int]] = [
 
 
 @pytest.mark.parametrize(("kind", "spec", "times"), GENERATORS, ids=["names", "password names", "long", "many"])
-async def test_what_is_made_for_one_object_is_charged_before_it_is_made(
+async def test_generated_values_are_charged_before_they_are_made(
     bench: ExternalModule, monkeypatch: pytest.MonkeyPatch, kind: GeneratorKind[Any], spec: Any, times: int
 ) -> None:
     made: list[int] = []
@@ -120,7 +120,7 @@ async def test_what_is_kept_of_one_namespace_is_bounded(bench: ExternalModule, m
     assert generators._kept.total <= 3_000
 
 
-async def test_no_more_than_a_hundred_generators_are_read_for_one_object(bench: ExternalModule) -> None:
+async def test_at_most_a_hundred_generators_are_read_per_object(bench: ExternalModule) -> None:
     generator(bench, UUIDS)
     entries = [entry("UUID", f"g{at}") for at in range(600)]
     bench.external(data=None, secretStoreRef=None, dataFrom=entries)

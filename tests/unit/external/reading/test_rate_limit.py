@@ -26,50 +26,50 @@ from tests.unit.external.reading.test_reader import PATIENT, Desk
 
 
 def test_who_comes_alone_waits_for_a_moment_only() -> None:
-    gathering = BatchWindow()
-    gathering.came(100.0)
+    window = BatchWindow()
+    window.note(100.0)
 
-    assert gathering.wait(100.0) == pytest.approx(BATCH_WINDOW_SECONDS)
-    assert gathering.wait(100.0 + BATCH_WINDOW_SECONDS) == 0
-
-
-def test_while_many_come_each_newcomer_is_waited_for_but_the_first_waits_no_longer_than_a_second() -> None:
-    gathering = BatchWindow(running=True, first=100.0, called=100.0)
-
-    gathering.came(100.3)
-    assert gathering.wait(100.3) == pytest.approx(LULL_SECONDS)
-    gathering.came(100.7)
-    assert gathering.wait(100.7) == pytest.approx(MAX_BATCH_WINDOW_SECONDS - 0.7)
-    assert gathering.wait(100.0 + BUSY_SECONDS + 1) == 0
+    assert window.wait(100.0) == pytest.approx(BATCH_WINDOW_SECONDS)
+    assert window.wait(100.0 + BATCH_WINDOW_SECONDS) == 0
 
 
-def test_an_allowance_is_used_up_by_a_burst_and_comes_back_with_time() -> None:
+def test_a_busy_window_extends_with_requests_up_to_its_limit() -> None:
+    window = BatchWindow(running=True, first=100.0, called=100.0)
+
+    window.note(100.3)
+    assert window.wait(100.3) == pytest.approx(LULL_SECONDS)
+    window.note(100.7)
+    assert window.wait(100.7) == pytest.approx(MAX_BATCH_WINDOW_SECONDS - 0.7)
+    assert window.wait(100.0 + BUSY_SECONDS + 1) == 0
+
+
+def test_a_bucket_is_emptied_by_a_burst_and_refills() -> None:
     clock = HandClock()
-    allowance = TokenBucket(clock)
+    bucket = TokenBucket(clock)
 
-    assert allowance.wait(int(BURST_CALLS) - 1) == 0
-    assert allowance.wait(int(BURST_CALLS) + 10) > 10 / CALLS_PER_SECOND
+    assert bucket.wait(int(BURST_CALLS) - 1) == 0
+    assert bucket.wait(int(BURST_CALLS) + 10) > 10 / CALLS_PER_SECOND
     clock.pass_by(5)
-    assert allowance.wait(int(BURST_CALLS) + 10) == 0
+    assert bucket.wait(int(BURST_CALLS) + 10) == 0
     clock.pass_by(3600)
-    assert allowance.wait(2 * int(BURST_CALLS) + 11) > 0, "an hour of rest is worth one burst"
+    assert bucket.wait(2 * int(BURST_CALLS) + 11) > 0, "an hour of rest is worth one burst"
 
 
 def test_pauses_grow_and_end_with_an_answer() -> None:
-    silence = CircuitBreaker()
+    breaker = CircuitBreaker()
     lengths = []
     for _ in range(7):
-        silence.began("throttled", 100.0)
-        lengths.append(silence.until - 100.0)
+        breaker.open("throttled", 100.0)
+        lengths.append(breaker.until - 100.0)
 
     assert (
         lengths
         == [FIRST_OPEN_SECONDS, 2 * FIRST_OPEN_SECONDS, 4 * FIRST_OPEN_SECONDS, 8 * FIRST_OPEN_SECONDS]
         + [MAX_OPEN_SECONDS] * 3
     )
-    silence.ended()
-    silence.began("throttled", 100.0)
-    assert silence.until == 100.0 + FIRST_OPEN_SECONDS
+    breaker.close()
+    breaker.open("throttled", 100.0)
+    assert breaker.until == 100.0 + FIRST_OPEN_SECONDS
 
 
 async def test_a_crowd_that_arrives_one_by_one_shares_its_calls() -> None:
@@ -99,7 +99,7 @@ async def test_when_every_worker_waits_nobody_is_waited_for(monkeypatch: pytest.
     desk.threads.close()
 
 
-async def test_an_identity_that_has_used_up_its_allowance_waits_and_others_do_not() -> None:
+async def test_an_identity_with_an_empty_bucket_waits_alone() -> None:
     desk = Desk()
     await desk.keys("a")
     desk.meter.calls += 1000
@@ -115,7 +115,7 @@ async def test_an_identity_that_has_used_up_its_allowance_waits_and_others_do_no
     desk.threads.close()
 
 
-async def test_a_provider_that_throttles_is_asked_ever_more_rarely_and_once_it_answers_all_are_served() -> None:
+async def test_a_throttling_provider_is_backed_off_until_it_answers() -> None:
     desk = Desk()
     desk.provider.error = ProviderUnavailable("GetSecretValue: ThrottlingException")
     for _ in range(600):

@@ -19,9 +19,10 @@ from external.providers.protocol import (
     SecretRequest,
 )
 from external.providers.session import ProviderSession
+from external.reading.calls import MAX_CONCURRENT_CALLS
 from external.reading.identity_queue import Answer, Given, MaxAge
 from external.reading.rate_limit import FIRST_OPEN_SECONDS
-from external.reading.reader import MAX_CONCURRENT_CALLS, WAIT_ON, SharedReader
+from external.reading.reader import MAX_PATIENT_WORKERS, SharedReader
 from external.reading.thread_pool import ThreadPool
 from manager.core.secret_value import SecretValue
 from tests.builders.api_in_memory import HandClock
@@ -161,7 +162,7 @@ async def test_who_asks_now_gets_no_earlier_value(desk: Desk) -> None:
     assert await desk.read(desk.fresh(now=True)) == b"remote 2"
 
 
-async def test_a_slow_answer_frees_the_worker_and_is_there_when_it_returns(desk: Desk) -> None:
+async def test_a_slow_answer_frees_the_worker_and_serves_it_later(desk: Desk) -> None:
     desk.hang()
     with pytest.raises(Pending):
         await desk.read(desk.fresh(max_age=0.1))
@@ -171,7 +172,7 @@ async def test_a_slow_answer_frees_the_worker_and_is_there_when_it_returns(desk:
     assert len(desk.provider.calls) == 1
 
 
-async def test_a_slow_answer_to_who_asked_for_a_new_value_is_not_asked_for_again(desk: Desk) -> None:
+async def test_a_slow_answer_to_a_new_request_is_not_read_twice(desk: Desk) -> None:
     desk.hang()
     with pytest.raises(Pending):
         await desk.read(desk.fresh(now=True))
@@ -203,7 +204,7 @@ async def test_an_error_is_not_remembered(desk: Desk) -> None:
     assert await desk.read(desk.fresh()) == b"remote 2"
 
 
-async def test_a_provider_that_does_not_answer_is_left_in_peace_for_a_moment(desk: Desk) -> None:
+async def test_a_provider_that_does_not_answer_is_not_called_at_once(desk: Desk) -> None:
     desk.provider.error = ProviderUnavailable("busy")
     for key in ("one", "two", "three"):
         with pytest.raises(ProviderUnavailable, match="busy"):
@@ -268,7 +269,7 @@ async def test_what_was_there_before_the_last_answer_is_not_read_again(desk: Des
     assert await desk.read(desk.fresh(max_age=0.1), want=SecretRequest("early")) == b"early 1"
 
 
-async def test_several_keys_go_into_one_call_where_the_provider_takes_that() -> None:
+async def test_several_keys_share_a_call_if_the_provider_takes_them() -> None:
     desk = Desk(batch=3)
 
     found = await asyncio.gather(desk.keys("a", "b"), desk.keys("c", asker="b"), desk.keys("d", "a", asker="c"))
@@ -319,7 +320,7 @@ async def test_a_fault_of_a_provider_is_logged_by_its_place_alone(desk: Desk) ->
     assert "canary" not in str(logs)
 
 
-async def test_however_many_providers_are_silent_half_of_the_threads_are_for_the_others(desk: Desk) -> None:
+async def test_silent_providers_leave_half_of_the_threads(desk: Desk) -> None:
     silent = Provider()
     silent.error = ProviderUnavailable("busy")
     lines = [ProviderSession(silent, (f"store-{at}",), f"tenant-{at}") for at in range(4 * MAX_CONCURRENT_CALLS)]
@@ -370,7 +371,7 @@ async def test_what_is_missing_or_no_longer_wanted_is_not_read_ahead() -> None:
     desk.threads.close()
 
 
-async def test_who_wants_the_same_at_another_moment_of_the_interval_falls_into_step() -> None:
+async def test_objects_with_the_same_interval_fall_into_step() -> None:
     desk = Desk(batch=20)
 
     assert await desk.keys("x", asker="a", interval=60) == {"x": b"x 1"}
@@ -404,7 +405,7 @@ async def test_only_a_few_workers_wait_on_for_a_slow_provider(monkeypatch: pytes
     desk.provider.open.clear()
     asking = [asyncio.create_task(desk.keys(f"k{at}", asker=str(at))) for at in range(16)]
     await asyncio.wait(asking, timeout=0.2)
-    assert sum(not each.done() for each in asking) == WAIT_ON
+    assert sum(not each.done() for each in asking) == MAX_PATIENT_WORKERS
     assert {type(each.exception()) for each in asking if each.done()} == {Pending}
 
     desk.clock.pass_by(0.1)

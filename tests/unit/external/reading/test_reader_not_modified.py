@@ -1,4 +1,4 @@
-"""A provider that says "not modified" (providers 1.1): believed only where what it once gave is still there."""
+"""A provider that says "not modified": believed only while its earlier answer is still there."""
 
 from typing import Any
 

@@ -188,7 +188,7 @@ class Times:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
         self.timers: list[tuple[float, Callable[..., None], tuple[object, ...]]] = []
-        for name, value in (("ALONE_SECONDS", 0.05), ("LULL_SECONDS", 0.2), ("LULL_PART", 0.2)):
+        for name, value in (("ALONE_SECONDS", 0.05), ("LULL_SECONDS", 0.2), ("LULL_FRACTION", 0.2)):
             monkeypatch.setattr(f"external.reading.request_times.{name}", value)
         monkeypatch.setattr(asyncio, "get_running_loop", lambda: self)
 
@@ -215,12 +215,12 @@ def test_a_lull_that_is_a_busy_event_loop_is_none(times: Times) -> None:
     """The timer comes late, and before what arrived meanwhile is read."""
     admitted: list[Key] = []
     arrivals = BurstGate(admitted.append)
-    arrivals.came(key(1), "store")
-    arrivals.came(key(2), "store")
+    arrivals.add(key(1), "store")
+    arrivals.add(key(2), "store")
     times.pass_by(0.1)
     times.now += 5
     times.pass_by(0)
-    arrivals.came(key(3), "store")
+    arrivals.add(key(3), "store")
     times.pass_by(0.1)
     assert admitted == []
 
@@ -230,7 +230,7 @@ def test_a_lull_that_is_a_busy_event_loop_is_none(times: Times) -> None:
 
 def test_who_comes_alone_waits_a_tenth_of_a_second(times: Times) -> None:
     admitted: list[Key] = []
-    BurstGate(admitted.append).came(key(1), "store")
+    BurstGate(admitted.append).add(key(1), "store")
 
     times.pass_by(0.11)
 
@@ -241,13 +241,13 @@ def test_a_burst_is_let_through_when_it_is_over(times: Times) -> None:
     admitted: list[Key] = []
     arrivals = BurstGate(admitted.append)
     for at in range(40):
-        arrivals.came(key(at), "store")
+        arrivals.add(key(at), "store")
         times.pass_by(0.05)
     assert admitted == []
     assert arrivals.holds(key(3), "store")
     assert not arrivals.holds(key(3), "another store")
 
-    arrivals.came(key(99), "another store")
+    arrivals.add(key(99), "another store")
     times.pass_by(0.11)
     assert admitted == [key(99)]
 
@@ -259,7 +259,7 @@ def test_a_burst_without_end_is_let_through_in_parts(times: Times) -> None:
     admitted: list[Key] = []
     arrivals = BurstGate(admitted.append)
     for at in range(500):
-        arrivals.came(key(at), "store")
+        arrivals.add(key(at), "store")
         times.pass_by(0.05)
 
     assert 390 <= len(admitted) < 500

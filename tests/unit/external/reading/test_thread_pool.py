@@ -42,7 +42,7 @@ async def test_a_tenant_who_hangs_leaves_threads_to_the_others(hang: threading.E
     threads.close()
 
 
-async def test_a_call_is_given_up_at_the_deadline_and_its_thread_stays_counted(hang: threading.Event) -> None:
+async def test_a_call_past_its_deadline_still_counts_its_thread(hang: threading.Event) -> None:
     threads = ThreadPool(2, 0.02)
 
     with pytest.raises(ProviderUnavailable, match=r"no answer within 0\.02 s"):
@@ -105,7 +105,7 @@ async def test_who_hangs_makes_way_for_those_that_answer(
     threads.close()
 
 
-async def test_a_tenant_that_was_slow_begins_among_the_slow_until_it_answers(
+async def test_a_slow_tenant_starts_in_the_slow_lane_until_it_answers(
     hang: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("external.reading.thread_pool.SLOW_AFTER_SECONDS", 0.02)
@@ -114,7 +114,7 @@ async def test_a_tenant_that_was_slow_begins_among_the_slow_until_it_answers(
     await until(lambda: "evil" in threads._slow_tenants)
     second = asyncio.create_task(threads.run("evil", hang.wait))
     await asyncio.sleep(0)
-    assert (threads._brisk.held("evil"), threads._slow.held("evil")) == (0, 2)
+    assert (threads._fast.held("evil"), threads._slow.held("evil")) == (0, 2)
 
     hang.set()
     await asyncio.gather(first, second)

@@ -27,7 +27,7 @@ async def desk() -> AsyncIterator[Desk]:
 
 
 def lines(desk: Desk) -> int:
-    return len(desk.reader._lines)
+    return len(desk.reader._queues)
 
 
 class Value:
@@ -41,7 +41,7 @@ class Value:
 
 
 async def test_the_oldest_of_whoever_has_most_leave_memory_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(value_budget, "ALL_BYTES", 100)
+    monkeypatch.setattr(value_budget, "MAX_BYTES", 100)
     kept, dropped = value_budget.ValueBudget(), list[str]()
     for name, tenant, size in (("a", "small", 20), ("b", "large", 30), ("c", "large", 30), ("d", "large", 30)):
         kept.keep(tenant, size, Value(name, dropped).drop)
@@ -50,7 +50,7 @@ async def test_the_oldest_of_whoever_has_most_leave_memory_first(monkeypatch: py
 
 
 async def test_what_is_dropped_is_held_by_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(value_budget, "ALL_BYTES", 100)
+    monkeypatch.setattr(value_budget, "MAX_BYTES", 100)
     kept, value = value_budget.ValueBudget(), Value("a", [])
     kept.keep("tenant", 80, value.drop)
     kept.keep("tenant", 80, Value("b", []).drop)
@@ -62,7 +62,7 @@ async def test_what_is_dropped_is_held_by_no_timer(monkeypatch: pytest.MonkeyPat
 
 async def test_what_is_old_is_dropped_and_counts_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(value_budget, "MAX_SHARED_SECONDS", 0.0)
-    monkeypatch.setattr(value_budget, "TENANT_BYTES", 10)
+    monkeypatch.setattr(value_budget, "MAX_TENANT_BYTES", 10)
     kept, dropped = value_budget.ValueBudget(), list[str]()
     kept.keep("tenant", 20, Value("a", dropped).drop)
     assert kept.full("tenant")
@@ -74,12 +74,12 @@ async def test_what_is_old_is_dropped_and_counts_no_more(monkeypatch: pytest.Mon
 
 async def test_values_of_many_keys_do_not_pile_up_in_memory(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred answers of seven megabytes were all kept for half a minute."""
-    monkeypatch.setattr(value_budget, "ALL_BYTES", 10_000)
+    monkeypatch.setattr(value_budget, "MAX_BYTES", 10_000)
     keys = [f"k{at}" for at in range(20)]
     desk.provider.answers.update({key: SecretValue(b"x" * 1000) for key in keys})
     for key in keys:
         await desk.keys(key)
-    kept = desk.reader._lines["store",].answers
+    kept = desk.reader._queues["store",].answers
 
     assert {want.key for want in kept if isinstance(want, SecretRequest)} == set(keys[10:])
     assert len(desk.provider.calls) == 20
@@ -88,7 +88,7 @@ async def test_values_of_many_keys_do_not_pile_up_in_memory(desk: Desk, monkeypa
 
 
 async def test_a_tenant_that_has_read_much_waits_and_others_do_not(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(value_budget, "TENANT_BYTES", 1000)
+    monkeypatch.setattr(value_budget, "MAX_TENANT_BYTES", 1000)
     desk.provider.answers["a"] = SecretValue(b"x" * 1001)
     await desk.keys("a")
     desk.reader.patience = HASTY
@@ -103,7 +103,7 @@ async def test_a_tenant_that_has_read_much_waits_and_others_do_not(desk: Desk, m
 
 
 async def test_what_comes_when_far_too_much_was_read_is_not_taken(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(value_budget, "HARD_BYTES", 1500)
+    monkeypatch.setattr(value_budget, "MAX_TENANT_BYTES_IN_FLIGHT", 1500)
     desk.provider.answers.update({key: SecretValue(b"x" * 1000) for key in "ab"})
 
     assert sorted(map(len, (await desk.keys("a", "b")).values())) == sorted(
@@ -122,10 +122,10 @@ async def test_entries_that_are_too_large_together_are_named_as_such(
         await desk.keys("a", "b")
 
 
-async def test_a_line_ends_with_its_client(bench: ExternalModule, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_queue_ends_with_its_client(bench: ExternalModule, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five hundred rotations of a dead store's credentials left five hundred clients in memory."""
     opened: list[ProviderSession] = []
-    line = SharedReader._line
+    line = SharedReader._queue
     made: list[SharedReader] = []
 
     def noted(reader: SharedReader, each: ProviderSession) -> object:
@@ -133,17 +133,17 @@ async def test_a_line_ends_with_its_client(bench: ExternalModule, monkeypatch: p
         made.append(reader)
         return line(reader, each)
 
-    monkeypatch.setattr(SharedReader, "_line", noted)
+    monkeypatch.setattr(SharedReader, "_queue", noted)
     for at in range(5):
         bench.store(values={"remote": str(at)})
         bench.external(data=[{"secretKey": f"k{at}", "remoteRef": {"key": "remote"}}])
         await bench.settle()
 
     assert len({each.identity for each in opened}) == 5
-    assert len(made[0]._lines) == 1
+    assert len(made[0]._queues) == 1
 
 
-async def test_a_client_that_is_closed_late_takes_no_line_of_another(desk: Desk) -> None:
+async def test_a_client_closed_late_keeps_the_queue_of_its_successor(desk: Desk) -> None:
     old, new = (ProviderSession(Provider(), ("store",), "tenant") for _ in "ab")
     await desk.reader.read([(new, WANT)], desk.fresh())
     desk.reader.forget(old)
@@ -153,7 +153,7 @@ async def test_a_client_that_is_closed_late_takes_no_line_of_another(desk: Desk)
     assert lines(desk) == 0
 
 
-async def test_lines_that_are_idle_or_have_been_silent_for_long_make_room(desk: Desk) -> None:
+async def test_idle_queues_are_evicted(desk: Desk) -> None:
     silent = Provider()
     silent.error = ProviderUnavailable("busy")
     for at in range(MAX_IDLE_QUEUES):
@@ -167,7 +167,7 @@ async def test_lines_that_are_idle_or_have_been_silent_for_long_make_room(desk: 
     assert lines(desk) == 2, "what is shared stays"
 
 
-async def test_a_line_that_is_made_anew_is_not_charged_for_the_calls_before_it(desk: Desk) -> None:
+async def test_a_new_queue_is_not_charged_for_earlier_calls(desk: Desk) -> None:
     """Beyond a thousand identities, a healthy store with ten thousand calls behind it stood still for minutes."""
     desk.meter.calls = 10_000
     await desk.keys("a")
@@ -180,7 +180,7 @@ async def test_a_line_that_is_made_anew_is_not_charged_for_the_calls_before_it(d
 
 
 async def test_a_meter_that_begins_anew_gives_no_more_than_a_burst() -> None:
-    allowance = TokenBucket(HandClock(), counted=10_000)
+    bucket = TokenBucket(HandClock(), counted=10_000)
 
-    assert allowance.wait(0) == 0
-    assert allowance.wait(int(BURST_CALLS) + 1) > 0
+    assert bucket.wait(0) == 0
+    assert bucket.wait(int(BURST_CALLS) + 1) > 0

@@ -15,7 +15,7 @@ async def test_the_clients_of_one_namespace_are_bounded(
     held: list[Any] = []
     close = clients.Clients._close
     monkeypatch.setattr(clients.Clients, "_close", lambda own, opened: [held.append(opened), close(own, opened)][1])
-    monkeypatch.setattr(clients, "CLIENT_BYTES", clients.TENANT_BYTES // 4)
+    monkeypatch.setattr(clients, "CLIENT_BYTES", clients.MAX_TENANT_BYTES // 4)
     for at in range(stores):
         bench.store(f"s{at}", values={"remote": f"v{at}"})
         bench.external(f"es{at}", secretStoreRef={"name": f"s{at}"})

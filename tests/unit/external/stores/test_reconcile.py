@@ -14,7 +14,7 @@ from manager.settings.model import ExternalSettings, Settings
 from tests.builders.external_module import ExternalModule
 
 
-async def test_a_store_that_is_valid_no_longer_says_so_when_it_is_looked_at_again(
+async def test_a_store_that_became_invalid_says_so_at_the_next_check(
     bench: ExternalModule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.store(values={"remote": "x"}, refreshInterval=60)
@@ -43,7 +43,7 @@ async def test_a_store_that_is_valid_no_longer_says_so_when_it_is_looked_at_agai
         ({"conditions": [{"namespaceSelecter": {}}]}, "spec.conditions[0].namespaceSelecter: unknown field"),
     ],
 )
-async def test_a_store_whose_conditions_are_not_understood_admits_nobody(
+async def test_a_store_with_unreadable_conditions_admits_no_namespace(
     bench: ExternalModule, field: dict[str, Any], said: str
 ) -> None:
     """It was stored when the schema kept what it did not know, and was ready since."""
@@ -62,7 +62,7 @@ async def test_a_store_whose_conditions_are_not_understood_admits_nobody(
     assert said in message
 
 
-async def test_cluster_stores_are_left_alone_where_they_are_switched_off() -> None:
+async def test_cluster_stores_are_left_alone_if_switched_off() -> None:
     bench = ExternalModule(Settings(external=ExternalSettings(cluster_stores=False)))
     bench.store("cluster", {"remote": "x"})
     bench.store(values={"remote": "x"})
@@ -100,7 +100,7 @@ async def test_the_originals_finalizer_does_not_hold_a_store_back(bench: Externa
     assert (bench.body(resource, name) or {})["metadata"]["finalizers"] == ["mine"]
 
 
-async def test_an_expression_that_the_original_reads_differently_is_named_on_the_store_and_where_it_denies(
+async def test_a_partly_matching_expression_is_named_where_it_denies(
     bench: ExternalModule,
 ) -> None:
     for name in ("ns", "prod", "nonprod"):
@@ -119,7 +119,7 @@ async def test_an_expression_that_the_original_reads_differently_is_named_on_the
     assert bench.ready("cluster", CLUSTER_SECRET_STORES)[0] == "True"
 
 
-async def test_a_selector_that_makes_no_sense_admits_nobody_and_is_told(bench: ExternalModule) -> None:
+async def test_an_invalid_selector_admits_no_namespace_and_is_named(bench: ExternalModule) -> None:
     bench.namespace("ns")
     wrong = {"matchExpressions": [{"key": "env", "operator": "NotIn"}]}
     bench.store("cluster", {"remote": "x"}, conditions=[{"namespaceSelector": wrong}])
@@ -148,7 +148,7 @@ async def test_what_a_tenant_writes_as_an_expression_is_not_printed(
     assert "canary" not in capfd.readouterr().err
 
 
-async def test_check_and_set_is_refused_where_the_engine_does_not_know_it(bench: ExternalModule) -> None:
+async def test_check_and_set_is_refused_if_the_engine_lacks_it(bench: ExternalModule) -> None:
     server = {"server": "https://vault.example", "version": "v1", "checkAndSet": {"required": True}}
     meta = {"name": "store", "namespace": "ns"}
     bench.put(SECRET_STORES, {"metadata": meta, "spec": {"provider": {"vault": server}}})
@@ -194,14 +194,14 @@ BAO = {
 }
 
 
-async def test_a_store_that_is_somebody_else_for_each_consumer_tells_its_provider_too(bench: ExternalModule) -> None:
+async def test_a_store_with_consumer_credentials_shows_capabilities(bench: ExternalModule) -> None:
     bench.put(CLUSTER_SECRET_STORES, {"metadata": {"name": "store"}, "spec": {"provider": {"openBao": BAO}}})
     await bench.settle()
 
     assert (bench.body(CLUSTER_SECRET_STORES, "store") or {})["status"]["capabilities"] == "ReadOnly"
 
 
-async def test_a_valid_store_with_another_provider_tells_what_that_can_do(
+async def test_a_store_with_another_provider_updates_capabilities(
     bench: ExternalModule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(KeyValue, "validate", lambda _: None)
@@ -214,7 +214,7 @@ async def test_a_valid_store_with_another_provider_tells_what_that_can_do(
         assert (bench.body(SECRET_STORES, "store") or {})["status"]["capabilities"] == capabilities
 
 
-async def test_a_store_of_which_only_its_use_can_tell_is_ready_and_says_so(bench: ExternalModule) -> None:
+async def test_a_store_that_cannot_be_validated_is_ready_as_unknown(bench: ExternalModule) -> None:
     spec = {"provider": {"fake": {"data": [{"key": "remote", "value": "x"}], "validationResult": 1}}}
     bench.put(SECRET_STORES, {"metadata": {"name": "store", "namespace": "ns"}, "spec": spec})
     bench.external()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from external.external_secrets.plan import FINALIZER, without_ours
+from external.external_secrets.cleanup import FINALIZER, finalizers_without_ours
 from manager.core.clock import rfc3339
 from manager.kube.resources import EXTERNAL_SECRETS
 from tests.builders.external_module import ExternalModule
@@ -32,7 +32,7 @@ def record(manager: str, *finalizers: str) -> dict[str, Any]:
     ],
 )
 def test_only_our_own_finalizer_is_taken_off(finalizers: Any, records: Any, kept: Any) -> None:
-    assert without_ours({"finalizers": finalizers, "managedFields": records}, OURS) == kept
+    assert finalizers_without_ours({"finalizers": finalizers, "managedFields": records}, OURS) == kept
 
 
 async def synced(bench: ExternalModule, **meta: Any) -> None:
@@ -46,7 +46,7 @@ async def synced(bench: ExternalModule, **meta: Any) -> None:
     bench.put(EXTERNAL_SECRETS, {**body, "metadata": body["metadata"] | about})
 
 
-async def test_a_store_that_gets_another_class_frees_its_external_secrets(bench: ExternalModule) -> None:
+async def test_a_store_of_another_class_frees_its_external_secrets(bench: ExternalModule) -> None:
     await synced(bench)
 
     bench.store(values={"remote": "canary"}, controller="other")

@@ -1,7 +1,6 @@
 """Templates of targets (external-secrets-core.md 4.1 to 4.4), rendered by the real sandbox."""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from manager.gotemplate.sandbox import Sandbox
 from manager.kube.resources import CONFIGMAPS, SECRETS
 from manager.kube.writer import SEALING_KEY_LABEL, Create, Update
 from tests.builders.api_in_memory import MemoryApi
-from tests.builders.external_objects import KEY, UID, encoded, secret, view
+from tests.builders.external_objects import KEY, UID, encoded, secret, values, view
 
 CANARY = "canary-f00d"
 
@@ -199,7 +198,7 @@ async def test_targets_of_other_kinds_are_written_anywhere_but_where_their_ident
 
 def planned(content: Content, present: Any = None, **target: Any) -> Any:
     """Return the body that would be written."""
-    action = plan(replace(view(present, {"raw": "value"}, target), rendered=content)).action
+    action = plan(view(present, target), values(raw="value"), content).action
     assert isinstance(action, Create | Update)
     return action.body
 

@@ -1,4 +1,4 @@
-"""Targets of any kind (external-secrets-core.md 2.12, 4.5 and the manifest tests of 8.1)."""
+"""Targets of any kind that `spec.target.manifest` names."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,29 +6,33 @@ from typing import Any
 import pytest
 
 from external.api.hashes import content_hash, object_hash, owner_hash
-from external.external_secrets.plan import ADOPT, CREATED_BY, DATA_HASH, MANAGED, View
-from external.external_secrets.target import MADE_FOR, decide, proven, valid
+from external.external_secrets.plan import Plan, plan
+from external.external_secrets.view import ADOPT, CREATED_BY, DATA_HASH, MADE_FOR, MANAGED, View
 from external.values.object_paths import PathError, Placement, parse_path, placed
 from external.values.templates import Content
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
 from manager.kube.resources import CONFIGMAPS, SECRETS, Body, Resource
 from manager.kube.writer import Create, Delete, Update
-from tests.builders.external_objects import UID, encoded, view
+from tests.builders.external_objects import UID, encoded, values, view
 
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 NAME_HASH = owner_hash("ns", "es")
 
 
-def seen(resource: Resource, present: Any = None, data: Any = None, content: Any = None, **target: Any) -> View:
+def seen(resource: Resource, present: Any = None, **target: Any) -> View:
     """Return what is known of an ExternalSecret whose target is of a kind."""
     manifest = {"apiVersion": resource.api_version, "kind": resource.kind}
-    found = view(present, {"k": "v"} if data is None else data, {"manifest": manifest, **target}, labels={"l": "1"})
-    return replace(found, resource=resource, rendered=content)
+    return replace(view(present, {"manifest": manifest, **target}, labels={"l": "1"}), resource=resource)
 
 
-def written(given: View) -> Body:
-    action = decide(given).action
+def decide(resource: Resource, present: Any = None, data: Any = None, content: Any = None, **target: Any) -> Plan:
+    given = values(**({"k": "v"} if data is None else data))
+    return plan(seen(resource, present, **target), given, content)
+
+
+def written(resource: Resource, present: Any = None, data: Any = None, content: Any = None, **target: Any) -> Body:
+    action = decide(resource, present, data, content, **target).action
     assert isinstance(action, Create | Update)
     return action.body
 
@@ -47,7 +51,7 @@ def present(resource: Resource, **fields: Any) -> Body:
     ],
 )
 def test_without_a_template_values_go_where_the_kind_has_them(resource: Resource, content: Body) -> None:
-    made = written(seen(resource))
+    made = written(resource)
 
     assert {name: made[name] for name in made if name in ("spec", "data")} == content
     assert (made["apiVersion"], made["kind"]) == (resource.api_version, resource.kind)
@@ -62,7 +66,7 @@ def test_a_template_makes_spec_and_metadata() -> None:
     spec = {"replicas": 3, "template": {"image": "app"}}
     content = Content({}, {"from": "template"}, {"note": "1"}, placements=(Placement(("spec",), spec),))
 
-    made = written(seen(DEPLOYMENTS, content=content))
+    made = written(DEPLOYMENTS, content=content)
 
     assert made["spec"] == spec
     assert made["metadata"]["labels"] == {"from": "template", MANAGED: "true", CREATED_BY: NAME_HASH}
@@ -74,7 +78,7 @@ def test_merging_keeps_what_stands_beside() -> None:
     there = present(DEPLOYMENTS, spec={"slack": slack, "other": [1]})
     content = Content({}, placements=(Placement(("spec", "slack"), {"url": "https"}, joins=True),))
 
-    made = written(seen(DEPLOYMENTS, there, content=content, creationPolicy="Merge"))
+    made = written(DEPLOYMENTS, there, content=content, creationPolicy="Merge")
 
     assert made["spec"] == {"slack": {**slack, "url": "https"}, "other": [1]}
     assert (made["metadata"]["uid"], made["metadata"]["resourceVersion"]) == ("u", "7")
@@ -82,26 +86,26 @@ def test_merging_keeps_what_stands_beside() -> None:
 
 
 def test_what_was_written_is_left_alone_and_found_valid() -> None:
-    made = written(seen(CONFIGMAPS))
+    made = written(CONFIGMAPS)
     made["metadata"] |= {"uid": "u", "resourceVersion": "7"}
-    again = seen(CONFIGMAPS, made)
+    again = decide(CONFIGMAPS, made)
 
-    assert decide(again).action is None
-    assert decide(again).reason == "ResourceSynced"
-    assert valid(again)
-    assert not valid(seen(CONFIGMAPS, {**made, "data": {"k": "edited"}}))
-    assert not valid(seen(CONFIGMAPS))
-    assert valid(seen(CONFIGMAPS, creationPolicy="Orphan"))
+    assert again.action is None
+    assert again.reason == "ResourceSynced"
+    assert seen(CONFIGMAPS, made).intact
+    assert not seen(CONFIGMAPS, {**made, "data": {"k": "edited"}}).intact
+    assert not seen(CONFIGMAPS).intact
+    assert seen(CONFIGMAPS, creationPolicy="Orphan").intact
 
 
 @pytest.mark.parametrize("edit", [{"data": {"k": "v", "x": "theirs"}}, {"data": {}}, {"binaryData": {"b": "eQ=="}}])
-def test_all_data_of_a_config_map_are_its_owners_and_other_fields_as_they_are_asked_for(edit: Body) -> None:
+def test_edits_of_a_config_map_are_repaired(edit: Body) -> None:
     content = Content({"k": SecretValue(b"v")}, placements=(Placement(("binaryData", "b"), "eA=="),))
-    made = written(seen(CONFIGMAPS, content=content))
+    made = written(CONFIGMAPS, content=content)
     made["metadata"] |= {"uid": "u", "resourceVersion": "7"}
-    assert decide(seen(CONFIGMAPS, made, content=content)).action is None
+    assert decide(CONFIGMAPS, made, content=content).action is None
 
-    mended = written(seen(CONFIGMAPS, {**made, **edit}, content=content))
+    mended = written(CONFIGMAPS, {**made, **edit}, content=content)
 
     assert (mended["data"], mended["binaryData"]) == ({"k": "v"}, {"b": "eA=="})
 
@@ -121,10 +125,10 @@ def test_a_foreign_object_is_never_overwritten_or_deleted(metadata: Body, policy
     there = present(CONFIGMAPS, data={"theirs": "x"}, metadata=metadata)
 
     with pytest.raises(NeedsHuman):
-        decide(seen(CONFIGMAPS, there, creationPolicy=policy))
+        decide(CONFIGMAPS, there, creationPolicy=policy)
 
-    assert not proven(seen(CONFIGMAPS, there), there)
-    gone = decide(seen(CONFIGMAPS, there, data={}, deletionPolicy="Delete"))
+    assert not seen(CONFIGMAPS, there).ours
+    gone = decide(CONFIGMAPS, there, data={}, deletionPolicy="Delete")
     assert (gone.action, gone.reason) == (None, "ResourceDeleted")
 
 
@@ -139,27 +143,27 @@ def test_a_foreign_object_is_never_overwritten_or_deleted(metadata: Body, policy
 def test_what_is_proven_ours_is_written_and_deleted(metadata: Body) -> None:
     there = present(CONFIGMAPS, data={"theirs": "x"}, metadata=metadata)
 
-    assert written(seen(CONFIGMAPS, there))["data"] == {"k": "v"}
-    action = decide(seen(CONFIGMAPS, there, data={}, deletionPolicy="Delete")).action
+    assert written(CONFIGMAPS, there)["data"] == {"k": "v"}
+    action = decide(CONFIGMAPS, there, data={}, deletionPolicy="Delete").action
     assert isinstance(action, Delete)
 
 
 def test_what_is_handed_over_is_taken() -> None:
     there = present(CONFIGMAPS, data={"theirs": "x"}, metadata={"annotations": {ADOPT: "true", "note": "1"}})
 
-    made = written(seen(CONFIGMAPS, there))
+    made = written(CONFIGMAPS, there)
 
     assert made["data"] == {"k": "v"}
     assert set(made["metadata"]["annotations"]) == {"note", DATA_HASH}
 
 
 def test_an_orphan_is_known_again_by_its_mark() -> None:
-    made = written(seen(CONFIGMAPS, creationPolicy="Orphan"))
+    made = written(CONFIGMAPS, creationPolicy="Orphan")
 
     assert made["metadata"]["annotations"][MADE_FOR] == NAME_HASH
     assert CREATED_BY not in made["metadata"]["labels"]
     made["metadata"] |= {"uid": "u", "resourceVersion": "7"}
-    assert decide(seen(CONFIGMAPS, made, data={"k": "new"}, creationPolicy="Orphan")).action
+    assert decide(CONFIGMAPS, made, data={"k": "new"}, creationPolicy="Orphan").action
 
 
 @pytest.mark.parametrize(
@@ -172,16 +176,24 @@ def test_an_orphan_is_known_again_by_its_mark() -> None:
     ],
 )
 def test_some_policies_write_nothing(target: Any, data: Any, reason: str) -> None:
-    decided = decide(seen(CONFIGMAPS, data=data, **target))
+    decided = decide(CONFIGMAPS, data=data, **target)
 
     assert (decided.action, decided.reason) == (None, reason)
 
 
 def test_what_is_no_text_is_refused_where_only_text_fits() -> None:
-    given = replace(seen(CONFIGMAPS), data={"k": SecretValue(b"\xff")})
-
     with pytest.raises(NeedsHuman, match="a value is no text, and ConfigMap holds only text"):
-        decide(given)
+        plan(seen(CONFIGMAPS), {"k": SecretValue(b"\xff")})
+
+
+@pytest.mark.parametrize("policy", ["Owner", "Orphan"])
+def test_a_created_by_label_without_any_hash_proves_nothing(policy: str) -> None:
+    """An object without content has no hash, and none must not match none."""
+    there = present(CONFIGMAPS, metadata={"labels": {CREATED_BY: NAME_HASH}})
+
+    assert not seen(CONFIGMAPS, there).ours
+    with pytest.raises(NeedsHuman):
+        decide(CONFIGMAPS, there, creationPolicy=policy)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +258,7 @@ def test_what_does_not_fit_is_told(holder: Any, path: str) -> None:
 
     content = Content({}, placements=(Placement(parse_path(path), 1),))
     with pytest.raises(NeedsHuman, match="could not apply template to manifest"):
-        decide(seen(DEPLOYMENTS, present(DEPLOYMENTS, **holder), content=content, creationPolicy="Merge"))
+        decide(DEPLOYMENTS, present(DEPLOYMENTS, **holder), content=content, creationPolicy="Merge")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from external.external_secrets.target_kinds import (
+from external.external_secrets.targets.kinds import (
     RETRY_SECONDS,
     WATCH_PAUSE_SECONDS,
     NotServed,
@@ -104,7 +104,7 @@ async def test_they_are_off_unless_allowed() -> None:
 
 async def test_only_news_is_told_however_often_a_list_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for pause in ("RETRY_SECONDS", "WATCH_PAUSE_SECONDS"):
-        monkeypatch.setattr(f"external.external_secrets.target_kinds.{pause}", 0.0)
+        monkeypatch.setattr(f"external.external_secrets.targets.kinds.{pause}", 0.0)
     server, told = Server(), []
     server.lists = [
         [body("a", "1"), body("b", "1")],
@@ -123,7 +123,7 @@ async def test_only_news_is_told_however_often_a_list_brings_it(monkeypatch: pyt
 
 async def test_what_went_while_nobody_watched_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     for pause in ("RETRY_SECONDS", "WATCH_PAUSE_SECONDS"):
-        monkeypatch.setattr(f"external.external_secrets.target_kinds.{pause}", 0.0)
+        monkeypatch.setattr(f"external.external_secrets.targets.kinds.{pause}", 0.0)
     server, told = Server(), []
     server.lists = [[body("a", "1")], []]
     found = kinds(server, told)
@@ -135,7 +135,7 @@ async def test_what_went_while_nobody_watched_is_told(monkeypatch: pytest.Monkey
     assert told == [("a", "1"), ("a", "")]
 
 
-def test_a_server_that_ends_each_watch_at_once_is_asked_ever_more_slowly() -> None:
+def test_a_watch_that_ends_at_once_is_repeated_with_back_off() -> None:
     pauses = [WATCH_PAUSE_SECONDS]
     for _ in range(10):
         pauses.append(next_pause(pauses[-1], 0.1))

@@ -1,4 +1,4 @@
-"""Kinds that `target.manifest` names: found by discovery, and watched while an ExternalSecret uses them (core 2.12)."""
+"""Kinds that `target.manifest` names: found by discovery, and watched while an ExternalSecret uses them."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,21 +6,20 @@ from collections.abc import Callable
 import re2
 import structlog
 
+from external.api.external_secret import ExternalSecretSpec
 from external.errors import FAILED
+from external.external_secrets.view import MANAGED
 from manager.core.clock import Clock
 from manager.core.errors import ApiError, NeedsHuman, Retry
 from manager.kube.client import KubeClient
 from manager.kube.resources import CONFIGMAPS, SECRETS, Body, Key, Resource, key_of
 from manager.runtime.controller import describe
 
-MANAGED = "reconcile.external-secrets.io/managed"
-REMEMBERED_SECONDS = 300.0  # seconds until a kind that was found is looked up again; a CRD may have gone
-RETRY_SECONDS = 15.0  # seconds between two attempts to watch
-WATCH_PAUSE_SECONDS = (
-    1.0  # seconds between two watches; a server that ends each at once must not be asked without a pause
-)
-WATCHED_ANYWAY = frozenset({SECRETS, CONFIGMAPS})
-API_VERSION = re2.compile(r"([a-z0-9][-a-z0-9.]*/)?v[0-9][a-z0-9]*")  # it becomes a part of a URL
+DISCOVERY_SECONDS = 300.0  # until a kind that was found is looked up again; its CRD may be gone
+RETRY_SECONDS = 15.0  # between two attempts to watch
+WATCH_PAUSE_SECONDS = 1.0  # between two watches: a server that ends each at once must not be asked without a pause
+CACHED = frozenset({SECRETS, CONFIGMAPS})
+API_VERSION = re2.compile(r"([a-z0-9][-a-z0-9.]*/)?v[0-9][a-z0-9]*")  # it becomes part of a URL
 INVALID = "invalid generic target"
 
 log = structlog.get_logger(__name__)
@@ -31,7 +30,7 @@ class NotServed(Retry):
 
 
 def next_pause(last: float, lasted: float) -> float:
-    """Return the seconds between two watches after one that took so long: they grow while watches end at once."""
+    """Return the pause after a watch that lasted so long; it doubles while watches end at once."""
     return WATCH_PAUSE_SECONDS if lasted > 2 * RETRY_SECONDS else min(2 * last, RETRY_SECONDS)
 
 
@@ -39,8 +38,8 @@ class TargetKinds:
     """Resources by apiVersion and kind.
 
     Args:
-        changed: told of every labelled object that is seen or gone, with its resourceVersion.
-        used: tells whether any ExternalSecret still writes objects of this kind.
+        changed: called with every labelled object that changed or is gone, and its resourceVersion (empty if gone).
+        used: returns whether any ExternalSecret still writes objects of this kind.
     """
 
     def __init__(
@@ -58,10 +57,15 @@ class TargetKinds:
         self._used = used
         self._enabled = enabled
         self._known: dict[tuple[str, str], tuple[Resource, float]] = {
-            (each.api_version, each.kind): (each, float("inf")) for each in WATCHED_ANYWAY
+            (each.api_version, each.kind): (each, float("inf")) for each in CACHED
         }
         self._seen: dict[Resource, dict[Key, str]] = {}
         self._watches: dict[Resource, asyncio.Task[None]] = {}
+
+    async def of(self, spec: ExternalSecretSpec) -> Resource:
+        """Return the kind of an ExternalSecret's target. Raises as `find` does."""
+        manifest = spec.target.manifest
+        return SECRETS if manifest is None else await self.find(manifest.api_version, manifest.kind)
 
     async def find(self, api_version: str, kind: str) -> Resource:
         """Return the resource of a kind.
@@ -82,13 +86,13 @@ class TargetKinds:
         resource = await self._discover(api_version, kind)
         if known is not None and known.plural == resource.plural:
             resource = known  # one instance of each: watches and keys compare by identity
-        self._known[api_version, kind] = resource, self._clock.monotonic() + REMEMBERED_SECONDS
+        self._known[api_version, kind] = resource, self._clock.monotonic() + DISCOVERY_SECONDS
         return resource
 
     def watch(self, resource: Resource) -> None:
-        """See to it that changes of labelled objects of a resource are told."""
+        """Watch labelled objects of a resource, unless the cache does or a watch is running."""
         running = self._watches.get(resource)
-        if resource not in WATCHED_ANYWAY and (running is None or running.done()):
+        if resource not in CACHED and (running is None or running.done()):
             self._watches[resource] = asyncio.create_task(self._follow(resource), name=f"watch {resource.plural}")
 
     async def close(self) -> None:
@@ -131,7 +135,7 @@ class TargetKinds:
             version = version or listed
             for body in items:
                 before.pop(self._tell(resource, body), None)
-        for key in before:  # gone while nobody watched
+        for key in before:  # its DELETE event was missed between two watches
             del seen[key]
             self._changed(key, "")
         async for event, body in self._client.watch(resource, namespace="", selector=selector, version=version):
@@ -144,7 +148,7 @@ class TargetKinds:
                 self._tell(resource, body)
 
     def _tell(self, resource: Resource, body: Body) -> Key:
-        """Tell of an object in a version that was not seen before: a list, every few minutes, brings no news."""
+        """Report an object in a version that was not seen before: the list of every few minutes repeats most."""
         key, version = key_of(resource, body), body["metadata"].get("resourceVersion", "")
         if self._seen[resource].get(key) != version:
             self._seen[resource][key] = version

@@ -1,0 +1,115 @@
+"""Creates the provider client that a store describes."""
+
+from external.api.fields import parsed
+from external.api.store import UNSERVED_PROVIDERS, SecretStoreSpec
+from external.providers.protocol import Client, ConnectContext, CountCall, Home
+from external.providers.registry import PROVIDERS
+from external.providers.support.egress import Bounds
+from external.providers.support.lookup import INVALID, Lookup
+from external.providers.support.templates import BlockingRenderer
+from manager.core.errors import NeedsHuman
+from manager.core.suggestions import MAX_NAME_CHARACTERS, nearest
+from manager.gotemplate.sandbox import Sandbox
+from manager.kube.api_servers import ApiServers
+from manager.kube.client import KubeClient
+from manager.kube.resources import CLUSTER_SECRET_STORES, Body, Key
+from manager.runtime.fair_executor import FairExecutor
+from manager.settings.model import ExternalSettings
+
+
+class Connector:
+    """Resolves a store's provider and credentials.
+
+    Args:
+        executor: where clients are created: work for a processor, which must not wait behind calls that hang.
+        home: this cluster, for stores that read from it.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        servers: ApiServers,
+        executor: FairExecutor,
+        settings: ExternalSettings,
+        sandbox: Sandbox,
+        home: Home | None,
+    ) -> None:
+        self._client = client
+        self._servers = servers
+        self._executor = executor
+        self._settings = settings
+        self._sandbox = sandbox
+        self._home = home
+
+    async def connect(self, store: Key, body: Body, consumer: str, count: CountCall) -> Client:
+        """Return a client for a store as it stands.
+
+        Args:
+            store: the store.
+            body: the store as the API server has it.
+            consumer: the namespace whose credentials are taken; empty for the store's own.
+            count: called for each call of the provider's SDK.
+
+        Raises:
+            NeedsHuman: naming the field that is wrong or the Secret that is missing.
+            ProviderError: the client cannot be created.
+
+        """
+        await self._servers.look()
+        spec = await parsed(SecretStoreSpec, body.get("spec"), reason=INVALID)
+        name, provider = _provider_of(spec)
+        connect = PROVIDERS.get(name)
+        if connect is None:
+            raise NeedsHuman(INVALID, _not_served(name))
+        return await connect(provider, self._context(store, spec, consumer, count))
+
+    def _context(self, store: Key, spec: SecretStoreSpec, consumer: str, count: CountCall) -> ConnectContext:
+        return ConnectContext(
+            lookup=Lookup(self._client, store, consumer),
+            ambient=self._ambient(store, consumer),
+            # What a consumer gives may be a URL as well: a kubeconfig, or what a webhook's templates take.
+            egress=Bounds(
+                self._settings.egress_allowed,
+                everything=store.resource is CLUSTER_SECRET_STORES and not consumer,
+                denied=lambda: self._servers.known,
+            ),
+            retries=spec.retry_settings,
+            count=count,
+            timeout=self._settings.provider_timeout,
+            run=lambda create: self._executor.run(tenant_of(store), create),
+            home=self._home,
+            render=BlockingRenderer(self._sandbox, store.namespace or consumer or f"cluster store {store.name}"),
+        )
+
+    def _ambient(self, store: Key, consumer: str) -> bool:
+        """Return True if a store without credentials may act as Coffer itself.
+
+        A namespaced store never may: its tenant would read what only Coffer's identity can. An administrator may allow
+        a namespace.
+        """
+        allowed = self._settings.ambient_namespaces
+        return store.resource is CLUSTER_SECRET_STORES or "*" in allowed or (store.namespace or consumer) in allowed
+
+
+def tenant_of(store: Key) -> str:
+    """Return whose share of the threads a store's calls take."""
+    return f"namespace {store.namespace}" if store.namespace else f"cluster store {store.name}"
+
+
+def _provider_of(spec: SecretStoreSpec) -> tuple[str, object]:
+    """Return the name and the model of the one provider that a store names."""
+    fields = type(spec.provider).model_fields
+    given = {(fields[name].alias or name) if name in fields else name: value for name, value in spec.provider}
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) != 1:
+        text = f"secret stores must only have exactly one backend specified, found {len(named)}"
+        raise NeedsHuman(INVALID, f"spec.provider: {text}")
+    return named[0], given[named[0]]
+
+
+def _not_served(name: str) -> str:
+    """Say what is wrong with a provider that this version does not serve, or that does not exist."""
+    place = f"spec.provider.{name[:MAX_NAME_CHARACTERS]}"
+    if name not in UNSERVED_PROVIDERS:
+        return f"{place}: unknown field{nearest(name, (*PROVIDERS, *UNSERVED_PROVIDERS))}"
+    return f"{place} is not supported by this version; supported: {', '.join(sorted(PROVIDERS))}"
