@@ -95,7 +95,7 @@ async def test_refreshes_of_a_namespace_that_takes_too_much_come_later(taken: fl
     for namespace in ("evil", "good"):
         assert await controller._once(Key(SECRETS, namespace, "a")) == "success"
 
-    due = {key.namespace: at for at, _, key in queue._delayed}
+    due = {key.namespace: at for at, _, key in queue._delayed._heap}
     assert due["good"] == 1.0
     assert due["evil"] == pytest.approx(comes, abs=0.5)
 

@@ -12,9 +12,9 @@ from manager.runtime.work_queue import (
     FIRST_BACKOFF_SECONDS,
     MAX_BACKOFF_SECONDS,
     MAX_PROBE_SECONDS,
-    RELEASE_BATCH_SECONDS,
-    RELEASE_BATCH_KEYS,
     MAX_URGENT_KEYS_IN_A_ROW,
+    RELEASE_BATCH_KEYS,
+    RELEASE_BATCH_SECONDS,
     WorkQueue,
 )
 from tests.builders.api_in_memory import HandClock, no_jitter
