@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 from manager.access.identity import Identity
 from manager.core.errors import Unusable as Refused
 from manager.kube.cache import ANNOTATION_BYTES, MOST_LABELS, MetadataCache, Oversized
-from manager.kube.client import WHOLE, KubeClient
+from manager.kube.client import BODY_PAGE_OBJECTS, KubeClient
 from manager.kube.connection import Connection
 from manager.kube.decoding import HEAVY_BYTES, PAGE_BYTES, PAGE_VALUES, Unusable, read_event, read_page
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Key, Resource
@@ -105,7 +105,7 @@ async def test_large_objects_are_listed_in_smaller_pages(server: Server, client:
     server.items = [text_of(f"o{at:02}", spec="x" * (PAGE_BYTES // 4)) for at in range(30)]
 
     assert await names(client, SEALED_SECRETS) == [f"o{at:02}" for at in range(30)]
-    assert server.limits[0] == WHOLE
+    assert server.limits[0] == BODY_PAGE_OBJECTS
     assert min(server.limits) < 5
     assert len(server.limits) < 40
 
@@ -115,7 +115,7 @@ async def test_objects_of_many_values_are_listed_in_smaller_pages(server: Server
     server.items = [text_of(f"o{at}", spec=labels) for at in range(9)]
 
     assert await names(client, SEALED_SECRETS) == [f"o{at}" for at in range(9)]
-    assert min(server.limits) < WHOLE
+    assert min(server.limits) < BODY_PAGE_OBJECTS
 
 
 async def test_pages_grow_again_behind_a_large_object(server: Server, client: KubeClient) -> None:
