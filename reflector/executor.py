@@ -4,15 +4,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from manager.core.clock import Clock
 from manager.core.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, NotFound, ReconcileError, Retry
 from manager.core.errors import WaitFor as Wait
 from manager.kube.auto_mirrors import maker_of
 from manager.kube.cache import controller_of
-from manager.kube.client import KubeClient
 from manager.kube.resources import NAMESPACES, Body, Key
-from manager.kube.writer import Create, Delete, Replace, Writer
-from manager.settings.model import ReflectorSettings
+from manager.kube.writer import Create, Delete, Replace
+from manager.runtime.module import Context
 from reflector.content import Content, Original
 from reflector.contention import Contention
 from reflector.delete_quota import DeleteQuota
@@ -47,34 +45,34 @@ class Done:
 
 
 class Executor:
-    """Executes steps, those of all sources together at most `reflector.concurrency` at a time.
+    """Executes steps, at most `reflector.concurrency` of all sources at a time.
 
     Args:
-        giving_way: whether an original writes the same objects now: then the steps that are left wait.
+        observed: what is known of mirrors because we wrote or read them.
+        quota: divides the deletes of a minute among namespaces.
+        paused: whether an original controller writes the same objects now: then the remaining steps wait.
     """
 
     def __init__(
         self,
-        client: KubeClient,
-        writer: Writer,
-        clock: Clock,
+        context: Context,
         metrics: ReflectorMetrics,
-        proofs: ObservedStates,
-        settings: ReflectorSettings,
-        shares: DeleteQuota,
-        giving_way: Callable[[], bool],
+        observed: ObservedStates,
+        quota: DeleteQuota,
+        paused: Callable[[], bool],
     ) -> None:
-        self._client = client
-        self._writer = writer
-        self._clock = clock
+        settings = context.settings.reflector
+        self._client = context.client
+        self._writer = context.writer
+        self._clock = context.clock
         self._metrics = metrics
-        self._proofs = proofs
-        self._repairs = Contention(clock)
-        self._shares = shares
-        self._giving_way = giving_way
+        self._observed = observed
+        self._contention = Contention(context.clock)
+        self._quota = quota
+        self._paused = paused
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._label = settings.label_mirrors
-        self._paused: tuple[float, Wait] | None = None
+        self._deletes_paused: tuple[float, Wait] | None = None
 
     async def carry_out(self, view: View, steps: tuple[Step, ...]) -> list[Done]:
         """Execute the steps of a source side by side; one that fails stops no other, and some may be left for later.
@@ -131,7 +129,7 @@ class Executor:
         return Done(step, first=first)
 
     async def _step(self, view: View, original: Original | None, step: Step) -> bool:
-        if self._giving_way():
+        if self._paused():
             raise Wait(MOVED, "an original controller is running", delay=0.0)
         if step.do is Do.REMOVE:
             await self._remove(view, step)
@@ -149,7 +147,7 @@ class Executor:
             raise Conflict(409, MOVED, f"the watch of {step.target}")
         await self._refresh(view, mirror, step, content)
         if step.do is Do.COMPARE:
-            self._repairs.count(step.target)
+            self._contention.count(step.target)
         return mirror.marks is not None and not mirror.marks.version
 
     async def _create(self, view: View, step: Step, content: Content) -> None:
@@ -187,19 +185,19 @@ class Executor:
             # Its marks may have changed with it: a proof of what the watch has not shown would swallow that event.
             _require_unmoved(step.target, live, mirror.meta.version)
             if content.held_by(live):
-                self._proofs.give(step.target, live, content)
+                self._observed.give(step.target, live, content)
                 return True
-            self._repairs.require_patience(step.target)
+            self._contention.require_patience(step.target)
             return False
         proof = mirror.proof
         if proof is None or (proof.version, proof.content) != (mirror.meta.version, content.fingerprint):
             return False
-        self._proofs.keep(step.target, content.version)  # only what is not copied has changed in the source
+        self._observed.keep(step.target, content.version)  # only what is not copied has changed in the source
         return True
 
     def _wrote(self, view: View, step: Step, content: Content, body: Body | None, *, created: bool = False) -> None:
         if body:
-            self._proofs.give(step.target, body, content, created=created)
+            self._observed.give(step.target, body, content, created=created)
         if view.changed is not None:
             self._metrics.lag.observe(self._clock.monotonic() - view.changed)
         self._metrics.writes.labels(step.target.resource.kind, step.do.value).inc()
@@ -224,26 +222,26 @@ class Executor:
 
     async def _delete(self, view: View, step: Step, meta: Body, why: str) -> None:
         # What is not as we left it was made by whoever may write in its namespace: all its marks can be forged.
-        proof = self._proofs.of(step.target)
+        proof = self._observed.of(step.target)
         left_by_us = proof is not None and proof.version == meta["resourceVersion"]
         cause = view.key.namespace if left_by_us else step.target.namespace
-        self._shares.require(cause)
+        self._quota.require(cause)
         self._require_unpaused()
         try:
             await self._writer.apply(Delete(step.target, meta["uid"], meta["resourceVersion"], why, divided=True))
         except Wait as error:
-            self._paused = (self._clock.monotonic() + error.delay, error)
+            self._deletes_paused = (self._clock.monotonic() + error.delay, error)
             raise
-        self._shares.count(cause)
+        self._quota.count(cause)
 
     def _require_unpaused(self) -> None:
         """Read nothing for a delete that the brake would put off anyway."""
-        if self._paused is not None:
-            due, error = self._paused
+        if self._deletes_paused is not None:
+            due, error = self._deletes_paused
             left = due - self._clock.monotonic()
             if left > 0:
                 raise Wait(error.reason, error.message, delay=left)
-            self._paused = None
+            self._deletes_paused = None
 
 
 def _require_unmoved(key: Key, body: Body | None, version: str | None) -> None:

@@ -28,8 +28,8 @@ def build(context: Context) -> Module:
     def paused() -> bool:
         return controller.paused
 
-    writes = Executor(context.client, context.writer, context.clock, metrics, lookout.proofs, settings, shares, paused)
-    reconciler = Reconciler(context, lookout, writes, metrics)
+    executor = Executor(context, metrics, lookout.proofs, shares, paused)
+    reconciler = Reconciler(context, lookout, executor, metrics)
     controller = Controller("reflector", queue, reconciler.reconcile, SOURCES_AT_ONCE, context.clock, context.metrics)
 
     def verify() -> Iterable[tuple[Controller, Key]]:

@@ -15,7 +15,7 @@ from manager.runtime.fair_executor import FairExecutor
 from manager.runtime.module import Context, Module
 from manager.runtime.work_queue import WorkQueue
 from sealed.http.callers import Callers
-from sealed.http.endpoints import SealingApi
+from sealed.http.endpoints import Admission, Bodies, SealingApi
 from sealed.http.rate_limits import RateLimits
 from sealed.keys.registry import KeyRegistry
 from sealed.keys.renewal import Renewal, go_duration
@@ -105,13 +105,17 @@ def _api(context: Context, registry: KeyRegistry, metrics: SealedMetrics, execut
     return SealingApi(
         registry,
         metrics,
-        executors[0],
-        RateLimits(settings.rate_limit, settings.rate_limit_burst, context.clock),
-        Callers(context.client, context.clock, settings.proxies, require_token=settings.require_token),
+        Admission(
+            RateLimits(settings.rate_limit, settings.rate_limit_burst, context.clock),
+            Callers(context.client, context.clock, settings.proxies, require_token=settings.require_token),
+        ),
+        Bodies(
+            executors[0],
+            executors[1],
+            legacy=settings.accept_deprecated_v1_data,
+            read_timeout=go_duration("sealed.read_timeout", settings.read_timeout).total_seconds(),
+        ),
         context.clock,
-        legacy=settings.accept_deprecated_v1_data,
-        read_timeout=go_duration("sealed.read_timeout", settings.read_timeout).total_seconds(),
-        for_large=executors[1],
     )
 
 

@@ -5,6 +5,7 @@ import functools
 import importlib
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -105,21 +106,25 @@ def run(config: str | None, **flags: Any) -> None:
         raise click.ClickException(f"unexpected: {describe(error)}") from None
 
 
+@dataclass(frozen=True)
+class MirrorsOptions:
+    """The options of `coffer mirrors`."""
+
+    kubeconfig: str
+    context: str
+    config: str | None
+    namespace: str
+    own: str
+    target: str
+    output: str
+
+
 @click.command()
 @click.option("--config", help="The controller's settings file: its rules decide here too.", metavar="FILE")
 @click.option("--controller-namespace", "own", default="", help="Coffer's: nothing is pushed there.", metavar="NAME")
 @click.option("--plan", "target", default="", help="What a change would do: secret/NAMESPACE/NAME.", metavar="OBJECT")
 @click.argument("annotations", nargs=-1)
-def mirrors(
-    kubeconfig: str,
-    context: str,
-    config: str | None,
-    namespace: str,
-    own: str,
-    target: str,
-    output: str,
-    annotations: Any,
-) -> None:
+def mirrors(annotations: tuple[str, ...], **given: Any) -> None:
     """List sources with their mirrors and state, or plan a change.
 
     With --plan, ANNOTATIONS are NAME=VALUE or NAME- (as in kubectl annotate), the prefix may be left out; nothing is
@@ -130,13 +135,15 @@ def mirrors(
     from manager.kube.connection import connect
     from reflector.commands import Edit, MirrorListing, printable
 
-    if target and output != "table":
-        raise SettingsError(f"-o {output}: a plan is printed as a table only")
+    options = MirrorsOptions(**given)
+    target, namespace = options.target, options.namespace
+    if target and options.output != "table":
+        raise SettingsError(f"-o {options.output}: a plan is printed as a table only")
 
     async def read() -> MirrorListing:
-        settings = load({}, os.environ, _document(config))
-        listing = MirrorListing(settings.reflector, own or settings.process.namespace)
-        client = KubeClient(await connect(kubeconfig, context), f"coffer/{VERSION}")
+        settings = load({}, os.environ, _document(options.config))
+        listing = MirrorListing(settings.reflector, options.own or settings.process.namespace)
+        client = KubeClient(await connect(options.kubeconfig, options.context), f"coffer/{VERSION}")
         try:
             await listing.read(client, Edit.parse(target, annotations) if target else None)
         finally:
@@ -145,7 +152,7 @@ def mirrors(
 
     found = asyncio.run(read())
     lines = [printable(line) for line in (found.changes() if target else found.tree(namespace))]
-    show(output, lines, [] if target else found.records(namespace), [] if target else found.names(namespace))
+    show(options.output, lines, [] if target else found.records(namespace), [] if target else found.names(namespace))
 
 
 @functools.cache

@@ -22,7 +22,7 @@ from manager.runtime.health import BODY_LIMIT
 from sealed.crypto.unseal import open_object
 from sealed.crypto.wire_format import CLUSTER_WIDE
 from sealed.http.callers import Callers
-from sealed.http.endpoints import LARGEST_YAML, SealingApi, Undecodable
+from sealed.http.endpoints import MAX_YAML_BYTES, Admission, Bodies, SealingApi, Undecodable
 from sealed.http.endpoints import sealed_secret as sealed_secret_of
 from sealed.http.rate_limits import RateLimits
 from sealed.keys.registry import KeyRegistry
@@ -72,12 +72,9 @@ class Api:
         self.api = SealingApi(
             self.registry,
             SealedMetrics(self.collected),
-            Inline(),
-            RateLimits(2, 2, self.clock),
-            Callers(self.server, self.clock, **options),
+            Admission(RateLimits(2, 2, self.clock), Callers(self.server, self.clock, **options)),
+            Bodies(Inline(), Inline(), legacy=True, read_timeout=5),
             self.clock,
-            legacy=True,
-            read_timeout=5,
         )
         application = Application(client_max_size=BODY_LIMIT)
         application.add_routes(self.api.routes())
@@ -200,7 +197,7 @@ UNDECODABLE: list[bytes] = [
     json.dumps({**manifest({}), "apiVersion": "bitnami.com/v1"}).encode(),
     (yaml.safe_dump(manifest({})) + "---\n" + yaml.safe_dump(manifest({}))).encode(),
     b"a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: [*b,*b,*b,*b,*b,*b,*b]\nkind: x",
-    b"kind: x\n" * (LARGEST_YAML // 8 + 1),
+    b"kind: x\n" * (MAX_YAML_BYTES // 8 + 1),
 ]
 
 
