@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from manager.core.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, NotFound, ReconcileError, Retry
 from manager.core.errors import WaitFor as Wait
-from manager.kube.auto_mirrors import maker_of
+from manager.kube.auto_mirrors import author_of
 from manager.kube.cache import controller_of
 from manager.kube.resources import NAMESPACES, Body, Key
 from manager.kube.writer import Create, Delete, Replace
@@ -212,9 +212,9 @@ class Executor:
             return
         meta = mirror["metadata"]
         renamed = step.target.name != view.key.name  # the original never does that, so it must be ours by the record
-        maker = maker_of(meta, {MANAGER} if renamed else {MANAGER, ORIGINAL_MANAGER})
-        if maker or (renamed and not meta.get("managedFields")):
-            who = maker or "somebody"
+        author = author_of(meta, {MANAGER} if renamed else {MANAGER, ORIGINAL_MANAGER})
+        if author or (renamed and not meta.get("managedFields")):
+            who = author or "somebody"
             raise NeedsHuman(FOREIGN, f"{who} made this copy of a mirror of {view.key}, so it is left alone; {CURE}")
         why = "its source is gone" if view.meta is None else "its source no longer pushes here"
         await self._delete(view, step, meta, why)

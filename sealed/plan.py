@@ -10,6 +10,7 @@ from manager.core.secret_value import SecretValue
 from manager.kube import auto_mirrors
 from manager.kube.cache import controller_of
 from manager.kube.conditions import find_condition
+from manager.kube.managed_fields import manages
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Body, Key
 from manager.kube.secret_data import LARGEST, decoded, encoded, size
 from manager.kube.writer import Action, Create, Update, template_metadata
@@ -280,8 +281,7 @@ def _owned(view: View, secret: Body) -> bool:
 
 
 def _written_by_us(secret: Body) -> bool:
-    fields = secret["metadata"].get("managedFields") or ()
-    return any(each.get("manager") == MANAGER and "f:data" in (each.get("fieldsV1") or {}) for each in fields)
+    return manages(secret["metadata"], MANAGER, "data")
 
 
 def _skips_owner(view: View) -> bool:

@@ -22,9 +22,17 @@ from manager.core.errors import (
     Unusable,
 )
 from manager.kube.connection import Connection
-from manager.kube.decoding import PAGE_BYTES, Oversize, parsed, read_event, read_object, read_page, read_within
-from manager.kube.denials import denial
 from manager.kube.resources import Body, Key, Resource
+from manager.kube.responses.decoding import (
+    PAGE_BYTES,
+    Oversize,
+    parsed,
+    read_event,
+    read_object,
+    read_page,
+    read_within,
+)
+from manager.kube.responses.denials import denial
 
 BODY_PAGE_OBJECTS = 25  # of a LIST page with whole objects, and fewer if they are large
 METADATA_PAGE_OBJECTS = 500  # of a LIST page: as kubectl and client-go use it; larger pages only raise our peak memory

@@ -9,8 +9,8 @@ import structlog
 from manager.core.errors import ApiError, Forbidden, Gone
 from manager.kube.cache import MOST_LABELS, Change, MetadataCache, Oversized, newer
 from manager.kube.client import KubeClient
-from manager.kube.decoding import Unusable
 from manager.kube.resources import Body, Key, Resource, key_of
+from manager.kube.responses.decoding import Unusable
 from manager.runtime.controller import describe
 from manager.runtime.module import Handler
 

@@ -18,8 +18,8 @@ from manager.core.cooperative import CooperativeYield
 from manager.core.documents import OBJECT, Unreadable
 from manager.core.errors import Unusable as TooLarge
 from manager.kube.client import BODY_PAGE_OBJECTS, METADATA_PAGE_OBJECTS, Limit
-from manager.kube.decoding import Oversize, parsed, read_event, read_page, read_within
 from manager.kube.resources import Body, Key, Resource, key_of
+from manager.kube.responses.decoding import Oversize, parsed, read_event, read_page, read_within
 from manager.runtime.informer import ALL_NAMESPACES
 
 WATCH_PAUSE_SECONDS = 1.0  # between two watch requests of a resource: kopf reopens an ended watch without a pause

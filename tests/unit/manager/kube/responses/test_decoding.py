@@ -15,8 +15,8 @@ from manager.core.errors import Unusable as Refused
 from manager.kube.cache import ANNOTATION_BYTES, MOST_LABELS, MetadataCache, Oversized
 from manager.kube.client import BODY_PAGE_OBJECTS, KubeClient
 from manager.kube.connection import Connection
-from manager.kube.decoding import HEAVY_BYTES, PAGE_BYTES, PAGE_VALUES, Unusable, read_event, read_page
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Key, Resource
+from manager.kube.responses.decoding import HEAVY_BYTES, PAGE_BYTES, PAGE_VALUES, Unusable, read_event, read_page
 from manager.runtime.informer import TOO_MANY_LABELS, Informer
 from manager.runtime.watch_guard import WatchGuard
 from tests.builders.api_in_memory import HandClock, no_jitter
