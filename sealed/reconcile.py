@@ -26,6 +26,7 @@ from manager.kube.status import write_status
 from manager.runtime.controller import NO_REQUEUE, Requeue, requeue_for
 from manager.runtime.fair_executor import FairExecutor
 from manager.runtime.module import Context
+from sealed import EVENT_COMPONENT
 from sealed.crypto.unseal import UnsealFailed, opening, step
 from sealed.crypto.wire_format import scope_of
 from sealed.diagnosis import explained
@@ -36,7 +37,6 @@ from sealed.rendering import fill, templated
 
 COUNTED_AS = {UNSEAL_FAILED: "unseal", UNMANAGED: "unmanaged"}
 """From a condition's reason to that of the metric (sealed-secrets.md section 6)."""
-COMPONENT = "sealed-secrets"  # the event source that users' alerts know (sealed-secrets.md 4.6)
 SANDBOX = "template sandbox"  # the gate of keys that wait until it is compiled
 SLOW_AGAIN_SECONDS = 600.0  # until templates that took too long are rendered again
 REFUSED_AGAIN = 600.0  # seconds until the API server is asked again to take what it refused as invalid
@@ -188,16 +188,18 @@ class Reconciler:
         events, uid = self._context.events, view.sealed["metadata"]["uid"]
         warning = misplaced(view.sealed["metadata"].get("annotations") or {})
         if warning:
-            await events.warning(view.key, uid, "MisplacedAnnotation", warning, component=COMPONENT)
+            await events.warning(view.key, uid, "MisplacedAnnotation", warning, component=EVENT_COMPONENT)
         ignored = overruled(view.sealed)
         if ignored:
-            await events.warning(view.key, uid, "TemplateOverruled", ignored, component=COMPONENT)
+            await events.warning(view.key, uid, "TemplateOverruled", ignored, component=EVENT_COMPONENT)
         if outcome.error is not None:
             prefix = "Failed to unseal: " if outcome.error.reason == UNSEAL_FAILED else ""
             message = prefix + outcome.error.message
-            await events.warning(view.key, uid, outcome.error.event, message, component=COMPONENT)
+            await events.warning(view.key, uid, outcome.error.event, message, component=EVENT_COMPONENT)
         elif outcome.written or news:
-            await events.normal(view.key, uid, "Unsealed", "SealedSecret unsealed successfully", component=COMPONENT)
+            await events.normal(
+                view.key, uid, "Unsealed", "SealedSecret unsealed successfully", component=EVENT_COMPONENT
+            )
 
 
 def _status_of(view: View) -> dict[str, Any]:

@@ -19,10 +19,10 @@ from manager.kube.writer import SEALING_KEY_LABEL
 from manager.runtime.controller import Requeue
 from manager.runtime.module import Context
 from manager.settings.model import SealedSettings
+from sealed import EVENT_COMPONENT
 from sealed.crypto import key_pair
 from sealed.keys.registry import ACTIVE, KeyRegistry, SealingKey
 from sealed.keys.watch import KeyWatch
-from sealed.reconcile import COMPONENT
 
 ASKED_FOR = 60.0  # seconds that a signal counts: a standby that leads much later must not make a key out of the blue
 NEVER = float("-inf")
@@ -144,7 +144,7 @@ class Renewal:
         """Say of every key that cannot be used what is wrong with it, at the Secret that it is in."""
         for each in self._registry.broken:
             await self._events.warning(
-                Key(SECRETS, *each.secret), each.uid, UNUSABLE, f"{each.problem}; {CURE}", component=COMPONENT
+                Key(SECRETS, *each.secret), each.uid, UNUSABLE, f"{each.problem}; {CURE}", component=EVENT_COMPONENT
             )
 
     def _due(self) -> timedelta:
