@@ -66,13 +66,14 @@ class Api:
     def __init__(self, **callers: Any) -> None:
         self.clock = HandClock()
         self.registry = KeyRegistry(Inline(), "CertNotBefore", lambda: None)
-        self.server: Any = ApiServer()
+        server: Any = ApiServer()
+        self.server: ApiServer = server
         self.collected = CollectorRegistry()
-        options = {"proxies": (), "require_token": False} | callers
+        options: Any = {"proxies": (), "require_token": False} | callers
         self.api = SealingApi(
             self.registry,
             SealedMetrics(self.collected),
-            Admission(RateLimits(2, 2, self.clock), Callers(self.server, self.clock, **options)),
+            Admission(RateLimits(2, 2, self.clock), Callers(server, self.clock, **options)),
             Bodies(Inline(), Inline(), legacy=True, read_timeout=5),
             self.clock,
         )
