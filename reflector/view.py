@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from manager.core.clock import Clock
 from manager.kube import auto_mirrors
-from manager.kube.cache import ANNOTATION_BYTES, Index, Meta, MetadataCache, Oversized, newer
+from manager.kube.cache import MAX_ANNOTATION_BYTES, Index, Meta, MetadataCache, Oversized, newer
 from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, Resource
 from manager.kube.writer import SEALING_KEY_LABEL, TOKEN_OWNER
 from manager.settings.model import ReflectorSettings
@@ -262,8 +262,8 @@ def _age(key: Key, meta: Meta) -> tuple[str, str, str]:
 def _marks_of(body: Body) -> Marks | None:
     annotations = body["metadata"].get("annotations") or {}
     size = sum(len(text) for name, text in annotations.items() if name.startswith(SPOKEN))
-    if size > ANNOTATION_BYTES:
-        raise Oversized(f"its annotations for the reflector have more than {ANNOTATION_BYTES} bytes")
+    if size > MAX_ANNOTATION_BYTES:
+        raise Oversized(f"its annotations for the reflector have more than {MAX_ANNOTATION_BYTES} bytes")
     marks = read(annotations)
     if marks is None or not marks.auto_reflects or sum(map(len, annotations.values())) > LONGEST_SHARED:
         return marks

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from manager.core.errors import ApiError, Unreachable
 from manager.kube.resources import Body, Key, Resource
-from manager.runtime.health import BODY_LIMIT
+from manager.runtime.health import MAX_BODY_BYTES
 from sealed.crypto.unseal import open_object
 from sealed.crypto.wire_format import CLUSTER_WIDE
 from sealed.http.callers import Callers
@@ -77,7 +77,7 @@ class Api:
             Bodies(Inline(), Inline(), legacy=True, read_timeout=5),
             self.clock,
         )
-        application = Application(client_max_size=BODY_LIMIT)
+        application = Application(client_max_size=MAX_BODY_BYTES)
         application.add_routes(self.api.routes())
         self.client = TestClient(TestServer(application))
 
@@ -212,7 +212,7 @@ async def test_what_is_not_one_sealed_secret_is_answered_with_500(api: Api, path
 
 @pytest.mark.parametrize("path", ["/v1/verify", "/v1/rotate"])
 async def test_a_body_above_the_limit_is_refused(api: Api, path: str) -> None:
-    assert (await api.ask(path, b"x" * (BODY_LIMIT + 1))).status == 413
+    assert (await api.ask(path, b"x" * (MAX_BODY_BYTES + 1))).status == 413
 
 
 async def test_a_template_decides_nothing(api: Api) -> None:

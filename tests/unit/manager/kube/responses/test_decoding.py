@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 
 from manager.access.identity import Identity
 from manager.core.errors import Unusable as Refused
-from manager.kube.cache import ANNOTATION_BYTES, MOST_LABELS, MetadataCache, Oversized
+from manager.kube.cache import MAX_ANNOTATION_BYTES, MAX_LABELS, MetadataCache, Oversized
 from manager.kube.client import BODY_PAGE_OBJECTS, KubeClient
 from manager.kube.connection import Connection
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Key, Resource
@@ -258,7 +258,7 @@ def test_of_an_object_that_somebody_reads_no_more_than_a_thousand_labels_are_kep
     cache, refused = MetadataCache({SECRETS: lambda body: "read"}), []
     cache.name_labels(SECRETS, "known")
     feed = Informer(cache, {}, refused=lambda key, uid, why: refused.append((key.name, uid, why)))
-    feed.observe(SECRETS, None, labelled(MOST_LABELS))
+    feed.observe(SECRETS, None, labelled(MAX_LABELS))
 
     meta = cache.get(Key(SECRETS, "ns", "a"))
     assert meta is not None
@@ -273,7 +273,7 @@ def test_annotations_beyond_the_cap_leave_what_was_known() -> None:
     feed = Informer(cache, {}, refused=lambda key, uid, why: refused.append(why))
     body = labelled(1)
     feed.observe(SECRETS, None, body)
-    grown = body["metadata"] | {"resourceVersion": "6", "annotations": {"ours/x": "x" * (ANNOTATION_BYTES + 1)}}
+    grown = body["metadata"] | {"resourceVersion": "6", "annotations": {"ours/x": "x" * (MAX_ANNOTATION_BYTES + 1)}}
 
     feed.observe(SECRETS, "MODIFIED", {"metadata": grown})
 
