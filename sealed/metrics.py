@@ -1,4 +1,4 @@
-"""Metrics of the sealed module: the original's names (sealed-secrets.md section 6), and what its users asked for."""
+"""Metrics of the sealed module: under the original's names, and further ones."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ INSTANCE = "app.kubernetes.io/instance"
 
 
 class SealedMetrics:
-    """Counts unsealing; labels never name an object (DESIGN.md 4a, 15)."""
+    """Counts unsealing. Labels never name an object: series would grow with their number."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(f"{PREFIX}_unseal_requests_total", "SealedSecrets worked on", registry=registry)
@@ -34,7 +34,7 @@ class SealedMetrics:
 
 
 class KeyCollector(Collector):
-    """Sealing keys, and how many SealedSecrets still need which; computed at a scrape."""
+    """Sealing keys, and how many SealedSecrets need each of them; computed at a scrape."""
 
     def __init__(self, registry: KeyRegistry, cache: MetadataCache, clock: Clock) -> None:
         self._registry = registry
@@ -42,7 +42,7 @@ class KeyCollector(Collector):
         self._clock = clock
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield what is so now."""
+        """Yield the current values."""
         keys = self._registry.keys
         yield GaugeMetricFamily("coffer_sealing_keys", "Usable sealing keys", len(keys))
         broken = len(self._registry.broken)

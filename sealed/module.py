@@ -38,7 +38,7 @@ def build(context: Context) -> Module:
     metrics.build.labels(VERSION).set(0)  # the original's value
     threads = settings.threads or usable_cores()
     executor = ThreadPoolExecutor(threads, thread_name_prefix="rsa")
-    # What takes effect within seconds, and what callers ask, must not stand in line behind a tenant's objects.
+    # Sealing keys, and the answers to callers, must not wait behind a tenant's objects.
     for_keys = ThreadPoolExecutor(1, thread_name_prefix="sealing-keys")
     for_callers = [ThreadPoolExecutor(1, thread_name_prefix=each) for each in ("sealing-api", "sealing-api-large")]
     if settings.key_order_priority not in PRIORITIES:
@@ -120,10 +120,10 @@ def _api(context: Context, registry: KeyRegistry, metrics: SealedMetrics, execut
 
 
 def usable_cores(quota: Path = CPU_QUOTA) -> int:
-    """Return how many cores this process may use; more RSA threads than that only disturb the event loop.
+    """Return how many cores this process may use; more RSA threads than that disturb the event loop.
 
-    A container's CPU limit is a share of time that the affinity does not show: 64 threads that have half a core between
-    them are stopped together, and the lease with them.
+    The CPU affinity does not show a container's CPU limit: 64 threads with half a core between them would be stopped
+    together, and the lease renewal with them.
     """
     cores = len(os.sched_getaffinity(0))
     try:

@@ -128,7 +128,7 @@ def _authority(route: Route) -> str:
 
 
 def _ended(connected: socket.socket) -> bool:
-    """Tell whether the server has closed a connection that nothing was asked on."""
+    """Return True if the server has closed a connection that nothing was asked on."""
     readable, _, _ = select.select([connected], [], [], 0)
     return bool(readable)
 

@@ -10,7 +10,7 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 def inside(environ: Mapping[str, str]) -> bool:
-    """Tell whether this process runs in a Pod that may speak to the API server."""
+    """Return True if this process runs in a Pod that may speak to the API server."""
     addressed = environ.get("KUBERNETES_SERVICE_HOST") and environ.get("KUBERNETES_SERVICE_PORT")
     return bool(addressed) and (SERVICE_ACCOUNT / "token").is_file()
 

@@ -49,7 +49,7 @@ def from_environment(scheme: str, host: str, port: int, environ: Mapping[str, st
 
 
 def is_excepted(host: str, port: int, excepted: str) -> bool:
-    """Tell whether a server is reached without the environment's proxy."""
+    """Return True if a server is reached without the environment's proxy."""
     host = host.lower().rstrip(".")
     try:
         address = ip_address(host)

@@ -82,12 +82,12 @@ def read_json_outline(text: bytes, levels: int) -> Any:
 
 
 def holds_more(text: bytes, values: int) -> bool:
-    """Tell whether a JSON text holds more than some values; it is not parsed for that."""
+    """Return True if a JSON text holds more than some values; it is not parsed for that."""
     return _values_at_most(text) > values and _values_at_most(_STRING.sub(b"", text)) > values
 
 
 def too_deep(value: object, levels: int) -> bool:
-    """Tell whether a parsed value is nested deeper than some levels. Costs no recursion."""
+    """Return True if a parsed value is nested deeper than some levels. Costs no recursion."""
     here = [value]
     for _ in range(levels):
         here = [
@@ -102,7 +102,7 @@ def too_deep(value: object, levels: int) -> bool:
 
 
 def more_values(value: object, most: int) -> bool:
-    """Tell whether a parsed value holds more than some values. Looks at no more than that, without recursion."""
+    """Return True if a parsed value holds more than some values. Looks at no more than that, without recursion."""
     waiting, seen = [value], 1
     while waiting and seen <= most:
         each = waiting.pop()

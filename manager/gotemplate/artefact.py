@@ -66,7 +66,7 @@ def load(machine: "wasmtime.Engine", extra: Path | None = None) -> "wasmtime.Mod
 
 
 def compiled() -> bool:
-    """Tell whether there is machine code; of another wasmtime or CPU it may still be of no use."""
+    """Return True if there is machine code; of another wasmtime or CPU it may still be of no use."""
     return ARTEFACT.exists() and any(_places(None))
 
 

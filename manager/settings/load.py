@@ -29,7 +29,7 @@ LOG_LEVELS = MappingProxyType(
     | {name: name.upper() for name in ("debug", "info", "warning", "error")}
 )
 
-"""Ours, and those of kubernetes-reflector (reflector.md 2.13)."""
+"""Our variables, and those of kubernetes-reflector."""
 
 
 POSITIVE = (

@@ -28,7 +28,7 @@ SEALED_SECRETS: Mapping[str, tuple[str, str]] = {
     "skip-recreate": ("sealed", "skip_recreate"),
     "update-status": ("sealed", "update_status"),
 }
-"""The original's flags (sealed-secrets.md 4.9), and the settings that they are here."""
+"""The original's flags, and our settings for them."""
 WITHOUT_EFFECT: Mapping[str, str] = {
     "kubeclient-burst": "requests are paced by the API server",
     "kubeclient-qps": "requests are paced by the API server",

@@ -1,4 +1,4 @@
-"""Sealing key pairs: an RSA key and the self-signed certificate with its public half (sealed-secrets.md 2.7)."""
+"""Sealing key pairs: an RSA key and the self-signed certificate with its public half."""
 
 import base64
 import hashlib
@@ -135,7 +135,7 @@ def to_pem(certificate: x509.Certificate) -> bytes:
 
 
 def fingerprint(public_key: RSAPublicKey) -> str:
-    """Return the SSH SHA-256 fingerprint, by which the same key in two Secrets is one key (2.8)."""
+    """Return the SSH SHA-256 fingerprint, by which the same key in two Secrets is one key."""
     line = public_key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     digest = hashlib.sha256(base64.b64decode(line.split()[1])).digest()
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")

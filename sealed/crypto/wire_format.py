@@ -1,4 +1,4 @@
-"""The wire format of a sealed value, and the scopes it can be bound to (sealed-secrets.md section 2). Pure."""
+"""The wire format of a sealed value, and the scopes it can be bound to. Pure."""
 
 import base64
 import os
@@ -48,7 +48,7 @@ class Scope(StrEnum):
 
 
 def scope_of(annotations: Mapping[str, str]) -> Scope:
-    """Return the scope that an object's own annotations name; only the exact text `true` counts (section 3)."""
+    """Return the scope that an object's own annotations name; only the exact text `true` counts."""
     if annotations.get(CLUSTER_WIDE) == "true":
         return Scope.CLUSTER_WIDE
     if annotations.get(NAMESPACE_WIDE) == "true":
@@ -57,7 +57,7 @@ def scope_of(annotations: Mapping[str, str]) -> Scope:
 
 
 def label(scope: Scope, namespace: str, name: str) -> bytes:
-    """Return the OAEP label that binds a value to its scope (2.2)."""
+    """Return the OAEP label that binds a value to its scope."""
     texts = {Scope.STRICT: f"{namespace}/{name}", Scope.NAMESPACE_WIDE: namespace, Scope.CLUSTER_WIDE: ""}
     return texts[scope].encode()
 
@@ -83,7 +83,7 @@ def unseal(private_key: RSAPrivateKey, blob: bytes, bound_to: bytes) -> SecretVa
 
 
 def decode_blob(text: str) -> bytes:
-    """Decode standard base64 as Go does: line breaks are skipped, everything else foreign is an error (2.1).
+    """Decode standard base64 as Go does: line breaks are skipped, everything else foreign is an error.
 
     Raises:
         BrokenBase64: with Go's text and offset.

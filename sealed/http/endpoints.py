@@ -1,4 +1,4 @@
-"""The endpoints that kubeseal asks: the certificate, whether a value opens, and a value sealed anew (section 5)."""
+"""The endpoints for kubeseal: the certificate, verify, and rotate (seal a value again with the current key)."""
 
 import asyncio
 import json
@@ -134,7 +134,7 @@ class SealingApi:
         return await self._guarded(request, rotated, refused=500)
 
     async def _guarded(self, request: web.Request, work: Work, *, refused: int) -> web.Response:
-        """Let a request through limits, rights and size, then do its work; every answer tells the limits."""
+        """Check limits, rights and size of a request, then do its work; every answer has the rate-limit headers."""
         caller = await self._admission.callers.name(request)
         allowance = self._admission.limits.take(caller)
         size = request.content_length

@@ -22,7 +22,7 @@ TIMESTAMP = re.compile(
 
 
 def is_text(text: str) -> bool:
-    """Tell whether a text without quotes is read as a text again."""
+    """Return True if a text without quotes is read as a text again."""
     if text in WORDS:
         return False
     if text[0] not in "+-.0123456789":

@@ -1,4 +1,4 @@
-"""`--merge-into`: values, labels and annotations of a Secret go into a file of SealedSecrets (7.9)."""
+"""`--merge-into`: values, labels and annotations of a Secret go into a file of SealedSecrets."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""Opening SealedSecrets offline, for those who hold the private keys (7.10)."""
+"""Opening SealedSecrets offline, for those who hold the private keys."""
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping
