@@ -214,7 +214,7 @@ class EditOptions:
 @click.option("--controller-namespace", default="kube-system", show_default=True, help="Where that is.")
 @click.option("--recovery-private-key", multiple=True, help="Private keys, for those who hold them.")
 def edit(kubeconfig: str, context: str, output: str, file: str, **given: Any) -> None:
-    """Edit the values of a SealedSecret in FILE; what you change is sealed anew, all else stays.
+    """Edit the values of a SealedSecret in FILE; changed values are sealed again, all else stays.
 
     They are shown to who may read the Secret in the cluster, or holds the private key.
     """

@@ -26,10 +26,10 @@ OF_MODULES = {"cost": "external.commands", "keys": "sealed.commands", "seal": "s
 
 
 class Commands(click.Group):
-    """Loads the commands of a module only when they are asked for: the others must not wait for it."""
+    """Loads the commands of a module when they are used, so that the other commands start fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return all names."""
+        """Return the names of all commands."""
         return sorted({*super().list_commands(ctx), *OF_MODULES, "mirrors"})
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
@@ -75,10 +75,10 @@ def version() -> None:
 
 
 class RunCommand(click.Command):
-    """Understands the flags of the replaced controllers too, and how Go writes a switch."""
+    """Accepts the flags of the replaced controllers too, and switches without a value as Go does."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Give switches that stand alone their value."""
+        """Add the value to switches that have none."""
         return super().parse_args(ctx, bare_switches(args))
 
 
@@ -88,10 +88,10 @@ def run(config: str | None, **flags: Any) -> None:
         with without(*UNUSED):
             import structlog
 
-            from manager import app  # here: `coffer version` must not pay for kopf
+            from manager import app  # imported here, so that `coffer version` does not load kopf
             from manager.runtime import logging
             from manager.runtime.controller import describe
-    except ModuleNotFoundError as error:  # kubeseal installs alone, and brings this command along
+    except ModuleNotFoundError as error:  # an installation of kubeseal only has this command too
         raise _missing(error) from error
     unused = [flag for flag in WITHOUT_EFFECT if flags.pop(f"unused_{flag.replace('-', '_')}") is not None]
     try:
@@ -157,7 +157,7 @@ def mirrors(annotations: tuple[str, ...], **given: Any) -> None:
 
 @functools.cache
 def _mirrors() -> click.Command:
-    """Return the command with the options that all commands share; kubeseal, installed alone, has none of them."""
+    """Return the command with the shared options; an installation of kubeseal only cannot import them."""
     from manager.command_line import Told, cluster_options, namespace_options, output_option
 
     shared = cluster_options(namespace_options(output_option(mirrors.callback or mirrors)))

@@ -55,7 +55,7 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete exactly the object that was read; `why` is for the reader of the code that plans it."""
+    """Delete exactly the object that was read; `why` states the reason."""
 
     key: Key
     uid: str

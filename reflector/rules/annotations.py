@@ -71,7 +71,7 @@ class Marks:
     target_name: str = ""
     """The name of pushed mirrors, where it is not the source's own."""
     adopted_by: tuple[str, str] | None = None
-    """Namespace and name of the source that may take over this object, which somebody else has made."""
+    """Namespace and name of the source that may take over this object, which others have made."""
     shape: Selection = PLAIN
     """What is copied."""
     copied: Copied = NOTHING

@@ -1,4 +1,4 @@
-"""Opens one SealedSecret: lenient about what it is given, all or nothing about what it returns. Pure."""
+"""Open one SealedSecret: accepts malformed objects, and returns all values or none. Pure."""
 
 import base64
 from collections import defaultdict
@@ -14,7 +14,7 @@ from manager.core.secret_value import SecretValue
 from sealed.crypto.wire_format import BrokenBase64, CannotDecrypt, Scope, decode_blob, label, scope_of, unseal
 
 MOST_FAILURES = 10
-"""Items that may fail before the rest is left: each costs an RSA operation a key, and a place in the condition."""
+"""Items that may fail until the rest is skipped: each costs an RSA operation for each key."""
 LONGEST_NAME = 253  # characters of a Secret's key (Kubernetes: IsConfigMapKey); a user may have written more
 
 DEPRECATED = "using deprecated 'data' field, use 'encryptedData' or flip the feature flag"

@@ -18,14 +18,14 @@ from manager.core.secret_value import SecretValue
 NAMESPACE_WIDE = "sealedsecrets.bitnami.com/namespace-wide"
 CLUSTER_WIDE = "sealedsecrets.bitnami.com/cluster-wide"
 SESSION_KEY = 32  # bytes: AES-256
-NONCE = bytes(12)  # all zero, safe because every value has a session key of its own (2.1)
+NONCE = bytes(12)  # all zero, which is safe because every value has its own session key
 ALPHABET = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 PADDING, LINE_BREAKS = ord("="), b"\r\n"
 WELL_FORMED = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)?")
 
 
 class CannotDecrypt(CofferError):
-    """This key does not open this value; nothing tells why, or the controller would be an oracle."""
+    """This key does not open this value. The cause is hidden: it would make the controller an oracle."""
 
     def __init__(self) -> None:
         super().__init__("no key could decrypt secret")
@@ -89,7 +89,7 @@ def decode_blob(text: str) -> bytes:
         BrokenBase64: with Go's text and offset.
 
     """
-    raw = text.encode(errors="replace")  # JSON can carry half a surrogate pair, which has no encoding
+    raw = text.encode(errors="replace")  # JSON may hold half a surrogate pair, which cannot be encoded
     compact = raw.translate(None, LINE_BREAKS)
     if not WELL_FORMED.fullmatch(compact):
         raise BrokenBase64(_first_broken(raw))

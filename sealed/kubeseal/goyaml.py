@@ -1,4 +1,4 @@
-"""Which texts the original's YAML writer leaves plain, and in which order it writes keys."""
+"""Decide as the original's YAML writer which texts are plain, and the order of keys."""
 
 import re
 from functools import cmp_to_key

@@ -1,4 +1,4 @@
-"""From a Secret to a SealedSecret. Pure but for the random session keys."""
+"""Seal a Secret. Pure, except for random session keys."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ EMPTY = (
 
 @dataclass(frozen=True)
 class Options:
-    """What the flags say about sealing."""
+    """The flags about sealing."""
 
     scope: Scope = Scope.STRICT
     name: str = ""
@@ -40,7 +40,7 @@ class Options:
     namespace: str = ""
     """Given by flag or variable: a document that names another one is refused."""
     default_namespace: Callable[[], str] = str
-    """Asked only when neither flag nor document names a namespace: the kubeconfig's."""
+    """Returns the kubeconfig's namespace; called only if neither flag nor document names one."""
     allow_empty_data: bool = False
 
 
