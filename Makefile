@@ -39,7 +39,7 @@ lint: setup ## style, types, layers and size budgets
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests/cluster tests/conformance tests/harness tests/matrix.py tests/unit/manager/gotemplate tests/unit/tools tools
+	$(BIN)/mypy tests tools
 	$(BIN)/lint-imports
 	$(BIN)/python tools/budgets.py
 

@@ -24,10 +24,10 @@ from external.stores.reconcile import StoreReconciler
 from external.values.namespace_lock import NamespaceLock
 from external.values.templates import Renderer
 from external.watches import Queues, Watches
+from manager.core.fair_executor import FairExecutor
 from manager.kube.api_servers import ApiServers
 from manager.kube.resources import EXTERNAL_SECRETS, Key
 from manager.runtime.controller import Controller
-from manager.runtime.fair_executor import FairExecutor
 from manager.runtime.module import Context, Module
 from manager.runtime.work_queue import WorkQueue
 

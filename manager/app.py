@@ -1,4 +1,4 @@
-"""Wiring: settings, client, cache, modules, health, lease, workers, kopf. The one place that knows all."""
+"""Wire the process: settings, client, cache, modules, health, lease, workers, kopf."""
 
 import asyncio
 import gc
@@ -31,20 +31,22 @@ from manager.kube.writer import Writer
 from manager.runtime.controller import describe
 from manager.runtime.health import Health, allow_files, serve
 from manager.runtime.informer import ALL_NAMESPACES, Informer
-from manager.runtime.leader import Leader
+from manager.runtime.leader import EventSources, Leader
 from manager.runtime.lease import Lease
 from manager.runtime.lease_thread import Elector, LeaseThread
 from manager.runtime.metrics import Metrics
 from manager.runtime.module import Context, Handler, Module
+from manager.runtime.predecessors import PredecessorGate
 from manager.runtime.unreadable_objects import UnreadableObjects
 from manager.runtime.watch_guard import WatchGuard
 from manager.settings.model import Settings
 
 MODULES = ("sealed", "external", "reflector")
-# Container objects until the youngest are looked at. At Python's 700 whatever is under way then is taken for old, and
-# the cycles that it leaves stay until a full collection: 50 MB while 25,000 mirrors are written.
-COLLECTED_AFTER = 10_000
-DRAIN = 1.0  # seconds that running reconciles may take to finish on SIGTERM; the other replica needs two to take over
+# New container objects until a collection of the youngest generation. At Python's 700, objects that are still in use
+# move to the oldest generation, and the cycles that they leave stay until a full collection: 50 MB while 25,000 mirrors
+# are written.
+GC_THRESHOLD_OBJECTS = 10_000
+DRAIN_SECONDS = 1.0  # for running reconciles to finish on SIGTERM; the other replica needs two to take over
 
 log = structlog.get_logger(__name__)
 
@@ -66,29 +68,29 @@ class Ending(IntEnum):
     """Why the process ends; the value is its exit code."""
 
     STOPPED = 0
-    """SIGTERM or SIGINT: the lease is given back."""
+    """SIGTERM or SIGINT; the lease is released."""
     BROKEN = 1
-    """The lease is lost, or something that runs for ever has ended."""
+    """The lease is lost, or an endless task has ended."""
     AGAIN = 75
-    """A CRD has appeared; the process must start again to serve it."""
+    """A CRD was installed; the process must start again to serve it."""
 
 
 End = Callable[[Ending], NoReturn]
-"""Ends the process without waiting for anything: kopf, stopped in the middle of a list, may take for ever."""
+"""Ends the process without waiting: kopf, stopped during a list, may never return."""
 
 
 async def run(settings: Settings, end: End) -> None:
-    """Serve until the process is to end; then `end` is called, at once when the lease is lost.
+    """Serve until the process has to end, then call `end`; at once when the lease is lost.
 
     Raises:
-        CofferError: settings or surroundings that make a start impossible.
+        CofferError: the settings or the cluster make a start impossible.
 
     """
     async with AsyncExitStack() as stack:
         replica = await _wire(settings, stack)
         gc.collect()
-        gc.freeze()  # what was imported stays: no full collection looks at it again
-        gc.set_threshold(COLLECTED_AFTER)
+        gc.freeze()  # imported modules stay, so full collections need not visit them
+        gc.set_threshold(GC_THRESHOLD_OBJECTS)
         allow_files()
         await _listen(settings, replica, stack)
         end(await _until_the_end(replica))
@@ -101,11 +103,11 @@ async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
     namespace = process.namespace or os.environ.get("POD_NAMESPACE", "") or connection.default_namespace
     identity = process.instance or os.environ.get("POD_NAME", "") or f"{socket.gethostname()}-{secrets.token_hex(3)}"
     agent = f"coffer/{VERSION}"
-    # A request that hangs must be given up while there is still time to try another before the renew deadline.
-    patience = min(process.request_timeout, settings.lease.renew_deadline / 2)
+    # A request that hangs must time out while another can still succeed before the renew deadline.
+    request_seconds = min(process.request_timeout, settings.lease.renew_deadline / 2)
 
     def elector() -> Elector:
-        own = KubeClient(connection, agent, timeout=patience, observe=metrics.requested)
+        own = KubeClient(connection, agent, timeout=request_seconds, observe=metrics.requested)
         return Elector(Lease(own, namespace, identity, settings.lease, clock, jitter), own.close)
 
     lease = LeaseThread(elector, clock)
@@ -130,45 +132,44 @@ async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
         if module.close is not None:
             stack.push_async_callback(module.close)
     refusals = UnreadableObjects(events, lambda plural: metrics.unusable.labels(plural).inc())
-    feed = Informer(cache, _handlers(modules), _namespaces(modules), refusals.note)
-    home = "" if feed.namespaces == ALL_NAMESPACES else namespace
-    leader = _leader(settings, modules, feed, connection, client, metrics, clock, jitter, home)
+    informer = Informer(cache, _handlers(modules), _namespaces(modules), refusals.note)
+    guard = _watch_guard(informer, connection, metrics, clock, jitter)
+    home = "" if informer.namespaces == ALL_NAMESPACES else namespace
+    leader = _leader(settings, modules, EventSources(informer, guard, connection, client), home, metrics, jitter)
     return Replica(connection, client, lease, modules, leader, _health(lease, modules, leader), metrics)
 
 
 def _build(name: str, context: Context) -> Module:
-    """Import and build one module: what is switched off costs no memory."""
+    """Import and build one module; a module that is switched off is never imported and costs no memory."""
     build: Callable[[Context], Module] = importlib.import_module(f"{name}.module").build
     return build(context)
 
 
-def _leader(
-    settings: Settings,
-    modules: tuple[Module, ...],
-    feed: Informer,
-    connection: Connection,
-    client: KubeClient,
-    metrics: Metrics,
-    clock: Clock,
-    jitter: Jitter,
-    home: str,
-) -> Leader:
-    base = URL(connection.server).path.rstrip("/")
-    streams = WatchGuard(
-        feed.resources,
+def _watch_guard(
+    informer: Informer, connection: Connection, metrics: Metrics, clock: Clock, jitter: Jitter
+) -> WatchGuard:
+    return WatchGuard(
+        informer.resources,
         clock,
         jitter,
         lambda plural, status: metrics.watch_refused.labels(plural, str(status)).inc(),
-        feed.listed,
-        base=base,
-        namespaces=feed.namespaces,
-        observe=feed.observe,
+        informer.listed,
+        base=URL(connection.server).path.rstrip("/"),
+        namespaces=informer.namespaces,
+        observe=informer.observe,
     )
-    return Leader(settings, modules, feed, streams, connection, client, metrics, jitter, home)
+
+
+def _leader(
+    settings: Settings, modules: tuple[Module, ...], sources: EventSources, home: str, metrics: Metrics, jitter: Jitter
+) -> Leader:
+    takeover, interval = settings.modules.takeover, settings.process.sweep_interval
+    gate = PredecessorGate(sources.client, metrics, jitter, takeover, interval, home)
+    return Leader(settings, modules, sources, gate, metrics, jitter)
 
 
 def _namespaces(modules: tuple[Module, ...]) -> tuple[str, ...]:
-    """Return what must be watched: the whole cluster unless every module is confined, so that Roles are enough then."""
+    """Return the namespaces to watch: the whole cluster unless every module is confined; then Roles are enough."""
     confined = [module.namespaces for module in modules if module.namespaces is not None]
     if not confined or len(confined) < len(modules):
         return ALL_NAMESPACES
@@ -212,7 +213,7 @@ async def _until_the_end(replica: Replica) -> Ending:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     stopped = asyncio.create_task(stop.wait(), name="signals")
     outdated = asyncio.create_task(replica.leader.outdated.wait(), name="outdated")
-    # Every task of ours is created before kopf's: kopf cancels at its end whatever is younger than itself.
+    # Every task of ours is created before kopf's: when kopf ends, it cancels the tasks that are younger than itself.
     standby = [asyncio.create_task(task(), name="standby") for module in replica.modules for task in module.standby]
     pulse = asyncio.create_task(replica.metrics.pulse.run(), name="pulse")
     leading = asyncio.create_task(_lead(replica), name="leader")
@@ -221,8 +222,8 @@ async def _until_the_end(replica: Replica) -> Ending:
     if not done & {stopped, outdated}:
         return await _broken(replica, leading, done)
     log.info("stopping")
-    await replica.leader.drain(DRAIN)
-    leading.cancel()  # or it would renew the lease that is being given back
+    await replica.leader.drain(DRAIN_SECONDS)
+    leading.cancel()  # otherwise it would renew the lease that is being released
     await replica.lease.release()
     return Ending.STOPPED if stopped in done else Ending.AGAIN
 
@@ -234,7 +235,7 @@ async def _lead(replica: Replica) -> None:
 
 
 async def _broken(replica: Replica, leading: asyncio.Task[None], done: set[asyncio.Future[Any]]) -> Ending:
-    """Say why, and give the lease back unless that is what was lost: then not even that is waited for."""
+    """Log why the process ends; release the lease unless it is lost: then the process must end without a request."""
     errors = [_cause(_error(each, replica)) for each in done]
     if any(isinstance(each, NotLeader) for each in errors):
         log.error("lease lost; ending at once", identity=replica.lease.identity)
@@ -255,7 +256,7 @@ def _error(ended: asyncio.Future[Any], replica: Replica) -> BaseException | None
 
 
 def _cause(error: BaseException | None) -> BaseException:
-    """Return the first error of a group; only its own words are logged, others' may quote values."""
+    """Return the first error of a group. Only texts of our own errors are logged: others may quote values."""
     while isinstance(error, BaseExceptionGroup):
         error = next((each for each in error.exceptions if isinstance(each, NotLeader)), error.exceptions[0])
-    return error or CofferError("a task that runs for ever has ended")
+    return error or CofferError("an endless task has ended")

@@ -1,4 +1,4 @@
-"""What all `coffer` commands that ask a cluster share: kubectl's options, its forms of output, and errors that help."""
+"""Shared by all `coffer` commands that read a cluster: kubectl's options, output formats, and error messages."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ def cluster_options(command: Command) -> Command:
 
 
 def namespace_options(command: Command) -> Command:
-    """Add kubectl's options about namespaces; the command gets `namespace`, empty for all of them; -A wins over -n."""
+    """Add kubectl's namespace options; the command gets `namespace`, empty for all. -A overrides -n."""
 
     def everywhere(context: click.Context, _option: click.Parameter, asked: bool) -> None:
         context.meta[EVERYWHERE] = asked
@@ -44,7 +44,7 @@ def namespace_options(command: Command) -> Command:
 
 
 def output_option(command: Command) -> Command:
-    """Add kubectl's option about the form of output; the command gets `output`."""
+    """Add kubectl's option for the output format; the command gets `output`."""
     kind = click.Choice(FORMS)
     return click.option("-o", "--output", type=kind, default="table", show_default=True, help="Form of output.")(
         command
@@ -52,7 +52,7 @@ def output_option(command: Command) -> Command:
 
 
 class Told(click.Command):
-    """Tells errors in lines that say what helps, and never in a library's words."""
+    """Prints errors with what to do, and never a library's text."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -63,7 +63,7 @@ class Told(click.Command):
 
 
 def told(error: CofferError) -> str:
-    """Return what an error says with what helps."""
+    """Return the text of an error with what to do."""
     if isinstance(error, AccessError):
         return f"{error}; {OTHERS}"
     if not isinstance(error, ApiError):
@@ -87,12 +87,12 @@ def _why(cause: BaseException | None) -> str:
     if isinstance(cause, aiohttp.ClientConnectorError):
         return explained(cause.os_error, cause.host)
     if type(cause) is aiohttp.ClientConnectionError:
-        return str(cause)  # our own words, about a token or a plug-in
+        return str(cause)  # our own text, about a token or a plug-in
     return explained(cause, "") if isinstance(cause, OSError) else "the connection ended"
 
 
 def show(output: str, lines: Iterable[str], records: Sequence[Mapping[str, object]], names: Iterable[str]) -> None:
-    """Print a result in the form that was asked for: lines for people, records for programs, or names alone."""
+    """Print a result in the chosen format: lines for people, records for programs, or names only."""
     if output in ("json", "yaml"):
         whole = {"apiVersion": "v1", "kind": "List", "items": [dict(each) for each in records]}
         text = json.dumps(whole, indent=2) if output == "json" else yaml.safe_dump(whole, sort_keys=False).rstrip("\n")

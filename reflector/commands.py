@@ -1,4 +1,4 @@
-"""`coffer mirrors`: every source with its mirrors and their state, or what a change of annotations would do."""
+"""`coffer mirrors`: list sources with their mirrors, or show what a change of annotations would do."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ STATES = {
 
 @dataclass(frozen=True)
 class Edit:
-    """Annotations of one object as they might be; None takes one away."""
+    """A planned change of the annotations of one object; None removes one."""
 
     key: Key
     annotations: Mapping[str, str | None]
@@ -50,7 +50,7 @@ class Edit:
         return cls(Key(resource, *place), annotations)
 
     def apply(self, body: Body) -> Body:
-        """Return an object with the change, if it is the one that is meant."""
+        """Return the object with the change."""
         meta = body["metadata"]
         merged = (meta.get("annotations") or {}) | dict(self.annotations)
         kept = {name: value for name, value in merged.items() if value is not None}
@@ -61,21 +61,21 @@ class MirrorListing:
     """The metadata of a cluster, read once.
 
     Args:
-        settings: those of the controller; its rules decide here as there.
+        settings: those of the controller, so that its rules decide here too.
         own_namespace: Coffer's.
     """
 
     def __init__(self, settings: ReflectorSettings, own_namespace: str) -> None:
         self._cache = MetadataCache()
-        self._lookout = ViewBuilder(self._cache, settings, own_namespace, SystemClock())
+        self._view_builder = ViewBuilder(self._cache, settings, own_namespace, SystemClock())
         self._provenance = settings.provenance
         self._edit: Edit | None = None
         self._body: Body | None = None
 
     async def read(self, client: KubeClient, edit: Edit | None = None) -> None:
-        """List what decisions need, and note the object that is to be changed.
+        """List what decisions need, and remember the object of the edit.
 
-        Raises ApiError, and SettingsError where there is no such object.
+        Raises ApiError, and SettingsError if the object does not exist.
         """
         self._edit = edit
         for resource in (NAMESPACES, *KINDS):
@@ -101,7 +101,7 @@ class MirrorListing:
         return [self._record(key) for key in self._listed(namespace)]
 
     def _record(self, key: Key) -> dict[str, object]:
-        view = self._lookout.view(key)
+        view = self._view_builder.view(key)
         decided = plan(view, self._provenance)
         states = sorted(_states(view, decided).items(), key=lambda each: (each[0].namespace, each[0].name))
         return {
@@ -142,8 +142,8 @@ class MirrorListing:
         yield ", ".join(numbers)
 
     def _asked(self, key: Key, shape: Selection) -> tuple[dict[Key, str], list[Note]]:
-        """Return what an object asks for as it would be; another shape is copied anew, to its mirrors or to itself."""
-        view = self._lookout.view(key)
+        """Return the steps after the edit; a changed selection updates its mirrors, or the object itself."""
+        view = self._view_builder.view(key)
         decided = plan(view, self._provenance)
         verbs = {step.target: _verb(step) for step in decided.steps}
         if view.marks is not None and view.marks.shape != shape:
@@ -153,26 +153,26 @@ class MirrorListing:
         return verbs, list(decided.notes)
 
     def _serves(self, source: Key, mirror: Key) -> bool:
-        """Tell whether a source exists and gives a pull what it wants."""
-        view = self._lookout.view(source)
+        """Return True if a source exists and serves a pull."""
+        view = self._view_builder.view(source)
         return view.meta is not None and all(note.about != mirror for note in plan(view, self._provenance).notes)
 
     def _plan(self, source: Key) -> Plan:
-        return plan(self._lookout.view(source), self._provenance)
+        return plan(self._view_builder.view(source), self._provenance)
 
     def _concerned(self, key: Key) -> set[Key]:
         """Return the sources that an object names, or whose mirrors may have the name that it or its mirrors have."""
         meta = self._cache.get(key)
         marks = meta.digest if meta is not None else None
         names = {key.name, (marks.target_name if marks is not None else "") or key.name}
-        found = {each for name in names for each in self._lookout.namesakes(Key(key.resource, "", name))}
+        found = {each for name in names for each in self._view_builder.namesakes(Key(key.resource, "", name))}
         return found | ({Key(key.resource, *marks.reflects)} if marks is not None and marks.reflects else set())
 
     def _sources(self) -> set[Key]:
-        return self._lookout.sources() | self._lookout.named()
+        return self._view_builder.sources() | self._view_builder.named()
 
     def _source(self, key: Key) -> Iterator[str]:
-        view = self._lookout.view(key)
+        view = self._view_builder.view(key)
         decided = plan(view, self._provenance)
         states = _states(view, decided)
         yield f"{key}{'' if view.meta else '  (does not exist)'}"
@@ -196,7 +196,7 @@ def _states(view: View, decided: Plan) -> dict[Key, str]:
 
 
 def printable(line: str) -> str:
-    """Return a line without what a tenant could steer a terminal with."""
+    """Return a line without control characters, by which a tenant could control a terminal."""
     return "".join(each if each.isprintable() else "?" for each in line)
 
 

@@ -1,4 +1,4 @@
-"""What a mirror holds: taken from its source once for all that are pushed, and once for each pull with a wish (2.8)."""
+"""Compute the content of mirrors: once for all pushed ones, and once for each selection that pulls ask for."""
 
 import hashlib
 import json
@@ -16,12 +16,12 @@ from reflector.rules.selection import COPIED_ANNOTATIONS, COPIED_LABELS, NOTHING
 
 PARTS = ("data", "binaryData")
 MIRROR_LABEL = "coffer.dev/mirror"
-LONGEST_LABEL = 63
+MAX_LABEL_CHARACTERS = 63
 
 
 @dataclass(frozen=True)
 class Content:
-    """What one mirror, or all that are pushed, are to hold. Nothing of it is logged."""
+    """The desired content of one mirror, or of all pushed ones. Never logged."""
 
     version: str
     """The source's resourceVersion."""
@@ -35,20 +35,20 @@ class Content:
     annotations: Mapping[str, str]
     immutable: bool
     bare: bool = False
-    """Whether labels and annotations were left out."""
+    """True if labels and annotations are left out."""
 
     @cached_property
     def fingerprint(self) -> bytes:
-        """Equal for equal content; kept in memory only."""
+        """Equal for equal content; stays in memory."""
         parts = [self.type, self.data, self.labels, self.annotations, self.immutable]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).digest()
 
     def reckons(self, marks: Marks | None) -> bool:
-        """Tell whether what an update writes depends on the labels and annotations that a mirror has."""
+        """Return True if an update depends on the labels and annotations that the mirror has."""
         return bool(self.labels or self.annotations) or (marks is not None and marks.copied != NOTHING)
 
     def body(self, target: Key) -> Body:
-        """Return a new mirror."""
+        """Return the body of a new mirror."""
         about: Body = {"name": target.name, "namespace": target.namespace, "annotations": self._annotations()}
         about |= {"labels": dict(self.labels)} if self.labels else {}
         body: Body = {"apiVersion": "v1", "kind": target.resource.kind, "metadata": about}
@@ -56,21 +56,21 @@ class Content:
         return body | ({"type": self.type} if self.type else {}) | ({"immutable": True} if self.immutable else {})
 
     def fields(self, target: Key, mirror: Meta, marks: Marks | None) -> dict[str, object]:
-        """Return what an update of a mirror replaces, None for what it removes; nothing else is touched."""
+        """Return the fields that an update of a mirror replaces, None for those it removes."""
         parts = PARTS if target.resource is CONFIGMAPS else PARTS[:1]
         fields: dict[str, object] = {f"/{part}": self.data[part] for part in parts}
         if self.immutable:
             fields["/immutable"] = True
         before = marks.copied if marks is not None else NOTHING
         labels = {name: text for name, text in mirror.labels.items() if name not in before.labels} | dict(self.labels)
-        if labels != mirror.labels and not mirror.cut:  # a map that is not known whole is not replaced
+        if labels != mirror.labels and not mirror.cut:  # do not replace a map of which some entries are unknown
             fields["/metadata/labels"] = labels
         wanted = self._annotations()
         annotations = dict.fromkeys(before.annotations - set(wanted)) | wanted
         return fields | {f"/metadata/annotations/{name.replace('/', '~1')}": text for name, text in annotations.items()}
 
     def held_by(self, mirror: Body) -> bool:
-        """Tell whether a mirror has this content, whatever else it has in labels and annotations."""
+        """Return True if a mirror has this content; further labels and annotations do not matter."""
         meta = mirror["metadata"]
         labels, annotations = meta.get("labels") or {}, meta.get("annotations") or {}
         wanted = {name: text for name, text in self._annotations().items() if name not in self._marks()}
@@ -98,11 +98,11 @@ class Content:
 
 
 class Original:
-    """A source as it was read, and what its mirrors are to hold.
+    """A source as it was read, and the content of its mirrors.
 
     Args:
-        shape: what its annotations say about copies.
-        label: whether pushed mirrors are labelled with where they come from.
+        shape: the selection in its annotations.
+        label: whether pushed mirrors get a label that names their source.
     """
 
     def __init__(self, body: Body, shape: Selection, now: datetime, *, label: bool) -> None:
@@ -114,18 +114,18 @@ class Original:
 
     @cached_property
     def pushed(self) -> Content:
-        """What every pushed mirror holds."""
+        """The content of pushed mirrors."""
         label = {MIRROR_LABEL: _label(*self._name)} if self._label else {}
         return self._content(self._shape, label, auto=True)
 
     @cached_property
     def bare(self) -> Content:
-        """What a pushed mirror holds where labels and annotations of others are not accepted."""
+        """The content of pushed mirrors in namespaces that do not accept labels and annotations."""
         label = {MIRROR_LABEL: _label(*self._name)} if self._label else {}
         return replace(self.pushed, labels=label, annotations={}, bare=True)
 
     def pulled(self, wish: Selection) -> Content:
-        """Return what a pull holds: of what the source gives, what the mirror's own annotations ask for."""
+        """Return the content of a pull: what its own annotations select from what the source offers."""
         if wish not in self._pulled:
             self._pulled[wish] = self._content(wish, {}, auto=False)
         return self._pulled[wish]
@@ -152,9 +152,9 @@ class Original:
 
 
 def _label(namespace: str, name: str) -> str:
-    """Return a label's value for a source: its name, shortened with a hash where it is too long for one."""
+    """Return the label value for a source: its name, shortened with a hash if it is too long."""
     text = f"{namespace}.{name}"
-    if len(text) <= LONGEST_LABEL:
+    if len(text) <= MAX_LABEL_CHARACTERS:
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:10]
-    return f"{text[: LONGEST_LABEL - 11].rstrip('-.')}.{digest}"
+    return f"{text[: MAX_LABEL_CHARACTERS - 11].rstrip('-.')}.{digest}"

@@ -1,4 +1,4 @@
-"""Splits the deletes of a minute: a tenant who asks for thousands must not hold up what others withdraw."""
+"""Divide the deletes of a minute among namespaces: a tenant's thousands must not delay those of others."""
 
 from collections import Counter, deque
 
@@ -6,15 +6,15 @@ from manager.core.clock import Clock
 from manager.core.errors import WaitFor
 
 WINDOW_SECONDS = 60.0
-REMEMBERED_SECONDS = 130.0  # seconds for which one who has asked counts: who was put off asks again after a minute
+REMEMBERED_SECONDS = 130.0  # for which a namespace counts after it asked: a refused one asks again after a minute
 PAUSED = "DeletesPaused"
 
 
 class DeleteQuota:
-    """Counts the deletes that each namespace causes; where several ask, none gets more than its part of a minute.
+    """Counts the deletes that each namespace causes; if several ask, each gets an equal part.
 
     Args:
-        limit: deletes that the module makes in a minute.
+        limit: deletes of the module in a minute.
     """
 
     def __init__(self, clock: Clock, limit: int) -> None:
@@ -25,10 +25,10 @@ class DeleteQuota:
         self._number: Counter[str] = Counter()
 
     def require(self, namespace: str) -> None:
-        """Raise WaitFor if a namespace has used up its part of this minute while others ask too."""
+        """Raise WaitFor if a namespace has used its part of this minute while others ask too."""
         now = self._clock.monotonic()
         self._asked.pop(namespace, None)
-        self._asked[namespace] = now  # the latest stands last
+        self._asked[namespace] = now  # inserted again, so that the latest is the last
         while now - self._asked[first := next(iter(self._asked))] > REMEMBERED_SECONDS:
             del self._asked[first]
         while self._made and now - self._made[0][0] >= WINDOW_SECONDS:
@@ -43,6 +43,6 @@ class DeleteQuota:
             raise WaitFor(PAUSED, f"{text}; {cure}", delay=first_made + WINDOW_SECONDS + 1 - now)
 
     def count(self, namespace: str) -> None:
-        """Take note of a delete."""
+        """Count one delete."""
         self._made.append((self._clock.monotonic(), namespace))
         self._number[namespace] += 1

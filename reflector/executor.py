@@ -1,18 +1,16 @@
-"""Carries out the steps of a plan, many at a time, each with the proofs that it needs."""
+"""Carries out the steps of a plan, many at a time, each checked before its write."""
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from manager.core.clock import Clock
 from manager.core.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, NotFound, ReconcileError, Retry
 from manager.core.errors import WaitFor as Wait
-from manager.kube.auto_mirrors import maker_of
+from manager.kube.auto_mirrors import author_of
 from manager.kube.cache import controller_of
-from manager.kube.client import KubeClient
 from manager.kube.resources import NAMESPACES, Body, Key
-from manager.kube.writer import Create, Delete, Replace, Writer
-from manager.settings.model import ReflectorSettings
+from manager.kube.writer import Create, Delete, Replace
+from manager.runtime.module import Context
 from reflector.content import Content, Original
 from reflector.contention import Contention
 from reflector.delete_quota import DeleteQuota
@@ -24,63 +22,63 @@ from reflector.rules.selection import PLAIN, RENAME_KEYS, Selection
 from reflector.view import Mirror, View
 
 MAX_CONCURRENT_STEPS = 8  # steps of one source at a time
-MANAGER = "coffer-reflector"  # the field manager, by which a mirror that we wrote is told from a copy of one
-ORIGINAL_MANAGER = "unknown"  # the original names none, and the API server writes this
+MANAGER = "coffer-reflector"  # the field manager; separates mirrors that we wrote from copies of them
+ORIGINAL_MANAGER = "unknown"  # what the API server records for the original, which sets none
 FOREIGN = "ForeignMirror"
 CURE = "delete it, or remove its annotations reflector.v1.k8s.emberstack.com/*"
-MOVED = "Moved"  # never told: the event that is on its way brings the source back
+MOVED = "Moved"  # never reported: the next watch event requeues the source
 FAILED = "MirrorFailed"
-MAX_PASS_SECONDS = 60.0  # seconds of writing for one source; a worker that is held for minutes counts as stuck
+MAX_PASS_SECONDS = 60.0  # of writes for one source; a worker that is busy for minutes counts as stuck
 AGAIN_AT_ONCE = Wait(MOVED, "there was no time left in this pass", delay=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of one step."""
+    """The result of one step."""
 
     step: Step
     error: ReconcileError | None = None
     first: bool = False
-    """Whether a mirror got its data for the first time."""
+    """True if a mirror got its data for the first time."""
     note: Note | None = None
-    """What is told though nothing failed."""
+    """What to report although nothing failed."""
 
 
 class Executor:
-    """Executes steps, those of all sources together at most `reflector.concurrency` at a time.
+    """Executes steps, at most `reflector.concurrency` of all sources at a time.
 
     Args:
-        giving_way: whether an original writes the same objects now: then the steps that are left wait.
+        observed: what is known of mirrors because we wrote or read them.
+        quota: divides the deletes of a minute among namespaces.
+        paused: whether an original controller writes the same objects now: then the remaining steps wait.
     """
 
     def __init__(
         self,
-        client: KubeClient,
-        writer: Writer,
-        clock: Clock,
+        context: Context,
         metrics: ReflectorMetrics,
-        proofs: ObservedStates,
-        settings: ReflectorSettings,
-        shares: DeleteQuota,
-        giving_way: Callable[[], bool],
+        observed: ObservedStates,
+        quota: DeleteQuota,
+        paused: Callable[[], bool],
     ) -> None:
-        self._client = client
-        self._writer = writer
-        self._clock = clock
+        settings = context.settings.reflector
+        self._client = context.client
+        self._writer = context.writer
+        self._clock = context.clock
         self._metrics = metrics
-        self._proofs = proofs
-        self._repairs = Contention(clock)
-        self._shares = shares
-        self._giving_way = giving_way
+        self._observed = observed
+        self._contention = Contention(context.clock)
+        self._quota = quota
+        self._paused = paused
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._label = settings.label_mirrors
-        self._paused: tuple[float, Wait] | None = None
+        self._deletes_paused: tuple[float, Wait] | None = None
 
     async def carry_out(self, view: View, steps: tuple[Step, ...]) -> list[Done]:
-        """Execute the steps of a source side by side; one that fails stops no other, and some may be left for later.
+        """Execute the steps of a source concurrently; a failed step stops no other, and some may be left for later.
 
-        Raises what concerns all of them: the API server does not answer, this replica no longer leads, or the source
-        has moved since the view was made (Conflict), with its data and perhaps its consent.
+        Raises errors that concern all steps: the API server does not answer, this replica no longer leads, or the
+        source has changed since the view was made (Conflict), perhaps with its consent.
         """
         if not steps:
             return []
@@ -98,7 +96,7 @@ class Executor:
                 for step in left
             ]
 
-        # A few at a time, which wait in one line with those of all other sources: the line is fair, whoever has more.
+        # A few at a time: they share the slots with the steps of all other sources, in order of arrival.
         done: list[Done] = []
         for result in await asyncio.gather(*(work() for _ in range(MAX_CONCURRENT_STEPS)), return_exceptions=True):
             if isinstance(result, BaseException):
@@ -131,7 +129,7 @@ class Executor:
         return Done(step, first=first)
 
     async def _step(self, view: View, original: Original | None, step: Step) -> bool:
-        if self._giving_way():
+        if self._paused():
             raise Wait(MOVED, "an original controller is running", delay=0.0)
         if step.do is Do.REMOVE:
             await self._remove(view, step)
@@ -149,7 +147,7 @@ class Executor:
             raise Conflict(409, MOVED, f"the watch of {step.target}")
         await self._refresh(view, mirror, step, content)
         if step.do is Do.COMPARE:
-            self._repairs.count(step.target)
+            self._contention.count(step.target)
         return mirror.marks is not None and not mirror.marks.version
 
     async def _create(self, view: View, step: Step, content: Content) -> None:
@@ -157,7 +155,7 @@ class Executor:
         self._wrote(view, step, content, made, created=True)
 
     async def _refresh(self, view: View, mirror: Mirror, step: Step, content: Content) -> None:
-        """Write a mirror in place; one whose fields cannot be changed is made anew if we made it."""
+        """Update a mirror in place; if a field is immutable and the mirror is ours, replace it."""
         meta = mirror.meta
         fields = content.fields(step.target, meta, mirror.marks)
         try:
@@ -176,36 +174,36 @@ class Executor:
         await self._replace(view, step, content, written["metadata"])
 
     async def _replace(self, view: View, step: Step, content: Content, meta: Body) -> None:
-        """Delete a mirror of ours and make it anew: the only way to another type, or past `immutable`."""
+        """Delete a mirror of ours and create it again: the only way to change its type or an immutable one."""
         await self._delete(view, step, meta, "it is immutable, or its type has changed: it is made anew")
         await self._create(view, step, content)
 
     async def _holds(self, mirror: Mirror, step: Step, content: Content) -> bool:
-        """Tell whether a mirror has the source's data already, by reading it or by what is known of it."""
+        """Return True if a mirror has the source's data already, read now or observed before."""
         if step.do is Do.COMPARE:
             live = await self._client.get(step.target)
-            # Its marks may have changed with it: a proof of what the watch has not shown would swallow that event.
+            # Its marks may have changed too: remembering a version that the watch has not shown would hide that event.
             _require_unmoved(step.target, live, mirror.meta.version)
             if content.held_by(live):
-                self._proofs.give(step.target, live, content)
+                self._observed.give(step.target, live, content)
                 return True
-            self._repairs.require_patience(step.target)
+            self._contention.require_patience(step.target)
             return False
         proof = mirror.proof
         if proof is None or (proof.version, proof.content) != (mirror.meta.version, content.fingerprint):
             return False
-        self._proofs.keep(step.target, content.version)  # only what is not copied has changed in the source
+        self._observed.keep(step.target, content.version)  # the source has changed only in parts that are not copied
         return True
 
     def _wrote(self, view: View, step: Step, content: Content, body: Body | None, *, created: bool = False) -> None:
         if body:
-            self._proofs.give(step.target, body, content, created=created)
+            self._observed.give(step.target, body, content, created=created)
         if view.changed is not None:
             self._metrics.lag.observe(self._clock.monotonic() - view.changed)
         self._metrics.writes.labels(step.target.resource.kind, step.do.value).inc()
 
     async def _remove(self, view: View, step: Step) -> None:
-        """Delete an auto mirror after a live look at all that speaks for it (DESIGN.md 4a, 5)."""
+        """Delete an auto mirror after reading source, namespace and mirror: a stale cache must not delete anything."""
         if view.meta is not None and step.mirror is not None and step.mirror.place is not None:
             place = Key(NAMESPACES, "", step.target.namespace)
             _require_unmoved(place, await self._client.find(place), step.mirror.place.version)
@@ -213,41 +211,41 @@ class Executor:
         if mirror is None or not _ours_still(mirror, view.key):
             return
         meta = mirror["metadata"]
-        renamed = step.target.name != view.key.name  # the original never does that, so it must be ours by the record
-        maker = maker_of(meta, {MANAGER} if renamed else {MANAGER, ORIGINAL_MANAGER})
-        if maker or (renamed and not meta.get("managedFields")):
-            who = maker or "somebody"
+        renamed = step.target.name != view.key.name  # the original never renames, so managedFields must name us
+        author = author_of(meta, {MANAGER} if renamed else {MANAGER, ORIGINAL_MANAGER})
+        if author or (renamed and not meta.get("managedFields")):
+            who = author or "somebody"
             raise NeedsHuman(FOREIGN, f"{who} made this copy of a mirror of {view.key}, so it is left alone; {CURE}")
         why = "its source is gone" if view.meta is None else "its source no longer pushes here"
         await self._delete(view, step, meta, why)
         self._metrics.writes.labels(step.target.resource.kind, step.do.value).inc()
 
     async def _delete(self, view: View, step: Step, meta: Body, why: str) -> None:
-        # What is not as we left it was made by whoever may write in its namespace: all its marks can be forged.
-        proof = self._proofs.of(step.target)
+        # A mirror that changed since our write may have forged marks, so the delete counts for its own namespace.
+        proof = self._observed.of(step.target)
         left_by_us = proof is not None and proof.version == meta["resourceVersion"]
         cause = view.key.namespace if left_by_us else step.target.namespace
-        self._shares.require(cause)
+        self._quota.require(cause)
         self._require_unpaused()
         try:
             await self._writer.apply(Delete(step.target, meta["uid"], meta["resourceVersion"], why, divided=True))
         except Wait as error:
-            self._paused = (self._clock.monotonic() + error.delay, error)
+            self._deletes_paused = (self._clock.monotonic() + error.delay, error)
             raise
-        self._shares.count(cause)
+        self._quota.count(cause)
 
     def _require_unpaused(self) -> None:
-        """Read nothing for a delete that the brake would put off anyway."""
-        if self._paused is not None:
-            due, error = self._paused
+        """Raise WaitFor while deletes are paused."""
+        if self._deletes_paused is not None:
+            due, error = self._deletes_paused
             left = due - self._clock.monotonic()
             if left > 0:
                 raise Wait(error.reason, error.message, delay=left)
-            self._paused = None
+            self._deletes_paused = None
 
 
 def _require_unmoved(key: Key, body: Body | None, version: str | None) -> None:
-    """Raise Conflict if an object is not what the plan was made from: consent may have gone, or come, meanwhile."""
+    """Raise Conflict if an object changed since the plan was made: consent may have changed with it."""
     if (body["metadata"]["resourceVersion"] if body is not None else None) != version:
         raise Conflict(409, MOVED, f"get {key}")
 
@@ -259,7 +257,7 @@ def _ours_still(mirror: Body, source: Key) -> bool:
 
 
 def _unfit(mirror: Body, content: Content) -> str:
-    """Say why a mirror that a user made cannot hold the data, and what helps."""
+    """Return why a user's mirror cannot hold the data, and what to do."""
     if mirror.get("immutable"):
         return "it is immutable: delete it and create it without immutable"
     kind, there = mirror.get("type", ""), content.type or "Opaque"

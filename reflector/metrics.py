@@ -11,7 +11,7 @@ LAG = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How one source stands after a pass."""
+    """The state of one source after a pass."""
 
     mirrors: int = 0
     stale: int = 0
@@ -20,10 +20,10 @@ class Tally:
 
 
 class ReflectorMetrics:
-    """Counts writes, and what is in the way.
+    """Counts writes, and what prevents them.
 
     Args:
-        provenance: what the guard does about an ExternalSecret's, a label of its gauge.
+        provenance: the setting of the guard, a label of its gauge.
     """
 
     def __init__(self, registry: CollectorRegistry, provenance: str) -> None:
@@ -53,7 +53,7 @@ class ReflectorMetrics:
         self._tallies: dict[Key, Tally] = {}
 
     def take(self, source: Key, tally: Tally) -> None:
-        """Bring the gauges up to date with one source."""
+        """Update the gauges with the state of one source."""
         before = self._tallies.pop(source, Tally())
         if tally != Tally():
             self._tallies[source] = tally

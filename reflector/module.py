@@ -13,36 +13,36 @@ from reflector.reconcile import Reconciler
 from reflector.view import ViewBuilder
 from reflector.watches import Watches
 
-SOURCES_AT_ONCE = 64  # sources worked on side by side, so that a few with thousands of mirrors delay no other
-READ_AT_ONCE = 4  # mirrors that one step of the background comparison reads: 80 a second, and as many plans saved
+WORKERS = 64  # sources reconciled at a time: a few with thousands of mirrors must not delay the others
+COMPARED_TOGETHER = 4  # mirrors read in one step of the background comparison: 80 a second, with one plan for four
 
 
 def build(context: Context) -> Module:
     """Return the module: mirrors of Secrets and ConfigMaps."""
     settings = context.settings.reflector
     metrics = ReflectorMetrics(context.metrics.registry, settings.provenance)
-    queue = WorkQueue(context.clock, context.jitter, SOURCES_AT_ONCE)
-    lookout = ViewBuilder(context.cache, settings, context.namespace, context.clock)
-    shares = DeleteQuota(context.clock, context.settings.modules.deletes_per_minute)
+    queue = WorkQueue(context.clock, context.jitter, WORKERS)
+    view_builder = ViewBuilder(context.cache, settings, context.namespace, context.clock)
+    quota = DeleteQuota(context.clock, context.settings.modules.deletes_per_minute)
 
     def paused() -> bool:
         return controller.paused
 
-    writes = Executor(context.client, context.writer, context.clock, metrics, lookout.proofs, settings, shares, paused)
-    reconciler = Reconciler(context, lookout, writes, metrics)
-    controller = Controller("reflector", queue, reconciler.reconcile, SOURCES_AT_ONCE, context.clock, context.metrics)
+    executor = Executor(context, metrics, view_builder.observed, quota, paused)
+    reconciler = Reconciler(context, view_builder, executor, metrics)
+    controller = Controller("reflector", queue, reconciler.reconcile, WORKERS, context.clock, context.metrics)
 
     def verify() -> Iterable[tuple[Controller, Key]]:
-        for source in lookout.named():
-            mirrors = sorted(lookout.mirrored(source))
-            for at in range(0, len(mirrors), READ_AT_ONCE):
-                for mirror in mirrors[at : at + READ_AT_ONCE]:
-                    lookout.proofs.doubt(mirror)
+        for source in view_builder.named():
+            mirrors = sorted(view_builder.mirrored(source))
+            for at in range(0, len(mirrors), COMPARED_TOGETHER):
+                for mirror in mirrors[at : at + COMPARED_TOGETHER]:
+                    view_builder.observed.doubt(mirror)
                 yield controller, source
 
     return Module(
         name="reflector",
-        handlers=Watches(lookout, queue, context.clock, recreate=settings.recreate).table(),
+        handlers=Watches(view_builder, queue, context.clock, recreate=settings.recreate).table(),
         controllers=(controller,),
         verify=verify,
     )

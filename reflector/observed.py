@@ -1,4 +1,4 @@
-"""What is known of mirrors because we wrote or read them: it tells our echoes and others' edits apart."""
+"""Remember mirrors as we wrote or read them, to separate watch events of our own writes from edits by others."""
 
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -6,7 +6,7 @@ from typing import Protocol
 from manager.core.clock import Clock
 from manager.kube.resources import Body, Key
 
-WATCH_DELAY_SECONDS = 10.0  # seconds for a new object to come through the watch; then the API server is asked again
+WATCH_DELAY_SECONDS = 10.0  # for a new object to come through the watch; afterwards it is created again
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,17 +15,17 @@ class ObservedState:
 
     uid: str
     version: str
-    """Its resourceVersion: another one means that somebody else has written it since."""
+    """Its resourceVersion; another one means that it was written by others since."""
     source: str
     """The source's resourceVersion whose content it held."""
     content: bytes
     """Fingerprint of that content."""
     bare: bool = False
-    """Whether labels and annotations were left out of it."""
+    """True if labels and annotations were left out."""
 
 
 class Content(Protocol):
-    """What a mirror holds."""
+    """The content of a mirror."""
 
     @property
     def version(self) -> str:
@@ -39,12 +39,12 @@ class Content(Protocol):
 
     @property
     def bare(self) -> bool:
-        """Whether labels and annotations were left out."""
+        """True if labels and annotations are left out."""
         ...
 
 
 class ObservedStates:
-    """One proof a mirror, for as long as it exists."""
+    """The last observed state of each existing mirror."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -53,11 +53,11 @@ class ObservedStates:
         self._doubted: set[Key] = set()
 
     def of(self, mirror: Key) -> ObservedState | None:
-        """Return what is known of a mirror."""
+        """Return the observed state of a mirror, None without one."""
         return self._of.get(mirror)
 
     def give(self, mirror: Key, body: Body, content: "Content", *, created: bool = False) -> None:
-        """Remember a mirror as the server answered it, and what it holds."""
+        """Remember a mirror as the API server returned it, and its content."""
         meta = body["metadata"]
         version, source = meta["resourceVersion"], content.version
         self._of[mirror] = ObservedState(meta["uid"], version, source, content.fingerprint, content.bare)
@@ -66,11 +66,11 @@ class ObservedStates:
             self._created[mirror] = self._clock.monotonic() + WATCH_DELAY_SECONDS
 
     def keep(self, mirror: Key, source: str) -> None:
-        """Note that a mirror holds the content of a later version of its source too."""
+        """Note that a mirror also holds the content of a later version of its source."""
         self._of[mirror] = replace(self._of[mirror], source=source)
 
     def seen(self, mirror: Key, version: str | None) -> bool:
-        """Take note of what the watch shows, None for an object that has gone; tell whether it is our own write."""
+        """Note a version from the watch, None for a deletion; return True if it is our own write."""
         self._created.pop(mirror, None)
         if version is None:
             self._of.pop(mirror, None)
@@ -79,14 +79,14 @@ class ObservedStates:
         return proof is not None and proof.version == version
 
     def pending(self, mirror: Key) -> bool:
-        """Tell whether a mirror has been made that the watch has not shown yet."""
+        """Return True if we created a mirror that the watch has not shown yet."""
         due = self._created.get(mirror)
         return due is not None and self._clock.monotonic() < due
 
     def doubt(self, mirror: Key) -> None:
-        """Ask for a mirror to be read: it may have been edited while no replica was leading."""
+        """Mark a mirror to be read: it may have been edited while no replica was leading."""
         self._doubted.add(mirror)
 
     def doubted(self, mirror: Key) -> bool:
-        """Tell whether a mirror is to be read."""
+        """Return True if a mirror is marked to be read."""
         return mirror in self._doubted

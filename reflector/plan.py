@@ -1,4 +1,4 @@
-"""The rules: from a source and what mirrors it to one step a target. Pure (reflector.md 2.8, 2.9 and 8)."""
+"""Decide one step for each target of a source. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from reflector.rules.annotations import ADOPT, Marks, ambiguous, problems
 from reflector.view import ACCEPT_LABELS, MAX_CHAIN_LINKS, Mirror, TargetNamespace, View
 
 YIELDS_TO = frozenset({"SealedSecret", "ExternalSecret"})
-ROOT_CERTIFICATES = "kube-root-ca.crt"  # made by Kubernetes in each namespace: whom Pods believe to be the API server
-MOST_NAMED = 5  # namespaces that an aggregated message names
+ROOT_CERTIFICATES = "kube-root-ca.crt"  # Kubernetes creates it in each namespace; Pods trust API servers by it
+MAX_NAMED = 5  # namespaces that an aggregated message names
 
 
 class Do(StrEnum):
@@ -20,11 +20,11 @@ class Do(StrEnum):
 
     CREATE = "create"
     REFRESH = "refresh"
-    """The source has moved, or the mirror asks for it: write data and marks, unless the same data is there."""
+    """The source has changed, or the mirror asks for a copy: write data and marks, unless it has the same data."""
     COMPARE = "compare"
-    """Somebody else may have written the mirror: read it, and repair it if its data differs."""
+    """Others may have written the mirror: read it, and repair it if its data differs."""
     REMOVE = "remove"
-    """Delete it, once both ends have been read and agree."""
+    """Delete it, after source and mirror were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ class Step:
     mirror: Mirror | None
     auto: bool
     bare: bool = False
-    """Whether labels and annotations are not copied: the namespace does not accept them."""
+    """True if labels and annotations are not copied because the namespace does not accept them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something to tell a user, at the object that it concerns."""
+    """A message to users, and the object at which it is posted."""
 
     about: Key
     reason: str
@@ -50,19 +50,19 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do, and what to say."""
+    """The steps and the messages."""
 
     steps: tuple[Step, ...] = ()
     notes: tuple[Note, ...] = ()
     frozen: bool = False
-    """The provenance guard keeps everything as it is."""
+    """True if nothing may change."""
 
 
 def plan(view: View, provenance: str = "warn") -> Plan:
     """Decide about every mirror of one source.
 
     Args:
-        provenance: what to do about an ExternalSecret's: warn, deny or allow.
+        provenance: what to do if an ExternalSecret made the source: warn, deny or allow.
     """
     if view.meta is None or view.marks is None:
         return _without_source(view)
@@ -86,7 +86,7 @@ def plan(view: View, provenance: str = "warn") -> Plan:
 
 
 def behind(view: View) -> int:
-    """Return how many mirrors are known not to hold what the source has: all of them where there is no source."""
+    """Return the number of mirrors that do not hold the source's data; all if there is no source."""
     if view.meta is None:
         return len(view.mirrors)
     stamps = ((each, each.marks.version) for each in view.mirrors if each.marks is not None)
@@ -94,24 +94,24 @@ def behind(view: View) -> int:
 
 
 def ours(mirror: Marks | None, owner_kind: str | None, source: Key) -> bool:
-    """Tell whether an object is an auto mirror of this source that nobody else has claimed (DESIGN.md 4a, 3 and 4)."""
+    """Return True if an object is an auto mirror of this source that no SealedSecret or ExternalSecret owns."""
     if mirror is None or not mirror.auto_reflects or mirror.reflects != (source.namespace, source.name):
         return False
     return owner_kind not in YIELDS_TO
 
 
 def _without_source(view: View) -> Plan:
-    """Auto mirrors of a source that is gone, or that no longer offers anything, go; pulled ones keep their data."""
+    """Delete auto mirrors of a source that is gone or offers nothing; pulls keep their data."""
     what, reason = "does not exist", "SourceNotFound"
     if view.meta is not None:
         what, reason = "does not allow reflection", "SourceNotPermitted"
-    # A source that cannot exist is none that an auto mirror was ever made of.
+    # A source without a namespace cannot exist, so no auto mirror was made of it.
     steps = tuple(_withdrawals(view, set())) if view.key.namespace else ()
     return Plan(steps, _told(view, reason, what))
 
 
 def _closed(view: View) -> Plan:
-    """Make nothing and take nothing away: the source is ignored (1.6), or is a sealing key."""
+    """Change nothing: the source is in an excluded namespace, or is a sealing key."""
     return Plan(notes=_told(view, "SourceNotPermitted", "is excluded from reflection"))
 
 
@@ -124,13 +124,13 @@ def _told(view: View, reason: str, what: str) -> tuple[Note, ...]:
 
 
 def _in_a_circle(view: View) -> Plan:
-    """Leave mirrors that feed each other alone: every write would ask for the next one."""
+    """Leave mirrors of each other alone: every write would cause the next one."""
     text = f"{view.key} reflects itself by way of its mirrors, or by more than {MAX_CHAIN_LINKS}; nothing is copied"
     return Plan(notes=tuple(Note(each.key, "CircularReference", text) for each in view.mirrors))
 
 
 def _pulls(view: View, notes: list[Note]) -> Iterator[Step]:
-    """Mirrors that users made and that name the source; withdrawn consent freezes them."""
+    """Yield the updates of pulls; a pull without consent keeps its data."""
     for each in view.mirrors:
         if each.marks is None or each.marks.auto_reflects or each.key == view.key:
             continue
@@ -174,19 +174,19 @@ def _update(view: View, mirror: Mirror, *, auto: bool, bare: bool = False) -> It
 
 
 def _outdated(source: str, mirror: Mirror, stamp: str) -> Do | None:
-    """Return what a mirror needs: None when it holds what the source has, as far as is known without reading it."""
+    """Return what a mirror needs; None if it is up to date as far as is known without reading it."""
     proof = mirror.proof
     if proof is not None and proof.version == mirror.meta.version:
         return None if proof.source == source else Do.REFRESH
     if proof is None and stamp == source and not mirror.doubted:
-        return None  # as an earlier run left it; it is read later
-    # A blank stamp, a zero or any text asks for a copy (1.2). An earlier version may hold the same data all the same.
+        return None  # as an earlier process left it; the background comparison reads it
+    # An empty version, 0 or any text asks for a copy, as in the original. An earlier version may have the same data.
     written = stamp == source or (stamp.isdecimal() and int(stamp) > 0 and newer(source, stamp))
     return Do.COMPARE if written else Do.REFRESH
 
 
 def _withdrawals(view: View, wanted: set[str]) -> Iterator[Step]:
-    """Auto mirrors where none is wanted, in known namespaces: a list that comes back empty must not take them all."""
+    """Yield deletes of unwanted auto mirrors in known namespaces: an empty list of namespaces must delete none."""
     for each in view.mirrors:
         if each.meta.deleting or not _ours(view, each) or each.place is None or each.place.leaving:
             continue
@@ -222,13 +222,13 @@ def _conflicts(view: View, consenting: list[TargetNamespace], wanted: set[str]) 
 
 
 def _labels(view: View) -> bool:
-    """Tell whether the source asks for labels or annotations to be copied."""
+    """Return True if the source asks for labels or annotations to be copied."""
     shape = _marks(view).shape
     return bool(shape.labels.only or shape.annotations.only)
 
 
 def _unlabelled(view: View, wanted: set[str]) -> list[Note]:
-    """Tell where labels and annotations are not copied: they may mean something to others in that namespace."""
+    """Report where labels and annotations are not copied: controllers there may act on them."""
     left_out = sorted(wanted - view.accepting()) if _labels(view) else []
     if not left_out:
         return []
@@ -238,7 +238,7 @@ def _unlabelled(view: View, wanted: set[str]) -> list[Note]:
 
 
 def _unreached(view: View, consenting: list[TargetNamespace]) -> list[Note]:
-    """Tell a source that pushes into no namespace why."""
+    """Report why a source pushes into no namespace."""
     marks = _marks(view)
     if consenting or not (marks.source and marks.auto):
         return []
@@ -256,13 +256,13 @@ def _unreached(view: View, consenting: list[TargetNamespace]) -> list[Note]:
 
 
 def _mirrors_it(view: View, found: Mirror) -> bool:
-    """Tell whether an object in the way is a mirror after all: pushed by us, pulled by a user, or one to be."""
+    """Return True if an object in the way is a mirror after all: pushed by us, pulled by a user, or one to be."""
     pulled = found.marks is not None and not found.marks.auto_reflects and found in view.mirrors
     return _ours(view, found) or pulled or _adopts(view, found)
 
 
 def _adopts(view: View, found: Mirror) -> bool:
-    """Tell whether who made an object gives it to this source."""
+    """Return True if who made an object gives it to this source."""
     marks, owner = found.marks, found.meta.owner
     if marks is None or marks.reflects is not None or (owner is not None and owner.kind in YIELDS_TO):
         return False
@@ -283,12 +283,12 @@ def _consents(view: View, place: TargetNamespace) -> bool:
 
 
 def _reserved(view: View) -> bool:
-    """Tell whether a push would be made under a name that Kubernetes fills a moment after a namespace is there."""
+    """Return True if a push would be made under a name that Kubernetes fills a moment after a namespace is there."""
     return view.key.resource is CONFIGMAPS and view.target_name == ROOT_CERTIFICATES and _marks(view).auto
 
 
 def _beaten(view: View, place: TargetNamespace) -> bool:
-    """Tell whether an older source is there or is mirrored there, as far as the administrator lets it."""
+    """Return True if an older source is there or is mirrored there, as far as the administrator lets it."""
 
     def pushed(rival: Key, marks: Marks) -> bool:
         elsewhere = rival.namespace != place.name  # it never is pushed into its own namespace, whatever its name
@@ -311,4 +311,4 @@ def _marks(view: View) -> Marks:
 
 def named(names: list[str]) -> str:
     """Return the first of many names."""
-    return ", ".join(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
+    return ", ".join(names[:MAX_NAMED]) + (" …" if len(names) > MAX_NAMED else "")

@@ -14,12 +14,12 @@ from reflector.plan import Do, Note, Plan, behind, named, plan
 from reflector.view import View, ViewBuilder
 
 COMPONENT = "reflector"
-MOST_TOLD = 20  # Events of one reason about objects in one namespace a pass: a tenant may have thousands of pulls
-LOOK = 1.0  # seconds until a mirror that has just been made is looked for in the cache again
+MAX_EVENTS_OF_REASON = 20  # about objects of one namespace in one pass: a tenant may have thousands of pulls
+PENDING_CHECK_SECONDS = 1.0  # until the cache is checked again for a new mirror
 
 
 class Absences:
-    """Since when sources, or all of their annotations, are away; mirrors live through a tool that brings them back."""
+    """Since when sources or all their annotations are absent: mirrors survive a tool that deletes and creates them."""
 
     def __init__(self, clock: Clock, grace: float) -> None:
         self._clock = clock
@@ -27,7 +27,7 @@ class Absences:
         self._since: dict[Key, float] = {}
 
     def left(self, view: View) -> float:
-        """Return the seconds for which a source's mirrors still stay; zero when they may go."""
+        """Return the seconds for which the mirrors of a source must stay; zero if they may be deleted."""
         if (view.meta is not None and view.marks is not None) or not view.mirrors:
             self._since.pop(view.key, None)
             return 0.0
@@ -36,27 +36,29 @@ class Absences:
 
 
 class Reconciler:
-    """Keeps the mirrors of a source as the source and its annotations want them."""
+    """Keeps the mirrors of a source as the source and its annotations require."""
 
-    def __init__(self, context: Context, lookout: ViewBuilder, writes: Executor, metrics: ReflectorMetrics) -> None:
+    def __init__(
+        self, context: Context, view_builder: ViewBuilder, executor: Executor, metrics: ReflectorMetrics
+    ) -> None:
         self._context = context
-        self._lookout = lookout
-        self._writes = writes
+        self._view_builder = view_builder
+        self._executor = executor
         self._metrics = metrics
         self._provenance = context.settings.reflector.provenance
         self._absences = Absences(context.clock, context.settings.reflector.absent_source_grace)
 
     async def reconcile(self, key: Key) -> Requeue:
         """Bring every mirror of one source to its desired state: observe, plan, act, report."""
-        view = self._lookout.view(key)
+        view = self._view_builder.view(key)
         decided = plan(view, self._provenance)
         left = self._absences.left(view)
         steps = () if left > 0 else decided.steps
-        done = await self._writes.carry_out(view, steps)
+        done = await self._executor.carry_out(view, steps)
         return await self._report(view, decided, done, left)
 
     async def _report(self, view: View, decided: Plan, done: list[Done], left: float) -> Requeue:
-        """Post events, set metrics, and say when to look again: the single exit."""
+        """Post Events, set metrics and return when to reconcile again."""
         self._measure(view, decided, done)
         told = (each.note for each in done if each.note is not None)
         for note in _fairly((*decided.notes, *told, *_troubles(view.key, done))):
@@ -78,10 +80,10 @@ class Reconciler:
             await self._context.events.normal(done.step.target, uid, "Mirrored", text, component=COMPONENT)
 
     def _measure(self, view: View, decided: Plan, done: list[Done]) -> None:
-        """Bring the metrics up to date; a source whose mirrors have followed is done with."""
+        """Update the metrics; the lag of a source ends when all its mirrors are written."""
         failed = sum(each.error is not None for each in done)
         if not failed:
-            self._lookout.changed.pop(view.key, None)
+            self._view_builder.changed.pop(view.key, None)
         made = sum(each.step.do is Do.CREATE and each.error is None for each in done)
         gone = sum(each.step.do is Do.REMOVE and each.error is None for each in done)
         conflicting = any(note.reason.startswith("Conflicting") for note in decided.notes)
@@ -91,32 +93,32 @@ class Reconciler:
 
 
 def _fairly(notes: Iterable[Note]) -> Iterator[Note]:
-    """Leave out what is told too often in one namespace; `coffer mirrors` shows the rest."""
+    """Drop notes beyond MAX_EVENTS_OF_REASON of one namespace; `coffer mirrors` shows the rest."""
     told: Counter[tuple[str, str]] = Counter()
     for note in notes:
         told[note.about.namespace, note.reason] += 1
-        if told[note.about.namespace, note.reason] <= MOST_TOLD:
+        if told[note.about.namespace, note.reason] <= MAX_EVENTS_OF_REASON:
             yield note
 
 
 def _again(view: View, done: list[Done], left: float) -> Requeue:
-    """Say when to look at a source again."""
+    """Return when to reconcile the source again."""
     if left > 0:
         return Requeue(after=left)
     errors = [each.error for each in done if each.error is not None and not isinstance(each.error, NeedsHuman)]
     waits = [each.delay for each in errors if isinstance(each, WaitFor)]
     if len(waits) < len(errors):
         return Requeue(backoff=True)
-    # What was made and deleted in a gap of the watch is told by nobody: it is looked for until it has been seen.
+    # A mirror that is created and deleted in a gap of the watch sends no event: check until the watch shows it.
     made = any(each.step.do is Do.CREATE and each.error is None for each in done)
-    looks = [LOOK] if view.pending or made else []
+    looks = [PENDING_CHECK_SECONDS] if view.pending or made else []
     if waits or looks:
         return Requeue(after=min([*waits, *looks]))
     return NO_REQUEUE
 
 
 def _troubles(source: Key, done: list[Done]) -> list[Note]:
-    """Return what to tell about steps that failed: at a pull to who made it, of pushes together at their source."""
+    """Return notes about failed steps: of a pull at the pull, of pushes together at their source."""
     pushed: dict[tuple[str, str], list[str]] = {}
     notes = []
     for each in done:

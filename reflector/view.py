@@ -1,4 +1,4 @@
-"""What the cache knows about one source and everything that mirrors it."""
+"""Build the view of a source and its mirrors from the cache."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from manager.core.clock import Clock
 from manager.kube import auto_mirrors
-from manager.kube.cache import ANNOTATION_BYTES, Index, Meta, MetadataCache, Oversized, newer
+from manager.kube.cache import MAX_ANNOTATION_BYTES, Index, Meta, MetadataCache, Oversized, newer
 from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, Resource
 from manager.kube.writer import SEALING_KEY_LABEL, TOKEN_OWNER
 from manager.settings.model import ReflectorSettings
@@ -17,13 +17,13 @@ from reflector.rules.policy import Policy
 from reflector.rules.selection import PREFIX
 
 KINDS = (SECRETS, CONFIGMAPS)
-SPOKEN = (auto_mirrors.PREFIX, PREFIX)
+READ_PREFIXES = (auto_mirrors.PREFIX, PREFIX)
 REFUSE_PUSH = "coffer.dev/refuse-push"
 ACCEPT_LABELS = "coffer.dev/accept-labels"
 """Label of a namespace into which sources of others may copy labels and annotations."""
 EXTERNAL_MANAGED = "reconcile.external-secrets.io/managed"
-LONGEST_SHARED = 1024  # bytes of annotations: what is remembered to be shared stays when its object has gone
-MAX_CHAIN_LINKS = 10  # mirrors of mirrors that are followed; each link of a longer chain would cost every other a step
+MAX_SHARED_CHARACTERS = 1024  # of annotations: shared marks stay in memory after their objects are gone
+MAX_CHAIN_LINKS = 10  # mirrors of mirrors that are followed; a longer chain costs a step for each link at every link
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class TargetNamespace:
     labels: Mapping[str, str]
     version: str
     open: bool
-    """Whether a push may write there at all: not protected, not refusing, not going away."""
+    """True if a push may write there: it is not protected, refusing or being deleted."""
     leaving: bool
-    """Whether it is being deleted, with all that is in it."""
+    """True if the namespace is being deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +47,24 @@ class Mirror:
     meta: Meta
     marks: Marks | None
     place: TargetNamespace | None
-    """None while its namespace is not known: no ground to take anything away."""
+    """None if the namespace is not in the cache; then nothing is deleted."""
     excluded: bool
     """Whether pulls in its namespace are ignored."""
     proof: ObservedState | None = None
-    """What it held when it was last written or read."""
+    """Its state when it was last written or read."""
     doubted: bool = False
-    """Whether it was left by an earlier run and has not been read since."""
+    """True if an earlier process wrote it and it has not been read since."""
     behind: bool = False
-    """Whether its labels and annotations are those before our last write, which the watch has not shown yet."""
+    """True if the watch has not shown our last write yet: its labels and annotations are older."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One source, the namespaces, and the objects in question."""
+    """One source, the namespaces, and its mirrors."""
 
     key: Key
     meta: Meta | None
-    """None when the source is not there."""
+    """None if the source does not exist."""
     marks: Marks | None
     excluded: bool
     """Whether sources in its namespace are ignored."""
@@ -76,26 +76,26 @@ class View:
     target_name: str
     """The name of pushed mirrors."""
     occupied: Mapping[str, Mirror]
-    """Namespace -> the object of that name there, whosever it is."""
+    """Namespace -> the object of that name in it, ours or not."""
     pending: frozenset[str]
-    """Namespaces whose mirror has just been made, and is not in the cache yet."""
+    """Namespaces with a new mirror that is not in the cache yet."""
     rivals: tuple[tuple[Key, Meta, Marks], ...]
-    """Older sources of the same name, which win where both push."""
+    """Older sources of the same name, which win if both push."""
     circular: bool
-    """Whether the source gets its own data, by way of mirrors, from itself, or at the end of too long a chain."""
+    """True if the source mirrors itself by way of other mirrors, or by too long a chain."""
     external: bool
-    """Whether an ExternalSecret made the source, directly or through mirrors (DESIGN.md 4a, 6)."""
+    """True if an ExternalSecret made the source, directly or through mirrors."""
     policy: Policy
-    """Between which namespaces mirrors may be made."""
+    """The administrator's rules about namespaces."""
     changed: float | None
-    """When the source was seen to change (monotonic seconds), until its mirrors have followed."""
+    """When the source changed (monotonic seconds); None once all its mirrors are written."""
 
     def permitted(self, namespace: str) -> bool:
-        """Tell whether the administrator lets the source be mirrored into a namespace."""
+        """Return True if the administrator's rules permit mirrors of the source in a namespace."""
         return self.policy.permits(self.key.namespace, namespace)
 
     def accepting(self) -> frozenset[str]:
-        """Return the namespaces that, or for which the administrator, let the source's labels and annotations in."""
+        """Return the namespaces that accept the source's labels and annotations, by their label or by a rule."""
         source = self.key.namespace
         names = (
             each.name
@@ -109,7 +109,7 @@ class ViewBuilder:
     """Builds views from the cache; the only place that knows the indexes.
 
     Args:
-        own_namespace: Coffer's, never a target of a push.
+        own_namespace: Coffer's own, never a target of a push.
 
     Raises:
         SettingsError: a rule of the policy or a list of globs cannot be read.
@@ -122,16 +122,16 @@ class ViewBuilder:
         self._protecting = administrators("reflector.protected_namespaces", settings.protected_namespaces)
         self._policy = Policy(settings.allow, settings.deny)
         self._denying = settings.provenance == "deny"
-        self.proofs = ObservedStates(clock)
+        self.observed = ObservedStates(clock)
         self.changed: dict[Key, float] = {}
-        """Sources whose mirrors have not followed yet, and since when (monotonic seconds)."""
+        """Changed sources whose mirrors are not written yet, and since when (monotonic seconds)."""
         self._by_source: dict[Resource, Index] = {}
         self._auto: dict[Resource, Index] = {}
         self._pulls: dict[Resource, Index] = {}
         for resource in KINDS:
             cache.digest(resource, _marks_of)
             cache.name_labels(resource, SEALING_KEY_LABEL, EXTERNAL_MANAGED)
-            cache.keep(resource, TOKEN_OWNER)  # what the write gate knows a token Secret by
+            cache.keep(resource, TOKEN_OWNER)  # by which the writer detects a token Secret
             self._by_source[resource] = cache.index(resource, lambda _, meta: _source_of(meta))
             self._auto[resource] = cache.index(resource, _auto_values)
             self._pulls[resource] = cache.index(resource, _pull_values)
@@ -141,7 +141,7 @@ class ViewBuilder:
         return {key for resource in KINDS for key in self._auto[resource].find("")}
 
     def namesakes(self, key: Key) -> frozenset[Key]:
-        """Return the pushing sources whose mirrors have an object's name."""
+        """Return the pushing sources whose mirrors have the name of an object."""
         return self._auto[key.resource].find(key.name)
 
     def mirrored(self, key: Key) -> frozenset[Key]:
@@ -149,12 +149,12 @@ class ViewBuilder:
         return self._by_source[key.resource].find((key.namespace, key.name))
 
     def pulled_into(self, namespace: str) -> set[Key]:
-        """Return the sources that objects in a namespace ask for."""
+        """Return the sources of the pulls in a namespace."""
         pulls = (key for resource in KINDS for key in self._pulls[resource].find(namespace))
         return {Key(key.resource, *reflects) for key in pulls if (reflects := self.source_of(key))}
 
     def view(self, key: Key) -> View:
-        """Return what is known about a source now."""
+        """Return the view of a source."""
         meta = self._cache.get(key)
         marks = meta.digest if meta else None
         pushes = marks is not None and marks.source and marks.auto
@@ -173,7 +173,7 @@ class ViewBuilder:
             mirrors=tuple(each for each in mirrors.values() if each is not None),
             target_name=target_name,
             occupied={name: each for name, each in found.items() if each is not None},
-            pending=frozenset(each.namespace for each in targets if self.proofs.pending(each)),
+            pending=frozenset(each.namespace for each in targets if self.observed.pending(each)),
             rivals=tuple(self._rivals(key, target_name, meta)) if pushes and meta else (),
             circular=self._circular(key),
             external=self._external(key),
@@ -182,7 +182,7 @@ class ViewBuilder:
         )
 
     def named(self) -> set[Key]:
-        """Return everything that some object names as its source, whether it exists or not."""
+        """Return every key that an object names as its source, existing or not."""
         pairs = ((resource, value) for resource in KINDS for value in self._by_source[resource].values())
         return {Key(resource, *value) for resource, value in pairs if isinstance(value, tuple)}
 
@@ -200,7 +200,7 @@ class ViewBuilder:
         return meta.deleting or (place is not None and place.leaving)
 
     def _mirror(self, key: Key, places: Mapping[str, TargetNamespace]) -> Mirror | None:
-        meta, proof = self._cache.get(key), self.proofs.of(key)
+        meta, proof = self._cache.get(key), self.observed.of(key)
         if meta is None:
             return None
         behind = proof is not None and proof.uid == meta.uid and newer(proof.version, meta.version)
@@ -208,7 +208,7 @@ class ViewBuilder:
             meta = replace(meta, version=proof.version)
         place = places.get(key.namespace) or self._place_of(key.namespace)
         excluded = self._excluded(key.namespace)
-        return Mirror(key, meta, meta.digest, place, excluded, proof, self.proofs.doubted(key), behind)
+        return Mirror(key, meta, meta.digest, place, excluded, proof, self.observed.doubted(key), behind)
 
     def _places(self) -> dict[str, TargetNamespace]:
         return {key.name: self._place(key.name, meta) for key, meta in self._cache.items(NAMESPACES)}
@@ -224,7 +224,7 @@ class ViewBuilder:
         return TargetNamespace(name, meta.labels, meta.version, is_open, meta.deleting)
 
     def _rivals(self, key: Key, target_name: str, meta: Meta) -> list[tuple[Key, Meta, Marks]]:
-        """Return the older sources of a target's name, the oldest first; not those that are never mirrored."""
+        """Return the older sources with the same target name, oldest first, without those that are never mirrored."""
         named = self.namesakes(Key(key.resource, "", target_name)) - {key}
         free = (each for each in named if not (self._denying and self._external(each)))
         known = ((each, self._cache.get(each)) for each in free if not self._excluded(each.namespace))
@@ -252,7 +252,7 @@ class ViewBuilder:
             if meta.digest is None or meta.digest.reflects is None:
                 return False
             key = Key(key.resource, *meta.digest.reflects)
-        return True  # a chain without an end proves nothing good
+        return True  # too long a chain counts as external, the safe side
 
 
 def _age(key: Key, meta: Meta) -> tuple[str, str, str]:
@@ -261,18 +261,18 @@ def _age(key: Key, meta: Meta) -> tuple[str, str, str]:
 
 def _marks_of(body: Body) -> Marks | None:
     annotations = body["metadata"].get("annotations") or {}
-    size = sum(len(text) for name, text in annotations.items() if name.startswith(SPOKEN))
-    if size > ANNOTATION_BYTES:
-        raise Oversized(f"its annotations for the reflector have more than {ANNOTATION_BYTES} bytes")
+    size = sum(len(text) for name, text in annotations.items() if name.startswith(READ_PREFIXES))
+    if size > MAX_ANNOTATION_BYTES:
+        raise Oversized(f"its annotations for the reflector have more than {MAX_ANNOTATION_BYTES} bytes")
     marks = read(annotations)
-    if marks is None or not marks.auto_reflects or sum(map(len, annotations.values())) > LONGEST_SHARED:
+    if marks is None or not marks.auto_reflects or sum(map(len, annotations.values())) > MAX_SHARED_CHARACTERS:
         return marks
     return _shared(marks)
 
 
 @lru_cache(maxsize=1024)
 def _shared(marks: Marks) -> Marks:
-    """Return one instance for all pushed mirrors of a source that say the same: 11 MB less of 25,000."""
+    """Return one shared instance for equal marks: saves 11 MB with 25,000 pushed mirrors."""
     return marks
 
 
@@ -287,5 +287,5 @@ def _auto_values(key: Key, meta: Meta) -> tuple[str, ...]:
 
 
 def _pull_values(key: Key, meta: Meta) -> tuple[str, ...]:
-    """Index a mirror that a user made under its namespace, whose labels may decide about it."""
+    """Index a pull under its namespace, whose labels may decide about it."""
     return (key.namespace,) if _source_of(meta) and not meta.digest.auto_reflects else ()

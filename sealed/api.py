@@ -1,7 +1,7 @@
-"""The fields of a SealedSecret, from which its CRD is generated (sealed-secrets.md section 1).
+"""The fields of a SealedSecret, from which its CRD is generated.
 
 Only the schema is strict: the reconciler reads every object leniently and on its own, so that one odd object never
-hides the others (1.3).
+hides the others.
 """
 
 from typing import Annotated, Any

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -185,6 +185,24 @@ def seal() -> None:
     """SealedSecrets in files."""
 
 
+@dataclass(frozen=True)
+class EditOptions:
+    """The options of `coffer seal edit` that choose the SealedSecret, its certificate and its values."""
+
+    namespace: str
+    name: str
+    cert: str
+    controller_name: str
+    controller_namespace: str
+    recovery_private_key: tuple[str, ...]
+
+    def certificate(self, cluster: KubeAccess) -> bytes:
+        """Return the certificate to seal with, in PEM: the given one, or the controller's."""
+        if self.cert:
+            return open_certificate(self.cert)
+        return ControllerClient(cluster, self.controller_name, self.controller_namespace).certificate()
+
+
 @seal.command()
 @cluster_options
 @output_option
@@ -195,41 +213,27 @@ def seal() -> None:
 @click.option("--controller-name", default="sealed-secrets-controller", show_default=True, help="Its Service.")
 @click.option("--controller-namespace", default="kube-system", show_default=True, help="Where that is.")
 @click.option("--recovery-private-key", multiple=True, help="Private keys, for those who hold them.")
-def edit(
-    kubeconfig: str,
-    context: str,
-    namespace: str,
-    output: str,
-    file: str,
-    name: str,
-    cert: str,
-    controller_name: str,
-    controller_namespace: str,
-    recovery_private_key: tuple[str, ...],
-) -> None:
-    """Edit the values of a SealedSecret in FILE; what you change is sealed anew, all else stays.
+def edit(kubeconfig: str, context: str, output: str, file: str, **given: Any) -> None:
+    """Edit the values of a SealedSecret in FILE; changed values are sealed again, all else stays.
 
     They are shown to who may read the Secret in the cluster, or holds the private key.
     """
+    options = EditOptions(**given)
     cluster = KubeAccess(Access(kubeconfig, context))
     manifest = ManifestFile(read_file(Path(file)))
-    position = _position(manifest, name)
+    position = _position(manifest, options.name)
     sealed = manifest.documents[position]
-    if recovery_private_key:
-        known = opened(sealed, read_keys(recovery_private_key))
+    if options.recovery_private_key:
+        known = opened(sealed, read_keys(options.recovery_private_key))
     else:
-        known = known_in_cluster(cluster, sealed, namespace)
+        known = known_in_cluster(cluster, sealed, options.namespace)
     items = set((sealed.get("spec") or {}).get("encryptedData") or {})
     wanted = _edited(written(f"{file}, {sealed['metadata']['name']}", known, items - set(known)))
     if wanted is None or wanted == known:
         _show_edited(output, "nothing changed", sealed, file, [], [])
         return
-    pem = (
-        open_certificate(cert)
-        if cert
-        else ControllerClient(cluster, controller_name, controller_namespace).certificate()
-    )
-    changed = update(manifest, position, wanted, public_key(pem, datetime.now(UTC)), lambda _: known)
+    key = public_key(options.certificate(cluster), datetime.now(UTC))
+    changed = update(manifest, position, wanted, key, lambda _: known)
     gone = sorted(set(known) - set(wanted))
     for item in gone:
         manifest.drop(position, (*ITEMS, item))

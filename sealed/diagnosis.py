@@ -1,4 +1,4 @@
-"""Why a SealedSecret may not open, from what costs no decryption and tells nothing about a value. Pure."""
+"""Explain why a SealedSecret may not open, without decryption and without a hint at a value. Pure."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from sealed.crypto.unseal import binding, mapping
 from sealed.crypto.wire_format import CLUSTER_WIDE, NAMESPACE_WIDE, BrokenBase64, decode_blob
 
-MOST_TOLD = 3  # kinds of faults
-WRAPPED = range(128, 2049)  # bytes of a session key under RSA of 1024 to 16384 bits
-TAG = 16  # bytes that AES-GCM puts behind every text
+MAX_FAULTS = 3  # kinds of faults
+WRAPPED_KEY_BYTES = range(128, 2049)  # bytes of a session key under RSA of 1024 to 16384 bits
+TAG_BYTES = 16  # that AES-GCM appends to every ciphertext
 NOT_OPENED = "no key could decrypt"
 
 
 def explained(sealed: Mapping[str, Any], problems: str, key_bits: Iterable[int]) -> str:
-    """Return the problems with what was tried and the likely cause.
+    """Return the problems with the tried keys and the likely cause.
 
     Args:
         key_bits: the sizes of the keys that were tried, one each.
@@ -38,7 +38,7 @@ def _tried(sealed: Mapping[str, Any], count: int) -> str:
 
 
 def _misplaced_scope(sealed: Mapping[str, Any]) -> str:
-    """Point to a scope that only the template names: it has no effect there."""
+    """Return a hint if only the template names a scope, which has no effect."""
     template = mapping(mapping(sealed.get("spec")).get("template"))
     inner = mapping(mapping(template.get("metadata")).get("annotations"))
     outer = mapping(mapping(sealed.get("metadata")).get("annotations"))
@@ -52,7 +52,7 @@ def _misplaced_scope(sealed: Mapping[str, Any]) -> str:
 
 
 def malformed(sealed: Mapping[str, Any]) -> str:
-    """Return which values are no sealed ones at all, and what they are; empty where all have the form."""
+    """Return which values are not in the form of sealed ones, and why; empty if all are."""
     items = mapping(mapping(sealed.get("spec")).get("encryptedData"))
     faults: dict[str, list[str]] = {}
     for name, text in items.items():
@@ -62,7 +62,7 @@ def malformed(sealed: Mapping[str, Any]) -> str:
         f"spec.encryptedData[{names[0]}] {fault}"
         if len(names) == 1
         else f"{len(names)} values of spec.encryptedData: each {fault}"
-        for fault, names in list(faults.items())[:MOST_TOLD]
+        for fault, names in list(faults.items())[:MAX_FAULTS]
     )
 
 
@@ -77,9 +77,9 @@ def _fault(text: object) -> str:
         cut = len("".join(text.split())) % 4 and error.offset >= len(text.rstrip()) - 4
         return "is cut off: a part of its base64 text is missing" if cut else ""
     size = int.from_bytes(blob[:2], "big")
-    if size not in WRAPPED:
+    if size not in WRAPPED_KEY_BYTES:
         return "is not sealed: it is base64 of something else, such as a Secret's own data; seal it with kubeseal"
-    least = 2 + size + TAG
+    least = 2 + size + TAG_BYTES
     return f"is cut off: {len(blob)} bytes are there, and a sealed value of its key has {least} or more" * (
         len(blob) < least
     )
@@ -93,7 +93,7 @@ def _whitespace(sealed: Mapping[str, Any], problems: str) -> str:
 
 
 def _foreign_size(sealed: Mapping[str, Any], bits: list[int]) -> str:
-    """Point to values of a key size that none of our keys has: they come from another cluster."""
+    """Return a hint if a value was sealed with a key of a size that none of our keys has."""
     items = mapping(mapping(sealed.get("spec")).get("encryptedData"))
     foreign = sorted({size for text in items.values() if (size := _bits(text))} - set(bits))
     if not foreign:

@@ -1,4 +1,4 @@
-"""Metrics of the sealed module: the original's names (sealed-secrets.md section 6), and what its users asked for."""
+"""Metrics of the sealed module: under the original's names, and further ones."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -25,7 +25,7 @@ KEY_GAUGES: Mapping[str, str] = MappingProxyType(
 
 
 class SealedMetrics:
-    """Counts unsealing; labels never name an object (DESIGN.md 4a, 15)."""
+    """Counts unsealing. Labels never name an object: series would grow with their number."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(f"{PREFIX}_unseal_requests_total", "SealedSecrets worked on", registry=registry)
@@ -43,7 +43,7 @@ class SealedMetrics:
 
 
 class KeyCollector(Collector):
-    """Sealing keys, and how many SealedSecrets still need which; computed at a scrape."""
+    """Sealing keys, and how many SealedSecrets need each of them; computed at a scrape."""
 
     def __init__(self, registry: KeyRegistry, cache: MetadataCache, clock: Clock) -> None:
         self._registry = registry
@@ -56,7 +56,7 @@ class KeyCollector(Collector):
         yield _objects_family()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield what is so now."""
+        """Yield the current values."""
         values: dict[str, float] = {
             "coffer_sealing_keys": len(self._registry.keys),
             "coffer_sealing_keys_broken": len(self._registry.broken),

@@ -9,13 +9,13 @@ from pathlib import Path
 import structlog
 
 from manager import VERSION
+from manager.core.fair_executor import FairExecutor
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Key
 from manager.runtime.controller import Controller
-from manager.runtime.fair_executor import FairExecutor
 from manager.runtime.module import Context, Module
 from manager.runtime.work_queue import WorkQueue
 from sealed.http.callers import Callers
-from sealed.http.endpoints import SealingApi
+from sealed.http.endpoints import Admission, Bodies, SealingApi
 from sealed.http.rate_limits import RateLimits
 from sealed.keys.registry import KeyRegistry
 from sealed.keys.renewal import Renewal, go_duration
@@ -38,7 +38,7 @@ def build(context: Context) -> Module:
     metrics.build.labels(VERSION).set(0)  # the original's value
     threads = settings.threads or usable_cores()
     executor = ThreadPoolExecutor(threads, thread_name_prefix="rsa")
-    # What takes effect within seconds, and what callers ask, must not stand in line behind a tenant's objects.
+    # Sealing keys, and the answers to callers, must not wait behind a tenant's objects.
     for_keys = ThreadPoolExecutor(1, thread_name_prefix="sealing-keys")
     for_callers = [ThreadPoolExecutor(1, thread_name_prefix=each) for each in ("sealing-api", "sealing-api-large")]
     if settings.key_order_priority not in PRIORITIES:
@@ -105,21 +105,25 @@ def _api(context: Context, registry: KeyRegistry, metrics: SealedMetrics, execut
     return SealingApi(
         registry,
         metrics,
-        executors[0],
-        RateLimits(settings.rate_limit, settings.rate_limit_burst, context.clock),
-        Callers(context.client, context.clock, settings.proxies, require_token=settings.require_token),
+        Admission(
+            RateLimits(settings.rate_limit, settings.rate_limit_burst, context.clock),
+            Callers(context.client, context.clock, settings.proxies, require_token=settings.require_token),
+        ),
+        Bodies(
+            executors[0],
+            executors[1],
+            legacy=settings.accept_deprecated_v1_data,
+            read_timeout=go_duration("sealed.read_timeout", settings.read_timeout).total_seconds(),
+        ),
         context.clock,
-        legacy=settings.accept_deprecated_v1_data,
-        read_timeout=go_duration("sealed.read_timeout", settings.read_timeout).total_seconds(),
-        for_large=executors[1],
     )
 
 
 def usable_cores(quota: Path = CPU_QUOTA) -> int:
-    """Return how many cores this process may use; more RSA threads than that only disturb the event loop.
+    """Return how many cores this process may use; more RSA threads than that disturb the event loop.
 
-    A container's CPU limit is a share of time that the affinity does not show: 64 threads that have half a core between
-    them are stopped together, and the lease with them.
+    The CPU affinity does not show a container's CPU limit: 64 threads with half a core between them would be stopped
+    together, and the lease renewal with them.
     """
     cores = len(os.sched_getaffinity(0))
     try:

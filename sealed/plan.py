@@ -1,4 +1,4 @@
-"""The rules: from a SealedSecret, its decrypted values and the Secret of its name to what must be written. Pure."""
+"""Decide what to write, from a SealedSecret, its decrypted values and the Secret of its name. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from manager.core.secret_value import SecretValue
 from manager.kube import auto_mirrors
 from manager.kube.cache import controller_of
 from manager.kube.conditions import find_condition
+from manager.kube.managed_fields import manages
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Body, Key
 from manager.kube.secret_data import LARGEST, decoded, encoded, size
 from manager.kube.writer import Action, Create, Update, template_metadata
@@ -25,47 +26,47 @@ MANAGER = "coffer-sealed"
 UNSEAL_FAILED = "ErrUnsealFailed"
 UPDATE_FAILED = "ErrUpdateFailed"
 UNMANAGED = "Unmanaged"
-GONE_SOON = 2.0  # seconds between two looks at a Secret that garbage collection is about to take
+COLLECTION_CHECK_SECONDS = 2.0  # between two reads of a Secret that garbage collection is about to delete
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is known when a SealedSecret is decided upon."""
+    """What the decision about a SealedSecret is made from."""
 
     key: Key
     sealed: Body = field(repr=False)
     secret: Body | None = field(repr=False)
-    """The Secret of the same namespace and name, as the API server has it now."""
+    """The Secret of the same namespace and name, as read from the API server."""
     values: Mapping[str, SecretValue] | None
-    """What the Secret is to hold; None when nothing had to be decrypted, see `stands`."""
+    """The desired values; None if nothing had to be decrypted, see `stands`."""
     unstable: frozenset[str] = frozenset()
-    """Keys among them that come out differently every time they are made."""
+    """Keys of values that have another result each time they are rendered."""
     brought: Mapping[str, Any] | None = None
-    """The template that the legacy `spec.data` brings; the object's own is ignored then."""
+    """The template in a legacy `spec.data`, used instead of the object's own."""
     opened_by: frozenset[str] | None = None
-    """Fingerprints of the keys that opened the values; None when nothing had to be decrypted."""
+    """Fingerprints of the keys that opened the values; None if nothing had to be decrypted."""
 
     @property
     def spec(self) -> Mapping[str, Any]:
-        """`spec`, empty when absent or not a mapping."""
+        """`spec`, empty if absent or not a mapping."""
         return mapping(self.sealed.get("spec"))
 
     @property
     def template(self) -> Mapping[str, Any]:
-        """What the Secret is made like: `spec.template`, empty when absent or not a mapping."""
+        """`spec.template` or what stands for it, empty if absent or not a mapping."""
         return mapping(self.spec.get("template")) if self.brought is None else self.brought
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to write; None when the Secret is as it should be."""
+    """What to write; None if the Secret is in its desired state."""
 
     action: Action | None
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What the status says about the last success; kept in the cache for every SealedSecret."""
+    """The last success, from the status; kept in the cache for every SealedSecret."""
 
     synced: bool
     generation: int
@@ -76,11 +77,11 @@ class Mark:
     keys: tuple[str, ...] = ()
     """Fingerprints of the keys that opened it."""
     templated: bool = False
-    """Whether its Secret needs the template sandbox."""
+    """True if its Secret needs the template sandbox."""
 
 
 def mark_of(sealed: Body) -> Mark:
-    """Read the mark from a status, however odd it is."""
+    """Read the mark from a status, which may be malformed."""
     status = mapping(sealed.get("status"))
     found = (find_condition(status.get("conditions"), "Synced") or {}).get("status")
     keys = status.get("sealingKeys")
@@ -96,18 +97,18 @@ def mark_of(sealed: Body) -> Mark:
 
 
 def settled(generation: int, annotations: Mapping[str, str], mark: Mark) -> bool:
-    """Tell whether this very SealedSecret was unsealed before, so that nothing need be decrypted (DESIGN.md section 4).
+    """Return True if the spec of this generation was unsealed before, so that nothing need be decrypted.
 
-    A Secret that was edited since is left alone: users may rely on it (sealed-secrets.md section 13, drift).
+    A Secret that was edited since stays as it is: users of the original rely on that.
     """
     return mark.synced and mark.generation == generation and mark.scope == scope_of(annotations).value
 
 
 def stands(view: View, *, repair: bool = False) -> bool:
-    """Tell whether the last success still stands; a Secret that somebody put in the place of ours is none of it.
+    """Return True if the last success is still valid: the Secret is ours, and the spec unchanged.
 
     Args:
-        repair: a Secret that was edited since is none of it either.
+        repair: an edited Secret makes it invalid.
 
     """
     meta = view.sealed["metadata"]
@@ -122,7 +123,7 @@ def plan(view: View) -> Plan:
     """Decide what to write for one SealedSecret.
 
     Raises:
-        NeedsHuman: a foreign or immutable Secret is in the way, or the template asks for what is refused.
+        NeedsHuman: a foreign or immutable Secret is in the way, or the template is refused.
         WaitFor: the Secret belongs to a SealedSecret of this name that is gone.
 
     """
@@ -143,7 +144,7 @@ def plan(view: View) -> Plan:
 
 
 def misplaced(annotations: Mapping[str, str]) -> str:
-    """Return the message for reflector annotations on the SealedSecret itself, empty when there are none."""
+    """Return the warning for reflector annotations on the SealedSecret itself, empty if there are none."""
     names = sorted(name for name in annotations if name.startswith(auto_mirrors.PREFIX))
     if not names:
         return ""
@@ -152,7 +153,7 @@ def misplaced(annotations: Mapping[str, str]) -> str:
 
 
 def overruled(sealed: Body) -> str:
-    """Return the message for texts of the template that a decrypted value of the same key beats, empty without any.
+    """Return the warning for template texts whose key has a decrypted value too, which wins; empty if there are none.
 
     Up to 0.36 the original let the template win: `k: '{{ .k | b64dec }}'` made another value of k.
     """
@@ -166,7 +167,7 @@ def overruled(sealed: Body) -> str:
 
 
 def _data(view: View) -> dict[str, SecretValue]:
-    """Return the data; of what comes out differently every time, the Secret keeps what it has of this generation."""
+    """Return the data; a random value of this generation stays as the Secret has it."""
     data = dict(view.values or {})
     mark = mark_of(view.sealed)
     if view.unstable and view.secret and mark.synced and mark.generation == view.sealed["metadata"].get("generation"):
@@ -193,7 +194,7 @@ def _new_secret(view: View, data: Mapping[str, SecretValue]) -> Body:
 
 
 def _replaced(view: View, secret: Body, data: Mapping[str, SecretValue]) -> Body:
-    """Return the Secret with data, labels and annotations ours alone, everything else as it is (4.3)."""
+    """Return the Secret with our data, labels and annotations only, and all else unchanged."""
     template = _template_metadata(view)
     metadata = {**secret["metadata"]}
     for name in ("labels", "annotations"):
@@ -205,7 +206,7 @@ def _replaced(view: View, secret: Body, data: Mapping[str, SecretValue]) -> Body
 
 
 def _patched(view: View, secret: Body, data: Mapping[str, SecretValue]) -> Body:
-    """Return the Secret with ours merged in; it is adopted only where `managed` is consented to as well (4.3)."""
+    """Return the Secret with ours merged in; we become its owner only if it is annotated `managed` too."""
     template = _template_metadata(view)
     metadata = {**secret["metadata"]}
     for name in ("labels", "annotations"):
@@ -229,7 +230,7 @@ def _with_data(view: View, secret: Body, data: dict[str, str]) -> Body:
 
 
 def _require_ours(view: View, secret: Body, annotations: Mapping[str, str]) -> None:
-    """Raise unless the Secret is proven ours or opened to us by its annotations (DESIGN.md 4a, 3)."""
+    """Raise unless the Secret is provably ours, or its annotations allow us to write it."""
     if _owned(view, secret):
         return
     owner = controller_of(secret["metadata"])
@@ -241,7 +242,7 @@ def _require_ours(view: View, secret: Body, annotations: Mapping[str, str]) -> N
         return
     if owner is not None and (owner.kind, owner.name) == (SEALED_SECRETS.kind, view.key.name):
         message = "the Secret belongs to an earlier SealedSecret of this name and is about to be removed with it"
-        raise WaitFor(UPDATE_FAILED, message, delay=GONE_SOON)
+        raise WaitFor(UPDATE_FAILED, message, delay=COLLECTION_CHECK_SECONDS)
     message = f'Resource "{view.key.name}" already exists and is not managed by SealedSecret'
     cure = f'to hand it over annotate the Secret with {MANAGED}: "true"'
     raise NeedsHuman(UNMANAGED, f"{message}: {cure}", event=UPDATE_FAILED)
@@ -258,7 +259,7 @@ def _require_mutable(secret: Body, wanted: Body) -> None:
 
 
 def owner_reference(sealed: Body) -> Body:
-    """Return the single ownerReference that the contract names (4.3): no blockOwnerDeletion."""
+    """Return the ownerReference as the original writes it, without blockOwnerDeletion."""
     return {
         "apiVersion": SEALED_SECRETS.api_version,
         "kind": SEALED_SECRETS.kind,
@@ -280,8 +281,7 @@ def _owned(view: View, secret: Body) -> bool:
 
 
 def _written_by_us(secret: Body) -> bool:
-    fields = secret["metadata"].get("managedFields") or ()
-    return any(each.get("manager") == MANAGER and "f:data" in (each.get("fieldsV1") or {}) for each in fields)
+    return manages(secret["metadata"], MANAGER, "data")
 
 
 def _skips_owner(view: View) -> bool:

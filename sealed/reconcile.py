@@ -19,13 +19,14 @@ from manager.core.errors import (
     TemplateDelayed,
     WaitFor,
 )
+from manager.core.fair_executor import FairExecutor
 from manager.core.secret_value import SecretValue
 from manager.kube.conditions import Condition, find_condition, same_condition, set_condition
 from manager.kube.resources import SECRETS, Body, Key
 from manager.kube.status import write_status
 from manager.runtime.controller import NO_REQUEUE, Requeue, requeue_for
-from manager.runtime.fair_executor import FairExecutor
 from manager.runtime.module import Context
+from sealed import EVENT_COMPONENT
 from sealed.crypto.unseal import UnsealFailed, opening, step
 from sealed.crypto.wire_format import scope_of
 from sealed.diagnosis import explained
@@ -35,16 +36,15 @@ from sealed.plan import UNMANAGED, UNSEAL_FAILED, UPDATE_FAILED, Plan, View, mis
 from sealed.rendering import fill, templated
 
 COUNTED_AS = {UNSEAL_FAILED: "unseal", UNMANAGED: "unmanaged"}
-"""From a condition's reason to that of the metric (sealed-secrets.md section 6)."""
-COMPONENT = "sealed-secrets"  # the event source that users' alerts know (sealed-secrets.md 4.6)
-SANDBOX = "template sandbox"  # the gate of keys that wait until it is compiled
+"""From the reason of a condition to the `reason` label of the error metric, as in the original."""
+SANDBOX = "template sandbox"  # the gate of keys that wait for it
 SLOW_AGAIN_SECONDS = 600.0  # until templates that took too long are rendered again
-REFUSED_AGAIN = 600.0  # seconds until the API server is asked again to take what it refused as invalid
+INVALID_RETRY_SECONDS = 600.0  # until a write that the API server refused as invalid is tried again
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one pass."""
+    """The result of one pass."""
 
     secret_version: str = ""
     written: bool = False
@@ -52,10 +52,10 @@ class Outcome:
 
 
 class Reconciler:
-    """Makes the Secret of a SealedSecret what it should be.
+    """Brings the Secret of a SealedSecret to its desired state.
 
     Args:
-        turns: where RSA runs, one thread a usable core; namespaces take turns there.
+        turns: the threads for RSA, one for each usable core, which namespaces share in turns.
     """
 
     def __init__(self, context: Context, registry: KeyRegistry, turns: FairExecutor, metrics: SealedMetrics) -> None:
@@ -76,14 +76,14 @@ class Reconciler:
             view = await self._unsealed(view)
             outcome = await self._act(view, plan(view))
         except TemplateDelayed:
-            return Requeue(gate=SANDBOX)  # nothing is wrong with this object: no condition, no Event
+            return Requeue(gate=SANDBOX)  # the object is not at fault: no condition, no Event
         except ReconcileError as error:
             outcome = Outcome(error=error)
         again = await self._report(view, outcome)
         if view.values is not None and templated(view.template.get("data")):
             again = replace(again, answered=SANDBOX)
         if outcome.error is not None and self._registry.revision != revision:
-            return Requeue(after=0.0)  # a key that came meanwhile has woken only those that had failed by then
+            return Requeue(after=0.0)  # a new key queued only the SealedSecrets that had failed before it came
         return again
 
     async def _observe(self, key: Key) -> View | None:
@@ -95,12 +95,12 @@ class Reconciler:
         if sealed is None or "deletionTimestamp" in sealed["metadata"]:
             return None  # garbage collection removes the Secret by its ownerReference
         target = Key(SECRETS, key.namespace, key.name)
-        # A Secret that the cache does not show is created without asking; if it is there after all, that is refused.
+        # If the cache shows no Secret, it is created without a read; if there is one, the API server refuses.
         secret = await self._context.client.find(target) if self._context.cache.get(target) else None
         return View(key, sealed, secret, None)
 
     async def _unsealed(self, view: View) -> View:
-        """Decrypt in a thread, unless that was done before and the Secret is there."""
+        """Decrypt in a thread, unless the last success is still valid."""
         if stands(view, repair=self._settings.repair_drift):
             return view
         keys = self._registry.trial_order()
@@ -118,7 +118,7 @@ class Reconciler:
         return await self._filled(view, unsealed.values)
 
     async def _filled(self, view: View, values: Mapping[str, SecretValue]) -> View:
-        """Render what the template adds to the decrypted values."""
+        """Render the templates over the decrypted values."""
         try:
             filled = await fill(self._context.sandbox, view.key.namespace, values, view.template.get("data"))
         except UnsealFailed as error:
@@ -141,17 +141,17 @@ class Reconciler:
         try:
             return await self._context.writer.apply(decided.action)
         except AlreadyExists as error:
-            raise Conflict(error.status, error.reason, error.place) from error  # made a moment ago: look again
+            raise Conflict(error.status, error.reason, error.place) from error  # created a moment ago: reconcile again
         except Forbidden as error:
-            if error.reason == "NamespaceTerminating":  # nothing is wrong with the object: no condition, no Event
+            if error.reason == "NamespaceTerminating":  # the object is not at fault: no condition, no Event
                 raise Conflict(error.status, error.reason, error.place) from error
             raise Retry(UPDATE_FAILED, str(error)) from error
         except Invalid as error:
-            # An admission policy may be what refuses, and be mended without any change that would be seen here.
-            raise WaitFor(UPDATE_FAILED, str(error), delay=REFUSED_AGAIN) from error
+            # An admission policy may be the cause, and its change sends no event here.
+            raise WaitFor(UPDATE_FAILED, str(error), delay=INVALID_RETRY_SECONDS) from error
 
     async def _report(self, view: View, outcome: Outcome) -> Requeue:
-        """Write the status if it changed, post events, and say when to look again: the single exit."""
+        """Write the status if it changed, post Events and return when to reconcile again."""
         meta = view.sealed["metadata"]
         condition = _condition(outcome)
         old = find_condition(_status_of(view).get("conditions"), "Synced")
@@ -188,16 +188,18 @@ class Reconciler:
         events, uid = self._context.events, view.sealed["metadata"]["uid"]
         warning = misplaced(view.sealed["metadata"].get("annotations") or {})
         if warning:
-            await events.warning(view.key, uid, "MisplacedAnnotation", warning, component=COMPONENT)
+            await events.warning(view.key, uid, "MisplacedAnnotation", warning, component=EVENT_COMPONENT)
         ignored = overruled(view.sealed)
         if ignored:
-            await events.warning(view.key, uid, "TemplateOverruled", ignored, component=COMPONENT)
+            await events.warning(view.key, uid, "TemplateOverruled", ignored, component=EVENT_COMPONENT)
         if outcome.error is not None:
             prefix = "Failed to unseal: " if outcome.error.reason == UNSEAL_FAILED else ""
             message = prefix + outcome.error.message
-            await events.warning(view.key, uid, outcome.error.event, message, component=COMPONENT)
+            await events.warning(view.key, uid, outcome.error.event, message, component=EVENT_COMPONENT)
         elif outcome.written or news:
-            await events.normal(view.key, uid, "Unsealed", "SealedSecret unsealed successfully", component=COMPONENT)
+            await events.normal(
+                view.key, uid, "Unsealed", "SealedSecret unsealed successfully", component=EVENT_COMPONENT
+            )
 
 
 def _status_of(view: View) -> dict[str, Any]:

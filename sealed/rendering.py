@@ -1,4 +1,4 @@
-"""`spec.template.data`: Go templates over the decrypted values, rendered in the sandbox (sealed-secrets.md 1.5)."""
+"""`spec.template.data`: Go templates over the decrypted values, rendered in the sandbox."""
 
 import asyncio
 from collections.abc import Mapping
@@ -12,23 +12,23 @@ from manager.gotemplate.sandbox import Sandbox
 from sealed.crypto.unseal import LONGEST_NAME, MOST_FAILURES, UnsealFailed, mapping
 
 RENDER_BUDGET_SECONDS = 30.0  # of all templates of one object
-WAIT_SECONDS = 90.0  # with what goes before; a worker that is held longer counts as stuck
+WAIT_SECONDS = 90.0  # including the wait for the sandbox; a worker that is busy longer counts as stuck
 TOO_LONG_TOGETHER = f"the templates take more than {RENDER_BUDGET_SECONDS:g} seconds together; let them do less"
 ACTION = "{{"
 
 
 def templated(texts: object) -> bool:
-    """Tell whether any text of `spec.template.data` is a template."""
+    """Return True if a text of `spec.template.data` is a template."""
     return any(isinstance(text, str) and ACTION in text for text in mapping(texts).values())
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What the Secret holds."""
+    """The data of the Secret."""
 
     data: dict[str, SecretValue]
     unstable: frozenset[str] = frozenset()
-    """Keys whose templates give something else every time: `now`, `randAlphaNum`, `genCA`."""
+    """Keys whose templates have another result each time: `now`, `randAlphaNum`, `genCA`."""
 
 
 async def fill(sandbox: Sandbox, namespace: str, values: Mapping[str, SecretValue], texts: object) -> Filled:
@@ -75,7 +75,7 @@ async def _render(
             output = await sandbox.render(namespace, Template.sealed(name, source), context)
         except TemplateInvalid as error:
             problems.append(f"{error} ({name[:LONGEST_NAME]})")
-        except TemplateLimit as error:  # the next one would reach it too, a second or two later
+        except TemplateLimit as error:  # the next template would reach it too, after more seconds
             problems.append(f"{error} ({name[:LONGEST_NAME]})")
             slow = error.limit == "deadline"
             break

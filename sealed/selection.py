@@ -1,4 +1,4 @@
-"""Which SealedSecrets this release works on: namespaces and labels (sealed-secrets.md 4.8). Pure."""
+"""Select the SealedSecrets that this release unseals, by namespace and label. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from manager.settings.model import SealedSettings
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is worked on; the rest is not even looked at."""
+    """The namespaces and labels of the SealedSecrets to unseal."""
 
     namespaces: frozenset[str] | None = None
     """None: all."""
     labels: tuple[Requirement, ...] = ()
 
     def includes(self, namespace: str, labels: Mapping[str, str]) -> bool:
-        """Tell whether a SealedSecret is one of ours to unseal."""
+        """Return True if this release unseals a SealedSecret."""
         if self.namespaces is not None and namespace not in self.namespaces:
             return False
         return all(each.holds(labels) for each in self.labels)
 
 
 def selection_of(settings: SealedSettings, own: str) -> Selection:
-    """Read the selection; further namespaces exclude all that are not named, as in the original.
+    """Read the selection; additional namespaces restrict it to the named ones, as in the original.
 
     Raises:
         SettingsError: the label selector is malformed.

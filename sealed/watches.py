@@ -1,4 +1,4 @@
-"""Which SealedSecrets does a change touch? Nothing here asks the API server."""
+"""Queue the SealedSecrets that a change concerns; no handler makes a request."""
 
 from collections.abc import Mapping
 
@@ -11,16 +11,16 @@ from sealed.plan import mark_of, settled
 from sealed.selection import Selection
 
 FAILING = "failing"
-"""Index value of SealedSecrets that are not synced, or whose spec has changed since they were."""
+"""Index value of SealedSecrets that are not synced, or whose spec changed since."""
 
 
 class Watches:
     """Turns changes of SealedSecrets and of the Secrets of their names into keys.
 
     Args:
-        selection: which SealedSecrets are ours.
+        selection: the SealedSecrets to unseal.
         skip_recreate: a deleted Secret stays away until its SealedSecret changes.
-        repair_drift: an edited Secret is looked at, and set right.
+        repair_drift: an edited Secret is repaired.
     """
 
     def __init__(
@@ -39,11 +39,11 @@ class Watches:
         self._failing: Index = cache.index(SEALED_SECRETS, _unsettled)
 
     def table(self) -> Mapping[Resource, Handler]:
-        """Return what must be watched, and by whom."""
+        """Return the watched resources and their handlers."""
         return {SEALED_SECRETS: self.sealed_secret, SECRETS: self.secret}
 
     def sealed_secret(self, change: Change) -> None:
-        """Work on a SealedSecret unless its last success still stands; a changed annotation may deserve a warning."""
+        """Queue a SealedSecret unless its last success is still valid; a changed annotation may need a warning."""
         before, meta = change.before, change.after
         if meta is None or meta.deleting or (before is not None and _only_status_moved(before, meta)):
             return
@@ -54,7 +54,7 @@ class Watches:
             self._queue.add(change.key)
 
     def secret(self, change: Change) -> None:
-        """Work on the SealedSecret of this name when its Secret is gone, or when it was waiting for this Secret."""
+        """Queue the SealedSecret of this name when its Secret is deleted, or when this Secret was in its way."""
         key = Key(SEALED_SECRETS, change.key.namespace, change.key.name)
         sealed = self._cache.get(key)
         if sealed is None or sealed.deleting or not self._selection.includes(key.namespace, sealed.labels):
@@ -66,10 +66,10 @@ class Watches:
             if self._repair_drift and change.after.version != sealed.digest.secret_version:
                 self._queue.add(key)
         elif change.after.owner is None or change.after.owner.uid != sealed.uid:
-            self._queue.add(key)  # the Secret in its way has changed; our own is never in the way
+            self._queue.add(key)  # a foreign Secret was in its way and has changed
 
     def keys_changed(self) -> None:
-        """Try again what failed: a key was added, restored or removed."""
+        """Queue the failed SealedSecrets: a key was added, restored or removed."""
         for key in self._failing.find(FAILING):
             meta = self._cache.get(key)
             if meta is not None and self._selection.includes(key.namespace, meta.labels):
@@ -86,6 +86,6 @@ def _unsettled(_: Key, meta: Meta) -> tuple[str, ...]:
 
 
 def _only_status_moved(before: Meta, after: Meta) -> bool:
-    """Tell whether this is the echo of our own status: spec, labels, annotations and identity are as they were."""
+    """Return True if only the status changed, by our own write."""
     same = (before.uid, before.generation, before.annotations) == (after.uid, after.generation, after.annotations)
     return same and before.labels == after.labels

@@ -15,4 +15,4 @@ def choose(*, explore: bool) -> None:
     if not explore:
         # Constants of the modules that happen to be imported are among the examples otherwise, and which are depends
         # on the tests that ran before.
-        providers._get_local_constants = providers.Constants
+        providers._get_local_constants = providers.Constants  # type: ignore[attr-defined]

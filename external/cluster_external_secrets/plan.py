@@ -9,6 +9,7 @@ from external.api.hashes import spec_hash
 from external.api.selectors import problems, selects
 from manager.core.errors import NeedsHuman
 from manager.kube.cache import Meta
+from manager.kube.managed_fields import owned_keys
 from manager.kube.resources import CLUSTER_EXTERNAL_SECRETS, EXTERNAL_SECRETS, Body, Key
 
 MANAGER = "coffer-clusterexternalsecrets"
@@ -112,7 +113,7 @@ class Copies:
         """Return an ExternalSecret as it should be; labels and annotations of others stay."""
         meta = dict(present["metadata"])
         for name, values in self.metadata.items():
-            stale = _written(present, name) | {FORCE_SYNC}
+            stale = owned_keys(present["metadata"], MANAGER, "metadata", name) | {FORCE_SYNC}
             kept = {key: text for key, text in (meta.get(name) or {}).items() if key not in stale} | values
             if kept or name in meta:
                 meta[name] = kept
@@ -126,13 +127,3 @@ class Copies:
         meta = self.body["metadata"]
         owner = {"apiVersion": CLUSTER_EXTERNAL_SECRETS.api_version, "kind": KIND, "name": meta["name"]}
         return owner | {"uid": meta["uid"], "controller": True, "blockOwnerDeletion": True}
-
-
-def _written(present: Body, name: str) -> set[str]:
-    """Return the labels or annotations that the API server recorded under our name."""
-    found: set[str] = set()
-    for entry in present["metadata"].get("managedFields") or ():
-        if entry.get("manager") == MANAGER:
-            fields = ((entry.get("fieldsV1") or {}).get("f:metadata") or {}).get(f"f:{name}") or {}
-            found |= {key.removeprefix("f:") for key in fields if key.startswith("f:")}
-    return found

@@ -8,12 +8,12 @@ from external.providers.support.egress import Bounds
 from external.providers.support.lookup import INVALID, Lookup
 from external.providers.support.templates import BlockingRenderer
 from manager.core.errors import NeedsHuman
+from manager.core.fair_executor import FairExecutor
 from manager.core.suggestions import MAX_NAME_CHARACTERS, nearest
 from manager.gotemplate.sandbox import Sandbox
 from manager.kube.api_servers import ApiServers
 from manager.kube.client import KubeClient
 from manager.kube.resources import CLUSTER_SECRET_STORES, Body, Key
-from manager.runtime.fair_executor import FairExecutor
 from manager.settings.model import ExternalSettings
 
 

@@ -1,4 +1,4 @@
-"""Exec plug-ins: programs that a kubeconfig names, and that tell a token or a client certificate."""
+"""Exec plug-ins: programs named by a kubeconfig that print a token or a client certificate."""
 
 import json
 import os
@@ -21,7 +21,7 @@ MODES = ("Never", "IfAvailable", "Always")
 
 @dataclass(frozen=True)
 class Credential:
-    """What a plug-in told."""
+    """The credential that a plug-in printed."""
 
     token: str = field(default="", repr=False)
     certificate: bytes = b""
@@ -31,7 +31,7 @@ class Credential:
 
 @dataclass
 class Plugin:
-    """Runs one plug-in when its last credential has ended or was refused; several threads may ask.
+    """Runs one plug-in when its last credential has expired or was refused; safe in several threads.
 
     It inherits standard error, on which it tells its user what to do. Standard input is ours, and may hold a Secret:
     it gets that only when it is a terminal.
@@ -45,7 +45,7 @@ class Plugin:
     mode: str = "IfAvailable"
     hint: str = ""
     cluster: Mapping[str, object] | None = field(default=None, repr=False)
-    """What it is told of the cluster, where it wants to know."""
+    """The cluster information for the plug-in, if its configuration asks for it."""
     _last: Credential | None = field(default=None, repr=False)
     _running: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -76,17 +76,17 @@ class Plugin:
 
     @property
     def ready(self) -> Credential | None:
-        """The last credential while it lasts; None when the program must run."""
+        """The last credential while it is valid; None if the program must run."""
         last = self._last
         return last if last and (last.ends is None or datetime.now(UTC) < last.ends) else None
 
     def refused(self, credential: Credential) -> None:
-        """Ask again the next time: the server did not take this one."""
+        """Run the program at the next request: the server refused this credential."""
         if self._last is credential:
             self._last = None
 
     def credential(self) -> Credential:
-        """Return a credential that lasts, which may run the program. Raises AccessError."""
+        """Return a valid credential; may run the program. Raises AccessError."""
         with self._running:
             found = self.ready or self._credential(self._output())
             self._last = found

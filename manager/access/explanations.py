@@ -1,4 +1,4 @@
-"""What went wrong on the way to a server, in words of ours: what a library says may quote a header or a key."""
+"""Explain connection errors in our own words: a library's text may quote a header or a key."""
 
 import errno
 import http.client
@@ -7,7 +7,7 @@ import socket
 import ssl
 
 UNKNOWN_AUTHORITY = frozenset({2, 7, 18, 19, 20, 21})
-"""OpenSSL's codes for a chain that ends at nobody who is trusted."""
+"""OpenSSL's codes for a chain without a trusted authority."""
 PAST, FUTURE, OTHER_NAME = 10, 9, frozenset({62, 63, 64})
 ALERTS = {
     "CERTIFICATE_REQUIRED": "the server wants a client certificate: set client-certificate and client-key of the user",

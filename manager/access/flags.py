@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 
 from manager.core.errors import AccessError
 
-PATIENCE = 30.0  # seconds for one request; kubectl waits without end
+PATIENCE = 30.0  # seconds for one request; kubectl has no limit
 
 
 @dataclass(frozen=True)
 class Access:
-    """What a command line says; empty is what the kubeconfig says."""
+    """The flags of a command line; an empty one leaves the choice to the kubeconfig."""
 
     kubeconfig: str = ""
     context: str = ""

@@ -1,4 +1,4 @@
-"""Requests over HTTP, one after the other, through the proxies that Go's programs know."""
+"""Send HTTP requests one after the other, through the kinds of proxies that Go's programs support."""
 
 import base64
 import http.client
@@ -22,7 +22,7 @@ PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answered."""
+    """The answer of a server."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -43,14 +43,14 @@ class Route:
 
 
 class Channel:
-    """Asks one server; the connection stays open between requests."""
+    """A connection to one server, kept open between requests."""
 
     def __init__(self, route: Route) -> None:
         self._route = route
         self._open: http.client.HTTPConnection | None = None
 
     def request(self, method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes | None = None) -> Answer:
-        """Send one request and read its answer. Raises AccessError, in words of ours."""
+        """Send one request and read its answer. Raises AccessError, without a library's text."""
         try:
             return self._request(method, path, headers, body)
         except AccessError:
@@ -61,7 +61,7 @@ class Channel:
             raise AccessError(explained(error, self._route.server_name)) from None
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         if self._open is not None:
             self._open.close()
             self._open = None
@@ -128,7 +128,7 @@ def _authority(route: Route) -> str:
 
 
 def _ended(connected: socket.socket) -> bool:
-    """Tell whether the server has closed a connection that nothing was asked on."""
+    """Return True if the server has closed an idle connection."""
     readable, _, _ = select.select([connected], [], [], 0)
     return bool(readable)
 
@@ -186,7 +186,7 @@ def _tunnel(raw: socket.socket, proxy: Proxy, route: Route) -> None:
     raw.sendall("\r\n".join([*lines, "", ""]).encode())
     head = b""
     while not head.endswith(b"\r\n\r\n") and len(head) < 1 << 16:
-        head += _exactly(raw, 1, proxy)  # one byte after the other: what follows belongs to TLS
+        head += _exactly(raw, 1, proxy)  # byte by byte: the bytes after the answer belong to TLS
     status = head.split(b" ", 2)[1:2]
     if status != [b"200"]:
         code = status[0].decode("ascii", "replace") if status and status[0].isdigit() else "no HTTP"

@@ -1,4 +1,4 @@
-"""Who we are towards an API server: tokens that are always fresh, certificates, and for whom we act."""
+"""Our identity at an API server: current tokens, certificates, and impersonation."""
 
 import base64
 import binascii
@@ -17,7 +17,7 @@ from manager.core.tls import show
 
 @dataclass
 class TokenFile:
-    """A bearer token that something rotates; read again when the file changes, so a replaced one is used at once."""
+    """A bearer token in a file that is rotated; read again when the file changes."""
 
     path: Path
     at: str = "token"
@@ -25,7 +25,7 @@ class TokenFile:
     _text: str = field(default="", repr=False)
 
     def authorization(self) -> str:
-        """Return the Authorization header of now. Raises AccessError when no token was ever read."""
+        """Return the current Authorization header. Raises AccessError if no token was ever read."""
         try:
             stat = self.path.stat()
             if (stat.st_mtime_ns, stat.st_ino) != self._seen:
@@ -42,7 +42,7 @@ class TokenFile:
 
 @dataclass
 class Identity:
-    """Tells who we are, request by request."""
+    """The credentials for each request."""
 
     impersonate: tuple[tuple[str, str], ...] = ()
     fixed: str = field(default="", repr=False)
@@ -50,7 +50,7 @@ class Identity:
     file: TokenFile | None = None
     plugin: Plugin | None = None
     context: ssl.SSLContext | None = None
-    """What shows the plug-in's certificate."""
+    """The TLS context that shows the plug-in's certificate."""
     _shown: Credential | None = field(default=None, repr=False)
 
     @property
@@ -59,7 +59,7 @@ class Identity:
         return self.plugin is not None and self.plugin.ready is None
 
     def authorization(self) -> str:
-        """Return the Authorization header of now, empty where a certificate or nothing speaks.
+        """Return the current Authorization header, empty if there is a certificate or no credential.
 
         It may run a program for long. Raises AccessError.
         """
@@ -77,7 +77,7 @@ class Identity:
         return bearer(told.token, self.plugin.at) if told.token else ""
 
     def refused(self) -> None:
-        """Take note that the server answered 401: a plug-in is asked again."""
+        """Note that the server answered 401: a plug-in runs again."""
         if self.plugin is not None and self._shown is not None:
             self.plugin.refused(self._shown)
 
@@ -113,7 +113,7 @@ def identity_of(
 
 
 def bearer(token: str, at: str) -> str:
-    """Return the Authorization header of a token. Raises AccessError when no header can hold it."""
+    """Return the Authorization header for a token. Raises AccessError if the token does not fit into a header."""
     if not token.isascii() or not token.isprintable() or token != token.strip():
         raise AccessError(f"{at}: the token holds characters that no token has; is there a line break in it?")
     return f"Bearer {token}"
@@ -143,7 +143,7 @@ def _content(path: str, at: str) -> bytes:
 
 
 def _provided(provider: Entry) -> str:
-    """Return what the one built-in provider that is left, oidc, has kept for us."""
+    """Return the token that oidc, the only remaining built-in provider, has stored."""
     name, config = provider.text("name"), provider.below("config")
     cure = "log in again, or use an exec plug-in such as kubelogin"
     if name != "oidc":

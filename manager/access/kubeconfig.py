@@ -1,4 +1,4 @@
-"""Kubeconfig files: which ones count, and how several become one, as client-go decides it."""
+"""Find and merge kubeconfig files, as client-go does."""
 
 import base64
 import binascii
@@ -13,11 +13,11 @@ import yaml
 from manager.core.documents import Caps, Loader, yaml_stream
 from manager.core.errors import AccessError
 
-LARGEST_FILE = 16 << 20  # bytes; thousands of clusters with their authorities fit in
+LARGEST_FILE = 16 << 20  # bytes; room for thousands of clusters with their authorities
 
 
 class _Loader(Loader):
-    """Reads dates as texts, as the readers of Kubernetes do."""
+    """Reads dates as strings, as Kubernetes does."""
 
     caps = Caps(LARGEST_FILE, 500_000, 100)
 
@@ -30,12 +30,12 @@ _Loader.yaml_implicit_resolvers = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One cluster, user or context, and where it was written."""
+    """One cluster, user or context, and its place in the files."""
 
     at: str = ""
     """Such as `kubeconfig /home/me/.kube/config: users[admin].user`."""
     folder: Path = Path()
-    """Relative file names begin here."""
+    """The folder that relative file names refer to."""
     fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def text(self, name: str) -> str:
@@ -92,7 +92,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Kubeconfig:
-    """What all files together say."""
+    """The merged content of all files."""
 
     clusters: Mapping[str, Entry] = field(default_factory=dict)
     users: Mapping[str, Entry] = field(default_factory=dict)
@@ -115,7 +115,7 @@ def load(explicit: str, environ: Mapping[str, str]) -> Kubeconfig:
 
 
 def locations(environ: Mapping[str, str]) -> Iterable[str]:
-    """Return the files that are looked for without an explicit one, in their order."""
+    """Return the files that are read if none is given, in order."""
     listed = environ.get("KUBECONFIG", "")
     if listed:
         return dict.fromkeys(each for each in listed.split(os.pathsep) if each)
@@ -168,7 +168,7 @@ def _read(path: Path, named: str) -> Kubeconfig:
 def _parsed(raw: bytes, at: str) -> Mapping[str, Any]:
     try:
         found = next(iter(yaml_stream(raw.decode("utf-8-sig"), _Loader)), None) or {}
-    except ValueError:  # the reader's own text would quote the line, and a token stands on a line
+    except ValueError:  # the parser's text would quote the line, which may hold a token
         raise AccessError(f"{at}: not a kubeconfig: it is no YAML") from None
     if not isinstance(found, dict):
         raise AccessError(f"{at}: not a kubeconfig: a mapping was expected")

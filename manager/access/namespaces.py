@@ -1,4 +1,4 @@
-"""The namespace of whoever names none; found without the parts that connections need."""
+"""Find the default namespace, without loading what connections need."""
 
 from collections.abc import Mapping
 

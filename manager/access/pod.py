@@ -1,4 +1,4 @@
-"""What a Pod knows of its cluster: the API server's address, and its ServiceAccount's files."""
+"""The API server and the ServiceAccount of the Pod in which the process runs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 def inside(environ: Mapping[str, str]) -> bool:
-    """Tell whether this process runs in a Pod that may speak to the API server."""
+    """Return True if this process runs in a Pod with a ServiceAccount token."""
     addressed = environ.get("KUBERNETES_SERVICE_HOST") and environ.get("KUBERNETES_SERVICE_PORT")
     return bool(addressed) and (SERVICE_ACCOUNT / "token").is_file()
 
@@ -26,7 +26,7 @@ def namespace(environ: Mapping[str, str]) -> str:
 
 
 def server(environ: Mapping[str, str], access: Access) -> tuple[Endpoint, User]:
-    """Return the API server and the ServiceAccount; flags say it better where they are given."""
+    """Return the API server and the ServiceAccount; given flags override them."""
     host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "443")
     url = access.server or (f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}")
     authority = access.certificate_authority or str(SERVICE_ACCOUNT / "ca.crt")

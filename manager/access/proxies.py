@@ -1,4 +1,4 @@
-"""Which proxy leads to a server, as Go's programs read HTTPS_PROXY, HTTP_PROXY and NO_PROXY."""
+"""Choose the proxy for a server as Go's programs do, from HTTPS_PROXY, HTTP_PROXY and NO_PROXY."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """Its address, without who we are."""
+        """Its address, without credentials."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
 
@@ -49,7 +49,7 @@ def from_environment(scheme: str, host: str, port: int, environ: Mapping[str, st
 
 
 def is_excepted(host: str, port: int, excepted: str) -> bool:
-    """Tell whether a server is reached without the environment's proxy."""
+    """Return True if a server is reached without the environment's proxy."""
     host = host.lower().rstrip(".")
     try:
         address = ip_address(host)

@@ -1,4 +1,4 @@
-"""Which cluster, user and namespace a kubeconfig and flags choose together. Files of credentials are not read yet."""
+"""Choose cluster, user and namespace from kubeconfig and flags. Reads no credential files."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,17 +8,17 @@ from manager.access.kubeconfig import Entry, Kubeconfig
 from manager.core.errors import AccessError
 
 NOTHING = "no configuration has been provided, try setting KUBERNETES_MASTER environment variable"
-"""In the words of client-go, which many know."""
+"""The text of client-go."""
 EXEC_CONFIG = "client.authentication.k8s.io/exec"
 
 
 class NoConfiguration(AccessError):
-    """Neither kubeconfig nor flags name a server; in a Pod its ServiceAccount speaks then."""
+    """Neither kubeconfig nor flags name a server; a Pod uses its ServiceAccount then."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where an API server is, and how it proves itself."""
+    """The address of an API server, and how its certificate is verified."""
 
     server: str
     at: str = "flags"
@@ -28,12 +28,12 @@ class Endpoint:
     server_name: str = ""
     proxy: str = ""
     plugin_config: object = None
-    """What the cluster's extension tells an exec plug-in."""
+    """The configuration in the cluster's extension, for an exec plug-in."""
 
 
 @dataclass(frozen=True)
 class User:
-    """How to prove who we are, and for whom to act."""
+    """Credentials and impersonation."""
 
     at: str = "flags"
     token: str = field(default="", repr=False)

@@ -1,4 +1,4 @@
-"""The way to an API server through a SOCKS5 proxy, which aiohttp does not know."""
+"""Connect to an API server through a SOCKS5 proxy, which aiohttp does not support."""
 
 import asyncio
 import ssl
@@ -10,7 +10,7 @@ from manager.access.http_channel import through_socks
 from manager.access.proxies import Proxy
 from manager.core.errors import AccessError
 
-PATIENCE = 30.0  # seconds in which the proxy must have reached the server, where a request names no time of its own
+PATIENCE = 30.0  # seconds for the proxy to reach the server, if the request has no timeout of its own
 
 
 class SocksConnector(aiohttp.BaseConnector):
@@ -27,7 +27,7 @@ class SocksConnector(aiohttp.BaseConnector):
         self._context = context or ssl.create_default_context()
 
     async def _create_connection(self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout) -> Any:  # noqa: ASYNC109
-        """Connect; the one method that aiohttp's own connectors differ in. Raises ClientConnectionError."""
+        """Connect; aiohttp's own connectors override this method too. Raises ClientConnectionError."""
         del traces
         host, port = req.url.raw_host, req.url.port
         patience = timeout.sock_connect or timeout.connect or timeout.total or PATIENCE

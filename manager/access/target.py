@@ -1,4 +1,4 @@
-"""The API server that kubeconfig, flags, environment and Pod choose together, ready to be asked."""
+"""Find the API server by kubeconfig, flags, environment or Pod, with everything that a request needs."""
 
 import base64
 import os
@@ -29,7 +29,7 @@ class Target:
     context: ssl.SSLContext | None
     """None for plain HTTP."""
     server_name: str
-    """Whose certificate the server must show."""
+    """The name that the server's certificate must have."""
     proxy: Proxy | None
     identity: Identity
     namespace: str
@@ -128,7 +128,7 @@ def _context(endpoint: Endpoint) -> ssl.SSLContext:
 
 
 def _told(endpoint: Endpoint, parts: SplitResult) -> dict[str, object]:
-    """Return what an exec plug-in is told of the cluster."""
+    """Return the cluster information for an exec plug-in."""
     authority = endpoint.authority
     if endpoint.authority_file:
         try:

@@ -5,6 +5,7 @@ import functools
 import importlib
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -25,10 +26,10 @@ OF_MODULES = {"cost": "external.commands", "keys": "sealed.commands", "seal": "s
 
 
 class Commands(click.Group):
-    """Loads the commands of a module only when they are asked for: the others must not wait for it."""
+    """Loads the commands of a module when they are used, so that the other commands start fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return all names."""
+        """Return the names of all commands."""
         return sorted({*super().list_commands(ctx), *OF_MODULES, "mirrors"})
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
@@ -74,10 +75,10 @@ def version() -> None:
 
 
 class RunCommand(click.Command):
-    """Understands the flags of the replaced controllers too, and how Go writes a switch."""
+    """Accepts the flags of the replaced controllers too, and switches without a value as Go does."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Give switches that stand alone their value."""
+        """Add the value to switches that have none."""
         return super().parse_args(ctx, bare_switches(args))
 
 
@@ -87,10 +88,10 @@ def run(config: str | None, **flags: Any) -> None:
         with without(*UNUSED):
             import structlog
 
-            from manager import app  # here: `coffer version` must not pay for kopf
+            from manager import app  # imported here, so that `coffer version` does not load kopf
             from manager.runtime import logging
             from manager.runtime.controller import describe
-    except ModuleNotFoundError as error:  # kubeseal installs alone, and brings this command along
+    except ModuleNotFoundError as error:  # an installation of kubeseal only has this command too
         raise _missing(error) from error
     unused = [flag for flag in WITHOUT_EFFECT if flags.pop(f"unused_{flag.replace('-', '_')}") is not None]
     try:
@@ -105,21 +106,25 @@ def run(config: str | None, **flags: Any) -> None:
         raise click.ClickException(f"unexpected: {describe(error)}") from None
 
 
+@dataclass(frozen=True)
+class MirrorsOptions:
+    """The options of `coffer mirrors`."""
+
+    kubeconfig: str
+    context: str
+    config: str | None
+    namespace: str
+    own: str
+    target: str
+    output: str
+
+
 @click.command()
 @click.option("--config", help="The controller's settings file: its rules decide here too.", metavar="FILE")
 @click.option("--controller-namespace", "own", default="", help="Coffer's: nothing is pushed there.", metavar="NAME")
 @click.option("--plan", "target", default="", help="What a change would do: secret/NAMESPACE/NAME.", metavar="OBJECT")
 @click.argument("annotations", nargs=-1)
-def mirrors(
-    kubeconfig: str,
-    context: str,
-    config: str | None,
-    namespace: str,
-    own: str,
-    target: str,
-    output: str,
-    annotations: Any,
-) -> None:
+def mirrors(annotations: tuple[str, ...], **given: Any) -> None:
     """List sources with their mirrors and state, or plan a change.
 
     With --plan, ANNOTATIONS are NAME=VALUE or NAME- (as in kubectl annotate), the prefix may be left out; nothing is
@@ -130,13 +135,15 @@ def mirrors(
     from manager.kube.connection import connect
     from reflector.commands import Edit, MirrorListing, printable
 
-    if target and output != "table":
-        raise SettingsError(f"-o {output}: a plan is printed as a table only")
+    options = MirrorsOptions(**given)
+    target, namespace = options.target, options.namespace
+    if target and options.output != "table":
+        raise SettingsError(f"-o {options.output}: a plan is printed as a table only")
 
     async def read() -> MirrorListing:
-        settings = load({}, os.environ, _document(config))
-        listing = MirrorListing(settings.reflector, own or settings.process.namespace)
-        client = KubeClient(await connect(kubeconfig, context), f"coffer/{VERSION}")
+        settings = load({}, os.environ, _document(options.config))
+        listing = MirrorListing(settings.reflector, options.own or settings.process.namespace)
+        client = KubeClient(await connect(options.kubeconfig, options.context), f"coffer/{VERSION}")
         try:
             await listing.read(client, Edit.parse(target, annotations) if target else None)
         finally:
@@ -145,12 +152,12 @@ def mirrors(
 
     found = asyncio.run(read())
     lines = [printable(line) for line in (found.changes() if target else found.tree(namespace))]
-    show(output, lines, [] if target else found.records(namespace), [] if target else found.names(namespace))
+    show(options.output, lines, [] if target else found.records(namespace), [] if target else found.names(namespace))
 
 
 @functools.cache
 def _mirrors() -> click.Command:
-    """Return the command with the options that all commands share; kubeseal, installed alone, has none of them."""
+    """Return the command with the shared options; an installation of kubeseal only cannot import them."""
     from manager.command_line import Told, cluster_options, namespace_options, output_option
 
     shared = cluster_options(namespace_options(output_option(mirrors.callback or mirrors)))

@@ -1,8 +1,7 @@
-"""What takes long to read, beside the event loop: one thing at a time, and its memory given back afterwards.
+"""Run work that takes long, such as parsing a large text, in one thread, and return its memory afterwards.
 
-What a watch waits for comes first: behind it are the objects of everybody, and behind the rest only one worker's key.
-
-More threads would not be faster, as the interpreter is held, and each would have its own heap of what it has read.
+Work that a watch waits for comes first: all objects of its resource wait behind it, other work holds one worker only.
+More threads would not be faster, because such work holds the GIL, and each would keep a heap of its own.
 """
 
 import asyncio
@@ -18,7 +17,7 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
-TRIM_SECONDS = 5.0  # between two looks at what the heap can give back: it takes some milliseconds of the thread
+TRIM_SECONDS = 5.0  # between two trims of the heap: each takes the thread some milliseconds
 
 _THREAD = ThreadPoolExecutor(1, thread_name_prefix="aside")
 _FIRST: deque[Callable[[], None]] = deque()
@@ -26,7 +25,7 @@ _THEN: deque[Callable[[], None]] = deque()
 
 
 class _Heap:
-    """Gives freed memory back to the system, where the C library can."""
+    """Returns freed memory to the system, if the C library can."""
 
     def __init__(self) -> None:
         self._next = 0.0
@@ -45,11 +44,11 @@ _COLLECTING = threading.Lock()
 
 
 async def in_background(work: Callable[[], Result], *, first: bool = False) -> Result:
-    """Return what `work` returns, called in the thread for what takes long.
+    """Return the result of `work`, called in the background thread.
 
     Args:
-        work: what to do; it is not begun where nobody waits for it any more.
-        first: before everything that waits and is not: for what many others wait behind.
+        work: not started if its caller was cancelled before.
+        first: run before all waiting work that is not `first`; for work that many objects wait for.
 
     """
     coming: Future[Result] = Future()
@@ -58,7 +57,7 @@ async def in_background(work: Callable[[], Result], *, first: bool = False) -> R
         if coming.set_running_or_notify_cancel():
             try:
                 coming.set_result(_alone(work))
-            except BaseException as error:  # whoever waits gets it, as from an executor
+            except BaseException as error:  # raised in the caller, as by an executor
                 coming.set_exception(error)
 
     (_FIRST if first else _THEN).append(run)
@@ -67,14 +66,14 @@ async def in_background(work: Callable[[], Result], *, first: bool = False) -> R
 
 
 def _next() -> None:
-    """Do what comes first now; it is called once for each that was put in."""
+    """Run the next work; submitted once for each call of in_background."""
     (_FIRST or _THEN).popleft()()
 
 
 def _alone(work: Callable[[], Result]) -> Result:
     try:
-        # A hundred thousand new objects would have the collector look at all there are, ten times, while the
-        # interpreter is held; what is read from a text has no cycles.
+        # A hundred thousand new objects would start ten full collections, which hold the GIL; objects that are parsed
+        # from a text have no cycles.
         with _COLLECTING:
             gc.disable()
             try:

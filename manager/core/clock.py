@@ -1,4 +1,4 @@
-"""Time and chance, injected so that tests own both."""
+"""Time and randomness, injected so that tests control both."""
 
 import random
 import time
@@ -8,14 +8,14 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the product reads instead of the system clock."""
+    """Read instead of the system clock."""
 
     def now(self) -> datetime:
-        """Return the wall clock, aware, in UTC."""
+        """Return the wall-clock time, aware, in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Return seconds that never jump; only differences mean something."""
+        """Return seconds that never jump; only differences have a meaning."""
         ...
 
 
@@ -33,22 +33,22 @@ class SystemClock:
 
 @dataclass
 class Jitter:
-    """Spreads delays so that a fleet never acts in one second."""
+    """Spreads delays, so that many objects or replicas do not act in the same second."""
 
     rng: random.Random = field(default_factory=random.Random)
 
     def spread(self, seconds: float, part: float = 0.1) -> float:
-        """Return `seconds` moved by at most `part` of itself in either direction."""
+        """Return `seconds`, changed at random by at most `part` of it."""
         return seconds * (1 + part * (2 * self.rng.random() - 1))
 
 
 def rfc3339(moment: datetime) -> str:
-    """Render as Kubernetes does: whole seconds, `Z`."""
+    """Return a timestamp as Kubernetes writes it: whole seconds, `Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_rfc3339(text: object) -> datetime | None:
-    """Read a Kubernetes timestamp; anything else is None."""
+    """Parse a Kubernetes timestamp; return None for anything else."""
     if not isinstance(text, str):
         return None
     try:

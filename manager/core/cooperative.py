@@ -1,4 +1,4 @@
-"""Long work on the event loop in short pieces: whoever else has something to do gets a turn in between."""
+"""Interrupt long work on the event loop, so that other tasks run in between."""
 
 import asyncio
 import time
@@ -7,13 +7,13 @@ SLICE_SECONDS = 0.005
 
 
 class CooperativeYield:
-    """Gives way when a piece has lasted long enough."""
+    """Yields to the event loop when the work has run for SLICE_SECONDS."""
 
     def __init__(self) -> None:
         self._since = time.perf_counter()
 
     async def take(self) -> None:
-        """Let others go on, if it is time; costs next to nothing otherwise."""
+        """Yield if it is time; call it between small steps, as it costs almost nothing."""
         if time.perf_counter() - self._since >= SLICE_SECONDS:
             await asyncio.sleep(0)
             self._since = time.perf_counter()

@@ -14,16 +14,18 @@ import yaml
 
 Value = TypeVar("Value")
 
-READABLE_LEVELS = 200  # nesting that Python 3.11's reader takes wherever it is called from; 1,000 are its end
+READABLE_LEVELS = (
+    200  # of nesting that Python 3.11's parser can read at any depth of the call stack; its limit is 1,000
+)
 LONGEST_ALIAS_LIST = 1_000  # aliases of one YAML document; each is looked up and counted
 
-# Strings are matched possessively: a search that could go back would keep a place for each character.
+# Strings are matched possessively: backtracking would keep a state for each character.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{]|[\]}]', re.DOTALL)
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
 class Unreadable(ValueError):
-    """A text is not what it should be, or beyond a bound; the message names the bound, and nothing of the text."""
+    """A text is malformed or beyond a bound; the message names the bound and quotes nothing."""
 
 
 class Beyond(Unreadable):
@@ -32,7 +34,7 @@ class Beyond(Unreadable):
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """What a text may cost.
+    """The bounds of a text.
 
     Args:
         size: bytes of the text.
@@ -48,13 +50,13 @@ class Caps:
 OBJECT = Caps(size=8 << 20, values=250_000, levels=100)
 """A Kubernetes object: the API server takes 1.5 MB in a request, and may write a character as six."""
 ANSWER = Caps(size=1 << 20, values=700_000, levels=READABLE_LEVELS)
-"""What a provider answers for one value, which a Secret must hold: of three bytes for a list a third of the values."""
+"""The answer of a provider with one value, which must fit into a Secret; an empty list takes three bytes."""
 CONFIGURATION = Caps(size=64 << 10, values=5_000, levels=20)
-"""A kubeconfig, settings: written by hand."""
+"""A kubeconfig or settings, written by hand."""
 
 
 def read_json(text: bytes | str, caps: Caps = OBJECT) -> Any:
-    """Return what a JSON text means. Raises Unreadable."""
+    """Parse a JSON text. Raises Unreadable."""
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     _require_size(len(raw), caps)
     if holds_more(raw, caps.values):
@@ -66,7 +68,7 @@ def read_json(text: bytes | str, caps: Caps = OBJECT) -> Any:
 
 
 def read_json_beneath(text: bytes, levels: int) -> Any:
-    """Return what a JSON text means, however deep it is: what lies below some levels becomes null.
+    """Parse a JSON text of any depth; values below some levels become null.
 
     For lists of objects, of which one may be nested without end. Raises Unreadable.
     """
@@ -77,17 +79,17 @@ def read_json_beneath(text: bytes, levels: int) -> Any:
 
 
 def read_json_outline(text: bytes, levels: int) -> Any:
-    """Return what the upper levels of a JSON text mean; what lies below them becomes null. Raises Unreadable."""
+    """Parse the upper levels of a JSON text; values below them become null. Raises Unreadable."""
     return _loaded(b"".join(_cut(text, levels)), levels)
 
 
 def holds_more(text: bytes, values: int) -> bool:
-    """Tell whether a JSON text holds more than some values; it is not parsed for that."""
+    """Return True if a JSON text holds more values than a bound, without parsing it."""
     return _values_at_most(text) > values and _values_at_most(_STRING.sub(b"", text)) > values
 
 
 def too_deep(value: object, levels: int) -> bool:
-    """Tell whether a parsed value is nested deeper than some levels. Costs no recursion."""
+    """Return True if a parsed value is nested deeper than a bound, without recursion."""
     here = [value]
     for _ in range(levels):
         here = [
@@ -102,7 +104,7 @@ def too_deep(value: object, levels: int) -> bool:
 
 
 def more_values(value: object, most: int) -> bool:
-    """Tell whether a parsed value holds more than some values. Looks at no more than that, without recursion."""
+    """Return True if a parsed value holds more values than a bound; visits no more, without recursion."""
     waiting, seen = [value], 1
     while waiting and seen <= most:
         each = waiting.pop()
@@ -114,7 +116,7 @@ def more_values(value: object, most: int) -> bool:
 
 
 def decoder(**options: Any) -> json.JSONDecoder:
-    """Return a decoder for texts that are read in parts; whoever uses it bounds them, and catches RecursionError."""
+    """Return a decoder for texts that are read in parts; the caller bounds them and catches RecursionError."""
     return json.JSONDecoder(**options)
 
 
@@ -147,7 +149,7 @@ class Loader(yaml.SafeLoader):
     _aliases = 0
 
     def forward(self, length: int = 1) -> None:
-        """Go on by some characters; a megabyte on one line is not looked at one by one."""
+        """Advance by some characters; a megabyte on one line is not visited character by character."""
         passed = self.buffer[self.pointer : self.pointer + length]
         if length < FAR or len(passed) < length or _BREAK.search(passed):
             super().forward(length)
@@ -157,7 +159,7 @@ class Loader(yaml.SafeLoader):
         self.column += length
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Make the node of the next event. Raises Unreadable for one too many, or too deep."""
+        """Build the node of the next event. Raises Unreadable if there are too many, or it is too deep."""
         self._made += 1
         self._aliases += self.check_event(yaml.AliasEvent)
         if self._level >= self.caps.levels:
@@ -171,7 +173,7 @@ class Loader(yaml.SafeLoader):
 
 
 def read_yaml(text: bytes | str, caps: Caps = CONFIGURATION) -> Any:
-    """Return what the one document of a YAML text means, None where it has none. Raises Unreadable."""
+    """Parse the only document of a YAML text; return None if it has none. Raises Unreadable."""
     found = list(yaml_stream(text, type("_Bounded", (Loader,), {"caps": caps})))
     if len(found) > 1:
         raise Unreadable("it holds several YAML documents")
@@ -179,7 +181,7 @@ def read_yaml(text: bytes | str, caps: Caps = CONFIGURATION) -> Any:
 
 
 def yaml_stream(text: bytes | str, loader: type[Loader]) -> Iterator[Any]:
-    """Yield what the documents of a YAML text mean to a loader. Raises Unreadable."""
+    """Yield the documents of a YAML text as a loader reads them. Raises Unreadable."""
     for node in yaml_nodes(text, loader):
         try:
             yield loader("").construct_document(node)
@@ -231,7 +233,7 @@ def _loaded(text: bytes | str, levels: int) -> Any:
 
 
 def _cut(text: bytes, levels: int) -> Iterator[bytes]:
-    """Yield a JSON text with everything below some levels replaced by null, in one pass and without recursion."""
+    """Yield the parts of a JSON text with all values below some levels replaced by null; one pass, no recursion."""
     level = kept = 0
     for token in _TOKEN.finditer(text):
         sign = token[0]
@@ -249,12 +251,12 @@ def _cut(text: bytes, levels: int) -> Iterator[bytes]:
 
 
 def openings(raw: bytes) -> int:
-    """Return how many objects and lists a JSON text begins at most: it is not nested deeper than that."""
+    """Return the number of opening brackets in a JSON text, which bounds its nesting."""
     return raw.count(b"{") + raw.count(b"[")
 
 
 def _values_at_most(raw: bytes) -> int:
-    """Return a bound of the number of values: each but the first stands behind one of these signs."""
+    """Return an upper bound of the number of values: each but the first follows one of these characters."""
     return 1 + openings(raw) + raw.count(b",") + raw.count(b":")
 
 

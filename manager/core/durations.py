@@ -1,16 +1,16 @@
-"""Go durations, as users write intervals and periods."""
+"""Durations in Go's format, as users write intervals."""
 
 import math
 
-LONGEST = 64  # characters; all units with nine decimals are shorter, and tenants' texts are read on the event loop
+MAX_DURATION_CHARACTERS = 64  # all units with nine decimals are shorter; tenants' texts are parsed on the event loop
 NOT_A_DURATION = "must be a duration such as 1h, 30m or 1h30m"
 UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def parse_duration(text: str) -> float:
     """Return the seconds of a text such as `1h0m0s`. Raises ValueError."""
-    rest, sign = text[: LONGEST + 1].strip(), 1.0
-    if len(rest) > LONGEST:
+    rest, sign = text[: MAX_DURATION_CHARACTERS + 1].strip(), 1.0
+    if len(rest) > MAX_DURATION_CHARACTERS:
         raise ValueError(NOT_A_DURATION)
     if rest[:1] in ("+", "-"):
         sign, rest = (-1.0 if rest[0] == "-" else 1.0), rest[1:]

@@ -24,36 +24,36 @@ CofferError
     ├── Unusable
     └── Unreachable
 
-`str(error)` carries codes and places, never a value of a Secret: it is safe for an Event by construction.
-Tests compare this drawing with the classes.
+`str(error)` holds codes and places, never a value of a Secret, so it may go into an Event.
+A test compares this tree with the classes.
 """
 
 from typing import Final
 
 
 class CofferError(Exception):
-    """Anything Coffer raises on purpose."""
+    """The base of all errors that Coffer raises on purpose."""
 
 
 class SettingsError(CofferError):
-    """A flag, variable or file entry cannot be used; the process does not start."""
+    """A flag, variable or file entry is not usable; the process does not start."""
 
 
 class AccessError(SettingsError):
-    """The way to an API server cannot be found or gone: a kubeconfig, flag, plug-in, proxy or certificate is unfit."""
+    """An API server cannot be reached: a kubeconfig, flag, plug-in, proxy or certificate is not usable."""
 
 
 class NotLeader(CofferError):
-    """A write was asked of a replica whose lease is no longer certain; the write was not sent."""
+    """This replica's lease is not certain any more; the write was not sent."""
 
 
 class ReconcileError(CofferError):
-    """One object cannot be brought to its desired state now.
+    """An object cannot be brought to its desired state now.
 
     Args:
         reason: CamelCase word for the condition and the Event, from the module's closed list.
-        message: what is wrong, at which field, and the cure; no values.
-        event: reason of the Event where the contract names another word than the condition's.
+        message: what is wrong, at which field, and what to do; no values.
+        event: reason of the Event, if the original's differs from that of the condition.
     """
 
     def __init__(self, reason: str, message: str, *, event: str = "") -> None:
@@ -64,11 +64,11 @@ class ReconcileError(CofferError):
 
 
 class NeedsHuman(ReconcileError):
-    """Only a change of the object, or of something it depends on, can help: no timed retry."""
+    """Only a change of the object, or of one that it depends on, can help; not retried by time."""
 
 
 class WaitFor(ReconcileError):
-    """Something known will be there after `delay` seconds."""
+    """Retry after `delay` seconds, when a known cause is over."""
 
     def __init__(self, reason: str, message: str, *, delay: float, event: str = "") -> None:
         super().__init__(reason, message, event=event)
@@ -76,19 +76,19 @@ class WaitFor(ReconcileError):
 
 
 class Retry(ReconcileError):
-    """Try again with growing back-off, for ever (DESIGN.md 4a, 8)."""
+    """Retry with growing back-off, without end: the cause is over at an unknown time."""
 
 
 class TemplateError(CofferError):
-    """A Go template was not rendered; nothing of it was written anywhere."""
+    """A Go template was not rendered, and nothing of it was written."""
 
 
 class TemplateInvalid(TemplateError):
-    """The template, or what it makes of this data, must change: only a human can help.
+    """The template, or its result with this data, must change.
 
     Args:
         stage: `parse`, `execute`, or `read` when the output is not the map that its scope asks for.
-        message: the engine's own words, with every value of the data taken out.
+        message: the engine's text, without any value of the data.
     """
 
     def __init__(self, stage: str, message: str) -> None:
@@ -97,11 +97,11 @@ class TemplateInvalid(TemplateError):
 
 
 class TemplateLimit(TemplateError):
-    """The render was ended because it reached a limit; other renders did not notice.
+    """The render was stopped because it reached a limit; other renders are not affected.
 
     Args:
         limit: `source`, `output`, `memory`, `depth` or `deadline`.
-        message: the limit, its size, and the cure.
+        message: the limit, its size, and what to do.
     """
 
     def __init__(self, limit: str, message: str) -> None:
@@ -110,22 +110,22 @@ class TemplateLimit(TemplateError):
 
 
 class TemplateDelayed(TemplateError):
-    """The sandbox is being compiled, or is busy with others: try again soon, nothing is wrong with the template."""
+    """The sandbox is being compiled or is busy: retry soon, the template is not at fault."""
 
 
 class SandboxUnavailable(TemplateError):
-    """The compiled sandbox is missing or does not run here: no template can be rendered until that is cured."""
+    """The compiled sandbox is missing or does not run here: no template can be rendered until that is mended."""
 
 
 class ApiError(CofferError):
-    """The API server refused or could not be asked.
+    """The API server refused a request or did not answer.
 
     Args:
-        status: HTTP status, 0 when there was no answer.
+        status: HTTP status, 0 if there was no answer.
         reason: the `reason` word of the Status object, or the exception's class name.
         place: verb and object, such as `patch secrets ns/name`.
         detail: causes without values: field paths and types from `details.causes`.
-        after: seconds that the server asked to be left alone, 0 where it did not ask.
+        after: seconds for which the server wants no requests (Retry-After), 0 if it sent none.
     """
 
     def __init__(self, status: int, reason: str, place: str, detail: str = "", *, after: float = 0.0) -> None:
@@ -138,15 +138,15 @@ class ApiError(CofferError):
 
 
 class NotFound(ApiError):
-    """404: proven absent."""
+    """404: the object does not exist."""
 
 
 class AlreadyExists(ApiError):
-    """409 on create: somebody was first."""
+    """409 on create: there is an object of that name."""
 
 
 class Conflict(ApiError):
-    """409 on update or delete: the object moved since it was read; read again."""
+    """409 on update or delete: the object changed since it was read; read it again."""
 
 
 class Forbidden(ApiError):
@@ -154,7 +154,7 @@ class Forbidden(ApiError):
 
 
 class Denied(Forbidden):
-    """An admission policy, a webhook or a quota refuses it: nobody tells when that is mended, so try again."""
+    """An admission policy, a webhook or a quota refuses it: no event tells when that changes, so retry."""
 
 
 class Gone(ApiError):
@@ -162,12 +162,12 @@ class Gone(ApiError):
 
 
 class Invalid(ApiError):
-    """400, 413 or 422: the API server will not take this object however often it is sent."""
+    """400, 413 or 422: the API server refuses this object at every attempt."""
 
 
 class Unusable(ApiError):
-    """The object was sent and is beyond what is taken in: only a change of it can help."""
+    """The API server sent an object beyond our bounds: only a change of the object can help."""
 
 
 class Unreachable(ApiError):
-    """No answer, 429 or 5xx: the API server may have acted or not."""
+    """No answer, 429 or 5xx: the API server may have acted or not; retry."""

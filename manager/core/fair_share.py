@@ -1,6 +1,6 @@
-"""Shares of what all tenants use together: places, and the turns in which they are given.
+"""Divide shared capacity among tenants: a fair queue, semaphore and budget.
 
-Every pool, queue, brake and budget of the process that tenants fill is divided by one of these.
+One of them divides every pool, queue, brake and budget of the process that tenants can fill.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class FairQueue(Generic[T]):
-    """Items in order of arrival within a group, such as a namespace; of the groups each gives one in turn."""
+    """A queue whose groups, such as namespaces, take turns; first in, first out within a group."""
 
     def __init__(self) -> None:
         self._groups: OrderedDict[str, deque[T]] = OrderedDict()
@@ -24,25 +24,25 @@ class FairQueue(Generic[T]):
         return bool(self._groups)
 
     def append(self, group: str, item: T) -> None:
-        """Put an item at the end of its group."""
+        """Append an item to its group."""
         self._groups.setdefault(group, deque()).append(item)
 
     def popleft(self, may: Callable[[str], bool] = lambda group: True) -> T | None:
-        """Take the first item of the group whose turn it is, of those that `may` have one now; None without any."""
+        """Remove and return the first item of the next group that `may` have one now; None if there is none."""
         group = next(filter(may, self._groups), None)
         if group is None:
             return None
         items = self._groups[group]
         item = items.popleft()
         if items:
-            self._groups.move_to_end(group)  # all others come before it is its turn again
+            self._groups.move_to_end(group)  # all other groups come before its next turn
         else:
             del self._groups[group]
         return item
 
 
 class FairSemaphore:
-    """A number of places, of which each tenant holds a few; those who wait take turns. Belongs to one event loop.
+    """A semaphore with a maximum for each tenant; waiting tenants take turns. Belongs to one event loop.
 
     Args:
         number: places of all tenants together.
@@ -56,18 +56,18 @@ class FairSemaphore:
         self._line: FairQueue[tuple[str, asyncio.Future[None]]] = FairQueue()
 
     def held(self, tenant: str) -> int:
-        """Return how many places a tenant holds."""
+        """Return the number of places that a tenant holds."""
         return self._held[tenant]
 
     def take_now(self, tenant: str) -> bool:
-        """Take a place if one is free for this tenant; without waiting."""
+        """Take a place if one is free for this tenant; return False otherwise, without waiting."""
         if not self._free or not self._may(tenant):
             return False
         self._give(tenant)
         return True
 
     async def take(self, tenant: str) -> None:
-        """Wait for a place. Whoever takes one calls `release`."""
+        """Wait for a place and take it; call `release` afterwards."""
         if self.take_now(tenant):
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -76,11 +76,11 @@ class FairSemaphore:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self.release(tenant)  # it was given at the very moment, and nobody else would return it
+                self.release(tenant)  # the place was given at this moment; without this it is lost
             raise
 
     def release(self, tenant: str) -> None:
-        """Give a place back; the next in turn gets it."""
+        """Release a place; the next waiting tenant gets it."""
         self._free += 1
         self._held[tenant] -= 1
         if not self._held[tenant]:
@@ -93,7 +93,7 @@ class FairSemaphore:
 
     @asynccontextmanager
     async def place(self, tenant: str) -> AsyncIterator[None]:
-        """Hold a place for a while."""
+        """Hold a place inside the `with` block."""
         await self.take(tenant)
         try:
             yield
@@ -109,12 +109,12 @@ class FairSemaphore:
 
 
 class FairBudget:
-    """An amount that comes back with time, for each tenant and for all together.
+    """A token bucket for each tenant, and one for all together.
 
     Args:
-        rate: of one tenant, a second.
-        most: of one tenant, after a rest.
-        together: how many tenants' worth of it there is for all.
+        rate: what one tenant gets back in a second.
+        most: what one tenant may spend at once.
+        together: size of the bucket for all, in multiples of one tenant's.
     """
 
     def __init__(self, rate: float, most: float, clock: Clock, together: int = 10, remembered: int = 10_000) -> None:
@@ -126,7 +126,7 @@ class FairBudget:
         self._all = (0.0, clock.monotonic())
 
     def wait(self, tenant: str) -> float:
-        """Return the seconds until a tenant may spend something, 0 for now."""
+        """Return the seconds until a tenant may spend something, 0 if it may now."""
         own = self._left(self._spent.get(tenant), 1)
         every = self._left(self._all, self._together)
         return max(0.0, own - self._most) / self._rate + max(0.0, every - self._most * self._together) / (
@@ -134,7 +134,7 @@ class FairBudget:
         )
 
     def spend(self, tenant: str, amount: float) -> None:
-        """Count what was spent; it may be more than there was, and is waited for afterwards."""
+        """Count an amount; it may exceed the bucket, then the tenant waits afterwards."""
         now = self._clock.monotonic()
         self._spent[tenant] = (self._left(self._spent.get(tenant), 1) + amount, now)
         self._spent.move_to_end(tenant)
@@ -143,7 +143,7 @@ class FairBudget:
             self._spent.popitem(last=False)
 
     def _left(self, spent: tuple[float, float] | None, tenants: int) -> float:
-        """Return what is still owed of what was spent."""
+        """Return the spent amount that has not come back yet."""
         if spent is None:
             return 0.0
         amount, at = spent

@@ -1,4 +1,4 @@
-"""The docstrings under the fields of a class, from which pages and schemas are made."""
+"""Read the docstrings under the fields of a class, for generated pages and schemas."""
 
 import ast
 import inspect

@@ -1,4 +1,4 @@
-"""The type of a decrypted value, so that no log line, message or traceback can show one by accident."""
+"""The type of a decrypted value: no log line, message or traceback can show it by accident."""
 
 from typing import Final, NoReturn
 
@@ -6,8 +6,8 @@ from typing import Final, NoReturn
 class SecretValue:
     """A secret value whose text appears only where `.reveal()` is written out.
 
-    `grep -rn reveal` lists every use. Formatting, pickling and iteration are refused or masked, equality is allowed
-    because comparing is how a write is avoided.
+    `grep -rn reveal` lists every use. Formatting is masked and pickling refused; equality is allowed, because a
+    comparison avoids a write.
     """
 
     __slots__ = ("_value",)

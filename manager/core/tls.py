@@ -1,9 +1,8 @@
-"""TLS towards servers, verified as Go's clients verify: chain, name and validity, and no more.
+"""TLS contexts that verify servers as Go's clients do: chain, name and validity only.
 
-Python 3.13 also demands what RFC 5280 asks of a certificate's form (VERIFY_X509_STRICT), such as key identifiers. Many
-clusters' authorities lack these, and every other client of theirs accepts them.
-
-Go, on its part, never takes a name from a certificate's subject, and trusts any certificate that is named as authority.
+Python 3.13 also requires the form of RFC 5280 (VERIFY_X509_STRICT), such as key identifiers. The certificates of many
+clusters lack these, and kubectl and Go's clients accept them. Go also ignores the name in a certificate's subject, and
+trusts any certificate that is given as an authority.
 """
 
 import os
@@ -12,7 +11,7 @@ from pathlib import Path
 
 
 def verifying(*, cafile: str | None = None, cadata: str | bytes | None = None) -> ssl.SSLContext:
-    """Return a context that trusts these authorities, or the system's where none are given.
+    """Return a context that trusts these authorities, or the system's if none are given.
 
     Raises:
         ssl.SSLError, OSError, ValueError: they cannot be read.
@@ -21,7 +20,7 @@ def verifying(*, cafile: str | None = None, cadata: str | bytes | None = None) -
 
 
 def as_go_verifies(context: ssl.SSLContext) -> ssl.SSLContext:
-    """Let a context accept certificates without the form that RFC 5280 asks for; returns it."""
+    """Make a context verify as Go does; return it."""
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if context.check_hostname:
@@ -30,9 +29,9 @@ def as_go_verifies(context: ssl.SSLContext) -> ssl.SSLContext:
 
 
 def show(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """Let a context show a client certificate.
+    """Add a client certificate to a context.
 
-    The library reads files alone, and no key may lie on disk where there is another way.
+    Python reads it from files only, so it comes from memory where the system can: no key should be on a disk.
 
     Raises:
         ssl.SSLError, OSError, ValueError: the two cannot be used.
@@ -47,7 +46,7 @@ def show(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
         finally:
             os.close(file)
         return
-    from tempfile import NamedTemporaryFile  # a slow import, for other systems than Linux alone
+    from tempfile import NamedTemporaryFile  # imported here because it is slow and Linux does not need it
 
     with NamedTemporaryFile("wb", delete=False) as disk:  # readable by its owner only
         disk.write(content)

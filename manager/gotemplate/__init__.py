@@ -1,4 +1,4 @@
-"""Go templates for tenants: Go's own engine and sprig, in a WebAssembly sandbox (DESIGN.md section 5).
+"""Go templates for tenants: Go's own engine and sprig, in a WebAssembly sandbox.
 
 ```
 sandbox    render(), json_get(), json_set(), regex_replace(): what other packages call

@@ -30,7 +30,7 @@ DESCRIPTORS: Final = Path("/proc/self/fd")
 
 
 def engine(limits: Limits, target: str = "") -> "wasmtime.Engine":
-    """Return the machine that runs instances; what is precompiled by one of other settings does not load."""
+    """Return the engine that runs instances; code that another configuration compiled does not load."""
     import wasmtime
 
     config = wasmtime.Config()
@@ -66,7 +66,7 @@ def load(machine: "wasmtime.Engine", extra: Path | None = None) -> "wasmtime.Mod
 
 
 def compiled() -> bool:
-    """Tell whether there is machine code; of another wasmtime or CPU it may still be of no use."""
+    """Return True if there is machine code; code for another wasmtime or CPU may not load."""
     return ARTEFACT.exists() and any(_places(None))
 
 
@@ -122,7 +122,7 @@ def _cache() -> Path:
 
 
 def _usable(place: Path) -> bool:
-    """Whether it is of this artefact, and nobody but this user or root can have written it: it is run as it lies."""
+    """Return True if the code is of this artefact and only this user or root can have written it: it runs unchecked."""
     try:
         made = [each.stat() for each in (place, place.parent)]
         newer = made[0].st_mtime_ns >= ARTEFACT.stat().st_mtime_ns
@@ -132,7 +132,7 @@ def _usable(place: Path) -> bool:
 
 
 def _keep(code: bytes, place: Path) -> None:
-    """Write beside the place, then rename: nobody loads half a file."""
+    """Write a temporary file, then rename it, so that no process loads half a file."""
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.", delete=False) as fresh:
         fresh.write(code)

@@ -38,13 +38,13 @@ class Machine:
 
 
 def _give_back() -> None:
-    """Return what importing wasmtime left in the worker's part of the heap: 11 MiB that nobody would use again."""
+    """Return freed heap memory to the system: the import of wasmtime leaves 11 MiB."""
     with suppress(OSError, AttributeError):  # glibc alone has it
         ctypes.CDLL(None).malloc_trim(0)
 
 
 class Instance:
-    """Serves one request at a time. After an error it raised, it is of no more use.
+    """Serves one request at a time. After it has raised an error it must not be used again.
 
     Args:
         memory_bytes: what it may use; 0 for what a render may use at most.
@@ -112,7 +112,7 @@ class Instance:
         self._store.set_epoch_deadline(Watchdog.ticks(max(until - time.monotonic(), 0.0)))
 
     def _reached(self, error: Exception) -> TemplateLimit:
-        """Say which limit ended the render; the trap's own text is a trace through the sandbox."""
+        """Return which limit ended the render; the trap's own text is a stack trace of the sandbox."""
         import wasmtime
 
         limits = self._machine.limits

@@ -80,7 +80,7 @@ class RenderedMap:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one render may use, and how many may run (reference: gotemplate.md section 3)."""
+    """What one render may use, and how many may run."""
 
     source_bytes: int = 1 << 20
     """Of a template; a Secret holds no more."""

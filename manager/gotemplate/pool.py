@@ -93,7 +93,7 @@ class Pool:
         return await self._followed(namespace, running)
 
     def _make_way(self, held: "list[_Held]") -> None:
-        """Leave the place to others, where there is one among the slow."""
+        """Move to a slow place, if one is free, and release this one."""
         if self._slow_places.taken():
             held[-1] = self._slow_places
             self._places.release()
@@ -114,7 +114,7 @@ class Pool:
         return answer
 
     def _remember(self, namespace: str) -> None:
-        """Let a namespace take turns with others that are slow: four of them would hold every place otherwise."""
+        """Count a namespace as slow: slow ones take turns, or four of them would hold every place."""
         self._slow[namespace] = None
         self._slow.move_to_end(namespace)
         while len(self._slow) > SLOW_REMEMBERED:
@@ -164,7 +164,7 @@ class Pool:
         try:
             answer = self._called(instance, request)
         finally:
-            instance.close()  # kept, it might grow beside others
+            instance.close()  # otherwise it could grow while others run
         return answer, time.thread_time() - started
 
     def _called(self, instance: Instance, request: bytes) -> bytes:
@@ -192,13 +192,13 @@ class Pool:
 
 
 class _Places:
-    """Places that nobody waits for."""
+    """A number of places that can be taken without waiting."""
 
     def __init__(self, number: int) -> None:
         self._number = number
 
     def taken(self) -> bool:
-        """Take one, where one is left."""
+        """Take a place; return False if none is free."""
         if not self._number:
             return False
         self._number -= 1

@@ -24,7 +24,7 @@ MODULE = "manager.gotemplate.artefact"
 
 
 class Preparation:
-    """Loads the sandbox once, for all who wait.
+    """Loads the sandbox once for all waiting requests.
 
     Args:
         threads: where loading happens: it imports wasmtime.
@@ -41,7 +41,7 @@ class Preparation:
 
     def begin(self) -> None:
         """Start the compilation if there is no machine code; nothing is loaded yet."""
-        with suppress(SandboxUnavailable):  # told to whoever renders
+        with suppress(SandboxUnavailable):  # raised again when a template is rendered
             if self._compiling is None and self._machine is None and not artefact.compiled():
                 self._compiling = asyncio.create_task(self._compile(), name="sandbox compiler")
 
@@ -134,6 +134,6 @@ def _writable(folder: Path) -> bool:
 
 
 def _first_to_go(pid: int) -> None:
-    """Where memory runs out the compiler ends, and not the controller."""
+    """Let the kernel end the compiler first when memory runs out, not the controller."""
     with suppress(OSError):
         Path(f"/proc/{pid}/oom_score_adj").write_text("1000")

@@ -17,7 +17,7 @@ from manager.core.secret_value import SecretValue
 from manager.gotemplate.model import SHOWN_ERROR_CHARACTERS
 
 SHORTEST = 4
-"""Bytes; shorter values cannot be told from ordinary text. (reference: gotemplate.md section 4)"""
+"""Bytes; shorter values are not distinguishable from ordinary text."""
 
 LONGEST_IN_ANY_CASE: Final = 4096  # a longer expression takes longer to compile than it is worth
 

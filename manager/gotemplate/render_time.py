@@ -1,4 +1,4 @@
-"""How long renders themselves take: what goes before (compiling, waiting for others) is nobody's template."""
+"""Measure the time of renders only, without compiling the sandbox and waiting for other renders."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The addresses of the API servers of this cluster, as each of them publishes its own."""
+"""The addresses of the API servers of this cluster, from the EndpointSlice that they publish."""
 
 import asyncio
 
@@ -10,15 +10,15 @@ from manager.kube.client import KubeClient
 from manager.kube.resources import Body, Key, Resource
 
 ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
-API_SERVERS = Key(ENDPOINT_SLICES, "default", "kubernetes")  # every API server keeps its own address in it
-ASK_AGAIN = 60.0  # seconds between two looks at it, whoever comes: an address may have a new owner
-AFTER_FAILURE = 5.0  # seconds until the next look when it could not be read
+API_SERVERS = Key(ENDPOINT_SLICES, "default", "kubernetes")  # every API server maintains its own address in it
+REFRESH_SECONDS = 60.0  # between two reads: an address may move to another owner
+RETRY_SECONDS = 5.0  # until the next read after a failure
 
 log = structlog.get_logger(__name__)
 
 
 class ApiServers:
-    """The addresses, asked for when somebody wants to know, now and then."""
+    """The addresses, read on demand and at most once a minute."""
 
     def __init__(self, client: KubeClient, clock: Clock) -> None:
         self._client = client
@@ -26,18 +26,18 @@ class ApiServers:
         self._next = float("-inf")
         self._lock = asyncio.Lock()
         self.known: frozenset[str] = frozenset()
-        """Those that were read last; empty where they may not be read."""
+        """The addresses that were read last; empty if we may not read them."""
 
     async def include(self, peer: str) -> bool:
-        """Tell whether an API server has this address; where that cannot be found out, it has not."""
+        """Return True if an API server has this address; False if that is unknown."""
         await self.look()
         return peer in self.known
 
     async def look(self) -> None:
-        """Read them, unless that was done lately."""
+        """Read the addresses if the last read is too old."""
         async with self._lock:
             if self._clock.monotonic() >= self._next:
-                pause = ASK_AGAIN if await self._read() else AFTER_FAILURE
+                pause = REFRESH_SECONDS if await self._read() else RETRY_SECONDS
                 self._next = self._clock.monotonic() + pause
 
     async def _read(self) -> bool:

@@ -1,8 +1,9 @@
-"""How an object shows that it is an auto mirror: one that gives way to whoever claims its name (DESIGN.md 4a, 4)."""
+"""The annotations of mirrors, and which objects are auto mirrors: those give way to an owner of their name."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from manager.kube.managed_fields import managers_of
 from manager.kube.resources import Body
 
 PREFIX = "reflector.v1.k8s.emberstack.com/"
@@ -14,9 +15,9 @@ MARKS = frozenset({REFLECTS, AUTO_REFLECTS, REFLECTED_VERSION, REFLECTED_AT})
 
 
 def yields(secret: Mapping[str, Any]) -> bool:
-    """Tell whether a Secret was pushed here by the reflector and is owned by nobody else.
+    """Return True if the reflector pushed a Secret and it has no owner.
 
-    A SealedSecret or ExternalSecret of the name may take it over; the reflector then leaves it alone.
+    A SealedSecret or ExternalSecret of its name may take it over; then the reflector leaves it alone.
     """
     meta = secret["metadata"]
     annotations = meta.get("annotations") or {}
@@ -24,18 +25,10 @@ def yields(secret: Mapping[str, Any]) -> bool:
     return pushed and not meta.get("ownerReferences")
 
 
-def maker_of(meta: Body, controllers: Collection[str]) -> str:
-    """Return the field manager that wrote the mark `reflects`, empty where one of the controllers did, or nobody knows.
+def author_of(metadata: Body, controllers: Collection[str]) -> str:
+    """Return the field manager that wrote `reflects`; empty if it is one of the controllers, or not recorded.
 
-    Whoever copies a mirror with its annotations (`kubectl get -o yaml | kubectl apply`) makes an object of his own.
+    A copy of a mirror with its annotations (`kubectl get -o yaml | kubectl apply`) belongs to whoever applied it.
     """
-    entries = (each for each in meta.get("managedFields") or ())
-    writers = {
-        str(each.get("manager", "")) for each in entries if f"f:{REFLECTS}" in _annotations(each.get("fieldsV1") or {})
-    }
-    return "" if writers & set(controllers) else min(writers, default="")
-
-
-def _annotations(fields: Body) -> Body:
-    found: Body = (fields.get("f:metadata") or {}).get("f:annotations") or {}
-    return found
+    authors = managers_of(metadata, "metadata", "annotations", REFLECTS)
+    return "" if authors & set(controllers) else min(authors, default="")

@@ -1,7 +1,8 @@
-"""Raw JSON in and out of the API server, every failure as one of our errors."""
+"""Send and receive raw JSON; raise every failure as one of our errors."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,14 +22,22 @@ from manager.core.errors import (
     Unusable,
 )
 from manager.kube.connection import Connection
-from manager.kube.decoding import PAGE_BYTES, Oversize, parsed, read_event, read_object, read_page, read_within
-from manager.kube.denials import denial
 from manager.kube.resources import Body, Key, Resource
+from manager.kube.responses.decoding import (
+    PAGE_BYTES,
+    Oversize,
+    parsed,
+    read_event,
+    read_object,
+    read_page,
+    read_within,
+)
+from manager.kube.responses.denials import denial
 
-WHOLE = 25  # objects a page holds that come whole, and fewer where they are large
-PAGE = 500  # objects a LIST page holds: the API server's own clients use this; larger pages only raise our peak memory
-LONGEST_AFTER = 60.0  # seconds that a server may ask to be left alone: our longest back-off
-DISCOVERY = Resource("", "", "apis", "APIResourceList")  # what a request for discovery is counted under
+BODY_PAGE_OBJECTS = 25  # of a LIST page with whole objects, and fewer if they are large
+METADATA_PAGE_OBJECTS = 500  # of a LIST page: as kubectl and client-go use it; larger pages only raise our peak memory
+MAX_RETRY_AFTER_SECONDS = 60.0  # of a server's Retry-After that are obeyed: our longest back-off
+DISCOVERY = Resource("", "", "apis", "APIResourceList")  # the name of discovery requests in metrics
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
@@ -46,15 +55,15 @@ type_of_status: Mapping[int, type[ApiError]] = {
 
 
 class KubeClient:
-    """Speaks to one API server; one connection pool, a deadline on every request.
+    """A client of one API server, with one connection pool and a deadline on every request.
 
     Args:
-        connection: where and as whom.
-        agent: the User-Agent, by which the audit log tells our requests from kopf's.
-        timeout: seconds after which a request counts as Unreachable.
+        connection: address and credentials.
+        agent: the User-Agent, by which the audit log separates our requests from kopf's.
+        timeout: seconds after which a request fails with Unreachable.
         observe: called with (verb, plural, status) after each request, for metrics.
-        certain: raises NotLeader unless this replica may write; asked before every change, statuses and Events too,
-            so that a replica which was stopped and resumed says nothing stale either.
+        certain: raises NotLeader unless this replica may write; called before every change, of statuses and Events
+            too, so that a replica that was stopped and resumed writes nothing stale.
     """
 
     def __init__(
@@ -74,15 +83,15 @@ class KubeClient:
         self._certain = certain
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self._session.close()
 
     async def get(self, key: Key) -> Body:
-        """Read one object whole. Raises NotFound when it is proven absent."""
-        return await self._call("get", "GET", key.resource, key.path, str(key))
+        """Read one whole object. Raises NotFound if it does not exist."""
+        return await self._call(_Request("get", "GET", key.resource, key.path, str(key)))
 
     async def find(self, key: Key) -> Body | None:
-        """Read one object whole, None when it is proven absent."""
+        """Read one whole object; return None if it does not exist."""
         try:
             return await self.get(key)
         except NotFound:
@@ -91,21 +100,21 @@ class KubeClient:
     async def pages(
         self, resource: Resource, *, namespace: str = "", selector: str = "", metadata_only: bool | None = None
     ) -> AsyncIterator[tuple[list[Body], str]]:
-        """List in pages; yields (items, resourceVersion of the list).
+        """List in pages; yield (items, resourceVersion of the list).
 
-        Metadata only where the resource says so, unless `metadata_only` decides. Raises Gone when the list took so
-        long that its continue token expired: begin again.
+        Reads metadata only if the resource says so; `metadata_only` overrides it. Raises Gone when the continue token
+        has expired because the list took long: start again.
         """
         partial = resource.metadata_only if metadata_only is None else metadata_only
         headers = {"Accept": METADATA_LIST} if partial else {}
         query = {"labelSelector": selector} if selector else {}
-        limit = Limit(PAGE if partial else WHOLE)
+        limit = Limit(METADATA_PAGE_OBJECTS if partial else BODY_PAGE_OBJECTS)
         while True:
-            path, most = resource.path(namespace), limit.bytes
+            path, max_bytes = resource.path(namespace), limit.bytes
             asked = {**query, "limit": str(limit.objects)}
             try:
                 page = await self._call(
-                    "list", "GET", resource, path, resource.plural, query=asked, headers=headers, most=most
+                    _Request("list", "GET", resource, path, resource.plural, None, asked, headers, max_bytes)
                 )
             except Oversize:
                 limit.shrink(resource)
@@ -118,59 +127,55 @@ class KubeClient:
             limit.grow()
 
     async def create(self, resource: Resource, body: Body, *, manager: str = "coffer") -> Body:
-        """Create an object. Raises AlreadyExists when somebody was first."""
+        """Create an object. Raises AlreadyExists if there is one of its name."""
         self._certain()
         meta = body["metadata"]
         path = resource.path(meta.get("namespace", ""))
         place = f"{resource.kind} {meta.get('namespace', '')}/{meta.get('name', '')}"
         query = {"fieldManager": manager}
-        return await self._call("create", "POST", resource, path, place, body=body, query=query)
+        return await self._call(_Request("create", "POST", resource, path, place, body, query))
 
     async def update(self, key: Key, body: Body, *, subresource: str = "", manager: str = "coffer") -> Body:
-        """Replace an object; its resourceVersion must be the one that was read. Raises Conflict when it moved."""
+        """Replace an object; its resourceVersion must be the one that was read. Raises Conflict if it changed."""
         self._certain()
         path = key.resource.path(key.namespace, key.name, subresource)
         query = {"fieldManager": manager}
-        return await self._call("update", "PUT", key.resource, path, str(key), body=body, query=query)
+        return await self._call(_Request("update", "PUT", key.resource, path, str(key), body, query))
 
     async def patch(self, key: Key, patch: Body, *, subresource: str = "", manager: str = "coffer") -> Body:
-        """Merge-patch an object; put uid and resourceVersion into its metadata as preconditions."""
+        """Merge-patch an object; the caller puts uid and resourceVersion into the patch as preconditions."""
         self._certain()
         path = key.resource.path(key.namespace, key.name, subresource)
         headers, query = {"Content-Type": MERGE_PATCH}, {"fieldManager": manager}
-        return await self._call(
-            "patch", "PATCH", key.resource, path, str(key), body=patch, query=query, headers=headers
-        )
+        return await self._call(_Request("patch", "PATCH", key.resource, path, str(key), patch, query, headers))
 
     async def patch_operations(self, key: Key, operations: list[Body], *, manager: str = "coffer") -> Body:
-        """JSON-patch an object: the only patch that replaces a whole map without knowing what is in it."""
+        """JSON-patch an object: the only patch that replaces a whole map whose content is not known."""
         self._certain()
         query, headers = {"fieldManager": manager}, {"Content-Type": JSON_PATCH}
-        place, path = str(key), key.path
-        return await self._call(
-            "patch", "PATCH", key.resource, path, place, body=operations, query=query, headers=headers
-        )
+        request = _Request("patch", "PATCH", key.resource, key.path, str(key), operations, query, headers)
+        return await self._call(request)
 
     async def delete(self, key: Key, *, uid: str, version: str) -> None:
-        """Delete exactly the object that was read. Raises Conflict when it is another or has moved, NotFound."""
+        """Delete exactly the object that was read. Raises Conflict if it is another one or has changed, NotFound."""
         self._certain()
         preconditions = {"uid": uid, "resourceVersion": version}
         body = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": preconditions}
-        await self._call("delete", "DELETE", key.resource, key.path, str(key), body=body)
+        await self._call(_Request("delete", "DELETE", key.resource, key.path, str(key), body))
 
     async def post(self, resource: Resource, path: str, body: Body) -> Body:
-        """Call a subresource or review endpoint that answers with an object, such as TokenReview."""
-        return await self._call("create", "POST", resource, path, resource.kind, body=body)
+        """Call a subresource or a review endpoint, such as TokenReview; return the object in the answer."""
+        return await self._call(_Request("create", "POST", resource, path, resource.kind, body))
 
     async def served(self, resource: Resource) -> bool:
-        """Tell whether the API server knows a resource: false until its CRD is installed."""
+        """Return True if the API server serves a resource; False until its CRD is installed."""
         return any(each.get("name") == resource.plural for each in await self.resources(resource.api_version))
 
     async def resources(self, api_version: str) -> list[Body]:
-        """Return what the API server serves of a group and version, as discovery has it; nothing of an unknown one."""
+        """Return the discovery entries of a group and version; none if the API server does not know it."""
         path = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         try:
-            listed = await self._call("discover", "GET", DISCOVERY, path, path)
+            listed = await self._call(_Request("discover", "GET", DISCOVERY, path, path))
         except NotFound:
             return []
         found: list[Body] = listed.get("resources") or []
@@ -179,76 +184,84 @@ class KubeClient:
     async def watch(
         self, resource: Resource, *, namespace: str, selector: str, version: str, seconds: int = 300
     ) -> AsyncIterator[tuple[str, Body]]:
-        """Stream (type, object) of one namespace from `version` on; ends after `seconds` or when the server closes."""
+        """Yield (type, object) of one namespace from `version` on, for `seconds` or until the server closes."""
         query = {
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": version,
             "timeoutSeconds": str(seconds),
         } | ({"labelSelector": selector} if selector else {})
-        # Bookmarks come every minute: 75 silent seconds mean that the stream is dead though the socket is open.
+        # Bookmarks come every minute: after 75 silent seconds the stream is dead although the socket is open.
         timeout = aiohttp.ClientTimeout(total=None, connect=5, sock_read=75)
         url = self._base + resource.path(namespace)
         try:
             async with self._session.get(url, params=query, timeout=timeout, allow_redirects=False) as answer:
                 if answer.status != 200:
-                    raise _refused(answer, await answer.read(), "watch", resource.plural)
+                    raise _refused(answer, await answer.read(), f"watch {resource.plural}")
                 async for line in answer.content:
                     event = await parsed(line, read_event)
                     yield event["type"], event["object"]
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise Unreachable(0, type(error).__name__, f"watch {resource.plural}") from error
 
-    async def _call(
-        self,
-        verb: str,
-        method: str,
-        resource: Resource,
-        path: str,
-        place: str,
-        *,
-        body: Any = None,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        most: int = 0,
-    ) -> Body:
-        status = 0
+    async def _call(self, request: "_Request") -> Body:
+        status, place = 0, f"{request.verb} {request.place}"
         try:
-            data = None if body is None else json.dumps(body)
-            sent = {"Content-Type": "application/json", **(headers or {})} if data else headers
             async with self._session.request(
-                method,
-                self._base + path,
-                data=data,
-                params=query,
-                headers=sent,
+                request.method,
+                self._base + request.path,
+                data=None if request.body is None else json.dumps(request.body),
+                params=request.query,
+                headers=request.sent_headers(),
                 timeout=self._timeout,
                 allow_redirects=False,
             ) as answer:
-                status, content = answer.status, await read_within(answer.content, most or OBJECT.size)
+                status, content = answer.status, await read_within(answer.content, request.max_bytes or OBJECT.size)
         except Oversize:
-            if most:
+            if request.max_bytes:
                 raise
-            raise Unusable(status, "TooLarge", f"{verb} {place}") from None
+            raise Unusable(status, "TooLarge", place) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unreachable(0, type(error).__name__, f"{verb} {place}") from error
+            raise Unreachable(0, type(error).__name__, place) from error
         finally:
-            self._observe(verb, resource.plural, status)
+            self._observe(request.verb, request.resource.plural, status)
         if status >= 400:
-            raise _refused(answer, content, verb, place, body)
-        read = partial(read_page, alone=most == OBJECT.size) if verb == "list" else read_object
-        return await _parsed(status, content, f"{verb} {place}", read)
+            raise _refused(answer, content, place, request.body)
+        read = partial(read_page, alone=request.max_bytes == OBJECT.size) if request.verb == "list" else read_object
+        return await _parsed(status, content, place, read)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """One request and how errors and metrics name it."""
+
+    verb: str
+    method: str
+    resource: Resource
+    path: str
+    place: str
+    """What errors call the object."""
+    body: Any = None
+    query: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = None
+    max_bytes: int = 0
+    """Above this, `Oversize` is raised for the caller to ask for less; 0: above the bound of one object, `Unusable`."""
+
+    def sent_headers(self) -> Mapping[str, str] | None:
+        if self.body is None:
+            return self.headers
+        return {"Content-Type": "application/json", **(self.headers or {})}
 
 
 def _word(reason: object) -> str:
-    """Return a reason as far as it is one: an admission webhook may put a sentence there, with values in it."""
+    """Return a reason that is one word, else nothing: an admission webhook may put a sentence with values there."""
     return reason if isinstance(reason, str) and reason.isalnum() else ""
 
 
 class Limit:
-    """How many objects a list page asks for: fewer when they are large, more again afterwards.
+    """The number of objects that a list page asks for: fewer if they are large, then more again.
 
-    The API server bounds the number of objects alone, and each may have 1.5 MB.
+    The API server bounds the number of objects only, and each may have 1.5 MB.
     """
 
     def __init__(self, most: int) -> None:
@@ -257,26 +270,26 @@ class Limit:
 
     @property
     def bytes(self) -> int:
-        """Bytes that a page may have; an object that is alone may be as large as any."""
+        """Bytes that a page may have; a page of one object may have as many as the largest object."""
         return PAGE_BYTES if self.objects > 1 else OBJECT.size
 
     def shrink(self, resource: Resource) -> None:
-        """Ask for fewer. Raises Unusable where one object alone is too large."""
+        """Ask for fewer objects. Raises Unusable if a page of one object is too large."""
         if self.objects == 1:
             raise Unusable(200, "TooLarge", f"list {resource.plural}")
         self.objects = max(1, self.objects // 4)
 
     def grow(self) -> None:
-        """Ask for more: a page was not too large."""
+        """Ask for more objects, after a page that was not too large."""
         self.objects = min(self._most, self.objects * 2)
 
 
 async def _parsed(status: int, content: bytes, place: str, read: Callable[[bytes], Body]) -> Body:
-    """Return the object of an answer; what is none comes from something between us and the API server.
+    """Return the object of an answer.
 
     Raises:
-        Unusable: it is JSON, and beyond the bounds of one object.
-        Unreachable: it is anything else.
+        Unusable: it is JSON beyond the bounds of one object.
+        Unreachable: it is anything else, so it comes from a proxy between us and the API server.
 
     """
     try:
@@ -290,11 +303,11 @@ async def _parsed(status: int, content: bytes, place: str, read: Callable[[bytes
     return found
 
 
-def _refused(response: aiohttp.ClientResponse, content: bytes, verb: str, place: str, sent: object = None) -> ApiError:
-    """Turn a refusal into our error.
+def _refused(response: aiohttp.ClientResponse, content: bytes, place: str, sent: object = None) -> ApiError:
+    """Return our error for a refused request.
 
-    The server's message may quote a value: only what an admission policy, a webhook or a quota says is kept, without
-    values; causes keep field paths.
+    The server's message may quote a value, so it is dropped, except for the text of an admission policy, a webhook or
+    a quota, from which values are removed. Causes keep their field paths.
     """
     try:
         answer = read_json(content)
@@ -315,10 +328,10 @@ def _refused(response: aiohttp.ClientResponse, content: bytes, verb: str, place:
         kind, detail = Denied, denied
     elif response.status == 403 and any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
         reason = "NamespaceTerminating"
-    return kind(response.status, reason, f"{verb} {place}", detail, after=_after(response.headers))
+    return kind(response.status, reason, place, detail, after=_after(response.headers))
 
 
 def _after(headers: Mapping[str, str]) -> float:
-    """Return the seconds of a Retry-After; the API server sends no dates, and what is no number counts as not sent."""
+    """Return the seconds of Retry-After, 0 if it is no number: the API server sends no dates."""
     text = headers.get("Retry-After", "")
-    return min(LONGEST_AFTER, float(text)) if text.isascii() and text.isdecimal() else 0.0
+    return min(MAX_RETRY_AFTER_SECONDS, float(text)) if text.isascii() and text.isdecimal() else 0.0

@@ -1,4 +1,4 @@
-"""Status conditions as Kubernetes defines them: replaced by type, the transition time kept while the status holds."""
+"""Status conditions as Kubernetes defines them: one for each type, the transition time changes with the status."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,17 +8,16 @@ from manager.core.clock import rfc3339
 
 Condition = dict[str, Any]
 
-
-LONGEST_MESSAGE = 4096  # characters; names of a MiB may stand in a spec, and would not fit into the object once more
+LONGEST_MESSAGE = 4096  # a message may quote names, and a spec may hold a MiB of them
 
 
 def brief(message: str) -> str:
-    """Return a message that fits into a condition, whatever names it quotes."""
+    """Return a message shortened to what fits into a condition."""
     return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 2] + " …"
 
 
 def find_condition(conditions: object, kind: str) -> Condition | None:
-    """Return the condition of a type from a status list, whatever a user made of that list."""
+    """Return the condition of a type, None if the list has none or is malformed."""
     if isinstance(conditions, list):
         for condition in conditions:
             if isinstance(condition, dict) and condition.get("type") == kind:
@@ -27,7 +26,7 @@ def find_condition(conditions: object, kind: str) -> Condition | None:
 
 
 def without_condition(conditions: object, kind: str) -> list[Condition]:
-    """Return the list without the condition of a type: what is set next gets a new transition time."""
+    """Return the list without the condition of a type, so that the next one gets a new transition time."""
     old = find_condition(conditions, kind)
     return [each for each in conditions if each is not old] if isinstance(conditions, list) else []
 
@@ -47,5 +46,5 @@ def set_condition(conditions: object, new: Condition, now: datetime) -> list[Con
 def same_condition(
     old: Condition | None, new: Condition, fields: Sequence[str] = ("status", "reason", "message")
 ) -> bool:
-    """Tell whether a write would change nothing but times."""
+    """Return True if a write would change only times."""
     return old is not None and all(old.get(name, "") == new.get(name, "") for name in fields)

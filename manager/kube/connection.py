@@ -1,4 +1,4 @@
-"""Where the API server is and how to prove who we are: kubeconfig or the Pod's own ServiceAccount."""
+"""Address and credentials of the API server, from a kubeconfig or the Pod's ServiceAccount."""
 
 import asyncio
 import os
@@ -21,20 +21,20 @@ from manager.core.errors import AccessError, SettingsError
 
 @dataclass
 class Connection:
-    """One API server: base URL, TLS, and who we are there."""
+    """One API server: base URL, TLS and our identity."""
 
     server: str
     ssl_context: ssl.SSLContext | None
     identity: Identity
     default_namespace: str
     server_name: str = ""
-    """Whose certificate the server must show; empty for the server's own name."""
+    """The name that the server's certificate must have; empty for the name in the URL."""
     proxy: Proxy | None = None
 
     async def authorization(self) -> str:
-        """Return the Authorization header of now; a plug-in runs beside the event loop.
+        """Return the current Authorization header; a plug-in runs in a thread.
 
-        Raises ClientConnectionError when none can be had: to be tried again.
+        Raises ClientConnectionError if there is none now; the caller retries.
         """
         try:
             if self.identity.takes_long:
@@ -44,16 +44,16 @@ class Connection:
             raise aiohttp.ClientConnectionError(str(error)) from None
 
     def session(self, agent: str, *middlewares: ClientMiddlewareType) -> aiohttp.ClientSession:
-        """Open an HTTP session under its own User-Agent.
+        """Open an HTTP session with its own User-Agent.
 
-        ~/.netrc is not consulted, and proxies are known already: that would cost 0.8 ms a request (kopf.md section 4).
+        It reads neither ~/.netrc nor the proxy variables, which would cost 0.8 ms for each request.
         """
         origin = URL(self.server).origin()
 
         async def authorise(
             request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
         ) -> aiohttp.ClientResponse:
-            if request.url.origin() != origin:  # a redirect leads here again; the token is for the API server alone
+            if request.url.origin() != origin:  # after a redirect; only the API server may get the token
                 return await handler(request)
             header = await self.authorization()
             if header:
@@ -68,7 +68,7 @@ class Connection:
 
         known, connector = self.proxy, self._connector()
         if isinstance(connector, SocksConnector):
-            known = None  # it is on its way already
+            known = None  # the connector uses it
         return aiohttp.ClientSession(
             connector=connector,
             headers={"User-Agent": agent},
@@ -76,7 +76,7 @@ class Connection:
             trust_env=False,
             proxy=known.url if known else None,
             proxy_auth=aiohttp.BasicAuth(known.username, known.password) if known and known.username else None,
-            read_bufsize=2**21,  # a watch line carries a whole object
+            read_bufsize=2**21,  # a line of a watch holds a whole object
         )
 
     def _connector(self) -> aiohttp.BaseConnector:
@@ -86,15 +86,15 @@ class Connection:
 
 
 async def connect(kubeconfig: str = "", context: str = "", *, verify: bool = True) -> Connection:
-    """Find the API server: the named kubeconfig, KUBECONFIG, the Pod's ServiceAccount, ~/.kube/config, in this order.
+    """Return the API server of the given kubeconfig, KUBECONFIG, the Pod's ServiceAccount or ~/.kube/config.
 
     Args:
         kubeconfig: path of a file.
-        context: of the kubeconfig.
-        verify: whether the server must prove who it is.
+        context: name of a context in the kubeconfig.
+        verify: whether the server's certificate is verified.
 
     Raises:
-        SettingsError: none of them can be used.
+        SettingsError: none of them is usable.
     """
     environ = os.environ
     if not kubeconfig and not environ.get("KUBECONFIG") and (pod.SERVICE_ACCOUNT / "token").exists():

@@ -19,12 +19,12 @@ INT_OR_STRING = "x-kubernetes-int-or-string"
 VALIDATIONS = "x-kubernetes-validations"
 PRESERVED = "x-kubernetes-preserve-unknown-fields"
 REQUIRED = "x-coffer-required"
-"""Marks a field that has a default and is required all the same, as some of the originals' are."""
+"""Marks a field that has a default and is required, as some fields of the originals are."""
 
 
 @dataclass(frozen=True)
 class CustomResource:
-    """What a CustomResourceDefinition says beside its fields."""
+    """The content of a CustomResourceDefinition."""
 
     resource: Resource
     spec: type[BaseModel]
@@ -32,14 +32,14 @@ class CustomResource:
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     columns: tuple[Mapping[str, str | int], ...] = ()
-    """Those of priority 1 are shown by `kubectl get -o wide`."""
+    """Printer columns; `kubectl get` shows those of priority 1 with `-o wide` only."""
     unserved: tuple[str, ...] = ()
-    """Older versions that stay listed, so that objects stored in them can be read (DESIGN.md 4a, 12)."""
+    """Older versions that stay listed, so that the API server can read objects stored in them."""
     selectable: tuple[str, ...] = ()
     spec_required: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     unchecked: bool = False
-    """Without the CEL rules of its models: the original's admission does not look into what is embedded."""
+    """Leave out the CEL rules of the models: the original's admission does not check embedded specs."""
 
 
 def render(custom: CustomResource) -> Body:
@@ -91,7 +91,7 @@ def _version(custom: CustomResource) -> Body:
         "schema": {"openAPIV3Schema": schema},
         "subresources": {"status": {}},
     }
-    if custom.columns:  # the API server drops an empty list, and whoever applies the file again is in conflict with it
+    if custom.columns:  # the API server drops an empty list, and then every apply of the file shows a difference
         version["additionalPrinterColumns"] = [dict(column) for column in custom.columns]
     if custom.selectable:
         version["selectableFields"] = [{"jsonPath": path} for path in custom.selectable]
@@ -111,7 +111,7 @@ def _unserved(name: str) -> Body:
 
 
 class _Described(GenerateJsonSchema):
-    """Adds the docstring under each field as its description."""
+    """Adds the docstring of each field as its description."""
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         result = super().model_schema(schema)
@@ -130,10 +130,10 @@ def _declares_fields(owner: type) -> bool:
 
 
 def structural(model: type[BaseModel]) -> Body:
-    """Return a model's schema as Kubernetes wants it: no references, no unions, no titles, no defaults inside lists.
+    """Return a model's schema in Kubernetes' form: no references, unions, titles, or defaults inside lists.
 
-    A default inside a list shows as drift in GitOps tools, so the reconcilers fill these in. Unknown fields are pruned
-    but where the model asks with `PRESERVED`.
+    A default inside a list shows as drift in GitOps tools, so the reconcilers fill these in. The API server prunes
+    unknown fields unless the model sets `PRESERVED`.
     """
     schema = model.model_json_schema(by_alias=True, schema_generator=_Described)
     return _converted(schema, schema.get("$defs", {}))

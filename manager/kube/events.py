@@ -1,4 +1,4 @@
-"""Kubernetes Events about our objects: one per object and change, not one per attempt."""
+"""Kubernetes Events about our objects: one for each change, not for each attempt."""
 
 from collections import OrderedDict
 
@@ -10,66 +10,66 @@ from manager.core.fair_share import FairBudget
 from manager.kube.client import KubeClient
 from manager.kube.resources import EVENTS, Body, Key
 
-REPEATED_AFTER = 600.0  # seconds; the same Event again is news only when the first has scrolled by (reliability.md S4)
-REMEMBERED = 10_000  # objects x reasons; forgetting one costs at most one repeated Event
-EVENTS_A_SECOND, EVENTS_AT_ONCE = 20.0, 2_000.0  # about the objects of one namespace; each is a write to etcd
-LONGEST_MESSAGE = 1024  # the API server refuses longer ones (reliability.md 1.7)
+REPEAT_SECONDS = 600.0  # until an equal Event is posted again: users see the latest Events only
+MAX_REMEMBERED = 10_000  # objects x reasons; forgetting one costs at most one repeated Event
+EVENTS_A_SECOND, MAX_EVENTS = 20.0, 2_000.0  # about objects of one namespace; each is a write to etcd
+MAX_MESSAGE_CHARACTERS = 1024  # the API server refuses longer messages
 
 log = structlog.get_logger(__name__)
 
 
 class EventRecorder:
-    """Posts core/v1 Events and keeps quiet about what was just said.
+    """Posts core/v1 Events, equal ones at most every ten minutes.
 
-    Posting never fails a reconcile: an Event that cannot be written is logged.
+    Never fails a reconcile: an Event that cannot be posted is logged.
     """
 
     def __init__(self, client: KubeClient, clock: Clock, instance: str) -> None:
         self._client = client
         self._clock = clock
         self._instance = instance
-        self._posted = FairBudget(EVENTS_A_SECOND, EVENTS_AT_ONCE, clock, together=50)
+        self._posted = FairBudget(EVENTS_A_SECOND, MAX_EVENTS, clock, together=50)
         self._said: OrderedDict[tuple[str, int], float] = OrderedDict()
 
     async def normal(self, key: Key, uid: str, reason: str, message: str, *, component: str) -> None:
-        """Tell that something went as wished."""
+        """Report a success."""
         await self._post(key, uid, "Normal", reason, message, component)
 
     async def warning(self, key: Key, uid: str, reason: str, message: str, *, component: str) -> None:
-        """Tell what is wrong and how to mend it."""
+        """Report what is wrong and what to do."""
         await self._post(key, uid, "Warning", reason, message, component)
 
     async def _post(self, key: Key, uid: str, kind: str, reason: str, message: str, component: str) -> None:
-        said = (uid, hash((reason, message)))  # ten thousand texts would be ten megabytes
+        said = (uid, hash((reason, message)))  # a hash: ten thousand texts would take ten megabytes
         if not uid or self._repeated(said):
             return
-        body = self._body(key, uid, kind, reason, message[:LONGEST_MESSAGE], component)
+        body = self._body(key, uid, kind, reason, message[:MAX_MESSAGE_CHARACTERS], component)
         log.info("event", object=str(key), type=kind, reason=reason, message=message)
         if self._posted.wait(key.namespace):
-            self._said.pop(said, None)  # it is told when there is room again
+            self._said.pop(said, None)  # so that it is posted when the budget allows
             log.warning("event not posted: too many in this namespace", object=str(key), reason=reason)
             return
         self._posted.spend(key.namespace, 1.0)
         try:
             await self._client.create(EVENTS, body)
         except ApiError as error:
-            self._said.pop(said, None)  # nobody has read it
+            self._said.pop(said, None)  # so that it is posted at the next attempt
             log.warning("event not posted", object=str(key), reason=reason, status=error.status)
 
     def _repeated(self, said: tuple[str, int]) -> bool:
         now = self._clock.monotonic()
         last = self._said.get(said)
-        if last is not None and now - last < REPEATED_AFTER:
+        if last is not None and now - last < REPEAT_SECONDS:
             return True
         self._said[said] = now
         self._said.move_to_end(said)
-        if len(self._said) > REMEMBERED:
+        if len(self._said) > MAX_REMEMBERED:
             self._said.popitem(last=False)
         return False
 
     def _body(self, key: Key, uid: str, kind: str, reason: str, message: str, component: str) -> Body:
         moment = rfc3339(self._clock.now())
-        namespace = key.namespace or "default"  # events about cluster-scoped objects live there, as client-go does
+        namespace = key.namespace or "default"  # as client-go does for cluster-scoped objects
         return {
             "apiVersion": "v1",
             "kind": "Event",

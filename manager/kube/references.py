@@ -1,6 +1,6 @@
-"""One resolver for every reference from one object to another: here, and nowhere else, a namespace is decided.
+"""Resolve every reference from one object to another: only here is its namespace decided.
 
-reliability.md B1: four of the original's CVEs were one reference field that forgot its namespace.
+Four CVEs of the original were a reference field whose namespace was not checked.
 """
 
 from manager.core.errors import NeedsHuman
@@ -10,19 +10,19 @@ from manager.kube.resources import Key, Resource
 def resolve(owner: Key, resource: Resource, name: object, namespace: object, *, at: str, consumer: str = "") -> Key:
     """Return the key that a reference names.
 
-    A namespaced owner reaches only its own namespace. A cluster-scoped owner names one, or falls back to the namespace
-    of the object that uses it (`consumer`) where the contract allows that.
+    A namespaced owner may name objects of its own namespace only. A cluster-scoped owner names a namespace, or uses
+    that of the object on whose behalf it is read (`consumer`) where the original allows that.
 
     Args:
         owner: the object that holds the reference.
-        resource: what is referred to.
-        name: as written by the user.
-        namespace: as written by the user, empty when absent.
-        at: the field, for the message.
+        resource: the type of the named object.
+        name: as the user wrote it.
+        namespace: as the user wrote it, empty if absent.
+        at: path of the field, for the message.
         consumer: namespace of the object on whose behalf a cluster-scoped owner is read.
 
     Raises:
-        NeedsHuman: the name is missing, or the namespace is foreign or missing.
+        NeedsHuman: the name is missing, or the namespace is missing or may not be named.
 
     """
     if not isinstance(name, str) or not name:

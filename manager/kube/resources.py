@@ -9,7 +9,7 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resource:
-    """One REST resource of the API server; there is one instance of each, so none is compared field by field."""
+    """One REST resource of the API server; there is one instance of each, compared by identity."""
 
     group: str
     version: str
@@ -17,7 +17,7 @@ class Resource:
     kind: str
     namespaced: bool = True
     metadata_only: bool = False
-    """Watched as PartialObjectMetadata: bodies are read only when a decision needs them."""
+    """Watched as PartialObjectMetadata; whole objects are read only when a decision needs them."""
 
     @property
     def api_version(self) -> str:
@@ -25,7 +25,7 @@ class Resource:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """Return the URL path; without a namespace that of the whole cluster."""
+        """Return the URL path; without a namespace, that of all namespaces."""
         parts = ["/apis", self.group, self.version] if self.group else ["/api", self.version]
         if namespace and self.namespaced:
             parts += ["namespaces", namespace]
@@ -55,7 +55,7 @@ CLUSTER_EXTERNAL_SECRETS = Resource(
 
 
 class Key(NamedTuple):
-    """Names one object: what queues hold, nothing else."""
+    """The name of one object; queues hold nothing else."""
 
     resource: Resource
     namespace: str
@@ -71,6 +71,6 @@ class Key(NamedTuple):
 
 
 def key_of(resource: Resource, body: Body) -> Key:
-    """Return the key of an object; the kind in the body is never trusted (kopf.md section 8)."""
+    """Return the key of an object. The resource comes from the request: items of a list may have no kind."""
     meta = body["metadata"]
     return Key(resource, meta.get("namespace", ""), meta["name"])

@@ -1,4 +1,4 @@
-"""Label selectors, with the grammar and the quirks of the replaced controllers (reflector.md 1.5)."""
+"""Label selectors as the replaced controllers read them: of several equalities on a label the last one counts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ import re2
 
 NAME = re2.compile(r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 VALUE = re2.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
-LONGEST = 8_192  # characters; a namespace's own labels are far shorter
+MAX_SELECTOR_CHARACTERS = 8_192  # the labels of a namespace are far shorter
 SET = re2.compile(r"(\S+)\s+(in|notin)\s*\(([^()]*)\)")
 
 
 class SelectorError(ValueError):
-    """The selector is malformed and therefore matches nothing."""
+    """The selector is malformed, so it matches nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +25,19 @@ class Requirement:
     values: frozenset[str] = frozenset()
 
     def holds(self, labels: Mapping[str, str]) -> bool:
-        """Tell whether the labels satisfy the condition."""
+        """Return True if the labels satisfy the condition."""
         value = labels.get(self.key)
         if self.operator == "exists":
             return value is not None
         if self.operator == "absent":
             return value is None
-        return (value not in self.values) is (self.operator == "notin")  # an absent label is in no set
+        return (value not in self.values) is (self.operator == "notin")  # an absent label is not in the set
 
 
 def parse_selector(text: str) -> tuple[Requirement, ...]:
-    """Read a selector. Raises SelectorError, and then all of it is void."""
-    if len(text) > LONGEST:
-        raise SelectorError(f"it is longer than {LONGEST} characters")
+    """Parse a selector. Raises SelectorError if any part of it is malformed."""
+    if len(text) > MAX_SELECTOR_CHARACTERS:
+        raise SelectorError(f"it is longer than {MAX_SELECTOR_CHARACTERS} characters")
     parts = [part.strip() for part in _split(text) if part.strip()]
     if not parts:
         raise SelectorError("there is no requirement in it")

@@ -1,4 +1,4 @@
-"""Writes the status subresource: only on a difference, and never onto another generation or another object."""
+"""Write the status subresource: only on a difference, and never to another generation or another object."""
 
 from typing import Any
 
@@ -8,11 +8,10 @@ from manager.kube.resources import Body, Key
 
 
 async def write_status(client: KubeClient, key: Key, seen: Body, status: dict[str, Any]) -> Body:
-    """Merge `status` into the object's status; returns the object as the server has it.
+    """Merge `status` into the object's status; return the object as the server has it.
 
-    `seen` is the object as it was decided upon. A conflict is retried as long as uid and generation are the same: what
-    moved then is metadata or status, and the decision still holds. Raises Conflict when the spec moved, NotFound when
-    the object is gone.
+    `seen` is the object from which the status was decided. A conflict is retried while uid and generation are the same:
+    then only metadata or status changed. Raises Conflict if the spec changed, NotFound if the object is gone.
     """
     current = seen
     for _ in range(4):

@@ -1,8 +1,7 @@
-"""The one gate for writes: every create, update, patch and delete of the three modules passes here.
+"""The only gate for writes: every create, update, patch and delete of the modules passes here.
 
-What it guarantees (DESIGN.md 4a, 2 and 5): privileged Secrets and sealing keys are never written, an update or a patch
-carries the uid and resourceVersion that were read, so does a delete, nothing is written by a replica whose lease is
-uncertain, and a flood of deletes is stopped.
+It never writes privileged Secrets and sealing keys. Updates, patches and deletes carry the uid and resourceVersion that
+were read. A replica whose lease is uncertain writes nothing, and a flood of deletes is stopped.
 """
 
 from collections import Counter, deque
@@ -17,11 +16,11 @@ from manager.kube.resources import SECRETS, Body, Key
 
 SERVICE_ACCOUNT_TOKEN = "kubernetes.io/service-account-token"
 BOOTSTRAP_TOKEN = "bootstrap.kubernetes.io/token"
-TOKEN_OWNER = "kubernetes.io/service-account.name"  # the API server takes no token Secret without it
+TOKEN_OWNER = "kubernetes.io/service-account.name"  # the API server refuses a token Secret without it
 PRIVILEGED_TYPES = frozenset({SERVICE_ACCOUNT_TOKEN, BOOTSTRAP_TOKEN})  # the API server grants rights for these
 SEALING_KEY_LABEL = "sealedsecrets.bitnami.com/sealed-secrets-key"
 REFUSED = "PrivilegedSecret"
-DELETES_PER_MINUTE = 50  # DESIGN.md 4a, 5; a namespace of a hundred mirrors still goes in two minutes
+DELETES_PER_MINUTE = 50  # a wrong decision shows before it empties a cluster; 100 mirrors still go in two minutes
 SERVER_FIELDS = frozenset(
     {"uid", "resourceVersion", "generation", "generateName", "managedFields", "ownerReferences", "selfLink"}
     | {"creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "namespace", "name", "finalizers"}
@@ -30,7 +29,7 @@ SERVER_FIELDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Make an object that is not there."""
+    """Create an object."""
 
     key: Key
     body: Body = field(repr=False)
@@ -56,21 +55,21 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove exactly the object that was read; `why` goes to the log."""
+    """Delete exactly the object that was read; `why` states the reason."""
 
     key: Key
     uid: str
     version: str
     why: str
     divided: bool = False
-    """Whether the module has divided its deletes among those who cause them: not by where they happen."""
+    """The module has divided its deletes by cause, so the brake does not divide them by namespace."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Replace single fields of an object as it was last seen, without reading it: JSON pointers to new values.
+    """Replace single fields of an object as it was last seen, without reading it: from JSON pointer to new value.
 
-    None removes a field, which must be there.
+    None removes a field, which must exist.
     """
 
     key: Key
@@ -78,9 +77,9 @@ class Replace:
     version: str
     fields: Mapping[str, Any] = field(repr=False)
     annotations: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Those of the object as it was seen: its type is not among its metadata, but a token Secret shows in them."""
+    """The annotations as they were seen: they show a token Secret, whose type is not in its metadata."""
     labels: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Those of the object as it was seen."""
+    """The labels as they were seen."""
 
 
 Action = Create | Update | Patch | Replace | Delete
@@ -93,11 +92,11 @@ class Writer:
 
     Args:
         client: the API server.
-        certain: raises NotLeader unless this replica's lease is beyond doubt; asked before every write.
+        certain: raises NotLeader unless this replica may write; called before every write.
         clock: for the brake on deletes.
-        manager: the field manager, by which managedFields shows whose a key is.
-        paused: told of every delete that is put off.
-        deletes: how many a minute are made.
+        manager: the field manager; managedFields shows by it which fields are ours.
+        paused: called for every delete that is postponed.
+        deletes: the maximum in a minute.
     """
 
     def __init__(
@@ -112,16 +111,16 @@ class Writer:
         self._client = client
         self._certain = certain
         self.manager = manager
-        """The field manager of what names no other."""
+        """The field manager of writes that name no other."""
         self._brake = DeleteBrake(clock, paused, deletes)
 
     async def apply(self, action: Action, *, manager: str = "") -> Body | None:
-        """Execute one action; returns the object as the server now has it, None after a delete.
+        """Execute one action; return the object as the server has it now, None after a delete.
 
         Raises:
-            NeedsHuman: the object is one that Coffer never writes.
+            NeedsHuman: Coffer never writes such an object.
             WaitFor: too many deletes in the last minute.
-            Conflict, AlreadyExists, NotFound: the world moved; observe again.
+            Conflict, AlreadyExists, NotFound: the object changed since it was read; read it again.
 
         """
         self._certain()
@@ -146,15 +145,15 @@ class Writer:
         return await self._client.patch(action.key, {**action.patch, "metadata": metadata}, manager=manager)
 
     async def create_sealing_key(self, body: Body) -> Body:
-        """Create a sealing key: the only write that may carry its label; sealed.keys calls it, nobody else."""
+        """Create a sealing key: the only write with its label; only sealed.keys calls it."""
         self._certain()
         return await self._client.create(SECRETS, body, manager=self.manager)
 
 
 class DeleteBrake:
-    """Stops one module after 50 deletes in a minute: a wrong decision must not empty a cluster.
+    """Stops one module after a number of deletes in a minute: a wrong decision must not empty a cluster.
 
-    One namespace has four of five of them: a tenant who withdraws thousands leaves some to the others.
+    One namespace gets at most four fifths of them, so that a tenant's thousands of deletes leave some to others.
     """
 
     def __init__(self, clock: Clock, paused: Callable[[], None], limit: int = DELETES_PER_MINUTE) -> None:
@@ -165,11 +164,11 @@ class DeleteBrake:
         self._number: Counter[str] = Counter()
 
     def take(self, namespace: str = "") -> None:
-        """Count one delete in a namespace. Raises WaitFor when the minute, or the namespace's share of it, is spent."""
+        """Count one delete in a namespace. Raises WaitFor if the number, or the namespace's share of it, is reached."""
         now = self._clock.monotonic()
         while self._taken and now - self._taken[0][0] >= 60.0:
             self._number.subtract([self._taken.popleft()[1]])
-            self._number += Counter()  # drops what is zero: namespaces come and go
+            self._number += Counter()  # drops the zeros: namespaces come and go
         share = self._limit - self._limit // 5 if namespace else self._limit
         over = len(self._taken) >= self._limit
         if over or self._number[namespace] >= share:
@@ -185,7 +184,7 @@ class DeleteBrake:
 
 
 def refuse_privileged(key: Key, body: Mapping[str, Any]) -> None:
-    """Raise NeedsHuman for a Secret that would grant rights or pose as a sealing key, whatever module asks."""
+    """Raise NeedsHuman for a Secret that would grant rights or act as a sealing key."""
     if key.resource is not SECRETS:
         return
     if body.get("type") in PRIVILEGED_TYPES:
@@ -195,9 +194,9 @@ def refuse_privileged(key: Key, body: Mapping[str, Any]) -> None:
 
 
 def refuse_unread(action: Replace) -> None:
-    """Raise NeedsHuman for a sealing key, and for a Secret whose type, which nobody read, grants rights.
+    """Raise NeedsHuman for a sealing key, and for a Secret of a type that grants rights, without reading its type.
 
-    Both kinds of those are known without it.
+    Such types show otherwise: bootstrap tokens by their name, token Secrets by an annotation.
     """
     key = action.key
     labels = {**action.labels, **(action.fields.get("/metadata/labels") or {})}
@@ -209,7 +208,7 @@ def refuse_unread(action: Replace) -> None:
 
 
 def template_metadata(metadata: Mapping[str, Any] | None) -> dict[str, dict[str, str]]:
-    """Return the labels and annotations that a tenant's template may bring; everything else is dropped."""
+    """Return the labels and annotations of a tenant's template; all other metadata is dropped."""
     kept: dict[str, dict[str, str]] = {}
     for field_name in ("labels", "annotations"):
         values = (metadata or {}).get(field_name)
@@ -219,7 +218,7 @@ def template_metadata(metadata: Mapping[str, Any] | None) -> dict[str, dict[str,
 
 
 def _operations(action: Replace) -> list[Body]:
-    """Return JSON-patch operations; `replace` on uid and resourceVersion makes the server refuse another object."""
+    """Return JSON-patch operations; `replace` of uid and resourceVersion fails if the object is another or changed."""
     if not all(pointer in REPLACEABLE or pointer.startswith(ANNOTATIONS) for pointer in action.fields):
         raise ValueError("only data, labels and annotations are replaced without reading the object")
     preconditions = {"uid": action.uid, "resourceVersion": action.version}

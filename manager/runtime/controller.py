@@ -1,4 +1,4 @@
-"""Workers that take keys from a queue and reconcile them; the only place that decides when a key returns."""
+"""Workers that take keys from a queue and reconcile them; the only place that decides when a key is requeued."""
 
 import asyncio
 import time
@@ -26,33 +26,33 @@ from manager.runtime.loop_time import LoopTime
 from manager.runtime.work_queue import WorkQueue
 
 API_SERVER = "api server"  # the gate of keys that wait for the API server to answer again
-OVERLOADED = frozenset({0, 429, 502, 503, 504})  # answers that speak of the server, not of the object
-LOOP_SHARE = 0.2  # of the event loop, for what one namespace wants again and again by time alone
-LOOP_SECONDS = 2.0  # of it that a namespace may take at once before that
-STUCK_AFTER = 180.0  # seconds one key may take; the longest legitimate path is 60 s of back-off inside an SDK
+OVERLOADED = frozenset({0, 429, 502, 503, 504})  # statuses that concern the server, not the object
+LOOP_SHARE = 0.2  # of the event loop, for the timed refreshes of one namespace
+LOOP_BURST_SECONDS = 2.0  # of the event loop that a namespace may use before its refreshes are delayed
+STUCK_AFTER_SECONDS = 180.0  # of work on one key; the longest legitimate wait is 60 s of back-off inside an SDK
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Requeue:
-    """When to look at a key again; the result of every reconcile."""
+    """When to reconcile a key again; the result of every reconcile."""
 
     after: float | None = None
-    """Seconds until the next look; None: when something changes."""
+    """Seconds until then; None: after the next change."""
     backoff: bool = False
-    """Return with growing delay."""
+    """Requeue with growing delay."""
     gate: Hashable = None
-    """Wait for this dependency to answer."""
+    """Hold the key until this dependency answers."""
     answered: Hashable = None
-    """This dependency has just answered: let its waiting keys through."""
+    """This dependency has just answered: release the keys that wait for it."""
 
 
 NO_REQUEUE = Requeue()
 
 
 def requeue_for(error: ReconcileError) -> Requeue:
-    """Translate an error into when to look again (DESIGN.md section 2)."""
+    """Return when to reconcile again after an error."""
     if isinstance(error, NeedsHuman):
         return NO_REQUEUE
     if isinstance(error, WaitFor):
@@ -61,10 +61,10 @@ def requeue_for(error: ReconcileError) -> Requeue:
 
 
 class Observer(Protocol):
-    """What a controller tells about its work; metrics implement it."""
+    """Receives what a controller has done; metrics implement it."""
 
     def reconciled(self, controller: str, result: str, seconds: float) -> None:
-        """One key was worked on; `result` is success, backoff, held, conflict, unreachable or panic."""
+        """Count one reconciled key; `result` is success, backoff, held, conflict, unreachable or panic."""
         ...
 
 
@@ -81,20 +81,20 @@ class Controller:
     busy: dict[Key, float] = field(default_factory=dict)
     """Keys being worked on, and since when (monotonic seconds)."""
     stopping: bool = False
-    """Set to let the workers finish what they hold and take nothing more."""
+    """Set to let the workers finish their keys and take no more."""
     _open: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def __post_init__(self) -> None:
         self._open.set()
-        self._work_of = FairBudget(LOOP_SHARE, LOOP_SECONDS, self.clock, together=1_000)
+        self._work_of = FairBudget(LOOP_SHARE, LOOP_BURST_SECONDS, self.clock, together=1_000)
 
     def pause(self) -> None:
-        """Begin nothing more until `go_on`; keys gather in the queue, and what is under way may look at `paused`."""
+        """Start no reconcile until `go_on`. Keys stay in the queue; a running reconcile may check `paused`."""
         self._open.clear()
 
     @property
     def paused(self) -> bool:
-        """Whether nothing more should begin: for work of many steps, which stops between two of them."""
+        """True while no work may start: a reconcile of many steps stops between two of them."""
         return not self._open.is_set()
 
     def go_on(self) -> None:
@@ -102,21 +102,21 @@ class Controller:
         self._open.set()
 
     async def run(self) -> None:
-        """Work until stopped; ends by an error only when this replica may no longer write."""
+        """Work until stopped. Raises NotLeader when this replica may no longer write."""
         async with asyncio.TaskGroup() as group:
             for _ in range(self.concurrency + self.queue.reserved):
                 group.create_task(self._work(), name=f"{self.name} worker")
 
     def stuck(self) -> list[Key]:
-        """Return the keys that have been worked on for too long; health turns red for them."""
+        """Return the keys that workers have had for too long; liveness fails for them."""
         now = self.clock.monotonic()
-        return [key for key, since in self.busy.items() if now - since > STUCK_AFTER]
+        return [key for key, since in self.busy.items() if now - since > STUCK_AFTER_SECONDS]
 
     async def _work(self) -> None:
         while not self.stopping:
             key = await self.queue.get()
             await self._open.wait()
-            if self.stopping:  # it came while this worker waited; the next leader finds it
+            if self.stopping:  # stopped while this worker waited; the next leader finds the key
                 return
             self.busy[key] = self.clock.monotonic()
             started = time.perf_counter()
@@ -132,21 +132,21 @@ class Controller:
         try:
             again = await work
         except NotLeader:
-            raise  # ends the process: another replica may be writing already
+            raise  # ends the process: another replica may be leading already
         except Unreachable as error:
             return self._unreachable(key, error)
-        except Unusable as error:  # whoever wrote it is told where it is listed; a change of it brings it back
+        except Unusable as error:  # the list has reported it at the object; a change requeues it
             self.queue.release(API_SERVER)
             self.queue.settle(key)
             log.warning("object not taken in", key=str(key), error=str(error))
             return "unusable"
-        except ApiError as error:  # Conflict and NotFound above all: the object moved while it was worked on
+        except ApiError as error:  # mostly Conflict and NotFound: the object changed during the work
             self.queue.release(API_SERVER)  # a refusal is an answer
             self.queue.retry(key)
             if not isinstance(error, Conflict | NotFound):
                 log.warning("api server refuses", key=str(key), status=error.status, error=str(error))
             return "conflict"
-        except Exception as error:  # without this a fault in one object's path stops all others
+        except Exception as error:  # otherwise a fault at one object stops all others
             self.queue.retry(key)
             log.error("reconcile failed unexpectedly", key=str(key), controller=self.name, error=describe(error))
             return "panic"
@@ -157,8 +157,8 @@ class Controller:
 
     def _unreachable(self, key: Key, error: Unreachable) -> str:
         log.warning("api server does not answer", key=str(key), status=error.status, error=error.reason)
-        # A 500 may concern this object alone (a failing webhook): at the gate, others' success would let it through
-        # again and again without a pause.
+        # A 500 may concern this object only (a failing webhook): at the gate, each success of another key would release
+        # it without a pause.
         if error.status in OVERLOADED:
             self.queue.hold(key, API_SERVER, after=error.after)
         else:
@@ -176,13 +176,13 @@ class Controller:
             return "backoff"
         self.queue.settle(key)
         if again.after is not None:
-            # A namespace whose refreshes take more of the event loop than its share gets them later.
+            # A namespace that uses more than its share of the event loop gets its refreshes later.
             self.queue.add_after(key, max(again.after, self._work_of.wait(key.namespace)))
         return "success"
 
 
 def describe(error: BaseException) -> str:
-    """Name an unexpected error by class and place; its text may quote a value and is never logged."""
+    """Return the class and place of an unexpected error, without its text, which may quote a value."""
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next

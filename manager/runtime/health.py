@@ -1,4 +1,4 @@
-"""/healthz, /readyz and /metrics: red when something is stuck, and only then."""
+"""Serve /healthz and /readyz, and bound what callers of our ports can use."""
 
 import asyncio
 import resource
@@ -12,20 +12,20 @@ from manager.core.errors import SettingsError
 log = structlog.get_logger(__name__)
 
 Check = Callable[[], str]
-"""Returns what is wrong, empty when nothing is."""
+"""Returns what is wrong, empty if nothing is."""
 
-MOST_CONNECTIONS = 256  # of one port; any Pod may open them, and without file descriptors nothing else goes on
-MOST_FILES = 65_536  # what a flood opens between two looks must fit
-LOOK = 1.0  # seconds between two looks at their number
-BODY_LIMIT = 1024 * 1024  # bytes; sealed's /v1 endpoints take one SealedSecret (DESIGN.md 4a)
+MAX_CONNECTIONS = 256  # of one port: any Pod may open them, and without file descriptors all other work stops
+MAX_OPEN_FILES = 65_536  # enough for the connections that a flood opens between two checks
+CONNECTION_CHECK_SECONDS = 1.0  # between two checks of their number
+MAX_BODY_BYTES = 1024 * 1024  # sealed's /v1 endpoints take one SealedSecret, which has at most as many
 
 
 class Health:
-    """Answers from checks that cost nothing; a blocked event loop cannot answer and is red by that.
+    """Answers probes from checks that cost nothing; a blocked event loop fails them by not answering.
 
     Args:
-        live: name -> check; what a restart would mend.
-        ready: name -> check; DESIGN.md 4a, 11.
+        live: name -> check; of faults that a restart mends.
+        ready: name -> check; of what a replica needs to serve. A standby is ready too, or a rolling update never ends.
     """
 
     def __init__(self, live: Mapping[str, Check], ready: Mapping[str, Check]) -> None:
@@ -33,7 +33,7 @@ class Health:
         self._ready = dict(ready)
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the endpoints, with the paths of the replaced systems beside our own."""
+        """Return the endpoints: our own paths and those of the replaced systems."""
         return [
             web.get("/healthz", self._healthz),
             web.get("/livez", self._healthz),
@@ -57,19 +57,19 @@ def _answer(checks: Mapping[str, Check]) -> web.Response:
 
 
 def allow_files() -> None:
-    """Let the process open more files than a shell may, where the system permits: callers have a part of them."""
+    """Raise the limit of open files as far as the system permits, because connections of callers use some."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    most = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 async def serve(address: str, routes: Iterable[web.RouteDef]) -> web.AppRunner:
-    """Listen on `host:port` (an empty host: all); of too many connections the oldest are closed.
+    """Listen on `host:port` (an empty host: all addresses); close the oldest connections if there are too many.
 
-    Raises SettingsError when the address cannot be had.
+    Raises SettingsError if the address cannot be used.
     """
     host, _, port = address.rpartition(":")
-    application = web.Application(client_max_size=BODY_LIMIT)
+    application = web.Application(client_max_size=MAX_BODY_BYTES)
     application.add_routes(routes)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
 
@@ -90,6 +90,6 @@ async def serve(address: str, routes: Iterable[web.RouteDef]) -> web.AppRunner:
 
 async def _bound(runner: web.AppRunner) -> None:
     while True:
-        await asyncio.sleep(LOOK)
-        for connection in runner.server.connections[:-MOST_CONNECTIONS] if runner.server else ():
+        await asyncio.sleep(CONNECTION_CHECK_SECONDS)
+        for connection in runner.server.connections[:-MAX_CONNECTIONS] if runner.server else ():
             connection.force_close()

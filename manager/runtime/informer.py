@@ -1,4 +1,4 @@
-"""The way of an observation to the modules: kopf's events and our own metadata sweep end in the same place."""
+"""Update the cache from lists and watches, and tell the modules what changed."""
 
 import asyncio
 from collections import defaultdict
@@ -7,21 +7,21 @@ from collections.abc import Callable, Iterable, Mapping
 import structlog
 
 from manager.core.errors import ApiError, Forbidden, Gone
-from manager.kube.cache import MOST_LABELS, Change, MetadataCache, Oversized, newer
+from manager.kube.cache import MAX_LABELS, Change, MetadataCache, Oversized, newer
 from manager.kube.client import KubeClient
-from manager.kube.decoding import Unusable
 from manager.kube.resources import Body, Key, Resource, key_of
+from manager.kube.responses.decoding import Unusable
 from manager.runtime.controller import describe
 from manager.runtime.module import Handler
 
 ALL_NAMESPACES = ("",)
-"""The whole cluster, in one list and one watch a resource."""
+"""The whole cluster: one list and one watch for each resource."""
 
 FORBIDDEN = 403
-TOO_MANY_LABELS = f"it has more than {MOST_LABELS} labels: only those that Coffer knows by name are looked at"
+TOO_MANY_LABELS = f"it has more than {MAX_LABELS} labels: only those that Coffer knows by name are looked at"
 
 Part = tuple[Resource, str]
-"""What one list shows: a resource in one namespace, or with an empty one everywhere."""
+"""The scope of one list: a resource in one namespace; an empty namespace means all."""
 
 log = structlog.get_logger(__name__)
 
@@ -31,9 +31,9 @@ class Informer:
 
     Args:
         cache: the one cache of the process.
-        handlers: per resource, those of all modules.
-        namespaces: those that are looked at, each with lists and watches of its own.
-        refused: told of (key, uid, what is wrong) of each object that is not taken in; what was known of it stands.
+        handlers: for each resource, those of all modules.
+        namespaces: the watched ones, each with its own lists and watches.
+        refused: called with (key, uid, problem) of each object that is not cached; the cache keeps its last state.
     """
 
     def __init__(
@@ -49,30 +49,30 @@ class Informer:
         self._handlers = {resource: tuple(each) for resource, each in handlers.items()}
         self._listing: dict[Part, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._departed: dict[Part, dict[Key, str]] = {}
-        """While a resource is listed: what a watch reported deleted meanwhile, and at which version."""
+        """Objects that a watch reported deleted during our list of the resource, with the version of the deletion."""
         self._relists: dict[Part, tuple[set[Key], str]] = {}
-        """While a resource is listed: what kopf's own list of it held meanwhile."""
+        """Keys and version of a list by kopf that ended during our list of the resource."""
         self._latest: dict[Resource, int] = {}
-        """The highest resourceVersion that was seen of each resource."""
+        """The highest resourceVersion seen of each resource."""
         self.restored = asyncio.Event()
-        """Set when the API server is at an earlier moment than before: its etcd came back from a backup."""
+        """Set when the API server shows an earlier state than before: etcd was restored from a backup."""
 
     @property
     def resources(self) -> tuple[Resource, ...]:
-        """What is watched."""
+        """The watched resources."""
         return tuple(self._handlers)
 
     def observe(self, resource: Resource, event: str | None, body: Body) -> None:
-        """Take in one object and dispatch the change, if there is one. Never raises."""
+        """Cache one object and tell the handlers if it changed. Never raises."""
         change = self._absorb(resource, event, body)
         if change is not None:
             self._dispatch(change)
 
     async def fill(self, client: KubeClient, resource: Resource) -> None:
-        """List a resource into the cache without telling anybody: the "synced" barrier of DESIGN.md section 3.
+        """List a resource into the cache without telling the handlers; `replay` tells them once all lists are there.
 
-        Raises ApiError when the list cannot be had: nothing may be decided on half a picture. Only of several
-        namespaces may one be closed to us: its watch shows what is in it when it opens.
+        Raises ApiError if a list fails: no decision may be made from a part of the objects. Exception: one of several
+        configured namespaces may be forbidden; its watch shows its objects when the rights are there.
         """
         for part in self._parts(resource):
             try:
@@ -83,15 +83,15 @@ class Informer:
                 log.error("namespace may not be read; going on without it", resource=resource.plural, namespace=part[1])
 
     def replay(self, handlers: Mapping[Resource, Handler]) -> None:
-        """Tell the handlers of one module of everything that is known, once all that it needs is."""
+        """Tell the handlers of one module of every cached object, once all its resources are listed."""
         for resource, handler in handlers.items():
             for key, meta in list(self._cache.items(resource)):
                 _tell(handler, Change(key, None, meta))
 
     async def sweep(self, client: KubeClient) -> None:
-        """List everything again and make up for what the watches did not tell, deletions above all.
+        """List everything again and tell the handlers what the watches missed, mostly deletions.
 
-        A resource that cannot be listed now is left for the next sweep.
+        A resource that cannot be listed now waits for the next sweep.
         """
         for resource in self._handlers:
             for part in self._parts(resource):
@@ -101,10 +101,10 @@ class Informer:
                     log.warning("sweep incomplete", resource=resource.plural, status=error.status)
 
     def listed(self, resource: Resource, namespace: str, seen: set[Key], version: str) -> None:
-        """Take in that kopf has listed a resource: what was known and is not in the list went unseen."""
+        """Handle the end of a LIST by kopf: drop cached objects that are not in it (their DELETE event was missed)."""
         part = resource, namespace
         if part in self._departed:
-            self._relists[part] = seen, version  # our own list may still bring what is gone by now
+            self._relists[part] = seen, version  # our own list, not complete yet, may still hold objects that are gone
         else:
             self._forget_missing(part, seen, version, dispatch=True)
 
@@ -116,7 +116,7 @@ class Informer:
             try:
                 async with self._listing[part]:
                     return await self._list_once(client, part, dispatch=dispatch)
-            except Gone:  # the continue token expired on a slow list: begin again
+            except Gone:  # the continue token expired on a slow list: start again
                 continue
         raise Gone(410, "Expired", f"list {part[0].plural}")
 
@@ -135,8 +135,8 @@ class Informer:
         resource, namespace = part
         for key, meta in list(self._cache.items(resource)):
             if namespace not in ("", key.namespace):
-                continue  # the list could not show it
-            # What is newer than the list was made after it and is not missing.
+                continue  # it is outside the scope of the list
+            # An object that is newer than the list was created after it, so it is not missing.
             if key not in seen and not newer(meta.version, listed_at):
                 change = self._cache.forget(key)
                 if change is not None and dispatch:
@@ -155,7 +155,7 @@ class Informer:
             for body in items:
                 key = key_of(resource, body)
                 seen.add(key)
-                # All pages show the moment of the first: what was deleted since must not come back from a later one.
+                # All pages show the state at the first one: an object deleted since must not return from a later page.
                 if key in departed and not newer(body["metadata"]["resourceVersion"], departed[key]):
                     continue
                 change = self._absorb(resource, None, body)
@@ -164,9 +164,9 @@ class Informer:
         return seen, listed_at
 
     def _compare(self, resource: Resource, before: int, version: str) -> None:
-        """Notice a restore: what is cached is newer than all that is true now, and would never be replaced.
+        """Detect a restore of etcd: cached versions are higher than all new ones and would never be replaced.
 
-        A list shows no earlier moment than that of its request (Kubernetes API concepts, resource versions).
+        Otherwise a list is never older than its request (Kubernetes API concepts, resource versions).
         """
         if version.isdecimal() and int(version) < before:
             log.error("a list is older than what was seen before it: etcd was restored", resource=resource.plural)
@@ -193,7 +193,7 @@ class Informer:
         except Oversized as error:
             self._refuse(key_of(resource, body), body["metadata"].get("uid", ""), str(error))
             return None
-        except Exception as error:  # an object that cannot be read must not stop the list or the stream of its kind
+        except Exception as error:  # one unreadable object must not stop the list or the watch of its resource
             log.error("object not understood", resource=resource.plural, error=describe(error))
             return None
         return change
@@ -212,5 +212,5 @@ class Informer:
 def _tell(handler: Handler, change: Change) -> None:
     try:
         handler(change)
-    except Exception as error:  # one module's fault must not hide the change from the others
+    except Exception as error:  # a fault in one module must not hide the change from the others
         log.error("handler failed", object=str(change.key), error=describe(error))

@@ -1,4 +1,4 @@
-"""Runs kopf as the event source, and nothing more: settings, session, and handlers that only pass events on."""
+"""Run kopf as the event source and nothing else: settings, session, and handlers that do nothing."""
 
 import asyncio
 import logging
@@ -18,26 +18,26 @@ from manager.runtime.informer import ALL_NAMESPACES, Informer
 from manager.runtime.watch_guard import WatchGuard
 
 AGENT = "kopf/coffer"
-IDENTITY = Identity("coffer")  # kopf would ask for the user's name, and the image's user has none
-UNUSED_FINALIZER = "coffer.dev/never-set"  # kopf strips its default finalizer from objects of other operators
+IDENTITY = Identity("coffer")  # kopf's default reads the name of the user, and the image's user has none
+UNUSED_FINALIZER = "coffer.dev/never-set"  # kopf removes its default finalizer from objects of other operators
 
 
 class NoDiffBase(kopf.DiffBaseStorage):
-    """Keeps nothing on objects: the default copies a Secret's data into an annotation (kopf.md section 2)."""
+    """Stores nothing on objects: kopf's default copies the data of a Secret into an annotation."""
 
     def build(self, **_: Any) -> Any:
         """Return an empty essence, which also saves two deep copies an event."""
         return {}
 
     def fetch(self, **_: Any) -> None:
-        """Remember nothing; what stands in a user-writable annotation is never parsed."""
+        """Return nothing: an annotation that users can write is never parsed."""
 
     def store(self, **_: Any) -> None:
         """Write nothing."""
 
 
 class NoProgress(kopf.ProgressStorage):
-    """Keeps nothing on objects about handlers."""
+    """Stores no state of handlers on objects."""
 
     def fetch(self, **_: Any) -> None:
         """Remember nothing."""
@@ -57,7 +57,7 @@ class NoProgress(kopf.ProgressStorage):
 
 
 class EphemeralMemories(inventory.ResourceMemories):
-    """Forgets every object at once: 1.7 KB an object are saved, and none leak on a missed deletion."""
+    """Forgets every object at once: saves 1.7 KB each, and none leaks when a deletion is missed."""
 
     async def recall(self, raw_body: Any, **options: Any) -> Any:
         """Return a memory that is not kept."""
@@ -71,7 +71,7 @@ class Backoffs:
         self._jitter = jitter
 
     def __iter__(self) -> Iterator[float]:
-        """Begin anew; kopf iterates once a request."""
+        """Yield growing delays without end; kopf iterates once for each request."""
         delay = 0.5
         while True:
             yield self._jitter.spread(delay, 0.3)
@@ -79,7 +79,7 @@ class Backoffs:
 
 
 class LentSession:
-    """Our session in kopf's hands: kopf closes what it is given, under its other watches."""
+    """Our session as kopf gets it: kopf closes a session that its other watches still use."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
@@ -92,14 +92,14 @@ class LentSession:
 
 
 class Quiet:
-    """A memo that kopf can copy for every object at no cost."""
+    """A memo that costs nothing when kopf copies it for each object."""
 
     def __copy__(self) -> "Quiet":
         return self
 
 
 def configure(jitter: Jitter) -> kopf.OperatorSettings:
-    """Return the settings that kopf.md section 7 found; each stands against something that was measured."""
+    """Return kopf's settings; each one differs from the default for a measured reason."""
     settings = kopf.OperatorSettings()
     settings.persistence.diffbase_storage = NoDiffBase()
     settings.persistence.progress_storage = NoProgress()
@@ -122,7 +122,7 @@ def configure(jitter: Jitter) -> kopf.OperatorSettings:
 
 @contextmanager
 def _own_signals(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Let no handler be put in the place of ours: kopf, ended while it lists, takes longer than a Pod is given."""
+    """Keep our signal handlers: with its own, kopf stopped during a list takes longer than a Pod's grace period."""
     vars(loop)["add_signal_handler"] = lambda *_: None
     try:
         yield
@@ -131,37 +131,36 @@ def _own_signals(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
 
 
 class KopfHost:
-    """The kopf operator over one feed.
+    """The kopf operator.
 
     Args:
-        connection: the API server.
-        feed: where events go.
-        streams: the middlewares that keep kopf alive.
-        resources: those that the API server serves; kopf never notices one that comes later.
+        informer: gets the objects, by way of the watch guard.
+        watch_guard: the middlewares that read lists and watches and keep kopf from ending.
+        resources: those that the API server serves; kopf does not notice one that is installed later.
     """
 
     def __init__(
         self,
         connection: Connection,
-        feed: Informer,
-        streams: WatchGuard,
+        informer: Informer,
+        watch_guard: WatchGuard,
         resources: tuple[Resource, ...],
         jitter: Jitter,
     ) -> None:
         self._connection = connection
-        self._feed = feed
-        self._streams = streams
+        self._informer = informer
+        self._watch_guard = watch_guard
         self._resources = resources
         self._jitter = jitter
 
     async def run(self, ready: asyncio.Event) -> None:
-        """Watch until cancelled; a normal return means that kopf gave up and the process must end.
+        """Watch until cancelled. A normal return means that kopf has ended and so must the process.
 
         `ready` is set when kopf has begun. The process's signal handlers stay as they are.
         """
         logging.getLogger("kopf").setLevel(logging.WARNING)  # its DEBUG prints bodies
-        streams, everywhere = self._streams, self._feed.namespaces == ALL_NAMESPACES
-        session = self._connection.session(AGENT, streams.survive, streams.metadata_only)
+        guard, everywhere = self._watch_guard, self._informer.namespaces == ALL_NAMESPACES
+        session = self._connection.session(AGENT, guard.survive, guard.metadata_only)
         try:
             with _own_signals(asyncio.get_running_loop()):
                 await kopf.operator(
@@ -171,7 +170,7 @@ class KopfHost:
                     memo=Quiet(),
                     ready_flag=ready,
                     clusterwide=everywhere,
-                    namespaces=() if everywhere else self._feed.namespaces,
+                    namespaces=() if everywhere else self._informer.namespaces,
                     standalone=True,
                     identity=IDENTITY,
                 )
@@ -193,4 +192,4 @@ class KopfHost:
     def _listen(self, registry: kopf.OperatorRegistry, resource: Resource) -> None:
         @kopf.on.event(resource.group, resource.version, resource.plural, registry=registry, id=resource.plural)
         async def unheard(**_: Any) -> None:
-            """Let kopf watch the resource, as it does where somebody listens; what comes is taken by the streams."""
+            """Do nothing: kopf watches only resources with a handler, and the watch guard reads the objects."""

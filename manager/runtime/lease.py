@@ -1,4 +1,4 @@
-"""Leader election on a coordination.k8s.io Lease: one replica writes, and it knows when it no longer may."""
+"""Leader election on a coordination.k8s.io Lease: one replica writes, and stops when it may not any more."""
 
 import asyncio
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class _Seen:
-    """The last change of the lease that this replica saw, in its own monotonic time: clocks may be skewed."""
+    """The last change of the lease that this replica saw, in its own monotonic time: clocks of replicas differ."""
 
     mark: tuple[str, str] = ("", "")
     since: float = 0.0
@@ -25,10 +25,10 @@ class _Seen:
 
 
 class Lease:
-    """Takes, keeps and gives back the right to write.
+    """Acquires, renews and releases the right to write.
 
     Args:
-        client: its request timeout must be below `renew_deadline`, or a hanging request outlives the lease.
+        client: its request timeout must be below `renew_deadline`: a hanging request must not outlive the lease.
         namespace: Coffer's own.
         identity: unique among replicas; a restarted container of the same Pod keeps its name and so its lease.
     """
@@ -57,7 +57,7 @@ class Lease:
     def certain(self) -> None:
         """Raise NotLeader unless the last renewal was SENT less than the renew deadline ago.
 
-        A process that was stopped and resumed fails here before it writes: monotonic time went on meanwhile.
+        So a process that was stopped and resumed fails here before it writes.
         """
         if not self._settings.enabled:
             return
@@ -65,9 +65,9 @@ class Lease:
             raise NotLeader("the lease is not certain")
 
     def _since_renewal(self) -> float:
-        """Return the seconds since the last renewal was sent, by whichever clock has gone further.
+        """Return the seconds since the last renewal was sent, by the clock that shows more.
 
-        The monotonic one stands still while a virtual machine does; the other is set by people.
+        The monotonic clock stops while a virtual machine is paused; the wall clock may be set back.
         """
         if self._renewed is None:
             return float("inf")
@@ -78,7 +78,7 @@ class Lease:
 
     @property
     def held(self) -> bool:
-        """Whether this replica may write now."""
+        """True if this replica may write now."""
         try:
             self.certain()
         except NotLeader:
@@ -86,31 +86,31 @@ class Lease:
         return True
 
     def alive(self, within: float = 30.0) -> bool:
-        """Tell whether the election loop has had an answer from the API server in the last seconds."""
+        """Return True if the API server answered the election within the last seconds."""
         if not self._settings.enabled:
             return True
         return self._answered is not None and self._clock.monotonic() - self._answered < within
 
     def give_up(self) -> None:
-        """Be certain of nothing any more; the lease runs out by itself."""
+        """Stop writing at once; the lease expires by itself."""
         self._renewed = None
 
     async def acquire(self) -> None:
         """Wait until this replica holds the lease."""
         held = not self._settings.enabled or await self._attempt()
         while not held:
-            # Twice as often as the leader renews, so that its end is noticed within the 20 s that are promised.
+            # Twice as often as the leader renews, so that a standby takes over within the promised 20 s.
             await asyncio.sleep(self._jitter.spread(self._settings.retry / 2))
             held = await self._attempt()
         log.info("leading", identity=self.identity)
 
     async def keep(self) -> None:
-        """Renew for ever. Raises NotLeader when another replica took the lease or the renew deadline has passed."""
+        """Renew without end. Raises NotLeader when another replica has the lease or the renew deadline has passed."""
         while self._settings.enabled:
             await asyncio.sleep(self._settings.retry)
             self.certain()
             try:
-                # A renewal that hangs must not keep a leader alive past its deadline.
+                # A hanging renewal must not keep this replica leading past the deadline.
                 async with asyncio.timeout(self._left()):
                     renewed = await self._attempt()
             except TimeoutError:
@@ -124,7 +124,7 @@ class Lease:
         return max(0.0, renewed + self._settings.renew_deadline - self._clock.monotonic())
 
     async def release(self) -> None:
-        """Let another replica take over at once; a failure only costs it the wait."""
+        """Let another replica take over at once; after a failure it waits until the lease expires."""
         if not self._claimed:
             return
         self._renewed = None
@@ -143,7 +143,7 @@ class Lease:
         lease["spec"] = spec | {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": self._moment()}
         try:
             await self._client.update(self._key, lease)
-        except Conflict:  # a renewal that was under way has come first
+        except Conflict:  # a renewal that was on its way came first
             return False
         return True
 
@@ -155,7 +155,7 @@ class Lease:
             if not self._free(lease):
                 self._renewed = None
                 return False
-            self._claimed = True  # from here on the lease may be ours though no answer says so
+            self._claimed = True  # from here on the lease may be ours even if no answer comes
             if lease is None:
                 await self._client.create(LEASES, self._new())
             else:
@@ -169,7 +169,7 @@ class Lease:
         return True
 
     def _free(self, lease: Body | None) -> bool:
-        """Tell whether the lease may be taken; one that was deleted is still held by whom it named last."""
+        """Return True if the lease may be taken; after a deletion its last holder still has it until it expires."""
         now = self._clock.monotonic()
         if lease is not None:
             spec = lease.get("spec") or {}

@@ -1,6 +1,6 @@
-"""Keeps the lease in a thread with an event loop of its own: work on the main one delays no renewal.
+"""Renew the lease in its own thread and event loop, so that work on the main loop delays no renewal.
 
-Only as long as the main one lives: a process that does nothing any more must lose the lease, whoever still renews it.
+Renewals stop when the main loop is dead: a process that does no work must lose the lease.
 """
 
 import asyncio
@@ -17,26 +17,26 @@ from manager.runtime.lease import Lease
 
 Result = TypeVar("Result")
 
-BEAT_SECONDS = 1.0  # between two signs of life of the main loop
-DEAD_AFTER_SECONDS = 30.0  # without a sign of life; the liveness probe of the chart gives up after as long
+BEAT_SECONDS = 1.0  # between two heartbeats of the main loop
+DEAD_AFTER_SECONDS = 30.0  # without a heartbeat; the chart's liveness probe fails after the same time
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Elector:
-    """What is made in the thread: its requests belong to that thread's loop."""
+    """The lease and its client, created in the thread because requests belong to its event loop."""
 
     lease: Lease
     close: Callable[[], Coroutine[Any, Any, None]]
 
 
 class LeaseThread:
-    """The lease, as the main loop sees it.
+    """The lease, as the main loop uses it.
 
     Args:
         make: called in the thread.
-        clock: whose monotonic seconds the signs of life are in.
+        clock: measures the heartbeats in monotonic seconds.
     """
 
     def __init__(self, make: Callable[[], Elector], clock: Clock) -> None:
@@ -56,7 +56,7 @@ class LeaseThread:
 
     @property
     def held(self) -> bool:
-        """Whether this replica may write now."""
+        """True if this replica may write now."""
         return self._lease.held
 
     def certain(self) -> None:
@@ -64,16 +64,16 @@ class LeaseThread:
         self._lease.certain()
 
     def alive(self) -> bool:
-        """Tell whether the election has had an answer from the API server lately."""
+        """Return True if the API server answered the election lately."""
         return self._lease.alive()
 
     async def acquire(self) -> None:
         """Wait until this replica holds the lease."""
-        self._beating = self._beating or asyncio.create_task(self._beat(), name="signs of life")
+        self._beating = self._beating or asyncio.create_task(self._beat(), name="heartbeat")
         await self._there(self._lease.acquire())
 
     async def keep(self) -> None:
-        """Renew for ever. Raises NotLeader when the lease is lost, or when the main loop shows no life."""
+        """Renew without end. Raises NotLeader when the lease is lost or the main loop is dead."""
         await self._there(self._keep())
 
     async def release(self) -> None:

@@ -1,4 +1,4 @@
-"""Structured logs that cannot carry a secret: our own lines are filtered, foreign ones reduced to places."""
+"""Structured logs that cannot carry a secret: our lines are filtered, of libraries' lines only the place is kept."""
 
 import logging
 import sys
@@ -10,25 +10,25 @@ from structlog.typing import EventDict, WrappedLogger
 
 from manager.runtime.controller import describe
 
-LONGEST_VALUE = 1000  # characters; a condition's text fits, a Secret's document does not
+MAX_VALUE_CHARACTERS = 1000  # a condition's text fits, the document of a Secret does not
 SIMPLE = (str, int, float, bool, type(None))
 
 
 def redact(_logger: WrappedLogger, _name: str, event: EventDict) -> Mapping[str, Any]:
-    """Let only short, simple values through; anything else is named by its type (reliability.md L1)."""
+    """Keep short, simple values; replace any other by its type: an object may print a secret."""
     for name, value in event.items():
-        if isinstance(value, str) and len(value) > LONGEST_VALUE:
-            event[name] = f"{value[:LONGEST_VALUE]}… ({len(value)} characters)"
+        if isinstance(value, str) and len(value) > MAX_VALUE_CHARACTERS:
+            event[name] = f"{value[:MAX_VALUE_CHARACTERS]}… ({len(value)} characters)"
         elif not isinstance(value, SIMPLE):
             event[name] = f"<{type(value).__name__}>"
     return event
 
 
 class PlacesOnly(logging.Handler):
-    """Prints a foreign library's record as logger, place and error class: its text may quote bodies or values."""
+    """Logs a library's record as logger, place and error class, because its text may quote values."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Pass the record on without its message."""
+        """Log the record without its message."""
         raised = record.exc_info[1] if record.exc_info else None
         error = describe(raised) if raised is not None else ""
         log = structlog.get_logger(record.name)

@@ -1,4 +1,4 @@
-"""How long one piece of work keeps the event loop: what others wait for, without what it waits for itself."""
+"""Measure how long work holds the event loop, and by how much the loop is late."""
 
 import asyncio
 import time
@@ -13,9 +13,9 @@ Result = TypeVar("Result")
 
 
 class LoopTime(Generic[Result]):
-    """Awaits something, and counts the seconds in which its own steps run.
+    """Awaits a coroutine and counts the seconds in which its own steps run.
 
-    Tasks that it starts and threads that it waits for are not its own.
+    Tasks that it starts and threads that it waits for are not counted.
     """
 
     def __init__(self, work: Awaitable[Result], clock: Callable[[], float] = time.perf_counter) -> None:
@@ -52,21 +52,21 @@ def _raising(steps: Any, error: BaseException) -> Callable[[], Any]:
 
 
 class LoopPauses:
-    """Sleeps again and again, and measures by how much too late it wakes up."""
+    """Sleeps repeatedly and measures by how much it wakes up too late."""
 
     def __init__(self) -> None:
         self._pauses: deque[tuple[float, float]] = deque()
-        """Moments and pauses; of an earlier one that was shorter nobody asks any more."""
+        """Times and pauses, each longer than all later ones: a shorter earlier one can never be the longest again."""
 
     async def run(self) -> None:
-        """Measure for ever."""
+        """Measure without end."""
         while True:
             began = time.monotonic()
             await asyncio.sleep(BEAT_SECONDS)
             self.note(time.monotonic(), time.monotonic() - began - BEAT_SECONDS)
 
     def note(self, now: float, pause: float) -> None:
-        """Take in one pause."""
+        """Add one pause."""
         while self._pauses and self._pauses[-1][1] <= pause:
             self._pauses.pop()
         self._pauses.append((now, max(0.0, pause)))

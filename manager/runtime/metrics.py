@@ -12,10 +12,10 @@ BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 
 
 class Metrics:
-    """What Coffer measures about itself; no label ever carries the name of a Secret (reliability.md L4)."""
+    """Metrics of the process. No label carries the name of a Secret: scrapers may not be allowed to know it."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # a second series for every counter that nobody reads
+        disable_created_metrics()  # they double the series of counters and histograms
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)

@@ -1,4 +1,4 @@
-"""What a module is to the process, and what the process gives to a module."""
+"""The interface between the process and its modules."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ Handler = Callable[[Change], None]
 
 @dataclass(frozen=True)
 class Context:
-    """What every module is given; the same for all three."""
+    """What the process gives to each module."""
 
     settings: Settings
     client: KubeClient
@@ -36,28 +36,28 @@ class Context:
     namespace: str
     """Coffer's own namespace."""
     sandbox: Sandbox
-    """Renders tenants' templates; loaded when the first one comes."""
+    """Renders tenants' templates; loaded for the first one."""
 
 
 @dataclass(frozen=True)
 class Module:
-    """One of sealed, external and reflector, as the process sees it."""
+    """What a module gives to the process."""
 
     name: str
     handlers: Mapping[Resource, Handler]
-    """Every resource that the module must see, and what to do about a change of it."""
+    """The watched resources, each with the handler of its changes."""
     controllers: tuple[Controller, ...]
     standby: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
-    """Tasks that run for the whole life of the process, on a standby too."""
+    """Tasks that run as long as the process, on a standby too."""
     ready: Callable[[], bool] = lambda: True
-    """Whether the module could serve: part of /readyz."""
+    """Returns True if the module can serve; part of /readyz."""
     routes: tuple[web.RouteDef, ...] = field(default=())
     """HTTP endpoints served by every replica."""
     verify: Callable[[], Iterable[tuple[Controller, Key]]] = tuple
-    """Keys whose objects may have been edited while no replica was leading; compared once, paced, after a start."""
+    """Keys of objects that may have been edited while no replica was leading; compared once, paced, after a start."""
     known: Callable[[], None] = lambda: None
-    """Called when all objects are known, before the first is worked on."""
+    """Called when the cache holds all objects, before the first reconcile."""
     namespaces: frozenset[str] | None = None
-    """All that the module looks at; None: the whole cluster."""
+    """The namespaces that the module reads; None: the whole cluster."""
     close: Callable[[], Awaitable[None]] | None = None
-    """Gives back what the module holds, when the process ends."""
+    """Releases what the module holds when the process ends."""

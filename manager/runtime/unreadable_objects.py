@@ -1,4 +1,4 @@
-"""Tells of objects that are not taken in: once at the object, in the log, and as a number."""
+"""Report objects that are not cached: in an Event, the log and a metric."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,16 +11,16 @@ from manager.kube.resources import Key
 
 REASON = "NotTakenIn"
 COMPONENT = "coffer"
-MOST_AT_ONCE = 16  # Events under way; of more objects at a moment the log and the number tell
+MAX_EVENTS_IN_FLIGHT = 16  # beyond these only the log and the metric report
 
 log = structlog.get_logger(__name__)
 
 
 class UnreadableObjects:
-    """Posts Events beside whatever is going on; none of them holds up a list or a watch.
+    """Posts Events in tasks, so that none delays a list or a watch.
 
     Args:
-        events: says the same once in ten minutes.
+        events: posts equal Events once in ten minutes.
         count: called with the plural name of the resource.
     """
 
@@ -30,10 +30,10 @@ class UnreadableObjects:
         self._posting: set[asyncio.Task[None]] = set()
 
     def note(self, key: Key, uid: str, why: str) -> None:
-        """Tell what is wrong with an object."""
+        """Report what is wrong with an object."""
         self._count(key.resource.plural)
         log.warning("object not taken in", object=str(key), problem=why)
-        if len(self._posting) >= MOST_AT_ONCE:
+        if len(self._posting) >= MAX_EVENTS_IN_FLIGHT:
             return
         task = asyncio.get_running_loop().create_task(self._post(key, uid, why), name="refusal")
         self._posting.add(task)
@@ -43,5 +43,5 @@ class UnreadableObjects:
         message = f"Coffer does not take this object in: {why}; make it simpler. What was known of it before stands"
         try:
             await self._events.warning(key, uid, REASON, message, component=COMPONENT)
-        except CofferError as error:  # another replica leads by now, and tells it
+        except CofferError as error:  # another replica leads by now and reports it
             log.debug("event not posted", object=str(key), error=type(error).__name__)

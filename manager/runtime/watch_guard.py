@@ -1,7 +1,7 @@
-"""Middlewares of kopf's HTTP session: they take what lists and watches bring, and keep kopf from ending the process.
+"""Middlewares of kopf's HTTP session: they read its lists and watches, and turn what would end kopf into retries.
 
-kopf opens lists and watches, and opens them again. It gets no object: for each event it would parse the object once
-more and start a task of its own, which took two fifths of the processor in a burst.
+kopf only opens lists and watches, and opens them again. It never gets an object: it would parse each event again and
+start a task for it, which took two fifths of the processor in a burst.
 """
 
 import asyncio
@@ -17,43 +17,80 @@ from manager.core.clock import Clock, Jitter
 from manager.core.cooperative import CooperativeYield
 from manager.core.documents import OBJECT, Unreadable
 from manager.core.errors import Unusable as TooLarge
-from manager.kube.client import PAGE, WHOLE, Limit
-from manager.kube.decoding import Oversize, parsed, read_event, read_page, read_within
+from manager.kube.client import BODY_PAGE_OBJECTS, METADATA_PAGE_OBJECTS, Limit
 from manager.kube.resources import Body, Key, Resource, key_of
+from manager.kube.responses.decoding import Oversize, parsed, read_event, read_page, read_within
 from manager.runtime.informer import ALL_NAMESPACES
 
-WATCH_PAUSE_SECONDS = (
-    1.0  # seconds between two watch requests of a resource; kopf re-opens an ended one without any pause
-)
-LONGEST_PAUSE_SECONDS = 30.0
+WATCH_PAUSE_SECONDS = 1.0  # between two watch requests of a resource: kopf reopens an ended watch without a pause
+MAX_PAUSE_SECONDS = 30.0
+SILENT_AFTER_SECONDS = 240.0  # kopf reopens a silent watch after 70 s, so three attempts had no answer
 OBSERVED = ("ADDED", "MODIFIED", "DELETED")
-SILENT_AFTER_SECONDS = 240.0  # seconds; kopf re-opens a silent watch after 70 s, so three turns without an answer
 
 log = structlog.get_logger(__name__)
 
 
+Sleep = Callable[[float], Awaitable[None]]
+
+
 @dataclass
 class _Watch:
-    answered: float
-    namespace: str = ""
+    """The list and the watch of one resource in one namespace, or in all."""
+
+    resource: Resource
+    namespace: str
+    clock: Clock
+    jitter: Jitter
+    sleep: Sleep
     opened: float = float("-inf")
     refusals: int = 0
     listed_at: str = ""
     seen: set[Key] = field(default_factory=set)
-    limit: Limit = field(default_factory=lambda: Limit(PAGE))
+
+    def __post_init__(self) -> None:
+        self.answered = self.clock.monotonic()
+        self.limit = Limit(METADATA_PAGE_OBJECTS if self.resource.metadata_only else BODY_PAGE_OBJECTS)
+
+    def alive(self) -> None:
+        """Note that a line or a page has come: the next refusal is the first again."""
+        self.answered = self.clock.monotonic()
+        self.refusals = 0
+
+    async def pace(self) -> None:
+        """Wait until a watch request may be sent."""
+        wait = self.opened + WATCH_PAUSE_SECONDS - self.clock.monotonic()
+        if wait > 0:
+            await self.sleep(wait)
+        self.opened = self.clock.monotonic()
+
+    async def back_off(self) -> None:
+        """Wait after a refusal, longer after each."""
+        self.refusals += 1
+        await self.sleep(self.jitter.spread(min(MAX_PAUSE_SECONDS, 2.0 ** min(self.refusals, 5) / 2), 0.3))
+
+    def add_page(self, version: str, keys: set[Key], *, first: bool) -> None:
+        """Add the keys of a page; the first page begins a new list."""
+        if first:
+            self.seen, self.listed_at = set(), version
+        self.seen |= keys
+
+    def take_list(self) -> set[Key]:
+        """Return the keys of the whole list, and forget them."""
+        seen, self.seen = self.seen, set()
+        return seen
 
 
 @dataclass
 class WatchGuard:
-    """Knows every list and watch that kopf has open.
+    """Guards every list and watch that kopf opens.
 
     Args:
         resources: what kopf was told to watch.
-        base: path of the API server's address; empty unless a proxy serves it below one.
-        refused: told of (plural, status) whenever the API server refuses; a wrong RBAC must not be silent.
-        listed: told of (resource, namespace, keys, resourceVersion) after each whole list: what is not in it has gone,
-            which kopf does not report.
-        observe: told of (resource, type of event or None, object) of all that comes, in its order.
+        base: the path in the API server's address; empty unless a proxy serves it below one.
+        refused: called with (plural, status) when the API server refuses; wrong RBAC must be visible.
+        listed: called with (resource, namespace, keys, resourceVersion) after each whole list: objects that are not in
+            it are gone, which kopf does not report.
+        observe: called with (resource, type of event or None, object) for each object, in order.
         namespaces: those that kopf was told to watch; an empty name is the whole cluster.
     """
 
@@ -62,7 +99,7 @@ class WatchGuard:
     jitter: Jitter
     refused: Callable[[str, int], None]
     listed: Callable[[Resource, str, set[Key], str], None]
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    sleep: Sleep = asyncio.sleep
     base: str = ""
     namespaces: tuple[str, ...] = ("",)
     observe: Callable[[Resource, str | None, Body], None] = lambda resource, event, body: None
@@ -72,39 +109,33 @@ class WatchGuard:
         self.begin(self.resources)
 
     def begin(self, resources: tuple[Resource, ...]) -> None:
-        """Start counting silence from now, of what is watched: not on a standby, nor where a CRD is missing."""
-        now = self.clock.monotonic()
+        """Count the silence of these resources from now on; not before a replica leads, nor of missing CRDs."""
         places = [
             (resource, each)
             for resource in resources
             for each in (self.namespaces if resource.namespaced else ALL_NAMESPACES)
         ]
-        self._by_path = {self.base + resource.path(each): resource for resource, each in places}
         self._streams = {
-            self.base + resource.path(each): _Watch(now, each, limit=Limit(PAGE if resource.metadata_only else WHOLE))
+            self.base + resource.path(each): _Watch(resource, each, self.clock, self.jitter, self.sleep)
             for resource, each in places
         }
 
     def silent(self) -> list[str]:
-        """Return the resources from which no request has been answered for minutes."""
+        """Return the plurals of the resources without an answer for SILENT_AFTER_SECONDS."""
         now = self.clock.monotonic()
-        return [
-            self._by_path[path].plural
-            for path, each in self._streams.items()
-            if now - each.answered > SILENT_AFTER_SECONDS
-        ]
+        return [each.resource.plural for each in self._streams.values() if now - each.answered > SILENT_AFTER_SECONDS]
 
     async def metadata_only(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         """Ask for metadata, so that no value of a Secret enters the process; in pages that are small enough.
 
-        The list form on a watch would be answered with an empty stream, the single form on a list with a 406.
+        The API server answers the list form on a watch with an empty stream, and the single form on a list with 406.
         """
-        resource = self._by_path.get(request.url.path)
-        if resource is not None and "limit" in request.url.query:
-            request.url = request.url.update_query(limit=str(self._streams[request.url.path].limit.objects))
-        if request.method == "GET" and resource is not None and resource.metadata_only:
+        stream = self._streams.get(request.url.path)
+        if stream is not None and "limit" in request.url.query:
+            request.url = request.url.update_query(limit=str(stream.limit.objects))
+        if request.method == "GET" and stream is not None and stream.resource.metadata_only:
             kind = "PartialObjectMetadata" + ("" if "watch" in request.url.query else "List")
             request.headers["Accept"] = f"application/json;as={kind};g=meta.k8s.io;v=v1"
         return await handler(request)
@@ -112,64 +143,62 @@ class WatchGuard:
     async def survive(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Turn a refused list or watch into what kopf repeats, after a pause, instead of into its end."""
+        """Turn a refused list or watch, which would end kopf, into an error that kopf retries, after a pause."""
         stream = self._streams.get(request.url.path)
         query = request.url.query
         kind = "watch" if "watch" in query else "list" if "limit" in query else None
         if stream is None or kind is None:
             return await handler(request)
         if kind == "watch":
-            await self._pace(stream)
+            await stream.pace()
         answer = await handler(request)
         stream.answered = self.clock.monotonic()
         if kind == "watch" and answer.status == 410:
-            self.refused(self._by_path[request.url.path].plural, 410)
+            self.refused(stream.resource.plural, 410)
             return _expired(answer)
         if answer.status in {401, 403, 404, 410}:
-            await self._refuse(request, answer, stream, kind)
+            await self._refuse(answer, stream, kind)
         if answer.status == 200 and kind == "watch":
-            resource = self._by_path[request.url.path]
             screened: Any = ScreenedBody(
                 answer.content,
-                lambda: self._alive(stream),
-                lambda: self._broken(stream, request),
-                lambda event, line: self._take(resource, event, line),
+                stream.alive,
+                lambda: self._broken(stream),
+                lambda event, line: self._take(stream.resource, event, line),
             )
             answer.content = screened
         elif answer.status == 200:
-            self._alive(stream)
-            self._follow(answer, stream, self._by_path[request.url.path], first="continue" not in query)
+            stream.alive()
+            self._follow(answer, stream, first="continue" not in query)
         return answer
 
-    def _alive(self, stream: _Watch) -> None:
-        stream.answered = self.clock.monotonic()
-        stream.refusals = 0
-
-    async def _broken(self, stream: _Watch, request: aiohttp.ClientRequest) -> None:
-        plural = self._by_path[request.url.path].plural
+    async def _broken(self, stream: _Watch) -> None:
+        plural = stream.resource.plural
         self.refused(plural, 500)
         log.warning("watch broke off with an error", resource=plural)
-        await self._pause(stream)
+        await stream.back_off()
 
-    def _follow(self, answer: aiohttp.ClientResponse, stream: _Watch, resource: Resource, *, first: bool) -> None:
-        """Take what a page holds while kopf reads it, and give kopf an empty one."""
+    def _follow(self, answer: aiohttp.ClientResponse, stream: _Watch, *, first: bool) -> None:
+        """Observe the objects of a page when kopf reads it, and give kopf an empty page."""
+        resource = stream.resource
 
         async def page(**_options: Any) -> Any:
             try:
-                body = await self._read(answer, stream, resource)
+                body = await self._read(answer, stream)
                 items, meta = body.get("items") or [], body["metadata"]
                 keys = {key_of(resource, each) for each in items}
                 await self._take_all(resource, items)
-                self._note(stream, resource, meta, keys, first=first)
+                stream.add_page(meta["resourceVersion"], keys, first=first)
+                if not meta.get("continue"):
+                    self.listed(resource, stream.namespace, stream.take_list(), stream.listed_at)
             except (ValueError, LookupError, TypeError, AttributeError) as error:
                 raise aiohttp.ClientPayloadError("the list cannot be read") from error
             return {**body, "items": []}
 
         vars(answer)["json"] = page
 
-    async def _read(self, answer: aiohttp.ClientResponse, stream: _Watch, resource: Resource) -> Body:
-        """Read a page. Raises Unreadable where it is none, or too large: kopf lists again, in smaller ones."""
-        limit = stream.limit
+    async def _read(self, answer: aiohttp.ClientResponse, stream: _Watch) -> Body:
+        """Read a page. Raises Unreadable if it is no page, or too large: kopf lists again, in smaller pages."""
+        limit, resource = stream.limit, stream.resource
         try:
             content = await read_within(answer.content, limit.bytes)
             body = await parsed(content, lambda text: read_page(text, alone=limit.objects == 1), first=True)
@@ -191,7 +220,7 @@ class WatchGuard:
             await breath.take()
 
     def _take(self, resource: Resource, event: Body, line: bytes) -> bytes:
-        """Take in an event; return what kopf gets for it: a bookmark, from whose version it would watch again."""
+        """Observe an event; return a bookmark with its version for kopf, from which kopf watches again."""
         body = event["object"]
         if event["type"] not in OBSERVED:
             return line + b"\n"
@@ -199,39 +228,19 @@ class WatchGuard:
         version = body["metadata"].get("resourceVersion", "")
         return json.dumps({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": version}}}).encode() + b"\n"
 
-    def _note(self, stream: _Watch, resource: Resource, meta: Body, keys: set[Key], *, first: bool) -> None:
-        if first:
-            stream.seen, stream.listed_at = set(), meta["resourceVersion"]
-        stream.seen |= keys
-        if not meta.get("continue"):
-            seen, stream.seen = stream.seen, set()
-            self.listed(resource, stream.namespace, seen, stream.listed_at)
-
-    async def _pace(self, stream: _Watch) -> None:
-        wait = stream.opened + WATCH_PAUSE_SECONDS - self.clock.monotonic()
-        if wait > 0:
-            await self.sleep(wait)
-        stream.opened = self.clock.monotonic()
-
-    async def _refuse(
-        self, request: aiohttp.ClientRequest, answer: aiohttp.ClientResponse, stream: _Watch, kind: str
-    ) -> None:
+    async def _refuse(self, answer: aiohttp.ClientResponse, stream: _Watch, kind: str) -> None:
         await answer.read()
         answer.release()
-        plural = self._by_path[request.url.path].plural
+        plural = stream.resource.plural
         self.refused(plural, answer.status)
         if stream.refusals == 0:
             log.error("api server refuses", request=kind, resource=plural, status=answer.status)
-        await self._pause(stream)
+        await stream.back_off()
         raise aiohttp.ClientPayloadError(f"{kind} answered {answer.status}")
-
-    async def _pause(self, stream: _Watch) -> None:
-        stream.refusals += 1
-        await self.sleep(self.jitter.spread(min(LONGEST_PAUSE_SECONDS, 2.0 ** min(stream.refusals, 5) / 2), 0.3))
 
 
 def _expired(answer: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
-    """Turn a 410 status into the event that kopf lists again for; the status itself would end it."""
+    """Turn a 410 status, which would end kopf, into the event after which kopf lists again."""
 
     class Expired:
         async def iter_chunked(self, _size: int) -> AsyncIterator[bytes]:
@@ -244,10 +253,10 @@ def _expired(answer: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
 
 
 class ScreenedBody:
-    """The lines of one watch without those that end kopf: in-stream errors other than 410, and what is no object.
+    """The lines of one watch, without those that end kopf: in-stream errors other than 410, and lines of no object.
 
-    kopf reads a watch by `iter_chunked` only; instead of such a line it gets a ClientPayloadError, after which it
-    watches again from the last version that it saw.
+    kopf reads a watch by `iter_chunked` only. Such a line becomes a ClientPayloadError, after which kopf watches again
+    from the last version that it got.
     """
 
     def __init__(
@@ -267,7 +276,7 @@ class ScreenedBody:
         return getattr(self._content, name)
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
-        """Yield whole lines as they come. Raises ClientPayloadError where the stream is not to be believed."""
+        """Yield whole lines as they come. Raises ClientPayloadError after a line that would end kopf."""
         rest = bytearray()
         async for chunk in self._content.iter_chunked(size):
             rest += chunk

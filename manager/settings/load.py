@@ -29,7 +29,7 @@ LOG_LEVELS = MappingProxyType(
     | {name: name.upper() for name in ("debug", "info", "warning", "error")}
 )
 
-"""Ours, and those of kubernetes-reflector (reflector.md 2.13)."""
+"""Our variables, and those of kubernetes-reflector."""
 
 
 POSITIVE = (
@@ -43,7 +43,7 @@ POSITIVE = (
     ("reflector", "concurrency"),
 )
 
-"""Where zero would mean a loop without a pause, or a module that does nothing and says nothing."""
+"""Settings that must not be 0: it would cause a loop without a pause, or a module without work."""
 
 
 def option_names() -> list[tuple[str, str, type, str]]:

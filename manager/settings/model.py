@@ -77,7 +77,7 @@ class ModulesSettings:
 
 @dataclass(frozen=True)
 class SealedSettings:
-    """SealedSecrets; `SEALED_SECRETS_*` variables of the original are read too (sealed-secrets.md 4.9)."""
+    """SealedSecrets; `SEALED_SECRETS_*` variables of the original are read too."""
 
     key_prefix: str = "sealed-secrets-key"
     """generateName of new key Secrets, and the name of the original's legacy key."""
@@ -176,7 +176,7 @@ class ReflectorSettings:
     """Mirrors."""
 
     excluded_namespaces: tuple[str, ...] = ()
-    """Globs; sources and pulls in these namespaces are ignored, they stay valid targets (reflector.md 1.6)."""
+    """Globs; sources and pulls in these namespaces are ignored; they stay valid targets."""
     protected_namespaces: tuple[str, ...] = ("kube-system",)
     """Globs; never a target of a push. Coffer's own namespace is always protected."""
     provenance: str = "warn"

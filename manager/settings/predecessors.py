@@ -1,4 +1,4 @@
-"""Flags and variables that users of the replaced systems have in their manifests: read, or accepted without effect."""
+"""Flags and variables of the replaced systems, from users' manifests: read, or accepted without effect."""
 
 from collections.abc import Iterable, Mapping
 
@@ -28,7 +28,7 @@ SEALED_SECRETS: Mapping[str, tuple[str, str]] = {
     "skip-recreate": ("sealed", "skip_recreate"),
     "update-status": ("sealed", "update_status"),
 }
-"""The original's flags (sealed-secrets.md 4.9), and the settings that they are here."""
+"""The original's flags, and our settings for them."""
 WITHOUT_EFFECT: Mapping[str, str] = {
     "kubeclient-burst": "requests are paced by the API server",
     "kubeclient-qps": "requests are paced by the API server",
@@ -43,7 +43,7 @@ SWITCHES = frozenset(
     {"accept-deprecated-v1-data", "all-namespaces", "metrics-omit-secret-labels", "skip-recreate", "update-status"}
     | {"log-info-stdout", "old-gc-behavior", "watch-for-secrets"}
 )
-"""Those that may stand without a value, as Go reads them."""
+"""Switches that may have no value, as in Go."""
 
 
 def variable(flag: str) -> str:
@@ -57,11 +57,11 @@ def aliases(section: str, name: str) -> tuple[str, ...]:
 
 
 def ignored(flags: Iterable[str], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what was given without effect, flags and variables, and why."""
+    """Return the given flags and variables without effect, and why."""
     given = {f"--{flag}": WITHOUT_EFFECT[flag] for flag in flags if flag in WITHOUT_EFFECT}
     return given | {variable(flag): why for flag, why in WITHOUT_EFFECT.items() if environ.get(variable(flag))}
 
 
 def bare_switches(arguments: Iterable[str]) -> list[str]:
-    """Give a switch that stands alone its value: `--update-status` is `--update-status=true`."""
+    """Add the value to switches without one: `--update-status` becomes `--update-status=true`."""
     return [f"{each}=true" if each.removeprefix("--") in SWITCHES else each for each in arguments]

@@ -1,4 +1,4 @@
-"""The ten annotations of kubernetes-reflector (reflector.md section 1), and ours: read, never guessed at. Pure."""
+"""Read the ten annotations of kubernetes-reflector, and ours. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -41,13 +41,13 @@ MOST_SHOWN, LONGEST_SHOWN = 3, 60  # items of a faulty list that a message quote
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One dimension of consent: names or labels of namespaces; either may admit (1.4)."""
+    """One dimension of consent: names or labels of namespaces; either may admit."""
 
     names: str
     selector: str
 
     def admits(self, namespace: str, labels: Mapping[str, str] | None) -> bool:
-        """Tell whether a namespace is meant; labels are None while the namespace is not known."""
+        """Return True if a namespace is meant; labels are None while the namespace is not known."""
         if not self.names and not self.selector:
             return True
         if self.names and patterns(self.names).match(namespace).whole:
@@ -71,7 +71,7 @@ class Marks:
     target_name: str = ""
     """The name of pushed mirrors, where it is not the source's own."""
     adopted_by: tuple[str, str] | None = None
-    """Namespace and name of the source that may take over this object, which somebody else has made."""
+    """Namespace and name of the source that may take over this object, which others have made."""
     shape: Selection = PLAIN
     """What is copied."""
     copied: Copied = NOTHING
@@ -83,15 +83,15 @@ class Marks:
 
     @property
     def source(self) -> bool:
-        """Whether the object offers itself; what is a mirror itself is never pushed on (1.3)."""
+        """Whether the object offers itself; a mirror is never pushed on."""
         return self.reflects is None and self.allowed
 
     def permits(self, namespace: str, labels: Mapping[str, str] | None) -> bool:
-        """Tell whether a namespace may pull."""
+        """Return True if a namespace may pull."""
         return self.allowed and self.allowed_scope.admits(namespace, labels)
 
     def pushes(self, namespace: str, labels: Mapping[str, str] | None) -> bool:
-        """Tell whether a namespace gets a mirror unasked."""
+        """Return True if a namespace gets a mirror unasked."""
         return self.permits(namespace, labels) and self.auto and self.auto_scope.admits(namespace, labels)
 
 
@@ -141,7 +141,7 @@ def problems(marks: Marks) -> tuple[str, ...]:
 
 
 def ambiguous(marks: Marks, namespace: str) -> bool:
-    """Tell whether a full match of the patterns would answer differently from the original's first match (1.4)."""
+    """Return True if a full match of the patterns would answer differently from the original's first match."""
     answers = [patterns(each.names).match(namespace) for each in (marks.allowed_scope, marks.auto_scope) if each.names]
     return any(each.fully != each.whole for each in answers)
 
@@ -190,7 +190,7 @@ def _reference(text: str) -> tuple[str, str] | None:
     parts = [part.strip() for part in text.split("/")]
     if not 1 <= len(parts) <= 2 or not all(parts):
         return None
-    # A name alone has an empty namespace in the original: a mirror whose source is never found (1.3). So has what no
+    # A name alone has an empty namespace in the original: a mirror whose source is never found. So has what no
     # object can be named: `..` or `?` would lead a request for the source to another place.
     named = len(parts) == 2 and all(NAME.fullmatch(part) for part in parts)
     return (parts[0], parts[1]) if named else ("", parts[-1][:LONGEST_NAME])

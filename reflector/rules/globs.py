@@ -25,7 +25,7 @@ class Globs:
     """False for a list that is too large: it matches nothing."""
 
     def match(self, name: str) -> bool:
-        """Tell whether any item matches a whole name."""
+        """Return True if an item matches the whole name."""
         return name in self.names or (self.wild is not None and self.wild.fullmatch(name) is not None)
 
 
@@ -50,7 +50,7 @@ def globs(text: str) -> Globs:
 
 
 def administrators(setting: str, items: Iterable[str]) -> Globs:
-    """Parse the globs of a setting over namespaces, in any case as the original does (1.6). Raises SettingsError."""
+    """Parse the namespace globs of a setting, in lower case as the original does. Raises SettingsError."""
     found = globs(",".join(items).lower())
     if not found.valid:
         raise SettingsError(f"{setting}: the list is too large")

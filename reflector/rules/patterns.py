@@ -1,4 +1,4 @@
-"""Lists of regular expressions over namespace names, in linear time whatever a tenant writes (reflector.md 1.4)."""
+"""Match namespace names with a tenant's list of regular expressions, in linear time."""
 
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -6,11 +6,11 @@ from typing import Any
 
 import re2
 
-LONGEST = 65_536  # characters of a list: three thousand names; what was parsed of one stays in memory
-LARGEST_ITEM = 32_768  # bytes RE2 may use for one item: no search of a name takes longer than 0.1 ms
-LARGEST_LIST = 10_000  # instructions of all items together: 500 names are decided within half a second
-ITEM = 40  # instructions that calling RE2 for an item is worth
-REMEMBERED = 4_096  # names whose answer a list keeps
+MAX_LIST_CHARACTERS = 65_536  # three thousand names; parsed lists stay in memory
+MAX_ITEM_BYTES = 32_768  # of RE2's memory for one item: no search of a name takes longer than 0.1 ms
+MAX_LIST_INSTRUCTIONS = 10_000  # of all items together: 500 names take at most half a second
+CALL_INSTRUCTIONS = 40  # what a call of RE2 costs, in instructions
+MAX_ANSWERS = 4_096  # kept for each list
 LITERAL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
@@ -32,10 +32,10 @@ class Patterns:
     """A parsed list; an item that is invalid matches nothing."""
 
     names: frozenset[str]
-    """Items that are plain names: a list of thousands costs one look-up."""
+    """Items that are plain names; thousands of them cost one look-up."""
     expressions: tuple["_Expression | _AllExcept", ...]
     invalid: tuple[str, ...]
-    """Items that are no expression, or too large."""
+    """Items that are malformed or too large."""
     _answers: dict[str, Match] = field(default_factory=dict)
 
     def match(self, name: str) -> Match:
@@ -44,7 +44,7 @@ class Patterns:
             return WHOLE
         found = self._answers.get(name)
         if found is None:
-            if len(self._answers) >= REMEMBERED:
+            if len(self._answers) >= MAX_ANSWERS:
                 self._answers.clear()
             found = self._answers[name] = self._match(name)
         return found
@@ -58,9 +58,9 @@ class Patterns:
 @lru_cache(maxsize=64)
 def patterns(text: str) -> Patterns:
     """Parse a comma-separated list of regular expressions."""
-    if len(text) > LONGEST:
-        return Patterns(frozenset(), (), (f"longer than {LONGEST} characters",))
-    names, expressions, invalid, room = set(), [], [], LARGEST_LIST
+    if len(text) > MAX_LIST_CHARACTERS:
+        return Patterns(frozenset(), (), (f"longer than {MAX_LIST_CHARACTERS} characters",))
+    names, expressions, invalid, room = set(), [], [], MAX_LIST_INSTRUCTIONS
     for item in (each.strip() for each in text.split(",")):
         if not item:
             continue
@@ -82,7 +82,7 @@ class _Expression:
 
     @property
     def size(self) -> int:
-        return ITEM + int(self.compiled.programsize)
+        return CALL_INSTRUCTIONS + int(self.compiled.programsize)
 
     def whole(self, name: str) -> bool:
         found = self.compiled.search(name)
@@ -94,7 +94,7 @@ class _Expression:
 
 @dataclass(frozen=True, slots=True)
 class _AllExcept:
-    """`^(?!(?:a|b)$).*`: the usual way to exclude, which RE2 cannot say; recognised for literal names alone."""
+    """`^(?!(?:a|b)$).*`: the usual exclusion, which RE2 does not support; recognised for literal names only."""
 
     names: frozenset[str]
     prefixes: tuple[str, ...]
@@ -112,7 +112,7 @@ class _AllExcept:
 def _compile(item: str, room: int) -> _Expression | None:
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = LARGEST_ITEM
+    options.max_mem = MAX_ITEM_BYTES
     try:
         found = _Expression(re2.compile(item, options))
     except re2.error:
@@ -123,7 +123,7 @@ def _compile(item: str, room: int) -> _Expression | None:
 def _exclusion(item: str) -> _AllExcept | None:
     """Read the exclusion idiom: a negative look-ahead of literal names at the start, then `.*`.
 
-    What is not understood to the letter is refused: an exclusion read too narrowly would give a Secret away.
+    Anything else is refused: an exclusion that is read too narrowly would copy a Secret to an excluded namespace.
     """
     body = item.removeprefix("^").removesuffix("$")
     if not body.startswith("(?!") or not body.endswith((").*", ").+")):
@@ -131,7 +131,7 @@ def _exclusion(item: str) -> _AllExcept | None:
     inner, ending = body[3:-3], ""
     for opening, closing in (("(?:", ")$"), ("(", ")$"), ("(?:", ")"), ("(", ")")):
         if inner.startswith(opening) and inner.endswith(closing):
-            # Behind a group `$` stands for every alternative; without one only for the last, where it is seen below.
+            # After a group, `$` belongs to every alternative; without a group only to the last, as checked below.
             inner, ending = inner[len(opening) : -len(closing)], closing[1:]
             break
     names, prefixes = set(), []

@@ -1,4 +1,4 @@
-"""Between which namespaces mirrors may be made: the administrator's word, which no annotation overrules."""
+"""The administrator's rules about the namespaces of mirrors; annotations cannot override them."""
 
 from collections.abc import Iterable
 
@@ -7,10 +7,10 @@ from reflector.rules.globs import Globs, administrators
 
 
 class Policy:
-    """Rules `source -> target`, both globs of namespaces; a deny beats every allow; without an allow all is allowed.
+    """Rules `source -> target`, both namespace globs. A deny beats every allow; without an allow all is allowed.
 
     Raises:
-        SettingsError: a rule is no such pair.
+        SettingsError: a rule is malformed.
     """
 
     def __init__(self, allow: Iterable[str] = (), deny: Iterable[str] = ()) -> None:
@@ -18,13 +18,13 @@ class Policy:
         self._deny = [_rule("reflector.deny", each) for each in deny]
 
     def permits(self, source: str, target: str) -> bool:
-        """Tell whether an object of one namespace may be mirrored into another."""
+        """Return True if an object of one namespace may be mirrored into another."""
         if any(_applies(rule, source, target) for rule in self._deny):
             return False
         return not self._allow or any(_applies(rule, source, target) for rule in self._allow)
 
     def names(self, source: str, target: str) -> bool:
-        """Tell whether an allow names this pair and no deny does."""
+        """Return True if an allow matches this pair and no deny does."""
         return bool(self._allow) and self.permits(source, target)
 
 

@@ -1,4 +1,4 @@
-"""What of a source is copied, and under which names: our own annotations, which the original does not have. Pure."""
+"""Which parts of a source are copied, and under which names: our own annotations. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,43 +24,43 @@ NEVER = (
     "sealedsecrets.bitnami.com/*,reconcile.external-secrets.io/*,external-secrets.io/*,"  # marks of ownership
     "kubernetes.io/service-account.*"  # grants rights
 )
-"""Labels and annotations that are copied under no circumstances."""
+"""Labels and annotations that are never copied."""
 TRACKING = (
     "argocd.argoproj.io/*,kustomize.toolkit.fluxcd.io/*,helm.toolkit.fluxcd.io/*,meta.helm.sh/*,helm.sh/*,"
     "app.kubernetes.io/managed-by,app.kubernetes.io/instance,cert-manager.io/*,controller.cert-manager.io/*"
 )
-"""What tools find their objects by: copied only where a list names it in full, or the tool would prune the mirror."""
+"""Labels by which tools find their objects: copied only if listed by full name, or the tool prunes the mirror."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Names that are meant."""
+    """A choice of names."""
 
     only: str = ""
-    """Globs."""
+    """Globs of the chosen names."""
     but: str = ""
-    """Globs of what is left out all the same."""
+    """Globs of exceptions."""
 
     def takes(self, name: str) -> bool:
-        """Tell whether a name is meant."""
-        but = globs(self.but)  # one that cannot be read leaves everything out: better a key too few than one too many
+        """Return True if a name is chosen."""
+        but = globs(self.but)  # a malformed list excludes everything: copying too little is safe
         return globs(self.only).match(name) and but.valid and not but.match(name)
 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What of a mirror's labels and annotations is our copy: taken away again when it is copied no longer."""
+    """The labels and annotations of a mirror that are our copies; removed when they are no longer copied."""
 
     labels: frozenset[str] = frozenset()
     annotations: frozenset[str] = frozenset()
-    """Only such as are there, the two records themselves among them."""
+    """Only existing ones, including the two records themselves."""
 
 
 NOTHING = Copied()
 
 
 def copied(annotations: Mapping[str, str]) -> Copied:
-    """Read the records that a mirror carries."""
+    """Read the records of a mirror."""
     records = {COPIED_LABELS, COPIED_ANNOTATIONS} & set(annotations)
     if not records:
         return NOTHING
@@ -70,18 +70,18 @@ def copied(annotations: Mapping[str, str]) -> Copied:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What one object's annotations say about copies."""
+    """What the annotations of one object select."""
 
     keys: Choice = Choice("*")
     renamed: tuple[tuple[str, str], ...] = ()
-    """Key of the source to key of the mirror."""
+    """Pairs: key of the source, key of the mirror."""
     labels: Choice = Choice()
     annotations: Choice = Choice()
     immutable: bool = False
-    """Whether a mirror is immutable where its source is."""
+    """True if a mirror of an immutable source is immutable."""
 
     def data(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the chosen keys under their new names; of two that get one name the later in the alphabet stays."""
+        """Return the chosen keys under their new names; if two get one name, the later in the alphabet stays."""
         names = dict(self.renamed)
         return {names.get(key, key): values[key] for key in sorted(values) if self.keys.takes(key)}
 
@@ -95,11 +95,11 @@ class Selection:
 
 
 PLAIN = Selection()
-"""Everything in the data and nothing else, as the original does."""
+"""All data and no labels or annotations, as the original does."""
 
 
 def selection_of(annotations: Mapping[str, str]) -> Selection:
-    """Read an object's shape; almost all are PLAIN."""
+    """Read the selection of an object; almost all are PLAIN."""
     if not any(name.startswith(PREFIX) for name in annotations):
         return PLAIN
     found = Selection(
@@ -113,7 +113,7 @@ def selection_of(annotations: Mapping[str, str]) -> Selection:
 
 
 def selection_problems(annotations: Mapping[str, str]) -> Iterator[str]:
-    """Yield what a user should mend, a sentence an annotation."""
+    """Yield what a user should mend, one sentence for each annotation."""
     for name in (KEYS, KEYS_EXCEPT, LABELS, LABELS_EXCEPT, ANNOTATIONS, ANNOTATIONS_EXCEPT):
         if not globs(annotations.get(name, "")).valid:
             yield f"{name}: the list is too large, and matches nothing"

@@ -1,4 +1,4 @@
-"""Sealing key pairs: an RSA key and the self-signed certificate with its public half (sealed-secrets.md 2.7)."""
+"""Sealing key pairs: an RSA key and the self-signed certificate with its public half."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 KEY_USAGE = ObjectIdentifier("2.5.29.15")
 ENCIPHER_ONLY = bytes.fromhex("03020001")  # the original's usage, which the library's own builder refuses to write
-# A block that never ends stops at the next BEGIN: without that, a file of BEGIN lines takes quadratic time.
+# An unterminated block ends at the next BEGIN: otherwise a file of BEGIN lines takes quadratic time.
 PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----(?:(?!-----BEGIN ).)*?-----END \1-----", re.DOTALL)
 LARGEST_SERIAL = 2**128
 LONGEST_PEM = (
@@ -72,7 +72,7 @@ def load_private_key(pem: bytes, *, trusted: bool = False) -> RSAPrivateKey:
             continue
         try:
             # The library's own validation looks for factors of the primes: with 8,192 bits it holds the interpreter for
-            # four seconds, in which nobody renews the lease.
+            # four seconds.
             key = serialization.load_pem_private_key(block.group(0), password=None, unsafe_skip_rsa_key_validation=True)
         except (ValueError, TypeError, UnsupportedAlgorithm):
             raise ValueError(NO_KEY) from None
@@ -87,7 +87,7 @@ def load_private_key(pem: bytes, *, trusted: bool = False) -> RSAPrivateKey:
 
 
 def _prove(key: RSAPrivateKey) -> None:
-    """Show that a key is one, by its numbers and by opening something; a few milliseconds. Raises ValueError."""
+    """Prove a key by its numbers and by one decryption, in a few milliseconds. Raises ValueError."""
     numbers = key.private_numbers()
     n, e, p, q = numbers.public_numbers.n, numbers.public_numbers.e, numbers.p, numbers.q
     whole = (
@@ -135,7 +135,7 @@ def to_pem(certificate: x509.Certificate) -> bytes:
 
 
 def fingerprint(public_key: RSAPublicKey) -> str:
-    """Return the SSH SHA-256 fingerprint, by which the same key in two Secrets is one key (2.8)."""
+    """Return the SSH SHA-256 fingerprint, by which the same key in two Secrets is one key."""
     line = public_key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     digest = hashlib.sha256(base64.b64decode(line.split()[1])).digest()
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")

@@ -1,4 +1,4 @@
-"""A SealedSecret sealed anew with the current key: item by item, in its own scope, its template untouched. Pure."""
+"""Seal a SealedSecret again with the current key, item by item and in its own scope; the template stays. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from sealed.crypto.unseal import Keys, binding, mapping, open_object
 from sealed.crypto.wire_format import CannotDecrypt, Scope, seal
 
-KEPT = ("name", "namespace", "labels", "annotations", "finalizers")  # what the API server filled in is left out
+KEPT = ("name", "namespace", "labels", "annotations", "finalizers")  # fields that the API server fills in are left out
 LAST_APPLIED = ("kubectl.kubernetes.io/last-applied-configuration", "kubecfg.ksonnet.io/last-applied-configuration")
 
 

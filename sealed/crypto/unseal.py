@@ -1,4 +1,4 @@
-"""Opens one SealedSecret: lenient about what it is given, all or nothing about what it returns. Pure."""
+"""Open one SealedSecret: accepts malformed objects, and returns all values or none. Pure."""
 
 import base64
 from collections import defaultdict
@@ -14,20 +14,20 @@ from manager.core.secret_value import SecretValue
 from sealed.crypto.wire_format import BrokenBase64, CannotDecrypt, Scope, decode_blob, label, scope_of, unseal
 
 MOST_FAILURES = 10
-"""Items that may fail before the rest is left: each costs an RSA operation a key, and a place in the condition."""
+"""Items that may fail until the rest is skipped: each costs an RSA operation for each key."""
 LONGEST_NAME = 253  # characters of a Secret's key (Kubernetes: IsConfigMapKey); a user may have written more
 
 DEPRECATED = "using deprecated 'data' field, use 'encryptedData' or flip the feature flag"
 BOTH = "'data' and 'encryptedData' are used at the same time, remove 'data'"
 NO_SECRET = "spec.data does not hold a Secret of version v1"
 
-AT_ONCE = 8  # items a step opens: 40 ms with one RSA-4096 key, so that nobody waits long for a turn
+AT_ONCE = 8  # items in a step: 40 ms with one RSA-4096 key, so that others wait no longer for a turn
 
 Keys = Sequence[tuple[str, RSAPrivateKey]]
 
 
 class UnsealFailed(CofferError):
-    """Some items could not be opened; the text follows sealed-secrets.md 2.5, in sorted order."""
+    """Some items could not be opened; the text is that of the original, in sorted order."""
 
     def __init__(self, problems: tuple[str, ...], *, slow: bool = False) -> None:
         super().__init__("\n".join(problems))
@@ -43,7 +43,7 @@ class Unsealed:
     values: dict[str, SecretValue]
     key_ids: frozenset[str]
     template: Mapping[str, Any] | None = None
-    """What stands in the place of `spec.template`: the Secret that a legacy `spec.data` holds brings its own."""
+    """Used instead of `spec.template`: the Secret in a legacy `spec.data` has its own."""
 
 
 Steps = Generator[None, None, Unsealed]
@@ -57,12 +57,12 @@ def open_object(sealed: Mapping[str, Any], keys: Keys, *, legacy: bool) -> Unsea
 def opening(sealed: Mapping[str, Any], keys: Keys, *, legacy: bool) -> Steps:
     """Open a SealedSecret in steps; take each in a thread, an RSA-4096 operation takes 5 ms.
 
-    An object may have two thousand items: between the steps others have their turn.
+    An object may have two thousand items: other namespaces take turns between the steps.
 
     Args:
-        sealed: the object, however odd; what is authenticated is its own name, namespace and scope, never its template.
+        sealed: the object, perhaps malformed; its name, namespace and scope are authenticated, never its template.
         keys: in the order in which they are tried.
-        legacy: whether the deprecated `spec.data` is read (sealed-secrets.md 2.6).
+        legacy: whether the deprecated `spec.data` is read.
 
     Raises:
         UnsealFailed: with the first ten problems at once.
@@ -80,7 +80,7 @@ def opening(sealed: Mapping[str, Any], keys: Keys, *, legacy: bool) -> Steps:
 
 
 def binding(sealed: Mapping[str, Any]) -> tuple[Scope, bytes]:
-    """Return the scope of a SealedSecret and the label its values are bound to: its metadata alone decides (2.4)."""
+    """Return the scope of a SealedSecret and the label its values are bound to: its metadata alone decides."""
     metadata = mapping(sealed.get("metadata"))
     scope = scope_of(mapping(metadata.get("annotations")))
     name, namespace = (text if isinstance(text := metadata.get(key), str) else "" for key in ("name", "namespace"))
@@ -118,7 +118,7 @@ def _items(encrypted: object, bound_to: bytes, keys: Keys) -> Steps:
     """Open every item of `spec.encryptedData`.
 
     Args:
-        encrypted: as the user wrote it; what is not a mapping counts as empty, what is not a string fails (1.3).
+        encrypted: as the user wrote it; what is not a mapping counts as empty, what is not a string fails.
         bound_to: the OAEP label of the scope.
         keys: in the order in which they are tried; the one that worked is tried first for the next item.
 

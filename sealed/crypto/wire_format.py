@@ -1,4 +1,4 @@
-"""The wire format of a sealed value, and the scopes it can be bound to (sealed-secrets.md section 2). Pure."""
+"""The wire format of a sealed value, and the scopes it can be bound to. Pure."""
 
 import base64
 import os
@@ -18,14 +18,14 @@ from manager.core.secret_value import SecretValue
 NAMESPACE_WIDE = "sealedsecrets.bitnami.com/namespace-wide"
 CLUSTER_WIDE = "sealedsecrets.bitnami.com/cluster-wide"
 SESSION_KEY = 32  # bytes: AES-256
-NONCE = bytes(12)  # all zero, safe because every value has a session key of its own (2.1)
+NONCE = bytes(12)  # all zero, which is safe because every value has its own session key
 ALPHABET = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 PADDING, LINE_BREAKS = ord("="), b"\r\n"
 WELL_FORMED = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)?")
 
 
 class CannotDecrypt(CofferError):
-    """This key does not open this value; nothing tells why, or the controller would be an oracle."""
+    """This key does not open this value. The cause is hidden: it would make the controller an oracle."""
 
     def __init__(self) -> None:
         super().__init__("no key could decrypt secret")
@@ -48,7 +48,7 @@ class Scope(StrEnum):
 
 
 def scope_of(annotations: Mapping[str, str]) -> Scope:
-    """Return the scope that an object's own annotations name; only the exact text `true` counts (section 3)."""
+    """Return the scope that an object's own annotations name; only the exact text `true` counts."""
     if annotations.get(CLUSTER_WIDE) == "true":
         return Scope.CLUSTER_WIDE
     if annotations.get(NAMESPACE_WIDE) == "true":
@@ -57,7 +57,7 @@ def scope_of(annotations: Mapping[str, str]) -> Scope:
 
 
 def label(scope: Scope, namespace: str, name: str) -> bytes:
-    """Return the OAEP label that binds a value to its scope (2.2)."""
+    """Return the OAEP label that binds a value to its scope."""
     texts = {Scope.STRICT: f"{namespace}/{name}", Scope.NAMESPACE_WIDE: namespace, Scope.CLUSTER_WIDE: ""}
     return texts[scope].encode()
 
@@ -83,13 +83,13 @@ def unseal(private_key: RSAPrivateKey, blob: bytes, bound_to: bytes) -> SecretVa
 
 
 def decode_blob(text: str) -> bytes:
-    """Decode standard base64 as Go does: line breaks are skipped, everything else foreign is an error (2.1).
+    """Decode standard base64 as Go does: line breaks are skipped, everything else foreign is an error.
 
     Raises:
         BrokenBase64: with Go's text and offset.
 
     """
-    raw = text.encode(errors="replace")  # JSON can carry half a surrogate pair, which has no encoding
+    raw = text.encode(errors="replace")  # JSON may hold half a surrogate pair, which cannot be encoded
     compact = raw.translate(None, LINE_BREAKS)
     if not WELL_FORMED.fullmatch(compact):
         raise BrokenBase64(_first_broken(raw))

@@ -1,4 +1,4 @@
-"""Who asks /v1/verify and /v1/rotate, and whether they may (sealed-secrets.md section 5)."""
+"""Identify the callers of /v1/verify and /v1/rotate, and check their rights."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -19,13 +19,13 @@ log = structlog.get_logger(__name__)
 
 
 class Callers:
-    """Tells callers apart by what they cannot choose, and asks the API server about their tokens where that is wanted.
+    """Names callers by their address, and checks their tokens if the settings require it.
 
     Args:
-        proxies: networks from which the API server's proxy comes, where they are not the addresses that it publishes;
-            only from there is X-Forwarded-For believed, and of it only the last hop, which the API server added itself.
+        proxies: networks of the API server's proxy, if they are not the addresses that it publishes. X-Forwarded-For
+            counts from there only, and only its last hop, which the API server adds itself.
         require_token: a caller needs the right to `post` the path, a nonResourceURL. The API server's service proxy
-            strips tokens, so that callers who come through it are refused then.
+            removes tokens, so callers through it are refused then.
 
     Raises:
         SettingsError: an entry of `proxies` is no network.
@@ -42,14 +42,14 @@ class Callers:
             raise SettingsError("sealed.proxies: not a network like 10.0.0.0/24") from error
 
     async def name(self, request: web.Request) -> str:
-        """Return whose allowance a request is counted against."""
+        """Return the caller for whom a request counts."""
         peer = request.remote or ""
         hops = ",".join(request.headers.getall("X-Forwarded-For", []))
         last = hops.rpartition(",")[2].strip()
         return f"{peer} for {last}" if _address(last) is not None and await self._trusted(peer) else peer
 
     async def refusal(self, request: web.Request) -> int:
-        """Return 401 or 403 for a caller who may not ask, 503 when that cannot be found out, and otherwise 0."""
+        """Return 401 or 403 for a caller without rights, 503 if they cannot be checked, otherwise 0."""
         if not self._require_token:
             return 0
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -86,7 +86,7 @@ class Callers:
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Read an address; whatever else stands in a header must not be remembered by the megabyte."""
+    """Parse an address; return None for other text, which callers could make megabytes long."""
     try:
         return ipaddress.ip_address(text)
     except ValueError:

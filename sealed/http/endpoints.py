@@ -1,4 +1,4 @@
-"""The endpoints that kubeseal asks: the certificate, whether a value opens, and a value sealed anew (section 5)."""
+"""The endpoints for kubeseal: the certificate, verify, and rotate (seal a value again with the current key)."""
 
 import asyncio
 import json
@@ -25,14 +25,14 @@ from sealed.kubeseal.documents import InputError, read
 from sealed.metrics import SealedMetrics
 
 METHODS = frozenset({"get", "head", "post", "put", "patch", "delete", "options", "connect", "trace"})
-LARGEST_YAML = 128 * 1024  # bytes; reading more takes Python seconds, and kubeseal sends JSON
-SMALL_BYTES = 64 << 10  # of a body that is small: a SealedSecret of some dozen values
-SMALL_AT_ONCE, SMALL_SHARE = 64, 4  # such bodies held at a time, and of one caller; the next is sent away, not queued
-MOST_AT_ONCE, LARGE_SHARE = 8, 1  # the same of others, up to 1 MiB, and of those of which nobody knows the size
-BODY_SECONDS = 10.0  # in which a body must have come, whatever the setting says: who holds a place does something
-OPENED_A_SECOND, OPENED_AT_ONCE = 50.0, 3000.0  # values that one caller has opened: each takes a thread 2 ms
-ITEM = Caps(size=1 << 20, values=20_000, levels=100)  # a SealedSecret; the API server takes no larger one
-OURS = ("bitnami.com/v1alpha1", "SealedSecret")
+MAX_YAML_BYTES = 128 * 1024  # a larger YAML text takes Python seconds to read, and kubeseal sends JSON
+SMALL_BODY_BYTES = 64 << 10  # a SealedSecret of a few dozen values
+SMALL_BODIES, SMALL_BODIES_OF_CALLER = 64, 4  # held at a time, in all and of one caller; the next gets 429
+LARGE_BODIES, LARGE_BODIES_OF_CALLER = 8, 1  # the same of larger bodies, and of those without a Content-Length
+MAX_BODY_SECONDS = 10.0  # for a body to arrive, whatever the setting says: a slow sender must not keep a place
+OPENED_VALUES_A_SECOND, MAX_OPENED_VALUES = 50.0, 3000.0  # of one caller: each value takes a thread 2 ms
+BODY_CAPS = Caps(size=1 << 20, values=20_000, levels=100)  # of a SealedSecret; the API server takes no larger one
+SEALED_SECRET = ("bitnami.com/v1alpha1", "SealedSecret")
 
 log = structlog.get_logger(__name__)
 
@@ -44,39 +44,50 @@ class Undecodable(Exception):
     """The body is not one SealedSecret."""
 
 
+@dataclass(frozen=True)
+class Admission:
+    """Who may ask, and how often."""
+
+    limits: RateLimits
+    callers: Callers
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """How bodies are read, and the threads that work on them; none of these threads serves the reconciler."""
+
+    executor: Executor
+    """For small bodies."""
+    large_executor: Executor
+    """For SealedSecrets of thousands of values, so that the small ones do not wait behind them."""
+    legacy: bool
+    """Whether the deprecated `spec.data` is read."""
+    read_timeout: float
+    """Seconds for a body to arrive, at most MAX_BODY_SECONDS."""
+
+
 class SealingApi:
-    """Serves /v1 on every replica. Verify and rotate never render a template: they would be an oracle (5.2).
+    """Serves /v1 on every replica.
+
+    Verify and rotate never render a template: the answer would reveal what an encrypted value makes of it.
 
     Args:
-        executor: one thread that verify and rotate share, so that callers never take the reconciler's.
-        for_large: another, for SealedSecrets of thousands of values: the small do not stand in line behind them.
-        legacy: whether the deprecated `spec.data` is read.
-        read_timeout: seconds that a body may take to arrive.
+        admission: who may ask, and how often.
+        bodies: how bodies are read, and the threads that work on them.
     """
 
     def __init__(
-        self,
-        registry: KeyRegistry,
-        metrics: SealedMetrics,
-        executor: Executor,
-        limits: RateLimits,
-        callers: Callers,
-        clock: Clock,
-        *,
-        legacy: bool,
-        read_timeout: float,
-        for_large: Executor | None = None,
+        self, registry: KeyRegistry, metrics: SealedMetrics, admission: Admission, bodies: Bodies, clock: Clock
     ) -> None:
         self._registry = registry
         self._metrics = metrics
-        self._limits = limits
-        self._callers = callers
+        self._admission = admission
         self._clock = clock
-        self._legacy = legacy
-        self._read_timeout = min(read_timeout, BODY_SECONDS)
-        self._small = _Lane(FairSemaphore(SMALL_AT_ONCE, SMALL_SHARE), executor)
-        self._large = _Lane(FairSemaphore(MOST_AT_ONCE, LARGE_SHARE), for_large or executor)
-        self._opened = FairBudget(OPENED_A_SECOND, OPENED_AT_ONCE, clock)
+        self._legacy = bodies.legacy
+        self._read_seconds = min(bodies.read_timeout, MAX_BODY_SECONDS)
+        self._small = _Lane(FairSemaphore(SMALL_BODIES, SMALL_BODIES_OF_CALLER), bodies.executor)
+        self._large = _Lane(FairSemaphore(LARGE_BODIES, LARGE_BODIES_OF_CALLER), bodies.large_executor)
+        self._opened = FairBudget(OPENED_VALUES_A_SECOND, MAX_OPENED_VALUES, clock)
 
     def routes(self) -> tuple[web.RouteDef, ...]:
         """Return the endpoints; the original never checks the method."""
@@ -123,11 +134,11 @@ class SealingApi:
         return await self._guarded(request, rotated, refused=500)
 
     async def _guarded(self, request: web.Request, work: Work, *, refused: int) -> web.Response:
-        """Let a request through limits, rights and size, then do its work; every answer tells the limits."""
-        caller = await self._callers.name(request)
-        allowance = self._limits.take(caller)
+        """Check limits, rights and size of a request, then do its work; every answer has the rate-limit headers."""
+        caller = await self._admission.callers.name(request)
+        allowance = self._admission.limits.take(caller)
         size = request.content_length
-        lane = self._small if size is not None and size <= SMALL_BYTES else self._large
+        lane = self._small if size is not None and size <= SMALL_BODY_BYTES else self._large
         wait = self._opened.wait(caller)
         if not allowance.allowed or wait or not lane.places.take_now(caller):
             again = str(max(1, math.ceil(wait)))
@@ -141,11 +152,11 @@ class SealingApi:
         return response
 
     async def _answer(self, request: web.Request, asked: "_Asked") -> web.Response:
-        refusal = await self._callers.refusal(request)
+        refusal = await self._admission.callers.refusal(request)
         if refusal:
             return web.Response(status=refusal)
         try:
-            body = await asyncio.wait_for(request.read(), self._read_timeout)
+            body = await asyncio.wait_for(request.read(), self._read_seconds)
         except web.HTTPRequestEntityTooLarge:
             return web.Response(status=413)
         except (OSError, TimeoutError, web.RequestPayloadError):
@@ -191,15 +202,15 @@ def _values(sealed: Mapping[str, Any]) -> int:
 def sealed_secret(body: bytes) -> dict[str, Any]:
     """Read the one SealedSecret of a request, JSON or YAML. Raises Undecodable."""
     try:
-        found = read_json(body, ITEM)
+        found = read_json(body, BODY_CAPS)
     except Unreadable:
-        if len(body) > LARGEST_YAML:
+        if len(body) > MAX_YAML_BYTES:
             raise Undecodable from None
         try:
             [found] = read(body)
         except (InputError, ValueError):
             raise Undecodable from None
-    if not isinstance(found, dict) or (found.get("apiVersion"), found.get("kind")) != OURS:
+    if not isinstance(found, dict) or (found.get("apiVersion"), found.get("kind")) != SEALED_SECRET:
         raise Undecodable
     return found
 

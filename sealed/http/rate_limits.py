@@ -1,4 +1,4 @@
-"""How often a caller may ask: an allowance for each, a budget for all (sealed-secrets.md 5.3)."""
+"""Limit requests: a token bucket for each caller, and one for all."""
 
 import math
 from collections import OrderedDict
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from manager.core.clock import Clock
 
-MAX_BUCKETS = 65_536  # callers remembered; forgetting one gives it a full allowance back
-ALL_TOGETHER = 10  # the budget of all callers, as a multiple of one caller's
+MAX_BUCKETS = 65_536  # callers remembered; a forgotten one starts with a full bucket
+ALL_TOGETHER = 10  # size of the bucket for all callers, in multiples of one caller's
 
 
 @dataclass(frozen=True, slots=True)
 class TokenBucket:
-    """Whether one request may pass, and what its caller is told."""
+    """The answer to one request: whether it may pass, and the headers for its caller."""
 
     allowed: bool
     retry_after: float = 0.0
@@ -56,14 +56,14 @@ class CallerLimiter:
 
 
 class RateLimits:
-    """One allowance for each caller, and a budget that all share."""
+    """A token bucket for each caller, and one for all."""
 
     def __init__(self, rate: float, burst: int, clock: Clock) -> None:
         self._each = CallerLimiter(rate, burst, clock)
         self._all = CallerLimiter(rate * ALL_TOGETHER, burst * ALL_TOGETHER, clock)
 
     def take(self, caller: Hashable) -> TokenBucket:
-        """Count one request; the shared budget is not touched by what its caller's own allowance refuses."""
+        """Count one request; one that the caller's own bucket refuses does not count for all."""
         own = self._each.take(caller)
         if not own.allowed:
             return own

@@ -1,6 +1,6 @@
-"""Sealing keys as an administrator handles them: listed, made, saved, restored, and retired with evidence.
+"""List, create, save, restore and retire sealing keys, for administrators.
 
-Everything is done with the administrator's own rights through the API server; the controller only notices.
+All of it uses the administrator's own rights through the API server; the controller only watches.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -35,13 +35,13 @@ class Held:
     label: str
     key: SealingKey | None
     problem: str = ""
-    """Why there is no usable key in it."""
+    """Why it holds no usable key."""
     body: Body | None = None
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What retiring a key would mean for the SealedSecrets of the cluster."""
+    """Which SealedSecrets of the cluster need a key."""
 
     looked_at: int
     needing: tuple[str, ...]
@@ -70,7 +70,7 @@ class Keyring:
         return sorted(found, key=lambda each: each.key.ordered_at if each.key else oldest, reverse=True)
 
     def active(self) -> list[Held]:
-        """Return those that the controller uses, the current key first."""
+        """Return the keys that the controller uses, the current one first."""
         return [each for each in self.held() if each.label == ACTIVE and each.key is not None]
 
     def current(self) -> Held | None:
@@ -78,13 +78,13 @@ class Keyring:
         return next((each for each in self.active() if each.key and not each.key.problem), None)
 
     def rotate(self, settings: SealedSettings) -> str:
-        """Make a key, which becomes the current one; returns the name of its Secret. Raises InputError."""
+        """Create a key, which becomes the current one; return the name of its Secret. Raises InputError."""
         ttl: timedelta = go_duration("key-ttl", settings.key_ttl)
         private_key, cert = key_pair.generate(settings.key_size, ttl, settings.my_cn, datetime.now(UTC))
         return self._create(key_secret(self._namespace, settings, private_key, cert))
 
     def backup(self) -> Document:
-        """Return all keys as a list that `restore`, and `kubectl create`, take. Raises InputError."""
+        """Return all keys as a List for `restore` or `kubectl create`. Raises InputError."""
         return {
             "apiVersion": "v1",
             "kind": "List",
@@ -92,7 +92,7 @@ class Keyring:
         }
 
     def restore(self, documents: Iterable[Document]) -> tuple[list[str], list[str]]:
-        """Create the keys that are not here yet; returns the names of the new Secrets and of those left out.
+        """Create the missing keys; return the names of the new Secrets and of those that exist already.
 
         Raises:
             InputError: an entry is no key, in which case nothing is created.
@@ -113,7 +113,7 @@ class Keyring:
         return created, left
 
     def evidence(self, retired: Held, progress: Callable[[], None] = lambda: None) -> Evidence:
-        """Try every SealedSecret of the cluster without a key, and where that fails with it. Raises InputError."""
+        """Try every SealedSecret of the cluster without the key, and with it if that fails. Raises InputError."""
         others = [
             (each.key.id, each.key.private_key) for each in self.active() if each.key and each.name != retired.name
         ]
@@ -129,7 +129,7 @@ class Keyring:
         return Evidence(count, tuple(needing), tuple(closed))
 
     def retire(self, held: Held) -> None:
-        """Take a key out of use; its Secret stays, so that it can be brought back. Raises InputError."""
+        """Take a key out of use; its Secret stays, so that it can be restored. Raises InputError."""
         meta = (held.body or {})["metadata"]
         metadata = {
             "uid": meta["uid"],
@@ -183,7 +183,7 @@ def pages(cluster: KubeAccess, path: str) -> Iterator[Body]:
 
 
 def needed(objects: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Sort SealedSecrets by the key that their status names; under an empty name those whose status names none."""
+    """Group SealedSecrets by the key in their status; those without one under an empty name."""
     found: dict[str, list[str]] = {}
     for sealed in objects:
         status = sealed.get("status") or {}

@@ -1,4 +1,4 @@
-"""The sealing keys of this cluster: which there are, in which order they are tried, which one seals."""
+"""The sealing keys of this cluster: which exist, the order in which they are tried, and which one seals."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from manager.kube.secret_data import decoded
 from sealed.crypto import key_pair
 
 MISMATCH = "tls.crt is not the certificate of tls.key: what is sealed with it would never open"
-ACTIVE = "active"  # value of the key label that means "use" (sealed-secrets.md section 3)
+ACTIVE = "active"  # value of the key label that means "use"
 
 log = structlog.get_logger(__name__)
 
@@ -35,16 +35,16 @@ class SealingKey:
     ordered_at: datetime
     """Decides which key is the current one: notBefore, or the Secret's creation."""
     expires_at: datetime
-    """When the certificate ends; kubeseal refuses it then, the controller never does."""
+    """When the certificate ends; then kubeseal refuses it, but the controller still opens values."""
     uid: str = ""
-    """Of its Secret."""
+    """The uid of its Secret."""
     problem: str = ""
-    """Why it opens values but must not seal any."""
+    """Why it may open values but not seal any, empty if it may."""
 
 
 @dataclass(frozen=True, slots=True)
 class BrokenKey:
-    """A labelled Secret that holds no usable key, or one that does not seal; reported, never fatal."""
+    """A labelled Secret without a usable key, or with one that may not seal; reported, never fatal."""
 
     uid: str
     secret: tuple[str, str]
@@ -52,9 +52,9 @@ class BrokenKey:
 
 
 def read_key(secret: Body, priority: str) -> SealingKey:
-    """Read a key Secret (sealed-secrets.md 2.7).
+    """Read a key Secret.
 
-    Blocking for some ten milliseconds, in which the interpreter is free; call it in a thread.
+    Blocks for some ten milliseconds without the GIL; call it in a thread.
 
     Raises:
         ValueError: what is wrong, without any of its bytes.
@@ -86,9 +86,9 @@ class KeyRegistry:
     """Every usable sealing key, kept up to date by a watch on the key Secrets.
 
     Args:
-        executor: where keys are parsed, so that the event loop never waits for RSA.
+        executor: parses keys, so that the event loop never waits for RSA.
         priority: CertNotBefore or SecretCreationTimestamp.
-        changed: called when the set of keys has changed; what failed for want of a key is tried again then.
+        changed: called when the set of keys has changed, to retry what failed without a key.
         reported: called when a Secret has come without a usable key.
     """
 
@@ -111,7 +111,7 @@ class KeyRegistry:
 
     @property
     def broken(self) -> list[BrokenKey]:
-        """Labelled Secrets that hold no usable key, or one that must not seal."""
+        """Labelled Secrets without a usable key, or with one that may not seal."""
         entries = list(self._of_secret.values())
         return [
             each if isinstance(each, BrokenKey) else BrokenKey(each.uid, each.secret, each.problem)
@@ -124,16 +124,16 @@ class KeyRegistry:
         """All keys, the current one first."""
         usable = [each for each in self._of_secret.values() if isinstance(each, SealingKey)]
         usable.sort(key=lambda each: (each.ordered_at, each.secret))
-        unique = {each.id: each for each in usable}  # of two Secrets with one key the newer
+        unique = {each.id: each for each in usable}  # if two Secrets hold one key, the newer
         return sorted(unique.values(), key=lambda each: (each.ordered_at, each.secret), reverse=True)
 
     @property
     def current(self) -> SealingKey | None:
-        """The key that seals: the newest by the configured order, of those whose certificate is their own."""
+        """The key that seals: the newest by the configured order whose certificate matches it."""
         return next((each for each in self.keys if not each.problem), None)
 
     def trial_order(self) -> Sequence[tuple[str, RSAPrivateKey]]:
-        """Return (id, key) as they should be tried: what worked lately, then the newest; a miss costs 6 ms."""
+        """Return (id, key) in the order of trial: recently used ones, then the newest; a miss costs 6 ms."""
         keys = self.keys
         rank = {identity: position for position, identity in enumerate(self._last_used)}
         keys.sort(key=lambda each: rank.get(each.id, len(rank)))
@@ -146,7 +146,7 @@ class KeyRegistry:
             self._last_used = sorted(identities) + rest
 
     async def put(self, secret: Body) -> None:
-        """Take in a labelled key Secret, whatever it holds; an older state than is known is left aside."""
+        """Add or update a labelled key Secret, whatever it holds; an older version is ignored."""
         meta = secret["metadata"]
         name = (meta["namespace"], meta["name"])
         if name in self._version and not newer(meta["resourceVersion"], self._version[name]):
@@ -158,7 +158,7 @@ class KeyRegistry:
             entry = await loop.run_in_executor(self._executor, read_key, secret, self._priority)
         except ValueError as error:
             entry = BrokenKey(meta["uid"], name, str(error))
-        except Exception as error:  # whatever a library makes of odd bytes, it must not end the watch
+        except Exception as error:  # a library's error at odd bytes must not end the watch
             entry = BrokenKey(meta["uid"], name, f"it cannot be read ({type(error).__name__})")
         if self._version.get(name) != meta["resourceVersion"]:
             return  # removed or replaced while it was being read

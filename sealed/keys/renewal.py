@@ -19,10 +19,10 @@ from manager.kube.writer import SEALING_KEY_LABEL
 from manager.runtime.controller import Requeue
 from manager.runtime.module import Context
 from manager.settings.model import SealedSettings
+from sealed import EVENT_COMPONENT
 from sealed.crypto import key_pair
 from sealed.keys.registry import ACTIVE, KeyRegistry, SealingKey
 from sealed.keys.watch import KeyWatch
-from sealed.reconcile import COMPONENT
 
 ASKED_FOR = 60.0  # seconds that a signal counts: a standby that leads much later must not make a key out of the blue
 NEVER = float("-inf")
@@ -38,12 +38,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Schedule:
-    """When a new key is due."""
+    """When a new key is due: by age, or by a cutoff."""
 
     period: timedelta | None
     """Age at which the current key gets a successor; None: never."""
     cutoff: datetime | None
-    """Keys from before this moment are not good enough."""
+    """Keys from before this time must be replaced."""
 
     def due(self, current: SealingKey | None, now: datetime) -> timedelta | None:
         """Return how long until a new key is needed: zero at once, None never."""
@@ -51,7 +51,7 @@ class Schedule:
             return timedelta(0)
         moments = [] if self.period is None else [current.ordered_at + self.period]
         if self.cutoff is not None and current.ordered_at < self.cutoff:
-            moments.append(self.cutoff)  # one that is still to come is waited for: no key made before it is good enough
+            moments.append(self.cutoff)  # a cutoff in the future: a key made before it would have to be replaced again
         return max(timedelta(0), min(moments) - now) if moments else None
 
 
@@ -66,7 +66,7 @@ def schedule_of(settings: SealedSettings) -> Schedule:
 
 
 def key_secret(namespace: str, settings: SealedSettings, private_key: bytes, cert: bytes) -> Body:
-    """Return the Secret of a new key, laid out as the original's, so that both can share keys (2.7)."""
+    """Return the Secret of a new key in the original's form, so that both can share keys."""
     data = {"tls.key": private_key, "tls.crt": cert}
     return {
         "apiVersion": "v1",
@@ -83,11 +83,11 @@ def key_secret(namespace: str, settings: SealedSettings, private_key: bytes, cer
 
 
 class Renewal:
-    """Reconciles the one key of its queue: the set of sealing keys itself.
+    """Reconciles the set of sealing keys, the only key of its queue.
 
     Args:
-        executor: where keys are made.
-        wake: puts that key into the queue.
+        executor: generates keys.
+        wake: queues the key.
     """
 
     def __init__(
@@ -108,52 +108,52 @@ class Renewal:
         self._registry = registry
         self._executor = executor
         self._schedule = schedule_of(self._settings)
-        go_duration("sealed.key_ttl", self._settings.key_ttl)  # what is malformed must not wait for the first key
+        go_duration("sealed.key_ttl", self._settings.key_ttl)  # a malformed setting must fail at start
         for name in ("privatekey_labels", "privatekey_annotations"):
             pairs(f"sealed.{name}", getattr(self._settings, name))
 
     async def obey(self) -> None:
-        """Make a key when SIGUSR1 comes, as the original does (2.8); runs for ever."""
+        """Create a key at each SIGUSR1, as the original does; never returns."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self.ask)
         await asyncio.Event().wait()
 
     def ask(self) -> None:
-        """Want a key now, whatever the schedule says; a standby leaves it to the leader."""
+        """Request a new key now; a standby leaves it to the leader."""
         log.info("a new sealing key is asked for")
         self._asked = self._clock.monotonic()
         self._wake()
 
     async def reconcile(self, key: Key) -> Requeue:
-        """Make a key when one is due."""
+        """Create a key if one is due."""
         if not self._watch.listed:
-            return Requeue(after=0.2)  # a key made before the list is known would be one too many
+            return Requeue(after=0.2)  # before the list is known, a new key may be one too many
         await self._tell()
         if self._clock.monotonic() - self._asked < ASKED_FOR:
             await self._create_asked(key.namespace)
         if not self._due():
-            await self._watch.refresh()  # another replica may have made one that the watch has not shown yet
+            await self._watch.refresh()  # another replica may have created one that the watch has not shown yet
         if not self._due():
             await self._create(key.namespace, self._clock.now())
         wait = self._due()
-        if not wait:  # whatever makes the new key worthless would make the next one worthless too
+        if not wait:  # the cause would spoil the next key too
             log.error("a new sealing key did not become the current one")
             return Requeue(backoff=True)
         return Requeue(after=wait.total_seconds())
 
     async def _tell(self) -> None:
-        """Say of every key that cannot be used what is wrong with it, at the Secret that it is in."""
+        """Report what is wrong with each unusable key, at its Secret."""
         for each in self._registry.broken:
             await self._events.warning(
-                Key(SECRETS, *each.secret), each.uid, UNUSABLE, f"{each.problem}; {CURE}", component=COMPONENT
+                Key(SECRETS, *each.secret), each.uid, UNUSABLE, f"{each.problem}; {CURE}", component=EVENT_COMPONENT
             )
 
     def _due(self) -> timedelta:
-        """Return how long until the next look: zero when a key is due now."""
+        """Return how long until the next check: zero if a key is due now."""
         due = self._schedule.due(self._registry.current, self._clock.now())
         return LONGEST_WAIT if due is None else min(due, LONGEST_WAIT)
 
     async def _create_asked(self, namespace: str) -> None:
-        """Make the key that was asked for; who asks meanwhile gets another, and a failure is made up for."""
+        """Create the requested key; a request during it gets another key, and a failed one is repeated."""
         asked, self._asked = self._asked, NEVER
         try:
             await self._create(namespace, self._clock.now())

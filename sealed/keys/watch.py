@@ -1,4 +1,4 @@
-"""Keeps the registry of sealing keys true, on every replica: list and watch of the labelled Secrets, nothing wider."""
+"""Update the registry of sealing keys on every replica, by a list and watch of the labelled Secrets only."""
 
 import asyncio
 from collections import defaultdict
@@ -16,13 +16,13 @@ from manager.runtime.controller import describe
 from sealed.keys.registry import ACTIVE, KeyRegistry
 
 SELECTOR = f"{SEALING_KEY_LABEL}={ACTIVE}"
-LONGEST_PAUSE = 10.0  # seconds between two attempts to list keys: bounds how late a restored key takes effect
+MAX_PAUSE_SECONDS = 10.0  # between two attempts to list keys: bounds how late a restored key takes effect
 
 log = structlog.get_logger(__name__)
 
 
 class KeyWatch:
-    """Reads sealing keys from Coffer's own namespace and the configured ones, never cluster-wide (DESIGN.md 4a, 7).
+    """Reads sealing keys from Coffer's own namespace and the configured ones, never cluster-wide.
 
     Args:
         legacy: name of the unlabelled key Secret that old releases of the original made, in `own`.
@@ -43,11 +43,11 @@ class KeyWatch:
 
     @property
     def listed(self) -> bool:
-        """Whether every namespace has been read once: before that, no key must be made."""
+        """True once every namespace has been listed; before that, no key may be created."""
         return self._listed == set(self._namespaces)
 
     async def run(self) -> None:
-        """Watch for ever; runs on a standby too, which serves the certificate."""
+        """Watch without end; on a standby too, because it serves the certificate."""
         async with asyncio.TaskGroup() as group:
             for namespace in self._namespaces:
                 group.create_task(self._follow(namespace), name=f"sealing keys in {namespace}")
@@ -62,15 +62,15 @@ class KeyWatch:
             try:
                 version = await self._watch(namespace, version or await self._list(namespace))
                 pause = 0.5
-            except Exception as error:  # nothing that the API server or a proxy answers may end the process
+            except Exception as error:  # no answer of the API server or a proxy may end the process
                 version = ""
                 said = str(error) if isinstance(error, ApiError) else describe(error)
                 log.warning("sealing keys cannot be read", namespace=namespace, error=said)
                 await asyncio.sleep(self._jitter.spread(pause, 0.3))
-                pause = min(LONGEST_PAUSE, pause * 2)
+                pause = min(MAX_PAUSE_SECONDS, pause * 2)
 
     async def _list(self, namespace: str) -> str:
-        async with self._listing[namespace]:  # of two at a time the later answer may be the older one
+        async with self._listing[namespace]:  # of two lists at a time, the later answer may be the older one
             return await self._take_in(namespace)
 
     async def _take_in(self, namespace: str) -> str:
@@ -95,7 +95,7 @@ class KeyWatch:
         return version
 
     def _compare(self, namespace: str, version: str) -> None:
-        """Notice a restore of etcd: a key made since the backup is lost, and must not seal what would be lost too."""
+        """Detect a restore of etcd: a key created after the backup is lost, and values sealed with it would be too."""
         before = self._listed_at.get(namespace, version)
         if before != version and newer(before, version):
             log.error("list of sealing keys is older than before: etcd was restored", namespace=namespace)
@@ -103,7 +103,7 @@ class KeyWatch:
         self._listed_at[namespace] = version
 
     async def _watch(self, namespace: str, version: str) -> str:
-        """Follow changes until the stream ends; returns the version to go on from, empty when it has expired."""
+        """Handle changes until the stream ends; return the version to continue from, empty if it has expired."""
         stream = self._client.watch(SECRETS, namespace=namespace, selector=SELECTOR, version=version)
         async for event, secret in stream:
             if event == "ERROR":

@@ -1,1 +1,1 @@
-"""The `kubeseal` command: installs alone; flags, texts and formats of the original (sealed-secrets.md section 7)."""
+"""The `kubeseal` command: installs alone; flags, texts and formats of the original."""

@@ -26,11 +26,11 @@ class Bulk:
         self._each(files, "validated", self._validated)
 
     def re_encrypt(self, files: Iterable[str]) -> None:
-        """Seal every SealedSecret in the files anew, in place. Raises InputError, with all failures, at the end."""
+        """Re-encrypt every SealedSecret in the files, in place. Raises InputError with all failures at the end."""
         self._each(files, "re-encrypted", self.renew)
 
     def renew(self, place: Path) -> int:
-        """Seal the SealedSecrets of one file anew; nothing but their values changes. Returns how many there were."""
+        """Re-encrypt the SealedSecrets of one file; only their values change. Return their number."""
         file = ManifestFile(read_file(place))
         found = [at for at, each in enumerate(file.documents) if _is_sealed(each)]
         _require_some(found, file.documents)

@@ -1,4 +1,4 @@
-"""The command line: flags and their variables (sealed-secrets.md 7.1). Loads nothing that `--help` does not need."""
+"""The command line: flags and their variables. Loads nothing that `--help` does not need."""
 
 import os
 import re
@@ -84,7 +84,7 @@ def _switch(*names: str, **settings: Any) -> Callable[[Command], Command]:
 
 
 def _list(*names: str, **settings: Any) -> Callable[[Command], Command]:
-    """Return an option of comma-separated values that may be repeated; flags extend the variable (7.1)."""
+    """Return an option of comma-separated values that may be repeated; flags extend the variable."""
 
     def split(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
         variable = os.environ.get(_variable(*names), "")

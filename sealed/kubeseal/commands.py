@@ -1,4 +1,4 @@
-"""What the flags ask for, the first mode that is asked for wins (sealed-secrets.md 7.2)."""
+"""What the flags ask for, the first mode that is asked for wins."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping

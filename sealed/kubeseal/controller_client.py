@@ -1,4 +1,4 @@
-"""What the controller is asked for: its certificate, unless a file or URL holds it, and /v1 (7.4, 7.7, 7.8)."""
+"""What the controller is asked for: its certificate, unless a file or URL holds it, and /v1."""
 
 import time
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class ControllerClient:
             raise InputError(f"cannot fetch certificate: {error}") from None
 
     def opens(self, sealed: Document) -> bool:
-        """Tell whether the controller can open a SealedSecret. Raises InputError when it cannot be asked."""
+        """Return True if the controller can open a SealedSecret. Raises InputError when it cannot be asked."""
         try:
             self._ask("/v1/verify", sealed)
         except Refused as error:
@@ -71,7 +71,7 @@ class ControllerClient:
 
     @cached_property
     def _proxy(self) -> str:
-        """The path of the Service behind the proxy, whose first port's name RBAC rules and this path share (8.2)."""
+        """The path of the Service behind the proxy, whose first port's name RBAC rules and this path share."""
         self.cluster.connect()
         try:
             found = self.cluster.get(object_path(self.namespace, "services", self.name))
@@ -84,13 +84,13 @@ class ControllerClient:
 
 
 def proxy_path(namespace: str, service: str, port: str, path: str) -> str:
-    """Return the URL path of a Service behind the API server's proxy; RBAC rules name exactly this form (8.2)."""
+    """Return the URL path of a Service behind the API server's proxy; RBAC rules name exactly this form."""
     target = f"http:{quote(service, '')}:{quote(port, '')}"
     return f"/api/v1/namespaces/{quote(namespace, '')}/services/{target}/proxy{path}"
 
 
 def open_certificate(place: str) -> bytes:
-    """Read `--cert`: a local file, or a URL (7.4). Raises InputError."""
+    """Read `--cert`: a local file, or a URL. Raises InputError."""
     try:
         url = urlsplit(place)
     except ValueError:

@@ -15,7 +15,7 @@ from manager.core.documents import Caps, Loader, Unreadable, json_stream, yaml_n
 from sealed.kubeseal.goyaml import in_order, is_text
 
 LARGEST_INPUT = 16 * 1024 * 1024  # bytes; a Secret holds 1 MiB
-MOST_NODES = 200_000  # values after aliases are expanded: a 323-byte file can ask for gigabytes (reliability.md H4)
+MOST_NODES = 200_000  # values after aliases are expanded: a 323-byte file can ask for gigabytes
 MOST_LEVELS = 100  # of nesting; the scanner looks a thousand characters ahead at each, so that 5,000 brackets took 2 s
 NOTHING_FOUND = "no secrets found. Ensure the input is valid and UTF-8 encoded"
 # Go's JSON encoder writes these as escapes, also within text.
@@ -74,7 +74,7 @@ class _Dumper(yaml.SafeDumper):
         return self.represent_mapping("tag:yaml.org,2002:map", pairs)
 
     def check_simple_key(self) -> bool:
-        """Tell whether a key stands on one line with its value; the empty one does."""
+        """Return True if a key stands on one line with its value; the empty one does."""
         empty = isinstance(self.event, yaml.ScalarEvent) and not self.event.value
         return empty or bool(super().check_simple_key())
 
@@ -158,7 +158,7 @@ def kinds(documents: Iterable[Document]) -> str:
 
 
 def render(document: Document, form: str) -> bytes:
-    """Return one object as text, in `json` or `yaml` (7.5)."""
+    """Return one object as text, in `json` or `yaml`."""
     if form == "yaml":
         text = yaml.dump(document, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, width=2**31)
         return f"---\n{text}".encode()
@@ -235,7 +235,7 @@ def _write_over(target: Path, content: bytes) -> None:
 
 
 def text_of(value: object) -> str:
-    """Return a scalar as it lands in a string field: null is empty, booleans and numbers become their text (7.3)."""
+    """Return a scalar as it lands in a string field: null is empty, booleans and numbers become their text."""
     if value is None:
         return ""
     if isinstance(value, bool):

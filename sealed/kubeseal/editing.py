@@ -26,7 +26,7 @@ Path = Sequence[str]
 class ManifestFile:
     """The text of a file and the documents in it; a change of one value touches no other line.
 
-    JSON has no comments and is written anew with the same order of keys.
+    JSON has no comments, so the whole text is written again in the same order of keys.
 
     Raises:
         InputError: there is no document in it.
@@ -44,7 +44,7 @@ class ManifestFile:
             self._text = self._text.replace("\r\n", "\n")
 
     def content(self) -> bytes:
-        """Return the file as it is now."""
+        """Return the current content of the file."""
         text = b"".join(render(each, "json") for each in self._objects()) if self._is_json else self._text.encode()
         return text.replace(b"\n", b"\r\n") if self._windows else text
 

@@ -1,4 +1,4 @@
-"""Which texts the original's YAML writer leaves plain, and in which order it writes keys."""
+"""Decide as the original's YAML writer which texts are plain, and the order of keys."""
 
 import re
 from functools import cmp_to_key
@@ -22,7 +22,7 @@ TIMESTAMP = re.compile(
 
 
 def is_text(text: str) -> bool:
-    """Tell whether a text without quotes is read as a text again."""
+    """Return True if a text without quotes is read as a text again."""
     if text in WORDS:
         return False
     if text[0] not in "+-.0123456789":

@@ -1,4 +1,4 @@
-"""What a user who may read a Secret knows about the values of its SealedSecret. The controller is never asked."""
+"""Read the values of a SealedSecret from its Secret, if the user may read it. The controller is not asked."""
 
 from collections.abc import Mapping
 

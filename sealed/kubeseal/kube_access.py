@@ -1,4 +1,4 @@
-"""The cluster that a kubeconfig and kubectl's flags point to, through the API server alone."""
+"""Access to the cluster that kubeconfig and kubectl's flags choose, by its API server only."""
 
 import json
 import os
@@ -20,7 +20,7 @@ ACCEPT = "application/x-pem-file, application/json, */*"
 
 
 class Refused(InputError):
-    """The API server, or what stands behind its proxy, answered with an error."""
+    """The API server, or a Service behind its proxy, answered with an error."""
 
     def __init__(self, status: int, text: str, retry_after: float | None = None) -> None:
         super().__init__(text)
@@ -39,7 +39,7 @@ class KubeAccess:
         self._access = access
 
     def namespace(self) -> str:
-        """Return the namespace of whoever names none, empty where nothing is configured. Raises InputError."""
+        """Return the default namespace, empty if nothing is configured. Raises InputError."""
         from manager.access.kubeconfig import load
         from manager.access.namespaces import default_namespace
         from manager.access.selection import NoConfiguration
@@ -52,7 +52,7 @@ class KubeAccess:
             raise InputError(f"invalid configuration: {error}") from None
 
     def connect(self) -> None:
-        """Read the kubeconfig now. Raises InputError: what is wrong with it is no fault of whatever is asked for."""
+        """Read the kubeconfig now, so that its errors are not taken for those of a request. Raises InputError."""
         _ = self._way
 
     def get(self, path: str) -> Document:
@@ -61,7 +61,7 @@ class KubeAccess:
         return found
 
     def find(self, path: str) -> Document | None:
-        """Read an object, None when it is proven absent. Raises InputError."""
+        """Read an object; return None if it does not exist. Raises InputError."""
         try:
             return self.get(path)
         except Refused as error:
@@ -105,7 +105,7 @@ def _seconds(text: str | None) -> float | None:
 
 
 def _message(body: bytes) -> str:
-    """Return what a Status object says, such as `services "x" not found`."""
+    """Return the message of a Status object, such as `services "x" not found`."""
     try:
         return str(read_json(body)["message"])
     except (ValueError, LookupError, TypeError):

@@ -1,4 +1,4 @@
-"""`--merge-into`: values, labels and annotations of a Secret go into a file of SealedSecrets (7.9)."""
+"""`--merge-into`: add values, labels and annotations of a Secret to a file of SealedSecrets."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,7 +12,7 @@ from sealed.kubeseal.editing import ManifestFile
 from sealed.kubeseal.sealing import LAST_APPLIED, plaintext
 
 Known = Callable[[Document], Mapping[str, SecretValue]]
-"""Returns what is known of the values that a SealedSecret already holds; an unchanged one keeps its ciphertext."""
+"""Returns the known values of a SealedSecret; an unchanged value keeps its ciphertext."""
 
 NOT_COPIED = frozenset({*LAST_APPLIED, CLUSTER_WIDE, NAMESPACE_WIDE})  # the file's own scope stands
 
@@ -39,7 +39,7 @@ def update(
 ) -> list[str]:
     """Seal values into one document; what is known to be the same already keeps its ciphertext.
 
-    Returns the names of the values that were sealed anew. Raises InputError.
+    Return the names of the values that were sealed again. Raises InputError.
     """
     sealed = file.documents[position]
     _, bound_to = binding(sealed)

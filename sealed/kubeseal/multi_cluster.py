@@ -1,4 +1,4 @@
-"""`--certs`: one Secret sealed for several clusters at once, from a file of their certificates."""
+"""`--certs`: seal one Secret for several clusters, with a file of their certificates."""
 
 from collections.abc import Callable
 from datetime import datetime

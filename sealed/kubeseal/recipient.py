@@ -1,4 +1,4 @@
-"""Whom to seal for: the RSA key and the end of an ordinary certificate, without what loads slowly.
+"""Read the RSA key and the end of an ordinary certificate, without slow imports.
 
 Only certificates of the plainest form are read here; of any other the caller asks the library.
 """

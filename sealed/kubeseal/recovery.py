@@ -1,4 +1,4 @@
-"""Opening SealedSecrets offline, for those who hold the private keys (7.10)."""
+"""Open SealedSecrets offline with the private keys."""
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,7 +32,7 @@ def read_keys(places: Iterable[str]) -> Keys:
 def unsealed(sealed: Document, keys: Keys) -> Document:
     """Return the Secret of a SealedSecret, in the original's order of fields. Raises InputError."""
     if sealed.get("kind", "SealedSecret") != "SealedSecret":
-        # A Secret would come out empty, and be applied.
+        # The Secret would be empty, and users would apply it.
         raise InputError(f"the input is no SealedSecret, but {kinds([sealed])}")
     template = mapping(mapping(sealed.get("spec")).get("template"))
     metadata = mapping(sealed.get("metadata"))

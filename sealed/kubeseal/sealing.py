@@ -1,4 +1,4 @@
-"""From a Secret to a SealedSecret. Pure but for the random session keys."""
+"""Seal a Secret. Pure, except for random session keys."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ EMPTY = (
 
 @dataclass(frozen=True)
 class Options:
-    """What the flags say about sealing."""
+    """The flags about sealing."""
 
     scope: Scope = Scope.STRICT
     name: str = ""
@@ -40,12 +40,12 @@ class Options:
     namespace: str = ""
     """Given by flag or variable: a document that names another one is refused."""
     default_namespace: Callable[[], str] = str
-    """Asked only when neither flag nor document names a namespace: the kubeconfig's."""
+    """Returns the kubeconfig's namespace; called only if neither flag nor document names one."""
     allow_empty_data: bool = False
 
 
 def public_key(pem: bytes, now: datetime) -> RSAPublicKey:
-    """Return the key of a certificate. Raises InputError when it is unusable or has expired (7.4)."""
+    """Return the key of a certificate. Raises InputError when it is unusable or has expired."""
     found = recipient(pem)
     if found is None:
         from sealed.crypto.key_pair import first_certificate  # loads slowly, and tells exactly what is wrong
@@ -65,7 +65,7 @@ def public_key(pem: bytes, now: datetime) -> RSAPublicKey:
 
 
 def seal_secret(secret: Document, key: RSAPublicKey, options: Options) -> Document:
-    """Return the SealedSecret of one Secret; rules in the order of sealed-secrets.md 7.3, fields in that of 7.5.
+    """Return the SealedSecret of one Secret; rules and fields in the order of the original.
 
     Raises:
         InputError: with the original's text.
@@ -94,7 +94,7 @@ def seal_secret(secret: Document, key: RSAPublicKey, options: Options) -> Docume
 
 
 def seal_value(value: SecretValue, key: RSAPublicKey, options: Options) -> str:
-    """Return one sealed value (7.6). Raises InputError when the flags do not say for whom."""
+    """Return one sealed value. Raises InputError when the flags do not say for whom."""
     scope, namespace = options.scope, options.namespace
     if scope is not Scope.CLUSTER_WIDE:
         namespace = namespace or options.default_namespace()

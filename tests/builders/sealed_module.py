@@ -7,11 +7,11 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from manager.core.fair_executor import FairExecutor
 from manager.core.secret_value import SecretValue
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Body, Key
 from manager.kube.writer import SEALING_KEY_LABEL
 from manager.runtime.controller import Requeue
-from manager.runtime.fair_executor import FairExecutor
 from manager.runtime.work_queue import WorkQueue
 from manager.settings.model import Settings
 from sealed.crypto.wire_format import label, scope_of, seal

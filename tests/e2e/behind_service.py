@@ -144,7 +144,7 @@ def _reseals(program: Path, sealed: dict[str, Any], config: Path, kube: Kube, va
                 return None
             raise
 
-    again = wait_until(answer, timeout=20, what="an answer")
+    again: Any = wait_until(answer, timeout=20, what="an answer")
     name = sealed["metadata"]["name"]
     kube.patch("sealedsecrets", name, "default", {"spec": again["spec"]})
     found = kube.wait_until(

@@ -4,7 +4,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from tests.cluster import build, network
@@ -54,7 +54,7 @@ class Original:
     def __enter__(self) -> Self:
         server = urlsplit(self._plane.url)
         where = {"KUBERNETES_SERVICE_HOST": str(server.hostname), "KUBERNETES_SERVICE_PORT": str(server.port)}
-        command = [*network.unshare("m"), "sh", "-c", START, "sh", self._folder, build.binary("controller")]
+        command: list[Any] = [*network.unshare("m"), "sh", "-c", START, "sh", self._folder, build.binary("controller")]
         command += self._flags
         log = self._folder / "log"
         self._process = Process("the original", command, log, {**where, "POD_NAMESPACE": self._namespace})

@@ -38,7 +38,7 @@ def opened(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Open:
 
     def make(service: str = "SecretsManager", identity: Identity | None = None, **fields: object) -> Any:
         spec = AwsProvider.model_validate({"service": service, "region": REGION, **fields})
-        kind = SERVICES[service]
+        kind: Any = SERVICES[service]
         return kind(Amazon(spec, identity or Identity(KEYS), None, lambda *_: None, 10, kind.label))
 
     return make

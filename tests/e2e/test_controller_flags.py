@@ -28,7 +28,7 @@ LATER = {"key-cutoff-time", "log-level", "log-format", "label-selector"}
 
 
 def accepted_by_the_original(flag: str, word: str) -> bool:
-    command = [build.binary("controller"), f"--{flag}={word}", "--version"]
+    command = [str(build.binary("controller")), f"--{flag}={word}", "--version"]
     return subprocess.run(command, capture_output=True, check=False, timeout=20).returncode == 0
 
 

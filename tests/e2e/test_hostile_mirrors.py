@@ -30,7 +30,8 @@ class Attack:
     def begin(cls, world: World) -> "Attack":
         """Make what is to be protected, and wait until it is mirrored."""
         name, value = f"shared-{world.unique}", canary()
-        attack = cls(world, *(world.namespace(each) for each in ("platform", "target", "tenant")), name, value)
+        platform, target, tenant = (world.namespace(each) for each in ("platform", "target", "tenant"))
+        attack = cls(world, platform, target, tenant, name, value)
         world.apply(
             secret(attack.platform, name, {"key": value}, annotations=allowed(auto=attack.target)),
             secret(attack.platform, "kept", {"key": canary()}, annotations=allowed(attack.target)),

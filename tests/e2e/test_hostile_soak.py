@@ -27,8 +27,10 @@ from tests.e2e.world import World
 HOSTILE_NAMESPACES = 5
 SOAK_SECONDS = float(os.environ.get("SOAK_SECONDS", "600"))
 MIB = 1 << 20
-OPENED = ("sealedsecrets.bitnami.com", "externalsecrets.external-secrets.io", "secretstores.external-secrets.io")
-OPENED += ("fakes.generators.external-secrets.io", "passwords.generators.external-secrets.io")
+OPENED = (
+    *("sealedsecrets.bitnami.com", "externalsecrets.external-secrets.io", "secretstores.external-secrets.io"),
+    *("fakes.generators.external-secrets.io", "passwords.generators.external-secrets.io"),
+)
 
 
 class Times:
@@ -147,7 +149,7 @@ def scene() -> Iterator[tuple[World, Coffer]]:
         _open_schemas(kube)
         installation = Installation(plane, kube)
         coffer = Coffer(installation, flags=[SMALL_KEY, *QUICK])
-        world = World(plane, kube, None, coffer)  # type: ignore[arg-type] - there is no AWS
+        world = World(plane, kube, None, coffer)  # type: ignore[arg-type]  # there is no AWS
         coffer.start()
         coffer.wait_leading()
         coffer.wait_ready()

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -198,5 +199,5 @@ def test_a_pull_in_a_chart_that_sends_what_coffer_fills_is_refused_to_the_tool(w
 def data_of(world: World, plural: str, name: str, namespace: str, wanted: dict[str, str]) -> Object:
     """Wait until an object holds these values; return its data as it is stored."""
     shown = {key: encoded(value) for key, value in wanted.items()} if plural == "secrets" else wanted
-    found: Object = world.kube.wait_until(lambda: world.kube.get(plural, name, namespace).get("data"), shown.__eq__)
+    found: Any = world.kube.wait_until(lambda: world.kube.get(plural, name, namespace).get("data"), shown.__eq__)
     return found

@@ -1,6 +1,7 @@
 """Coffer has the rights that it uses and no others (reliability.md P1): the audit log against the chart's rules."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from external.cluster_external_secrets.plan import FINALIZER as CLUSTER_FINALIZER
 from external.cluster_external_secrets.plan import NAMESPACE_FINALIZER
@@ -105,7 +106,7 @@ def exercise_clusters(stage: World, ns: str) -> None:
     inner = external_secret("", "", "store", {"a": "remote"})["spec"]
     name, held = f"rights-{stage.unique}", stage.namespace()
     kind, finalizers = "clusterexternalsecrets", {"metadata": {"finalizers": [f"{NAMESPACE_FINALIZER}rights"]}}
-    about = {"apiVersion": "external-secrets.io/v1", "kind": "ClusterExternalSecret", "metadata": {"name": name}}
+    about: Any = {"apiVersion": "external-secrets.io/v1", "kind": "ClusterExternalSecret", "metadata": {"name": name}}
     about["metadata"] |= {"finalizers": [CLUSTER_FINALIZER]}
     stage.apply({**about, "spec": {"externalSecretSpec": inner, "namespaces": [ns]}})
     stage.kube.wait_until(lambda: stage.kube.find("externalsecrets", name, ns))

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -37,7 +38,7 @@ class Engine:
         self.world.apply(store(self.ns, name, spec))
         self.world.await_ready("secretstores", self.ns, name)
 
-    def by_token(self, **provider: object) -> None:
+    def by_token(self, **provider: Any) -> None:
         """Make a store with a token from a Secret."""
         body = {"policies": [self.mount], "ttl": "1h"}
         token = self.server.ask("POST", "auth/token/create", body)["auth"]["client_token"]

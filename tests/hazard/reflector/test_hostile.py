@@ -6,7 +6,7 @@ from manager.kube.auto_mirrors import AUTO_REFLECTS, REFLECTS
 from manager.kube.resources import CONFIGMAPS, Key
 from reflector.executor import MANAGER
 from reflector.plan import ROOT_CERTIFICATES
-from reflector.reconcile import MOST_TOLD
+from reflector.reconcile import MAX_EVENTS_OF_REASON
 from reflector.rules.selection import PREFIX as OURS
 from reflector.view import EXTERNAL_MANAGED
 from tests.builders.reflector_module import ALLOWED, AUTO, AUTO_NAMESPACES, ReflectorModule
@@ -48,7 +48,7 @@ async def test_the_authorities_are_pulled_under_another_name_by_who_wants_them(b
 
 
 async def test_thousands_of_pulls_make_no_thousands_of_events(bench: ReflectorModule) -> None:
-    for number in range(5 * MOST_TOLD):
+    for number in range(5 * MAX_EVENTS_OF_REASON):
         bench.pull("tenant", name=f"p{number}")
     bench.pull("team-1")
     await bench.settle()
@@ -57,7 +57,7 @@ async def test_thousands_of_pulls_make_no_thousands_of_events(bench: ReflectorMo
 
     told = [namespace for namespace, _ in bench.told("SourceNotFound")]
     assert told.count("team-1") == 1, "others are told whatever one namespace does"
-    assert told.count("tenant") <= MOST_TOLD + 1
+    assert told.count("tenant") <= MAX_EVENTS_OF_REASON + 1
 
 
 async def test_a_tenant_whose_false_mirrors_are_deleted_without_end_holds_up_no_withdrawal(

@@ -1,5 +1,7 @@
 """The cache is behind, or was told too little: nothing is written, deleted or forgotten on the strength of that."""
 
+from typing import Any
+
 import pytest
 
 from manager.kube.auto_mirrors import REFLECTS
@@ -197,7 +199,7 @@ async def test_copied_labels_are_right_though_the_watch_is_behind_our_own_write(
     copying = {**AUTO, AUTO_NAMESPACES: "team-1", f"{OURS}labels": "tier", f"{OURS}annotations": "note"}
 
     def source(text: str, value: str) -> None:
-        more = {"labels": {"tier": text}} if text else {}
+        more: Any = {"labels": {"tier": text}} if text else {}
         bench.secret("src", value, {**copying, **({"note": text} if text else {})}, **more)
 
     source("a", "one")

@@ -45,7 +45,7 @@ class Tenant:
 
     def source(self, home: str, offer: int, value: str) -> None:
         """Make or change a source."""
-        about = {"creationTimestamp": AGE[home], "labels": {"tier": value}}
+        about: Any = {"creationTimestamp": AGE[home], "labels": {"tier": value}}
         self._declare(home, lambda bench: bench.secret(home, value, OFFERS[offer], **about))
 
     def pull(self, target: str, home: str) -> None:

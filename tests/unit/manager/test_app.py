@@ -47,8 +47,8 @@ class Deaf(Leader):
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
-            self._notice(group.create_task(self.deaf()))
-            self._notice(group.create_task(self.played()))
+            self._report_failure_of(group.create_task(self.deaf()))
+            self._report_failure_of(group.create_task(self.played()))
 
     async def deaf(self) -> None:
         while True:
@@ -68,7 +68,7 @@ class Scene:
         nothing: Any = None
         self.lease, self.leader = (
             HeldLease(),
-            Deaf(Settings(), (), nothing, nothing, nothing, nothing, Metrics(), no_jitter()),
+            Deaf(Settings(), (), nothing, nothing, Metrics(), no_jitter()),
         )
         self.leader.given_up = asyncio.Event()
         lease: Any = self.lease
@@ -151,7 +151,7 @@ async def test_a_module_that_never_gets_its_lists_is_visible_in_the_metrics() ->
     nothing: Any = None
     metrics = Metrics()
 
-    Leader(Settings(), (Module("sealed", {}, ()),), nothing, nothing, nothing, nothing, metrics, no_jitter())
+    Leader(Settings(), (Module("sealed", {}, ()),), nothing, nothing, metrics, no_jitter())
 
     assert b'coffer_synced{module="sealed"} 0.0' in metrics.render()
 

@@ -247,7 +247,7 @@ def test_a_mirror_that_somebody_else_wrote_is_compared(world: World) -> None:
     version = world.secret("src")
     world.mirror("team-1", version)
     world.mirror("team-2", version)
-    world.lookout.proofs.doubt(Key(SECRETS, "team-1", "s"))
+    world.lookout.observed.doubt(Key(SECRETS, "team-1", "s"))
 
     assert world.steps() == {"team-1": Do.COMPARE}
 

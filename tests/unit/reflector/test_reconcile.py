@@ -7,7 +7,7 @@ import pytest
 
 from manager.core.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
 from manager.kube.auto_mirrors import AUTO_REFLECTS, REFLECTED_VERSION, REFLECTS
-from manager.runtime.controller import STUCK_AFTER
+from manager.runtime.controller import STUCK_AFTER_SECONDS
 from reflector.executor import MAX_CONCURRENT_STEPS
 from tests.builders.reflector_module import ALLOWED, AUTO, AUTO_NAMESPACES, ReflectorModule
 
@@ -366,7 +366,7 @@ async def test_a_source_whose_mirrors_take_minutes_holds_no_worker_for_so_long(
     await bench.settle()
 
     assert bench.writes()["create"] == 100
-    assert max(held) < STUCK_AFTER
+    assert max(held) < STUCK_AFTER_SECONDS
 
 
 async def test_a_source_with_many_mirrors_gives_way_in_the_middle_and_goes_on_after_the_pause(

@@ -41,7 +41,7 @@ async def test_age_and_end_of_the_current_key_are_told(bench: SealedModule) -> N
 
 
 async def test_broken_keys_are_counted_though_no_other_key_changes(bench: SealedModule) -> None:
-    await bench.registry.put(key_secret("broken", **{"tls.key": b""}))
+    await bench.registry.put(key_secret("broken", **dict[str, Any]({"tls.key": b""})))
 
     assert (measured(bench, "coffer_sealing_keys"), measured(bench, "coffer_sealing_keys_broken")) == (1, 1)
 

@@ -1,6 +1,7 @@
 """Which changes make a SealedSecret worth a look."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from manager.settings.model import SealedSettings, Settings
 from tests.builders.sealed_module import TARGET, SealedModule, key_secret, sealed_secret
 
 
-async def synced(**settings: bool) -> SealedModule:
+async def synced(**settings: Any) -> SealedModule:
     bench = SealedModule(Settings(sealed=replace(SealedSettings(), **settings)))
     await bench.registry.put(key_secret())
     bench.place(sealed_secret({"k": "v"}))

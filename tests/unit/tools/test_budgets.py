@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.budgets import measure
+from tools.budgets import Row, measure
 
 FINE = '"""A module."""\n\n\ndef explained() -> None:\n    """Do nothing."""\n'
 
@@ -19,8 +19,8 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def breaches(root: Path) -> dict[str, tuple[str, float, str, bool, str]]:
-    return {row[0]: row for row in measure(root) if not row[3]}
+def breaches(root: Path, exceptions: tuple[str, ...] = ()) -> dict[str, Row]:
+    return {row[0]: row for row in measure(root, dict.fromkeys(exceptions, "2026-11-29")) if not row[3]}
 
 
 def test_a_tidy_project_breaks_none(project: Path) -> None:
@@ -87,3 +87,71 @@ def test_a_test_function_needs_no_docstring_but_its_module_does(project: Path) -
 def test_too_few_tests_are_a_breach(project: Path) -> None:
     (project / "manager" / "untested.py").write_text('"""Untested."""\n' + "\n" * 40)
     assert breaches(project)["lines of test per line of code"][1] < 1.3
+
+
+LONG_CLASS = '"""Long."""\nclass Long:\n    """Long."""\n' + "    a = 1\n" * 199
+MANY = ", ".join("abcdefg")
+WIDE = f'"""Wide."""\nclass Wide:\n    """Wide."""\n    def __init__(self, {MANY}): ...\n'
+
+
+def test_a_long_class_is_named_with_its_size(project: Path) -> None:
+    (project / "manager" / "long.py").write_text(LONG_CLASS)
+    assert breaches(project)["lines of a class, longest"][4] == "manager/long.py Long (201)"
+
+
+def test_a_class_at_the_limit_holds(project: Path) -> None:
+    (project / "manager" / "long.py").write_text(LONG_CLASS.removesuffix("    a = 1\n"))
+    assert "lines of a class, longest" not in breaches(project)
+
+
+@pytest.mark.parametrize(
+    ("signature", "place"),
+    [
+        (f"def wide({MANY}):", "wide"),
+        (f"async def wide({MANY}):", "wide"),
+        ("def wide(a, b, c, d, e, f, /, *, g):", "wide"),
+        ("def outer():\n    def wide(a, b, c, /, d, e, f, g):", "outer.wide"),
+        (f"class A:\n    def _wide(self, {MANY}):", "A._wide"),
+        (f"class A:\n    @classmethod\n    def wide(cls, {MANY}):", "A.wide"),
+    ],
+)
+def test_a_wide_signature_is_named(project: Path, signature: str, place: str) -> None:
+    (project / "manager" / "wide.py").write_text(f'"""Wide."""\n{signature} ...\n')
+    assert breaches(project)["parameters of a signature, most"][4] == f"manager/wide.py {place} (7)"
+
+
+def test_self_cls_and_collected_arguments_do_not_count(project: Path) -> None:
+    text = f"class _A:\n    def _six(self, {MANY.removesuffix(', g')}, *rest, **options): ...\n"
+    (project / "manager" / "six.py").write_text(f'"""Six."""\n{text}')
+    assert "parameters of a signature, most" not in breaches(project)
+
+
+def test_a_full_folder_is_named(project: Path) -> None:
+    for i in range(16):
+        (project / "manager" / f"module_{i}.py").write_text('"""One."""\n')
+    (project / "manager" / "__init__.py").write_text('"""All."""\n')
+    assert breaches(project)["files of a folder, most"][4] == "manager (17)"
+    (project / "manager" / "module_0.py").unlink()
+    assert "files of a folder, most" not in breaches(project)
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "place"),
+    [
+        (LONG_CLASS, "lines of a class, longest", "manager/odd.py Long"),
+        (WIDE, "parameters of a signature, most", "manager/odd.py Wide.__init__"),
+    ],
+)
+def test_an_exception_allows_one_place_until_it_is_mended(project: Path, text: str, row: str, place: str) -> None:
+    (project / "manager" / "odd.py").write_text(text)
+    assert row in breaches(project)
+    assert row not in breaches(project, (place,))
+    assert "exceptions that nothing needs" not in breaches(project, (place,))
+    (project / "manager" / "odd.py").write_text('"""Mended."""\n')
+    assert breaches(project, (place,))["exceptions that nothing needs"][4] == place
+
+
+def test_tests_may_have_wide_signatures_and_full_folders(project: Path) -> None:
+    for i in range(17):
+        (project / "tests" / f"test_{i}.py").write_text(f'"""Tests."""\ndef test_{i}({MANY}): ...\n')
+    assert breaches(project) == {}

@@ -21,7 +21,7 @@ async def test_refreshes_are_spread_and_none_comes_early(bench: ExternalModule) 
     await bench.settle()
 
     queue = bench.module.controllers[0].queue
-    due = sorted(queue._due[Key(EXTERNAL_SECRETS, "ns", f"es{at}")] for at in range(number))
+    due = sorted(queue._delayed._due[Key(EXTERNAL_SECRETS, "ns", f"es{at}")] for at in range(number))
 
     assert due[0] >= 3600
     assert due[-1] <= 3600 * 1.03

@@ -166,4 +166,4 @@ def test_a_spec_without_end_is_not_read() -> None:
 
 def test_the_kinds_weigh_what_they_give() -> None:
     assert fake.weigh(fake.FakeSpec(data={"a": "bc"})) == (1, 3)
-    assert password.weigh(password.PasswordSpec(length=10, secretKeys=["a", "b"]))[0] == 2
+    assert password.weigh(password.PasswordSpec.model_validate({"length": 10, "secretKeys": ["a", "b"]}))[0] == 2

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -68,7 +69,7 @@ class Scene:
 
         self.authority = Authority.create(folder)
         self._served = Served(answer, tls=self.authority.server("api", (HOST,)))
-        handler = type("Here", (Handler,), {"port": urlsplit(self._served.start()).port, "asked": []})
+        handler: Any = type("Here", (Handler,), {"port": urlsplit(self._served.start()).port, "asked": []})
         self.asked: list[tuple[str, str]] = handler.asked
         self._proxy = ThreadingTCPServer(("127.0.0.1", 0), handler)
         self._proxy.daemon_threads = True

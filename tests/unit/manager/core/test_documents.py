@@ -158,7 +158,7 @@ def test_nobody_else_reads_json_or_yaml() -> None:
     """A second reader is one without these caps."""
     root = Path(__file__).parents[3]
     found = [
-        f"{path.relative_to(root)}:{node.lineno}"
+        f"{path.relative_to(root)}:{getattr(node, 'lineno', 0)}"
         for package in ("manager", "sealed", "external", "reflector")
         for path in sorted((root / package).rglob("*.py"))
         if path.name != "documents.py" or path.parent.name != "manager"

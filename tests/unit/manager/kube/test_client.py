@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from manager.core.errors import AlreadyExists, ApiError, Conflict, Forbidden, Gone, Invalid, NotFound, Unreachable
-from manager.kube.client import LONGEST_AFTER, WHOLE, KubeClient
+from manager.kube.client import BODY_PAGE_OBJECTS, MAX_RETRY_AFTER_SECONDS, KubeClient
 from manager.kube.connection import Connection, connect
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Key
 from manager.runtime.predecessors import find_predecessor
@@ -264,7 +264,8 @@ async def test_a_terminating_namespace_is_recognised(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "after"), [("7", 7.0), ("86400", LONGEST_AFTER), ("-5", 0.0), ("soon", 0.0), ("1e9", 0.0), ("", 0.0)]
+    ("text", "after"),
+    [("7", 7.0), ("86400", MAX_RETRY_AFTER_SECONDS), ("-5", 0.0), ("soon", 0.0), ("1e9", 0.0), ("", 0.0)],
 )
 async def test_how_long_a_server_wants_to_be_left_alone_is_heard(server: Server, text: str, after: float) -> None:
     server.answers.append(web.json_response({}, status=429, headers={"Retry-After": text}))
@@ -321,7 +322,7 @@ async def test_custom_resources_are_listed_whole_and_null_is_empty(server: Serve
 
     assert [page async for page in client(server).pages(SEALED_SECRETS)] == [([], "")]
     assert "PartialObjectMetadata" not in server.requests[0][2].get("Accept", "")
-    assert f"limit={WHOLE}" in server.requests[0][1]
+    assert f"limit={BODY_PAGE_OBJECTS}" in server.requests[0][1]
 
 
 async def test_writes_carry_manager_type_and_preconditions(server: Server) -> None:

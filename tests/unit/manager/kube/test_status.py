@@ -9,7 +9,7 @@ from manager.core.clock import Jitter, SystemClock, parse_rfc3339, rfc3339
 from manager.core.errors import Conflict, Forbidden, NeedsHuman, NotFound, Unreachable
 from manager.core.secret_value import SecretValue
 from manager.kube.conditions import find_condition, same_condition, set_condition
-from manager.kube.events import EVENTS_AT_ONCE, LONGEST_MESSAGE, REMEMBERED, REPEATED_AFTER, EventRecorder
+from manager.kube.events import MAX_EVENTS, MAX_MESSAGE_CHARACTERS, MAX_REMEMBERED, REPEAT_SECONDS, EventRecorder
 from manager.kube.references import resolve
 from manager.kube.resources import CLUSTER_SECRET_STORES, NAMESPACES, SEALED_SECRETS, SECRET_STORES, SECRETS, Key
 from manager.kube.secret_data import decoded, encoded, size
@@ -146,7 +146,7 @@ async def test_what_was_just_said_is_not_said_again() -> None:
     await recorder.warn(uid="u2")
     assert len(recorder.api.events) == 3
 
-    recorder.clock.pass_by(REPEATED_AFTER)
+    recorder.clock.pass_by(REPEAT_SECONDS)
     await recorder.warn()
     assert len(recorder.api.events) == 4
 
@@ -162,7 +162,7 @@ async def test_a_long_message_is_cut_to_what_the_server_takes() -> None:
     recorder = Recorder()
     await recorder.warn("x" * 5000)
 
-    assert len(recorder.api.events[0]["message"]) == LONGEST_MESSAGE
+    assert len(recorder.api.events[0]["message"]) == MAX_MESSAGE_CHARACTERS
 
 
 async def test_an_object_without_uid_gets_no_event() -> None:
@@ -205,10 +205,10 @@ async def test_the_name_of_an_event_is_valid_however_long_the_objects_is() -> No
 
 async def test_the_memory_of_events_is_bounded() -> None:
     recorder = Recorder()
-    for number in range(REMEMBERED + 10):
+    for number in range(MAX_REMEMBERED + 10):
         recorder.events._repeated((str(number), 1))
 
-    assert len(recorder.events._said) == REMEMBERED
+    assert len(recorder.events._said) == MAX_REMEMBERED
 
 
 OWNED, CLUSTER = Key(SECRET_STORES, "ns", "s"), Key(CLUSTER_SECRET_STORES, "", "s")
@@ -286,15 +286,15 @@ def test_a_namespace_is_named_without_one() -> None:
 
 async def test_events_of_one_namespace_without_end_leave_those_of_others() -> None:
     told = Recorder()
-    for at in range(int(EVENTS_AT_ONCE) + 50):
+    for at in range(int(MAX_EVENTS) + 50):
         await told.events.warning(KEY, "u", "Wrong", f"text {at}", component="c")
     before = len(told.api.events)
     other = KEY._replace(namespace="other")
     await told.events.warning(other, "u", "Wrong", "text", component="c")
 
-    assert before <= EVENTS_AT_ONCE + 1
+    assert before <= MAX_EVENTS + 1
     assert len(told.api.events) == before + 1
 
     told.clock.pass_by(10)
-    await told.events.warning(KEY, "u", "Wrong", f"text {int(EVENTS_AT_ONCE) + 49}", component="c")
+    await told.events.warning(KEY, "u", "Wrong", f"text {int(MAX_EVENTS) + 49}", component="c")
     assert len(told.api.events) == before + 2, "what was not posted is told when there is room"

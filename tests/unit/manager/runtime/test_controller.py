@@ -18,7 +18,15 @@ from manager.core.errors import (
     WaitFor,
 )
 from manager.kube.resources import SECRETS, Key
-from manager.runtime.controller import API_SERVER, NO_REQUEUE, STUCK_AFTER, Controller, Requeue, describe, requeue_for
+from manager.runtime.controller import (
+    API_SERVER,
+    NO_REQUEUE,
+    STUCK_AFTER_SECONDS,
+    Controller,
+    Requeue,
+    describe,
+    requeue_for,
+)
 from manager.runtime.work_queue import WorkQueue
 from tests.builders.api_in_memory import HandClock, no_jitter
 
@@ -206,7 +214,7 @@ def test_a_key_that_is_worked_on_for_minutes_is_stuck(bench: Bench) -> None:
     bench.controller.busy[A] = 0.0
     assert bench.controller.stuck() == []
 
-    bench.clock.pass_by(STUCK_AFTER + 1)
+    bench.clock.pass_by(STUCK_AFTER_SECONDS + 1)
     assert bench.controller.stuck() == [A]
 
 

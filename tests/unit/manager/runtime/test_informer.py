@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from manager.core.errors import Forbidden, Gone
-from manager.kube.cache import ANNOTATION_BYTES, Change, MetadataCache
+from manager.kube.cache import MAX_ANNOTATION_BYTES, Change, MetadataCache
 from manager.kube.resources import CONFIGMAPS, SECRETS, Key, Resource
 from manager.runtime.informer import Informer
 
@@ -95,7 +95,7 @@ def test_a_fault_in_telling_of_a_refusal_does_not_end_the_watch() -> None:
     informer = Informer(cache, {SECRETS: (seen.append,)}, refused=broken)
     meta = {"name": "a", "namespace": "ns", "uid": "u", "resourceVersion": "1"}
 
-    informer.observe(SECRETS, "ADDED", {"metadata": {**meta, "annotations": {"coffer": "x" * ANNOTATION_BYTES}}})
+    informer.observe(SECRETS, "ADDED", {"metadata": {**meta, "annotations": {"coffer": "x" * MAX_ANNOTATION_BYTES}}})
     informer.observe(SECRETS, "ADDED", {"metadata": {**meta, "name": "b"}})
 
     assert [each.key.name for each in seen] == ["b"]

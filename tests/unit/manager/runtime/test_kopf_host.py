@@ -39,7 +39,7 @@ from manager.runtime.kopf_host import (
     _own_signals,
     configure,
 )
-from manager.runtime.logging import LONGEST_VALUE, redact, setup
+from manager.runtime.logging import MAX_VALUE_CHARACTERS, redact, setup
 from manager.runtime.metrics import Metrics
 from manager.runtime.watch_guard import WatchGuard
 from tests.builders.api_in_memory import HandClock, no_jitter
@@ -140,7 +140,7 @@ def test_only_short_simple_values_are_logged() -> None:
     shown = json.dumps(event)
     assert "canary" not in shown
     assert event["p"] == "<SecretValue>"
-    assert len(event["l"]) < LONGEST_VALUE + 40
+    assert len(event["l"]) < MAX_VALUE_CHARACTERS + 40
     assert event["n"] == 5
 
 
@@ -217,8 +217,8 @@ async def test_a_body_beyond_the_limit_is_refused() -> None:
 
 
 async def test_of_too_many_connections_the_oldest_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "LOOK", 0.01)
-    monkeypatch.setattr(health, "MOST_CONNECTIONS", 5)
+    monkeypatch.setattr(health, "CONNECTION_CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(health, "MAX_CONNECTIONS", 5)
     runner = await serve("127.0.0.1:0", Health({}, {}).routes())
     port = runner.addresses[0][1]
     try:
@@ -240,7 +240,7 @@ def test_as_many_files_as_the_system_permits_may_be_open() -> None:
         health.allow_files()
 
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        assert soft == min(hard, health.MOST_FILES)
+        assert soft == min(hard, health.MAX_OPEN_FILES)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 

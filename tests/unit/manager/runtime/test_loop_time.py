@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from manager.kube.resources import SECRETS, Key
-from manager.runtime.controller import LOOP_SECONDS, LOOP_SHARE, Controller, Requeue
+from manager.runtime.controller import LOOP_BURST_SECONDS, LOOP_SHARE, Controller, Requeue
 from manager.runtime.loop_time import LoopTime
 from manager.runtime.work_queue import WorkQueue
 from tests.builders.api_in_memory import HandClock, no_jitter
@@ -79,7 +79,9 @@ async def test_an_error_and_a_cancellation_reach_the_work_and_its_caller() -> No
     assert seen == ["LookupError", "TimeoutError", "CancelledError"]
 
 
-@pytest.mark.parametrize(("taken", "comes"), [(0.0, 1.0), (LOOP_SECONDS, 1.0), (LOOP_SECONDS + 1.0, 1.0 / LOOP_SHARE)])
+@pytest.mark.parametrize(
+    ("taken", "comes"), [(0.0, 1.0), (LOOP_BURST_SECONDS, 1.0), (LOOP_BURST_SECONDS + 1.0, 1.0 / LOOP_SHARE)]
+)
 async def test_refreshes_of_a_namespace_that_takes_too_much_come_later(taken: float, comes: float) -> None:
     clock = HandClock()
     queue = WorkQueue(clock, no_jitter())
@@ -95,7 +97,7 @@ async def test_refreshes_of_a_namespace_that_takes_too_much_come_later(taken: fl
     for namespace in ("evil", "good"):
         assert await controller._once(Key(SECRETS, namespace, "a")) == "success"
 
-    due = {key.namespace: at for at, _, key in queue._delayed}
+    due = {key.namespace: at for at, _, key in queue._delayed._heap}
     assert due["good"] == 1.0
     assert due["evil"] == pytest.approx(comes, abs=0.5)
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from manager.kube.client import WHOLE
+from manager.kube.client import BODY_PAGE_OBJECTS
 from manager.kube.resources import CONFIGMAPS, SEALED_SECRETS, SECRETS, Key, Resource
 from manager.runtime.watch_guard import SILENT_AFTER_SECONDS, WATCH_PAUSE_SECONDS, WatchGuard
 from tests.builders.api_in_memory import HandClock, no_jitter
@@ -180,7 +180,7 @@ async def test_values_of_secrets_are_never_asked_for(server: Server, path: str, 
     assert server.accepted == [accept]
 
 
-@pytest.mark.parametrize(("resource", "limit"), [(SECRETS, "500"), (SEALED_SECRETS, str(WHOLE))])
+@pytest.mark.parametrize(("resource", "limit"), [(SECRETS, "500"), (SEALED_SECRETS, str(BODY_PAGE_OBJECTS))])
 async def test_what_comes_whole_comes_in_small_pages(server: Server, resource: Resource, limit: str) -> None:
     """A tenant's objects of 1.5 MB, five hundred at a time, are more than the process may use."""
     asked: list[str] = []

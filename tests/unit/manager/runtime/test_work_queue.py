@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from manager.core.appointments import MAX_SUPERSEDED_ENTRIES
 from manager.kube.resources import SECRETS, Key
 from manager.runtime.work_queue import (
     FIRST_BACKOFF_SECONDS,
-    LONGEST_BACKOFF_SECONDS,
-    LONGEST_GATE_SECONDS,
-    PACE,
-    RELEASED_AT_ONCE,
-    SLACK,
-    URGENT_IN_A_ROW,
+    MAX_BACKOFF_SECONDS,
+    MAX_PROBE_SECONDS,
+    MAX_URGENT_KEYS_IN_A_ROW,
+    RELEASE_BATCH_KEYS,
+    RELEASE_BATCH_SECONDS,
     WorkQueue,
 )
 from tests.builders.api_in_memory import HandClock, no_jitter
@@ -131,7 +131,7 @@ def test_back_off_grows_to_a_minute_and_never_ends(queue: WorkQueue, clock: Hand
     delays = [queue.retry(A) for _ in range(30)]
 
     assert delays[:3] == [FIRST_BACKOFF_SECONDS, 2 * FIRST_BACKOFF_SECONDS, 4 * FIRST_BACKOFF_SECONDS]
-    assert delays[-1] == LONGEST_BACKOFF_SECONDS
+    assert delays[-1] == MAX_BACKOFF_SECONDS
     assert delays == sorted(delays)
 
 
@@ -148,7 +148,7 @@ async def test_of_many_held_keys_one_returns_as_the_probe(queue: WorkQueue, cloc
         queue.hold(each, "aws")
 
     assert queue.waiting == 4  # three at the gate, one of them with an appointment
-    clock.pass_by(LONGEST_GATE_SECONDS)
+    clock.pass_by(MAX_PROBE_SECONDS)
     assert await ready(queue) == [A]
 
 
@@ -166,18 +166,18 @@ async def test_a_probe_that_fails_waits_longer_and_stays_the_only_one(queue: Wor
         queue.done(A)
 
     assert pauses[-1] > pauses[0]
-    assert pauses[-1] <= LONGEST_GATE_SECONDS + 0.1
+    assert pauses[-1] <= MAX_PROBE_SECONDS + 0.1
 
 
 async def test_no_probe_goes_before_the_dependency_wants_to_be_asked(queue: WorkQueue, clock: HandClock) -> None:
     queue.hold(A, "aws")
     queue.hold(B, "aws", after=30.0)
-    clock.pass_by(LONGEST_GATE_SECONDS)
+    clock.pass_by(MAX_PROBE_SECONDS)
     assert await ready(queue) == [A]  # it was sent before anybody knew
     queue.hold(A, "aws")
     queue.done(A)
 
-    clock.pass_by(30.0 - LONGEST_GATE_SECONDS - 0.1)
+    clock.pass_by(30.0 - MAX_PROBE_SECONDS - 0.1)
     assert await ready(queue) == []
     clock.pass_by(0.2)
     assert await ready(queue) == [A]
@@ -220,15 +220,15 @@ async def test_an_answer_lets_all_held_keys_through(queue: WorkQueue, clock: Han
 
 
 async def test_many_held_keys_are_let_through_in_batches(queue: WorkQueue, clock: HandClock) -> None:
-    keys = [key(f"k{number}") for number in range(RELEASED_AT_ONCE * 2 + 1)]
+    keys = [key(f"k{number}") for number in range(RELEASE_BATCH_KEYS * 2 + 1)]
     for each in keys:
         queue.hold(each, "aws")
     queue.release("aws")
 
-    assert len(await ready(queue)) == RELEASED_AT_ONCE
-    clock.pass_by(PACE)
-    assert len(await ready(queue)) == RELEASED_AT_ONCE
-    clock.pass_by(PACE)
+    assert len(await ready(queue)) == RELEASE_BATCH_KEYS
+    clock.pass_by(RELEASE_BATCH_SECONDS)
+    assert len(await ready(queue)) == RELEASE_BATCH_KEYS
+    clock.pass_by(RELEASE_BATCH_SECONDS)
     assert len(await ready(queue)) == 1
 
 
@@ -245,11 +245,11 @@ async def test_a_probe_that_has_no_more_to_ask_is_replaced(queue: WorkQueue, clo
     """Its object may be deleted, or fail for a reason of its own: the others must not wait for ever."""
     for each in (A, B, C):
         queue.hold(each, "aws")
-    clock.pass_by(LONGEST_GATE_SECONDS)
+    clock.pass_by(MAX_PROBE_SECONDS)
     assert await ready(queue) == [A]
 
     queue.done(A)
-    clock.pass_by(LONGEST_GATE_SECONDS)
+    clock.pass_by(MAX_PROBE_SECONDS)
 
     assert await ready(queue) == [B]
 
@@ -262,7 +262,7 @@ async def test_a_probe_that_is_taken_for_another_reason_is_replaced_too(queue: W
     queue.retry(A)
     queue.done(A)
 
-    clock.pass_by(LONGEST_GATE_SECONDS)
+    clock.pass_by(MAX_PROBE_SECONDS)
 
     assert set(await ready(queue)) == {A, B}
 
@@ -291,7 +291,8 @@ async def test_nothing_is_kept_of_keys_that_are_gone(queue: WorkQueue, clock: Ha
     assert queue.waiting == len(queue) == 0
     clock.pass_by(3600 * 24)
     assert await ready(queue) == []
-    for kept in (queue._failures, queue._gates, queue._waits_at, queue._came_from):
+    gates = queue._gates
+    for kept in (queue._failures, gates._gates, gates._waits_at, gates._taken_from):
         assert not kept
 
 
@@ -303,7 +304,7 @@ async def test_superseded_appointments_do_not_pile_up(queue: WorkQueue, clock: H
         assert await queue.get() == A
         queue.done(A)
 
-    assert len(queue._delayed) <= SLACK + 2
+    assert len(queue._delayed._heap) <= MAX_SUPERSEDED_ENTRIES + 2
 
 
 async def test_one_who_changes_without_end_does_not_stop_what_is_routine(queue: WorkQueue) -> None:
@@ -311,25 +312,25 @@ async def test_one_who_changes_without_end_does_not_stop_what_is_routine(queue: 
     for number in range(100):
         queue.add(key(f"busy-{number}"))
 
-    assert (await ready(queue)).index(A) == URGENT_IN_A_ROW
+    assert (await ready(queue)).index(A) == MAX_URGENT_KEYS_IN_A_ROW
 
 
 async def test_the_pauses_of_a_gate_grow_whoever_asks(queue: WorkQueue, clock: HandClock) -> None:
     for each in (A, B, C):
         queue.hold(each, "aws")
-    clock.pass_by(LONGEST_GATE_SECONDS)
+    clock.pass_by(MAX_PROBE_SECONDS)
     assert await ready(queue) == [A]
 
     queue.done(A)  # without a word about the gate: gone, or wrong in itself
-    clock.pass_by(LONGEST_GATE_SECONDS)
+    clock.pass_by(MAX_PROBE_SECONDS)
     assert await ready(queue) == [B]
     queue.hold(B, "aws")
     queue.done(B)
-    clock.pass_by(LONGEST_GATE_SECONDS + 2)
+    clock.pass_by(MAX_PROBE_SECONDS + 2)
     assert await ready(queue) == [B], "its pauses grow on"
 
     queue.done(B)
-    clock.pass_by(LONGEST_GATE_SECONDS + 2)
+    clock.pass_by(MAX_PROBE_SECONDS + 2)
     assert await ready(queue) == [C]
     queue.done(C)
     assert queue.waiting == 0
@@ -337,11 +338,11 @@ async def test_the_pauses_of_a_gate_grow_whoever_asks(queue: WorkQueue, clock: H
 
 async def test_while_a_probe_is_worked_on_no_second_one_goes(queue: WorkQueue, clock: HandClock) -> None:
     queue.hold(A, "aws")
-    clock.pass_by(LONGEST_GATE_SECONDS)
+    clock.pass_by(MAX_PROBE_SECONDS)
     assert await ready(queue) == [A]
 
     queue.hold(B, "aws")
-    clock.pass_by(LONGEST_GATE_SECONDS)
+    clock.pass_by(MAX_PROBE_SECONDS)
 
     assert await ready(queue) == []
 
@@ -390,7 +391,7 @@ class Play:
             for each in self.active:
                 self.queue.done(each)
             self.active.clear()
-            self.clock.pass_by(LONGEST_BACKOFF_SECONDS)
+            self.clock.pass_by(MAX_BACKOFF_SECONDS)
             await self.take()
 
 

@@ -151,6 +151,7 @@ def test_every_flag_and_variable_of_sealed_secrets_is_a_setting(
 ) -> None:
     section, name = setting
     kind = {(at, field): kind for at, field, kind, _ in option_names()}[setting]
+    value: object
     text, value = {bool: ("false", False), int: ("4097", 4097), float: ("7", 7.0)}.get(kind, ("5h", "5h"))
     value = ("a=b",) if kind not in (bool, int, float, str) else value
     text = "a=b" if value == ("a=b",) else text

@@ -4,7 +4,7 @@ import pytest
 
 from manager.kube.auto_mirrors import PREFIX
 from reflector.rules.annotations import Marks, problems, read
-from reflector.rules.patterns import LARGEST_LIST, LONGEST, patterns
+from reflector.rules.patterns import MAX_LIST_CHARACTERS, MAX_LIST_INSTRUCTIONS, patterns
 
 
 def marks(**annotations: str) -> Marks:
@@ -58,7 +58,7 @@ def test_names_match_as_the_original_matches_them(text: str, name: str, whole: b
     [
         pytest.param(",".join(f"([a-z0-9]+)+_{number}" for number in range(500)), id="nested quantifiers"),
         pytest.param(",".join(f"(((a?){{30}}){{30}}){number}" for number in range(500)), id="huge programs"),
-        pytest.param(",".join(f"name-{number}" for number in range(100_000))[:LONGEST], id="many names"),
+        pytest.param(",".join(f"name-{number}" for number in range(100_000))[:MAX_LIST_CHARACTERS], id="many names"),
         pytest.param(",".join(["a.*b"] * 10_000), id="many expressions"),
         pytest.param("a" * 250_000, id="one long name"),
     ],
@@ -73,12 +73,12 @@ def test_an_attack_by_pattern_ends(text: str) -> None:
 
 
 def test_what_does_not_fit_is_named_and_matches_nothing() -> None:
-    found = patterns(",".join([*["a.{50}b"] * (LARGEST_LIST // 50), "c.*"]))
+    found = patterns(",".join([*["a.{50}b"] * (MAX_LIST_INSTRUCTIONS // 50), "c.*"]))
 
     assert found.expressions
     assert found.invalid
-    assert patterns("x," * LONGEST).invalid == (f"longer than {LONGEST} characters",)
-    assert not patterns("x," * LONGEST).match("x").whole
+    assert patterns("x," * MAX_LIST_CHARACTERS).invalid == (f"longer than {MAX_LIST_CHARACTERS} characters",)
+    assert not patterns("x," * MAX_LIST_CHARACTERS).match("x").whole
 
 
 def on(**annotations: str) -> Marks:

@@ -268,7 +268,7 @@ async def test_an_adopted_object_that_cannot_be_changed_stays_and_is_told(bench:
     assert "delete it and create it without immutable" in bench.told("MirrorFailed")[0][1]
 
 
-LABELLED = {"labels": {"argocd.argoproj.io/secret-type": "repository", "grafana_dashboard": "1"}}
+LABELLED: dict[str, Any] = {"labels": {"argocd.argoproj.io/secret-type": "repository", "grafana_dashboard": "1"}}
 ASKED = wish(labels="argocd.argoproj.io/secret-type,grafana_dashboard", annotations="note")
 
 

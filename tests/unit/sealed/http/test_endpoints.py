@@ -18,11 +18,11 @@ from prometheus_client import CollectorRegistry
 
 from manager.core.errors import ApiError, Unreachable
 from manager.kube.resources import Body, Key, Resource
-from manager.runtime.health import BODY_LIMIT
+from manager.runtime.health import MAX_BODY_BYTES
 from sealed.crypto.unseal import open_object
 from sealed.crypto.wire_format import CLUSTER_WIDE
 from sealed.http.callers import Callers
-from sealed.http.endpoints import LARGEST_YAML, SealingApi, Undecodable
+from sealed.http.endpoints import MAX_YAML_BYTES, Admission, Bodies, SealingApi, Undecodable
 from sealed.http.endpoints import sealed_secret as sealed_secret_of
 from sealed.http.rate_limits import RateLimits
 from sealed.keys.registry import KeyRegistry
@@ -66,20 +66,18 @@ class Api:
     def __init__(self, **callers: Any) -> None:
         self.clock = HandClock()
         self.registry = KeyRegistry(Inline(), "CertNotBefore", lambda: None)
-        self.server: Any = ApiServer()
+        server: Any = ApiServer()
+        self.server: ApiServer = server
         self.collected = CollectorRegistry()
-        options = {"proxies": (), "require_token": False} | callers
+        options: Any = {"proxies": (), "require_token": False} | callers
         self.api = SealingApi(
             self.registry,
             SealedMetrics(self.collected),
-            Inline(),
-            RateLimits(2, 2, self.clock),
-            Callers(self.server, self.clock, **options),
+            Admission(RateLimits(2, 2, self.clock), Callers(server, self.clock, **options)),
+            Bodies(Inline(), Inline(), legacy=True, read_timeout=5),
             self.clock,
-            legacy=True,
-            read_timeout=5,
         )
-        application = Application(client_max_size=BODY_LIMIT)
+        application = Application(client_max_size=MAX_BODY_BYTES)
         application.add_routes(self.api.routes())
         self.client = TestClient(TestServer(application))
 
@@ -200,7 +198,7 @@ UNDECODABLE: list[bytes] = [
     json.dumps({**manifest({}), "apiVersion": "bitnami.com/v1"}).encode(),
     (yaml.safe_dump(manifest({})) + "---\n" + yaml.safe_dump(manifest({}))).encode(),
     b"a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: [*b,*b,*b,*b,*b,*b,*b]\nkind: x",
-    b"kind: x\n" * (LARGEST_YAML // 8 + 1),
+    b"kind: x\n" * (MAX_YAML_BYTES // 8 + 1),
 ]
 
 
@@ -214,7 +212,7 @@ async def test_what_is_not_one_sealed_secret_is_answered_with_500(api: Api, path
 
 @pytest.mark.parametrize("path", ["/v1/verify", "/v1/rotate"])
 async def test_a_body_above_the_limit_is_refused(api: Api, path: str) -> None:
-    assert (await api.ask(path, b"x" * (BODY_LIMIT + 1))).status == 413
+    assert (await api.ask(path, b"x" * (MAX_BODY_BYTES + 1))).status == 413
 
 
 async def test_a_template_decides_nothing(api: Api) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sealed.http.endpoints import MOST_AT_ONCE, OPENED_A_SECOND, OPENED_AT_ONCE, SMALL_SHARE
+from sealed.http.endpoints import LARGE_BODIES, MAX_OPENED_VALUES, OPENED_VALUES_A_SECOND, SMALL_BODIES_OF_CALLER
 from sealed.http.rate_limits import RateLimits
 from tests.builders.sealed_module import key_secret
 from tests.unit.sealed.http.test_endpoints import Api, api, manifest
@@ -29,7 +29,7 @@ def from_elsewhere(caller: int) -> dict[str, str]:
 async def test_bodies_that_never_end_leave_places_to_other_callers() -> None:
     """Nine of them kept everybody out for two minutes."""
     api = Api(proxies=("127.0.0.0/8",))
-    api.api._limits = RateLimits(0, 0, api.clock)
+    api.api._admission = replace(api.api._admission, limits=RateLimits(0, 0, api.clock))
     await api.registry.put(key_secret())
     async with api.client:
         hanging = [
@@ -40,7 +40,7 @@ async def test_bodies_that_never_end_leave_places_to_other_callers() -> None:
         refused, waiting = await asyncio.wait(hanging, timeout=0.5)
 
         assert [each.result().status for each in refused].count(429) == len(refused)
-        assert len(waiting) <= MOST_AT_ONCE
+        assert len(waiting) <= LARGE_BODIES
         answer = await api.ask("/v1/verify", manifest({}), **from_elsewhere(99))
         assert answer.status == 200
         for each in waiting:
@@ -50,8 +50,8 @@ async def test_bodies_that_never_end_leave_places_to_other_callers() -> None:
 
 async def test_one_caller_has_few_places_for_small_bodies_too() -> None:
     api = Api(proxies=("127.0.0.0/8",))
-    api.api._limits = RateLimits(0, 0, api.clock)
-    for _ in range(SMALL_SHARE):
+    api.api._admission = replace(api.api._admission, limits=RateLimits(0, 0, api.clock))
+    for _ in range(SMALL_BODIES_OF_CALLER):
         assert api.api._small.places.take_now("127.0.0.1 for 10.0.0.1")
     async with api.client:
         assert (await api.ask("/v1/verify", manifest({}), **from_elsewhere(1))).status == 429
@@ -60,8 +60,8 @@ async def test_one_caller_has_few_places_for_small_bodies_too() -> None:
 
 async def test_values_are_counted_and_not_only_requests() -> None:
     api = Api(proxies=("127.0.0.0/8",))
-    api.api._limits = RateLimits(0, 0, api.clock)
-    api.api._opened.spend("127.0.0.1 for 10.0.0.1", OPENED_AT_ONCE + 110 * OPENED_A_SECOND)
+    api.api._admission = replace(api.api._admission, limits=RateLimits(0, 0, api.clock))
+    api.api._opened.spend("127.0.0.1 for 10.0.0.1", MAX_OPENED_VALUES + 110 * OPENED_VALUES_A_SECOND)
     async with api.client:
         refused = await api.ask("/v1/verify", manifest({}), **from_elsewhere(1))
         assert (refused.status, refused.headers["Retry-After"]) == (429, "10")
@@ -72,7 +72,7 @@ async def test_values_are_counted_and_not_only_requests() -> None:
 async def test_thousands_of_values_are_worked_on_beside_the_small() -> None:
     """2,400 in one request held the only thread: others waited up to 21 seconds."""
     api, held = Api(proxies=("127.0.0.0/8",)), threading.Event()
-    api.api._limits = RateLimits(0, 0, api.clock)
+    api.api._admission = replace(api.api._admission, limits=RateLimits(0, 0, api.clock))
     small, large = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
     api.api._small = replace(api.api._small, executor=small)
     api.api._large = replace(api.api._large, executor=large)

@@ -62,7 +62,7 @@ def new() -> Body:
 
 
 def test_keys_are_listed_newest_first_and_broken_ones_last() -> None:
-    ring, _ = keyring(key_secret("broken", **{"tls.key": b""}), old(), new())
+    ring, _ = keyring(key_secret("broken", **dict[str, Any]({"tls.key": b""})), old(), new())
 
     assert [each.name for each in ring.held()] == ["new", "old", "broken"]
     assert ring.held()[2].problem

@@ -56,7 +56,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("data", BROKEN.values(), ids=list(BROKEN))
-async def test_a_malformed_key_is_named_and_the_others_stay(registry: KeyRegistry, data: dict[str, bytes]) -> None:
+async def test_a_malformed_key_is_named_and_the_others_stay(registry: KeyRegistry, data: dict[str, Any]) -> None:
     await registry.put(key_secret("good", other_key()))
 
     await registry.put(key_secret(**data))

@@ -200,7 +200,7 @@ async def test_a_key_that_cannot_become_the_current_one_is_not_followed_by_anoth
 
 async def test_a_key_that_cannot_be_used_is_told_at_its_secret_once() -> None:
     keys = Keys()
-    keys.stage.api.put(SECRETS, key_secret("broken", **{"tls.key": b"canary-90aa"}))
+    keys.stage.api.put(SECRETS, key_secret("broken", **dict[str, Any]({"tls.key": b"canary-90aa"})))
     await keys.watch.refresh()
 
     for _ in range(2):

@@ -17,7 +17,6 @@ import yaml
 
 from sealed.crypto.rotate import rotate
 from sealed.crypto.unseal import UnsealFailed, open_object
-from sealed.kubeseal import controller_client as module
 from tests.builders.kubeseal_command import SECRET, TWO, kubeseal, opened, refused, sealing
 from tests.builders.sealed_vectors import private_key
 from tests.cluster.certificates import Authority
@@ -79,7 +78,7 @@ def server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
             """Keep the test's output clean."""
 
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(module.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
     authority = Authority.create(folder)
     pair = authority.server("server", ["127.0.0.1"])
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -55,7 +55,8 @@ def test_keys_come_in_many_forms(keys: str) -> None:
 
 def test_the_secret_is_a_manifest_that_can_be_applied() -> None:
     metadata = {"labels": {"l": "1"}, "annotations": {"n": "1"}, "name": "other"}
-    template = {"metadata": metadata, "type": "example.com/t", "immutable": True, "data": {"p": "plain", "k": "lost"}}
+    data = {"p": "plain", "k": "lost"}
+    template: Any = {"metadata": metadata, "type": "example.com/t", "immutable": True, "data": data}
     sealed = sealed_secret({"k": "v", "gone": "x"}, template=template | {"data": template["data"] | {"gone": None}})
 
     assert recovered(json.dumps(sealed), "-o", "yaml") == {

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from manager.core.fair_executor import FairExecutor
 from manager.core.fair_share import FairQueue
 from manager.kube.resources import SECRETS, Key
-from manager.runtime.fair_executor import FairExecutor
 from manager.runtime.work_queue import WorkQueue
 from tests.builders.api_in_memory import HandClock, no_jitter
 

@@ -1,4 +1,4 @@
-"""What comes from an API server, read within bounds: one object that cannot be read hides no other."""
+"""Read what an API server sends within bounds; one unreadable object does not hide the others."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol, TypeVar
@@ -18,36 +18,36 @@ from manager.kube.resources import Body
 
 Parsed = TypeVar("Parsed")
 
-PAGE_BYTES = 2 << 20  # of one list page: parsing holds the interpreter for about 10 ms a MB
-PAGE_VALUES = 100_000  # of one list page: 10 MB of memory; empty lists, of three bytes each, would take 24 times theirs
-HEAVY_BYTES = 128 << 10  # from here on a text is parsed in a thread; below, that takes less than 2 ms
-SPARE_LEVELS = 10  # of nesting that a list or a watch event puts around an object
-BENEATH = OBJECT.levels + SPARE_LEVELS
+PAGE_BYTES = 2 << 20  # of one list page: parsing holds the GIL for about 10 ms for each MB
+PAGE_VALUES = 100_000  # of one list page: 10 MB of memory; an empty list takes 24 times its three bytes
+HEAVY_BYTES = 128 << 10  # a longer text is parsed in a thread; a shorter one takes less than 2 ms
+SPARE_LEVELS = 10  # of nesting that a list or a watch event adds around an object
+MAX_LEVELS = OBJECT.levels + SPARE_LEVELS
 CHUNK_BYTES = 64 << 10
 TOO_DEEP = f"it is nested deeper than {OBJECT.levels} levels"
 TOO_MANY = f"it holds more than {OBJECT.values} values"
 
 
 class Unusable(Body):
-    """Stands for an object that was not taken in: its apiVersion, kind and identity, and why."""
+    """The stub of an object that is not taken in: its apiVersion, kind and identity, and why."""
 
     why: str
 
 
 class Oversize(Exception):
-    """An answer is larger than it may be; it was not read to its end."""
+    """An answer is too large; its rest was not read."""
 
 
 class Chunks(Protocol):
-    """A body that arrives in parts."""
+    """A body that arrives in chunks."""
 
     def iter_chunked(self, n: int) -> AsyncIterator[bytes]:
-        """Yield parts of at most so many bytes."""
+        """Yield chunks of at most `n` bytes."""
         ...
 
 
 async def read_within(content: Chunks, most: int) -> bytes:
-    """Return a whole body. Raises Oversize, with the rest unread."""
+    """Return a whole body. Raises Oversize if it is larger; the rest is not read."""
     parts, size = [], 0
     async for part in content.iter_chunked(CHUNK_BYTES):
         size += len(part)
@@ -58,14 +58,14 @@ async def read_within(content: Chunks, most: int) -> bytes:
 
 
 async def parsed(content: bytes, read: Callable[[bytes], Parsed], *, first: bool = False) -> Parsed:
-    """Parse a text, in a thread where it takes more than a moment; `first` where the objects of others come behind."""
+    """Parse a text, a long one in a thread; `first` if objects of other tenants wait for it."""
     if len(content) < HEAVY_BYTES:
         return read(content)
     return await in_background(lambda: read(content), first=first)
 
 
 def read_object(content: bytes) -> Body:
-    """Return an object as it was sent. Raises Unreadable."""
+    """Return one object. Raises Unreadable."""
     found = read_json(content)
     if not isinstance(found, dict):
         raise Unreadable("it is no object")
@@ -73,11 +73,11 @@ def read_object(content: bytes) -> Body:
 
 
 def read_page(content: bytes, *, alone: bool = False) -> Body:
-    """Return a page of a list, with Unusable in the place of each object beyond the bounds.
+    """Return a page of a list, with an Unusable instead of each object beyond the bounds.
 
     Args:
         content: the answer.
-        alone: whether no more than one object was asked for, which may hold more than a page.
+        alone: whether the page was limited to one object, which may hold more values than a page.
 
     Raises:
         Oversize: the page holds too many values for several objects.
@@ -87,7 +87,7 @@ def read_page(content: bytes, *, alone: bool = False) -> Body:
     full = holds_more(content, OBJECT.values if alone else PAGE_VALUES)
     if full and not alone:
         raise Oversize(f"more than {PAGE_VALUES} values")
-    found = read_json_outline(content, 4) if full else read_json_beneath(content, BENEATH)
+    found = read_json_outline(content, 4) if full else read_json_beneath(content, MAX_LEVELS)
     if not isinstance(found, dict):
         raise Unreadable("it is no list")
     items = found.get("items")
@@ -97,13 +97,13 @@ def read_page(content: bytes, *, alone: bool = False) -> Body:
 
 
 def read_event(line: bytes) -> Body:
-    """Return an event of a watch, with Unusable in the place of an object beyond the bounds. Raises Unreadable."""
+    """Return an event of a watch, with an Unusable instead of an object beyond the bounds. Raises Unreadable."""
     full = holds_more(line, OBJECT.values)
-    found = read_json_outline(line, 3) if full else read_json_beneath(line, BENEATH)
+    found = read_json_outline(line, 3) if full else read_json_beneath(line, MAX_LEVELS)
     if not isinstance(found, dict):
         raise Unreadable("it is no event")
     if "object" in found:
-        shallow = not full and openings(line) <= OBJECT.levels  # of most objects that is quicker to see
+        shallow = not full and openings(line) <= OBJECT.levels  # quicker to check, and true for most objects
         found["object"] = (
             stub_of(found["object"], TOO_MANY) if full else found["object"] if shallow else usable(found["object"])
         )
@@ -111,12 +111,12 @@ def read_event(line: bytes) -> Body:
 
 
 def usable(body: Any) -> Any:
-    """Return an object as it is, or what stands for it where it is nested too deep."""
+    """Return an object, or its stub if it is nested too deep."""
     return stub_of(body, TOO_DEEP) if too_deep(body, OBJECT.levels) else body
 
 
 def stub_of(body: Any, why: str) -> "Unusable":
-    """Return what stands for an object that is not taken in."""
+    """Return the stub of an object that is not taken in."""
     body = body if isinstance(body, dict) else {}
     meta = body.get("metadata")
     stub = Unusable({name: body[name] for name in ("apiVersion", "kind") if isinstance(body.get(name), str)})

@@ -12,11 +12,11 @@ from aiohttp.test_utils import TestServer
 
 from manager.access.identity import Identity
 from manager.core.errors import Unusable as Refused
-from manager.kube.cache import ANNOTATION_BYTES, MOST_LABELS, MetadataCache, Oversized
-from manager.kube.client import WHOLE, KubeClient
+from manager.kube.cache import MAX_ANNOTATION_BYTES, MAX_LABELS, MetadataCache, Oversized
+from manager.kube.client import BODY_PAGE_OBJECTS, KubeClient
 from manager.kube.connection import Connection
-from manager.kube.decoding import HEAVY_BYTES, PAGE_BYTES, PAGE_VALUES, Unusable, read_event, read_page
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Key, Resource
+from manager.kube.responses.decoding import HEAVY_BYTES, PAGE_BYTES, PAGE_VALUES, Unusable, read_event, read_page
 from manager.runtime.informer import TOO_MANY_LABELS, Informer
 from manager.runtime.watch_guard import WatchGuard
 from tests.builders.api_in_memory import HandClock, no_jitter
@@ -105,7 +105,7 @@ async def test_large_objects_are_listed_in_smaller_pages(server: Server, client:
     server.items = [text_of(f"o{at:02}", spec="x" * (PAGE_BYTES // 4)) for at in range(30)]
 
     assert await names(client, SEALED_SECRETS) == [f"o{at:02}" for at in range(30)]
-    assert server.limits[0] == WHOLE
+    assert server.limits[0] == BODY_PAGE_OBJECTS
     assert min(server.limits) < 5
     assert len(server.limits) < 40
 
@@ -115,7 +115,7 @@ async def test_objects_of_many_values_are_listed_in_smaller_pages(server: Server
     server.items = [text_of(f"o{at}", spec=labels) for at in range(9)]
 
     assert await names(client, SEALED_SECRETS) == [f"o{at}" for at in range(9)]
-    assert min(server.limits) < WHOLE
+    assert min(server.limits) < BODY_PAGE_OBJECTS
 
 
 async def test_pages_grow_again_behind_a_large_object(server: Server, client: KubeClient) -> None:
@@ -258,7 +258,7 @@ def test_of_an_object_that_somebody_reads_no_more_than_a_thousand_labels_are_kep
     cache, refused = MetadataCache({SECRETS: lambda body: "read"}), []
     cache.name_labels(SECRETS, "known")
     feed = Informer(cache, {}, refused=lambda key, uid, why: refused.append((key.name, uid, why)))
-    feed.observe(SECRETS, None, labelled(MOST_LABELS))
+    feed.observe(SECRETS, None, labelled(MAX_LABELS))
 
     meta = cache.get(Key(SECRETS, "ns", "a"))
     assert meta is not None
@@ -273,7 +273,7 @@ def test_annotations_beyond_the_cap_leave_what_was_known() -> None:
     feed = Informer(cache, {}, refused=lambda key, uid, why: refused.append(why))
     body = labelled(1)
     feed.observe(SECRETS, None, body)
-    grown = body["metadata"] | {"resourceVersion": "6", "annotations": {"ours/x": "x" * (ANNOTATION_BYTES + 1)}}
+    grown = body["metadata"] | {"resourceVersion": "6", "annotations": {"ours/x": "x" * (MAX_ANNOTATION_BYTES + 1)}}
 
     feed.observe(SECRETS, "MODIFIED", {"metadata": grown})
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from manager.kube.denials import LEFT_OUT, denial
+from manager.kube.responses.denials import LEFT_OUT, denial
 
 POLICY = "secrets \"x\" is forbidden: ValidatingAdmissionPolicy 'owners' with binding 'all' denied request: "
 VALUE = "hunter2-canary"

@@ -1,4 +1,4 @@
-"""Threads in which groups take turns: whoever brings thousands delays only himself."""
+"""Threads that namespaces share in turns: one with thousands of tasks delays only its own."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class FairExecutor:
-    """Runs work in threads; namespaces that want more than there are take turns.
+    """Runs work in threads; if all are busy, namespaces take turns.
 
     Args:
         executor: the threads.
@@ -20,7 +20,9 @@ class FairExecutor:
 
     def __init__(self, executor: Executor, threads: int) -> None:
         self._executor = executor
-        self._free = 2 * threads  # one waits beside each that runs, or a thread idles until the event loop comes by
+        self._free = (
+            2 * threads
+        )  # one more queued for each thread: otherwise a thread idles until the event loop submits the next
         self._line: FairQueue[asyncio.Future[None]] = FairQueue()
 
     async def run(self, namespace: str, work: Callable[[], T]) -> T:
@@ -41,7 +43,7 @@ class FairExecutor:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._hand_over()  # it was given at the very moment, and nobody else would return it
+                self._hand_over()  # the turn was given at this moment; without this it is lost
             raise
 
     def _hand_over(self) -> None:

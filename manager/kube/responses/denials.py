@@ -1,6 +1,6 @@
-"""Who refused a write and why, in its own words: an admission policy, a webhook or a quota. Pure.
+"""Extract which admission policy, webhook or quota refused a write, and its message. Pure.
 
-Their words may quote the object that was sent: where they hold any of its values they are left out.
+The message may quote the object that was sent: if it holds one of its values, the message is left out.
 """
 
 import base64
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 MAX_WORDS_CHARACTERS = 400
-MAX_COMPARED_CHARACTERS = 64 << 10  # of values; of more the words are left out unread
-PIECE_CHARACTERS = 8  # so much of a value gives it away
+MAX_COMPARED_CHARACTERS = 64 << 10  # of values; if there are more, the message is left out without a comparison
+PIECE_CHARACTERS = 8  # a message with this many characters of a value counts as quoting it
 DATA = ("data", "stringData", "binaryData")
 LEFT_OUT = "its words quote the object and are left out"
 POLICY = re.compile(
@@ -21,7 +21,7 @@ QUOTA = re.compile(r"(exceeded quota): (.*)", re.DOTALL)
 
 
 def denial(message: object, sent: object) -> str:
-    """Return who refused a request and why, empty where the message names no such one.
+    """Return who refused a request and why, empty if the message names no policy, webhook or quota.
 
     Args:
         message: the `message` of the API server's Status.
@@ -53,7 +53,7 @@ def _quotes(said: str, values: list[str]) -> bool:
 
 
 def _values(sent: object, *, inside: bool = False) -> Iterator[str]:
-    """Yield every value of the data that was sent, as it was sent, decoded and encoded."""
+    """Yield every value of the sent data: as sent, decoded and encoded."""
     if isinstance(sent, str) and inside and sent:
         yield sent
         yield base64.b64encode(sent.encode(errors="replace")).decode()

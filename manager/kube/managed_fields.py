@@ -1,0 +1,48 @@
+"""Read `managedFields`: which field manager wrote which field of an object. Pure.
+
+The API server keeps this record itself, so unlike a label or an annotation it proves who wrote a field. A path is given
+by plain names, such as `"metadata", "labels"`; without one it is the object itself.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from manager.kube.resources import Body
+
+
+def managers_of(metadata: Body, *path: str) -> frozenset[str]:
+    """Return the field managers that are recorded for a field."""
+    return frozenset(manager for manager, fields in _entries(metadata) if _at(fields, path) is not None)
+
+
+def manages(metadata: Body, manager: str, *path: str) -> bool:
+    """Return True if a field manager is recorded for a field."""
+    return manager in managers_of(metadata, *path)
+
+
+def manages_item(metadata: Body, manager: str, item: str, *path: str) -> bool:
+    """Return True if a field manager is recorded for an item of a list of strings, such as a finalizer."""
+    lists = (_at(fields, path) for name, fields in _entries(metadata) if name == manager)
+    return any(f"v:{json.dumps(item)}" in each for each in lists if each is not None)
+
+
+def owned_keys(metadata: Body, manager: str, *path: str) -> frozenset[str]:
+    """Return the names of the fields beneath a path that are recorded for a field manager."""
+    maps = (_at(fields, path) for name, fields in _entries(metadata) if name == manager)
+    return frozenset(key.removeprefix("f:") for each in maps for key in each or () if key.startswith("f:"))
+
+
+def _entries(metadata: Body) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for entry in metadata.get("managedFields") or ():
+        yield str(entry.get("manager", "")), entry.get("fieldsV1") or {}
+
+
+def _at(fields: Mapping[str, Any], path: tuple[str, ...]) -> Mapping[str, Any] | None:
+    """Return the record beneath a path, None if the path is not recorded."""
+    for name in path:
+        found = fields.get(f"f:{name}")
+        if not isinstance(found, Mapping):
+            return None
+        fields = found
+    return fields
