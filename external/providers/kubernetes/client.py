@@ -137,7 +137,7 @@ class Cluster:
         if not want.key or "/" in want.key or want.key in (".", ".."):
             raise ProviderDenied("the key is no name of a Secret")
         path = f"{self._path()}/{quote(want.key, safe='')}"
-        secret = self._connection.ask("GetSecret", "GET", path)
+        secret = self._connection.request("GetSecret", "GET", path)
         if secret.get("kind") != "Secret":
             raise ProviderUnavailable("GetSecret: the answer is no Secret")
         if want.metadata:
@@ -153,7 +153,7 @@ class Cluster:
             params["labelSelector"] = ",".join(f"{key}={value}" for key, value in tags)
         until = time.monotonic() + self._seconds
         for _ in range(MOST_PAGES):
-            page = self._connection.ask("ListSecrets", "GET", self._path(), params=params)
+            page = self._connection.request("ListSecrets", "GET", self._path(), params=params)
             items, token = page.get("items") or (), _mapping("ListSecrets", page, "metadata").get("continue")
             if not isinstance(items, list | tuple) or not all(isinstance(each, dict) for each in items):
                 raise ProviderUnavailable("ListSecrets: the answer is no list of Secrets")
@@ -172,7 +172,7 @@ class Cluster:
         kind = name.removeprefix("Create")
         whole = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, **body}
         try:
-            answer = self._connection.ask(name, "POST", f"{REVIEWS}/{plural}", json=whole)
+            answer = self._connection.request(name, "POST", f"{REVIEWS}/{plural}", json=whole)
         except SecretAbsent:
             raise ProviderUnavailable(f"{name}: there is no such API") from None
         return answer.get("status") or {}

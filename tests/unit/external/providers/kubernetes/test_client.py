@@ -39,7 +39,7 @@ class Api:
         self.secret = {"kind": "Secret", "metadata": {"labels": labels, "annotations": annotations}, "data": values}
         self.error: Exception | None = None
 
-    def ask(self, name: str, method: str, path: str, **options: Any) -> Any:
+    def request(self, name: str, method: str, path: str, **options: Any) -> Any:
         del name, method, path, options
         if self.error is not None:
             raise self.error

@@ -14,7 +14,7 @@ from external.providers.protocol import ProviderUnavailable
 from external.providers.support import deadlines
 from external.providers.support.deadlines import limited, within
 from external.providers.support.egress import Bounds
-from external.providers.support.http import GuardedSession
+from external.providers.support.guarded_session import GuardedSession
 
 Behave = Callable[[socket.socket, threading.Event], None]
 
@@ -94,7 +94,7 @@ def serve() -> Iterator[Callable[[Behave], Server]]:
 
 
 def session(seconds: float, context: Any = None) -> GuardedSession:
-    return GuardedSession(Bounds(everything=True), context, seconds)
+    return GuardedSession(Bounds(everything=True), context, seconds, 8 << 20)
 
 
 @pytest.mark.parametrize("behave", SLOW.values(), ids=list(SLOW))

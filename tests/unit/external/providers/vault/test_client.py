@@ -48,7 +48,7 @@ def test_more_values_than_any_secret_holds_are_given_up(monkeypatch: pytest.Monk
 
 
 def test_an_answer_is_no_larger_than_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("external.providers.vault.connection.LARGEST", 1000)
+    monkeypatch.setattr("external.providers.vault.connection.MAX_ANSWER_BYTES", 1000)
 
     async def answer(_: web.Request) -> web.StreamResponse:
         return web.json_response({"data": {"data": {"k": "x" * 1000}}})

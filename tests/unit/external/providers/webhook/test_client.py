@@ -241,7 +241,7 @@ def test_a_redirect_leads_neither_to_another_host_nor_on_for_ever(site: Site) ->
 
 
 def test_an_answer_has_its_size_and_its_time(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook, "LARGEST", 1000)
+    monkeypatch.setattr(webhook, "MAX_ANSWER_BYTES", 1000)
     site.answer = lambda _: web.Response(text="x" * 1001)
     assert isinstance(site.read(site.client()), ProviderDenied)
 
