@@ -21,7 +21,7 @@ from tests.unit.sealed.keys.test_keyring import StandIn, new, old
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     stand_in = StandIn(old(), new())
-    monkeypatch.setattr("sealed.commands.Cluster", lambda _access: stand_in)
+    monkeypatch.setattr("sealed.commands.KubeAccess", lambda _access: stand_in)
     return stand_in
 
 
@@ -53,7 +53,7 @@ def test_saved_and_restored_keys_are_told_one_by_one(
     assert {(each["name"], each["state"]) for each in saved} == {("old", "saved"), ("new", "saved")}
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     empty = StandIn(new())
-    monkeypatch.setattr("sealed.commands.Cluster", lambda _access: empty)
+    monkeypatch.setattr("sealed.commands.KubeAccess", lambda _access: empty)
     restored = items("keys", "restore", str(file))
     assert {(each["name"], each["state"]) for each in restored} == {("old", "restored"), ("new", "present")}
 

@@ -203,7 +203,7 @@ async def test_a_list_that_fails_in_an_unforeseen_way_is_logged_by_its_place_alo
 
     assert len(account.reads) == NUMBER
     told = [each for each in logs if each["event"] == "provider failed unexpectedly"]
-    assert [each["error"].partition(":")[0] for each in told] == ["ValueError at test_stamps.py"]
+    assert [each["error"].partition(":")[0] for each in told] == ["ValueError at test_version_lists.py"]
     assert "canary" not in str(logs)
 
 

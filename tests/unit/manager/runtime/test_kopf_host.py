@@ -139,7 +139,7 @@ def test_only_short_simple_values_are_logged() -> None:
 
     shown = json.dumps(event)
     assert "canary" not in shown
-    assert event["p"] == "<Plain>"
+    assert event["p"] == "<SecretValue>"
     assert len(event["l"]) < LONGEST_VALUE + 40
     assert event["n"] == 5
 
