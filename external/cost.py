@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from external.api.external_secret import Data, DataFrom, ExternalSecretSpec
 from external.api.fields import parse
 from external.api.validation import entries
-from external.prices import MONTH, PRICES
-from external.summaries import external_secret_summary, store_key, store_summary
+from external.prices import MONTH_SECONDS
+from external.providers.kind import Service
+from external.providers.registry import service_of
+from external.stores.summary import store_summary
+from external.summaries import external_secret_summary, store_key
 from manager.core.errors import NeedsHuman
 from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
 
-BATCHES = {"AWS/SecretsManager": 20, "AWS/ParameterStore": 10}
-LABELS = {"vault": "HashiCorp/Vault", "openBao": "OpenBao", "kubernetes": "Kubernetes", "webhook": "Webhook"}
+MISSING = Service("")
 Question = tuple[str, ...]
 """What is read: its key, version and kind; a search begins with `find`."""
 
@@ -23,8 +25,8 @@ class StoreBill:
     """What one store is asked."""
 
     store: Key
-    provider: str = ""
-    """The label of the metric of provider calls; empty where there is no such store."""
+    service: Service = MISSING
+    """What it reads from; MISSING where there is no such store."""
     per_consumer: bool = False
     secrets: int = 0
     """ExternalSecrets that read from it again and again."""
@@ -46,16 +48,21 @@ class StoreBill:
         alone, together = 0.0, defaultdict[tuple[str, float], int](int)
         for (consumer, question), interval in self.wanted.items():
             if question[0] == "find" or any(question[1:]):
-                alone += MONTH / interval
+                alone += MONTH_SECONDS / interval
             else:
                 together[consumer, interval] += 1
-        batch = BATCHES.get(self.provider, 1)
-        return alone + sum(-(-number // batch) * MONTH / interval for (_, interval), number in together.items())
+        batch = self.service.batch
+        return alone + sum(-(-number // batch) * MONTH_SECONDS / interval for (_, interval), number in together.items())
 
     @property
     def price(self) -> float:
         """Dollars a call."""
-        return PRICES.get(self.provider, 0.0)
+        return self.service.dollars_per_call
+
+    @property
+    def provider(self) -> str:
+        """Name of the provider in the metric of provider calls; empty where there is no such store."""
+        return self.service.label
 
     @property
     def busiest(self) -> tuple[str, float] | None:
@@ -68,26 +75,17 @@ class StoreBill:
         self.secrets += 1
         consumer = namespace if self.per_consumer else ""
         for question in questions:
-            self.original += MONTH / interval
+            self.original += MONTH_SECONDS / interval
             place = consumer, question
             self.wanted[place] = min(interval, self.wanted.get(place, interval))
 
 
 def bills(stores: Mapping[Key, Body], external_secrets: Iterable[Body]) -> list[StoreBill]:
     """Return what each store is asked, the dearest first; those that are named and missing are among them."""
-    found = {key: StoreBill(key, label_of(body), store_summary(body).per_consumer) for key, body in stores.items()}
+    found = {key: StoreBill(key, service_of(body), store_summary(body).per_consumer) for key, body in stores.items()}
     for body in external_secrets:
         _count(found, body)
     return sorted(found.values(), key=lambda each: (-each.original * each.price, -each.original, str(each.store)))
-
-
-def label_of(store: Body) -> str:
-    """Return how the metric of provider calls names a store's provider."""
-    provider = (store.get("spec") or {}).get("provider") or {}
-    name = next(iter(provider), "") if isinstance(provider, dict) else ""
-    if name == "aws":
-        return f"AWS/{(provider['aws'] or {}).get('service', '')}"
-    return LABELS.get(name, name)
 
 
 def _count(found: dict[Key, StoreBill], body: Body) -> None:

@@ -6,7 +6,8 @@ from external.cluster_external_secrets.plan import namespace_summary
 from external.external_secrets.plan import MANAGED
 from external.external_secrets.refresh import due_in
 from external.reading.request_times import BurstGate, RequestTimes
-from external.summaries import ExternalSecretSummary, cluster_external_secret_summary, store_summary
+from external.stores.summary import store_summary
+from external.summaries import ExternalSecretSummary, cluster_external_secret_summary
 from manager.core.clock import Clock, Jitter, parse_rfc3339
 from manager.core.fair_share import FairBudget
 from manager.kube.cache import Change, Meta, MetadataCache

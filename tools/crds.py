@@ -1,5 +1,9 @@
-"""Writes charts/coffer/crds from the models; with --check only tells whether they differ."""
+"""Writes the chart's CRDs from the models, and its list of generators from their registry.
 
+With --check it only tells whether they differ.
+"""
+
+import json
 import sys
 from pathlib import Path
 
@@ -7,9 +11,12 @@ import yaml
 
 import external.crds
 import sealed.api
+from external.generators.registry import ALL, CLUSTER_GENERATORS
 from manager.kube.crds import render
 
-FOLDER = Path(__file__).parent.parent / "charts" / "coffer" / "crds"
+CHART = Path(__file__).parent.parent / "charts" / "coffer"
+FOLDER = CHART / "crds"
+GENERATORS = CHART / "files" / "generators.json"
 
 
 def rendered() -> dict[str, str]:
@@ -18,16 +25,22 @@ def rendered() -> dict[str, str]:
     return {f"{each.resource.plural}.yaml": yaml.safe_dump(render(each), sort_keys=False, width=120) for each in custom}
 
 
+def generators() -> str:
+    """Return the resources of generators, as the chart's RBAC rules name them."""
+    found = {"cluster": [CLUSTER_GENERATORS.plural], "namespaced": sorted(each.resource.plural for each in ALL)}
+    return json.dumps(found, indent=2) + "\n"
+
+
 def main() -> int:
     """Write the files, or compare them."""
-    files = rendered()
+    files = {FOLDER / name: text for name, text in rendered().items()} | {GENERATORS: generators()}
     if "--check" in sys.argv:
-        stale = [name for name, text in files.items() if _present(FOLDER / name) != text]
+        stale = [path.name for path, text in files.items() if _present(path) != text]
         print(f"differ from the models, run make crds: {', '.join(stale)}" if stale else "CRDs are current")  # noqa: T201
         return 1 if stale else 0
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (FOLDER / name).write_text(text)
+    for path, text in files.items():
+        path.write_text(text)
     return 0
 
 

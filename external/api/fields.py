@@ -1,10 +1,19 @@
 """What the models of our custom resources have in common, and how they are read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationError,
+    create_model,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
@@ -71,6 +80,8 @@ class Model(BaseModel):
     )
 
 
+SOURCELESS = "pydantic.main"
+"""Module of a model that is made at run time: the CRDs look for no source of it to read docstrings from."""
 ONE_OF = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 """Configuration of a model of which exactly one field may be set."""
 
@@ -217,3 +228,16 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
         return annotation
     found = (model_in(each) for each in get_args(annotation))
     return next((each for each in found if each is not None), None)
+
+
+def with_optional_fields(name: str, base: type[Parsed], fields: Mapping[str, tuple[Any, str]]) -> type[Parsed]:
+    """Return a model with more fields than its base, each optional.
+
+    Args:
+        fields: name in YAML -> type and description.
+    """
+    made: dict[str, Any] = {
+        each: (Annotated[inner | None, Field(alias=each, description=about)], None)
+        for each, (inner, about) in fields.items()
+    }
+    return create_model(name, __base__=base, __doc__=base.__doc__, __module__=SOURCELESS, **made)

@@ -27,4 +27,11 @@ def weigh(spec: FakeSpec) -> tuple[int, int]:
     return len(given), sum(len(key.encode()) + len(value.encode()) for key, value in given.items())
 
 
-FAKE = GeneratorKind(resource("fakes", "Fake"), FakeSpec, generate, "fakeSpec", weigh)
+FAKE = GeneratorKind(
+    resource=resource("fakes", "Fake"),
+    spec=FakeSpec,
+    generate=generate,
+    embedded="fakeSpec",
+    about="Values in the object itself, for tests.",
+    weigh=weigh,
+)

@@ -101,4 +101,11 @@ def _some(what: str, characters: str, number: int, taken: list[str] | None) -> l
     return dice.sample(free, number)
 
 
-PASSWORDS = GeneratorKind(resource("passwords", "Password"), PasswordSpec, generate, "passwordSpec", weigh)
+PASSWORDS = GeneratorKind(
+    resource=resource("passwords", "Password"),
+    spec=PasswordSpec,
+    generate=generate,
+    embedded="passwordSpec",
+    about="Random characters.",
+    weigh=weigh,
+)

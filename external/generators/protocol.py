@@ -48,6 +48,7 @@ class GeneratorKind(Generic[Spec]):
         spec: the model of their `spec`.
         generate: makes the values of one refresh, in a thread. Raises ProviderError, naming the field, and no value.
         embedded: the field of a ClusterGenerator that holds such a spec.
+        about: what it makes, for the CRD.
         weigh: tells (names, bytes of names and values) of what `generate` will make, without making any.
     """
 
@@ -55,6 +56,7 @@ class GeneratorKind(Generic[Spec]):
     spec: type[Spec]
     generate: Callable[[Spec], Mapping[str, SecretValue]]
     embedded: str
+    about: str
     weigh: Callable[[Spec], tuple[int, int]] = lambda _spec: (1, 1024)
 
     def prepare(self, raw: Any, at: str) -> Recipe:

@@ -18,4 +18,11 @@ def generate(spec: UuidSpec) -> Mapping[str, SecretValue]:
     return {"uuid": SecretValue(str(uuid4()).encode())}
 
 
-UUIDS = GeneratorKind(resource("uuids", "UUID"), UuidSpec, generate, "uuidSpec", lambda _spec: (1, 64))
+UUIDS = GeneratorKind(
+    resource=resource("uuids", "UUID"),
+    spec=UuidSpec,
+    generate=generate,
+    embedded="uuidSpec",
+    about="A random UUID.",
+    weigh=lambda _spec: (1, 64),
+)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from external.api.store import FakeProvider
+from external.api.providers.fake import FakeProvider
 from external.providers.protocol import (
     Client,
     ConnectContext,

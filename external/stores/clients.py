@@ -3,12 +3,12 @@
 import asyncio
 
 from external.api.fields import parsed
-from external.api.store import UNSERVED_PROVIDERS, SecretStoreSpec
+from external.api.store import ORIGINAL_PROVIDERS, SecretStoreSpec
 from external.api.store_conditions import admits, only_partly
 from external.errors import FAILED, Pending
 from external.metrics import ExternalMetrics, Meter
 from external.providers.protocol import Client, ConnectContext, CountCall, Home
-from external.providers.registry import PROVIDERS
+from external.providers.registry import PROVIDERS, StoreSpec
 from external.providers.session import OnClose, ProviderSession
 from external.providers.support.egress import Bounds
 from external.providers.support.lookup import INVALID, Lookup
@@ -161,7 +161,7 @@ class Clients:
             if body is None:
                 raise NeedsHuman(FAILED, _missing(store))
             await self._servers.look()
-            spec = await parsed(SecretStoreSpec, body.get("spec"), reason=INVALID)
+            spec = await parsed(StoreSpec, body.get("spec"), reason=INVALID)
             meter = Meter()
             client = await self._connect(store, spec, consumer, self._metrics.metered(meter))
             if kept is not None:
@@ -232,8 +232,8 @@ class Clients:
         if len(named) != 1:
             text = f"secret stores must only have exactly one backend specified, found {len(named)}"
             raise NeedsHuman(INVALID, f"spec.provider: {text}")
-        connect = PROVIDERS.get(named[0])
-        if connect is None:
+        kind = PROVIDERS.get(named[0])
+        if kind is None:
             raise NeedsHuman(INVALID, _not_served(named[0]))
         around = ConnectContext(
             lookup=Lookup(self._client, store, consumer),
@@ -251,7 +251,7 @@ class Clients:
             home=self._home,
             render=BlockingRenderer(self._sandbox, store.namespace or consumer or f"cluster store {store.name}"),
         )
-        return await connect(given[named[0]], around)
+        return await kind.connect(given[named[0]], around)
 
     def _ambient(self, store: Key, consumer: str) -> bool:
         """Tell whether a store without credentials may act as Coffer itself (DESIGN.md 4a, 1)."""
@@ -270,8 +270,8 @@ def _missing(store: Key) -> str:
 def _not_served(name: str) -> str:
     """Say what is wrong with a provider that this version does not serve, or that nobody has heard of."""
     place = f"spec.provider.{name[:MAX_NAME_CHARACTERS]}"
-    if name not in UNSERVED_PROVIDERS:
-        return f"{place}: unknown field{nearest(name, (*PROVIDERS, *UNSERVED_PROVIDERS))}"
+    if name not in ORIGINAL_PROVIDERS:
+        return f"{place}: unknown field{nearest(name, tuple(ORIGINAL_PROVIDERS))}"
     return f"{place} is not supported by this version; supported: {', '.join(sorted(PROVIDERS))}"
 
 

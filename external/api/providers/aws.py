@@ -1,7 +1,6 @@
 """The fields of `provider.aws` (providers 2.1)."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -88,6 +87,6 @@ class AwsProvider(Model):
     """Rules for deletion in Secrets Manager."""
 
 
-def tells_consumers_apart(store_spec: Mapping[str, Any]) -> bool:
+def tells_consumers_apart(given: object) -> bool:
     """Tell whether AWS is told which namespace uses the store, so that no two may share its sessions."""
-    return store_spec.get("sessionTagsPolicy") in ("Simple", "Custom")
+    return isinstance(given, dict) and given.get("sessionTagsPolicy") in ("Simple", "Custom")

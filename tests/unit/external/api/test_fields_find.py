@@ -34,7 +34,7 @@ def test_a_form_that_is_given_is_told_from_one_that_is_not(find: Any, wanted: Se
 
 
 class Api:
-    def ask(self, name: str, method: str, path: str, **options: Any) -> Any:
+    def request(self, name: str, method: str, path: str, **options: Any) -> Any:
         del name, method, path
         self.params = options["params"]
         return {"items": [{"metadata": {"name": each}} for each in "ab"], "metadata": {}}

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from external.api.providers.aws import AwsProvider
+from external.api.providers.fake import FakeProvider
 from external.api.providers.kubernetes import KubernetesProvider
 from external.api.providers.webhook import WebhookProvider
-from external.api.store import FakeProvider
-from external.providers.aws import SERVICES
+from external.providers.aws import CLIENTS
 from external.providers.aws.session import Amazon
 from external.providers.fake import FakeClient
 from external.providers.kubernetes.connect import connect
@@ -24,7 +24,7 @@ from tests.unit.external.providers.kubernetes.test_client import around, kubecon
 def aws(service: str, **fields: str) -> str:
     amazon: Any = object.__new__(Amazon)
     amazon.spec = AwsProvider.model_validate({"service": service, **fields})
-    client: Any = object.__new__(SERVICES[service])
+    client: Any = object.__new__(CLIENTS[service])
     client._amazon = amazon
     return str(client.place(SecretRequest("app/db")))
 

@@ -1,5 +1,6 @@
 """Memory that is kept for tenants: charged before it is taken, the oldest goes first, nobody's beside his own."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -87,7 +88,7 @@ async def test_what_is_made_for_one_object_is_charged_before_it_is_made(
         made.append(sum(250 + len(name) + len(value) for name, value in values.items()))
         return values
 
-    counting = GeneratorKind(kind.resource, kind.spec, counted, kind.embedded, kind.weigh)
+    counting = replace(kind, generate=counted)
     monkeypatch.setattr(runner, "KINDS", {kind.resource.kind: counting})
     generator(bench, kind, **spec)
     bench.external(data=None, secretStoreRef=None, dataFrom=[entry(kind.resource.kind)] * times)

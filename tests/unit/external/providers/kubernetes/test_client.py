@@ -23,7 +23,7 @@ from external.providers.protocol import (
     SecretRequest,
 )
 from external.providers.support.egress import Bounds
-from external.summaries import store_summary
+from external.stores.summary import store_summary
 from external.values.json_document import take
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
