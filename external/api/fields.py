@@ -163,7 +163,7 @@ class CaProvider(Model):
 
 MAX_PROBLEMS_SHOWN = 10  # in one message
 MAX_PROBLEMS_READ = 1000  # more would cost the event loop more than a moment
-MOST_VALUES = 60_000  # of a spec: 5,000 entries with everything that an entry can have
+MAX_VALUES = 60_000  # of a spec: 5,000 entries with everything that an entry can have
 HEAVY_VALUES = 1_000  # of what is read in a thread
 Parsed = TypeVar("Parsed", bound=Model)
 Result = TypeVar("Result")
@@ -184,10 +184,10 @@ def parse(model: type[Parsed], raw: object, *, reason: str, at: str = "spec") ->
 
     The API server drops unknown fields where the CRD is ours or the original's. Objects that were stored under a looser
     one still have them, and a field without effect may mean another value, or another reader, than its author wanted.
-    The interpreter is held meanwhile: 50 ms for MOST_VALUES of which each is wrong, and less than 2 for HEAVY_VALUES.
+    The interpreter is held meanwhile: 50 ms for MAX_VALUES of which each is wrong, and less than 2 for HEAVY_VALUES.
     """
-    if more_values(raw, MOST_VALUES):
-        raise NeedsHuman(reason, f"{at}: it holds more than {MOST_VALUES} values; let there be fewer")
+    if more_values(raw, MAX_VALUES):
+        raise NeedsHuman(reason, f"{at}: it holds more than {MAX_VALUES} values; let there be fewer")
     try:
         return model.model_validate(raw)
     except ValidationError as error:

@@ -11,7 +11,7 @@ from manager.kube.resources import Body
 
 FIELD_MANAGER = "externalsecrets.external-secrets.io/"
 DECIMALS = tuple(map(str, range(256)))  # five times as fast as `str`: a MiB is hashed several times while others wait
-LONGEST_MANAGER = 63  # characters; the original's limit decides when a name is hashed
+MAX_MANAGER_CHARACTERS = 63  # characters; the original's limit decides when a name is hashed
 
 
 def object_hash(rendering: str | bytes) -> str:
@@ -47,7 +47,7 @@ def owner_hash(namespace: str, name: str) -> str:
 def field_manager(name: str) -> str:
     """Return the field manager under which the target of an ExternalSecret is written."""
     plain = FIELD_MANAGER + name
-    return plain if len(plain) <= LONGEST_MANAGER else f"{FIELD_MANAGER}sha3/{object_hash(name)}"
+    return plain if len(plain) <= MAX_MANAGER_CHARACTERS else f"{FIELD_MANAGER}sha3/{object_hash(name)}"
 
 
 def _go_map(values: Mapping[str, str] | None) -> str:

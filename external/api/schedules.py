@@ -29,9 +29,9 @@ EVERY = "@every "
 FURTHEST = timedelta(days=5 * 366)  # after which a schedule counts as one that never comes
 
 
-YEARS_AHEAD = 5  # that are looked at for the next match, of which a month costs two microseconds
-LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-LONGEST_CHARACTERS = 128  # of a schedule: all 31 days of a month, written out, have 82
+MAX_YEARS = 5  # that are looked at for the next match, of which a month costs two microseconds
+DAYS_OF_MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+MAX_SCHEDULE_CHARACTERS = 128  # of a schedule: all 31 days of a month, written out, have 82
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Schedule:
         at = (moment.astimezone(UTC) + timedelta(minutes=1)).replace(second=0, microsecond=0)
         year, month = at.year, at.month
         start: datetime | None = at
-        while year <= min(at.year + YEARS_AHEAD, MAXYEAR) and not self._never:
+        while year <= min(at.year + MAX_YEARS, MAXYEAR) and not self._never:
             if work is not None:
                 work.spend()
             found = self._within(year, month, start)
@@ -73,7 +73,7 @@ class Schedule:
     @property
     def _never(self) -> bool:
         """Whether there is no such day in any of the months: the 31st of April."""
-        longest = [length for month, length in enumerate(LENGTHS, 1) if self.months >> month & 1]
+        longest = [length for month, length in enumerate(DAYS_OF_MONTHS, 1) if self.months >> month & 1]
         return self.both_days and not self.days & ((2 << max(longest)) - 2)
 
     def _within(self, year: int, month: int, start: datetime | None) -> datetime | None:
@@ -131,8 +131,8 @@ def _lowest(numbers: int, start: int) -> int | None:
 
 def parse_schedule(text: str) -> Schedule | float:
     """Read a schedule; `@every` gives its seconds. Raises ValueError."""
-    if len(text) > LONGEST_CHARACTERS:
-        raise ValueError(f"longer than {LONGEST_CHARACTERS} characters")
+    if len(text) > MAX_SCHEDULE_CHARACTERS:
+        raise ValueError(f"longer than {MAX_SCHEDULE_CHARACTERS} characters")
     if text.startswith(EVERY):
         return max(1.0, float(int(parse_duration(text.removeprefix(EVERY)))))
     fields = DESCRIPTORS.get(text, text).split()

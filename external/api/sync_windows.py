@@ -10,9 +10,9 @@ from manager.core.durations import parse_duration
 
 SECOND = timedelta(seconds=1)
 FOREVER = datetime.max.replace(tzinfo=UTC)
-MOST_WINDOWS = 100  # tenants write them, and the event loop looks at each
-MOST_STEPS = 64  # windows that close one after the other; what is not free by then is looked at again
-WORK_MONTHS = 1_000  # that are looked at for one answer, of all windows together: 5 ms
+MAX_WINDOWS = 100  # tenants write them, and the event loop looks at each
+MAX_STEPS = 64  # windows that close one after the other; what is not free by then is looked at again
+MAX_MONTHS = 1_000  # that are looked at for one answer, of all windows together: 5 ms
 REFERENCE = datetime(2026, 1, 1, tzinfo=UTC)
 NEVER_FOR = timedelta(days=30)  # that a schedule which did not come within five years is not looked at again
 LATER = timedelta(hours=1)  # until it is asked again where the answer takes more
@@ -64,7 +64,7 @@ class Windows:
         Where that takes too much work it is a moment at which it should be asked again.
         """
         try:
-            return self._permitted_from(moment, Work(WORK_MONTHS))
+            return self._permitted_from(moment, Work(MAX_MONTHS))
         except TooMuchWork:
             return moment + LATER
 
@@ -72,13 +72,13 @@ class Windows:
         """Tell whether an answer takes more work than it may, for some moment that is the same for all."""
         fresh = Windows(self.allow, tuple([Window(each.schedule, each.duration) for each in self.windows]))
         try:
-            fresh._permitted_from(REFERENCE, Work(WORK_MONTHS))
+            fresh._permitted_from(REFERENCE, Work(MAX_MONTHS))
         except TooMuchWork:
             return True
         return False
 
     def _permitted_from(self, moment: datetime, work: Work) -> datetime | None:
-        for _ in range(MOST_STEPS):
+        for _ in range(MAX_STEPS):
             closes = [
                 each for each in (window.active_until(moment, work) for window in self.windows) if each is not None
             ]
@@ -104,7 +104,7 @@ def windows_of(given: Mapping[str, Any]) -> Windows | None:
     """Read `spec.syncWindows`, however odd it is; what cannot be read never opens."""
     if given.get("kind") not in ("allow", "deny"):
         return None
-    found = [each for each in (_window(raw) for raw in (given.get("windows") or ())[:MOST_WINDOWS]) if each is not None]
+    found = [each for each in (_window(raw) for raw in (given.get("windows") or ())[:MAX_WINDOWS]) if each is not None]
     return Windows(given["kind"] == "allow", tuple(found))
 
 

@@ -13,7 +13,7 @@ from external.errors import FAILED
 from manager.core.errors import NeedsHuman
 from manager.kube.writer import BOOTSTRAP_TOKEN, SERVICE_ACCOUNT_TOKEN, TOKEN_OWNER
 
-MOST_ENTRIES = 5_000  # of one ExternalSecret; each is looked at several times in every pass
+MAX_ENTRIES = 5_000  # of one ExternalSecret; each is looked at several times in every pass
 PLACES = frozenset({"", "data", "annotations", "labels"})
 """Where a template may write in a Secret, in lower case: a free path could name its type or its owners."""
 
@@ -69,8 +69,8 @@ def unserved(spec: ExternalSecretSpec) -> list[str]:
 
 def _many(spec: ExternalSecretSpec) -> Iterator[str]:
     number = len(spec.data or ()) + len(spec.data_from or ())
-    if number > MOST_ENTRIES:
-        yield f"spec.data and spec.dataFrom have {number} entries, more than {MOST_ENTRIES}"
+    if number > MAX_ENTRIES:
+        yield f"spec.data and spec.dataFrom have {number} entries, more than {MAX_ENTRIES}"
 
 
 def _windows(spec: ExternalSecretSpec) -> Iterator[str]:

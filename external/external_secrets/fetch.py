@@ -30,7 +30,7 @@ from external.reading.reader import SharedReader, fingerprint
 from external.stores.clients import Clients
 from external.summaries import store_key
 from external.values.documents import Documents, beside
-from external.values.json_document import MOST_MEMBERS, convert_keys, decode, validate_keys
+from external.values.json_document import MAX_MEMBERS, convert_keys, decode, validate_keys
 from external.values.namespace_lock import NamespaceLock
 from external.values.rewrites import rewritten
 from manager.core.clock import Clock
@@ -41,7 +41,7 @@ from manager.gotemplate.sandbox import Sandbox
 from manager.kube.resources import Key
 
 ALL_TOGETHER = 60.0  # seconds to take the values of one ExternalSecret apart; a worker held longer counts as stuck
-MOST_KEYS = 5 * MOST_MEMBERS  # of all entries together, each name counted anew for every step of a rewrite
+MOST_KEYS = 5 * MAX_MEMBERS  # of all entries together, each name counted anew for every step of a rewrite
 MOST_BYTES = 16 << 20  # of all values together; templates may make a smaller Secret of larger values
 
 
@@ -262,8 +262,8 @@ class _Merge:
         if reference is None:
             return {}  # `entries` has left it out
         members = given if isinstance(given, Mapping) else await self._members(entry, given, client)
-        if len(members) > MOST_MEMBERS:
-            raise _wrong(f"there are more than {MOST_MEMBERS} members")
+        if len(members) > MAX_MEMBERS:
+            raise _wrong(f"there are more than {MAX_MEMBERS} members")
         self._charge(len(members) * (1 + len(entry.rewrite or ())), 0)
         named = members
         if not entry.rewrite or (isinstance(client, ConvertsNames) and isinstance(reference, FindRef)):

@@ -1,4 +1,4 @@
-"""UUID: a random one, of version 4 (providers 5.2)."""
+"""UUID: a random UUID of version 4."""
 
 from collections.abc import Mapping
 from uuid import uuid4
@@ -9,7 +9,7 @@ from manager.core.secret_value import SecretValue
 
 
 class UuidSpec(Model):
-    """There is nothing to choose."""
+    """A UUID has no options."""
 
 
 def generate(spec: UuidSpec) -> Mapping[str, SecretValue]:

@@ -12,14 +12,14 @@ from manager.gotemplate.model import Template
 from manager.gotemplate.render_time import measured
 from manager.gotemplate.sandbox import Found, Sandbox
 
-LARGE = 128 << 10  # bytes that take a millisecond; what is larger is worked on in a thread
+LARGE_BYTES = 128 << 10  # bytes that take a millisecond; what is larger is worked on in a thread
 RENDER_BUDGET_SECONDS = 20.0  # of one ExternalSecret in the sandbox
 Made = TypeVar("Made")
 
 
 async def beside(size: int, work: Callable[[], Made]) -> Made:
     """Return what work on so many bytes makes, without holding up the event loop for a large number of them."""
-    return work() if size <= LARGE else await asyncio.to_thread(work)
+    return work() if size <= LARGE_BYTES else await asyncio.to_thread(work)
 
 
 class Documents:

@@ -15,9 +15,9 @@ from manager.core.secret_value import SecretValue
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
 """Without any of gjson's signs."""
 ODD_INDEX = re.compile(r"(^|\.)(0[0-9]|[0-9]{9})")  # gjson reads 01 as 1, and an index that is too large as a small one
-LONGEST_KEY = 253
-MOST_MEMBERS = 20_000  # of an object that becomes the keys of a Secret, which holds 1 MiB
-MOST_INDEXED = 100_000  # places that are kept of one document, 25 MB; beyond that each look goes to the sandbox
+MAX_KEY_BYTES = 253
+MAX_MEMBERS = 20_000  # of an object that becomes the keys of a Secret, which holds 1 MiB
+MAX_INDEXED_VALUES = 100_000  # places that are kept of one document, 25 MB; beyond that each look goes to the sandbox
 
 
 def _refuse(_name: str) -> float:
@@ -147,8 +147,8 @@ class Document:
         if not self._is_json or self._text[:1] != "{":
             return None
         members = {} if self._many else self._container(0).last
-        if self._many or len(members) > MOST_MEMBERS:
-            raise ProviderError(f"the JSON object has more than {MOST_MEMBERS} members")
+        if self._many or len(members) > MAX_MEMBERS:
+            raise ProviderError(f"the JSON object has more than {MAX_MEMBERS} members")
         return {name: self._value(at, decimals=decimals, lines=natural) for name, at in members.items()}
 
     def _container(self, at: int) -> _Container:
@@ -159,7 +159,7 @@ class Document:
     def _end(self, start: int) -> int:
         """Return where the value ends that starts here."""
         if start not in self._ends:
-            if len(self._ends) >= MOST_INDEXED:
+            if len(self._ends) >= MAX_INDEXED_VALUES:
                 raise Beyond
             self._ends[start] = DECODER.raw_decode(self._text, start)[1]
         return self._ends[start]
@@ -228,7 +228,7 @@ def convert_keys(data: Mapping[str, SecretValue], strategy: str | None, fail: Fa
 def validate_keys(data: Mapping[str, SecretValue], fail: Fail) -> dict[str, SecretValue]:
     """Drop the empty key; refuse what the conversion would have replaced. A template may still name the others."""
     for key in data:
-        if len(key.encode()) > LONGEST_KEY or not all(_fits(each) for each in key):
+        if len(key.encode()) > MAX_KEY_BYTES or not all(_fits(each) for each in key):
             raise fail("invalid secret keys (TIP: use rewrite or conversionStrategy to change keys)")
     return {key: value for key, value in data.items() if key}
 

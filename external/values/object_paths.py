@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-MOST = 10_000  # entries that an index may make a list grow to
+MAX_LIST_ENTRIES = 10_000  # entries that an index may make a list grow to
 RESERVED = frozenset({"apiVersion", "kind", "metadata", "status"})
 """Where no template writes: it could name other owners than the ExternalSecret, or another object."""
 
@@ -74,6 +74,6 @@ def _index(text: str) -> int:
         raise PathError("negative index")
     if not text.isascii() or not text.isdecimal():
         raise PathError("bad index")
-    if len(text) > len(str(MOST)) or int(text) > MOST:
-        raise PathError(f"index exceeds maximum ({MOST})")
+    if len(text) > len(str(MAX_LIST_ENTRIES)) or int(text) > MAX_LIST_ENTRIES:
+        raise PathError(f"index exceeds maximum ({MAX_LIST_ENTRIES})")
     return int(text)

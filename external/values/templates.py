@@ -28,8 +28,8 @@ from manager.kube.writer import SEALING_KEY_LABEL
 RENDER_BUDGET_SECONDS = 30.0  # of all templates of one object
 WAIT_SECONDS = 90.0  # with what goes before; a worker that is held longer counts as stuck
 BUSY_DELAY_SECONDS = 10.0  # until an object that waited in vain for the sandbox comes again
-LATER = 600.0  # seconds until what the templates or the sandbox could not do is tried once more
-SHOWN_KEYS = 10
+RETRY_SECONDS = 600.0  # seconds until what the templates or the sandbox could not do is tried once more
+MAX_SHOWN_KEYS = 10
 AT = "spec.target.template"
 UPDATE_FAILED = "UpdateFailed"
 
@@ -228,7 +228,7 @@ class _Rendering:
         """Give an error of the engine its place and its cure. Raises WaitFor once the templates took too long."""
         if self._spent.seconds > RENDER_BUDGET_SECONDS:
             text = f"the templates take more than {RENDER_BUDGET_SECONDS:g} seconds together; let them do less"
-            raise WaitFor(FAILED, _failed(AT, text), delay=LATER, event=UPDATE_FAILED)
+            raise WaitFor(FAILED, _failed(AT, text), delay=RETRY_SECONDS, event=UPDATE_FAILED)
         try:
             yield
         except TemplateInvalid as error:
@@ -236,9 +236,9 @@ class _Rendering:
                 text = f"unable to parse template: {error}; correct the template"
                 raise NeedsHuman(FAILED, _failed(at, text), event=UPDATE_FAILED) from None
             text = f"unable to execute template: {error}; correct it, or what it is given: {_listed(self._values)}"
-            raise WaitFor(FAILED, _failed(at, text), delay=LATER, event=UPDATE_FAILED) from None
+            raise WaitFor(FAILED, _failed(at, text), delay=RETRY_SECONDS, event=UPDATE_FAILED) from None
         except (TemplateLimit, SandboxUnavailable) as error:
-            raise WaitFor(FAILED, _failed(at, str(error)), delay=LATER, event=UPDATE_FAILED) from None
+            raise WaitFor(FAILED, _failed(at, str(error)), delay=RETRY_SECONDS, event=UPDATE_FAILED) from None
 
 
 TEXTS = ("labels", "annotations")
@@ -272,10 +272,10 @@ def _failed(at: str, text: str) -> str:
 
 def _undecoded(at: str, name: str, text: str) -> WaitFor:
     message = f"failed to decode rendered template value for key {name}: {text}"
-    return WaitFor(FAILED, _failed(at, message), delay=LATER, event=UPDATE_FAILED)
+    return WaitFor(FAILED, _failed(at, message), delay=RETRY_SECONDS, event=UPDATE_FAILED)
 
 
 def _listed(values: Mapping[str, SecretValue]) -> str:
     names = sorted(values)
-    more = f" and {len(names) - SHOWN_KEYS} more" if len(names) > SHOWN_KEYS else ""
-    return (", ".join(names[:SHOWN_KEYS]) or "no key") + more
+    more = f" and {len(names) - MAX_SHOWN_KEYS} more" if len(names) > MAX_SHOWN_KEYS else ""
+    return (", ".join(names[:MAX_SHOWN_KEYS]) or "no key") + more

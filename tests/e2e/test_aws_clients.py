@@ -341,7 +341,7 @@ def test_a_list_that_lags_tells_the_version_before(moto: Moto, opened: Open) -> 
 def test_a_list_ends_where_it_would_cost_more_than_it_may(
     moto: Moto, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("external.providers.aws.secretsmanager.PAGE", 2)
+    monkeypatch.setattr("external.providers.aws.secretsmanager.MAX_PAGE_SECRETS", 2)
     put(moto, a="1", b="2", c="3", d="4", e="5")
     client, last = opened(), [SecretRequest("e"), SecretRequest("missing")]
 

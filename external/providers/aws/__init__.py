@@ -37,5 +37,5 @@ async def connect(spec: AwsProvider, around: ConnectContext) -> Client:
 
 
 def opened(spec: AwsProvider, identity: Identity, around: ConnectContext, label: str) -> Amazon:
-    """Return the way to Amazon under an identity; it blocks for a moment and asks nobody."""
+    """Return the connection under an identity; loads the SDK, which blocks, and calls nothing."""
     return Amazon(spec, identity, around.retries, around.count, around.timeout, label)

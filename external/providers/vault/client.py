@@ -1,4 +1,4 @@
-"""Key-value engines of Vault, versions 1 and 2: paths, values, folders (providers 3.4 and 3.5)."""
+"""Key-value engines of Vault, versions 1 and 2: paths, values, folders."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from external.providers.support.search import Findings
 from external.providers.vault.connection import ABSENCE, Connection
 from manager.core.secret_value import SecretValue
 
-MOST_FOLDERS = 10_000  # that wait at a time in a search
+MAX_FOLDERS = 10_000  # that wait at a time in a search
 SYSTEM_TAGS = ("created_time", "current_version", "delete_version_after")
 
 
@@ -125,8 +125,8 @@ class KeyValue:
         folders = [f"{top}/" if top else ""]
         while folders:
             folder = folders.pop(0)
-            if len(folders) > MOST_FOLDERS:
-                raise ProviderDenied(f"find leads through more than {MOST_FOLDERS} folders: narrow it by find.path")
+            if len(folders) > MAX_FOLDERS:
+                raise ProviderDenied(f"find leads through more than {MAX_FOLDERS} folders: narrow it by find.path")
             if time.monotonic() > until:
                 raise ProviderDenied(f"find takes over {self._seconds:g} s: narrow it by find.path")
             try:

@@ -1,4 +1,4 @@
-"""Connects stores to Vault and OpenBao (providers 3.1 and 3.8)."""
+"""Connects stores to Vault and OpenBao."""
 
 from external.api.providers.vault import OpenBaoProvider, VaultProvider, VaultTls
 from external.providers.protocol import Client, ConnectContext

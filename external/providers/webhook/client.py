@@ -1,4 +1,4 @@
-"""Asks an HTTP API for each secret, by templates of URL, headers and body (providers 4.5)."""
+"""Reads each secret by one HTTP request, made from templates of URL, headers and body."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,12 +36,12 @@ Groups = Mapping[str, Mapping[str, SecretValue]]
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a webhook is called with."""
+    """What a webhook needs beside its spec."""
 
     secrets: Groups = field(repr=False)
-    """Values that templates may use, by the names that the store gives."""
+    """Values for templates, by the names that the store gives."""
     namespace: str
-    """Whose ExternalSecret asks."""
+    """Namespace of the ExternalSecret."""
     render: Render | None
     egress: Egress
     context: Any
@@ -51,7 +51,7 @@ class Surroundings:
 
 
 class Webhook:
-    """Reads by HTTP requests."""
+    """Reads secrets from an HTTP API."""
 
     natural = True
     batch = 1
@@ -72,27 +72,27 @@ class Webhook:
         self._http = HttpClient(options)
 
     def validate(self) -> None:
-        """Find out whether somebody listens at the URL's host; nothing is asked. Raises ProviderError."""
+        """Check that the URL's host accepts connections; nothing is sent. Raises ProviderError."""
         if ACTION in self._spec.url.partition("://")[2].partition("/")[0]:
-            return  # its host is known once something is read
+            return  # the host depends on the secret that is read
         self._http.require_listener(self._spec.url)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._http.close()
 
     def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
-        """Return what the API answers, or what `result.jsonPath` finds in it."""
+        """Return the answers, or what `result.jsonPath` finds in them."""
         return one_by_one(wants, self._one)
 
     def place(self, want: SecretRequest) -> str:
-        """Return the host that is asked, where it is in the store: what a template makes of values is not shown."""
+        """Return the host as the store writes it: a rendered host may hold a value."""
         del want
         host = host_of(self._spec.url)
         return "the host that the store's url gives" if ACTION in host or not host else f"host {host}"
 
     def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
-        """Raise ProviderDenied: an HTTP API has no list that all would share."""
+        """Raise ProviderDenied: there is no common way to list secrets over HTTP."""
         del find
         raise ProviderDenied("not implemented: the webhook provider cannot find secrets")
 

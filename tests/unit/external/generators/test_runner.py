@@ -243,7 +243,7 @@ async def test_of_entries_without_end_no_more_are_made_than_a_secret_holds(
     """Thousands of the largest passwords would hold a worker until the process counts as stuck."""
     drawn: list[int] = []
     monkeypatch.setattr(password, "_password", lambda _spec, length: [drawn.append(length), "x" * length][1])
-    generator(bench, PASSWORDS, length=password.LONGEST, allowRepeat=True)
+    generator(bench, PASSWORDS, length=password.MAX_CHARACTERS, allowRepeat=True)
     entry = {"sourceRef": {"generatorRef": {"kind": "Password", "name": "made"}}}
     bench.external(data=None, secretStoreRef=None, dataFrom=[entry] * 1000)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from external.api.external_secret import ExternalSecretSpec
-from external.api.fields import MOST_VALUES, parse
+from external.api.fields import MAX_VALUES, parse
 from external.generators import fake, password, runner
 from external.generators.fake import FAKE
 from external.generators.password import PASSWORDS
@@ -94,13 +94,13 @@ async def test_what_is_made_for_one_object_is_charged_before_it_is_made(
     bench.external(data=None, secretStoreRef=None, dataFrom=[entry(kind.resource.kind)] * times)
     await bench.settle()
 
-    assert sum(made) <= runner.MOST
-    if times * 314 > runner.MOST or len(spec) > 0:
+    assert sum(made) <= runner.MAX_OBJECT_BYTES
+    if times * 314 > runner.MAX_OBJECT_BYTES or len(spec) > 0:
         assert "no more than 1 MiB is made for one ExternalSecret" in bench.ready()[2]
 
 
 async def test_what_is_kept_of_one_namespace_is_bounded(bench: ExternalModule, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "TENANT_BYTES", 3_000)
+    monkeypatch.setattr(runner, "MAX_NAMESPACE_BYTES", 3_000)
     generator(bench, FAKE, data={f"k{at}": "v" for at in range(8)})
     generators = runner.Generators(bench.api, None, "")  # type: ignore[arg-type]
     recipe = FAKE.prepare({"data": {f"k{at}": "v" for at in range(8)}}, "spec")
@@ -128,7 +128,7 @@ async def test_no_more_than_a_hundred_generators_are_read_for_one_object(bench: 
     before = bench.api.counts()["get"]
     await bench.settle()
 
-    assert bench.api.counts()["get"] - before < 3 * runner.MOST_OBJECTS
+    assert bench.api.counts()["get"] - before < 3 * runner.MAX_GENERATORS
     assert bench.ready()[0] == "False"
 
 
@@ -161,7 +161,7 @@ def test_thousands_of_errors_are_not_worded(spec: Any) -> None:
 
 
 def test_a_spec_without_end_is_not_read() -> None:
-    with pytest.raises(NeedsHuman, match=f"more than {MOST_VALUES} values"):
+    with pytest.raises(NeedsHuman, match=f"more than {MAX_VALUES} values"):
         parse(ExternalSecretSpec, {"data": [{}] * 500_000}, reason="r")
 
 

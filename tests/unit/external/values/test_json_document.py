@@ -9,8 +9,8 @@ from external.api.hashes import data_hash, field_manager, metadata_hash, object_
 from external.providers.protocol import ProviderError
 from external.values import json_document
 from external.values.json_document import (
-    MOST_INDEXED,
-    MOST_MEMBERS,
+    MAX_INDEXED_VALUES,
+    MAX_MEMBERS,
     Beyond,
     convert_keys,
     decode,
@@ -320,7 +320,7 @@ def test_what_is_nearly_json_is_none(text: bytes) -> None:
 
 
 def test_an_object_of_more_members_than_a_secret_holds_is_refused() -> None:
-    for number in (MOST_MEMBERS + 1, MOST_INDEXED + 1):
+    for number in (MAX_MEMBERS + 1, MAX_INDEXED_VALUES + 1):
         document = json.dumps(dict.fromkeys(map(str, range(number)))).encode()
         with pytest.raises(ProviderError, match="more than 20000 members"):
             to_map(document)

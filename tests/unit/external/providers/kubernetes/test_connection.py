@@ -146,13 +146,13 @@ def test_a_list_without_an_end_is_given_up_by_time_by_pages_and_by_size(
     with pytest.raises(ProviderDenied, match="find takes over 0 s"):
         api.cluster(seconds=0).find(find)
 
-    monkeypatch.setattr("external.providers.kubernetes.client.MOST_PAGES", 3)
+    monkeypatch.setattr("external.providers.kubernetes.client.MAX_PAGES", 3)
     api.asked.clear()
     with pytest.raises(ProviderDenied, match="more than 300 Secrets"):
         api.cluster().find(find)
     assert len(api.asked) == 3
 
-    monkeypatch.setattr("external.providers.support.search.MOST", 800)
+    monkeypatch.setattr("external.providers.support.search.MAX_FOUND_BYTES", 800)
     api.asked.clear()
     with pytest.raises(ProviderDenied, match="find matches more than 800 bytes"):
         api.cluster().find(find)

@@ -9,7 +9,7 @@ from aiohttp import web
 from external.providers.aws.session import meant
 from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, SecretRequest
 from external.providers.support.egress import Bounds
-from external.providers.support.refusals import LONGEST, reason
+from external.providers.support.refusals import MAX_REASON_CHARACTERS, reason
 from external.providers.vault.client import KeyValue
 from external.providers.vault.connection import Connection, Server
 from external.providers.vault.login import Login
@@ -33,7 +33,7 @@ SAID = "hvs.canary-token"
         ("no. The Canonical String for this request is x-amz-security-token:abc", ": no"),
         ("Authorization: Credential=AKIA/2026/x, bad", ": Authorization: *** bad"),
         ("message: " + "a1B2" * 30, ": message: ***"),
-        ("x" * 70 + " y" * 400, ": " + ("x" * 70 + " y" * 400)[:LONGEST].rstrip() + " …"),
+        ("x" * 70 + " y" * 400, ": " + ("x" * 70 + " y" * 400)[:MAX_REASON_CHARACTERS].rstrip() + " …"),
         ("", ""),
         (None, ""),
         (["a list"], ""),

@@ -30,7 +30,7 @@ def engine(listing: Any, seconds: float = 5) -> KeyValue:
 
 
 def test_folders_that_hold_ever_more_folders_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("external.providers.vault.client.MOST_FOLDERS", 20)
+    monkeypatch.setattr("external.providers.vault.client.MAX_FOLDERS", 20)
     listing = Listing("a/", "b/", "c/", "d/", "e/")
 
     with pytest.raises(ProviderDenied, match="more than 20 folders"):
@@ -39,7 +39,7 @@ def test_folders_that_hold_ever_more_folders_are_given_up(monkeypatch: pytest.Mo
 
 
 def test_more_values_than_any_secret_holds_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("external.providers.support.search.MOST", 1000)
+    monkeypatch.setattr("external.providers.support.search.MAX_FOUND_BYTES", 1000)
     listing = Listing("a", "b", "c", "d")
 
     with pytest.raises(ProviderDenied, match="find matches more than 1000 bytes"):

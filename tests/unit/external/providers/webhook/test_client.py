@@ -191,7 +191,9 @@ NESTED = b"[" * 40 + b"0," * 100_000 + b"0" + b"]" * 40
 )
 def test_a_path_that_would_take_for_ever_is_given_up(path: str, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two namespaces with such a path held all threads of all providers for good."""
-    monkeypatch.setattr(paths, "WORK", paths.WORK // 20)  # seconds are enough for production, too long for a test
+    monkeypatch.setattr(
+        paths, "MAX_WORK_CHARACTERS", paths.MAX_WORK_CHARACTERS // 20
+    )  # seconds are enough for production, too long for a test
     with pytest.raises(ProviderDenied, match=r"result\.jsonPath: (only|it takes too many steps|it is no)"):
         value(body, path)
 
