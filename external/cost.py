@@ -1,4 +1,4 @@
-"""`coffer cost`: what the ExternalSecrets of each store ask of its provider in a month, and what that costs. Pure."""
+"""`coffer cost`: the provider calls of each store in a month, and their price. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,34 +17,34 @@ from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
 
 MISSING = Service("")
 Question = tuple[str, ...]
-"""What is read: its key, version and kind; a search begins with `find`."""
+"""One read: key, version and kind; a search begins with `find`."""
 
 
 @dataclass
 class StoreBill:
-    """What one store is asked."""
+    """The calls and the price of one store."""
 
     store: Key
     service: Service = MISSING
-    """What it reads from; MISSING where there is no such store."""
+    """Service of its provider; MISSING if there is no such store."""
     per_consumer: bool = False
     secrets: int = 0
-    """ExternalSecrets that read from it again and again."""
+    """ExternalSecrets that refresh periodically."""
     once: int = 0
     """ExternalSecrets that read once, or when they change."""
     original: float = 0.0
-    """Calls a month as external-secrets makes them: for each ExternalSecret, for each key."""
+    """Calls a month of external-secrets: one for each key of each ExternalSecret."""
     wanted: dict[tuple[str, Question], float] = field(default_factory=dict)
-    """(namespace where consumers are told apart, what is read) -> the shortest interval, in seconds."""
+    """(consumer's namespace if reads are not shared, read) -> the shortest interval in seconds."""
 
     @property
     def keys(self) -> int:
-        """Different secrets that are read."""
+        """Number of different reads."""
         return len(self.wanted)
 
     @property
     def calls(self) -> float:
-        """Calls a month: one for all who want the same, as many keys in one as the provider takes."""
+        """Calls a month: equal reads share one, and a call takes as many keys as the provider allows."""
         alone, together = 0.0, defaultdict[tuple[str, float], int](int)
         for (consumer, question), interval in self.wanted.items():
             if question[0] == "find" or any(question[1:]):
@@ -61,12 +61,12 @@ class StoreBill:
 
     @property
     def provider(self) -> str:
-        """Name of the provider in the metric of provider calls; empty where there is no such store."""
+        """Name of the provider in the metric of provider calls; empty if there is no such store."""
         return self.service.label
 
     @property
     def busiest(self) -> tuple[str, float] | None:
-        """The key that is read most often, and the seconds between two reads."""
+        """The key with the shortest interval, and that interval in seconds."""
         found = min(self.wanted.items(), key=lambda each: each[1], default=None)
         return None if found is None else (" ".join(part for part in found[0][1] if part), found[1])
 
@@ -81,7 +81,7 @@ class StoreBill:
 
 
 def bills(stores: Mapping[Key, Body], external_secrets: Iterable[Body]) -> list[StoreBill]:
-    """Return what each store is asked, the dearest first; those that are named and missing are among them."""
+    """Return the bill of each store, the most expensive first; stores that are named but missing have one too."""
     found = {key: StoreBill(key, service_of(body), store_summary(body).per_consumer) for key, body in stores.items()}
     for body in external_secrets:
         _count(found, body)
@@ -121,7 +121,7 @@ def _question(entry: Data | DataFrom) -> Question:
 
 
 def table(found: Iterable[StoreBill]) -> Iterator[str]:
-    """Yield the lines of a table, and what is worth changing."""
+    """Yield the lines of a table, then hints."""
     shown = list(found)
     rows: list[tuple[str, ...]] = [
         ("STORE", "PROVIDER", "OBJECTS", "KEYS", "CALLS/MONTH", "COST", "EXTERNAL-SECRETS", "COST")
@@ -134,7 +134,7 @@ def table(found: Iterable[StoreBill]) -> Iterator[str]:
 
 
 def record(bill: StoreBill) -> dict[str, object]:
-    """Return a bill for programs."""
+    """Return a bill as JSON."""
     return {
         "kind": bill.store.resource.kind,
         "namespace": bill.store.namespace,

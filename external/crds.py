@@ -1,4 +1,4 @@
-"""What the CRDs of external-secrets say beside their fields (external-secrets-core.md section 1)."""
+"""The CRDs of this module: names, columns, selectable fields and the models of their fields."""
 
 from collections.abc import Mapping
 
@@ -42,7 +42,7 @@ GENERATOR_SPECS: tuple[tuple[Resource, type[Model]], ...] = (
 
 
 class GeneratorStatus(Model):
-    """Nothing is written to it."""
+    """Always empty."""
 
 
 CRDS = (

@@ -11,7 +11,7 @@ BUCKET_SECONDS = 60.0
 
 
 class Spending:
-    """Adds up the price of calls; calls may come from threads, and one that is lost does not matter.
+    """Adds up the price of calls; called from threads; it is an estimate, and may lose a call.
 
     Args:
         prices: US dollars a call by the provider's label; calls of others are free.
@@ -24,7 +24,7 @@ class Spending:
         self._spent: dict[str, dict[int, float]] = {}
 
     def note(self, provider: str) -> bool:
-        """Count one call; tells whether it is the first of this provider that costs anything."""
+        """Count one call; return True for the first one of a provider that has a price."""
         price = self._prices.get(provider)
         if price is None:
             return False
@@ -35,7 +35,7 @@ class Spending:
         return first
 
     def monthly(self, provider: str) -> float:
-        """Return dollars a month at the pace of the last hour, or of the time since the start."""
+        """Return dollars a month at the rate of the last hour, or of the time since the start."""
         now = self._clock.monotonic()
         buckets = self._spent.get(provider, {})
         for old in [each for each in list(buckets) if (each + 1) * BUCKET_SECONDS <= now - WINDOW_SECONDS]:

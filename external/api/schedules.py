@@ -1,4 +1,4 @@
-"""Cron schedules as robfig/cron reads them (core 2.3): five fields, names, descriptors and `@every`; always in UTC."""
+"""Cron schedules as github.com/robfig/cron reads them: five fields, names, descriptors, `@every`; in UTC."""
 
 from calendar import monthrange
 from collections.abc import Mapping
@@ -26,12 +26,12 @@ DESCRIPTORS = MappingProxyType(
     }
 )
 EVERY = "@every "
-FURTHEST = timedelta(days=5 * 366)  # after which a schedule counts as one that never comes
+FURTHEST = timedelta(days=5 * 366)  # a schedule without a match by then counts as one that never matches
 
 
-MAX_YEARS = 5  # that are looked at for the next match, of which a month costs two microseconds
+MAX_YEARS = 5  # of the search for the next match; a month takes two microseconds
 DAYS_OF_MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-MAX_SCHEDULE_CHARACTERS = 128  # of a schedule: all 31 days of a month, written out, have 82
+MAX_SCHEDULE_CHARACTERS = 128  # all 31 days of a month, written out, have 82
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Schedule:
     """Whether a day must match in both ways: one of them is a star."""
 
     def after(self, moment: datetime, work: "Work | None" = None) -> datetime | None:
-        """Return the first match strictly after a moment, None when there is none in five years.
+        """Return the first match after a moment, None if there is none in five years.
 
         Raises:
             TooMuchWork: more months would have to be looked at than are left of `work`.
@@ -107,12 +107,12 @@ WEEKS = sum(1 << 7 * week for week in range(6))
 
 
 class TooMuchWork(Exception):
-    """What is asked takes more than it may."""
+    """The search takes more months than its budget has."""
 
 
 @dataclass(slots=True)
 class Work:
-    """A budget of months that are looked at."""
+    """A budget of months to search."""
 
     left: int
 
@@ -147,7 +147,7 @@ def parse_schedule(text: str) -> Schedule | float:
 def _field(text: str, low: int, high: int, names: Mapping[str, int]) -> tuple[int, bool]:
     """Return the values of one field, and whether it is a star."""
     values, star = 0, False
-    for part in filter(None, text.split(",")):  # the original skips empty ones
+    for part in filter(None, text.split(",")):  # robfig/cron skips empty ones
         span, slash, step_text = part.partition("/")
         step = _number(step_text, NO_NAMES) if slash else 1
         first, dash, last = span.partition("-")

@@ -23,13 +23,10 @@ from manager.kube.client import KubeClient
 from manager.kube.references import resolve
 from manager.kube.resources import Key
 
-MAX_OBJECT_BYTES = (
-    2 << 20
-)  # bytes of memory of what is made for one ExternalSecret: a Secret holds one MiB, and names weigh too
+MAX_OBJECT_BYTES = 2 << 20  # of memory for one ExternalSecret: a Secret holds 1 MiB, and names take memory too
 MAX_GENERATORS = 100  # of one ExternalSecret: each is read in every pass
-MAX_NAMESPACE_BYTES = (
-    8 << 20
-)  # kept for one namespace; a target whose values were evicted cannot be repaired before its next refresh
+MAX_NAMESPACE_BYTES = 8 << 20
+"""Kept for one namespace; after an eviction a target cannot be repaired before its next refresh."""
 MAX_TOTAL_BYTES = 24 << 20  # kept for all namespaces
 TOO_MUCH = (
     "no more than 1 MiB is made for one ExternalSecret, "

@@ -57,7 +57,7 @@ class ProviderKind:
 
     @property
     def family(self) -> str:
-        """The part of all its labels that stands before the slash."""
+        """The part before the slash that all its labels share."""
         return next(iter(self.services.values())).label.partition("/")[0]
 
 

@@ -15,7 +15,7 @@ class FakeData(Model):
 
 
 class FakeProvider(Model):
-    """Values that stand in the store itself, for tests."""
+    """Values in the store itself, for tests."""
 
     data: list[FakeData]
     """The values."""

@@ -12,10 +12,8 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from external.providers.protocol import ProviderDenied, ProviderUnavailable
 
 Address = IPv4Address | IPv6Address
-IPV4_IN_LAST_BYTES = (
-    IPv6Network("64:ff9b::/96"),
-    IPv6Network("::/96"),
-)  # NAT64, and of old: their last bytes are an IPv4 address
+IPV4_IN_LAST_BYTES = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
+"""NAT64 (RFC 6052), and IPv4-compatible addresses (RFC 4291, deprecated)."""
 METADATA = tuple(
     ip_network(each)
     for each in (

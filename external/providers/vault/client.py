@@ -48,7 +48,7 @@ class KeyValue:
         self._connection.close()
 
     def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
-        """Return the whole data as a JSON object; with `metadata` what is told of it."""
+        """Return the whole data as a JSON object; with `metadata` its custom metadata."""
         return one_by_one(wants, self._one)
 
     def _one(self, want: SecretRequest) -> SecretValue:

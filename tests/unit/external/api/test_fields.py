@@ -1,4 +1,4 @@
-"""What is read from ExternalSecrets and stores, however odd they are (external-secrets-core.md 1 and 7.4)."""
+"""What is read from raw ExternalSecrets and stores, of any shape."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""When periodic refreshes may happen (external-secrets-core.md 2.3 and 8.1, sync windows)."""
+"""When periodic refreshes may happen: `spec.syncWindows`."""
 
 import random
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Properties as gjson reads them (providers 1.5): Python only answers where gjson would say the same."""
+"""Properties as gjson reads them: Python only answers where gjson gives the same answer."""
 
 import json
 import random

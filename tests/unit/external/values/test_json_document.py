@@ -1,11 +1,10 @@
-"""Hashes, durations, properties, decoding and keys (external-secrets-core.md 0 and 2.6; providers 1.4-1.6)."""
+"""Properties of JSON texts as gjson finds them, base64 as Go decodes it, and the conversion of keys."""
 
 import json
 from typing import Any
 
 import pytest
 
-from external.api.hashes import data_hash, field_manager, metadata_hash, object_hash, synced_version
 from external.providers.protocol import ProviderError
 from external.values import json_document
 from external.values.json_document import (
@@ -18,57 +17,7 @@ from external.values.json_document import (
     to_map,
     validate_keys,
 )
-from manager.core.durations import parse_duration
 from manager.core.secret_value import SecretValue
-
-
-def test_hashes_are_the_originals() -> None:
-    assert (
-        data_hash({"foo": SecretValue(b"value1"), "bar": SecretValue(b"value2")})
-        == "1bed8bcbcb4547ffe19a19cd47d9078e84aa6598266d86b99f992d64"
-    )
-    assert data_hash({}) == "74a974446e359fb3e6baff9bd0058950e6edd0f040888d9989b0a11b"
-    assert object_hash("<nil>") == "c461202a18e99215f121936fb2452e03843828e448a00a53f285a6fc"
-    assert metadata_hash({}, None) == "f47fe3c0b255b6dd8047cdffa772587bb829efe7a1cb70febeda2eb2"
-    assert metadata_hash({"a": "b"}, {"foo": "bar"}) == "a366c67789d90ed5749538ecaaf6585f8d4e358f422e41255a51f01c"
-
-
-def test_a_synced_version_is_generation_and_metadata() -> None:
-    body = {"metadata": {"generation": 3, "labels": {"a": "b"}, "annotations": {"foo": "bar"}}}
-
-    assert synced_version(body) == "3-a366c67789d90ed5749538ecaaf6585f8d4e358f422e41255a51f01c"
-
-
-@pytest.mark.parametrize(("length", "hashed"), [(1, False), (27, False), (28, True), (200, True)])
-def test_a_long_name_is_hashed_in_the_field_manager(length: int, hashed: bool) -> None:
-    manager = field_manager("n" * length)
-
-    assert manager.startswith("externalsecrets.external-secrets.io/")
-    assert ("/sha3/" in manager) is hashed
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("1h0m0s", 3600),
-        ("5m", 300),
-        ("1.5h", 5400),
-        ("100ms", 0.1),
-        ("0", 0),
-        ("-1s", -1),
-        ("1m30s", 90),
-        ("2us", 2e-6),
-        ("1h2m3s4ms", 3723.004),
-    ],
-)
-def test_durations(text: str, seconds: float) -> None:
-    assert parse_duration(text) == pytest.approx(seconds)
-
-
-@pytest.mark.parametrize("text", ["", "5", "m", "1x", "1h 2m", "1.2.3s", "h1", "1s" * 33])
-def test_what_is_no_duration(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - the caller words the message
-        parse_duration(text)
 
 
 DOCUMENT = (

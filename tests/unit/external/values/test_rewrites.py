@@ -1,4 +1,4 @@
-"""Keys made anew (external-secrets-core.md 2.6, 8.5): as Go replaces, and never two keys into one by chance."""
+"""`dataFrom[].rewrite`: replaces as Go does, and never merges two keys into a random one."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Templates of targets (external-secrets-core.md 4.1 to 4.4), rendered by the real sandbox."""
+"""Templates of targets, rendered by the real sandbox."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
