@@ -19,7 +19,6 @@ from external.values.json_document import (
 )
 from manager.core.secret_value import SecretValue
 
-
 DOCUMENT = (
     b'{"a.b": "flat", "a": {"b": "nested", "n": 1.50, "l": [1, {"z": "q\\u00e4"}]},'
     b' "t": true, "none": null, "o": { "k" : 1 }}'
