@@ -10,7 +10,7 @@ from external.metrics import ExternalMetrics, Meter
 from external.providers.protocol import Client, ConnectContext, CountCall, Home
 from external.providers.registry import PROVIDERS, StoreSpec
 from external.providers.session import OnClose, ProviderSession
-from external.providers.support.egress import Bounds
+from external.providers.support.egress import EgressPolicy
 from external.providers.support.lookup import INVALID, Lookup
 from external.providers.support.templates import BlockingRenderer
 from external.reading.memory_budget import MemoryBudget
@@ -239,7 +239,7 @@ class Clients:
             lookup=Lookup(self._client, store, consumer),
             ambient=self._ambient(store, consumer),
             # What a consumer gives may be a URL as well: a kubeconfig, or what a webhook's templates take.
-            egress=Bounds(
+            egress=EgressPolicy(
                 self._settings.egress_allowed,
                 everything=store.resource is CLUSTER_SECRET_STORES and not consumer,
                 denied=lambda: self._servers.known,

@@ -7,7 +7,7 @@ from external.api.providers.aws import AwsProvider
 from external.providers.aws.identity import Identity, identity_of
 from external.providers.aws.parameterstore import ParameterStore
 from external.providers.aws.secretsmanager import SecretsManager
-from external.providers.aws.session import Amazon
+from external.providers.aws.session import AwsConnection
 from external.providers.kind import Service
 from external.providers.protocol import Client, ConnectContext
 from external.providers.support.lookup import INVALID
@@ -36,6 +36,6 @@ async def connect(spec: AwsProvider, around: ConnectContext) -> Client:
     return await around.run(lambda: service(opened(spec, identity, around, service.label)))
 
 
-def opened(spec: AwsProvider, identity: Identity, around: ConnectContext, label: str) -> Amazon:
+def opened(spec: AwsProvider, identity: Identity, around: ConnectContext, label: str) -> AwsConnection:
     """Return the connection under an identity; loads the SDK, which blocks, and calls nothing."""
-    return Amazon(spec, identity, around.retries, around.count, around.timeout, label)
+    return AwsConnection(spec, identity, around.retries, around.count, around.timeout, label)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from external.providers.aws.session import Amazon, Forbidden
+from external.providers.aws.session import AwsConnection, Forbidden
 from external.providers.protocol import (
     ProviderDenied,
     ProviderError,
@@ -28,7 +28,7 @@ class ParameterStore:
     weight = 340 << 10  # bytes: the SDK's session, its client, and what they know of the service
     batch = MAX_PAGE_PARAMETERS
 
-    def __init__(self, amazon: Amazon) -> None:
+    def __init__(self, amazon: AwsConnection) -> None:
         self._amazon = amazon
         self._client = amazon.client("ssm", "AWS_SSM_ENDPOINT")
         self._prefix = amazon.spec.prefix or ""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from external.providers.aws.session import Amazon, Forbidden, meant
+from external.providers.aws.session import AwsConnection, Forbidden, meant
 from external.providers.protocol import (
     ProviderDenied,
     ProviderError,
@@ -29,7 +29,7 @@ class SecretsManager:
     weight = 340 << 10  # bytes: the SDK's session, its client, and what they know of the service
     batch = 20
 
-    def __init__(self, amazon: Amazon) -> None:
+    def __init__(self, amazon: AwsConnection) -> None:
         self._amazon = amazon
         self._client = amazon.client("secretsmanager", "AWS_SECRETSMANAGER_ENDPOINT")
         self._prefix = amazon.spec.prefix or ""

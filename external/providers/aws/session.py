@@ -41,7 +41,7 @@ ABSENCE = "Secret does not exist"
 Refresh = Callable[[], dict[str, str]]
 
 
-class Amazon:
+class AwsConnection:
     """One identity in one region; makes clients and calls them.
 
     Args:

@@ -19,7 +19,7 @@ from external.providers.protocol import (
     one_by_one,
 )
 from external.providers.support.naming import compiled
-from external.providers.support.search import Findings
+from external.providers.support.search import SearchResults
 from manager.core.documents import ANSWER, Unreadable, read_json
 from manager.core.secret_value import SecretValue
 
@@ -29,7 +29,7 @@ MAX_SECRET_BYTES = 1 << 20  # an API server accepts no larger Secret
 REVIEWS = "/apis/authorization.k8s.io/v1"
 
 
-class Whole(SecretValue):
+class ParsedSecret(SecretValue):
     """A parsed Secret, or its labels and annotations: parsing happens once, in a thread."""
 
     __slots__ = ("kind", "members", "size")
@@ -93,7 +93,7 @@ class Cluster:
         """Return the Secrets whose name matches and which have all labels, each as a JSON object of texts."""
         if find.name is None and find.tags is None:
             raise ProviderDenied("unexpected find operator: name or tags is missing")
-        pattern, found = compiled(find.name), Findings()
+        pattern, found = compiled(find.name), SearchResults()
         for secret in self._listed(find.tags or ()):
             name = _mapping("ListSecrets", secret, "metadata").get("name")
             if isinstance(name, str) and _sound(name) and pattern.search(name):
@@ -123,7 +123,7 @@ class Cluster:
 
     def members(self, found: SecretValue) -> Mapping[str, SecretValue] | None:
         """Return all values of a Secret, or the members of a JSON object; strings keep their quotes."""
-        if isinstance(found, Whole):
+        if isinstance(found, ParsedSecret):
             return {name: _value(value) for name, value in found.members.items()}
         try:
             parsed = read_json(found.reveal(), ANSWER)
@@ -186,15 +186,15 @@ def _allows(rule: Mapping[str, Any]) -> bool:
 
 
 def _opened(whole: SecretValue) -> tuple[str, Mapping[str, Any]]:
-    if not isinstance(whole, Whole):
+    if not isinstance(whole, ParsedSecret):
         raise ProviderDenied("a list of Secrets is no Secret")
     return whole.kind, whole.members
 
 
-def _whole(kind: str, members: Mapping[str, Any], size: int) -> Whole:
+def _whole(kind: str, members: Mapping[str, Any], size: int) -> ParsedSecret:
     if size > MAX_SECRET_BYTES:
         raise ProviderDenied(f"GetSecret: the answer holds more than {MAX_SECRET_BYTES} bytes, and no Secret does")
-    return Whole(kind, members, size)
+    return ParsedSecret(kind, members, size)
 
 
 def _mapping(name: str, body: Mapping[str, Any], field: str) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from external.api.providers.kubernetes import KubernetesAuth, KubernetesProvider
 from external.providers.kubernetes.client import Cluster
 from external.providers.kubernetes.connection import TOKEN_SECONDS, Connection, Server
 from external.providers.protocol import Client, ConnectContext
-from external.providers.support.egress import Bounds
+from external.providers.support.egress import EgressPolicy
 from external.providers.support.lookup import INVALID
 from external.providers.support.naming import host_of
 from external.providers.support.tls import trusting
@@ -54,7 +54,7 @@ async def _server(spec: KubernetesProvider, around: ConnectContext) -> Server:
     foreign = host not in OWN and (around.home is None or url.rstrip("/") != around.home.url.rstrip("/"))
     if host in OWN and around.home is not None:
         # The tenant did not choose this address, and acts there as its own ServiceAccount: the egress policy is met.
-        url, egress = around.home.url, Bounds(everything=True)
+        url, egress = around.home.url, EgressPolicy(everything=True)
         context = context or around.home.trusting()
     elif "://" not in url:
         url = f"https://{url}"

@@ -29,7 +29,7 @@ METADATA = tuple(
 """Metadata services of clouds outside the link-local range."""
 
 
-class Bounds:
+class EgressPolicy:
     """Decides whether an address may be reached.
 
     Args:

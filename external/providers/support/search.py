@@ -7,7 +7,7 @@ MAX_FOUND_BYTES = 4 << 20  # a Secret holds 1 MiB, and a template or rewrite may
 OVERHEAD_BYTES = 256  # of memory for a name and a value, beside their texts
 
 
-class Findings(dict[str, SecretValue]):
+class SearchResults(dict[str, SecretValue]):
     """Values by their names. Setting one raises ProviderDenied if all together are too large."""
 
     def __init__(self) -> None:

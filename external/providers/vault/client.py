@@ -13,7 +13,7 @@ from external.providers.protocol import (
     one_by_one,
 )
 from external.providers.support.naming import compiled, document
-from external.providers.support.search import Findings
+from external.providers.support.search import SearchResults
 from external.providers.vault.connection import ABSENCE, Connection
 from manager.core.secret_value import SecretValue
 
@@ -71,7 +71,7 @@ class KeyValue:
         if find.tags is not None and not self._second:
             raise ProviderDenied("cannot perform find by tag operations with kv version v1")
         pattern, until = compiled(find.name), time.monotonic() + self._seconds
-        found = Findings()
+        found = SearchResults()
         for name in self._walk(find.path, until):
             if not pattern.search(name):
                 continue

@@ -35,7 +35,7 @@ Groups = Mapping[str, Mapping[str, SecretValue]]
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class WebhookContext:
     """What a webhook needs beside its spec."""
 
     secrets: Groups = field(repr=False)
@@ -57,7 +57,7 @@ class Webhook:
     batch = 1
     asks_property = True
 
-    def __init__(self, spec: WebhookProvider, around: Surroundings) -> None:
+    def __init__(self, spec: WebhookProvider, around: WebhookContext) -> None:
         self._spec = spec
         self._around = around
         options = HttpOptions(

@@ -4,7 +4,7 @@ from external.api.providers.webhook import WebhookProvider
 from external.providers.protocol import Client, ConnectContext
 from external.providers.support.lookup import INVALID
 from external.providers.support.tls import trusting
-from external.providers.webhook.client import Surroundings, Webhook
+from external.providers.webhook.client import Webhook, WebhookContext
 from manager.core.durations import parse_duration
 from manager.core.errors import NeedsHuman
 
@@ -29,7 +29,7 @@ async def connect(spec: WebhookProvider, around: ConnectContext) -> Client:
 
     def make() -> Client:
         context = trusting(authorities)
-        surroundings = Surroundings(
+        surroundings = WebhookContext(
             secrets, around.lookup.namespace, around.render, around.egress, context, around.count, timeout
         )
         return Webhook(spec, surroundings)

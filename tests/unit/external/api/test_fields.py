@@ -26,7 +26,7 @@ from manager.kube.resources import CLUSTER_SECRET_STORES, SECRET_STORES, Key
         (None, "spec"),
     ],
 )
-def test_a_spec_that_cannot_be_read_is_named_by_field_and_not_quoted(raw: Any, place: str) -> None:
+def test_an_unreadable_spec_is_named_by_field_not_quoted(raw: Any, place: str) -> None:
     with pytest.raises(NeedsHuman) as caught:
         parse(ExternalSecretSpec, raw, reason="SecretSyncedError")
 

@@ -7,7 +7,7 @@ from external.api.regular_expressions import MAX_EXPRESSION_CHARACTERS, MAX_MEMO
 
 
 @pytest.mark.parametrize("pattern", ["(" * 10, "a" * (MAX_EXPRESSION_CHARACTERS + 1), r"\pL{300}", "((a{30}){30}){10}"])
-def test_what_is_no_expression_or_takes_too_much_is_refused_without_its_text(pattern: str) -> None:
+def test_a_bad_expression_is_refused_without_its_text(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"^it ") as caught:
         expression(pattern)
     assert pattern not in str(caught.value)

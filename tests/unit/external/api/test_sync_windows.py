@@ -189,7 +189,7 @@ def _by_minutes(found: Schedule, moment: datetime) -> datetime | None:
     return None
 
 
-def test_every_schedule_comes_when_one_that_looks_at_each_minute_does() -> None:
+def test_every_schedule_matches_a_minute_by_minute_search() -> None:
     dice = random.Random(5)
 
     def field(low: int, high: int) -> str:
@@ -257,7 +257,7 @@ class _Forbidden(Schedule):
         raise AssertionError(moment)
 
 
-def test_a_window_that_comes_is_seen_though_an_earlier_answer_is_remembered() -> None:
+def test_a_remembered_answer_does_not_hide_a_window() -> None:
     windows = windows_of(allow("0 12 * * *"))
     assert windows is not None
     asked = [NOON.replace(hour=hour, minute=30) + timedelta(days=day) for day in range(3) for hour in (10, 11, 12, 13)]

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from external.providers.protocol import ProviderDenied, ProviderUnavailable
-from external.providers.support.egress import Bounds
+from external.providers.support.egress import EgressPolicy
 from external.providers.support.http import (
     MAX_REDIRECTS,
     HttpAnswer,
@@ -45,7 +45,7 @@ class Site:
     ) -> HttpClient:
         options = HttpOptions(
             label="Vendor",
-            egress=Bounds(("127.0.0.0/8",)),
+            egress=EgressPolicy(("127.0.0.0/8",)),
             count=lambda *call: self.counted.append(call),
             timeout_seconds=5,
             max_answer_bytes=max_bytes,

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from external.providers.aws.session import meant
 from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, SecretRequest
-from external.providers.support.egress import Bounds
+from external.providers.support.egress import EgressPolicy
 from external.providers.support.refusals import MAX_REASON_CHARACTERS, reason
 from external.providers.vault.client import KeyValue
 from external.providers.vault.connection import Connection, Server
@@ -70,7 +70,7 @@ def ask(status: int, errors: Any, login: Login, headers: dict[str, Any]) -> Prov
 
     served = Served(answer)
     server = Server(served.start(), "", "", {}, None, None, "Vault")
-    connection = Connection(server, login, Bounds(everything=True), lambda *_: None, 5)
+    connection = Connection(server, login, EgressPolicy(everything=True), lambda *_: None, 5)
     try:
         found = KeyValue(connection, "kv", "v2", 5).read([SecretRequest("a")])[SecretRequest("a")]
     except ProviderError as error:

@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from external.providers.protocol import ProviderDenied, SearchRequest, SecretRequest
-from external.providers.support.egress import Bounds
+from external.providers.support.egress import EgressPolicy
 from external.providers.vault.client import KeyValue
 from external.providers.vault.connection import Connection, Server
 from tests.cluster.serving import Served
@@ -55,7 +55,7 @@ def test_an_answer_is_no_larger_than_a_secret(monkeypatch: pytest.MonkeyPatch) -
 
     served = Served(answer)
     url = Server(served.start(), "", "", {}, None, None, "Vault")
-    connection = Connection(url, None, Bounds(everything=True), lambda *_: None, 5)
+    connection = Connection(url, None, EgressPolicy(everything=True), lambda *_: None, 5)
     want = SecretRequest("a")
     found = engine(connection).read([want])[want]
     connection.close()
