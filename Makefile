@@ -62,8 +62,9 @@ fmt: setup ## format and fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-crds: setup ## the chart's CRDs and values.schema.json, from the models and the settings
+crds: setup ## the chart's CRDs, list of generators and values.schema.json, docs/providers.md: from models, registries, settings
 	$(BIN)/python -m tools.crds
+	$(BIN)/python -m tools.providers_doc
 	$(BIN)/python -m tools.chart_schema
 
 docs: setup ## what is made from code: docs/settings.md, docs/metrics.md, the version in chart and README

@@ -1,4 +1,4 @@
-"""`coffer cost`: what the ExternalSecrets of each store ask of its provider in a month, and what that costs. Pure."""
+"""`coffer cost`: the provider calls of each store in a month, and their price. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,59 +7,66 @@ from dataclasses import dataclass, field
 from external.api.external_secret import Data, DataFrom, ExternalSecretSpec
 from external.api.fields import parse
 from external.api.validation import entries
-from external.prices import MONTH, PRICES
-from external.summaries import external_secret_summary, store_key, store_summary
+from external.prices import MONTH_SECONDS
+from external.providers.kind import Service
+from external.providers.registry import service_of
+from external.stores.summary import store_summary
+from external.summaries import external_secret_summary, store_key
 from manager.core.errors import NeedsHuman
 from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
 
-BATCHES = {"AWS/SecretsManager": 20, "AWS/ParameterStore": 10}
-LABELS = {"vault": "HashiCorp/Vault", "openBao": "OpenBao", "kubernetes": "Kubernetes", "webhook": "Webhook"}
+MISSING = Service("")
 Question = tuple[str, ...]
-"""What is read: its key, version and kind; a search begins with `find`."""
+"""One read: key, version and kind; a search begins with `find`."""
 
 
 @dataclass
 class StoreBill:
-    """What one store is asked."""
+    """The calls and the price of one store."""
 
     store: Key
-    provider: str = ""
-    """The label of the metric of provider calls; empty where there is no such store."""
+    service: Service = MISSING
+    """Service of its provider; MISSING if there is no such store."""
     per_consumer: bool = False
     secrets: int = 0
-    """ExternalSecrets that read from it again and again."""
+    """ExternalSecrets that refresh periodically."""
     once: int = 0
     """ExternalSecrets that read once, or when they change."""
     original: float = 0.0
-    """Calls a month as external-secrets makes them: for each ExternalSecret, for each key."""
+    """Calls a month of external-secrets: one for each key of each ExternalSecret."""
     wanted: dict[tuple[str, Question], float] = field(default_factory=dict)
-    """(namespace where consumers are told apart, what is read) -> the shortest interval, in seconds."""
+    """(consumer's namespace if reads are not shared, read) -> the shortest interval in seconds."""
 
     @property
     def keys(self) -> int:
-        """Different secrets that are read."""
+        """Number of different reads."""
         return len(self.wanted)
 
     @property
     def calls(self) -> float:
-        """Calls a month: one for all who want the same, as many keys in one as the provider takes."""
+        """Calls a month: equal reads share one, and a call takes as many keys as the provider allows."""
         alone, together = 0.0, defaultdict[tuple[str, float], int](int)
         for (consumer, question), interval in self.wanted.items():
             if question[0] == "find" or any(question[1:]):
-                alone += MONTH / interval
+                alone += MONTH_SECONDS / interval
             else:
                 together[consumer, interval] += 1
-        batch = BATCHES.get(self.provider, 1)
-        return alone + sum(-(-number // batch) * MONTH / interval for (_, interval), number in together.items())
+        batch = self.service.batch
+        return alone + sum(-(-number // batch) * MONTH_SECONDS / interval for (_, interval), number in together.items())
 
     @property
     def price(self) -> float:
         """Dollars a call."""
-        return PRICES.get(self.provider, 0.0)
+        return self.service.dollars_per_call
+
+    @property
+    def provider(self) -> str:
+        """Name of the provider in the metric of provider calls; empty if there is no such store."""
+        return self.service.label
 
     @property
     def busiest(self) -> tuple[str, float] | None:
-        """The key that is read most often, and the seconds between two reads."""
+        """The key with the shortest interval, and that interval in seconds."""
         found = min(self.wanted.items(), key=lambda each: each[1], default=None)
         return None if found is None else (" ".join(part for part in found[0][1] if part), found[1])
 
@@ -68,26 +75,17 @@ class StoreBill:
         self.secrets += 1
         consumer = namespace if self.per_consumer else ""
         for question in questions:
-            self.original += MONTH / interval
+            self.original += MONTH_SECONDS / interval
             place = consumer, question
             self.wanted[place] = min(interval, self.wanted.get(place, interval))
 
 
 def bills(stores: Mapping[Key, Body], external_secrets: Iterable[Body]) -> list[StoreBill]:
-    """Return what each store is asked, the dearest first; those that are named and missing are among them."""
-    found = {key: StoreBill(key, label_of(body), store_summary(body).per_consumer) for key, body in stores.items()}
+    """Return the bill of each store, the most expensive first; stores that are named but missing have one too."""
+    found = {key: StoreBill(key, service_of(body), store_summary(body).per_consumer) for key, body in stores.items()}
     for body in external_secrets:
         _count(found, body)
     return sorted(found.values(), key=lambda each: (-each.original * each.price, -each.original, str(each.store)))
-
-
-def label_of(store: Body) -> str:
-    """Return how the metric of provider calls names a store's provider."""
-    provider = (store.get("spec") or {}).get("provider") or {}
-    name = next(iter(provider), "") if isinstance(provider, dict) else ""
-    if name == "aws":
-        return f"AWS/{(provider['aws'] or {}).get('service', '')}"
-    return LABELS.get(name, name)
 
 
 def _count(found: dict[Key, StoreBill], body: Body) -> None:
@@ -123,7 +121,7 @@ def _question(entry: Data | DataFrom) -> Question:
 
 
 def table(found: Iterable[StoreBill]) -> Iterator[str]:
-    """Yield the lines of a table, and what is worth changing."""
+    """Yield the lines of a table, then hints."""
     shown = list(found)
     rows: list[tuple[str, ...]] = [
         ("STORE", "PROVIDER", "OBJECTS", "KEYS", "CALLS/MONTH", "COST", "EXTERNAL-SECRETS", "COST")
@@ -136,7 +134,7 @@ def table(found: Iterable[StoreBill]) -> Iterator[str]:
 
 
 def record(bill: StoreBill) -> dict[str, object]:
-    """Return a bill for programs."""
+    """Return a bill as JSON."""
     return {
         "kind": bill.store.resource.kind,
         "namespace": bill.store.namespace,

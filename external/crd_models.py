@@ -1,13 +1,15 @@
 """Every provider and generator of the original, served or not: what the CRDs are made from.
 
-The process does not load this: it reads stores by `external.model.Provider`, which has the served ones only.
+`coffer run` does not load this: it reads stores by the models of `external.providers.registry`, the served ones only.
 """
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, create_model
 
-from external.api.fields import ONE_OF
+from external.api.external_secret import GeneratorName
+from external.api.fields import ONE_OF, SOURCELESS, Model, with_optional_fields
 from external.api.generators.registries import (
     ACRAccessTokenSpec,
     CloudsmithAccessTokenSpec,
@@ -27,16 +29,14 @@ from external.api.generators.services import (
     WebhookSpec,
 )
 from external.api.providers import clouds, configuration_services, password_managers, platforms, regional_clouds, vaults
-from external.api.store import Provider, SecretStoreSpec
-from external.generators.registry import ClusterGeneratorSpec, Embedded
+from external.api.store import SecretStoreSpec
+from external.generators.registry import EMBEDDED
+from external.providers.registry import MODELS
+from manager.core.field_docs import field_docs
 
-STRICT = ConfigDict(extra="forbid", json_schema_extra=ONE_OF["json_schema_extra"])
 
-
-class EveryProvider(Provider):
-    """Where secrets are; exactly one."""
-
-    model_config = STRICT
+class UnservedProviders(Model):
+    """The original's other providers; once one is served, its declaration takes the place of its line here."""
 
     akeyless: vaults.Akeyless | None = None
     """A store of Akeyless."""
@@ -114,17 +114,8 @@ class EveryProvider(Provider):
     """A store of Yandex Lockbox."""
 
 
-class EveryStoreSpec(SecretStoreSpec):
-    """Where secrets come from."""
-
-    provider: EveryProvider
-    """Where secrets are; exactly one."""
-
-
-class EveryGenerator(Embedded):
-    """Exactly one generator."""
-
-    model_config = STRICT
+class UnservedGenerators(Model):
+    """The original's other generators; once one is served, its declaration takes the place of its line here."""
 
     acr_access_token_spec: ACRAccessTokenSpec | None = None
     """An access token of an Azure Container Registry."""
@@ -156,8 +147,35 @@ class EveryGenerator(Embedded):
     """Values of an HTTP API."""
 
 
-class EveryClusterGeneratorSpec(ClusterGeneratorSpec):
+class _ExactlyOne(Model):
+    model_config = ConfigDict(extra="forbid", json_schema_extra=ONE_OF["json_schema_extra"])
+
+
+def _completed(name: str, served: Mapping[str, tuple[Any, str]], unserved: type[Model]) -> type[Model]:
+    """Return a model with a field for each that is served and then for each that is not."""
+    docs = field_docs(unserved)
+    others = {info.alias or field: (info.annotation, docs[field]) for field, info in unserved.model_fields.items()}
+    return with_optional_fields(name, _ExactlyOne, {**served, **{k: v for k, v in others.items() if k not in served}})
+
+
+EveryProvider = _completed("EveryProvider", MODELS, UnservedProviders)
+EveryGenerator = _completed("EveryGenerator", EMBEDDED, UnservedGenerators)
+
+
+class ClusterGeneratorSpec(Model):
     """A generator for all namespaces."""
 
-    generator: EveryGenerator
+    kind: GeneratorName
+    """Kind of the generator."""
+    generator: Model
     """Its spec; exactly one."""
+
+
+def _with_type(base: type[Model], **types: type[Model]) -> type[Model]:
+    """Return a model whose fields of these names have another type than in its base."""
+    fields: dict[str, Any] = {name: (inner, ...) for name, inner in types.items()}
+    return create_model(f"Every{base.__name__}", __base__=base, __doc__=base.__doc__, __module__=SOURCELESS, **fields)
+
+
+EveryStoreSpec = _with_type(SecretStoreSpec, provider=EveryProvider)
+EveryClusterGeneratorSpec = _with_type(ClusterGeneratorSpec, generator=EveryGenerator)

@@ -1,4 +1,4 @@
-"""What the CRDs of external-secrets say beside their fields (external-secrets-core.md section 1)."""
+"""The CRDs of this module: names, columns, selectable fields and the models of their fields."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from external.api.external_secret import ExternalSecretSpec, ExternalSecretStatu
 from external.api.fields import Model
 from external.api.store import SecretStoreStatus
 from external.crd_models import EveryClusterGeneratorSpec, EveryStoreSpec
-from external.generators.registry import ALL, CLUSTER_GENERATORS, GeneratorStatus
+from external.generators.registry import ALL, CLUSTER_GENERATORS
 from manager.kube.crds import CustomResource
 from manager.kube.resources import (
     CLUSTER_EXTERNAL_SECRETS,
@@ -39,6 +39,11 @@ GENERATOR_SPECS: tuple[tuple[Resource, type[Model]], ...] = (
     (CLUSTER_GENERATORS, EveryClusterGeneratorSpec),
     *((each.resource, each.spec) for each in ALL),
 )
+
+
+class GeneratorStatus(Model):
+    """Always empty."""
+
 
 CRDS = (
     CustomResource(

@@ -1,6 +1,7 @@
 """Metrics of the external module: the original's names, with per-object labels only as a setting."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import GaugeMetricFamily
@@ -16,6 +17,7 @@ LABELS = ("name", "namespace", "condition", "status")
 
 OBJECT = ("name", "namespace")
 NANOSECONDS = 1e9
+NO_PRICES: Mapping[str, float] = MappingProxyType({})
 
 
 class Meter:
@@ -31,13 +33,21 @@ class ExternalMetrics:
     """Counts syncs and provider calls.
 
     Args:
+        prices: US dollars a call by the provider's label.
         per_object: whether what the original tells of each ExternalSecret has its labels, `name` and `namespace`.
     """
 
-    def __init__(self, registry: CollectorRegistry, clock: Clock | None = None, *, per_object: bool = False) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        clock: Clock | None = None,
+        prices: Mapping[str, float] = NO_PRICES,
+        *,
+        per_object: bool = False,
+    ) -> None:
         self._per_object = per_object
         about = OBJECT if per_object else ()
-        self._spending = Spending(clock or SystemClock())
+        self._spending = Spending(clock or SystemClock(), prices)
         # Gauges that only go up: the client library would add `_total` to a counter's name, and dashboards know these.
         self.provider_calls = Gauge(
             "externalsecret_provider_api_calls_count",

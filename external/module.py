@@ -13,6 +13,7 @@ from external.external_secrets.targets.kinds import TargetKinds
 from external.generators.runner import Generators
 from external.metrics import ConditionCollector, ExternalMetrics
 from external.providers.kubernetes.home import home_of
+from external.providers.registry import PRICES
 from external.reading.expected_requests import ExpectedRequests
 from external.reading.reader import SharedReader
 from external.reading.request_times import BurstGate, RequestTimes
@@ -39,7 +40,7 @@ CONNECT_THREADS = 2  # that create clients: work for a processor
 def build(context: Context) -> Module:
     """Return the module: SecretStores, ClusterSecretStores, ExternalSecrets, ClusterExternalSecrets."""
     settings = context.settings.external
-    metrics = ExternalMetrics(context.metrics.registry, context.clock, per_object=settings.object_metrics)
+    metrics = ExternalMetrics(context.metrics.registry, context.clock, PRICES, per_object=settings.object_metrics)
     threads = ThreadPool(settings.provider_threads, settings.provider_timeout)
     workers = (settings.concurrency, STORE_WORKERS, 0)
     queues = Queues(*(WorkQueue(context.clock, context.jitter, each) for each in workers))

@@ -1,41 +1,44 @@
-"""What providers charge for calls, and what the calls of late come to in a month."""
+"""What the calls of the last hour come to in a month."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from manager.core.clock import Clock
 
-MONTH = 2_592_000.0  # seconds; 30 days
-PRICES: Mapping[str, float] = MappingProxyType({"AWS/SecretsManager": 0.05 / 10_000})
-"""US dollars a call by the provider's label: public list prices of us-east-1 (providers 8). Others charge for none."""
-WINDOW = 3600.0  # seconds that the estimate looks back
-BUCKET = 60.0
+MONTH_SECONDS = 30 * 86_400.0
+WINDOW_SECONDS = 3600.0
+"""The estimate looks back this long."""
+BUCKET_SECONDS = 60.0
 
 
 class Spending:
-    """What was spent of late; calls may come from threads, and one that is lost does not matter."""
+    """Adds up the price of calls; called from threads; it is an estimate, and may lose a call.
 
-    def __init__(self, clock: Clock) -> None:
+    Args:
+        prices: US dollars a call by the provider's label; calls of others are free.
+    """
+
+    def __init__(self, clock: Clock, prices: Mapping[str, float]) -> None:
         self._clock = clock
+        self._prices = prices
         self._started = clock.monotonic()
         self._spent: dict[str, dict[int, float]] = {}
 
     def note(self, provider: str) -> bool:
-        """Count one call; tells whether it is the first of this provider that costs anything."""
-        price = PRICES.get(provider)
+        """Count one call; return True for the first one of a provider that has a price."""
+        price = self._prices.get(provider)
         if price is None:
             return False
         first = provider not in self._spent
         buckets = self._spent.setdefault(provider, {})
-        now = int(self._clock.monotonic() // BUCKET)
+        now = int(self._clock.monotonic() // BUCKET_SECONDS)
         buckets[now] = buckets.get(now, 0.0) + price
         return first
 
     def monthly(self, provider: str) -> float:
-        """Return dollars a month at the pace of the last hour, or of the time since the start."""
+        """Return dollars a month at the rate of the last hour, or of the time since the start."""
         now = self._clock.monotonic()
         buckets = self._spent.get(provider, {})
-        for old in [each for each in list(buckets) if (each + 1) * BUCKET <= now - WINDOW]:
+        for old in [each for each in list(buckets) if (each + 1) * BUCKET_SECONDS <= now - WINDOW_SECONDS]:
             buckets.pop(old, None)
-        looked_at = max(BUCKET, min(WINDOW, now - self._started))
-        return sum(list(buckets.values())) * MONTH / looked_at
+        looked_at = max(BUCKET_SECONDS, min(WINDOW_SECONDS, now - self._started))
+        return sum(list(buckets.values())) * MONTH_SECONDS / looked_at

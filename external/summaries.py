@@ -1,15 +1,12 @@
 """What the cache keeps of stores and ExternalSecrets, so that a converged one costs no request. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from external.api.external_secret import GENERATORS
 from external.api.hashes import spec_hash, synced_version
-from external.api.providers.aws import tells_consumers_apart
-from external.api.providers.webhook import says_namespace
-from external.api.references import Reference, references
-from external.api.store import Provider
+from external.api.references import Reference
 from external.api.sync_windows import Windows, windows_of
 from manager.core.clock import parse_rfc3339
 from manager.core.durations import parse_duration
@@ -108,21 +105,23 @@ def cluster_external_secret_summary(body: Body) -> ClusterExternalSecretSummary:
     )
 
 
-def store_summary(body: Body) -> StoreSummary:
-    """Read a store, however odd it is."""
+def summarized_store(body: Body, referred: Sequence[Reference], *, per_consumer: bool) -> StoreSummary:
+    """Read a store, however odd it is.
+
+    Args:
+        referred: what its provider refers to.
+        per_consumer: whether its provider sees which namespace asks.
+    """
     spec = _mapping(body.get("spec"))
     ready = find_condition(_mapping(body.get("status")).get("conditions"), "Ready")
     namespace = body["metadata"].get("namespace", "")
-    provider = _mapping(spec.get("provider"))
-    referred = list(references(Provider, provider))
-    told_apart = tells_consumers_apart(_mapping(provider.get("aws"))) or says_namespace(provider.get("webhook"))
     return StoreSummary(
         controller=str(spec.get("controller") or ""),
         ready=(ready or {}).get("status") == "True",
         judged=ready is not None,
         credentials=_places(namespace, referred, "Secret"),
         authorities=_places(namespace, referred, "ConfigMap"),
-        per_consumer=not namespace and (told_apart or any(not place for place, _, _ in referred)),
+        per_consumer=not namespace and (per_consumer or any(not place for place, _, _ in referred)),
         conditions=() if namespace else tuple(each for each in _list(spec.get("conditions")) if isinstance(each, dict)),
         interval=_store_interval(spec.get("refreshInterval")),
     )
@@ -198,7 +197,7 @@ def _templates(body: Body, target: Mapping[str, Any]) -> Iterator[Key]:
                 yield resolve(owner, resource, name, None, at=at)
 
 
-def _places(namespace: str, found: list[Reference], kind: str) -> tuple[tuple[str, str], ...]:
+def _places(namespace: str, found: Sequence[Reference], kind: str) -> tuple[tuple[str, str], ...]:
     return tuple(sorted({(namespace or place, name) for place, name, each in found if each == kind}))
 
 

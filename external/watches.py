@@ -9,7 +9,8 @@ from external.external_secrets.refresh import due_in
 from external.external_secrets.sync_state import SyncState
 from external.external_secrets.view import MANAGED
 from external.reading.request_times import BurstGate
-from external.summaries import ExternalSecretSummary, cluster_external_secret_summary, store_summary
+from external.stores.summary import store_summary
+from external.summaries import ExternalSecretSummary, cluster_external_secret_summary
 from manager.core.clock import parse_rfc3339
 from manager.core.fair_share import FairBudget
 from manager.kube.cache import Change, Meta

@@ -1,5 +1,9 @@
-"""Writes charts/coffer/crds from the models; with --check only tells which differ."""
+"""Writes the chart's CRDs from the models, and its list of generators from their registry.
 
+With --check it only tells which differ.
+"""
+
+import json
 import sys
 from pathlib import Path
 
@@ -7,10 +11,13 @@ import yaml
 
 import external.crds
 import sealed.api
+from external.generators.registry import ALL, CLUSTER_GENERATORS
 from manager.kube.crds import render
 from tools.generated import Generated
 
-FOLDER = Path(__file__).parent.parent / "charts" / "coffer" / "crds"
+CHART = Path(__file__).parent.parent / "charts" / "coffer"
+FOLDER = CHART / "crds"
+GENERATORS = CHART / "files" / "generators.json"
 
 
 def rendered() -> dict[str, str]:
@@ -19,7 +26,18 @@ def rendered() -> dict[str, str]:
     return {f"{each.resource.plural}.yaml": yaml.safe_dump(render(each), sort_keys=False, width=120) for each in custom}
 
 
-CRDS = Generated("CRDs", lambda: {FOLDER / name: text for name, text in rendered().items()}, "make crds", only=FOLDER)
+def generators() -> str:
+    """Return the resources of generators, as the chart's RBAC rules name them."""
+    found = {"cluster": [CLUSTER_GENERATORS.plural], "namespaced": sorted(each.resource.plural for each in ALL)}
+    return json.dumps(found, indent=2) + "\n"
+
+
+def files() -> dict[Path, str]:
+    """Return path -> text of every file that this tool makes."""
+    return {FOLDER / name: text for name, text in rendered().items()} | {GENERATORS: generators()}
+
+
+CRDS = Generated("CRDs", files, "make crds", only=FOLDER)
 
 
 if __name__ == "__main__":

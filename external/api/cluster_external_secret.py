@@ -1,4 +1,4 @@
-"""The fields of ClusterExternalSecrets, typed (external-secrets-core.md 1.2)."""
+"""The fields of ClusterExternalSecrets."""
 
 from external.api.external_secret import ExternalSecretSpec
 from external.api.fields import Duration, Model, Name, NamespaceName
@@ -6,7 +6,7 @@ from external.api.store import LabelSelector
 
 
 class CopiedMetadata(Model):
-    """Labels and annotations of every ExternalSecret that is made."""
+    """Labels and annotations of every ExternalSecret that is created."""
 
     labels: dict[str, str] | None = None
     """Labels."""
@@ -15,7 +15,7 @@ class CopiedMetadata(Model):
 
 
 class ClusterExternalSecretSpec(Model):
-    """Which namespaces get an ExternalSecret, and which one."""
+    """Which namespaces get an ExternalSecret, and its spec."""
 
     external_secret_spec: ExternalSecretSpec
     """Spec of the ExternalSecrets."""
@@ -43,7 +43,7 @@ class FailedNamespace(Model):
 
 
 class ClusterCondition(Model):
-    """One status condition; the original's have neither reason nor time."""
+    """One status condition, without reason and time, as in external-secrets."""
 
     type: str
     """Type of the condition."""
@@ -54,7 +54,7 @@ class ClusterCondition(Model):
 
 
 class ClusterExternalSecretStatus(Model):
-    """Where ExternalSecrets are."""
+    """Namespaces with and without their ExternalSecret."""
 
     external_secret_name: str | None = None
     """Name of the ExternalSecrets."""

@@ -1,7 +1,6 @@
-"""The fields of our custom resources, typed: what the CRDs are generated from and what the reconcilers read.
+"""The fields of ExternalSecrets: what the CRD is made from and what the reconciler reads.
 
-Sources: external-secrets-core.md 1.1 and 1.3. What this version does not serve is in the schema all the same, is kept,
-and is answered by a condition that names the field.
+Fields that this version does not serve are in the schema too: they are kept, and a condition names them.
 """
 
 from typing import Annotated, Literal
@@ -81,7 +80,7 @@ GeneratorName = Literal[
     "Webhook",
 ]
 
-"""The original's kinds: those that this version does not serve are answered where they are used."""
+"""All kinds of external-secrets; an entry that uses one that is not served says so in its error."""
 
 
 class GeneratorRef(Model):

@@ -1,10 +1,19 @@
-"""What the models of our custom resources have in common, and how they are read."""
+"""The base of all models of custom resources, shared fields, and how raw objects are read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationError,
+    create_model,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
@@ -23,7 +32,7 @@ def _duration(text: str) -> str:
 
 
 def _interval(given: int | str | None) -> int | str | None:
-    """A number of seconds, or a Go duration; a number in quotes is none (7.1)."""
+    """Check a number of seconds or a Go duration; a number in quotes is neither."""
     seconds = parse_duration(given) if isinstance(given, str) else given or 0
     if seconds < 0:
         raise ValueError("invalid refreshInterval: must not be negative")
@@ -48,7 +57,7 @@ NamespaceName = Annotated[
     str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
 ]
 Duration = Annotated[str, AfterValidator(_duration)]
-"""Checked here and not in the schema: the originals' admission takes any text (1)."""
+"""Checked here and not in the schema: external-secrets' schema accepts any text."""
 StoreInterval = Annotated[int | str | None, AfterValidator(_interval)]
 ScheduleText = Annotated[
     str,
@@ -64,21 +73,23 @@ NullBytes = Literal["Ignore", "Fail"]
 
 
 class Model(BaseModel):
-    """Camel case outside, snake case inside; unknown fields are errors; errors never quote the input."""
+    """A model with camelCase fields in YAML; unknown fields are errors, and errors never quote the input."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="forbid", hide_input_in_errors=True, frozen=True
     )
 
 
+SOURCELESS = "pydantic.main"
+"""Module of a model that is made at run time: the CRDs look for no source of it to read docstrings from."""
 ONE_OF = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 """Configuration of a model of which exactly one field may be set."""
 
 
 def checked(*rules: tuple[str, str]) -> ConfigDict:
-    """Return the configuration of a model whose schema has these rules: CEL, and what is said where it does not hold.
+    """Return the configuration of a model with these rules in its schema: CEL, and the message if it is false.
 
-    The reconciler checks them again: the originals' CRDs have none.
+    The reconciler checks them again: the CRDs of external-secrets have none.
     """
     found: list[JsonValue] = [{"rule": rule, "message": message} for rule, message in rules]
     return ConfigDict(json_schema_extra={VALIDATIONS: found})
@@ -127,7 +138,7 @@ class ConfigMapKeySelector(Model):
 
 
 class ServiceAccountSelector(Model):
-    """A ServiceAccount, and for whom its tokens are."""
+    """A ServiceAccount and the audiences of its tokens."""
 
     name: Name
     """Name of the ServiceAccount."""
@@ -138,7 +149,7 @@ class ServiceAccountSelector(Model):
 
 
 class CaProvider(Model):
-    """A certificate of an authority that stands in another object."""
+    """An object that holds certificates of authorities."""
 
     type: Literal["Secret", "ConfigMap"]
     """Kind of the object."""
@@ -151,32 +162,32 @@ class CaProvider(Model):
 
 
 MAX_PROBLEMS_SHOWN = 10  # in one message
-MAX_PROBLEMS_READ = 1000  # more would cost the event loop more than a moment
-MOST_VALUES = 60_000  # of a spec: 5,000 entries with everything that an entry can have
-HEAVY_VALUES = 1_000  # of what is read in a thread
+MAX_PROBLEMS_READ = 1000  # more would hold up the event loop
+MAX_VALUES = 60_000  # of a spec: 5,000 entries with all their fields
+HEAVY_VALUES = 1_000  # a spec with more is read in a thread
 Parsed = TypeVar("Parsed", bound=Model)
 Result = TypeVar("Result")
 
 
 async def parsed(model: type[Parsed], raw: object, *, reason: str, at: str = "spec") -> Parsed:
-    """Read what a user wrote, in a thread where there is much of it. Raises as `parse` does."""
+    """Read a raw object, in a thread if it is large. Raises as `parse` does."""
     return await beside_values(raw, partial(parse, model, raw, reason=reason, at=at))
 
 
 async def beside_values(raw: object, work: Callable[[], Result]) -> Result:
-    """Do something with what a user wrote, in a thread where there is much of it."""
+    """Do work on a raw object, in a thread if it is large."""
     return await in_background(work) if more_values(raw, HEAVY_VALUES) else work()
 
 
 def parse(model: type[Parsed], raw: object, *, reason: str, at: str = "spec") -> Parsed:
-    """Read what a user wrote. Raises NeedsHuman that names every wrong or unknown field, and no value.
+    """Read a raw object. Raises NeedsHuman, which names every wrong or unknown field, and no value.
 
     The API server drops unknown fields where the CRD is ours or the original's. Objects that were stored under a looser
     one still have them, and a field without effect may mean another value, or another reader, than its author wanted.
-    The interpreter is held meanwhile: 50 ms for MOST_VALUES of which each is wrong, and less than 2 for HEAVY_VALUES.
+    The interpreter is held meanwhile: 50 ms for MAX_VALUES of which each is wrong, and less than 2 for HEAVY_VALUES.
     """
-    if more_values(raw, MOST_VALUES):
-        raise NeedsHuman(reason, f"{at}: it holds more than {MOST_VALUES} values; let there be fewer")
+    if more_values(raw, MAX_VALUES):
+        raise NeedsHuman(reason, f"{at}: it holds more than {MAX_VALUES} values; let there be fewer")
     try:
         return model.model_validate(raw)
     except ValidationError as error:
@@ -202,7 +213,7 @@ def _place(at: str, path: tuple[int | str, ...]) -> str:
 
 
 def _siblings(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Return the names of the fields that may stand where a path ends."""
+    """Return the names of the fields that are allowed at a path."""
     owner: type[BaseModel] | None = model
     for step in path[:-1]:
         if isinstance(step, str) and owner is not None:
@@ -212,8 +223,21 @@ def _siblings(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:
-    """Return the model that a type consists of, through lists, options and annotations."""
+    """Return the model inside a type: inside lists, options and annotations."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     found = (model_in(each) for each in get_args(annotation))
     return next((each for each in found if each is not None), None)
+
+
+def with_optional_fields(name: str, base: type[Parsed], fields: Mapping[str, tuple[Any, str]]) -> type[Parsed]:
+    """Return a model with more fields than its base, each optional.
+
+    Args:
+        fields: name in YAML -> type and description.
+    """
+    made: dict[str, Any] = {
+        each: (Annotated[inner | None, Field(alias=each, description=about)], None)
+        for each, (inner, about) in fields.items()
+    }
+    return create_model(name, __base__=base, __doc__=base.__doc__, __module__=SOURCELESS, **made)

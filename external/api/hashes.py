@@ -1,4 +1,4 @@
-"""Hashes that ExternalSecrets and their targets carry, bit for bit as external-secrets computes them (section 0)."""
+"""Hashes that ExternalSecrets and their targets carry, bit for bit as external-secrets computes them."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from manager.kube.resources import Body
 
 FIELD_MANAGER = "externalsecrets.external-secrets.io/"
 DECIMALS = tuple(map(str, range(256)))  # five times as fast as `str`: a MiB is hashed several times while others wait
-LONGEST_MANAGER = 63  # characters; the original's limit decides when a name is hashed
+MAX_MANAGER_CHARACTERS = 63  # a longer name is hashed, as in external-secrets
 
 
 def object_hash(rendering: str | bytes) -> str:
@@ -34,7 +34,7 @@ def metadata_hash(labels: Mapping[str, str] | None, annotations: Mapping[str, st
 
 
 def synced_version(body: Body) -> str:
-    """Return what `status.syncedResourceVersion` is after a sync of this very object."""
+    """Return the `status.syncedResourceVersion` of an object after its sync."""
     meta = body["metadata"]
     return f"{meta.get('generation', 0)}-{metadata_hash(meta.get('labels'), meta.get('annotations'))}"
 
@@ -47,7 +47,7 @@ def owner_hash(namespace: str, name: str) -> str:
 def field_manager(name: str) -> str:
     """Return the field manager under which the target of an ExternalSecret is written."""
     plain = FIELD_MANAGER + name
-    return plain if len(plain) <= LONGEST_MANAGER else f"{FIELD_MANAGER}sha3/{object_hash(name)}"
+    return plain if len(plain) <= MAX_MANAGER_CHARACTERS else f"{FIELD_MANAGER}sha3/{object_hash(name)}"
 
 
 def _go_map(values: Mapping[str, str] | None) -> str:
@@ -93,5 +93,5 @@ def _go_float(value: float) -> str:
 
 
 def spec_hash(spec: object) -> str:
-    """Return what tells two specs apart."""
+    """Return a hash of a spec."""
     return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]

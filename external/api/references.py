@@ -25,14 +25,14 @@ SELECTORS: Mapping[type[BaseModel], str] = MappingProxyType(
         CaProvider: "Secret",
     }
 )
-"""Every type of field that names another object, and the kind that it names where the object does not say one."""
+"""Every type of field that names another object, and the kind that it names by default."""
 
 
 class Reference(NamedTuple):
     """One reference, as written."""
 
     namespace: str
-    """Empty where the object names none."""
+    """Empty if the object names none."""
     name: str
     kind: str
 

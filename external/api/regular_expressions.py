@@ -1,22 +1,24 @@
-"""Regular expressions that tenants write: RE2, in linear time whatever they write, and never printed."""
+"""Regular expressions that tenants write: RE2, which takes linear time; never printed."""
 
 from functools import lru_cache
 from typing import Any
 
 import re2
 
-LONGEST = 4096  # characters
-MEMORY = 1 << 20  # bytes that a compiled expression may take; RE2 gives up what needs more, and is slower at its bound
+MAX_EXPRESSION_CHARACTERS = 4096
+MAX_MEMORY_BYTES = (
+    1 << 20
+)  # bytes that a compiled expression may take; RE2 gives up what needs more, and is slower at its bound
 QUIET = re2.Options()
-QUIET.max_mem = MEMORY
-QUIET.log_errors = False  # RE2 itself would print what a tenant wrote to stderr, past the log and its rules
+QUIET.max_mem = MAX_MEMORY_BYTES
+QUIET.log_errors = False  # RE2 would print the expression to stderr, past the rules of our log
 
 
 @lru_cache(maxsize=64)
 def expression(pattern: str) -> Any:
-    """Return a compiled expression. Raises ValueError for what is none or too large, without its text."""
-    if len(pattern) > LONGEST:
-        raise ValueError(f"it has more than {LONGEST} characters")
+    """Return a compiled expression. Raises ValueError for an invalid or too large one, without its text."""
+    if len(pattern) > MAX_EXPRESSION_CHARACTERS:
+        raise ValueError(f"it has more than {MAX_EXPRESSION_CHARACTERS} characters")
     try:
         return re2.compile(pattern, QUIET)
     except re2.error:

@@ -1,4 +1,4 @@
-"""Cron schedules as robfig/cron reads them (core 2.3): five fields, names, descriptors and `@every`; always in UTC."""
+"""Cron schedules as github.com/robfig/cron reads them: five fields, names, descriptors, `@every`; in UTC."""
 
 from calendar import monthrange
 from collections.abc import Mapping
@@ -26,12 +26,12 @@ DESCRIPTORS = MappingProxyType(
     }
 )
 EVERY = "@every "
-FURTHEST = timedelta(days=5 * 366)  # after which a schedule counts as one that never comes
+FURTHEST = timedelta(days=5 * 366)  # a schedule without a match by then counts as one that never matches
 
 
-YEARS_AHEAD = 5  # that are looked at for the next match, of which a month costs two microseconds
-LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-LONGEST_CHARACTERS = 128  # of a schedule: all 31 days of a month, written out, have 82
+MAX_YEARS = 5  # of the search for the next match; a month takes two microseconds
+DAYS_OF_MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+MAX_SCHEDULE_CHARACTERS = 128  # all 31 days of a month, written out, have 82
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Schedule:
     """Whether a day must match in both ways: one of them is a star."""
 
     def after(self, moment: datetime, work: "Work | None" = None) -> datetime | None:
-        """Return the first match strictly after a moment, None when there is none in five years.
+        """Return the first match after a moment, None if there is none in five years.
 
         Raises:
             TooMuchWork: more months would have to be looked at than are left of `work`.
@@ -60,7 +60,7 @@ class Schedule:
         at = (moment.astimezone(UTC) + timedelta(minutes=1)).replace(second=0, microsecond=0)
         year, month = at.year, at.month
         start: datetime | None = at
-        while year <= min(at.year + YEARS_AHEAD, MAXYEAR) and not self._never:
+        while year <= min(at.year + MAX_YEARS, MAXYEAR) and not self._never:
             if work is not None:
                 work.spend()
             found = self._within(year, month, start)
@@ -73,7 +73,7 @@ class Schedule:
     @property
     def _never(self) -> bool:
         """Whether there is no such day in any of the months: the 31st of April."""
-        longest = [length for month, length in enumerate(LENGTHS, 1) if self.months >> month & 1]
+        longest = [length for month, length in enumerate(DAYS_OF_MONTHS, 1) if self.months >> month & 1]
         return self.both_days and not self.days & ((2 << max(longest)) - 2)
 
     def _within(self, year: int, month: int, start: datetime | None) -> datetime | None:
@@ -107,12 +107,12 @@ WEEKS = sum(1 << 7 * week for week in range(6))
 
 
 class TooMuchWork(Exception):
-    """What is asked takes more than it may."""
+    """The search takes more months than its budget has."""
 
 
 @dataclass(slots=True)
 class Work:
-    """A budget of months that are looked at."""
+    """A budget of months to search."""
 
     left: int
 
@@ -131,8 +131,8 @@ def _lowest(numbers: int, start: int) -> int | None:
 
 def parse_schedule(text: str) -> Schedule | float:
     """Read a schedule; `@every` gives its seconds. Raises ValueError."""
-    if len(text) > LONGEST_CHARACTERS:
-        raise ValueError(f"longer than {LONGEST_CHARACTERS} characters")
+    if len(text) > MAX_SCHEDULE_CHARACTERS:
+        raise ValueError(f"longer than {MAX_SCHEDULE_CHARACTERS} characters")
     if text.startswith(EVERY):
         return max(1.0, float(int(parse_duration(text.removeprefix(EVERY)))))
     fields = DESCRIPTORS.get(text, text).split()
@@ -147,7 +147,7 @@ def parse_schedule(text: str) -> Schedule | float:
 def _field(text: str, low: int, high: int, names: Mapping[str, int]) -> tuple[int, bool]:
     """Return the values of one field, and whether it is a star."""
     values, star = 0, False
-    for part in filter(None, text.split(",")):  # the original skips empty ones
+    for part in filter(None, text.split(",")):  # robfig/cron skips empty ones
         span, slash, step_text = part.partition("/")
         step = _number(step_text, NO_NAMES) if slash else 1
         first, dash, last = span.partition("-")

@@ -1,4 +1,4 @@
-"""Kubernetes' LabelSelectors, checked as its LabelSelectorAsSelector does before anything is selected by them. Pure."""
+"""Label selectors, checked as Kubernetes' `LabelSelectorAsSelector` does before they select anything. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,12 +8,12 @@ import re2
 from manager.kube.selectors import NAME, VALUE
 
 OPERATORS = {"In": True, "NotIn": True, "Exists": False, "DoesNotExist": False}
-"""Kubernetes' own, and whether they take values."""
-ODD_PREFIX = re2.compile(r"\.\.|\.-|-\.")  # no DNS name, though of its letters
+"""The operators of Kubernetes, and whether they take values."""
+ODD_PREFIX = re2.compile(r"\.\.|\.-|-\.")  # letters of a DNS name, but no valid one
 
 
 def problems(selector: object, at: str) -> Iterator[str]:
-    """Yield what makes no sense in a selector, each with its place; whatever is selected by it would be a mistake."""
+    """Yield the errors of a selector, each with its field path."""
     if not isinstance(selector, Mapping):
         yield f"{at}: must be an object"
         return
@@ -28,7 +28,7 @@ def problems(selector: object, at: str) -> Iterator[str]:
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Evaluate a selector; an empty one selects all, one that makes no sense nothing, whatever it denies."""
+    """Evaluate a selector: an empty one selects all objects, an invalid one none."""
     if any(problems(selector, "")):
         return False
     exact = selector.get("matchLabels") or {}

@@ -1,8 +1,4 @@
-"""The fields of our custom resources, typed: what the CRDs are generated from and what the reconcilers read.
-
-Sources: external-secrets-core.md 1.1 and 1.3. What this version does not serve is in the schema all the same, is kept,
-and is answered by a condition that names the field.
-"""
+"""The fields of SecretStore and ClusterSecretStore: what their CRDs are made from and what the reconcilers read."""
 
 from typing import Annotated
 
@@ -10,35 +6,11 @@ from pydantic import ConfigDict, Field, JsonValue
 
 from external.api.external_secret import Condition
 from external.api.fields import ONE_OF, Model, NamespaceName, StoreInterval
-from external.api.providers.aws import AwsProvider
-from external.api.providers.kubernetes import KubernetesProvider
-from external.api.providers.vault import OpenBaoProvider, VaultProvider
-from external.api.providers.webhook import WebhookProvider
 
-
-class FakeData(Model):
-    """One value of the fake provider."""
-
-    key: str
-    """Key of the value."""
-    value: str
-    """The value."""
-    version: str | None = None
-    """Version of the value."""
-
-
-class FakeProvider(Model):
-    """Values that stand in the store itself, for tests."""
-
-    data: list[FakeData]
-    """The values."""
-    validation_result: int | None = None
-    """What validation returns: 0 ready, 1 unknown, 2 error."""
-
-
-UNSERVED_PROVIDERS = frozenset(
+ORIGINAL_PROVIDERS = frozenset(
     {
         "akeyless",
+        "aws",
         "azurekv",
         "barbican",
         "beyondtrust",
@@ -51,6 +23,7 @@ UNSERVED_PROVIDERS = frozenset(
         "delinea",
         "doppler",
         "dvls",
+        "fake",
         "fortanix",
         "gcpsm",
         "github",
@@ -58,11 +31,13 @@ UNSERVED_PROVIDERS = frozenset(
         "ibm",
         "infisical",
         "keepersecurity",
+        "kubernetes",
         "nebiusmysterybox",
         "ngrok",
         "onboardbase",
         "onepassword",
         "onepasswordSDK",
+        "openBao",
         "oracle",
         "ovh",
         "passbolt",
@@ -72,35 +47,23 @@ UNSERVED_PROVIDERS = frozenset(
         "scaleway",
         "secretserver",
         "senhasegura",
+        "vault",
         "volcengine",
+        "webhook",
         "yandexcertificatemanager",
         "yandexlockbox",
     }
 )
-
-"""The original's other providers; their fields are in `external.api.providers`."""
+"""Every provider of external-secrets, served by this version or not."""
 
 
 class Provider(Model):
     """Exactly one provider; those that this version does not serve are kept as they are.
 
-    Their fields are in `external.api.stores`, which only the CRDs are made from.
+    `external.providers.registry` adds a field for each provider that is served: this layer knows none of them.
     """
 
     model_config = ConfigDict(extra="allow", json_schema_extra=ONE_OF["json_schema_extra"])
-
-    aws: AwsProvider | None = None
-    """AWS Secrets Manager and Parameter Store."""
-    fake: FakeProvider | None = None
-    """Values in the store itself, for tests."""
-    kubernetes: KubernetesProvider | None = None
-    """Secrets of a cluster."""
-    open_bao: OpenBaoProvider | None = None
-    """OpenBao."""
-    vault: VaultProvider | None = None
-    """HashiCorp Vault."""
-    webhook: WebhookProvider | None = None
-    """Any HTTP API."""
 
 
 ATOMIC_LIST: dict[str, JsonValue] = {"x-kubernetes-list-type": "atomic"}

@@ -1,4 +1,4 @@
-"""Which namespaces a ClusterSecretStore admits (core 7.4), with full matches where the original searches."""
+"""Which namespaces a ClusterSecretStore admits; an expression must match the whole name."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,23 +10,23 @@ from external.api.selectors import problems, selects
 def admits(
     conditions: Sequence[Mapping[str, Any]], namespace: str, labels: Mapping[str, str], *, partly: bool = False
 ) -> bool:
-    """Tell whether a namespace may use the store: no conditions admit all, otherwise any match of any condition.
+    """Return True if a namespace may use the store: without conditions, or if any condition matches.
 
     Args:
-        partly: whether an expression may match any part of the name, as it may for the original.
+        partly: whether a part of the name may match, as in external-secrets.
 
     """
     return not conditions or any(_matches(each, namespace, labels, partly=partly) for each in conditions)
 
 
 def only_partly(conditions: Sequence[Mapping[str, Any]], namespace: str) -> tuple[str, ...]:
-    """Return the expressions that match only a part of a namespace's name: the original would let it in by them."""
+    """Return the expressions that match a part of a namespace's name: external-secrets would admit it."""
     patterns = [pattern for each in conditions for pattern in each.get("namespaceRegexes") or ()]
     return tuple(pattern for pattern in patterns if isinstance(pattern, str) and _partly(pattern, namespace))
 
 
 def unreadable(conditions: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return what is wrong with expressions and selectors that are none, and therefore admit nobody."""
+    """Return the errors of invalid expressions and selectors, which admit no namespace."""
     found = [
         f"spec.conditions[{at}].namespaceRegexes[{index}]: it is no RE2 expression, and matches nothing"
         for at, each in enumerate(conditions)

@@ -1,4 +1,4 @@
-"""When a periodic refresh may happen: `syncWindows` (core 2.3). Pure."""
+"""When a periodic refresh may happen: `spec.syncWindows`. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,17 +10,17 @@ from manager.core.durations import parse_duration
 
 SECOND = timedelta(seconds=1)
 FOREVER = datetime.max.replace(tzinfo=UTC)
-MOST_WINDOWS = 100  # tenants write them, and the event loop looks at each
-MOST_STEPS = 64  # windows that close one after the other; what is not free by then is looked at again
-WORK_MONTHS = 1_000  # that are looked at for one answer, of all windows together: 5 ms
+MAX_WINDOWS = 100  # tenants write them, and the event loop evaluates each
+MAX_STEPS = 64  # windows in a row; after that many the answer is asked for again
+MAX_MONTHS = 1_000  # searched for one answer, of all windows together: 5 ms
 REFERENCE = datetime(2026, 1, 1, tzinfo=UTC)
-NEVER_FOR = timedelta(days=30)  # that a schedule which did not come within five years is not looked at again
+NEVER_FOR = timedelta(days=30)  # after that, a schedule without a match in five years is searched again
 LATER = timedelta(hours=1)  # until it is asked again where the answer takes more
 
 
 @dataclass(slots=True)
 class Window:
-    """A schedule, and how long it stays open from each of its moments."""
+    """A schedule, and how long each of its matches stays open."""
 
     schedule: Schedule | float
     duration: timedelta
@@ -28,9 +28,9 @@ class Window:
     """A moment, and the next match after it: the same for every moment between the two."""
 
     def active_until(self, moment: datetime, work: Work) -> datetime | None:
-        """Return when the window closes that is open at a moment, None when none is."""
+        """Return when the window that is open at a moment closes, None if none is open."""
         if not isinstance(self.schedule, Schedule):
-            # The original counts `@every` from the question itself: open always, or never.
+            # robfig/cron counts `@every` from the moment that is asked about: always open, or never.
             return FOREVER if self.schedule <= self.duration.total_seconds() + 1 else None
         opened = self._after(moment - self.duration - SECOND, work)
         return opened + self.duration if opened is not None and opened <= moment <= opened + self.duration else None
@@ -53,32 +53,32 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """All windows of an ExternalSecret: they allow, or they deny."""
+    """All windows of an ExternalSecret, which allow or deny."""
 
     allow: bool
     windows: tuple[Window, ...]
 
     def permitted_from(self, moment: datetime) -> datetime | None:
-        """Return the first moment from this one on at which a refresh may happen, None when none is in sight.
+        """Return the first moment from this one on at which a refresh may happen, None if there is none.
 
         Where that takes too much work it is a moment at which it should be asked again.
         """
         try:
-            return self._permitted_from(moment, Work(WORK_MONTHS))
+            return self._permitted_from(moment, Work(MAX_MONTHS))
         except TooMuchWork:
             return moment + LATER
 
     def too_much(self) -> bool:
-        """Tell whether an answer takes more work than it may, for some moment that is the same for all."""
+        """Return True if an answer takes more work than its budget, measured at one fixed moment."""
         fresh = Windows(self.allow, tuple([Window(each.schedule, each.duration) for each in self.windows]))
         try:
-            fresh._permitted_from(REFERENCE, Work(WORK_MONTHS))
+            fresh._permitted_from(REFERENCE, Work(MAX_MONTHS))
         except TooMuchWork:
             return True
         return False
 
     def _permitted_from(self, moment: datetime, work: Work) -> datetime | None:
-        for _ in range(MOST_STEPS):
+        for _ in range(MAX_STEPS):
             closes = [
                 each for each in (window.active_until(moment, work) for window in self.windows) if each is not None
             ]
@@ -101,10 +101,10 @@ def _known(moments: Iterable[datetime | None]) -> list[datetime]:
 
 
 def windows_of(given: Mapping[str, Any]) -> Windows | None:
-    """Read `spec.syncWindows`, however odd it is; what cannot be read never opens."""
+    """Read a raw `spec.syncWindows`; an invalid window never opens."""
     if given.get("kind") not in ("allow", "deny"):
         return None
-    found = [each for each in (_window(raw) for raw in (given.get("windows") or ())[:MOST_WINDOWS]) if each is not None]
+    found = [each for each in (_window(raw) for raw in (given.get("windows") or ())[:MAX_WINDOWS]) if each is not None]
     return Windows(given["kind"] == "allow", tuple(found))
 
 

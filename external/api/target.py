@@ -1,4 +1,4 @@
-"""`spec.target` of an ExternalSecret, typed (external-secrets-core.md 1.1)."""
+"""The fields of `spec.target` of an ExternalSecret."""
 
 from typing import Annotated, Literal
 
@@ -37,10 +37,10 @@ class TemplateSource(Model):
 
 
 class TemplateFrom(Model):
-    """Templates that stand elsewhere, or in `literal`."""
+    """Templates in other objects or in `literal`."""
 
     target: str = "Data"
-    """Data, Annotations or Labels in any case; no enum, as the originals' admission takes any text for other kinds."""
+    """Data, Annotations or Labels in any case; for other kinds a path such as spec.rules[0].host."""
     literal: str | None = None
     """A template that renders YAML with keys and values."""
     values_decoding_strategy: Decoding | None = None
@@ -63,7 +63,7 @@ class TemplateMetadata(Model):
 
 
 class Template(Model):
-    """How the target is made from what was fetched."""
+    """How the target is made from the fetched values."""
 
     model_config = checked(
         (f"!has(self.type) || self.type != '{BOOTSTRAP_TOKEN}'", BOOTSTRAP),

@@ -1,7 +1,7 @@
-"""What an ExternalSecret may not ask for, whatever stands before the API server: every rule is checked here again.
+"""What an ExternalSecret may not ask for. Pure.
 
-The texts are those of the original's admission (external-secrets-core.md 5.3, W1 to W6); the CRD says the same in CEL
-as far as that can. Pure.
+The CRD has the same rules in CEL as far as it can express them. They are checked here again: the CRD of
+external-secrets has none. The texts are those of its admission webhook.
 """
 
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from external.errors import FAILED
 from manager.core.errors import NeedsHuman
 from manager.kube.writer import BOOTSTRAP_TOKEN, SERVICE_ACCOUNT_TOKEN, TOKEN_OWNER
 
-MOST_ENTRIES = 5_000  # of one ExternalSecret; each is looked at several times in every pass
+MAX_ENTRIES = 5_000  # of one ExternalSecret; every pass visits each several times
 PLACES = frozenset({"", "data", "annotations", "labels"})
-"""Where a template may write in a Secret, in lower case: a free path could name its type or its owners."""
+"""What a template may write in a Secret, in lower case: a free path could set its type or owners."""
 
 
 def require_allowed(spec: ExternalSecretSpec) -> None:
-    """Raise NeedsHuman for what is not allowed, and for what this version does not serve."""
+    """Raise NeedsHuman for a spec that is not allowed or not served."""
     found = problems(spec)
     if found:
         raise NeedsHuman(FAILED, "; ".join(found))
@@ -29,7 +29,7 @@ def require_allowed(spec: ExternalSecretSpec) -> None:
 
 
 def problems(spec: ExternalSecretSpec) -> list[str]:
-    """Return what is wrong, in the original's words and order."""
+    """Return the errors of a spec, with the texts and in the order of external-secrets."""
     found = [*_policies(spec.target), *([] if spec.data or spec.data_from else [NOTHING])]
     found += [*_privileged(spec.target), *_places(spec.target)]
     for entry in spec.data_from or ():
@@ -69,8 +69,8 @@ def unserved(spec: ExternalSecretSpec) -> list[str]:
 
 def _many(spec: ExternalSecretSpec) -> Iterator[str]:
     number = len(spec.data or ()) + len(spec.data_from or ())
-    if number > MOST_ENTRIES:
-        yield f"spec.data and spec.dataFrom have {number} entries, more than {MOST_ENTRIES}"
+    if number > MAX_ENTRIES:
+        yield f"spec.data and spec.dataFrom have {number} entries, more than {MAX_ENTRIES}"
 
 
 def _windows(spec: ExternalSecretSpec) -> Iterator[str]:

@@ -30,7 +30,7 @@ from external.reading.reader import SharedReader, fingerprint
 from external.stores.clients import Clients
 from external.summaries import ExternalSecretSummary, store_key
 from external.values.documents import Documents, beside
-from external.values.json_document import MOST_MEMBERS, convert_keys, decode, validate_keys
+from external.values.json_document import MAX_MEMBERS, convert_keys, decode, validate_keys
 from external.values.namespace_lock import NamespaceLock
 from external.values.rewrites import rewritten
 from manager.core.clock import Clock
@@ -41,7 +41,7 @@ from manager.gotemplate.sandbox import Sandbox
 from manager.kube.resources import Key
 
 MAX_PARSE_SECONDS = 60.0  # to take the values of one ExternalSecret apart; a worker held longer counts as stuck
-MAX_KEYS = 5 * MOST_MEMBERS  # of all entries together, each name counted again for every step of a rewrite
+MAX_KEYS = 5 * MAX_MEMBERS  # of all entries together, each name counted again for every step of a rewrite
 MAX_BYTES = 16 << 20  # of all values together; templates may make a smaller Secret of larger values
 
 
@@ -270,8 +270,8 @@ class _Merge:
         if reference is None:
             return {}  # `entries` skips such an entry
         members = given if isinstance(given, Mapping) else await self._members(entry, given, client)
-        if len(members) > MOST_MEMBERS:
-            raise _wrong(f"there are more than {MOST_MEMBERS} members")
+        if len(members) > MAX_MEMBERS:
+            raise _wrong(f"there are more than {MAX_MEMBERS} members")
         self._charge(len(members) * (1 + len(entry.rewrite or ())), 0)
         named = members
         if not entry.rewrite or (isinstance(client, ConvertsNames) and isinstance(reference, FindRef)):

@@ -1,1 +1,1 @@
-"""Generators: objects from which values are made instead of being read (providers 5)."""
+"""Generators: objects that make values instead of reading them from a provider."""

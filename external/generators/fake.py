@@ -1,4 +1,4 @@
-"""Fake: the values that stand in it, for tests (providers 5.2)."""
+"""Fake: returns the values of its spec, for tests."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from manager.core.secret_value import SecretValue
 
 
 class FakeSpec(Model):
-    """What is given, and whose it is."""
+    """Fixed values, for tests."""
 
     controller: str | None = None
     """Class of the controller that serves this generator."""
@@ -17,14 +17,21 @@ class FakeSpec(Model):
 
 
 def generate(spec: FakeSpec) -> Mapping[str, SecretValue]:
-    """Return what is given."""
+    """Return the values of the spec."""
     return {key: SecretValue(value.encode()) for key, value in (spec.data or {}).items()}
 
 
 def weigh(spec: FakeSpec) -> tuple[int, int]:
-    """Return how many values are given, and their bytes."""
+    """Return the number of values and their bytes."""
     given = spec.data or {}
     return len(given), sum(len(key.encode()) + len(value.encode()) for key, value in given.items())
 
 
-FAKE = GeneratorKind(resource("fakes", "Fake"), FakeSpec, generate, "fakeSpec", weigh)
+FAKE = GeneratorKind(
+    resource=resource("fakes", "Fake"),
+    spec=FakeSpec,
+    generate=generate,
+    embedded="fakeSpec",
+    about="Values in the object itself, for tests.",
+    weigh=weigh,
+)

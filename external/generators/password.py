@@ -1,4 +1,4 @@
-"""Password: random characters, with the original's rules for how many of which (providers 5.2)."""
+"""Password: random characters; external-secrets' rules decide how many are letters, digits and symbols."""
 
 import base64
 import random
@@ -15,16 +15,16 @@ from external.providers.protocol import ProviderError
 from manager.core.secret_value import SecretValue
 
 SYMBOLS = '~!@#$%^&*()_+`-={}|[]\\:"<>?,./'
-LENGTH, PART = 24, 4  # characters; one in four is a digit, and one in four a symbol
-LONGEST = 65_536  # characters of all passwords of one refresh: more keep the processor from others
-LONGEST_ENCODING = 8  # bytes that a character may become: four of UTF-8, and two digits for each
+DEFAULT_CHARACTERS, DEFAULT_SHARE = 24, 4  # one in four is a digit, and one in four a symbol
+MAX_CHARACTERS = 65_536  # of all passwords of one refresh: more would take CPU from other tenants
+MAX_ENCODED_BYTES = 8  # of one character: four in UTF-8, and two hex digits for each
 dice = random.SystemRandom()
 
 
 class PasswordSpec(Model):
-    """How long, of which characters, and under which names."""
+    """Length, characters and keys of the passwords."""
 
-    length: Annotated[int, RequiredWithDefault] = LENGTH
+    length: Annotated[int, RequiredWithDefault] = DEFAULT_CHARACTERS
     """Number of characters; 24 by default."""
     digits: int | None = None
     """Number of digits; a quarter by default."""
@@ -33,7 +33,7 @@ class PasswordSpec(Model):
     symbol_characters: str | None = None
     """Symbols to choose from."""
     no_upper: Annotated[bool, RequiredWithDefault] = False
-    """Whether upper case letters are left out."""
+    """Whether passwords have no upper case letters."""
     allow_repeat: Annotated[bool, RequiredWithDefault] = False
     """Whether a character may appear twice."""
     secret_keys: Annotated[list[str], Field(min_length=1)] | None = None
@@ -58,21 +58,21 @@ def generate(spec: PasswordSpec) -> Mapping[str, SecretValue]:
     keys = spec.secret_keys or ["password"]
     if "" in keys or len(set(keys)) < len(keys):
         raise ProviderError("spec.secretKeys: each must have a name of its own")
-    length = spec.length if spec.length > 0 else LENGTH
-    if length * len(keys) > LONGEST:
-        raise ProviderError(f"spec.length: {LONGEST} characters at most, for all secretKeys together")
+    length = spec.length if spec.length > 0 else DEFAULT_CHARACTERS
+    if length * len(keys) > MAX_CHARACTERS:
+        raise ProviderError(f"spec.length: {MAX_CHARACTERS} characters at most, for all secretKeys together")
     return {key: SecretValue(ENCODERS[spec.encoding](_password(spec, length).encode())) for key in keys}
 
 
 def weigh(spec: PasswordSpec) -> tuple[int, int]:
-    """Return how many passwords there will be, and their bytes in the longest encoding."""
+    """Return the number of passwords and their bytes in the longest encoding."""
     keys = spec.secret_keys or ["password"]
-    return len(keys), len(keys) * max(spec.length, LENGTH) * LONGEST_ENCODING + sum(map(len, keys))
+    return len(keys), len(keys) * max(spec.length, DEFAULT_CHARACTERS) * MAX_ENCODED_BYTES + sum(map(len, keys))
 
 
 def _password(spec: PasswordSpec, length: int) -> str:
-    digits = length // PART if spec.digits is None else spec.digits
-    symbols = length // PART if spec.symbols is None else spec.symbols
+    digits = length // DEFAULT_SHARE if spec.digits is None else spec.digits
+    symbols = length // DEFAULT_SHARE if spec.symbols is None else spec.symbols
     if min(digits, symbols) < 0:
         raise ProviderError("spec.digits and spec.symbols must not be negative")
     if digits + symbols > length:
@@ -91,7 +91,7 @@ def _password(spec: PasswordSpec, length: int) -> str:
 
 
 def _some(what: str, characters: str, number: int, taken: list[str] | None) -> list[str]:
-    """Draw some characters: each once where `taken` is given, and none of those."""
+    """Draw characters; if `taken` is given each at most once, and none of these."""
     if taken is None:
         return dice.choices(characters, k=number)
     free = sorted(set(characters) - set(taken))
@@ -101,4 +101,11 @@ def _some(what: str, characters: str, number: int, taken: list[str] | None) -> l
     return dice.sample(free, number)
 
 
-PASSWORDS = GeneratorKind(resource("passwords", "Password"), PasswordSpec, generate, "passwordSpec", weigh)
+PASSWORDS = GeneratorKind(
+    resource=resource("passwords", "Password"),
+    spec=PasswordSpec,
+    generate=generate,
+    embedded="passwordSpec",
+    about="Random characters.",
+    weigh=weigh,
+)

@@ -1,4 +1,4 @@
-"""What a kind of generator is: one file with its fields, and how values come of them."""
+"""The declaration of a kind of generator: its fields, and the function that makes values from them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,22 +16,22 @@ from manager.kube.resources import Resource
 GROUP, VERSION = GENERATORS.split("/")
 Spec = TypeVar("Spec", bound=Model)
 NAME_BYTES = 250
-"""What a value takes beside its bytes: places in two mappings, two objects, the name."""
+"""Memory of a value beside its bytes: entries of two mappings, two objects, the name."""
 Make = Callable[[], Mapping[str, SecretValue]]
-"""Makes the values of one refresh, in a thread: it may take its time. Raises ProviderError."""
+"""Makes the values of one refresh; runs in a thread and may block. Raises ProviderError."""
 
 
 def resource(plural: str, kind: str, *, namespaced: bool = True) -> Resource:
-    """Return the resource of a kind in the generators' group; there is to be one of each."""
+    """Return the resource of a kind of generator."""
     return Resource(GROUP, VERSION, plural, kind, namespaced=namespaced)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How values are made, and what they will weigh."""
+    """A function that makes values, and the memory that they will take."""
 
     weight: int
-    """Bytes of memory that the values take at most, names and objects counted."""
+    """Maximum bytes of memory of the values, with names and objects."""
     make: Make = field(repr=False)
 
     def __call__(self) -> Mapping[str, SecretValue]:
@@ -41,24 +41,26 @@ class Recipe:
 
 @dataclass(frozen=True)
 class GeneratorKind(Generic[Spec]):
-    """One kind.
+    """One kind of generator.
 
     Args:
-        resource: where its objects are.
+        resource: its custom resource.
         spec: the model of their `spec`.
         generate: makes the values of one refresh, in a thread. Raises ProviderError, naming the field, and no value.
         embedded: the field of a ClusterGenerator that holds such a spec.
-        weigh: tells (names, bytes of names and values) of what `generate` will make, without making any.
+        about: what it makes, for the CRD.
+        weigh: returns (number of values, bytes of names and values) of what `generate` would make.
     """
 
     resource: Resource
     spec: type[Spec]
     generate: Callable[[Spec], Mapping[str, SecretValue]]
     embedded: str
+    about: str
     weigh: Callable[[Spec], tuple[int, int]] = lambda _spec: (1, 1024)
 
     def prepare(self, raw: Any, at: str) -> Recipe:
-        """Read a spec. Raises ProviderError for one that cannot be read: nobody tells when it is mended."""
+        """Read a spec. Raises ProviderError for an invalid one, to be read again: no event tells of its change."""
         try:
             spec = parse(self.spec, raw, reason=FAILED, at=at)
         except NeedsHuman as error:

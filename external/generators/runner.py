@@ -1,6 +1,6 @@
-"""Runs generators for ExternalSecrets: which object, whose it is, and when it makes other values (core 2.6).
+"""Runs generators for ExternalSecrets: reads the object, and makes new values once for each refresh.
 
-Generators are read when an ExternalSecret is worked on and not watched: their CRDs need not be there.
+Generators are read with each pass of an ExternalSecret and not watched: their CRDs need not be installed.
 """
 
 import re
@@ -23,41 +23,42 @@ from manager.kube.client import KubeClient
 from manager.kube.references import resolve
 from manager.kube.resources import Key
 
-MOST = 2 << 20  # bytes of memory of what is made for one ExternalSecret: a Secret holds one MiB, and names weigh too
-MOST_OBJECTS = 100  # that one ExternalSecret names: each is read at every pass
-TENANT_BYTES = 8 << 20  # kept of what was made for one namespace; of the oldest nothing can be repaired then
-ALL_BYTES = 24 << 20  # kept for all
+MAX_OBJECT_BYTES = 2 << 20  # of memory for one ExternalSecret: a Secret holds 1 MiB, and names take memory too
+MAX_GENERATORS = 100  # of one ExternalSecret: each is read in every pass
+MAX_NAMESPACE_BYTES = 8 << 20
+"""Kept for one namespace; after an eviction a target cannot be repaired before its next refresh."""
+MAX_TOTAL_BYTES = 24 << 20  # kept for all namespaces
 TOO_MUCH = (
-    f"no more than 1 MiB is made for one ExternalSecret, or {MOST >> 20} MiB with names and what they take in memory: "
-    "ask for less"
+    "no more than 1 MiB is made for one ExternalSecret, "
+    f"or {MAX_OBJECT_BYTES >> 20} MiB with names and what they take in memory: ask for less"
 )
-NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")  # it becomes a part of a URL
+NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")  # the name becomes part of a URL
 Reference = tuple[str, str, str]
 """apiVersion, kind and name, as an ExternalSecret writes them."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """One generator as it stands."""
+    """One generator, as it was read."""
 
     identity: str
-    """Changes with the object and its spec."""
+    """Object and generation."""
     recipe: Recipe
 
 
 Recipes = Mapping[Reference, Found | ProviderError | NeedsHuman]
-"""Each generator that an ExternalSecret names, or what is wrong with it."""
+"""Each generator of an ExternalSecret, or its error."""
 
 
 @dataclass(frozen=True)
 class Occasion:
-    """Why values are wanted."""
+    """The reason of a pass."""
 
     recipes: Recipes
     since: float | None
-    """When the ExternalSecret was last successful: what was made after that and never written is as good as new."""
+    """When the ExternalSecret last succeeded: values that were made since then and never written are used."""
     due: bool
-    """Whether other values are wanted; otherwise the last ones are, to repair what somebody has edited."""
+    """True asks for new values; False for the last ones, to repair a target that was edited."""
 
 
 @dataclass(frozen=True)
@@ -69,25 +70,27 @@ class _Made:
 
 
 class _Elsewhere(Exception):
-    """The generator is for the controller of another class."""
+    """Another controller class serves the generator."""
 
 
 class Generators:
-    """Remembers what was made for each ExternalSecret, so that its generators run once for each refresh."""
+    """Keeps the values of each ExternalSecret, so that a refresh runs its generators once."""
 
     def __init__(self, client: KubeClient, threads: ThreadPool, controller_class: str) -> None:
         self._client = client
         self._threads = threads
         self._class = controller_class
         self._made: dict[Key, dict[str, _Made]] = {}
-        self._kept: MemoryBudget[Key] = MemoryBudget(TENANT_BYTES, ALL_BYTES, lambda key: self._made.pop(key, None))
+        self._kept: MemoryBudget[Key] = MemoryBudget(
+            MAX_NAMESPACE_BYTES, MAX_TOTAL_BYTES, lambda key: self._made.pop(key, None)
+        )
 
     async def read(self, key: Key, references: Iterable[Reference]) -> Recipes | None:
-        """Return the generators that an ExternalSecret names; None where one is for the controller of another class."""
+        """Return the generators that an ExternalSecret names; None if another controller class serves one of them."""
         found: dict[Reference, Found | ProviderError | NeedsHuman] = {}
         for each in references:
-            if len(found) >= MOST_OBJECTS:
-                found[each] = NeedsHuman(FAILED, f"no more than {MOST_OBJECTS} generators are read: name fewer")
+            if len(found) >= MAX_GENERATORS:
+                found[each] = NeedsHuman(FAILED, f"no more than {MAX_GENERATORS} generators are read: name fewer")
                 continue
             try:
                 found[each] = await self._read(key, *each)
@@ -100,14 +103,14 @@ class Generators:
     async def make(
         self, key: Key, wanted: Mapping[str, Reference], occasion: Occasion
     ) -> Mapping[str, Mapping[str, SecretValue] | ProviderError | NeedsHuman]:
-        """Return the values, or what is wrong, by the place of the entry that wants them."""
+        """Return the values or the error of each entry, by its field path."""
         last, kept = self._made.get(key, {}), dict[str, _Made]()
         results: dict[str, Mapping[str, SecretValue] | ProviderError | NeedsHuman] = {}
         made = 0
         for at, reference in wanted.items():
             before = last.get(at)
             if before is not None:
-                kept[at] = before  # through errors too: what somebody edits meanwhile gets its values back afterwards
+                kept[at] = before  # kept through errors, so that a target that was edited meanwhile can be repaired
             try:
                 recipe = _sound(occasion.recipes[reference])
                 made += recipe.recipe.weight
@@ -131,7 +134,7 @@ class Generators:
         return _Made(named, occasion.since, values, recipe.recipe.weight)
 
     def forget(self, key: Key) -> None:
-        """Drop what was made for an ExternalSecret that is gone."""
+        """Drop the values of an ExternalSecret that was deleted."""
         self._made.pop(key, None)
         self._kept.drop(key)
 
@@ -168,8 +171,8 @@ class Generators:
 
 
 def _require_room(weight: int) -> None:
-    """Raise NeedsHuman before too much is made: names without values take as much memory as others."""
-    if weight > MOST:
+    """Raise NeedsHuman before the values of one ExternalSecret take too much memory."""
+    if weight > MAX_OBJECT_BYTES:
         raise NeedsHuman(FAILED, TOO_MUCH)
 
 
@@ -180,7 +183,7 @@ def _sound(found: Found | ProviderError | NeedsHuman) -> Found:
 
 
 def _embedded(spec: Any, at: str) -> tuple[str, Any, str]:
-    """Return kind and spec of the one generator that a ClusterGenerator holds, and where it stands."""
+    """Return kind, spec and field path of the generator inside a ClusterGenerator."""
     given = spec.get("generator") if isinstance(spec, dict) else None
     if not isinstance(given, dict) or len(given) != 1:
         raise ProviderError(f"{at}.generator: exactly one generator must stand here")
@@ -196,6 +199,6 @@ def _unserved(at: str, kind: str) -> str:
 
 
 def reference_of(entry: object) -> Reference | None:
-    """Return which generator an entry names, if it names one."""
+    """Return the generator that an entry names, None if it names none."""
     given = entry.source_ref.generator_ref if isinstance(entry, DataFrom) and entry.source_ref else None
     return None if given is None else (given.api_version or GENERATORS, given.kind, given.name)

@@ -1,4 +1,4 @@
-"""UUID: a random one, of version 4 (providers 5.2)."""
+"""UUID: a random UUID of version 4."""
 
 from collections.abc import Mapping
 from uuid import uuid4
@@ -9,7 +9,7 @@ from manager.core.secret_value import SecretValue
 
 
 class UuidSpec(Model):
-    """There is nothing to choose."""
+    """A UUID has no options."""
 
 
 def generate(spec: UuidSpec) -> Mapping[str, SecretValue]:
@@ -18,4 +18,11 @@ def generate(spec: UuidSpec) -> Mapping[str, SecretValue]:
     return {"uuid": SecretValue(str(uuid4()).encode())}
 
 
-UUIDS = GeneratorKind(resource("uuids", "UUID"), UuidSpec, generate, "uuidSpec", lambda _spec: (1, 64))
+UUIDS = GeneratorKind(
+    resource=resource("uuids", "UUID"),
+    spec=UuidSpec,
+    generate=generate,
+    embedded="uuidSpec",
+    about="A random UUID.",
+    weigh=lambda _spec: (1, 64),
+)

@@ -1,8 +1,8 @@
-"""The fake provider: values that stand in the store itself (providers 4.4)."""
+"""The fake provider: values in the store itself, for tests."""
 
 from collections.abc import Mapping, Sequence
 
-from external.api.store import FakeProvider
+from external.api.providers.fake import FakeProvider
 from external.providers.protocol import (
     Client,
     ConnectContext,
@@ -16,11 +16,11 @@ from external.providers.protocol import (
 from external.providers.support.naming import compiled
 from manager.core.secret_value import SecretValue
 
-UNKNOWN = 1  # of `validationResult`
+RESULT_UNKNOWN = 1  # value of `validationResult`
 
 
 async def connect(spec: FakeProvider, around: ConnectContext) -> Client:
-    """Return the client; nothing can go wrong."""
+    """Return the client."""
     del around
     return FakeClient(spec)
 
@@ -51,7 +51,7 @@ class FakeClient:
         return "the store's spec.provider.fake.data"
 
     def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
-        """Return the newest value of every key that matches; there are no tags (4.4)."""
+        """Return the newest value of every key that matches; there are no tags."""
         if find.name is None:
             raise ProviderDenied("unexpected find operator: name is missing")
         pattern = compiled(find.name)
@@ -60,11 +60,11 @@ class FakeClient:
         return {each.key: SecretValue(each.value.encode()) for each in newest}
 
     def close(self) -> None:
-        """Do nothing: nothing was lent."""
+        """Do nothing: there is no connection."""
 
     def validate(self) -> None:
         """Answer as `validationResult` says."""
-        if self._spec.validation_result == UNKNOWN:
+        if self._spec.validation_result == RESULT_UNKNOWN:
             raise ValidationUnknown("unable to validate")
         if self._spec.validation_result:
             raise ProviderDenied("unable to validate")

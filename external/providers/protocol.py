@@ -1,4 +1,4 @@
-"""What a provider of secrets is: one small class, blocking, whose errors say what the caller must do."""
+"""The contract of a provider: one small blocking class, whose errors say what the caller must do."""
 
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -24,27 +24,27 @@ class ProviderError(CofferError):
 
 
 class SecretAbsent(ProviderError):
-    """Proven: the provider says that there is no such secret. Nothing else may count as absent (reliability.md D6)."""
+    """The provider itself says that there is no such secret. Nothing else may delete a target."""
 
 
 class ProviderDenied(ProviderError):
-    """The identity may not read it, or is not accepted: only a person can help."""
+    """The identity is not accepted, or may not read the secret: a person must change something."""
 
 
 class NotModified(ProviderError):
-    """The provider says that nothing has changed since: what is there stays, and that is a success."""
+    """The provider says that nothing has changed: the target stays as it is, and the refresh is a success."""
 
 
 class ValidationUnknown(ProviderError):
-    """Whether the credentials can be used is not known before they are: the store counts as ready."""
+    """Only a read can tell whether the credentials are accepted: the store counts as ready."""
 
 
 class ProviderUnavailable(ProviderError):
-    """No answer, throttled, or an answer that is the provider's fault: worth trying again."""
+    """There is no answer, calls are throttled, or the answer is the provider's fault: retry with back-off."""
 
 
 class Versioned(SecretValue):
-    """A value, and what the provider calls its version."""
+    """A value with the provider's name of its version."""
 
     __slots__ = ("stamp",)
 
@@ -55,69 +55,69 @@ class Versioned(SecretValue):
 
 @dataclass(frozen=True, slots=True)
 class SecretRequest:
-    """What to read: one whole secret, or what is told of it."""
+    """One secret to read: its value, or its metadata."""
 
     key: str
     version: str = ""
     metadata: bool = False
-    """True: its tags as a JSON object instead of its value."""
+    """True reads its tags as a JSON object instead of its value."""
     property: str = ""
-    """Only for clients that say it in their requests (`asks_property`); others' answers are searched for it."""
+    """Set only for clients that send it (`asks_property`); in the answers of others the caller looks for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """Which secrets to look for; what is empty does not restrict, but it was given where it is not None."""
+    """Which secrets to search for. An empty field restricts nothing; None says that the user has not set it."""
 
     path: str = ""
     name: str | None = None
     """RE2, found anywhere in the name."""
     tags: tuple[tuple[str, str], ...] | None = None
-    """All of these pairs."""
+    """A secret must have all of these pairs."""
 
 
 class Client(Protocol):
-    """An open connection to one provider under one identity; its methods block and are called in threads."""
+    """A connection to one provider under one identity; its methods block and are called from threads."""
 
     natural: bool
-    """Whether a list of texts in its data is given as lines (1.6), because the data was never a JSON text."""
+    """Whether a list of texts becomes lines, as external-secrets does for providers whose data is no JSON text."""
     batch: int
-    """How many secrets `read` takes at most; more than one where a single call of the provider can answer them."""
+    """How many secrets `read` takes at most: more than one if the provider answers several in one call."""
 
     def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
-        """Return every secret, or the error in its place. Raises ProviderError where it concerns all."""
+        """Return every secret, or the error of this one. Raises ProviderError for an error of all."""
         ...
 
     def place(self, want: SecretRequest) -> str:
-        """Return where a secret is looked for, for the text that says it is not there; without values."""
+        """Return where a secret is looked for; texts that say that it is absent show it, so it holds no value."""
         ...
 
     def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
-        """Return all secrets that match, by their full names. Raises ProviderError: half of them would be a lie."""
+        """Return all secrets that match, by their full names. Raises ProviderError rather than return a part."""
         ...
 
     def validate(self) -> None:
-        """Find out whether the credentials can be used. Raises ProviderError."""
+        """Check that the provider accepts the credentials. Raises ProviderError."""
         ...
 
     def close(self) -> None:
-        """Give back what the provider lent, such as a token. Never raises."""
+        """Close connections, and revoke a token that was issued to this client. Never raises."""
         ...
 
 
 @runtime_checkable
 class ListsVersions(Protocol):
-    """A client that can list versions for less than the values cost; what it reads is `Stamped`."""
+    """A client that lists versions for fewer calls than the values take; the values it reads are `Versioned`."""
 
     def reads(self, number: int) -> int:
-        """Return how many calls it takes to read so many secrets."""
+        """Return how many calls `read` takes for this number of secrets."""
         ...
 
     def stamps(self, wants: Sequence[SecretRequest], most: int) -> Mapping[SecretRequest, str] | None:
-        """Return the current version of each secret that is listed, None where it takes more than `most` calls.
+        """Return the current version of each listed secret, None if that takes more than `most` calls.
 
         Raises:
-            ProviderError: it may not list.
+            ProviderError: the identity may not list.
 
         """
         ...
@@ -125,38 +125,38 @@ class ListsVersions(Protocol):
 
 @runtime_checkable
 class TakenApart(Protocol):
-    """An answer whose value stands in its parts; the bytes of the whole are none."""
+    """A value that is parsed already: its content is in its parts, and its bytes are empty."""
 
     def parts(self) -> Iterable[bytes]:
-        """Return what tells it from another answer, in an order that is always the same."""
+        """Yield all content in a fixed order; equal values yield equal parts."""
         ...
 
 
 class Inside(NamedTuple):
-    """Where a property leads on into a value."""
+    """A property that leads into a value, with the rest of its path."""
 
     document: SecretValue
     path: str
-    """In gjson's words (providers 1.5)."""
+    """In gjson's syntax, as in `remoteRef.property`."""
 
 
 @runtime_checkable
 class Composite(Protocol):
-    """A client whose secrets are no JSON texts, and that takes them apart itself."""
+    """A client that finds properties itself, since its secrets are no JSON texts."""
 
     def pick(self, whole: SecretValue, path: str) -> "SecretValue | Inside | None":
-        """Return what a property leads to, None where it does not exist; without one, the value of the whole."""
+        """Return the value of a property, None if it does not exist; the whole secret for an empty path."""
         ...
 
     def members(self, found: SecretValue) -> Mapping[str, SecretValue] | None:
-        """Return the members of the whole, or of what a property leads to; None where there are none."""
+        """Return the members of a secret or of the value of a property, None if it has none."""
         ...
 
 
 def one_by_one(
     wants: Sequence[SecretRequest], read: Callable[[SecretRequest], SecretValue]
 ) -> Mapping[SecretRequest, SecretValue | ProviderError]:
-    """Return what `read` gives for each, its error where it raises one. Raises ProviderUnavailable at once."""
+    """Call `read` for each and return its values and errors. Raises ProviderUnavailable at the first one."""
     found: dict[SecretRequest, SecretValue | ProviderError] = {}
     for want in wants:
         try:
@@ -170,21 +170,21 @@ def one_by_one(
 
 @runtime_checkable
 class AsksProperty(Protocol):
-    """A client that says the property in its requests."""
+    """A client that sends the property in its requests."""
 
     asks_property: bool
 
 
 @runtime_checkable
 class ConvertsNames(Protocol):
-    """A client whose search gives names with the conversion strategy applied: a rewrite sees these."""
+    """A client whose search applies the conversion strategy to names, before a rewrite sees them."""
 
     converts_names: bool
 
 
 @runtime_checkable
 class SaysMissing(Protocol):
-    """A client with words of its own for a property that does not exist; others' are the same."""
+    """A client with its own text for a property that does not exist; all others share one."""
 
     def missing(self, key: str, path: str, *, metadata: bool, extract: bool) -> str:
         """Return the original's text."""
@@ -197,7 +197,7 @@ class Home:
 
     url: str
     trusting: Callable[[], ssl.SSLContext] = field(repr=False)
-    """Makes a TLS context that believes it and shows no certificate."""
+    """Makes a TLS context that trusts it and shows no client certificate."""
 
 
 class Render(Protocol):
@@ -209,7 +209,7 @@ class Render(Protocol):
 
 
 CountCall = Callable[[str, str, str], None]
-"""(provider, call, status): one finished call of the SDK; the label values are the original's (providers 1.10)."""
+"""(provider, call, status): one finished call; dashboards of external-secrets know these label values."""
 
 
 @dataclass(frozen=True)
@@ -219,23 +219,23 @@ class ConnectContext:
     lookup: Lookup = field(repr=False)
     """Reads what the store refers to: Secrets, certificates of authorities, tokens of ServiceAccounts."""
     ambient: bool
-    """Whether it may act as Coffer itself (DESIGN.md 4a, 1)."""
+    """Whether the store may use Coffer's own identity; a namespace may only if an administrator allows it."""
     egress: Egress
-    """Decides which addresses may be reached, where a URL is part of the store."""
+    """Decides which addresses a URL of the store may lead to."""
     retries: RetrySettings | None
     count: CountCall
     timeout: float
-    """Seconds after which no call is still running, retries included: its thread is wanted by others."""
+    """Every call ends within these seconds, retries included: other tenants wait for its thread."""
     run: Callable[[Callable[[], Client]], Awaitable[Client]]
-    """Runs what makes the client in a thread: SDKs take a moment to be imported. It asks no provider."""
+    """Runs the constructor of a client in a thread: importing an SDK takes time. It must not call the provider."""
     home: Home | None = None
-    """Where a store finds this cluster, when it names no other."""
+    """The cluster of a store that names none."""
     render: Render | None = None
-    """For threads; None where there is no sandbox."""
+    """Called in threads; None without a sandbox."""
 
 
 Connect = Callable[..., Awaitable[Client]]
-"""(model of the provider, Circumstances) -> its client.
+"""(fields of the provider, ConnectContext) -> its client.
 
 Raises NeedsHuman, naming the field that is wrong or the Secret that is missing, or ProviderError.
 """

@@ -1,30 +1,85 @@
-"""Which providers there are: the name in `spec.provider`, what connects a store to it, and what the original can do."""
+"""Every provider that is served, one declaration each.
+
+The declarations feed the store model and the CRDs, the names in metrics, `coffer cost` and docs/providers.md.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from pydantic import create_model
+
+from external.api.fields import with_optional_fields
+from external.api.providers.aws import AwsProvider, tells_consumers_apart
+from external.api.providers.fake import FakeProvider
+from external.api.providers.kubernetes import KubernetesProvider
+from external.api.providers.vault import OpenBaoProvider, VaultProvider
+from external.api.providers.webhook import WebhookProvider, says_namespace
+from external.api.references import Reference, references
+from external.api.store import Provider, SecretStoreSpec
 from external.providers import aws, fake
+from external.providers.kind import ProviderKind, Service, single
 from external.providers.kubernetes.connect import connect as connect_kubernetes
-from external.providers.protocol import Connect
-from external.providers.vault.connect import connect_open_bao, connect_vault
+from external.providers.kubernetes.connection import LABEL as KUBERNETES
+from external.providers.vault import connect as vault
+from external.providers.webhook.client import LABEL as WEBHOOK
 from external.providers.webhook.connect import connect as connect_webhook
 from manager.kube.resources import Body
 
-PROVIDERS: Mapping[str, Connect] = MappingProxyType(
+KINDS: tuple[ProviderKind, ...] = (
+    ProviderKind(
+        name="aws",
+        about="AWS Secrets Manager and Parameter Store.",
+        model=AwsProvider,
+        connect=aws.connect,
+        services=aws.SERVICES,
+        per_consumer=tells_consumers_apart,
+    ),
+    ProviderKind("fake", "Values in the store itself, for tests.", FakeProvider, fake.connect, single("fake")),
+    ProviderKind("kubernetes", "Secrets of a cluster.", KubernetesProvider, connect_kubernetes, single(KUBERNETES)),
+    ProviderKind("openBao", "OpenBao.", OpenBaoProvider, vault.connect_open_bao, single(vault.OPEN_BAO), pushes=False),
+    ProviderKind("vault", "HashiCorp Vault.", VaultProvider, vault.connect_vault, single(vault.VAULT)),
+    ProviderKind("webhook", "Any HTTP API.", WebhookProvider, connect_webhook, single(WEBHOOK), says_namespace),
+)
+PROVIDERS: Mapping[str, ProviderKind] = MappingProxyType({kind.name: kind for kind in KINDS})
+MODELS: Mapping[str, tuple[type, str]] = MappingProxyType({kind.name: (kind.model, kind.about) for kind in KINDS})
+"""Name -> model and description of each field of `spec.provider`."""
+PRICES: Mapping[str, float] = MappingProxyType(
     {
-        "aws": aws.connect,
-        "fake": fake.connect,
-        "kubernetes": connect_kubernetes,
-        "openBao": connect_open_bao,
-        "vault": connect_vault,
-        "webhook": connect_webhook,
+        service.label: service.dollars_per_call
+        for kind in KINDS
+        for service in kind.services.values()
+        if service.dollars_per_call
     }
 )
-READ_ONLY = frozenset({"openBao"})
-"""Providers to which the original pushes nothing."""
+"""US dollars a call, by the label of the metric of provider calls."""
+
+ServedProvider: type[Provider] = with_optional_fields("ServedProvider", Provider, MODELS)
+StoreSpec: type[SecretStoreSpec] = create_model(
+    "StoreSpec", __base__=SecretStoreSpec, __module__=__name__, provider=(ServedProvider, ...)
+)
+"""`spec` of a store, with a field for each provider that is served."""
 
 
 def capabilities(store: Body) -> str:
     """Return `status.capabilities` of a valid store, which depends on nothing but its provider's name."""
     provider = store["spec"]["provider"]
-    return "ReadOnly" if any(provider.get(each) is not None for each in READ_ONLY) else "ReadWrite"
+    pushes = all(kind.pushes for kind in KINDS if provider.get(kind.name) is not None)
+    return "ReadWrite" if pushes else "ReadOnly"
+
+
+def service_of(store: Body) -> Service:
+    """Return the service that a raw store reads from; one that is not served has the provider's name as its label."""
+    provider = (store.get("spec") or {}).get("provider") or {}
+    name = next(iter(provider), "") if isinstance(provider, dict) else ""
+    kind = PROVIDERS.get(name)
+    return kind.service(provider[name]) if kind is not None else Service(name)
+
+
+def references_of(provider: object) -> list[Reference]:
+    """Return which Secrets, ConfigMaps and ServiceAccounts a raw `spec.provider` refers to."""
+    return list(references(ServedProvider, provider))
+
+
+def per_consumer(provider: Mapping[str, object]) -> bool:
+    """Return True if a provider sees which namespace asks it, from a raw `spec.provider`."""
+    return any(kind.per_consumer(provider.get(kind.name)) for kind in KINDS)

@@ -1,4 +1,4 @@
-"""A client of a provider, opened for a store, and the identity under which it reads."""
+"""A client of a provider that was opened for a store, and its identity."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,18 +12,18 @@ from manager.kube.resources import (
 
 @dataclass(frozen=True)
 class ProviderSession:
-    """A client and the identity under which it reads; equal identities may share values, others never."""
+    """A client and its identity: values are shared between equal identities only."""
 
     client: Client
     identity: tuple[str, ...]
     tenant: str
-    """Whose share of the threads its calls take: a namespace's stores together, each cluster store for itself."""
+    """Whose share of the threads its calls use: all stores of a namespace have one, each cluster store its own."""
     meter: Meter = field(default_factory=Meter)
-    """Counts the calls of its SDK."""
+    """Counts its calls."""
     store: Key | None = None
-    """Whose client it is."""
+    """The store that it was opened for."""
     consumer: str = ""
-    """The namespace whose credentials it has; empty where it has the store's own."""
+    """The namespace whose credentials it has; empty if it has the store's own."""
 
 
 OnClose = Callable[[ProviderSession], None]

@@ -1,10 +1,10 @@
 """Creates the provider client that a store describes."""
 
 from external.api.fields import parsed
-from external.api.store import UNSERVED_PROVIDERS, SecretStoreSpec
+from external.api.store import ORIGINAL_PROVIDERS, SecretStoreSpec
 from external.providers.protocol import Client, ConnectContext, CountCall, Home
-from external.providers.registry import PROVIDERS
-from external.providers.support.egress import Bounds
+from external.providers.registry import PROVIDERS, StoreSpec
+from external.providers.support.egress import EgressPolicy
 from external.providers.support.lookup import INVALID, Lookup
 from external.providers.support.templates import BlockingRenderer
 from manager.core.errors import NeedsHuman
@@ -56,19 +56,19 @@ class Connector:
 
         """
         await self._servers.look()
-        spec = await parsed(SecretStoreSpec, body.get("spec"), reason=INVALID)
+        spec = await parsed(StoreSpec, body.get("spec"), reason=INVALID)
         name, provider = _provider_of(spec)
-        connect = PROVIDERS.get(name)
-        if connect is None:
+        kind = PROVIDERS.get(name)
+        if kind is None:
             raise NeedsHuman(INVALID, _not_served(name))
-        return await connect(provider, self._context(store, spec, consumer, count))
+        return await kind.connect(provider, self._context(store, spec, consumer, count))
 
     def _context(self, store: Key, spec: SecretStoreSpec, consumer: str, count: CountCall) -> ConnectContext:
         return ConnectContext(
             lookup=Lookup(self._client, store, consumer),
             ambient=self._ambient(store, consumer),
             # What a consumer gives may be a URL as well: a kubeconfig, or what a webhook's templates take.
-            egress=Bounds(
+            egress=EgressPolicy(
                 self._settings.egress_allowed,
                 everything=store.resource is CLUSTER_SECRET_STORES and not consumer,
                 denied=lambda: self._servers.known,
@@ -110,6 +110,6 @@ def _provider_of(spec: SecretStoreSpec) -> tuple[str, object]:
 def _not_served(name: str) -> str:
     """Say what is wrong with a provider that this version does not serve, or that does not exist."""
     place = f"spec.provider.{name[:MAX_NAME_CHARACTERS]}"
-    if name not in UNSERVED_PROVIDERS:
-        return f"{place}: unknown field{nearest(name, (*PROVIDERS, *UNSERVED_PROVIDERS))}"
+    if name not in ORIGINAL_PROVIDERS:
+        return f"{place}: unknown field{nearest(name, tuple(ORIGINAL_PROVIDERS))}"
     return f"{place} is not supported by this version; supported: {', '.join(sorted(PROVIDERS))}"

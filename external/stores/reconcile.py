@@ -14,7 +14,8 @@ from external.reading.thread_pool import ThreadPool
 from external.stores.clients import Clients
 from external.stores.connect import tenant_of
 from external.stores.namespaces import TERMINATING_RETRY_SECONDS, is_terminating
-from external.summaries import StoreSummary, store_summary
+from external.stores.summary import store_summary
+from external.summaries import StoreSummary
 from manager.core.errors import NeedsHuman, ReconcileError, Retry
 from manager.kube.conditions import brief, find_condition, same_condition, set_condition
 from manager.kube.resources import CLUSTER_SECRET_STORES, NAMESPACES, Body, Key

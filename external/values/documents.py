@@ -1,4 +1,4 @@
-"""Answers with Go's own engines where Python cannot be sure of the same answer: gjson paths, and names by template."""
+"""Finds properties and renames keys; uses Go's gjson and templates where Python might answer differently."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -12,20 +12,20 @@ from manager.gotemplate.model import Template
 from manager.gotemplate.render_time import measured
 from manager.gotemplate.sandbox import Found, Sandbox
 
-LARGE = 128 << 10  # bytes that take a millisecond; what is larger is worked on in a thread
-RENDER_BUDGET_SECONDS = 20.0  # of one ExternalSecret in the sandbox
+LARGE_BYTES = 128 << 10  # takes a millisecond; a larger document is handled in a thread
+RENDER_BUDGET_SECONDS = 20.0  # of one ExternalSecret, for paths and rewrites
 Made = TypeVar("Made")
 
 
 async def beside(size: int, work: Callable[[], Made]) -> Made:
-    """Return what work on so many bytes makes, without holding up the event loop for a large number of them."""
-    return work() if size <= LARGE else await asyncio.to_thread(work)
+    """Do work on this number of bytes; in a thread if it would hold up the event loop."""
+    return work() if size <= LARGE_BYTES else await asyncio.to_thread(work)
 
 
 class Documents:
-    """What the values of one ExternalSecret are asked.
+    """Finds properties in the values of one ExternalSecret.
 
-    The sandbox is not loaded for a plain path in JSON: most clusters know no other (providers 1.5).
+    A plain path in JSON does not load the sandbox: most clusters use no other.
     """
 
     def __init__(self, sandbox: Sandbox, turns: NamespaceLock, namespace: str) -> None:
@@ -39,12 +39,11 @@ class Documents:
     async def find(self, document: SecretValue, path: str, *, natural: bool) -> SecretValue | None:
         """Return the value at a property path, None when it does not exist.
 
-        A key that contains the dots itself wins over the path, unless `natural`, where only a member of exactly that
-        name does.
+        A key that contains the dots itself wins over the path; with `natural` only a member of exactly that name.
 
         Raises:
-            TemplateError: the path takes too much, or there is no sandbox.
-            Pending: others of the namespace take long.
+            TemplateError: the path takes too much time or memory, or there is no sandbox.
+            Pending: other renders of the namespace take too long.
 
         """
         read = await self._parsed(document)
@@ -60,7 +59,7 @@ class Documents:
         return None
 
     async def members(self, document: SecretValue, *, natural: bool) -> Mapping[str, SecretValue] | None:
-        """Return the members of a JSON object, None when the document is none.
+        """Return the members of a JSON object, None if the document is no object.
 
         Raises:
             ProviderError: there are too many.
@@ -70,7 +69,7 @@ class Documents:
         return await beside(len(document), lambda: read.to_map(natural=natural))
 
     async def renamed(self, template: str, names: Iterable[str]) -> list[str]:
-        """Return what a template makes of each name, which it is given as `value`. Raises as `find` does."""
+        """Render a template for each name, its `value`. Raises as `find` does."""
         wanted, made = Template.eso_lenient("transform", template), []
         for name in names:
             text = await self._rendered(wanted, name)
@@ -81,7 +80,7 @@ class Documents:
         return made
 
     async def _parsed(self, document: SecretValue) -> Document:
-        """Parse a document once, however many entries take something from it."""
+        """Parse a document once for all entries that use it."""
         if document not in self._read:
             self._read[document] = await beside(len(document), lambda: Document(document.reveal()))
         return self._read[document]
@@ -94,7 +93,7 @@ class Documents:
         return (await self._within(lambda: self._sandbox.render(self._namespace, wanted, values))).value.reveal()
 
     async def _within(self, work: Callable[[], Awaitable[Made]]) -> Made:
-        """Do one thing in the sandbox; after a limit nothing more is tried for this ExternalSecret."""
+        """Do work in the sandbox; once a limit is reached, all further work of this ExternalSecret fails with it."""
         if self._limit is not None:
             raise self._limit
         with measured() as spent:

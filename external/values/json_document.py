@@ -1,4 +1,4 @@
-"""From a provider's text to a value: `property`, `extract`, decoding, key conversion (providers 1.4-1.6; core 2.6)."""
+"""Takes values from a provider's JSON text, decodes them and converts keys, byte for byte as gjson and Go do."""
 
 import base64
 import math
@@ -13,39 +13,39 @@ from manager.core.documents import ANSWER, Unreadable, decoder, read_json
 from manager.core.secret_value import SecretValue
 
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
-"""Without any of gjson's signs."""
-ODD_INDEX = re.compile(r"(^|\.)(0[0-9]|[0-9]{9})")  # gjson reads 01 as 1, and an index that is too large as a small one
-LONGEST_KEY = 253
-MOST_MEMBERS = 20_000  # of an object that becomes the keys of a Secret, which holds 1 MiB
-MOST_INDEXED = 100_000  # places that are kept of one document, 25 MB; beyond that each look goes to the sandbox
+"""A path without any of gjson's special characters."""
+ODD_INDEX = re.compile(r"(^|\.)(0[0-9]|[0-9]{9})")  # gjson reads 01 as 1, and too large an index wraps round
+MAX_KEY_BYTES = 253
+MAX_MEMBERS = 20_000  # of an object that becomes a Secret, which holds 1 MiB
+MAX_INDEXED_VALUES = 100_000  # of one document, 25 MB of memory; a larger one is read by the sandbox
 
 
 def _refuse(_name: str) -> float:
-    raise ValueError("not JSON")  # NaN and Infinity, which Python would take
+    raise ValueError("not JSON")  # NaN and Infinity: Python's reader accepts them
 
 
-# Numbers are kept as text; Python refuses integers of 4,300 digits.
+# Numbers keep their text. Integers are read as float: Python refuses integers of 4,300 digits.
 DECODER = decoder(parse_int=float, parse_constant=_refuse)
-LINE_ENDS = b"\r\n"  # Go's decoders skip them: many a value in a store ends with one
+LINE_ENDS = b"\r\n"  # Go's base64 decoders skip them: many stored values end with one
 
 ALPHABETS = {"Base64": (b"+/",), "Base64URL": (b"-_",), "Auto": (b"+/", b"-_")}
 WELL_FORMED = {
     signs: re.compile(rb"(?:[A-Za-z0-9%b]{4})*(?:[A-Za-z0-9%b]{2}==|[A-Za-z0-9%b]{3}=)?" % ((re.escape(signs),) * 3))
     for signs in (b"+/", b"-_")
 }
-"""What Go decodes: Python takes one alphabet for the other, and padding where there should be none."""
+"""What Go decodes: Python mixes the alphabets and accepts wrong padding."""
 
 Fail = Callable[[str], Exception]
 
 
 class Beyond(Exception):
-    """Only gjson itself knows the answer."""
+    """Only gjson knows the answer."""
 
 
 class _Container:
-    """Where the members of one object or list start in their text; of two of one name the first and the last.
+    """The positions of the members of one object or list; of a repeated name the first and the last.
 
-    No more is read than is asked for, and nothing twice. Raises ValueError, Beyond.
+    Reads no further than asked for, and nothing twice. Raises ValueError, Beyond.
     """
 
     def __init__(self, text: str, at: int, end_of: Callable[[int], int]) -> None:
@@ -56,22 +56,22 @@ class _Container:
         self._at = _skip(text, at + 1)
         self._number = 0
         self._open: int | None = None
-        """Where the member starts that was found last, whose end nobody has looked for."""
+        """Position of the member found last, whose end is not known yet."""
 
     def find(self, name: str) -> int | None:
-        """Return where the value of a member starts, None when there is no such member."""
+        """Return the position of a member's value, None if there is no such member."""
         while name not in self.first and self._next():
             pass
         return self.first.get(name)
 
     def end(self) -> int:
-        """Read all members; return where the container ends."""
+        """Read all members and return the end of the container."""
         while self._next():
             pass
         return self._at + 1
 
     def _next(self) -> bool:
-        """Go to the next member, past the one that was found last; tell whether there is one."""
+        """Read the next member; return False if there is none."""
         text, at = self._text, self._at
         if self._open is not None:
             at = _skip(text, self._end_of(self._open))
@@ -89,7 +89,7 @@ class _Container:
 
 
 class Document:
-    """A provider's text, parsed once however much is taken from it: tenants choose how large and how deep it is."""
+    """A provider's text, parsed once for all lookups: tenants choose its size and depth."""
 
     def __init__(self, document: bytes) -> None:
         self._containers: dict[int, _Container] = {}
@@ -109,17 +109,17 @@ class Document:
         self._is_json = whole
 
     def take(self, path: str, *, natural: bool = False) -> SecretValue | None:
-        """Return the value at a property path, None when it does not exist.
+        """Return the value at a property path, None if it does not exist.
 
-        A key that contains the dots itself wins over the path; of a key that stands twice the first counts. Strings
-        come unescaped, nested values as they were written, numbers without an exponent, null as empty (providers 1.5).
+        A key that contains the dots itself wins over the path; of a repeated key the first counts. As in gjson,
+        strings come unescaped, nested values as written, numbers without an exponent, null as empty.
 
         Args:
-            natural: a member of exactly this name is taken whatever is in it, and a list of texts given line by line.
+            natural: take a member of exactly this name, whatever characters it has; return a list of texts as lines.
 
         Raises:
-            Beyond: the document is no JSON, which gjson reads all the same, or very large, or the path has its signs,
-                or leads nowhere through members that may stand twice.
+            Beyond: the document is very large or no JSON (gjson reads it nevertheless), or the path has gjson's special
+                characters, or leads nowhere through members that may be repeated.
 
         """
         plain = PLAIN_PATH.fullmatch(path) is not None and ODD_INDEX.search(path) is None
@@ -134,11 +134,11 @@ class Document:
         return None if at is None else self._value(at, decimals=True, lines=lines)
 
     def to_map(self, *, decimals: bool = False, natural: bool = False) -> dict[str, SecretValue] | None:
-        """Return the members of a JSON object as values, None when the document is no object.
+        """Return the members of a JSON object as values, None if the document is no object.
 
         Args:
-            decimals: write numbers without an exponent; otherwise they stay as they were written.
-            natural: give a list of texts line by line.
+            decimals: write numbers without an exponent; otherwise they stay as written.
+            natural: return a list of texts as lines.
 
         Raises:
             ProviderError: it has more members than any Secret has keys.
@@ -147,8 +147,8 @@ class Document:
         if not self._is_json or self._text[:1] != "{":
             return None
         members = {} if self._many else self._container(0).last
-        if self._many or len(members) > MOST_MEMBERS:
-            raise ProviderError(f"the JSON object has more than {MOST_MEMBERS} members")
+        if self._many or len(members) > MAX_MEMBERS:
+            raise ProviderError(f"the JSON object has more than {MAX_MEMBERS} members")
         return {name: self._value(at, decimals=decimals, lines=natural) for name, at in members.items()}
 
     def _container(self, at: int) -> _Container:
@@ -157,9 +157,9 @@ class Document:
         return self._containers[at]
 
     def _end(self, start: int) -> int:
-        """Return where the value ends that starts here."""
+        """Return the end of the value at a position."""
         if start not in self._ends:
-            if len(self._ends) >= MOST_INDEXED:
+            if len(self._ends) >= MAX_INDEXED_VALUES:
                 raise Beyond
             self._ends[start] = DECODER.raw_decode(self._text, start)[1]
         return self._ends[start]
@@ -182,7 +182,7 @@ class Document:
             return _written_anew(text) if lines else SecretValue(text.encode())
         value = DECODER.decode(text)
         if isinstance(value, str):
-            # Half a surrogate pair becomes U+FFFD, as in Go: it has no UTF-8, and encoding it would raise.
+            # Half a surrogate pair becomes U+FFFD, as in Go: encoding it as UTF-8 would raise.
             return SecretValue(value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode())
         if value is None:
             return SecretValue(b"")
@@ -214,7 +214,7 @@ def decode(value: SecretValue, strategy: str | None, fail: Fail) -> SecretValue:
 
 
 def convert_keys(data: Mapping[str, SecretValue], strategy: str | None, fail: Fail) -> dict[str, SecretValue]:
-    """Replace every sign but letters and numbers of all scripts, and `-._`; two keys must not become one."""
+    """Replace all characters but letters and numbers of any script and `-._`. Raises if two keys become one."""
     converted: dict[str, SecretValue] = {}
     for key, value in data.items():
         name = "".join(each if _fits(each) else _replacement(each, strategy) for each in key)
@@ -226,9 +226,9 @@ def convert_keys(data: Mapping[str, SecretValue], strategy: str | None, fail: Fa
 
 
 def validate_keys(data: Mapping[str, SecretValue], fail: Fail) -> dict[str, SecretValue]:
-    """Drop the empty key; refuse what the conversion would have replaced. A template may still name the others."""
+    """Drop the empty key. Raises for a key that the conversion would have changed."""
     for key in data:
-        if len(key.encode()) > LONGEST_KEY or not all(_fits(each) for each in key):
+        if len(key.encode()) > MAX_KEY_BYTES or not all(_fits(each) for each in key):
             raise fail("invalid secret keys (TIP: use rewrite or conversionStrategy to change keys)")
     return {key: value for key, value in data.items() if key}
 
@@ -251,11 +251,11 @@ def _replacement(character: str, strategy: str | None) -> str:
 
 
 def _written_anew(text: str) -> SecretValue:
-    """Return an object or a list as Go's encoder writes it, a list of texts line by line (1.6)."""
+    """Return an object or a list as Go's encoder writes it; a list of texts as lines."""
     try:
         value = read_json(text, ANSWER)
     except Unreadable:
-        return SecretValue(text.encode())  # numbers of thousands of digits
+        return SecretValue(text.encode())  # a number has thousands of digits
     if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
         return SecretValue(
             "\n".join(value).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
@@ -264,7 +264,7 @@ def _written_anew(text: str) -> SecretValue:
 
 
 def _number(value: float, text: str) -> str:
-    """Write a number as gjson does: integers digit by digit, others as the shortest decimal without an exponent."""
+    """Write a number as gjson does: integers with all digits, others as the shortest decimal without an exponent."""
     if text.removeprefix("-").isdecimal():
         return text
     if math.isinf(value):
@@ -274,7 +274,7 @@ def _number(value: float, text: str) -> str:
 
 
 def _name(text: str, at: int) -> tuple[str, int]:
-    """Return the name of a member and where its value starts."""
+    """Return the name of a member and the position of its value."""
     if text[at] != '"':
         raise ValueError("not JSON")
     name, at = DECODER.raw_decode(text, at)

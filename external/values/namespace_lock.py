@@ -1,7 +1,7 @@
-"""One piece of work in the sandbox at a time for each namespace; nobody stands in a line that does not move.
+"""One piece of work in the sandbox at a time for each namespace, with a short wait.
 
-The sandbox itself runs one call of a namespace after the other. A worker that waited there for a tenant's slow
-templates would be missing for everybody else.
+The sandbox runs one call of a namespace after the other. A worker that waited there for a tenant's slow templates
+would not serve other tenants.
 """
 
 import asyncio
@@ -12,16 +12,14 @@ from weakref import WeakValueDictionary
 from external.errors import FAILED, Pending
 from manager.core.errors import TemplateDelayed
 
-MAX_WAIT_SECONDS = 0.5  # seconds that anybody waits; a thousand ordinary renders take as long
-SLOW_AFTER_SECONDS = (
-    0.05  # seconds after which no more than WAITING may stand in line; an ordinary render takes one hundredth
-)
-MAX_WAITING = 4
-RETRY_SECONDS = 5.0  # seconds until those who were sent away come again
+MAX_WAIT_SECONDS = 0.5  # a thousand ordinary renders take as long
+SLOW_AFTER_SECONDS = 0.05  # an ordinary render takes a hundredth of it
+MAX_WAITING = 4  # for a lock that has been held longer than SLOW_AFTER_SECONDS
+RETRY_SECONDS = 5.0  # after Pending
 
 
 class _Lock:
-    """The lock of a namespace, and since when it is held."""
+    """The lock of a namespace and the time since which it is held."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
@@ -43,14 +41,14 @@ class _Lock:
 
 
 class NamespaceLock:
-    """Whose turn it is."""
+    """The locks of all namespaces."""
 
     def __init__(self) -> None:
         self._turns: WeakValueDictionary[str, _Lock] = WeakValueDictionary()
 
     @asynccontextmanager
     async def of(self, namespace: str) -> AsyncIterator[None]:
-        """Wait for the namespace's turn, but not long. Raises Pending, also where the sandbox is being compiled."""
+        """Hold the lock of a namespace; wait briefly. Raises Pending, also while the sandbox is compiled."""
         turn = self._turns.get(namespace)
         if turn is None:
             self._turns[namespace] = turn = _Lock()

@@ -1,28 +1,28 @@
-"""Places in an object of any kind, as a template's target names them (external-secrets-core.md 4.5). Pure."""
+"""Paths into an object of any kind, as `templateFrom[].target` writes them. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-MOST = 10_000  # entries that an index may make a list grow to
+MAX_LIST_ENTRIES = 10_000  # to which an index may grow a list
 RESERVED = frozenset({"apiVersion", "kind", "metadata", "status"})
-"""Where no template writes: it could name other owners than the ExternalSecret, or another object."""
+"""Fields that no template writes: it could set other owners or name another object."""
 
 Step = str | int
 
 
 class PathError(ValueError):
-    """A path is malformed, or does not fit to what stands there. The text holds no value."""
+    """A path is malformed, or does not fit the object. The text holds no value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """What a template puts where."""
+    """A rendered value and its path."""
 
     steps: tuple[Step, ...]
     value: Any = field(repr=False)
     joins: bool = False
-    """Whether a map is joined with the map that stands there, key by key."""
+    """Whether a map is merged with the map at its path, key by key."""
 
 
 def parse_path(path: str) -> tuple[Step, ...]:
@@ -49,7 +49,7 @@ def parse_path(path: str) -> tuple[Step, ...]:
 
 
 def placed(holder: Any, steps: tuple[Step, ...], value: Any, *, joins: bool) -> Any:
-    """Return what stands at the place of `holder` with a value inside it; what is missing on the way is made.
+    """Return `holder` with a value at a path; missing maps and lists on the way are created.
 
     Raises PathError.
     """
@@ -74,6 +74,6 @@ def _index(text: str) -> int:
         raise PathError("negative index")
     if not text.isascii() or not text.isdecimal():
         raise PathError("bad index")
-    if len(text) > len(str(MOST)) or int(text) > MOST:
-        raise PathError(f"index exceeds maximum ({MOST})")
+    if len(text) > len(str(MAX_LIST_ENTRIES)) or int(text) > MAX_LIST_ENTRIES:
+        raise PathError(f"index exceeds maximum ({MAX_LIST_ENTRIES})")
     return int(text)

@@ -1,4 +1,4 @@
-"""Keys made anew: `dataFrom[].rewrite`, step by step (core 2.6). Pure."""
+"""Rewrites the keys of fetched values: `dataFrom[].rewrite`. Pure."""
 
 import json
 import re
@@ -22,7 +22,7 @@ PLACE = re.compile(r"\$(?:\$|\{(\w+)\}|(\w+))", re.ASCII)
 async def rewritten(
     data: Mapping[str, SecretValue], steps: Sequence[Rewrite], documents: Documents, fail: Fail
 ) -> dict[str, SecretValue]:
-    """Return the map after every step, each of which sees what the one before it made."""
+    """Apply all steps in order and return the result."""
     for at, step in enumerate(steps):
         failing = _placed(fail, f"error applying rewrite to keys: rewrite[{at}]")
         if step.transform is not None and step.merge is None and step.regexp is None:
@@ -57,7 +57,7 @@ def _one(data: Mapping[str, SecretValue], step: Rewrite, fail: Fail) -> Mapping[
 
 
 def _renamed(data: Mapping[str, SecretValue], rename: Callable[[str], str], fail: Fail) -> dict[str, SecretValue]:
-    """Rename every key; where two become one the original kept either of them, by chance."""
+    """Rename every key. Raises if two become one: external-secrets keeps a random one of them."""
     found: dict[str, SecretValue] = {}
     for key in sorted(data):
         name = rename(key)
@@ -76,7 +76,7 @@ def _replacing(step: RewriteRegexp, fail: Fail) -> Callable[[str], str]:
 
 
 def replace_all(pattern: Any, target: str, text: str) -> str:
-    """Replace as Go's `Regexp.ReplaceAllString` does: no empty match right behind a match; `$1`, `${name}`, `$$`."""
+    """Replace as Go's `Regexp.ReplaceAllString` does: no empty match after a match; `$1`, `${name}`, `$$`."""
     parts, end, at = [], 0, 0
     while at <= len(text):
         found = pattern.search(text, at)
@@ -104,7 +104,7 @@ def _group(found: Any, place: re.Match[str]) -> str:
 
 
 def _merged(data: Mapping[str, SecretValue], step: RewriteMerge, fail: Fail) -> Mapping[str, SecretValue]:
-    """Put the members of all values into one map; of two with one name the later counts, if that is allowed."""
+    """Merge the members of all values; of a repeated name the later one wins, if the conflict policy allows it."""
     members = {key: to_map(value.reveal(), decimals=True) for key, value in data.items()}
     for key, found in members.items():
         if found is None:

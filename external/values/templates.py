@@ -1,4 +1,4 @@
-"""`spec.target.template`: what the target holds, rendered from the fetched values in the sandbox (core 4.1 to 4.4)."""
+"""Renders `spec.target.template` from the fetched values, in the sandbox."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -26,17 +26,17 @@ from manager.kube.secret_data import decoded
 from manager.kube.writer import SEALING_KEY_LABEL
 
 RENDER_BUDGET_SECONDS = 30.0  # of all templates of one object
-WAIT_SECONDS = 90.0  # with what goes before; a worker that is held longer counts as stuck
-BUSY_DELAY_SECONDS = 10.0  # until an object that waited in vain for the sandbox comes again
-LATER = 600.0  # seconds until what the templates or the sandbox could not do is tried once more
-SHOWN_KEYS = 10
+WAIT_SECONDS = 90.0  # waits included; a worker that is held longer counts as stuck
+BUSY_DELAY_SECONDS = 10.0  # until an object that found the sandbox busy is tried again
+RETRY_SECONDS = 600.0  # after an error of a template or the sandbox
+MAX_SHOWN_KEYS = 10
 AT = "spec.target.template"
 UPDATE_FAILED = "UpdateFailed"
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What the target shall hold beside what others have written."""
+    """The content of the target that this ExternalSecret owns."""
 
     data: Mapping[str, SecretValue]
     labels: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -44,13 +44,13 @@ class Content:
     type: str = ""
     finalizers: tuple[str, ...] = ()
     placements: tuple[Placement, ...] = field(default=(), repr=False)
-    """What goes elsewhere into an object of another kind, in this order."""
+    """Values for paths of an object of another kind, in this order."""
     random: bool = False
-    """The next render may differ though nothing has changed (`now`, `genCA`)."""
+    """True if the same input may render differently (`now`, `genCA`)."""
 
 
 class Renderer:
-    """Renders the templates of ExternalSecrets; each namespace's own instance of the sandbox does it."""
+    """Renders the templates of ExternalSecrets; each namespace has its own instance of the sandbox."""
 
     def __init__(
         self, client: KubeClient, sandbox: Sandbox, turns: NamespaceLock, delimiters: tuple[str, str] = ("{{", "}}")
@@ -63,10 +63,10 @@ class Renderer:
     async def content(
         self, owner: Key, wanted: Wanted, values: Mapping[str, SecretValue], *, free: bool = False
     ) -> Content:
-        """Return what the template makes of the fetched values.
+        """Render the template with the fetched values.
 
         Args:
-            free: the target is no Secret: templates may write anywhere, and values go nowhere by themselves.
+            free: the target is no Secret: templates may write to any path, and values are not copied.
 
         Raises:
             NeedsHuman: the template, or what it names, must change; the text names the place.
@@ -82,7 +82,7 @@ class Renderer:
             raise Pending(FAILED, "the sandbox is busy with others", delay=BUSY_DELAY_SECONDS) from None
 
     async def read(self, owner: Key, source: TemplateSource, at: str, *, secret: bool) -> Mapping[str, str]:
-        """Return the texts of a ConfigMap or Secret of the owner's namespace."""
+        """Return the data of a ConfigMap or Secret of the owner's namespace."""
         key = resolve(owner, SECRETS if secret else CONFIGMAPS, source.name, None, at=at)
         body = await self._client.find(key)
         if body is None:
@@ -94,7 +94,7 @@ class Renderer:
     async def one(
         self, namespace: str, name: str, source: str, values: Mapping[str, SecretValue]
     ) -> tuple[SecretValue, bool]:
-        """Render one text; one without an action is its own output and needs no sandbox."""
+        """Render one text; a text without an action is returned as it is, without the sandbox."""
         if self._delimiters[0] not in source:
             return SecretValue(source.encode()), False
         async with self._turns.of(namespace):
@@ -119,7 +119,7 @@ class Renderer:
 
 
 class _Rendering:
-    """One target in the making."""
+    """One target that is being rendered."""
 
     def __init__(
         self,
@@ -147,13 +147,13 @@ class _Rendering:
         }
 
     async def done(self) -> Content:
-        """Render everything, later wins: templateFrom in order, data, then labels and annotations (4.1)."""
+        """Render all parts; the later wins: templateFrom in order, data, then labels and annotations."""
         for index, source in enumerate(self._wanted.template_from or ()):
             async for place, named, scope in self._sources(source, f"{AT}.templateFrom[{index}]"):
                 await self._from(source, place, named, scope)
         await self._group("data", f"{AT}.data", self._wanted.data)
         for name, given in _metadata(self._wanted).items():
-            if self._free:  # taken as it is written (2.12)
+            if self._free:  # used as written, without rendering
                 self._made[name] |= {key: SecretValue(text.encode()) for key, text in given.items()}
             else:
                 await self._group(name, f"{AT}.metadata.{name}", given)
@@ -197,7 +197,7 @@ class _Rendering:
             self._made[target][name] = decode(value, source.values_decoding_strategy, failing)
 
     async def _place(self, target: str, at: str, text: str, scope: str) -> None:
-        """Render a document for a place of its own; a map joins the map that stands there, but at the top (4.5)."""
+        """Render a document for a path; a map is merged with the map at that path, but replaces it at the top."""
         try:
             steps = parse_path("spec" if target.lower() == "spec" else target)
         except PathError as error:
@@ -213,7 +213,7 @@ class _Rendering:
             if scope != "Values" or error.stage != "read":
                 raise
             plain, random = await self._renderer.one(self._owner.namespace, "value", text, self._values)
-            value = _text(plain)  # what is no YAML stays text
+            value = _text(plain)  # a text that is no YAML stays a text
         self._random |= random
         return value
 
@@ -225,10 +225,10 @@ class _Rendering:
 
     @contextmanager
     def _placed(self, at: str) -> Iterator[None]:
-        """Give an error of the engine its place and its cure. Raises WaitFor once the templates took too long."""
+        """Return an error of the engine with its field path and what to do. Raises WaitFor after a time-out."""
         if self._spent.seconds > RENDER_BUDGET_SECONDS:
             text = f"the templates take more than {RENDER_BUDGET_SECONDS:g} seconds together; let them do less"
-            raise WaitFor(FAILED, _failed(AT, text), delay=LATER, event=UPDATE_FAILED)
+            raise WaitFor(FAILED, _failed(AT, text), delay=RETRY_SECONDS, event=UPDATE_FAILED)
         try:
             yield
         except TemplateInvalid as error:
@@ -236,9 +236,9 @@ class _Rendering:
                 text = f"unable to parse template: {error}; correct the template"
                 raise NeedsHuman(FAILED, _failed(at, text), event=UPDATE_FAILED) from None
             text = f"unable to execute template: {error}; correct it, or what it is given: {_listed(self._values)}"
-            raise WaitFor(FAILED, _failed(at, text), delay=LATER, event=UPDATE_FAILED) from None
+            raise WaitFor(FAILED, _failed(at, text), delay=RETRY_SECONDS, event=UPDATE_FAILED) from None
         except (TemplateLimit, SandboxUnavailable) as error:
-            raise WaitFor(FAILED, _failed(at, str(error)), delay=LATER, event=UPDATE_FAILED) from None
+            raise WaitFor(FAILED, _failed(at, str(error)), delay=RETRY_SECONDS, event=UPDATE_FAILED) from None
 
 
 TEXTS = ("labels", "annotations")
@@ -272,10 +272,10 @@ def _failed(at: str, text: str) -> str:
 
 def _undecoded(at: str, name: str, text: str) -> WaitFor:
     message = f"failed to decode rendered template value for key {name}: {text}"
-    return WaitFor(FAILED, _failed(at, message), delay=LATER, event=UPDATE_FAILED)
+    return WaitFor(FAILED, _failed(at, message), delay=RETRY_SECONDS, event=UPDATE_FAILED)
 
 
 def _listed(values: Mapping[str, SecretValue]) -> str:
     names = sorted(values)
-    more = f" and {len(names) - SHOWN_KEYS} more" if len(names) > SHOWN_KEYS else ""
-    return (", ".join(names[:SHOWN_KEYS]) or "no key") + more
+    more = f" and {len(names) - MAX_SHOWN_KEYS} more" if len(names) > MAX_SHOWN_KEYS else ""
+    return (", ".join(names[:MAX_SHOWN_KEYS]) or "no key") + more

@@ -10,7 +10,7 @@ from external.api.store import RetrySettings
 from external.providers.aws.identity import Identity, Role, WebIdentity
 from external.providers.aws.parameterstore import ParameterStore
 from external.providers.aws.secretsmanager import SecretsManager
-from external.providers.aws.session import SESSION_NAME, Amazon
+from external.providers.aws.session import SESSION_NAME, AwsConnection
 from external.providers.protocol import (
     ProviderDenied,
     ProviderError,
@@ -39,7 +39,7 @@ def opened(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Open:
     def make(service: str = "SecretsManager", identity: Identity | None = None, **fields: object) -> Any:
         spec = AwsProvider.model_validate({"service": service, "region": REGION, **fields})
         kind: Any = SERVICES[service]
-        return kind(Amazon(spec, identity or Identity(KEYS), None, lambda *_: None, 10, kind.label))
+        return kind(AwsConnection(spec, identity or Identity(KEYS), None, lambda *_: None, 10, kind.label))
 
     return make
 
@@ -341,7 +341,7 @@ def test_a_list_that_lags_tells_the_version_before(moto: Moto, opened: Open) -> 
 def test_a_list_ends_where_it_would_cost_more_than_it_may(
     moto: Moto, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("external.providers.aws.secretsmanager.PAGE", 2)
+    monkeypatch.setattr("external.providers.aws.secretsmanager.MAX_PAGE_SECRETS", 2)
     put(moto, a="1", b="2", c="3", d="4", e="5")
     client, last = opened(), [SecretRequest("e"), SecretRequest("missing")]
 
@@ -388,7 +388,7 @@ def test_an_error_of_one_secret_among_several_is_that_of_this_one(
 def test_retry_settings_bound_the_attempts_of_a_call(moto: Moto, opened: Open, wanted: int, attempts: int) -> None:
     del opened  # named for the variables that lead here
     spec = AwsProvider.model_validate({"service": "SecretsManager", "region": REGION})
-    amazon = Amazon(spec, Identity(KEYS), RetrySettings(max_retries=wanted), lambda *_: None, 10, "x")
+    amazon = AwsConnection(spec, Identity(KEYS), RetrySettings(max_retries=wanted), lambda *_: None, 10, "x")
     fault = moto.fail("GetSecretValue", "InternalServiceError", 500, times=10)
 
     with pytest.raises(ProviderUnavailable):

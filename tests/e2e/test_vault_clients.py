@@ -18,7 +18,7 @@ from external.providers.protocol import (
     SecretAbsent,
     SecretRequest,
 )
-from external.providers.support.egress import Bounds
+from external.providers.support.egress import EgressPolicy
 from external.providers.vault.client import KeyValue
 from external.providers.vault.connection import Connection, Server
 from external.providers.vault.login import Login
@@ -41,7 +41,7 @@ class Desk:
         """Open a client; without a login it is root."""
         options: dict[str, Any] = {"url": self.vault.url, "authorities": self.vault.ca.encode()}
         options |= {"namespace": "", "login_namespace": "", "headers": {}, "certificate": None, "label": "Vault"}
-        bounds = fields.pop("bounds", Bounds(everything=True))
+        bounds = fields.pop("bounds", EgressPolicy(everything=True))
         login = login or Login(token=SecretValue(self.vault.token.encode()))
         server = Server(**options | fields)
         connection = Connection(server, login, bounds, self._count, timeout=5)
@@ -358,14 +358,14 @@ def test_a_server_that_is_not_trusted_is_not_spoken_to(desk: Desk) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433", "0177.0.0.1"])
 def test_a_tenant_does_not_reach_the_node_by_any_spelling(desk: Desk, host: str) -> None:
     port = desk.vault.url.rsplit(":", 1)[1]
-    client = desk.open("any", url=f"https://{host}:{port}", bounds=Bounds())
+    client = desk.open("any", url=f"https://{host}:{port}", bounds=EgressPolicy())
 
     with pytest.raises(ProviderDenied, match="may not reach"):
         client.validate()
 
 
 def test_an_administrator_opens_a_network(desk: Desk) -> None:
-    desk.open("any", bounds=Bounds(["127.0.0.0/8"])).validate()
+    desk.open("any", bounds=EgressPolicy(["127.0.0.0/8"])).validate()
 
 
 def test_nobody_answers(desk: Desk) -> None:

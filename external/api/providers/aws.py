@@ -1,7 +1,6 @@
-"""The fields of `provider.aws` (providers 2.1)."""
+"""The fields of `spec.provider.aws`."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -27,7 +26,7 @@ class AwsJwt(Model):
 
 
 class AwsAuth(Model):
-    """How to become somebody in AWS."""
+    """How to authenticate to AWS."""
 
     secret_ref: AwsSecretRef | None = None
     """Static credentials."""
@@ -81,13 +80,13 @@ class AwsProvider(Model):
     transitive_tag_keys: list[str] | None = None
     """Keys of tags that further roles inherit."""
     session_tags_policy: Literal["None", "Simple", "Custom"] = "None"
-    """Which tags name who asks."""
+    """Which session tags name the store and its consumer."""
     custom_session_tags: Annotated[dict[str, str] | None, Field(json_schema_extra=CUSTOM_TAGS)] = None
     """Tags of the policy Custom; values are templates."""
     secrets_manager: AwsSecretsManager | None = None
     """Rules for deletion in Secrets Manager."""
 
 
-def tells_consumers_apart(store_spec: Mapping[str, Any]) -> bool:
-    """Tell whether AWS is told which namespace uses the store, so that no two may share its sessions."""
-    return store_spec.get("sessionTagsPolicy") in ("Simple", "Custom")
+def tells_consumers_apart(given: object) -> bool:
+    """Return True if the session tags name the namespace: no two namespaces may share its sessions."""
+    return isinstance(given, dict) and given.get("sessionTagsPolicy") in ("Simple", "Custom")

@@ -1,4 +1,4 @@
-"""The fields of `provider.kubernetes` (providers 4.2)."""
+"""The fields of `spec.provider.kubernetes`."""
 
 from pydantic import Field
 

@@ -1,4 +1,4 @@
-"""The fields of `provider.vault` and `provider.openBao` (providers 3.1, 3.2 and 3.8)."""
+"""The fields of `spec.provider.vault` and `spec.provider.openBao`."""
 
 from typing import Annotated, Literal
 
@@ -137,7 +137,7 @@ class AccountToken(Model):
 
 
 class JwtLogin(Model):
-    """A token that somebody else has signed."""
+    """A JSON Web Token that Vault trusts."""
 
     path: Annotated[str, RequiredWithDefault] = "jwt"
     """Path of the auth method."""

@@ -1,4 +1,4 @@
-"""The fields of `provider.webhook` (providers 4.5)."""
+"""The fields of `spec.provider.webhook`."""
 
 from external.api.fields import ONE_OF, CaBundle, CaProvider, Duration, Model, SecretKeySelector
 
@@ -63,7 +63,7 @@ class WebhookProvider(Model):
 
 
 def says_namespace(webhook: object) -> bool:
-    """Tell whether templates may say which namespace asks, so that no two may share an answer."""
+    """Return True if a template may send the namespace: no two namespaces may share an answer."""
     given = webhook if isinstance(webhook, dict) else {}
     result, headers = given.get("result"), given.get("headers")
     texts = [given.get("url"), given.get("body"), *(result.values() if isinstance(result, dict) else ())]
@@ -72,6 +72,6 @@ def says_namespace(webhook: object) -> bool:
 
 
 def _whole(text: str) -> bool:
-    """Tell whether a template names the namespace, or takes the reference as a whole."""
+    """Return True if a template uses the namespace, or `remoteRef` as a whole."""
     fields = text.count(".remoteRef.key") + text.count(".remoteRef.version") + text.count(".remoteRef.property")
     return text.count("remoteRef") > fields

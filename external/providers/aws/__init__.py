@@ -1,30 +1,41 @@
-"""Amazon: Secrets Manager and Parameter Store (providers 2). The SDK is imported with the first AWS store."""
+"""AWS Secrets Manager and Parameter Store. The SDK is imported with the first AWS store."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from external.api.providers.aws import AwsProvider
 from external.providers.aws.identity import Identity, identity_of
 from external.providers.aws.parameterstore import ParameterStore
 from external.providers.aws.secretsmanager import SecretsManager
-from external.providers.aws.session import Amazon
+from external.providers.aws.session import AwsConnection
+from external.providers.kind import Service
 from external.providers.protocol import Client, ConnectContext
 from external.providers.support.lookup import INVALID
 from manager.core.errors import NeedsHuman
 
 AT = "spec.provider.aws"
-SERVICES: dict[str, type[SecretsManager] | type[ParameterStore]] = {
-    "SecretsManager": SecretsManager,
-    "ParameterStore": ParameterStore,
-}
+CLIENTS: Mapping[str, type[SecretsManager] | type[ParameterStore]] = MappingProxyType(
+    {"SecretsManager": SecretsManager, "ParameterStore": ParameterStore}
+)
+"""The client of each value of `spec.provider.aws.service` that is served."""
+SERVICES: Mapping[str, Service] = MappingProxyType(
+    {
+        "SecretsManager": Service(SecretsManager.label, SecretsManager.batch, dollars_per_call=0.05 / 10_000),
+        "ParameterStore": Service(ParameterStore.label, ParameterStore.batch),
+    }
+)
+"""Prices are those of AWS's public list for us-east-1; standard parameters cost nothing."""
 
 
 async def connect(spec: AwsProvider, around: ConnectContext) -> Client:
     """Return the client of one service, account and region."""
-    service = SERVICES.get(spec.service)
+    service = CLIENTS.get(spec.service)
     if service is None:
         raise NeedsHuman(INVALID, f"{AT}.service: {spec.service} is not served by this version")
     identity = await identity_of(spec, around)
     return await around.run(lambda: service(opened(spec, identity, around, service.label)))
 
 
-def opened(spec: AwsProvider, identity: Identity, around: ConnectContext, label: str) -> Amazon:
-    """Return the way to Amazon under an identity; it blocks for a moment and asks nobody."""
-    return Amazon(spec, identity, around.retries, around.count, around.timeout, label)
+def opened(spec: AwsProvider, identity: Identity, around: ConnectContext, label: str) -> AwsConnection:
+    """Return the connection under an identity; loads the SDK, which blocks, and calls nothing."""
+    return AwsConnection(spec, identity, around.retries, around.count, around.timeout, label)

@@ -1,4 +1,4 @@
-"""Who a store is in AWS: by keys, a ServiceAccount's token, or as Coffer itself; then its roles (providers 2.2)."""
+"""The identity of a store in AWS: keys, a ServiceAccount's token, or Coffer's own identity; then its roles."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,16 +18,16 @@ STS = "sts.amazonaws.com"
 
 @dataclass(frozen=True)
 class WebIdentity:
-    """A role that trusts tokens of a ServiceAccount."""
+    """A role that is assumed with a token of a ServiceAccount."""
 
     role: str
     token: Callable[[], SecretValue] = field(repr=False)
-    """Blocks until the API server has given a new one."""
+    """Blocks until the API server has issued a new token."""
 
 
 @dataclass(frozen=True)
 class Role:
-    """A role to assume, and what is said when doing so."""
+    """A role to assume, and the options of that call."""
 
     arn: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -35,17 +35,17 @@ class Role:
 
 @dataclass(frozen=True)
 class Identity:
-    """The credentials to begin with, and the roles assumed with them, one after the other."""
+    """The first credentials, and the roles that are assumed from there, in this order."""
 
     keys: Mapping[str, SecretValue] = field(default_factory=dict, repr=False)
     """access_key_id, secret_access_key, session_token."""
     web: WebIdentity | None = None
-    """Without both the SDK's own chain decides: environment, Pod identity, instance."""
+    """Without keys and web identity the SDK's default chain decides: environment, Pod identity, instance."""
     roles: tuple[Role, ...] = ()
 
 
 async def identity_of(spec: AwsProvider, around: ConnectContext) -> Identity:
-    """Read what the identity is made of. Raises NeedsHuman."""
+    """Read the Secrets and ServiceAccounts that make up the identity. Raises NeedsHuman."""
     roles = (*(Role(arn) for arn in spec.additional_roles or ()), *_last_role(spec, around))
     auth = spec.auth
     if auth is not None and auth.jwt is not None and auth.jwt.service_account_ref is not None:
@@ -83,13 +83,15 @@ async def _web(spec: AwsProvider, around: ConnectContext) -> WebIdentity:
     role = annotations.get(ROLE)
     if not role:
         text = f'an IAM role must be associated with service account "{reference.name}"'
-        raise Retry(INVALID, f"{at}: {text}: annotate it with {ROLE}")  # nothing tells when the annotation comes
+        raise Retry(
+            INVALID, f"{at}: {text}: annotate it with {ROLE}"
+        )  # ServiceAccounts are not watched: no event says that the annotation was added
     audiences = [annotations.get(AUDIENCE) or STS, *(reference.audiences or ())]
     return WebIdentity(str(role), around.lookup.token_source(reference, audiences, None, at))
 
 
 def _last_role(spec: AwsProvider, around: ConnectContext) -> tuple[Role, ...]:
-    """Return `role` with its external id and tags; the roles before it are assumed plainly."""
+    """Return all roles; external ID and tags belong to `role`, the last one."""
     if not spec.role:
         return ()
     tags = {each.key: each.value for each in spec.session_tags or ()}

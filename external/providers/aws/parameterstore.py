@@ -1,9 +1,9 @@
-"""AWS Systems Manager Parameter Store, with as few calls as it can be read (providers 2.7)."""
+"""AWS Systems Manager Parameter Store, read with as few calls as possible."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from external.providers.aws.session import Amazon, Forbidden
+from external.providers.aws.session import AwsConnection, Forbidden
 from external.providers.protocol import (
     ProviderDenied,
     ProviderError,
@@ -16,36 +16,36 @@ from external.providers.protocol import (
 from external.providers.support.naming import compiled, tags_text
 from manager.core.secret_value import SecretValue
 
-PAGE = 10  # parameters in one answer that holds values, the most that AWS gives
-DESCRIBED = 50  # the same of DescribeParameters
+MAX_PAGE_PARAMETERS = 10  # the maximum of GetParameters and GetParametersByPath
+MAX_DESCRIBED_PARAMETERS = 50  # the maximum of DescribeParameters
 
 
 class ParameterStore:
-    """Reads parameters of one account and region; what is encrypted comes decrypted."""
+    """Reads parameters of one account and region; AWS decrypts SecureStrings."""
 
     label = "AWS/ParameterStore"
     natural = False
     weight = 340 << 10  # bytes: the SDK's session, its client, and what they know of the service
-    batch = PAGE
+    batch = MAX_PAGE_PARAMETERS
 
-    def __init__(self, amazon: Amazon) -> None:
+    def __init__(self, amazon: AwsConnection) -> None:
         self._amazon = amazon
         self._client = amazon.client("ssm", "AWS_SSM_ENDPOINT")
         self._prefix = amazon.spec.prefix or ""
         self._together = True
-        """Whether IAM lets this identity ask for several at once; found out by trying."""
+        """Whether IAM lets this identity read several at once; the first refusal turns it off."""
         self._alone: set[str] = set()
-        """Names that IAM denies: one of them in a call and AWS answers for none."""
+        """Names that IAM denies: AWS refuses a whole call that holds one of them."""
 
     def validate(self) -> None:
-        """Find out whether there are credentials; nothing is read."""
+        """Check that there are credentials; no parameter is read."""
         self._amazon.validate()
 
     def close(self) -> None:
         """Do nothing: sessions end by themselves."""
 
     def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
-        """Return values, of a list the text with commas; with `metadata` the tags."""
+        """Return values, a StringList as one text with commas; with `metadata` the tags."""
         values = self._values([self._name(want) for want in wants if not want.metadata])
         return {want: self._tags(want) if want.metadata else values[self._name(want)] for want in wants}
 
@@ -62,12 +62,12 @@ class ParameterStore:
             try:
                 return {name: value for name, value in self._below(find.path) if pattern.search(name)}
             except Forbidden:
-                pass  # it may be allowed to list and to read all the same
+                pass  # the identity may still be allowed to list and to read
         names = [name for name in self._described(find) if pattern.search(name)]
         found = {}
         for name, value in self._values(names).items():
             if isinstance(value, SecretAbsent):
-                continue  # it went between the two calls
+                continue  # it was deleted between the two calls
             if isinstance(value, ProviderError):
                 raise type(value)(f"{name}: {value}")
             found[name] = value
@@ -75,17 +75,17 @@ class ParameterStore:
 
     def reads(self, number: int) -> int:
         """Return how many calls it takes to read so many parameters."""
-        return -(-number // PAGE) if self._together else number
+        return -(-number // MAX_PAGE_PARAMETERS) if self._together else number
 
     def stamps(self, wants: Sequence[SecretRequest], most: int) -> Mapping[SecretRequest, str] | None:
         """Return the versions of parameters. Raises ProviderError."""
         wanted = {self._prefix + want.key: want for want in wants if not want.key.startswith("arn:")}
         names, found = list(wanted), dict[SecretRequest, str]()
-        if -(-len(names) // DESCRIBED) > most:
+        if -(-len(names) // MAX_DESCRIBED_PARAMETERS) > most:
             return None
-        for start in range(0, len(names), DESCRIBED):
-            some = [{"Key": "Name", "Option": "Equals", "Values": names[start : start + DESCRIBED]}]
-            arguments: dict[str, Any] = {"ParameterFilters": some, "MaxResults": DESCRIBED}
+        for start in range(0, len(names), MAX_DESCRIBED_PARAMETERS):
+            some = [{"Key": "Name", "Option": "Equals", "Values": names[start : start + MAX_DESCRIBED_PARAMETERS]}]
+            arguments: dict[str, Any] = {"ParameterFilters": some, "MaxResults": MAX_DESCRIBED_PARAMETERS}
             for page in self._pages("DescribeParameter", self._client.describe_parameters, arguments):
                 found |= {wanted[each["Name"]]: _stamp(each) for each in page.get("Parameters") or ()}
         return found
@@ -95,15 +95,15 @@ class ParameterStore:
 
     def _values(self, names: list[str]) -> Mapping[str, SecretValue | ProviderError]:
         found: dict[str, SecretValue | ProviderError] = {}
-        # One answer to several tells versions apart badly; pinned ones are rare, and asked for one by one.
+        # GetParameters does not say which answer belongs to which pinned version of a name: these are read one by one.
         together = [name for name in names if name not in self._alone and (":" not in name or name.startswith("arn:"))]
-        for start in range(0, len(together), PAGE):
-            part = together[start : start + PAGE]
+        for start in range(0, len(together), MAX_PAGE_PARAMETERS):
+            part = together[start : start + MAX_PAGE_PARAMETERS]
             found |= self._several(part) if len(part) > 1 and self._together else {}
         return found | {name: self._single(name) for name in names if name not in found}
 
     def _several(self, names: list[str]) -> Mapping[str, SecretValue | ProviderError]:
-        """Return what one call tells of several parameters; that one is not in it proves nothing."""
+        """Return the values that one call gives; a name that is not among them is not proven absent."""
         try:
             answer = self._amazon.call(
                 "GetParameters", self._client.get_parameters, {"Names": names, "WithDecryption": True}
@@ -113,14 +113,14 @@ class ParameterStore:
         except ProviderUnavailable:
             raise
         except ProviderError:
-            return {}  # one name that AWS does not take must not cost the others their values
+            return {}  # AWS refuses the call for one malformed name: the others are then read one by one
         found: dict[str, SecretValue | ProviderError] = {}
         for each in answer.get("Parameters") or ():
             found |= {name: _value(each) for name in (each["Name"], each.get("ARN")) if name in names}
         return found
 
     def _each(self, names: list[str]) -> Mapping[str, SecretValue | ProviderError]:
-        """Find out by single calls whether IAM denies one of the names or asking for several."""
+        """Find out by single calls whether IAM denies one of the names, or the call for several."""
         found = {name: self._single(name) for name in names}
         denied = {name for name, value in found.items() if isinstance(value, Forbidden)}
         self._alone |= denied
@@ -150,7 +150,12 @@ class ParameterStore:
         return tags_text({tag["Key"]: tag["Value"] for tag in answer.get("TagList") or ()})
 
     def _below(self, path: str) -> Iterator[tuple[str, SecretValue]]:
-        arguments: dict[str, Any] = {"Path": path or "/", "Recursive": True, "WithDecryption": True, "MaxResults": PAGE}
+        arguments: dict[str, Any] = {
+            "Path": path or "/",
+            "Recursive": True,
+            "WithDecryption": True,
+            "MaxResults": MAX_PAGE_PARAMETERS,
+        }
         for page in self._pages("GetParametersByPath", self._client.get_parameters_by_path, arguments):
             for each in page.get("Parameters") or ():
                 yield each["Name"], _value(each)
@@ -161,7 +166,7 @@ class ParameterStore:
         ]
         if find.path:
             filters.append({"Key": "Path", "Option": "Recursive", "Values": [find.path]})
-        arguments = {"ParameterFilters": filters, "MaxResults": DESCRIBED}
+        arguments = {"ParameterFilters": filters, "MaxResults": MAX_DESCRIBED_PARAMETERS}
         for page in self._pages("DescribeParameter", self._client.describe_parameters, arguments):
             yield from (each["Name"] for each in page.get("Parameters") or ())
 
@@ -179,5 +184,5 @@ def _value(parameter: Any) -> SecretValue:
 
 
 def _stamp(parameter: Any) -> str:
-    """Return version and time: a parameter that was deleted and made anew begins at version 1 again."""
+    """Return version and time: a parameter that is deleted and created again starts at version 1."""
     return f"{parameter.get('Version')}@{parameter.get('LastModifiedDate')}"

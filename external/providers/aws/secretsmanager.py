@@ -1,9 +1,9 @@
-"""AWS Secrets Manager, with as few calls as it can be read (providers 2.4 and 2.5)."""
+"""AWS Secrets Manager, read with as few calls as possible."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from external.providers.aws.session import Amazon, Forbidden, meant
+from external.providers.aws.session import AwsConnection, Forbidden, meant
 from external.providers.protocol import (
     ProviderDenied,
     ProviderError,
@@ -16,9 +16,9 @@ from external.providers.protocol import (
 from external.providers.support.naming import compiled, tags_text
 from manager.core.secret_value import SecretValue
 
-PAGE = 100  # secrets in one answer of ListSecrets, the most that AWS gives
+MAX_PAGE_SECRETS = 100  # the maximum of ListSecrets
 CURRENT = "AWSCURRENT"
-NOT = "!"  # turns the meaning of a filter of AWS round
+NEGATION = "!"  # in front of a value it negates a filter of ListSecrets
 
 
 class SecretsManager:
@@ -29,22 +29,22 @@ class SecretsManager:
     weight = 340 << 10  # bytes: the SDK's session, its client, and what they know of the service
     batch = 20
 
-    def __init__(self, amazon: Amazon) -> None:
+    def __init__(self, amazon: AwsConnection) -> None:
         self._amazon = amazon
         self._client = amazon.client("secretsmanager", "AWS_SECRETSMANAGER_ENDPOINT")
         self._prefix = amazon.spec.prefix or ""
         self._together = True
-        """Whether IAM lets this identity ask for several at once; found out by trying."""
+        """Whether IAM lets this identity read several at once; the first refusal turns it off."""
 
     def validate(self) -> None:
-        """Find out whether there are credentials; no secret is read."""
+        """Check that there are credentials; no secret is read."""
         self._amazon.validate()
 
     def close(self) -> None:
         """Do nothing: sessions end by themselves."""
 
     def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
-        """Return SecretString, or SecretBinary where there is none; with `metadata` the tags."""
+        """Return SecretString, or SecretBinary if there is none; with `metadata` the tags."""
         found: dict[SecretRequest, SecretValue | ProviderError] = {}
         current = {self._prefix + want.key: want for want in wants if not (want.version or want.metadata)}
         if len(current) > 1 and self._together:
@@ -70,7 +70,7 @@ class SecretsManager:
         for arn, name in names.items():
             value = values[arn]
             if isinstance(value, SecretAbsent):
-                continue  # it went between the two calls
+                continue  # it was deleted between the two calls
             if isinstance(value, ProviderError):
                 raise type(value)(f"{name}: {value}")
             found[name] = value
@@ -81,10 +81,10 @@ class SecretsManager:
         return -(-number // self.batch) if self._together else number
 
     def stamps(self, wants: Sequence[SecretRequest], most: int) -> Mapping[SecretRequest, str] | None:
-        """Return the version ids of secrets; the list is of all that the account has. Raises ProviderError."""
+        """Return the version ids of secrets from a list of the whole account. Raises ProviderError."""
         wanted = {self._prefix + want.key: want for want in wants}
         found: dict[SecretRequest, str] = {}
-        for number, page in enumerate(self._pages({"MaxResults": PAGE}) if most else (), 1):
+        for number, page in enumerate(self._pages({"MaxResults": MAX_PAGE_SECRETS}) if most else (), 1):
             for each in page.get("SecretList") or ():
                 versions = each.get("SecretVersionsToStages") or {}
                 current = next((version for version, stages in versions.items() if CURRENT in stages), "")
@@ -101,8 +101,10 @@ class SecretsManager:
             find.tags or ()
         ):  # AWS takes prefixes, of pairs that need not belong together: compared once more
             asked = (("tag-key", key), ("tag-value", value))
-            filters += [{"Key": name, "Values": [text]} for name, text in asked if text and not text.startswith(NOT)]
-        for page in self._pages({"Filters": filters, "MaxResults": PAGE}):
+            filters += [
+                {"Key": name, "Values": [text]} for name, text in asked if text and not text.startswith(NEGATION)
+            ]
+        for page in self._pages({"Filters": filters, "MaxResults": MAX_PAGE_SECRETS}):
             yield from page.get("SecretList") or ()
 
     def _pages(self, arguments: dict[str, Any]) -> Iterator[Any]:
@@ -121,7 +123,7 @@ class SecretsManager:
         return found | {name: self._single(name, "") for name in names if name not in found}
 
     def _several(self, names: list[str]) -> Mapping[str, SecretValue | ProviderError]:
-        """Return what one call tells of several secrets; of those that are not in it, it told nothing."""
+        """Return the values and errors that one call gives; a name that is not among them is not proven absent."""
         arguments: dict[str, Any] = {"SecretIdList": names}
         found: dict[str, SecretValue | ProviderError] = {}
         try:
@@ -140,7 +142,7 @@ class SecretsManager:
         except ProviderUnavailable:
             raise
         except ProviderError:
-            pass  # one name that AWS does not take must not cost the others their values
+            pass  # AWS refuses the call for one malformed name: the others are then read one by one
         return found
 
     def _one(self, want: SecretRequest) -> SecretValue | ProviderError:
@@ -162,7 +164,7 @@ class SecretsManager:
         except ProviderUnavailable:
             raise
         except SecretAbsent as error:
-            # Only a read of the value proves an absence, by which a target may be deleted.
+            # Targets are deleted by SecretAbsent: only a read of the value may prove it.
             return ProviderDenied(f"DescribeSecret: {error}")
         except ProviderError as error:
             return error

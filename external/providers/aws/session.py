@@ -1,4 +1,4 @@
-"""The way to Amazon: sessions, roles, limits, and what its errors mean."""
+"""The connection to AWS: sessions, roles, limits, and what its errors mean."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -30,20 +30,23 @@ UNAVAILABLE = frozenset(
 )
 ABSENT = frozenset({"ResourceNotFoundException", "ParameterNotFound"})
 DENIED = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
-MARKED = ("marked for deletion", "marked deleted")  # how AWS calls a secret that is scheduled to go (2.4)
-MOST_ATTEMPTS = 5  # of one call; more would outlast the deadline whatever a tenant writes
+MARKED_FOR_DELETION = (
+    "marked for deletion",
+    "marked deleted",
+)  # texts of AWS for a secret that is scheduled for deletion
+MAX_ATTEMPTS = 5  # of one call; more do not fit into its deadline, whatever retrySettings says
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 ABSENCE = "Secret does not exist"
 
 Refresh = Callable[[], dict[str, str]]
 
 
-class Amazon:
+class AwsConnection:
     """One identity in one region; makes clients and calls them.
 
     Args:
-        timeout: seconds after which no call is still running, retries included.
-        label: what the service is called in the metric of provider calls.
+        timeout: seconds within which every call ends, retries included.
+        label: name of the service in the metric of provider calls.
     """
 
     def __init__(
@@ -62,11 +65,11 @@ class Amazon:
         self._session = self.guard(lambda: self._opened(identity))
 
     def client(self, service: str, variable: str) -> Any:
-        """Return the SDK's client of a service; the variable may name another endpoint (2.3)."""
+        """Return the SDK's client of a service; an environment variable may name another endpoint."""
         return self.guard(lambda: self._made(self._session, service, variable))
 
     def place(self, service: str, want: SecretRequest) -> str:
-        """Return where a service of this identity looks; the role's name holds the account."""
+        """Return service, region, role (its ARN names the account) and name, for condition texts."""
         spec = self.spec
         parts = [service, f"region {spec.region}"]
         parts += [f"role {spec.role}"] if spec.role else []
@@ -86,7 +89,7 @@ class Amazon:
             self._count(label or self._label, name, status)
 
     def guard(self, function: Callable[[], Any], name: str = "AWS") -> Any:
-        """Run what touches the SDK. Raises ProviderError."""
+        """Call a function that uses the SDK. Raises ProviderError instead of its exceptions."""
         from botocore import exceptions
 
         wrong = (
@@ -111,7 +114,7 @@ class Amazon:
             raise ProviderDenied(f"{name}: {type(error).__name__}: check region and endpoint") from None
 
     def validate(self) -> None:
-        """Find out whether there are credentials; roles are assumed, and no secret is read. Raises ProviderError."""
+        """Check that there are credentials: roles are assumed, and no secret is read. Raises ProviderError."""
         found = self.guard(self._session.get_credentials)
         if found is None:
             raise ProviderDenied("no AWS credentials were found")
@@ -129,7 +132,7 @@ class Amazon:
     def _assumed(self, session: Any, role: Role) -> Refresh:
         sts = self._made(session, "sts", "AWS_STS_ENDPOINT")
         arguments = {"RoleArn": role.arn, "RoleSessionName": SESSION_NAME, **role.options}
-        return lambda: _given(self.call("AssumeRole", sts.assume_role, arguments, STS))
+        return lambda: _credentials(self.call("AssumeRole", sts.assume_role, arguments, STS))
 
     def _trusted(self, web: WebIdentity) -> Refresh:
         sts = self._made(_session(), "sts", "AWS_STS_ENDPOINT", unsigned=True)
@@ -138,7 +141,7 @@ class Amazon:
         def refresh() -> dict[str, str]:
             token = self.guard(web.token).reveal().decode()
             arguments = {"RoleArn": web.role, "RoleSessionName": SESSION_NAME, "WebIdentityToken": token}
-            return _given(self.call(name, sts.assume_role_with_web_identity, arguments, STS))
+            return _credentials(self.call(name, sts.assume_role_with_web_identity, arguments, STS))
 
         return refresh
 
@@ -159,11 +162,11 @@ def refused(answer: Any, call: str) -> ProviderError:
 
 
 def meant(code: str, message: str, status: int, call: str) -> ProviderError:
-    """Return the error that a code stands for, with Amazon's own words."""
+    """Return the error that a code stands for, with the description that AWS gives."""
     if code in ABSENT:
         return SecretAbsent(ABSENCE)
     if code in ("InvalidRequestException", "InvalidParameterException") and any(
-        text in message.lower() for text in MARKED
+        text in message.lower() for text in MARKED_FOR_DELETION
     ):
         return SecretAbsent(f"{ABSENCE}: it is marked for deletion")
     text = f"{call}: {code or status}{reason(message)}"
@@ -173,11 +176,11 @@ def meant(code: str, message: str, status: int, call: str) -> ProviderError:
 
 
 class Forbidden(ProviderDenied):
-    """IAM does not allow it; another call may be allowed."""
+    """IAM denies this call; it may allow another one."""
 
 
-class _Lent:
-    """The SDK's protocol of a source of credentials: here such as are asked for when needed."""
+class _RefreshingCredentials:
+    """A credential provider of the SDK that gets credentials when a call first needs them."""
 
     METHOD = "assume-role"
 
@@ -192,15 +195,15 @@ class _Lent:
 
 
 def _session(refresh: Refresh | None = None) -> Any:
-    """Return a session of the SDK; its credentials come from `refresh` where that is given, and are kept until due."""
+    """Return a session of the SDK; `refresh` supplies credentials, which are kept until they expire."""
     from botocore.credentials import CredentialResolver
     from botocore.session import get_session
 
     session = get_session()
-    # One for all: each would hold its own 8 MB of descriptions of Amazon's services, and read them for 40 ms.
+    # Shared by all sessions: each loader holds 8 MB of service descriptions and takes 40 ms to read them.
     session.register_component("data_loader", _descriptions())
     if refresh is not None:
-        session.register_component("credential_provider", CredentialResolver([_Lent(refresh)]))
+        session.register_component("credential_provider", CredentialResolver([_RefreshingCredentials(refresh)]))
     return session
 
 
@@ -211,7 +214,7 @@ def _descriptions() -> Any:
     return create_loader()
 
 
-def _given(answer: Any) -> dict[str, str]:
+def _credentials(answer: Any) -> dict[str, str]:
     found = answer["Credentials"]
     return {
         "access_key": found["AccessKeyId"],
@@ -226,14 +229,14 @@ def _text(value: SecretValue | None) -> str | None:
 
 
 def _options(retries: RetrySettings | None, timeout: float) -> Any:
-    """Return the SDK's limits (2.2, 6).
+    """Return the SDK's time-outs and number of attempts.
 
-    `retryInterval` is not waited for here: the store's gate keeps the pauses, and no thread sleeps through them.
+    `retryInterval` is not applied here: the back-off of the store does, so that no thread sleeps.
     """
     from botocore.config import Config
 
     wanted = retries.max_retries if retries and retries.max_retries is not None else 3
-    attempts = min(max(1, wanted), MOST_ATTEMPTS)
+    attempts = min(max(1, wanted), MAX_ATTEMPTS)
     each = timeout / attempts
     return Config(
         connect_timeout=min(3.0, each / 2),

@@ -1,1 +1,1 @@
-"""Secrets of this or another cluster (providers 4.2)."""
+"""Secrets of this or another cluster."""

@@ -1,4 +1,4 @@
-"""Secrets of one namespace of a cluster: values, labels and annotations, lists (providers 4.2)."""
+"""Secrets of one namespace of a cluster: values, labels and annotations, search."""
 
 import base64
 import json
@@ -19,18 +19,18 @@ from external.providers.protocol import (
     one_by_one,
 )
 from external.providers.support.naming import compiled
-from external.providers.support.search import Findings
+from external.providers.support.search import SearchResults
 from manager.core.documents import ANSWER, Unreadable, read_json
 from manager.core.secret_value import SecretValue
 
-PAGE = 100  # Secrets in one answer: of a megabyte each at most, and an answer may have eight
-MOST_PAGES = 500  # of one search
-LARGEST = 1 << 20  # bytes of all values of a Secret: no API server takes more
+PAGE_SECRETS = 100  # in one answer, which may have 8 MiB
+MAX_PAGES = 500  # of one search
+MAX_SECRET_BYTES = 1 << 20  # an API server accepts no larger Secret
 REVIEWS = "/apis/authorization.k8s.io/v1"
 
 
-class Whole(SecretValue):
-    """A Secret, or what is told of it, taken apart already: that is done once, and in a thread."""
+class ParsedSecret(SecretValue):
+    """A parsed Secret, or its labels and annotations: parsing happens once, in a thread."""
 
     __slots__ = ("kind", "members", "size")
 
@@ -53,8 +53,8 @@ class Cluster:
     """Reads Secrets of one namespace.
 
     Args:
-        seconds: that a search may take.
-        cluster: what the cluster is called in texts.
+        seconds: maximum duration of a search.
+        cluster: name of the cluster in condition texts.
     """
 
     natural = False
@@ -67,7 +67,7 @@ class Cluster:
         self._seconds = seconds
 
     def validate(self) -> None:
-        """Find out whether the identity may read Secrets; none is read. Raises ProviderError."""
+        """Check that the identity may read Secrets; none is read. Raises ProviderError."""
         body: dict[str, Any] = {"spec": {"namespace": self._namespace}}
         rules = self._review("CreateSelfSubjectRulesReview", "selfsubjectrulesreviews", body).get("resourceRules") or ()
         if any(_allows(rule) for rule in rules):
@@ -77,11 +77,11 @@ class Cluster:
             raise ProviderDenied("client is not allowed to get secrets")
 
     def close(self) -> None:
-        """Give the connections back; a token ends by itself."""
+        """Close the connections; a token ends by itself."""
         self._connection.close()
 
     def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
-        """Return whole Secrets, as `pick` and `members` take them apart."""
+        """Return whole Secrets, for `pick` and `members`."""
         return one_by_one(wants, self._whole)
 
     def place(self, want: SecretRequest) -> str:
@@ -93,7 +93,7 @@ class Cluster:
         """Return the Secrets whose name matches and which have all labels, each as a JSON object of texts."""
         if find.name is None and find.tags is None:
             raise ProviderDenied("unexpected find operator: name or tags is missing")
-        pattern, found = compiled(find.name), Findings()
+        pattern, found = compiled(find.name), SearchResults()
         for secret in self._listed(find.tags or ()):
             name = _mapping("ListSecrets", secret, "metadata").get("name")
             if isinstance(name, str) and _sound(name) and pattern.search(name):
@@ -101,7 +101,7 @@ class Cluster:
         return found
 
     def pick(self, whole: SecretValue, path: str) -> SecretValue | Inside | None:
-        """Return a value by its key, or the one that a path leads into; without a path all, as a JSON object."""
+        """Return a value by its key, or the value that a path leads into; all of them as JSON for an empty path."""
         kind, members = _opened(whole)
         if not path:
             return _texts(members) if kind == "data" else SecretValue(_json(members).encode())
@@ -116,14 +116,14 @@ class Cluster:
         return Inside(SecretValue(inner), rest)
 
     def missing(self, key: str, path: str, *, metadata: bool, extract: bool) -> str:
-        """Return what is said of a property that does not exist."""
+        """Return external-secrets' text for a property that does not exist."""
         if extract:
             return f"property {path} does not exist in key {key}"
         return f'property {path} does not exist in {"metadata" if metadata else "data"} of secret "{key}"'
 
     def members(self, found: SecretValue) -> Mapping[str, SecretValue] | None:
-        """Return all values of a Secret, or the members of a JSON object, strings in quotes (4.2)."""
-        if isinstance(found, Whole):
+        """Return all values of a Secret, or the members of a JSON object; strings keep their quotes."""
+        if isinstance(found, ParsedSecret):
             return {name: _value(value) for name, value in found.members.items()}
         try:
             parsed = read_json(found.reveal(), ANSWER)
@@ -137,7 +137,7 @@ class Cluster:
         if not want.key or "/" in want.key or want.key in (".", ".."):
             raise ProviderDenied("the key is no name of a Secret")
         path = f"{self._path()}/{quote(want.key, safe='')}"
-        secret = self._connection.ask("GetSecret", "GET", path)
+        secret = self._connection.request("GetSecret", "GET", path)
         if secret.get("kind") != "Secret":
             raise ProviderUnavailable("GetSecret: the answer is no Secret")
         if want.metadata:
@@ -148,12 +148,12 @@ class Cluster:
         return _whole("data", data, _size(data))
 
     def _listed(self, tags: Sequence[tuple[str, str]]) -> Iterator[Any]:
-        params = {"limit": str(PAGE)}
+        params = {"limit": str(PAGE_SECRETS)}
         if tags:
             params["labelSelector"] = ",".join(f"{key}={value}" for key, value in tags)
         until = time.monotonic() + self._seconds
-        for _ in range(MOST_PAGES):
-            page = self._connection.ask("ListSecrets", "GET", self._path(), params=params)
+        for _ in range(MAX_PAGES):
+            page = self._connection.request("ListSecrets", "GET", self._path(), params=params)
             items, token = page.get("items") or (), _mapping("ListSecrets", page, "metadata").get("continue")
             if not isinstance(items, list | tuple) or not all(isinstance(each, dict) for each in items):
                 raise ProviderUnavailable("ListSecrets: the answer is no list of Secrets")
@@ -163,7 +163,7 @@ class Cluster:
             if time.monotonic() > until:
                 raise ProviderDenied(f"find takes over {self._seconds:g} s: narrow it by find.tags")
             params["continue"] = str(token)
-        raise ProviderDenied(f"find goes through more than {MOST_PAGES * PAGE} Secrets: narrow it by find.tags")
+        raise ProviderDenied(f"find goes through more than {MAX_PAGES * PAGE_SECRETS} Secrets: narrow it by find.tags")
 
     def _path(self) -> str:
         return f"/api/v1/namespaces/{self._namespace}/secrets"
@@ -172,7 +172,7 @@ class Cluster:
         kind = name.removeprefix("Create")
         whole = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, **body}
         try:
-            answer = self._connection.ask(name, "POST", f"{REVIEWS}/{plural}", json=whole)
+            answer = self._connection.request(name, "POST", f"{REVIEWS}/{plural}", json=whole)
         except SecretAbsent:
             raise ProviderUnavailable(f"{name}: there is no such API") from None
         return answer.get("status") or {}
@@ -186,19 +186,19 @@ def _allows(rule: Mapping[str, Any]) -> bool:
 
 
 def _opened(whole: SecretValue) -> tuple[str, Mapping[str, Any]]:
-    if not isinstance(whole, Whole):
+    if not isinstance(whole, ParsedSecret):
         raise ProviderDenied("a list of Secrets is no Secret")
     return whole.kind, whole.members
 
 
-def _whole(kind: str, members: Mapping[str, Any], size: int) -> Whole:
-    if size > LARGEST:
-        raise ProviderDenied(f"GetSecret: the answer holds more than {LARGEST} bytes, and no Secret does")
-    return Whole(kind, members, size)
+def _whole(kind: str, members: Mapping[str, Any], size: int) -> ParsedSecret:
+    if size > MAX_SECRET_BYTES:
+        raise ProviderDenied(f"GetSecret: the answer holds more than {MAX_SECRET_BYTES} bytes, and no Secret does")
+    return ParsedSecret(kind, members, size)
 
 
 def _mapping(name: str, body: Mapping[str, Any], field: str) -> Mapping[str, Any]:
-    """Return a member that is an object, or nothing. Raises ProviderUnavailable: an API server would not say it."""
+    """Return a member that is an object, or nothing. Raises ProviderUnavailable for another type."""
     found = body.get(field) or {}
     if not isinstance(found, dict):
         raise ProviderUnavailable(f"{name}: {field} is no object")
@@ -214,7 +214,7 @@ def _checked(name: str, body: Mapping[str, Any], field: str) -> Mapping[str, str
 
 
 def _sound(text: str) -> bool:
-    """Tell whether a text can be written as UTF-8: halves of a surrogate pair, which JSON takes, cannot."""
+    """Return True if a text can be encoded as UTF-8: JSON may hold half a surrogate pair, which cannot."""
     return text.isascii() or text == text.encode(errors="replace").decode()
 
 

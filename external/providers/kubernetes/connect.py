@@ -1,4 +1,4 @@
-"""Connects stores to clusters: this one, or what a URL or a kubeconfig names (providers 4.2)."""
+"""Connects stores to this cluster, or to the one that a URL or a kubeconfig names."""
 
 import asyncio
 import base64
@@ -10,7 +10,7 @@ from external.api.providers.kubernetes import KubernetesAuth, KubernetesProvider
 from external.providers.kubernetes.client import Cluster
 from external.providers.kubernetes.connection import TOKEN_SECONDS, Connection, Server
 from external.providers.protocol import Client, ConnectContext
-from external.providers.support.egress import Bounds
+from external.providers.support.egress import EgressPolicy
 from external.providers.support.lookup import INVALID
 from external.providers.support.naming import host_of
 from external.providers.support.tls import trusting
@@ -23,7 +23,7 @@ ONE = "exactly one of auth and authRef must be set"
 OWN = frozenset(
     {"", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"}
 )
-"""Names under which every cluster knows its own API server."""
+"""Names of the API server inside every cluster."""
 
 
 async def connect(spec: KubernetesProvider, around: ConnectContext) -> Client:
@@ -33,7 +33,7 @@ async def connect(spec: KubernetesProvider, around: ConnectContext) -> Client:
     if spec.auth_ref is not None:
         text = await around.lookup.secret(spec.auth_ref, f"{AT}.authRef")
         server = await asyncio.to_thread(_configured, text, around)
-        cluster = "the cluster that the kubeconfig names"  # a Secret holds it: its server is not shown
+        cluster = "the cluster that the kubeconfig names"  # its server is not shown: the kubeconfig comes from a Secret
     else:
         server = await _server(spec, around)
         home = around.home is not None and server.url == around.home.url
@@ -53,8 +53,8 @@ async def _server(spec: KubernetesProvider, around: ConnectContext) -> Server:
     host = url.partition("://")[2].partition("/")[0].removesuffix(":443") if "://" in url else url
     foreign = host not in OWN and (around.home is None or url.rstrip("/") != around.home.url.rstrip("/"))
     if host in OWN and around.home is not None:
-        # Not a place that the tenant chose: his identity there is his ServiceAccount's, as for everything that he runs.
-        url, egress = around.home.url, Bounds(everything=True)
+        # The tenant did not choose this address, and acts there as its own ServiceAccount: the egress policy is met.
+        url, egress = around.home.url, EgressPolicy(everything=True)
         context = context or around.home.trusting()
     elif "://" not in url:
         url = f"https://{url}"
@@ -69,7 +69,7 @@ async def _server(spec: KubernetesProvider, around: ConnectContext) -> Server:
 
 
 async def _require_audience(account: ServiceAccountSelector, around: ConnectContext) -> None:
-    """Raise NeedsHuman for a token that this cluster's API server takes too: whoever gets it could use it here."""
+    """Raise NeedsHuman for a token that this cluster's API server accepts too: the other server could use it here."""
     at = f"{AT}.auth.serviceAccount"
     given = set(account.audiences or ())
     cure = "a server that is not this cluster's needs an audience of its own, such as its URL"
@@ -98,7 +98,7 @@ async def _identity(auth: KubernetesAuth, around: ConnectContext) -> tuple[Any, 
 
 
 def _configured(text: SecretValue, around: ConnectContext) -> Server:
-    """Return what a kubeconfig's current context names; what would lead to files or programs is refused."""
+    """Return the server of a kubeconfig's current context. Raises NeedsHuman for references to files or programs."""
     at = f"{AT}.authRef"
     try:
         parsed = read_yaml(text.reveal(), CONFIGURATION)
@@ -125,7 +125,7 @@ def _configured(text: SecretValue, around: ConnectContext) -> Server:
 
 
 def _named(parsed: object, place: str, name: str, inner: str) -> dict[str, Any]:
-    """Return what stands under a name in one of the lists of a kubeconfig. Raises Unreadable."""
+    """Return an entry of one of the lists of a kubeconfig by its name. Raises Unreadable."""
     for each in field(parsed, place, list) or ():
         if field(each, "name", str) == name:
             return field(each, inner, dict) or {}

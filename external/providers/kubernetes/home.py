@@ -1,4 +1,4 @@
-"""This cluster, as stores find it that name no other."""
+"""The address of this cluster, for stores that name no other."""
 
 import ssl
 
@@ -8,13 +8,13 @@ from manager.kube.connection import Connection
 
 
 def home_of(connection: Connection | None) -> Home | None:
-    """Return where the API server of this cluster is; None where there is none, as in tests."""
+    """Return the API server of this cluster, None without a connection (as in tests)."""
     if connection is None or connection.ssl_context is None:
         return None
     own = connection.ssl_context
 
     def trusting() -> ssl.SSLContext:
-        # Not our own context: that may show our certificate, and whoever asks would be us.
+        # Not our own context: it may show our client certificate, and the store would act as Coffer.
         authorities = own.get_ca_certs(binary_form=True)
         return verifying(cadata=b"".join(authorities) or None)
 

@@ -1,1 +1,1 @@
-"""What several providers share: network policy, TLS, deadlines, lookups, searches."""
+"""What several providers share: HTTP client, egress policy, TLS, deadlines, lookups, searches."""

@@ -1,7 +1,7 @@
 """Deadlines over whole calls of a provider: name, connection, headers and body together, however slowly they come.
 
-The timeouts of a socket begin anew with every byte that arrives: a server that sends one every five seconds would hold
-a thread for ever. Here the connection is shut when the time is over, from another thread.
+The timeout of a socket restarts with every byte: a server that sends one every five seconds would hold a thread for
+ever. Here another thread shuts the connection at the deadline.
 """
 
 import heapq
@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 
 class Call:
-    """One call under way."""
+    """One running call."""
 
     def __init__(self, until: float) -> None:
         self.until = until
@@ -30,7 +30,7 @@ class Call:
     def watch(self, connection: Any) -> None:
         """Shut this connection at the deadline.
 
-        Another descriptor of it is kept: TLS takes the first away, and is in the middle of its handshake meanwhile.
+        Keeps a second descriptor: wrapping in TLS takes the first one away before its handshake has ended.
         """
         other = socket.socket(fileno=os.dup(connection.fileno()))
         with self._lock:
@@ -39,14 +39,14 @@ class Call:
                 _shut(other)
 
     def end(self) -> None:
-        """Let its connections live."""
+        """Stop watching its connections, which stay open."""
         with self._lock:
             for each in self._sockets:
                 each.close()
             self._sockets.clear()
 
     def expire(self) -> None:
-        """Shut its connections: whoever waits for them wakes up."""
+        """Shut its connections: reads that wait for them end."""
         with self._lock:
             self.over = True
             for each in self._sockets:
@@ -54,7 +54,7 @@ class Call:
 
 
 class _Clock:
-    """One thread that ends calls at their time; started with the first."""
+    """A thread that ends calls at their deadlines; starts with the first call."""
 
     def __init__(self) -> None:
         self._wake = threading.Condition()
@@ -92,7 +92,7 @@ _HERE = threading.local()
 
 @contextmanager
 def within(seconds: float) -> Iterator[Call]:
-    """Give what this thread does so many seconds, or what is left of those that it has already."""
+    """Set a deadline for this thread; an outer one that comes earlier stays in force."""
     outer: Call | None = getattr(_HERE, "call", None)
     call = Call(min(time.monotonic() + seconds, outer.until if outer is not None else float("inf")))
     _CLOCK.add(call)
@@ -106,7 +106,7 @@ def within(seconds: float) -> Iterator[Call]:
 
 
 def limited(seconds: float, work: Callable[[], Result]) -> Callable[[], Result]:
-    """Return work for a thread that has a deadline over all that it asks."""
+    """Return work that runs with one deadline over all its calls."""
 
     def run() -> Result:
         with within(seconds):
@@ -116,7 +116,7 @@ def limited(seconds: float, work: Callable[[], Result]) -> Callable[[], Result]:
 
 
 def watch(connection: Any) -> None:
-    """Shut a connection when the time of this thread's call is over."""
+    """Shut a connection at the deadline of this thread's call."""
     call: Call | None = getattr(_HERE, "call", None)
     if call is not None:
         call.watch(connection)

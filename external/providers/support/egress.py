@@ -1,5 +1,7 @@
-"""Which addresses a store of a tenant may reach: a URL that he chooses must not lead to the node, its cloud or its API
-server (DESIGN.md 4a, 1; reliability.md B6).
+"""Which addresses a store of a tenant may reach.
+
+A tenant chooses the URL, and the request comes from Coffer: it must not reach the node, its cloud's metadata service or
+the API server in the tenant's name.
 """
 
 import os
@@ -10,29 +12,30 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from external.providers.protocol import ProviderDenied, ProviderUnavailable
 
 Address = IPv4Address | IPv6Address
-ENDING = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))  # NAT64, and of old: their last bytes are an IPv4 address
+IPV4_IN_LAST_BYTES = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
+"""NAT64 (RFC 6052), and IPv4-compatible addresses (RFC 4291, deprecated)."""
 METADATA = tuple(
     ip_network(each)
     for each in (
-        "fd00:ec2::/32",  # Amazon: metadata, credentials of Pods, names, time
+        "fd00:ec2::/32",  # AWS: metadata, Pod credentials, DNS, time
         "fd20:ce::/32",  # Google
         "fd00:c1::/32",  # Oracle
-        "192.0.0.192/32",  # Oracle, of old
+        "192.0.0.192/32",  # Oracle, formerly
         "fd00:42::/32",  # Scaleway
         "100.100.100.200/32",  # Alibaba
         "168.63.129.16/32",  # Azure
     )
 )
-"""Clouds' own services for machines outside the link-local range."""
+"""Metadata services of clouds outside the link-local range."""
 
 
-class Bounds:
+class EgressPolicy:
     """Decides whether an address may be reached.
 
     Args:
-        allowed: networks that an administrator has opened, as CIDR.
-        everything: True for stores of administrators.
-        denied: the addresses of the API servers as they are known now; called in threads.
+        allowed: networks (CIDR) that an administrator permits.
+        everything: True permits every address: for stores of administrators.
+        denied: returns the current addresses of the API servers; called in threads.
     """
 
     def __init__(
@@ -47,11 +50,11 @@ class Bounds:
         self._allowed = [ip_network(each, strict=False) for each in allowed]
 
     def resolve(self, host: str, port: int | None) -> str:
-        """Return the address to connect to; that very address, so that a name cannot change its meaning afterwards.
+        """Return the address to connect to: an address, so that the name cannot resolve to another one afterwards.
 
         Raises:
-            ProviderDenied: one of the host's addresses is out of bounds.
-            ProviderUnavailable: the name leads nowhere.
+            ProviderDenied: one of the host's addresses is not permitted.
+            ProviderUnavailable: the name cannot be resolved.
 
         """
         try:
@@ -75,7 +78,7 @@ class Bounds:
         return self._opened(address) or not (local or clouds or address in self._api_servers())
 
     def _api_servers(self) -> set[Address | None]:
-        """Return where this cluster's API servers are: behind their Service, and each for itself."""
+        """Return the addresses of this cluster's API servers and of their Service."""
         return {_read(os.environ.get("KUBERNETES_SERVICE_HOST", "").strip("[]")), *map(_read, self._denied())}
 
     def _opened(self, address: Address) -> bool:
@@ -88,7 +91,7 @@ def _plain(text: str) -> Address:
 
 
 def _read(text: str) -> Address | None:
-    """Return an address however it is written, None for what is none."""
+    """Return an address, None for a text that is none."""
     try:
         return _plain(text)
     except ValueError:
@@ -96,9 +99,9 @@ def _read(text: str) -> Address | None:
 
 
 def _inside(address: Address) -> list[IPv4Address]:
-    """Return the IPv4 addresses to which a gateway may send on what goes to an IPv6 address."""
+    """Return the IPv4 addresses to which a gateway may forward packets for an IPv6 address."""
     if not isinstance(address, IPv6Address):
         return []
-    found = [IPv4Address(address.packed[-4:])] if any(address in network for network in ENDING) else []
+    found = [IPv4Address(address.packed[-4:])] if any(address in network for network in IPV4_IN_LAST_BYTES) else []
     found += [address.sixtofour] if address.sixtofour else []
     return found + list(address.teredo or ())

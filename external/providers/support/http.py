@@ -1,136 +1,233 @@
-"""HTTP to servers that tenants name: connections ask where they may go, answers have an end.
+"""HTTP to a provider: one client, whose parameters say in what providers differ.
 
-Imported where the first such client is made: without one the libraries beneath it are 6 MB that nobody needs.
+It decides once where a connection may lead (egress policy), how large an answer may be, how long a call may take, which
+redirects are followed, when a token is replaced, and which error a failed request becomes. The libraries beneath it
+are imported with the first client: without one they are 6 MB that nobody needs.
 """
 
-import io
 import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Any
+from urllib.parse import SplitResult, urljoin, urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.util.ssl_ import create_urllib3_context
+from external.providers.protocol import CountCall, Egress, ProviderDenied, ProviderError, ProviderUnavailable
+from external.providers.support.deadlines import within
+from external.providers.support.tokens import TokenKeeper
+from manager.core.documents import Caps, Unreadable, read_json
+from manager.core.secret_value import SecretValue
 
-from external.providers.protocol import Egress, ProviderDenied, ProviderError, ProviderUnavailable
-from external.providers.support.deadlines import watch, within
-from manager.core.tls import as_go_verifies
+MAX_ANSWER_BYTES = 8 << 20
+MAX_CONNECT_SECONDS = 3.0
+MAX_REDIRECTS = 2
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+SEE_OTHER = 303
+TOO_MANY_REQUESTS = 429
 
-PART = 64 << 10  # bytes
+
+class Redirects(Enum):
+    """Which redirects a client follows; at most MAX_REDIRECTS, and none from https to http."""
+
+    NONE = "none"
+    """The redirect is the answer."""
+    SAME_HOST = "same host"
+    """Headers hold what a tenant has written: another host must not see it."""
+    ANY_HOST = "any host"
+    """A standby server names the active one, to which the token goes too."""
 
 
-class GuardedAdapter(HTTPAdapter):
-    """Sends requests through connections that ask where they may go.
+@dataclass(frozen=True)
+class TokenHeader:
+    """How a token is sent, and how the server says that it does not accept it."""
+
+    name: str
+    prefix: str
+    refused_status: int
+
+
+BEARER = TokenHeader("Authorization", "Bearer ", 401)
+
+
+@dataclass(frozen=True)
+class HttpOptions:
+    """In what the clients of providers differ."""
+
+    label: str
+    """The provider's name in the metric of provider calls."""
+    egress: Egress
+    count: CountCall
+    timeout_seconds: float
+    """For a call as a whole: name, connection, redirects, headers and body."""
+    context: ssl.SSLContext | None = None
+    """TLS settings; None for the system's authorities."""
+    max_answer_bytes: int = MAX_ANSWER_BYTES
+    redirects: Redirects = Redirects.NONE
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Sent with every request."""
+    token_header: TokenHeader = BEARER
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """One request."""
+
+    call: str
+    """Its name in the metric of provider calls and in errors."""
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    params: Mapping[str, str] | None = field(default=None, repr=False)
+    json: Any = field(default=None, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    failed: str = ""
+    """What errors of the connection begin with; empty for the name of the call."""
+    invalid: str = ""
+    """What the error of a request that cannot be sent begins with; empty for the name of the call."""
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    """The whole answer to one request."""
+
+    call: str
+    status: int
+    content: bytes = field(repr=False)
+    location: str | None = field(default=None, repr=False)
+    """Where a redirect leads."""
+    token: str = field(default="", repr=False)
+    """The token that the request carried: the server may repeat it in its texts."""
+
+    @property
+    def temporary(self) -> bool:
+        """Return True if the status says that the same request may succeed later."""
+        return self.status == TOO_MANY_REQUESTS or self.status >= 500
+
+    def json_object(self, caps: Caps) -> dict[str, Any]:
+        """Return the body as a JSON object. Raises ProviderUnavailable: a working server would not answer otherwise."""
+        try:
+            parsed = read_json(self.content, caps)
+        except Unreadable:
+            raise ProviderUnavailable(f"{self.call}: {self.status}: the answer is no JSON") from None
+        if not isinstance(parsed, dict):
+            raise ProviderUnavailable(f"{self.call}: {self.status}: the answer is no object")
+        return parsed
+
+
+class HttpClient:
+    """Sends requests under one identity; used by several threads.
 
     Args:
-        context: TLS settings; None for the system's.
+        token: a fixed token, or the keeper of one that ends.
     """
 
-    def __init__(self, egress: Egress, context: Any = None) -> None:
-        self._egress = egress
-        self._context = context
-        super().__init__(max_retries=0)
+    def __init__(self, options: HttpOptions, token: TokenKeeper | SecretValue | None = None) -> None:
+        from external.providers.support.guarded_session import GuardedSession
 
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        """Let every pool make guarded connections."""
-        super().init_poolmanager(
-            *args, **options, ssl_context=self._context or as_go_verifies(create_urllib3_context())
-        )
-        self.poolmanager.pool_classes_by_scheme = _pools(self._egress)
+        self._options = options
+        self._token = token
+        timeout = options.timeout_seconds
+        self._session = GuardedSession(options.egress, options.context, timeout, options.max_answer_bytes)
+        self._session.headers.update(options.headers)
+        self._timeouts = (min(MAX_CONNECT_SECONDS, timeout / 2), timeout / 2)
 
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Keep to the authorities of the context, where one is given."""
-        if self._context is None:
-            super().cert_verify(conn, url, verify, cert)
+    def send(self, request: HttpRequest) -> HttpAnswer:
+        """Send a request with the identity's token; once more with a new one if the server refuses an issued one.
 
+        Raises:
+            ProviderDenied: the request cannot be sent, or leads where it must not.
+            ProviderUnavailable: there is no whole answer.
 
-def _pools(egress: Egress) -> dict[str, Any]:
-    class Plain(HTTPConnection):
-        def _new_conn(self) -> socket.socket:
-            return _watched(super()._new_conn())
-
-        def request(self, *args: Any, **options: Any) -> None:
-            _watch_kept(self)
-            super().request(*args, **options)
-
-        def connect(self) -> None:
-            name, self.host = self.host, egress.resolve(self.host, self.port)
-            try:
-                super().connect()
-            finally:
-                self.host = name
-
-    class Secured(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            return _watched(super()._new_conn())
-
-        def request(self, *args: Any, **options: Any) -> None:
-            _watch_kept(self)
-            super().request(*args, **options)
-
-        def connect(self) -> None:
-            self.server_hostname = self.server_hostname or self.host
-            name, self.host = self.host, egress.resolve(self.host, self.port)
-            try:
-                super().connect()
-            finally:
-                self.host = name
-
-    plain = type("GuardedPool", (HTTPConnectionPool,), {"ConnectionCls": Plain})
-    secured = type("GuardedSecurePool", (HTTPSConnectionPool,), {"ConnectionCls": Secured})
-    return {"http": plain, "https": secured}
-
-
-def _watched(connection: socket.socket) -> socket.socket:
-    watch(connection)
-    return connection
-
-
-def _watch_kept(connection: Any) -> None:
-    """Watch a connection that an earlier request has left open."""
-    if connection.sock is not None:
-        watch(connection.sock)
-
-
-class GuardedSession(requests.Session):
-    """An HTTP session that knows no proxies of the environment, few redirects, and no endless answers.
-
-    Args:
-        seconds: until an answer must have arrived whole, connection and headers included.
-        largest: bytes of an answer.
-    """
-
-    def __init__(self, egress: Egress, context: Any, seconds: float, largest: int = 8 << 20) -> None:
-        super().__init__()
-        self.trust_env = False
-        self.max_redirects = 2
-        self._seconds = seconds
-        self._largest = largest
-        for scheme in ("http://", "https://"):
-            self.mount(scheme, GuardedAdapter(egress, context))
-
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        """Send a request and read its answer as far as it may go. Raises ProviderDenied for more."""
-        with within(self._seconds) as call:
-            try:
-                answer = self._whole(super().send(request, **options | {"stream": True}))
-            except ProviderError:
-                raise
-            except Exception:
-                if not call.over:
-                    raise
-            if not call.over:  # a body without a length ends with its connection, whoever shut that
-                return answer
-        raise ProviderUnavailable(f"there was no whole answer within {self._seconds:g} s")
-
-    def _whole(self, answer: requests.Response) -> requests.Response:
-        parts, size = [], 0
-        for part in answer.raw.stream(PART, decode_content=True):
-            parts.append(part)
-            size += len(part)
-            if size > self._largest:
-                answer.close()
-                raise ProviderDenied(f"the answer is larger than {self._largest} bytes")
-        answer.raw = io.BytesIO(b"".join(parts))
+        """
+        token = self._current_token()
+        answer = self.send_as(token, request)
+        if answer.status == self._options.token_header.refused_status and isinstance(self._token, TokenKeeper):
+            # It may have been revoked, or lost when the server restarted.
+            self._token.drop(token)
+            answer = self.send_as(self._current_token(), request)
         return answer
+
+    def send_as(self, token: SecretValue | None, request: HttpRequest) -> HttpAnswer:
+        """Send a request with this token, or with none; follow redirects as the options say. Raises as `send`."""
+        text = token.reveal().decode(errors="replace").strip() if token is not None else ""
+        if token is not None:
+            header = self._options.token_header
+            request = replace(request, headers={**request.headers, header.name: header.prefix + text})
+        failed = request.failed or request.call
+        with within(self._options.timeout_seconds):
+            for _ in range(MAX_REDIRECTS + 1):
+                answer = self._send_once(request)
+                redirected = answer.status in REDIRECT_STATUSES and answer.location is not None
+                if not redirected or self._options.redirects is Redirects.NONE:
+                    return replace(answer, token=text)
+                url = urljoin(request.url, answer.location or "")
+                self._require_permitted(request.url, url, failed)
+                request = replace(request, url=url, params=None)
+                if answer.status == SEE_OTHER:
+                    request = replace(request, method="GET", json=None, body=None)
+        raise ProviderDenied(f"{failed}: more than {MAX_REDIRECTS} redirects")
+
+    def require_listener(self, url: str) -> None:
+        """Connect to a URL's host and send nothing. Raises ProviderError where nothing accepts the connection."""
+        parts = http_url(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        address = self._options.egress.resolve(parts.hostname or "", port)
+        try:
+            socket.create_connection((address, port), timeout=self._timeouts[0]).close()
+        except OSError as error:
+            raise ProviderUnavailable(f"nobody listens at the URL's host: {type(error).__name__}") from None
+
+    def close(self) -> None:
+        """Close the connections; a token stays as it is."""
+        self._session.close()
+
+    def _current_token(self) -> SecretValue | None:
+        return self._token.current() if isinstance(self._token, TokenKeeper) else self._token
+
+    def _require_permitted(self, before: str, after: str, failed: str) -> None:
+        """Raise ProviderDenied for a redirect that would show headers to whom they are not meant for."""
+        old, new = http_url(before), http_url(after)
+        if self._options.redirects is Redirects.SAME_HOST and new[:2] != old[:2]:
+            raise ProviderDenied(f"{failed}: the answer redirects to another host")
+        if old.scheme == "https" and new.scheme != "https":
+            raise ProviderDenied(f"{failed}: the answer redirects from https to http")
+
+    def _send_once(self, request: HttpRequest) -> HttpAnswer:
+        import requests
+        import urllib3
+
+        status, invalid = "error", request.invalid or request.call
+        try:
+            answer = self._session.request(
+                request.method,
+                request.url,
+                headers=dict(request.headers),
+                params=request.params,
+                json=request.json,
+                data=request.body,
+                timeout=self._timeouts,
+                allow_redirects=False,
+            )
+            status = "success" if answer.status_code < 400 else "error"
+        except ProviderError:
+            raise
+        except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL, UnicodeError) as error:
+            raise ProviderDenied(f"{invalid}: {type(error).__name__}") from None
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise ProviderUnavailable(f"{request.failed or request.call}: {type(error).__name__}") from None
+        finally:
+            self._options.count(self._options.label, request.call, status)
+        return HttpAnswer(request.call, answer.status_code, answer.content, answer.headers.get("Location"))
+
+
+def http_url(url: str) -> SplitResult:
+    """Return the parts of a URL. Raises ProviderDenied for one that is not of http or https."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ProviderDenied("the URL cannot be read") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ProviderDenied("the URL is no http or https URL")
+    return parts

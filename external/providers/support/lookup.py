@@ -1,4 +1,4 @@
-"""Reads what a store refers to: Secrets, and tokens of ServiceAccounts; whose namespace is decided in one place."""
+"""Reads the objects that a store refers to: Secrets, ConfigMaps, ServiceAccounts and their tokens."""
 
 import asyncio
 import base64
@@ -16,16 +16,16 @@ from manager.kube.resources import CONFIGMAPS, SECRETS, SERVICE_ACCOUNTS, Body, 
 from manager.kube.secret_data import decoded
 
 INVALID = "InvalidProviderConfig"
-LONGEST_BUNDLE = 384 << 10  # bytes of certificates, in base64 of their PEM: a system's own bundle, and 35 ms to read
-SHORT_BUNDLE = 16 << 10  # bytes that are checked in a fraction of a millisecond
-TOKEN_TIMEOUT = 10.0  # seconds until a thread that wants a token gives up
+MAX_BUNDLE_BYTES = 384 << 10  # of base64: a system's bundle fits, and takes 35 ms to read
+SHORT_BUNDLE_BYTES = 16 << 10  # checked in less than a millisecond
+TOKEN_TIMEOUT_SECONDS = 10.0  # a thread waits no longer for a token
 
 
 class Lookup:
     """Reads on behalf of one store and, where that is a cluster store, of one consumer.
 
     Args:
-        consumer: namespace of the ExternalSecret, where a cluster store takes the credentials of whoever uses it.
+        consumer: namespace of the ExternalSecret, for a cluster store that uses its consumer's credentials.
     """
 
     def __init__(self, client: KubeClient, store: Key, consumer: str) -> None:
@@ -35,11 +35,11 @@ class Lookup:
 
     @property
     def namespace(self) -> str:
-        """Whose the store's use is: its own namespace, or its consumer's."""
+        """The namespace on whose behalf the store is used: its own, or its consumer's."""
         return self.store.namespace or self.consumer
 
     async def secret(self, selector: SecretKeySelector | None, at: str, key: str = "") -> SecretValue:
-        """Return one value of a Secret; `key` stands in where the selector names none. Raises NeedsHuman."""
+        """Return one value of a Secret; `key` is the default of the selector. Raises NeedsHuman."""
         if selector is None:
             raise NeedsHuman(INVALID, f"{at} is missing")
         place = resolve(self.store, SECRETS, selector.name, selector.namespace, at=at, consumer=self.consumer)
@@ -53,7 +53,7 @@ class Lookup:
         return data[wanted]
 
     async def members(self, selector: SecretKeySelector, at: str, label: tuple[str, str]) -> dict[str, SecretValue]:
-        """Return all values of a Secret that has a label. Raises NeedsHuman."""
+        """Return all values of a Secret. Raises NeedsHuman, also for a Secret without the label."""
         place = resolve(self.store, SECRETS, selector.name, selector.namespace, at=at, consumer=self.consumer)
         secret = await self._client.find(place)
         if secret is None:
@@ -83,7 +83,7 @@ class Lookup:
         return await _checked(found[key].encode(), place)
 
     async def account(self, selector: ServiceAccountSelector, at: str) -> Body:
-        """Return a ServiceAccount. Raises Retry where there is none: nothing tells of its coming."""
+        """Return a ServiceAccount. Raises Retry if there is none: ServiceAccounts are not watched."""
         place = self._account_key(selector, at)
         found = await self._client.find(place)
         if found is None:
@@ -93,26 +93,26 @@ class Lookup:
     def token_source(
         self, selector: ServiceAccountSelector, audiences: list[str], seconds: int | None, at: str
     ) -> Callable[[], SecretValue]:
-        """Return a function for threads, that waits for a new token of a ServiceAccount.
+        """Return a function for threads that gets a new token of a ServiceAccount.
 
-        It raises Retry where the API server gives none, and TimeoutError.
+        It raises Retry if the API server issues none, and TimeoutError.
 
         Raises:
-            NeedsHuman: the ServiceAccount is out of reach.
+            NeedsHuman: the store may not refer to the ServiceAccount.
 
         """
         loop, place = asyncio.get_running_loop(), self._account_key(selector, at)
 
         def ask() -> SecretValue:
             coming = asyncio.run_coroutine_threadsafe(self._token(place, audiences, seconds, at), loop)
-            return coming.result(TOKEN_TIMEOUT)
+            return coming.result(TOKEN_TIMEOUT_SECONDS)
 
         return ask
 
     async def own_audiences(self, selector: ServiceAccountSelector, at: str) -> frozenset[str]:
-        """Return the audiences that this cluster's API server takes a token for, as it tells them. Raises as `account`.
+        """Return the audiences that this cluster's API server accepts. Raises as `account`.
 
-        It tells them with a token that names none, which goes nowhere.
+        It names them in a token that is requested without audiences, and is thrown away.
         """
         answer = await self._requested(self._account_key(selector, at), [], None, at)
         found = (answer.get("spec") or {}).get("audiences")
@@ -136,9 +136,11 @@ class Lookup:
 
 
 async def _checked(text: bytes, at: str) -> bytes:
-    if len(text) > LONGEST_BUNDLE:
-        raise NeedsHuman(INVALID, f"{at}: it is longer than {LONGEST_BUNDLE} bytes: leave only the authorities needed")
-    return await asyncio.to_thread(_pem, text, at) if len(text) > SHORT_BUNDLE else _pem(text, at)
+    if len(text) > MAX_BUNDLE_BYTES:
+        raise NeedsHuman(
+            INVALID, f"{at}: it is longer than {MAX_BUNDLE_BYTES} bytes: leave only the authorities needed"
+        )
+    return await asyncio.to_thread(_pem, text, at) if len(text) > SHORT_BUNDLE_BYTES else _pem(text, at)
 
 
 def _pem(text: bytes, at: str) -> bytes:
@@ -151,7 +153,7 @@ def _pem(text: bytes, at: str) -> bytes:
                 break
             return text
         try:
-            text = base64.b64decode(b"".join(text.split()), validate=True)  # it may come in lines
+            text = base64.b64decode(b"".join(text.split()), validate=True)  # base64 may be wrapped
         except ValueError:
             break
     raise NeedsHuman(INVALID, f"{at}: there is no certificate in PEM form")

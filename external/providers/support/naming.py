@@ -1,4 +1,4 @@
-"""What several providers do with names and tags alike."""
+"""Names, URLs, JSON and tags, for several providers."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ def compiled(pattern: str | None) -> Any:
 
 
 def host_of(url: str) -> str:
-    """Return host and port of a URL, without the user and password that may stand before them; empty for none."""
+    """Return host and port of a URL, without user and password; empty for a text that is no URL."""
     try:
         return urlsplit(url).netloc.rpartition("@")[2]
     except ValueError:
@@ -27,7 +27,7 @@ def host_of(url: str) -> str:
 
 
 ESCAPED = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
-"""What Go's encoder writes so, whatever stands around it."""
+"""Characters that Go's `encoding/json` always escapes."""
 
 
 def document(data: Any) -> SecretValue:

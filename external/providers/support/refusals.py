@@ -1,36 +1,36 @@
-"""What a provider says of its own refusal: shown where it helps, without what must not be shown."""
+"""The description that a provider gives of an error, without credentials and texts that vary."""
 
 import re
 from collections.abc import Iterable
 
-LONGEST = 300  # characters; the first sentence or two say what is wrong
-SHORTEST_SAID = 4  # characters of what we sent; shorter texts would take pieces out of words
+MAX_REASON_CHARACTERS = 300  # one or two sentences
+MIN_HIDDEN_CHARACTERS = 4  # hiding a shorter text would hit parts of ordinary words
 HIDDEN = "***"
 VARYING = re.compile(
     r"[\s(,;]*request ?id: ?[\w-]+\)?|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|\b\d{8}T\d{6}Z\b",
     re.IGNORECASE,
 )
-"""Differs each time: with it every try would be another condition."""
+"""Request ids and times differ in each answer: the condition would change with every attempt."""
 OPAQUE = re.compile(
     r"(?<![\w+/=.-])(?:Credential=\S+|eyJ[\w.-]{16,}|[hb]v[sbr]\.[\w-]{16,}|[\w+=-]{80,}|[\w+/=-]{120,})"
 )
 """Tokens, signatures, encoded messages."""
 ECHO = re.compile(r"the canonical string.*", re.IGNORECASE | re.DOTALL)
-"""From here on AWS repeats the request."""
+"""From here on AWS repeats the signed request."""
 
 
 def reason(text: object, said: Iterable[str] = ()) -> str:
-    """Return a provider's words in one short line, after a colon; nothing where it says nothing.
+    """Return a provider's description as one short line after a colon; empty if it gives none.
 
     Args:
-        said: credentials that it was sent, which it may repeat.
+        said: credentials that were sent, which the provider may repeat.
     """
     if not isinstance(text, str):
         return ""
-    shown = ECHO.sub("", text[: 20 * LONGEST])
-    for each in sorted((each for each in said if len(each) >= SHORTEST_SAID), key=len, reverse=True):
+    shown = ECHO.sub("", text[: 20 * MAX_REASON_CHARACTERS])
+    for each in sorted((each for each in said if len(each) >= MIN_HIDDEN_CHARACTERS), key=len, reverse=True):
         shown = shown.replace(each, HIDDEN)
     shown = " ".join(OPAQUE.sub(HIDDEN, VARYING.sub("", shown)).split()).strip(" :;,.")
-    if len(shown) > LONGEST:
-        shown = f"{shown[:LONGEST].rstrip()} …"
+    if len(shown) > MAX_REASON_CHARACTERS:
+        shown = f"{shown[:MAX_REASON_CHARACTERS].rstrip()} …"
     return f": {shown}" if shown and shown.isprintable() else ""

@@ -1,4 +1,4 @@
-"""Go templates of stores, for providers' threads: the sandbox itself belongs to the event loop."""
+"""Go templates of stores, for providers' threads: the sandbox runs on the event loop."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from manager.core.secret_value import SecretValue
 from manager.gotemplate.model import Template
 from manager.gotemplate.sandbox import Sandbox
 
-PATIENCE = 10.0  # seconds; a render ends by itself within 2.5, and may wait for others of its namespace
+MAX_WAIT_SECONDS = 10.0  # a render ends within 2.5 s, and may wait for others of its namespace
 
 
 class BlockingRenderer:
-    """Renders in the sandbox of one namespace; a missing key prints `<no value>` (providers 4.5)."""
+    """Renders in the sandbox of one namespace; a missing key prints `<no value>`, as in external-secrets."""
 
     def __init__(self, sandbox: Sandbox, namespace: str) -> None:
         self._sandbox = sandbox
@@ -26,7 +26,7 @@ class BlockingRenderer:
         template = Template.eso_lenient(name, source)
         coming = asyncio.run_coroutine_threadsafe(self._sandbox.render(self._namespace, template, data), self._loop)
         try:
-            return coming.result(PATIENCE).value
+            return coming.result(MAX_WAIT_SECONDS).value
         except (TemplateInvalid, TemplateLimit) as error:
             raise ProviderDenied(f"{name}: {error}") from None
         except TemplateDelayed as error:

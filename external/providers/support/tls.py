@@ -1,4 +1,4 @@
-"""TLS towards providers: whom to believe, and which certificate to show."""
+"""TLS to providers: trusted authorities and client certificates."""
 
 import ssl
 
@@ -8,7 +8,7 @@ from manager.core.secret_value import SecretValue
 
 
 def trusting(authorities: bytes | None) -> ssl.SSLContext | None:
-    """Return a context that believes these authorities (PEM), None for the system's. Raises ProviderDenied."""
+    """Return a context that trusts these authorities (PEM), None for the system's. Raises ProviderDenied."""
     if authorities is None:
         return None
     try:
@@ -18,7 +18,7 @@ def trusting(authorities: bytes | None) -> ssl.SSLContext | None:
 
 
 def show(context: ssl.SSLContext, certificate: SecretValue, key: SecretValue) -> None:
-    """Let a context show a client certificate. Raises ProviderDenied."""
+    """Add a client certificate to a context. Raises ProviderDenied."""
     try:
         tls.show(context, certificate.reveal(), key.reveal())
     except (ssl.SSLError, ValueError, OSError) as error:

@@ -1,1 +1,1 @@
-"""Vault and OpenBao: key-value engines, versions 1 and 2 (providers 3)."""
+"""Vault and OpenBao: key-value engines, versions 1 and 2 ."""

@@ -1,4 +1,4 @@
-"""Key-value engines of Vault, versions 1 and 2: paths, values, folders (providers 3.4 and 3.5)."""
+"""Key-value engines of Vault, versions 1 and 2: paths, values, folders."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,11 +13,11 @@ from external.providers.protocol import (
     one_by_one,
 )
 from external.providers.support.naming import compiled, document
-from external.providers.support.search import Findings
+from external.providers.support.search import SearchResults
 from external.providers.vault.connection import ABSENCE, Connection
 from manager.core.secret_value import SecretValue
 
-MOST_FOLDERS = 10_000  # that wait at a time in a search
+MAX_FOLDERS = 10_000  # that wait at a time in a search
 SYSTEM_TAGS = ("created_time", "current_version", "delete_version_after")
 
 
@@ -48,7 +48,7 @@ class KeyValue:
         self._connection.close()
 
     def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
-        """Return the whole data as a JSON object; with `metadata` what is told of it."""
+        """Return the whole data as a JSON object; with `metadata` its custom metadata."""
         return one_by_one(wants, self._one)
 
     def _one(self, want: SecretRequest) -> SecretValue:
@@ -71,7 +71,7 @@ class KeyValue:
         if find.tags is not None and not self._second:
             raise ProviderDenied("cannot perform find by tag operations with kv version v1")
         pattern, until = compiled(find.name), time.monotonic() + self._seconds
-        found = Findings()
+        found = SearchResults()
         for name in self._walk(find.path, until):
             if not pattern.search(name):
                 continue
@@ -125,8 +125,8 @@ class KeyValue:
         folders = [f"{top}/" if top else ""]
         while folders:
             folder = folders.pop(0)
-            if len(folders) > MOST_FOLDERS:
-                raise ProviderDenied(f"find leads through more than {MOST_FOLDERS} folders: narrow it by find.path")
+            if len(folders) > MAX_FOLDERS:
+                raise ProviderDenied(f"find leads through more than {MAX_FOLDERS} folders: narrow it by find.path")
             if time.monotonic() > until:
                 raise ProviderDenied(f"find takes over {self._seconds:g} s: narrow it by find.path")
             try:

@@ -1,4 +1,4 @@
-"""Connects stores to Vault and OpenBao (providers 3.1 and 3.8)."""
+"""Connects stores to Vault and OpenBao."""
 
 from external.api.providers.vault import OpenBaoProvider, VaultProvider, VaultTls
 from external.providers.protocol import Client, ConnectContext
@@ -10,6 +10,8 @@ from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
 
 OPEN_BAO_PATH = "kv"
+VAULT = "HashiCorp/Vault"
+OPEN_BAO = "OpenBao"
 
 
 async def connect_vault(spec: VaultProvider, around: ConnectContext) -> Client:
@@ -31,7 +33,7 @@ async def connect_vault(spec: VaultProvider, around: ConnectContext) -> Client:
         headers=headers,
         authorities=authorities,
         certificate=shown,
-        label="HashiCorp/Vault",
+        label=VAULT,
     )
     return await _opened(server, login, around, spec.path or "", spec.version)
 
@@ -50,7 +52,7 @@ async def connect_open_bao(spec: OpenBaoProvider, around: ConnectContext) -> Cli
         headers={},
         authorities=authorities,
         certificate=None,
-        label="OpenBao",
+        label=OPEN_BAO,
     )
     login = await login_of(spec.auth, around, at)
     return await _opened(server, login, around, spec.path or OPEN_BAO_PATH, spec.version)

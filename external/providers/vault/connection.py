@@ -1,10 +1,9 @@
-"""The way to a Vault server: one token, kept and renewed; what its answers mean."""
+"""The connection to a Vault or OpenBao server: login, renewal of the token, and what its answers mean."""
 
 import ssl
-import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -16,25 +15,33 @@ from external.providers.protocol import (
     ProviderUnavailable,
     SecretAbsent,
 )
+from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest, Redirects, TokenHeader
 from external.providers.support.naming import host_of
 from external.providers.support.refusals import reason
 from external.providers.support.tls import show, trusting
+from external.providers.support.tokens import IssuedToken, TokenKeeper, credential
 from external.providers.vault.login import Login
 from manager.core.documents import ANSWER, Unreadable, read_json
-from manager.core.errors import CofferError
 from manager.core.secret_value import SecretValue
 from manager.core.tls import verifying
 
-SPARE = 60.0  # seconds before its end at which a token is not used any more
+SPARE_SECONDS = 60.0
+"""A token is replaced this long before its end, so that no request carries one that has ended on the way."""
+ENDLESS_TOKEN_SECONDS = 86_400.0
+"""After this time a token without an end (a root token) is asked for again."""
+MAX_ANSWER_BYTES = 1 << 20
+"""What a Secret holds, and what Vault's own storage holds in one entry."""
+TOKEN_HEADER = TokenHeader("X-Vault-Token", "", 403)
 ABSENCE = "Secret does not exist"
-READ = "cannot read secret data from Vault: "
-READS = frozenset({"ReadSecretData", "ListSecrets"})
-LARGEST = 1 << 20  # bytes of an answer: what a Secret holds, and Vault's own storage in one entry
+READ_FAILED = "cannot read secret data from Vault: "
+READ_CALLS = frozenset({"ReadSecretData", "ListSecrets"})
+LOGIN_REFUSED = frozenset({400, 401, 403, 404})
+PRECONDITION_FAILED = 412  # a standby server that has not yet the state which the request needs
 
 
 @dataclass(frozen=True)
 class Server:
-    """Where it is and how it is spoken to."""
+    """The address of a server and how to talk to it."""
 
     url: str
     namespace: str
@@ -45,151 +52,114 @@ class Server:
     certificate: tuple[SecretValue, SecretValue] | None = field(repr=False)
     """A client certificate and its key."""
     label: str
-    """What it is called in the metric of provider calls."""
+    """Its name in the metric of provider calls."""
 
 
 class Connection:
-    """Asks one server under one identity; used by several threads."""
+    """Sends requests to one server under one identity; used by several threads."""
 
     def __init__(self, server: Server, login: Login | None, egress: Egress, count: CountCall, timeout: float) -> None:
-        from hvac.adapters import RawAdapter
-
-        from external.providers.support.http import GuardedSession
-
         if urlsplit(server.url).scheme not in ("http", "https"):
             raise ProviderDenied("server is no http or https URL")
-        session = GuardedSession(egress, _context(server), timeout, LARGEST)
-        session.headers.update(server.headers)
-        options = {"timeout": (min(3.0, timeout / 2), timeout / 2), "session": session}
-        self._ask = RawAdapter(base_uri=server.url, namespace=server.namespace or None, **options)
-        self._ask_login = RawAdapter(base_uri=server.url, namespace=server.login_namespace or None, **options)
-        self._label = server.label
+        self._server = server
+        self._login = login
+        self._keeper = TokenKeeper(self._issue) if login is not None and login.path else None
+        options = HttpOptions(
+            label=server.label,
+            egress=egress,
+            count=count,
+            timeout_seconds=timeout,
+            context=_context(server),
+            max_answer_bytes=MAX_ANSWER_BYTES,
+            redirects=Redirects.ANY_HOST,
+            headers=server.headers,
+            token_header=TOKEN_HEADER,
+        )
+        self._http = HttpClient(options, self._keeper or (login.token if login is not None else None))
         self.place = f"{server.label.rpartition('/')[2]} {host_of(server.url)}"
-        """Server and namespace, for people."""
+        """Server and namespace, for condition texts."""
         if server.namespace:
             self.place += f", namespace {server.namespace}"
-        self._login = login
-        self._count = count
-        self._lock = threading.Lock()
-        self._token: SecretValue | None = None
-        self._until = 0.0  # monotonic second at which the token has to be renewed
-        self._renewable = False
 
-    def get(self, name: str, path: str, *, method: str = "get", **options: Any) -> Any:
-        """Ask for a path; returns the parsed answer.
+    def get(self, call: str, path: str, *, method: str = "get", params: Mapping[str, str] | None = None) -> Any:
+        """Send a request and return the parsed answer.
 
         Raises:
-            SecretAbsent: the engine says that nothing is there.
-            ProviderDenied: it may not be read, or the request makes no sense.
-            ProviderUnavailable: no answer, or one that is the server's fault.
+            SecretAbsent: the engine says that there is no such secret.
+            ProviderDenied: the identity may not read it, or the request makes no sense.
+            ProviderUnavailable: there is no answer, or one that is the server's fault.
 
         """
-        token = self._current()
-        answer = self._send(name, method, path, token, **options)
-        if answer.status_code == 403 and self._login is not None and self._login.path:
-            # A token may have been revoked, or lost with a restart of the server; one new one is worth asking for.
-            self._drop(token)
-            answer = self._send(name, method, path, self._current(), **options)
-        return _understood(answer, name, _texts(token))
+        answer = self._http.send(self._request(call, path, method=method, params=params))
+        return _parsed(answer, [answer.token])
 
     def validate(self) -> None:
-        """Find out whether the identity is accepted. Raises ProviderError."""
+        """Check that the server accepts the identity. Raises ProviderError."""
         if self._login is not None:
             self.get("LookupSelf", "auth/token/lookup-self")
 
     def close(self) -> None:
-        """Give the token back where it was lent to this connection alone. Never raises."""
-        with self._lock:
-            token, self._token = self._token, None
+        """Revoke a token that this connection was issued, and close the connections. Never raises."""
+        token = self._keeper.take() if self._keeper is not None else None
         try:
-            if token is not None and self._login is not None and self._login.path:
-                self._send("RevokeSelf", "post", "auth/token/revoke-self", token)
+            if token is not None:
+                self._http.send_as(token, self._request("RevokeSelf", "auth/token/revoke-self", method="post"))
         except ProviderError:
-            pass  # it ends by itself
+            pass  # the token ends by itself
         finally:
-            self._ask.session.close()
+            self._http.close()
 
-    def _current(self) -> SecretValue | None:
-        if self._login is None:
+    def _issue(self, before: IssuedToken | None) -> IssuedToken:
+        return self._renewed(before) or self._logged_in()
+
+    def _renewed(self, before: IssuedToken | None) -> IssuedToken | None:
+        if before is None or not before.renewable:
             return None
-        if self._login.token is not None:
-            return self._login.token
-        with self._lock:  # one login for all threads
-            if self._token is None or time.monotonic() >= self._until:
-                self._token = self._renewed() or self._logged_in(self._login)
-            return self._token
-
-    def _drop(self, token: SecretValue | None) -> None:
-        with self._lock:
-            if self._token == token:
-                self._token = None
-
-    def _renewed(self) -> SecretValue | None:
-        if self._token is None or not self._renewable:
+        answer = self._http.send_as(before.value, self._request("RenewSelf", "auth/token/renew-self", method="post"))
+        if answer.status != 200:
             return None
-        answer = self._send("RenewSelf", "post", "auth/token/renew-self", self._token)
-        if answer.status_code != 200:
-            return None
-        before = self._until
-        self._note(_understood(answer, "RenewSelf", _texts(self._token)))
-        # At the end of its longest life a token is renewed for less and less: then another is asked for.
-        return self._token if self._until > before else None
+        issued = _issued_token(_parsed(answer, [answer.token]))
+        # A token close to its maximum life is renewed for less and less time: then a new login is due.
+        return replace(issued, value=before.value) if issued.refresh_at > before.refresh_at else None
 
-    def _logged_in(self, login: Login) -> SecretValue:
-        try:
-            body = login.body()
-        except (CofferError, OSError, TimeoutError) as error:
-            text = str(error) if isinstance(error, CofferError) else type(error).__name__
-            raise ProviderUnavailable(f"Login: {text}") from None
-        answer = self._send("Login", "post", f"auth/{login.path}", None, json=body)
-        said = [str(each) for each in body.values()]
-        if answer.status_code in (400, 401, 403, 404):
-            text = f"Login: {answer.status_code}: the identity is not accepted"
-            raise ProviderDenied(text + reason(_told(answer), said))
-        return self._note(_understood(answer, "Login", said))
+    def _logged_in(self) -> IssuedToken:
+        login = self._login or Login()
+        body = credential("Login", login.body)
+        answer = self._http.send_as(None, self._request("Login", f"auth/{login.path}", method="post", json=body))
+        sent = [str(each) for each in body.values()]
+        if answer.status in LOGIN_REFUSED:
+            text = f"Login: {answer.status}: the identity is not accepted"
+            raise ProviderDenied(text + reason(_errors(answer), sent))
+        return _issued_token(_parsed(answer, sent))
 
-    def _note(self, answer: Any) -> SecretValue:
-        auth = answer.get("auth") or {}
-        token = auth.get("client_token")
-        if not isinstance(token, str) or not token:
-            raise ProviderUnavailable("Login: the answer holds no token")
-        seconds = float(auth.get("lease_duration") or 0)
-        self._renewable = bool(auth.get("renewable"))
-        self._until = time.monotonic() + (max(seconds - SPARE, seconds / 2) if seconds else 86_400.0)
-        return SecretValue(token.encode())
-
-    def _send(self, name: str, method: str, path: str, token: SecretValue | None, **options: Any) -> Any:
-        import requests
-        import urllib3
-
-        adapter = self._ask_login if name == "Login" else self._ask
-        headers = {"X-Vault-Token": token.reveal().decode()} if token else {}
-        status = "error"
-        try:
-            answer = adapter.request(method, f"/v1/{_safe(path)}", headers=headers, raise_exception=False, **options)
-            status = "success" if answer.status_code < 400 else "error"
-        except ProviderError:
-            raise
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise ProviderUnavailable(f"{name}: {type(error).__name__}") from None
-        finally:
-            self._count(self._label, name, status)
-        return answer
+    def _request(self, call: str, path: str, *, method: str, params: Any = None, json: Any = None) -> HttpRequest:
+        namespace = self._server.login_namespace if call == "Login" else self._server.namespace
+        headers = {"X-Vault-Request": "true"} | ({"X-Vault-Namespace": namespace} if namespace else {})
+        return HttpRequest(call, method, _url(self._server.url, path), headers=headers, params=params, json=json)
 
 
-def _safe(path: str) -> str:
-    """Return a path for a URL. Raises ProviderDenied for steps that lead out of the engine."""
+def _url(server: str, path: str) -> str:
+    """Return the URL of an API path. Raises ProviderDenied for a path that leads out of its engine."""
     if any(step in (".", "..") for step in path.split("/")):
         raise ProviderDenied("the key has a step . or .., which leads out of its engine")
-    return quote(path, safe="/")
+    quoted = quote(path, safe="/")
+    while "//" in quoted:  # Vault's command line reads two slashes as one, and keys are written for it
+        quoted = quoted.replace("//", "/")
+    return f"{server.strip('/')}/v1/{quoted.strip('/')}"
 
 
-def _texts(token: SecretValue | None) -> list[str]:
-    return [token.reveal().decode(errors="replace")] if token else []
+def _issued_token(answer: Mapping[str, Any]) -> IssuedToken:
+    auth = answer.get("auth") or {}
+    token = auth.get("client_token")
+    if not isinstance(token, str) or not token:
+        raise ProviderUnavailable("Login: the answer holds no token")
+    seconds = float(auth.get("lease_duration") or 0)
+    lasting = max(seconds - SPARE_SECONDS, seconds / 2) if seconds else ENDLESS_TOKEN_SECONDS
+    return IssuedToken(SecretValue(token.encode()), time.monotonic() + lasting, bool(auth.get("renewable")))
 
 
-def _told(answer: Any) -> str:
-    """Return Vault's own words."""
+def _errors(answer: HttpAnswer) -> str:
+    """Return Vault's own description of an error; empty where it gives none."""
     try:
         parsed = read_json(answer.content, ANSWER)
     except Unreadable:
@@ -198,23 +168,20 @@ def _told(answer: Any) -> str:
     return "; ".join(each for each in found if isinstance(each, str)) if isinstance(found, list) else ""
 
 
-def _understood(answer: Any, name: str, said: Sequence[str]) -> Any:
-    status, read = answer.status_code, READ if name in READS else ""
-    words = reason(_told(answer), said) if status >= 400 else ""
-    if status in (429, 412) or status >= 500:
-        raise ProviderUnavailable(f"{read}{name}: {status}{words}")
-    try:
-        parsed = read_json(answer.content, ANSWER) if answer.content else {}
-    except Unreadable:
-        raise ProviderUnavailable(f"{name}: {status}: the answer is no JSON") from None
-    if not isinstance(parsed, dict):
-        raise ProviderUnavailable(f"{name}: {status}: the answer is no object")
+def _parsed(answer: HttpAnswer, sent: Sequence[str]) -> dict[str, Any]:
+    """Return the body of a successful answer. Raises ProviderError, whose text repeats nothing of what was sent."""
+    call, status = answer.call, answer.status
+    failed = READ_FAILED if call in READ_CALLS else ""
+    words = reason(_errors(answer), sent) if status >= 400 else ""
+    if answer.temporary or status == PRECONDITION_FAILED:
+        raise ProviderUnavailable(f"{failed}{call}: {status}{words}")
+    parsed = answer.json_object(ANSWER) if answer.content else {}
     if status == 404 and parsed.get("errors"):
-        raise ProviderDenied(f"{read}{name}: 404: there is no engine at this path{words}")
+        raise ProviderDenied(f"{failed}{call}: 404: there is no engine at this path{words}")
     if status == 404:
         raise SecretAbsent(ABSENCE)
     if status >= 300:
-        raise ProviderDenied(f"{read}{name}: {status}{words}")
+        raise ProviderDenied(f"{failed}{call}: {status}{words}")
     return parsed
 
 

@@ -1,4 +1,4 @@
-"""How a store becomes somebody in Vault (providers 3.2): each method is a path and what is said there."""
+"""How a store logs in to Vault: each method is a path and the body that is posted there."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,23 +20,23 @@ from external.providers.support.lookup import INVALID, Lookup
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
 
-TOKEN_SECONDS = 600  # life of a ServiceAccount's token; it is used at once
+TOKEN_SECONDS = 600  # life of a ServiceAccount's token, which is used at once
 OWN_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 Said = Mapping[str, str | Callable[[], SecretValue] | SecretValue]
 
 
 @dataclass(frozen=True)
 class Login:
-    """What is posted to `auth/{path}` for a token; without a path the token is given."""
+    """What is posted to `auth/{path}` to get a token; without a path the store gives the token."""
 
     path: str = ""
     said: Said = field(default_factory=dict, repr=False)
     token: SecretValue | None = field(default=None, repr=False)
     certificate: tuple[SecretValue, SecretValue] | None = field(default=None, repr=False)
-    """A client certificate and its key, that the connection shows."""
+    """A client certificate and its key, shown by the connection."""
 
     def body(self) -> dict[str, str]:
-        """Return what to post; what has a short life is asked for now."""
+        """Return what to post; gets a short-lived token now."""
         return {name: _text(value) for name, value in self.said.items()}
 
 
@@ -47,7 +47,7 @@ def _text(value: str | Callable[[], SecretValue] | SecretValue) -> str:
 
 
 async def login_of(auth: VaultAuth | OpenBaoAuth | None, around: ConnectContext, at: str) -> Login | None:
-    """Return the first method that is given, None where there is no `auth`. Raises NeedsHuman."""
+    """Return the login of the first method that is set, None without `auth`. Raises NeedsHuman."""
     if auth is None:
         return None
     methods = {name: value for name, value in auth if value is not None and name != "namespace"}
@@ -55,7 +55,7 @@ async def login_of(auth: VaultAuth | OpenBaoAuth | None, around: ConnectContext,
     match next(iter(methods.values()), None):
         case SecretKeySelector() as selector:
             token = await lookup.secret(selector, f"{place}.tokenSecretRef")
-            return Login(token=SecretValue(token.reveal().strip()))  # a line end after it fits into no header
+            return Login(token=SecretValue(token.reveal().strip()))  # a line end is not allowed in a header
         case AppRole() as given:
             return await _app_role(given, lookup, f"{place}.appRole")
         case KubernetesLogin() as given:
@@ -104,7 +104,7 @@ def _own_token() -> SecretValue:
 async def _jwt(given: JwtLogin, lookup: Lookup, at: str) -> Login:
     said: dict[str, str | Callable[[], SecretValue] | SecretValue] = {"role": given.role.strip()} if given.role else {}
     account = given.kubernetes_service_account_token
-    if given.secret_ref is not None:  # it wins where both stand
+    if given.secret_ref is not None:  # external-secrets prefers it if both are set
         return Login(f"{given.path}/login", said | {"jwt": await lookup.secret(given.secret_ref, f"{at}.secretRef")})
     if account is None:
         raise NeedsHuman(INVALID, f"{at}: one of secretRef and kubernetesServiceAccountToken must be set")

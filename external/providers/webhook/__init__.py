@@ -1,1 +1,1 @@
-"""Any HTTP API (providers 4.5)."""
+"""Any HTTP API."""

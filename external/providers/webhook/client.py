@@ -1,11 +1,10 @@
-"""Asks an HTTP API for each secret, by templates of URL, headers and body (providers 4.5)."""
+"""Reads each secret by one HTTP request, made from templates of URL, headers and body."""
 
-import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import responses
 from typing import Any
-from urllib.parse import quote_plus, urljoin, urlsplit
+from urllib.parse import quote_plus
 
 from external.api.providers.webhook import WebhookProvider
 from external.providers.protocol import (
@@ -21,26 +20,28 @@ from external.providers.protocol import (
     SecretRequest,
     one_by_one,
 )
+from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest, Redirects, http_url
 from external.providers.support.naming import host_of
 from external.providers.webhook.results import value
 from manager.core.secret_value import SecretValue
 
 LABEL = "Webhook"
 ACTION = "{{"
-LARGEST = 1 << 20  # bytes of an answer: what a Secret holds
-REDIRECTS = 2
-MOVED = frozenset({301, 302, 303, 307, 308})
+FAILED_CALL = "failed to call endpoint"
+INVALID_REQUEST = "failed to create request"
+MAX_ANSWER_BYTES = 1 << 20
+"""What a Secret holds."""
 Groups = Mapping[str, Mapping[str, SecretValue]]
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What a webhook is called with."""
+class WebhookContext:
+    """What a webhook needs beside its spec."""
 
     secrets: Groups = field(repr=False)
-    """Values that templates may use, by the names that the store gives."""
+    """Values for templates, by the names that the store gives."""
     namespace: str
-    """Whose ExternalSecret asks."""
+    """Namespace of the ExternalSecret."""
     render: Render | None
     egress: Egress
     context: Any
@@ -50,50 +51,48 @@ class Surroundings:
 
 
 class Webhook:
-    """Reads by HTTP requests."""
+    """Reads secrets from an HTTP API."""
 
     natural = True
     batch = 1
     asks_property = True
 
-    def __init__(self, spec: WebhookProvider, around: Surroundings) -> None:
-        from external.providers.support.http import (
-            GuardedSession,  # here: 6 MB that clusters without such stores do not need
-        )
-
+    def __init__(self, spec: WebhookProvider, around: WebhookContext) -> None:
         self._spec = spec
         self._around = around
-        self._session = GuardedSession(around.egress, around.context, around.timeout, LARGEST)
-        self._limits = (min(3.0, around.timeout / 2), around.timeout / 2)
+        options = HttpOptions(
+            label=LABEL,
+            egress=around.egress,
+            count=around.count,
+            timeout_seconds=around.timeout,
+            context=around.context,
+            max_answer_bytes=MAX_ANSWER_BYTES,
+            redirects=Redirects.SAME_HOST,
+        )
+        self._http = HttpClient(options)
 
     def validate(self) -> None:
-        """Find out whether somebody listens at the URL's host; nothing is asked. Raises ProviderError."""
+        """Check that the URL's host accepts connections; nothing is sent. Raises ProviderError."""
         if ACTION in self._spec.url.partition("://")[2].partition("/")[0]:
-            return  # its host is known once something is read
-        parts = _address(self._spec.url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        address = self._around.egress.resolve(parts.hostname or "", port)
-        try:
-            socket.create_connection((address, port), timeout=self._limits[0]).close()
-        except OSError as error:
-            raise ProviderUnavailable(f"nobody listens at the URL's host: {type(error).__name__}") from None
+            return  # the host depends on the secret that is read
+        self._http.require_listener(self._spec.url)
 
     def close(self) -> None:
-        """Give the connections back."""
-        self._session.close()
+        """Close the connections."""
+        self._http.close()
 
     def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
-        """Return what the API answers, or what `result.jsonPath` finds in it."""
+        """Return the answers, or what `result.jsonPath` finds in them."""
         return one_by_one(wants, self._one)
 
     def place(self, want: SecretRequest) -> str:
-        """Return the host that is asked, where it is in the store: what a template makes of values is not shown."""
+        """Return the host as the store writes it: a rendered host may hold a value."""
         del want
         host = host_of(self._spec.url)
         return "the host that the store's url gives" if ACTION in host or not host else f"host {host}"
 
     def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
-        """Raise ProviderDenied: an HTTP API has no list that all would share."""
+        """Raise ProviderDenied: there is no common way to list secrets over HTTP."""
         del find
         raise ProviderDenied("not implemented: the webhook provider cannot find secrets")
 
@@ -105,11 +104,19 @@ class Webhook:
             for name, text in (spec.headers or {}).items()
         }
         body = self._rendered("body", "body", spec.body, data) if spec.body else None
-        answer = self._asked(spec.method or "GET", url, headers, body)
+        content = body.encode() if body is not None else None
+        answer = self._call(HttpRequest("HTTPRequest", spec.method or "GET", url, headers, body=content))
         path = (spec.result.json_path if spec.result else None) or ""
         if not path:
             return SecretValue(answer)
         return value(answer, self._rendered("jsonPath", "result.jsonPath", path, data), path)
+
+    def _call(self, request: HttpRequest) -> bytes:
+        try:
+            http_url(request.url)
+        except ProviderError as error:
+            raise ProviderDenied(f"{INVALID_REQUEST}: {error}") from None
+        return _body(self._http.send(replace(request, failed=FAILED_CALL, invalid=INVALID_REQUEST)))
 
     def _data(self, want: SecretRequest, *, quoted: bool = False) -> Groups:
         said = {"key": want.key, "version": want.version, "property": want.property}
@@ -127,69 +134,15 @@ class Webhook:
         except ProviderError as error:
             raise type(error)(f"failed to parse {noun}: {error}") from None
 
-    def _asked(self, method: str, url: str, headers: Mapping[str, str], body: str | None) -> bytes:
-        for _ in range(REDIRECTS + 1):
-            answer = self._sent(method, url, headers, body)
-            if answer.status_code not in MOVED or "Location" not in answer.headers:
-                return _understood(answer)
-            further = urljoin(url, answer.headers["Location"])
-            if _address(further)[:2] != _address(url)[:2]:
-                # Elsewhere nobody may see what the headers hold.
-                raise ProviderDenied("failed to call endpoint: the answer redirects to another host")
-            url = further
-            if answer.status_code == 303:
-                method, body = "GET", None
-        raise ProviderDenied(f"failed to call endpoint: more than {REDIRECTS} redirects")
 
-    def _sent(self, method: str, url: str, headers: Mapping[str, str], body: str | None) -> Any:
-        import requests
-        import urllib3
-
-        try:
-            _address(url)
-        except ProviderError as error:
-            raise ProviderDenied(f"failed to create request: {error}") from None
-        status = "error"
-        try:
-            answer = self._session.request(
-                method,
-                url,
-                headers=dict(headers),
-                data=None if body is None else body.encode(),
-                timeout=self._limits,
-                allow_redirects=False,
-            )
-            status = "success" if answer.status_code < 400 else "error"
-        except ProviderError:
-            raise
-        except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL, UnicodeError) as error:
-            raise ProviderDenied(f"failed to create request: {type(error).__name__}") from None
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise ProviderUnavailable(f"failed to call endpoint: {type(error).__name__}") from None
-        finally:
-            self._around.count(LABEL, "HTTPRequest", status)
-        return answer
-
-
-def _address(url: str) -> Any:
-    """Return the parts of a URL. Raises ProviderDenied for what is none of http."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise ProviderDenied("the URL cannot be read") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ProviderDenied("the URL is no http or https URL")
-    return parts
-
-
-def _understood(answer: Any) -> bytes:
-    status = answer.status_code
+def _body(answer: HttpAnswer) -> bytes:
+    """Return the body of a successful answer. Raises ProviderError."""
+    status = answer.status
     if status == 404:
         raise SecretAbsent("Secret does not exist")
     if status == 304:
         raise NotModified("the endpoint says that nothing has changed: 304")
     if not 200 <= status < 300:
-        kind = ProviderUnavailable if status == 429 or status >= 500 else ProviderDenied
+        kind = ProviderUnavailable if answer.temporary else ProviderDenied
         raise kind(f"endpoint gave error {status} {responses.get(status, '')}".rstrip())
-    return bytes(answer.content)
+    return answer.content

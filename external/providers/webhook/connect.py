@@ -1,16 +1,16 @@
-"""Connects stores to HTTP APIs (providers 4.5)."""
+"""Connects stores to HTTP APIs."""
 
 from external.api.providers.webhook import WebhookProvider
 from external.providers.protocol import Client, ConnectContext
 from external.providers.support.lookup import INVALID
 from external.providers.support.tls import trusting
-from external.providers.webhook.client import Surroundings, Webhook
+from external.providers.webhook.client import Webhook, WebhookContext
 from manager.core.durations import parse_duration
 from manager.core.errors import NeedsHuman
 
 AT = "spec.provider.webhook"
-MARK = ("external-secrets.io/type", "webhook")
-"""The label of Secrets that may be sent away: whoever made one has agreed to it."""
+CONSENT_LABEL = ("external-secrets.io/type", "webhook")
+"""The label by which the owner of a Secret agrees that webhooks send it."""
 
 
 async def connect(spec: WebhookProvider, around: ConnectContext) -> Client:
@@ -23,13 +23,13 @@ async def connect(spec: WebhookProvider, around: ConnectContext) -> Client:
         place = f"{AT}.secrets[{index}]"
         if each.name == "remoteRef":
             raise NeedsHuman(INVALID, f"{place}.name: remoteRef is what templates call the remote reference")
-        secrets[each.name] = await around.lookup.members(each.secret_ref, f"{place}.secretRef", label=MARK)
+        secrets[each.name] = await around.lookup.members(each.secret_ref, f"{place}.secretRef", label=CONSENT_LABEL)
     wanted = parse_duration(spec.timeout) if spec.timeout else 0.0
     timeout = min(wanted, around.timeout) if wanted > 0 else around.timeout
 
     def make() -> Client:
         context = trusting(authorities)
-        surroundings = Surroundings(
+        surroundings = WebhookContext(
             secrets, around.lookup.namespace, around.render, around.egress, context, around.count, timeout
         )
         return Webhook(spec, surroundings)

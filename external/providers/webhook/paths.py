@@ -1,4 +1,4 @@
-"""JSON paths that tenants write: a bounded number of steps, whatever path and document are (providers 4.5)."""
+"""JSON paths (RFC 9535) that tenants write, evaluated in a bounded number of steps."""
 
 from typing import Any
 
@@ -9,23 +9,23 @@ from jsonpath.selectors import Filter
 
 from external.providers.protocol import ProviderDenied
 
-LONGEST = 1024  # characters of a path
-WORK = 8_000_000  # steps times characters of the path: some seconds of a thread at most
+MAX_PATH_CHARACTERS = 1024
+MAX_WORK_CHARACTERS = 8_000_000  # steps times characters of the path: a few seconds of a thread
 SERVED = "a chain of names, indexes, slices, wildcards and filters that compare values, with one .. at most"
 
 
 class _Steps(JSONPathEnvironment):
-    """One evaluation, whose steps are counted: each may cost as much as the path is long."""
+    """One evaluation with a budget; a step costs the length of the path."""
 
     max_recursion_depth = 50
 
     def __init__(self, path: str) -> None:
         super().__init__(strict=True)
         self.each = len(path)
-        self.left = WORK
+        self.left = MAX_WORK_CHARACTERS
 
     def setup_function_extensions(self) -> None:
-        """Know no functions: they take queries, of which each goes through everything again."""
+        """Register no functions: their arguments are queries that walk the whole document again."""
 
     def spend(self) -> None:
         """Count one step. Raises ProviderDenied for one too many."""
@@ -39,7 +39,7 @@ class _Steps(JSONPathEnvironment):
         return super().getitem(obj, key)
 
     def is_truthy(self, obj: object) -> bool:
-        """Tell whether a filter lets something through."""
+        """Return True if a filter selects the object."""
         self.spend()
         return super().is_truthy(obj)
 
@@ -50,7 +50,7 @@ class _Steps(JSONPathEnvironment):
 
 
 class _Node(JSONPathMatch):
-    """A place in the document, which says neither its path (long keys, once more for each child) nor its children."""
+    """A node without its path and children: keeping these would copy a long key for each child."""
 
     __slots__ = ("steps",)
 
@@ -59,24 +59,24 @@ class _Node(JSONPathMatch):
         self.steps = steps
 
     def new_child(self, obj: object, key: int | str) -> "_Node":
-        """Return a place below this one."""
+        """Return the node of a child."""
         del key
         self.steps.spend()
         return _Node(self.steps, obj, self.root)
 
     def add_child(self, *children: JSONPathMatch) -> None:
-        """Keep nothing."""
+        """Do nothing: children are not kept."""
 
 
 def first(document: Any, path: str) -> list[Any]:
     """Return the first value that a path leads to in a JSON document, or nothing.
 
     Raises:
-        ProviderDenied: the path is none, not SERVED, or takes too many steps.
+        ProviderDenied: the path is invalid, not SERVED, or takes too many steps.
 
     """
-    if len(path) > LONGEST:
-        raise ProviderDenied(f"result.jsonPath: it has more than {LONGEST} characters")
+    if len(path) > MAX_PATH_CHARACTERS:
+        raise ProviderDenied(f"result.jsonPath: it has more than {MAX_PATH_CHARACTERS} characters")
     steps = _Steps(path)
     try:
         query = steps.compile(path if path.startswith("$") else f"$.{path}")
@@ -91,13 +91,13 @@ def first(document: Any, path: str) -> list[Any]:
 
 
 def one(path: str) -> bool:
-    """Tell whether a path that `first` takes names one place: it has no wildcards, filters and slices."""
+    """Return True if a path that `first` accepts names one node: it has no wildcards, filters and slices."""
     query = _Steps(path).compile(path if path.startswith("$") else f"$.{path}")
     return isinstance(query, JSONPath) and query.singular_query()
 
 
 def _served(query: JSONPath) -> bool:
-    """Tell whether no part of a path makes another go through the same places again."""
+    """Return True if no part of a path makes another part visit the same nodes again."""
     if any(len(each.selectors) != 1 for each in query.segments):
         return False
     deep = [each for each in query.segments if isinstance(each, JSONPathRecursiveDescentSegment)]

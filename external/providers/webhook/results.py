@@ -1,4 +1,4 @@
-"""From an answer's body to a value: `result.jsonPath` (providers 4.5)."""
+"""`result.jsonPath`: takes a value from the body of an answer."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from external.providers.support.naming import document
 from manager.core.documents import ANSWER, Unreadable, read_json
 from manager.core.secret_value import SecretValue
 
-SHOWN = 100  # characters of a path in an error
+MAX_SHOWN_CHARACTERS = 100  # of a path, in an error
 
 
 def value(body: bytes, path: str, shown: str = "") -> SecretValue:
@@ -24,7 +24,9 @@ def value(body: bytes, path: str, shown: str = "") -> SecretValue:
     from external.providers.webhook.paths import first, one
 
     shown = shown or path
-    failed = f"failed to get response path {shown[:SHOWN]}{' …' if len(shown) > SHOWN else ''}"
+    failed = (
+        f"failed to get response path {shown[:MAX_SHOWN_CHARACTERS]}{' …' if len(shown) > MAX_SHOWN_CHARACTERS else ''}"
+    )
 
     try:
         parsed = read_json(body, ANSWER)

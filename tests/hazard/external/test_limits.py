@@ -29,7 +29,7 @@ async def test_what_no_secret_can_hold_is_told(
 
 
 async def test_the_number_of_entries_has_an_end(bench: ExternalModule, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("external.api.validation.MOST_ENTRIES", 1)
+    monkeypatch.setattr("external.api.validation.MAX_ENTRIES", 1)
     entries = [{"secretKey": each, "remoteRef": {"key": "remote"}} for each in "ab"]
     bench.external(data=entries)
 

@@ -7,7 +7,8 @@ from prometheus_client import CollectorRegistry
 
 from external.cost import StoreBill, bills, table
 from external.metrics import ExternalMetrics
-from external.prices import MONTH
+from external.prices import MONTH_SECONDS
+from external.providers.registry import PRICES
 from manager.kube.resources import CLUSTER_SECRET_STORES, SECRET_STORES, Body, Key
 from tests.builders.api_in_memory import HandClock
 
@@ -52,8 +53,8 @@ def test_who_wants_the_same_is_one_call_and_twenty_keys_are_one() -> None:
 def test_the_shortest_interval_of_a_key_counts() -> None:
     found = bill(aws(), external("slow", "r", refreshInterval="1h"), external("fast", "r", refreshInterval="1m"))
 
-    assert found.calls == MONTH / 60
-    assert found.original == MONTH / 60 + 720
+    assert found.calls == MONTH_SECONDS / 60
+    assert found.original == MONTH_SECONDS / 60 + 720
 
 
 def test_pinned_versions_tags_and_searches_go_alone() -> None:
@@ -104,7 +105,7 @@ def test_stores_are_shown_dearest_first_and_what_is_odd_is_said() -> None:
 
 def test_calls_of_the_last_hour_are_counted_and_priced() -> None:
     registry, clock = CollectorRegistry(), HandClock()
-    metrics = ExternalMetrics(registry, clock)
+    metrics = ExternalMetrics(registry, clock, PRICES)
 
     def monthly() -> float | None:
         labels = {"provider": "AWS/SecretsManager"}

@@ -1,4 +1,4 @@
-"""What is read from ExternalSecrets and stores, however odd they are (external-secrets-core.md 1 and 7.4)."""
+"""What is read from raw ExternalSecrets and stores, of any shape."""
 
 from typing import Any
 
@@ -7,9 +7,10 @@ import pytest
 from external.api.external_secret import ExternalSecretSpec
 from external.api.fields import parse
 from external.api.selectors import selects
-from external.api.store import SecretStoreSpec
 from external.api.store_conditions import admits
-from external.summaries import external_secret_summary, store_summary
+from external.providers.registry import StoreSpec
+from external.stores.summary import store_summary
+from external.summaries import external_secret_summary
 from manager.core.errors import NeedsHuman
 from manager.kube.resources import CLUSTER_SECRET_STORES, SECRET_STORES, Key
 
@@ -25,7 +26,7 @@ from manager.kube.resources import CLUSTER_SECRET_STORES, SECRET_STORES, Key
         (None, "spec"),
     ],
 )
-def test_a_spec_that_cannot_be_read_is_named_by_field_and_not_quoted(raw: Any, place: str) -> None:
+def test_an_unreadable_spec_is_named_by_field_not_quoted(raw: Any, place: str) -> None:
     with pytest.raises(NeedsHuman) as caught:
         parse(ExternalSecretSpec, raw, reason="SecretSyncedError")
 
@@ -95,7 +96,7 @@ def test_an_unknown_field_is_named_with_the_nearest_known_one(spec: dict[str, An
 )
 def test_a_store_with_an_unknown_field_cannot_be_read(spec: dict[str, Any], said: str) -> None:
     with pytest.raises(NeedsHuman) as caught:
-        parse(SecretStoreSpec, {"provider": {"fake": {"data": []}}, **spec}, reason="R")
+        parse(StoreSpec, {"provider": {"fake": {"data": []}}, **spec}, reason="R")
 
     assert said in caught.value.message
 
@@ -115,7 +116,7 @@ def test_a_wrong_interval_is_answered_with_a_right_one() -> None:
 
 
 def test_unknown_provider_fields_are_kept() -> None:
-    found = parse(SecretStoreSpec, {"provider": {"gcpsm": {"server": "x"}}}, reason="R")
+    found = parse(StoreSpec, {"provider": {"gcpsm": {"server": "x"}}}, reason="R")
 
     assert found.provider.model_dump(exclude_none=True) == {"gcpsm": {"server": "x"}}
 
@@ -221,10 +222,10 @@ def test_selector_expressions(operator: str, values: Any, answer: bool) -> None:
 
 @pytest.mark.parametrize("interval", [None, 0, 300, "1h", "90s", "0s"])
 def test_a_store_names_its_interval_in_seconds_or_as_a_duration(interval: Any) -> None:
-    parse(SecretStoreSpec, {"provider": {}, "refreshInterval": interval}, reason="R")
+    parse(StoreSpec, {"provider": {}, "refreshInterval": interval}, reason="R")
 
 
 @pytest.mark.parametrize("interval", ["nonsense", -5, "-5m", "10"])
 def test_any_other_interval_of_a_store_is_told(interval: Any) -> None:
     with pytest.raises(NeedsHuman, match=r"spec\.refreshInterval"):
-        parse(SecretStoreSpec, {"provider": {}, "refreshInterval": interval}, reason="R")
+        parse(StoreSpec, {"provider": {}, "refreshInterval": interval}, reason="R")

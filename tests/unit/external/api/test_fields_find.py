@@ -34,7 +34,7 @@ def test_a_form_that_is_given_is_told_from_one_that_is_not(find: Any, wanted: Se
 
 
 class Api:
-    def ask(self, name: str, method: str, path: str, **options: Any) -> Any:
+    def request(self, name: str, method: str, path: str, **options: Any) -> Any:
         del name, method, path
         self.params = options["params"]
         return {"items": [{"metadata": {"name": each}} for each in "ab"], "metadata": {}}
@@ -50,7 +50,7 @@ class Api:
         ({"path": "x"}, None),
     ],
 )
-def test_kubernetes_lists_all_for_empty_labels_and_nothing_without_a_form(find: Any, names: set[str] | None) -> None:
+def test_kubernetes_lists_all_for_empty_labels(find: Any, names: set[str] | None) -> None:
     api: Any = Api()
     cluster = Cluster(api, "remote", 5, "x")
     if names is None:
@@ -86,7 +86,7 @@ REMOTE = {"app/user": "canary-1", "app/password": "canary-2", "app b": "canary-3
         ),
     ],
 )
-async def test_the_fake_provider_finds_names_that_are_converted_before_a_rewrite(
+async def test_the_fake_provider_finds_converted_names(
     bench: ExternalModule, find: Any, rewrite: Any, names: set[str]
 ) -> None:
     entry = {"find": find} | ({"rewrite": [{"regexp": rewrite}]} if rewrite else {})

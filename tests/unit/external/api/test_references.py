@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from external.api.fields import model_in
+from external.api.fields import CaProvider, model_in
 from external.api.references import SELECTORS, Reference, reference_fields, references
-from external.api.store import Provider
 from external.crd_models import EveryGenerator, EveryProvider
 from external.crds import CRDS
+from external.providers.registry import ServedProvider
 from manager.kube.crds import render
 
 Path = tuple[str, ...]
@@ -72,24 +72,24 @@ def test_a_selector_is_read_where_it_is_written(path: Path) -> None:
 def test_lists_of_references_are_read_to_the_end() -> None:
     secrets = [{"name": "a", "secretRef": {"name": "one"}}, {"name": "b", "secretRef": {"name": "two"}}]
 
-    assert [each.name for each in references(Provider, {"webhook": {"secrets": secrets}})] == ["one", "two"]
+    assert [each.name for each in references(ServedProvider, {"webhook": {"secrets": secrets}})] == ["one", "two"]
 
 
 def test_a_bundle_says_of_which_kind_its_object_is() -> None:
     given = {"vault": {"caProvider": {"type": "ConfigMap", "name": "ca", "key": "k"}}}
 
-    assert list(references(Provider, given)) == [Reference("", "ca", "ConfigMap")]
+    assert list(references(ServedProvider, given)) == [Reference("", "ca", "ConfigMap")]
 
 
 @pytest.mark.parametrize("odd", [None, 1, "text", [], [1], {"vault": None}, {"vault": {"auth": [[{}]]}}, {"aws": "x"}])
 def test_odd_objects_refer_to_nothing(odd: object) -> None:
-    assert list(references(Provider, odd)) == []
+    assert list(references(ServedProvider, odd)) == []
 
 
 def test_names_that_are_no_text_are_passed_over() -> None:
-    assert list(references(Provider, {"vault": {"auth": {"tokenSecretRef": {"name": 7}}}})) == []
+    assert list(references(ServedProvider, {"vault": {"auth": {"tokenSecretRef": {"name": 7}}}})) == []
 
 
 def test_the_model_of_a_type_is_found_through_its_wrapping() -> None:
-    assert model_in(list[Provider] | None) is Provider
+    assert model_in(list[CaProvider] | None) is CaProvider
     assert model_in(dict[str, str]) is None

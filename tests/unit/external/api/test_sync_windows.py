@@ -1,4 +1,4 @@
-"""When periodic refreshes may happen (external-secrets-core.md 2.3 and 8.1, sync windows)."""
+"""When periodic refreshes may happen: `spec.syncWindows`."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from external.api.schedules import FURTHEST, Schedule, Work, parse_schedule
-from external.api.sync_windows import WORK_MONTHS, windows_of
+from external.api.sync_windows import MAX_MONTHS, windows_of
 from external.external_secrets.refresh import due_in
 from tests.builders.external_module import ExternalModule
 from tests.unit.external.external_secrets.test_refresh import digest
@@ -189,7 +189,7 @@ def _by_minutes(found: Schedule, moment: datetime) -> datetime | None:
     return None
 
 
-def test_every_schedule_comes_when_one_that_looks_at_each_minute_does() -> None:
+def test_every_schedule_matches_a_minute_by_minute_search() -> None:
     dice = random.Random(5)
 
     def field(low: int, high: int) -> str:
@@ -237,7 +237,7 @@ def test_an_answer_is_bounded_in_months_whatever_is_asked(
     for hour in range(5):
         found.permitted_from(NOON + timedelta(hours=hour))
 
-    assert len(looks) <= 5 * WORK_MONTHS
+    assert len(looks) <= 5 * MAX_MONTHS
 
 
 def test_what_was_found_once_is_not_looked_for_again() -> None:
@@ -257,7 +257,7 @@ class _Forbidden(Schedule):
         raise AssertionError(moment)
 
 
-def test_a_window_that_comes_is_seen_though_an_earlier_answer_is_remembered() -> None:
+def test_a_remembered_answer_does_not_hide_a_window() -> None:
     windows = windows_of(allow("0 12 * * *"))
     assert windows is not None
     asked = [NOON.replace(hour=hour, minute=30) + timedelta(days=day) for day in range(3) for hour in (10, 11, 12, 13)]

@@ -1,4 +1,4 @@
-"""What an ExternalSecret may not ask for: rules W1 to W6 of external-secrets-core.md 5.3, with their texts."""
+"""What an ExternalSecret may not ask for: the rules and texts of external-secrets' admission webhook."""
 
 from typing import Any
 

@@ -5,26 +5,26 @@ from typing import Any
 import pytest
 
 from external.api.providers.aws import AwsProvider
+from external.api.providers.fake import FakeProvider
 from external.api.providers.kubernetes import KubernetesProvider
 from external.api.providers.webhook import WebhookProvider
-from external.api.store import FakeProvider
-from external.providers.aws import SERVICES
-from external.providers.aws.session import Amazon
+from external.providers.aws import CLIENTS
+from external.providers.aws.session import AwsConnection
 from external.providers.fake import FakeClient
 from external.providers.kubernetes.connect import connect
 from external.providers.protocol import SecretRequest
 from external.providers.vault.client import KeyValue
 from external.providers.vault.connection import Connection, Server
-from external.providers.webhook.client import Surroundings, Webhook
+from external.providers.webhook.client import Webhook, WebhookContext
 from manager.core.secret_value import SecretValue
 from tests.builders.external_module import ExternalModule
 from tests.unit.external.providers.kubernetes.test_client import around, kubeconfig
 
 
 def aws(service: str, **fields: str) -> str:
-    amazon: Any = object.__new__(Amazon)
+    amazon: Any = object.__new__(AwsConnection)
     amazon.spec = AwsProvider.model_validate({"service": service, **fields})
-    client: Any = object.__new__(SERVICES[service])
+    client: Any = object.__new__(CLIENTS[service])
     client._amazon = amazon
     return str(client.place(SecretRequest("app/db")))
 
@@ -104,9 +104,9 @@ async def test_the_server_in_a_kubeconfig_is_a_value_and_not_shown() -> None:
         ("{{ .auth.url }}", "the host that the store's url gives"),
     ],
 )
-def test_a_webhook_names_its_host_and_nothing_that_a_template_makes(url: str, text: str) -> None:
+def test_a_webhook_names_its_host_but_no_rendered_text(url: str, text: str) -> None:
     secrets = {"auth": {name: SecretValue(b"canary") for name in ("host", "user", "url", "token")}}
-    surroundings = Surroundings(secrets, "ns", None, _NOBODY, None, lambda *_: None, 5)
+    surroundings = WebhookContext(secrets, "ns", None, _NOBODY, None, lambda *_: None, 5)
     spec = WebhookProvider.model_validate({"url": url, "result": {"jsonPath": "$"}})
 
     assert Webhook(spec, surroundings).place(SecretRequest("k")) == text

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from external.providers.kubernetes.client import Whole
+from external.providers.kubernetes.client import ParsedSecret
 from external.providers.protocol import ProviderDenied, Versioned
 from external.reading.fingerprints import combined, fingerprint_of
 from manager.core.secret_value import SecretValue
 
 
-def whole(**members: bytes) -> Whole:
-    return Whole("data", members, 1)
+def whole(**members: bytes) -> ParsedSecret:
+    return ParsedSecret("data", members, 1)
 
 
 def found(**values: str) -> dict[str, SecretValue]:
@@ -27,8 +27,8 @@ def found(**values: str) -> dict[str, SecretValue]:
         (whole(a=b"1"), whole(b=b"1")),
         (whole(a=b"1"), whole()),
         (whole(a=b"1", b=b"2"), whole(a=b"1b", b=b"2")),
-        (Whole("told", {"labels": {"a": "1"}}, 1), Whole("told", {"labels": {"a": "2"}}, 1)),
-        (whole(), Whole("told", {}, 1)),
+        (ParsedSecret("told", {"labels": {"a": "1"}}, 1), ParsedSecret("told", {"labels": {"a": "2"}}, 1)),
+        (whole(), ParsedSecret("told", {}, 1)),
         (found(a="1"), found(a="2")),
         (found(a="1"), found(b="1")),
         (found(a="bc"), found(ab="c")),

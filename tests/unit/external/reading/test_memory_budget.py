@@ -1,11 +1,12 @@
 """Memory that is kept for tenants: charged before it is taken, the oldest goes first, nobody's beside his own."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from external.api.external_secret import ExternalSecretSpec
-from external.api.fields import MOST_VALUES, parse
+from external.api.fields import MAX_VALUES, parse
 from external.generators import fake, password, runner
 from external.generators.fake import FAKE
 from external.generators.password import PASSWORDS
@@ -87,19 +88,19 @@ async def test_generated_values_are_charged_before_they_are_made(
         made.append(sum(250 + len(name) + len(value) for name, value in values.items()))
         return values
 
-    counting = GeneratorKind(kind.resource, kind.spec, counted, kind.embedded, kind.weigh)
+    counting = replace(kind, generate=counted)
     monkeypatch.setattr(runner, "KINDS", {kind.resource.kind: counting})
     generator(bench, kind, **spec)
     bench.external(data=None, secretStoreRef=None, dataFrom=[entry(kind.resource.kind)] * times)
     await bench.settle()
 
-    assert sum(made) <= runner.MOST
-    if times * 314 > runner.MOST or len(spec) > 0:
+    assert sum(made) <= runner.MAX_OBJECT_BYTES
+    if times * 314 > runner.MAX_OBJECT_BYTES or len(spec) > 0:
         assert "no more than 1 MiB is made for one ExternalSecret" in bench.ready()[2]
 
 
 async def test_what_is_kept_of_one_namespace_is_bounded(bench: ExternalModule, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "TENANT_BYTES", 3_000)
+    monkeypatch.setattr(runner, "MAX_NAMESPACE_BYTES", 3_000)
     generator(bench, FAKE, data={f"k{at}": "v" for at in range(8)})
     generators = runner.Generators(bench.api, None, "")  # type: ignore[arg-type]
     recipe = FAKE.prepare({"data": {f"k{at}": "v" for at in range(8)}}, "spec")
@@ -127,7 +128,7 @@ async def test_at_most_a_hundred_generators_are_read_per_object(bench: ExternalM
     before = bench.api.counts()["get"]
     await bench.settle()
 
-    assert bench.api.counts()["get"] - before < 3 * runner.MOST_OBJECTS
+    assert bench.api.counts()["get"] - before < 3 * runner.MAX_GENERATORS
     assert bench.ready()[0] == "False"
 
 
@@ -160,7 +161,7 @@ def test_thousands_of_errors_are_not_worded(spec: Any) -> None:
 
 
 def test_a_spec_without_end_is_not_read() -> None:
-    with pytest.raises(NeedsHuman, match=f"more than {MOST_VALUES} values"):
+    with pytest.raises(NeedsHuman, match=f"more than {MAX_VALUES} values"):
         parse(ExternalSecretSpec, {"data": [{}] * 500_000}, reason="r")
 
 

@@ -1,4 +1,4 @@
-"""Properties as gjson reads them (providers 1.5): Python only answers where gjson would say the same."""
+"""Properties as gjson reads them: Python only answers where gjson gives the same answer."""
 
 import json
 import random
@@ -132,7 +132,7 @@ async def test_a_plain_name_needs_no_sandbox() -> None:
     assert [each and each.reveal() for each in found] == [b"u", b"5432", b"flat", None]
 
 
-async def test_a_document_is_parsed_once_and_a_large_one_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_document_is_parsed_once_a_large_one_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[int] = []
     real = json_document.Document.__init__
 
@@ -188,7 +188,7 @@ async def test_query_syntax_is_gjsons(sandbox: Sandbox, path: str, value: bytes 
     assert (found and found.reveal()) == value
 
 
-async def test_a_member_of_data_that_was_never_text_is_taken_by_its_whole_name(sandbox: Sandbox) -> None:
+async def test_a_natural_member_is_found_by_its_whole_name(sandbox: Sandbox) -> None:
     whole = SecretValue(b'{"a.#|x": "odd name", "lines": ["one", "two"], "l": [1, 2]}')
     documents = Documents(sandbox, NamespaceLock(), "ns")
 

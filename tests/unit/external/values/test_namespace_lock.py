@@ -15,7 +15,7 @@ from manager.core.secret_value import SecretValue
 from manager.gotemplate.render_time import charge
 
 
-async def test_whoever_comes_to_a_line_that_does_not_move_is_sent_away_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_line_refuses_newcomers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(namespace_lock, "MAX_WAIT_SECONDS", 0.02)
     line, free = NamespaceLock(), asyncio.Event()
 
@@ -84,9 +84,7 @@ class Slow:
 
 
 @pytest.mark.parametrize("limit", [True, False])
-async def test_after_a_limit_nothing_more_of_the_same_external_secret_is_tried(
-    monkeypatch: pytest.MonkeyPatch, limit: bool
-) -> None:
+async def test_after_a_limit_the_external_secret_stops(monkeypatch: pytest.MonkeyPatch, limit: bool) -> None:
     monkeypatch.setattr(paths, "RENDER_BUDGET_SECONDS", 15.0)
     sandbox: Any = Slow(limit=limit)
     documents = Documents(sandbox, NamespaceLock(), "ns")

@@ -1,4 +1,4 @@
-"""Keys made anew (external-secrets-core.md 2.6, 8.5): as Go replaces, and never two keys into one by chance."""
+"""`dataFrom[].rewrite`: replaces as Go does, and never merges two keys into a random one."""
 
 import asyncio
 from typing import Any
@@ -90,7 +90,7 @@ def test_merging_takes_the_members_of_all_values() -> None:
     assert run(data, merge()) == {"a": "1", "n": "1000", "t": "true", "o": '{"k" : [1, 2]}', "null": ""}
 
 
-def test_members_of_one_name_are_a_conflict_unless_an_order_is_given() -> None:
+def test_repeated_members_conflict_unless_ordered() -> None:
     data = {"a": '{"k": "a"}', "b": '{"k": "b"}', "c": '{"k": "c"}'}
     with pytest.raises(ValueError, match="more than one value has k"):
         run(data, merge())

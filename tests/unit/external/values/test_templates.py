@@ -1,4 +1,4 @@
-"""Templates of targets (external-secrets-core.md 4.1 to 4.4), rendered by the real sandbox."""
+"""Templates of targets, rendered by the real sandbox."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -97,7 +97,7 @@ async def test_config_maps_and_secrets_hold_templates(kitchen: Kitchen) -> None:
     assert made == {"two": "u-secret", "one": "u-map", "both": "map", "k": "u", "l": "m"}
 
 
-async def test_within_one_entry_the_literal_wins_over_the_secret_and_that_over_the_config_map(kitchen: Kitchen) -> None:
+async def test_in_one_entry_literal_beats_secret_beats_config_map(kitchen: Kitchen) -> None:
     kitchen.config_map(a="map", b="map", c="map")
     kitchen.secret(a="secret", b="secret")
     entry = source("configMap", "a", "b", "c") | source("secret", "a", "b") | {"literal": "a: literal"}
@@ -167,7 +167,7 @@ async def test_a_sealing_key_is_no_template(kitchen: Kitchen) -> None:
         await kitchen.content({}, templateFrom=[source("secret", "tls.key")])
 
 
-async def test_targets_of_other_kinds_are_written_anywhere_but_where_their_identity_stands(kitchen: Kitchen) -> None:
+async def test_other_kinds_are_written_anywhere_but_their_identity(kitchen: Kitchen) -> None:
     kitchen.config_map(port="{{ .port }}", text="a: [", empty="", extra="added: '{{ .user }}'")
     given = [
         {"target": "spec", "literal": "port: {{ .port }}\nlist: [1, x]"},

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from external.api.store import UNSERVED_PROVIDERS
+from external.api.store import ORIGINAL_PROVIDERS
 from external.providers.registry import PROVIDERS
-from tools.crds import FOLDER, rendered
+from tools import providers_doc
+from tools.crds import FOLDER, generators, rendered
+from tools.crds import GENERATORS as GENERATORS_FILE
 
 NAMES = ("sealedsecrets", "externalsecrets", "clusterexternalsecrets", "secretstores", "clustersecretstores")
 GENERATORS = ("clustergenerators", "fakes", "passwords", "uuids")
@@ -34,6 +36,15 @@ def field(name: str, path: str) -> dict[str, Any]:
 
 def test_the_chart_has_what_the_models_say() -> None:
     assert rendered() == {f"{name}.yaml": (FOLDER / f"{name}.yaml").read_text() for name in (*NAMES, *GENERATORS)}
+
+
+def test_the_chart_gives_rights_for_every_generator() -> None:
+    assert GENERATORS_FILE.read_text() == generators()
+    assert sorted(GENERATORS) == sorted(name for names in json.loads(generators()).values() for name in names)
+
+
+def test_the_page_of_providers_is_made_from_their_declarations() -> None:
+    assert providers_doc.FILE.read_text() == providers_doc.rendered()
 
 
 @pytest.mark.parametrize(
@@ -209,7 +220,8 @@ def test_fields_of_stores(path: str, wanted: dict[str, Any]) -> None:
 def test_every_provider_of_the_original_has_its_fields() -> None:
     providers = field("secretstores", "spec.provider")["properties"]
 
-    assert set(providers) == {*PROVIDERS, *UNSERVED_PROVIDERS}
+    assert set(providers) == ORIGINAL_PROVIDERS
+    assert set(PROVIDERS) < ORIGINAL_PROVIDERS
     assert all(each["properties"] for each in providers.values())
 
 

@@ -7,7 +7,7 @@ from external.api.providers.aws import AwsProvider
 from external.providers.aws.identity import Identity, Role
 from external.providers.aws.parameterstore import ParameterStore
 from external.providers.aws.secretsmanager import SecretsManager
-from external.providers.aws.session import Amazon
+from external.providers.aws.session import AwsConnection
 from manager.core.secret_value import SecretValue
 
 KEYS = {"access_key_id": SecretValue(b"AKIA"), "secret_access_key": SecretValue(b"x")}
@@ -17,7 +17,7 @@ ROLES = ("arn:aws:iam::123456789012:role/a", "arn:aws:iam::123456789012:role/b")
 def opened(service: type[SecretsManager] | type[ParameterStore] = SecretsManager, **fields: object) -> Any:
     spec = AwsProvider.model_validate({"service": "SecretsManager", "region": "eu-west-1", **fields})
     roles = tuple(Role(arn) for arn in [*(spec.additional_roles or ()), *([spec.role] if spec.role else ())])
-    return service(Amazon(spec, Identity(KEYS, roles=roles), None, lambda *_: None, 20, service.label))
+    return service(AwsConnection(spec, Identity(KEYS, roles=roles), None, lambda *_: None, 20, service.label))
 
 
 def test_the_clients_of_many_stores_share_what_the_sdk_knows() -> None:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from external.api.providers.kubernetes import KubernetesProvider
-from external.providers.kubernetes.client import Cluster, Whole
+from external.providers.kubernetes.client import Cluster, ParsedSecret
 from external.providers.kubernetes.connect import connect
 from external.providers.protocol import (
     ConnectContext,
@@ -22,8 +22,8 @@ from external.providers.protocol import (
     SecretAbsent,
     SecretRequest,
 )
-from external.providers.support.egress import Bounds
-from external.summaries import store_summary
+from external.providers.support.egress import EgressPolicy
+from external.stores.summary import store_summary
 from external.values.json_document import take
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
@@ -39,7 +39,7 @@ class Api:
         self.secret = {"kind": "Secret", "metadata": {"labels": labels, "annotations": annotations}, "data": values}
         self.error: Exception | None = None
 
-    def ask(self, name: str, method: str, path: str, **options: Any) -> Any:
+    def request(self, name: str, method: str, path: str, **options: Any) -> Any:
         del name, method, path, options
         if self.error is not None:
             raise self.error
@@ -63,7 +63,7 @@ def found(api: Api, path: str, *, metadata: bool = False) -> SecretValue | None:
 
 def picked(api: Api, path: str, *, metadata: bool = False) -> bytes | None:
     there = found(api, path, metadata=metadata)
-    there = cluster_of(api).pick(there, "") if isinstance(there, Whole) else there
+    there = cluster_of(api).pick(there, "") if isinstance(there, ParsedSecret) else there
     return there.reveal() if isinstance(there, SecretValue) else None
 
 
@@ -112,7 +112,7 @@ def test_labels_and_annotations(path: str, wanted: bytes | None) -> None:
     assert picked(Api(), path, metadata=True) == wanted
 
 
-def test_extracting_a_property_keeps_the_quotes_as_the_original_does() -> None:
+def test_extracting_a_property_keeps_quotes() -> None:
     api = Api(config=b'{"a":"text","n":1.50,"o":{"x":1}}', list=b"[1]", text=b"text")
 
     assert members(api, "config") == {"a": b'"text"', "n": b"1.5", "o": b'{"x":1}'}
@@ -172,7 +172,7 @@ def test_a_whole_secret_tells_its_size_and_shows_nothing() -> None:
     assert "canary" not in repr(whole)
 
 
-def test_a_secret_is_taken_apart_once_and_not_by_who_picks_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parsing eight megabytes for every entry held up the event loop for seconds."""
     cluster, want = cluster_of(Api(a=b"1", b=b"2")), SecretRequest("name")
     whole = cluster.read([want])[want]
@@ -185,7 +185,7 @@ def test_a_secret_is_taken_apart_once_and_not_by_who_picks_from_it(monkeypatch: 
 
 
 @pytest.mark.parametrize("value", [b"text", b'{"a":1}', b"\xff"])
-def test_what_a_path_leads_to_inside_a_value_is_found_by_the_same_engine_as_elsewhere(value: bytes) -> None:
+def test_a_path_inside_a_value_is_found_by_the_shared_engine(value: bytes) -> None:
     """Outside of JSON, and with gjson's signs, it was an error that nobody caught."""
     whole = found(Api(config=value), "")
     assert whole is not None
@@ -193,7 +193,7 @@ def test_what_a_path_leads_to_inside_a_value_is_found_by_the_same_engine_as_else
     assert cluster_of(Api()).pick(whole, "config.users.#.name") == Inside(SecretValue(value), "users.#.name")
 
 
-def test_members_that_are_half_a_character_come_as_a_question_mark() -> None:
+def test_half_a_character_becomes_a_question_mark() -> None:
     assert members(Api(config=b'{"a":"\\ud800"}'), "config") == {"a": b'"?"'}
 
 
@@ -235,7 +235,7 @@ def around(text: str = "") -> ConnectContext:
         return make()
 
     lookup: Any = Desk(text)
-    return ConnectContext(lookup, ambient=False, egress=Bounds(), retries=None, count=print, timeout=1, run=run)
+    return ConnectContext(lookup, ambient=False, egress=EgressPolicy(), retries=None, count=print, timeout=1, run=run)
 
 
 def kubeconfig(cluster: Any = None, user: Any = None) -> str:
@@ -324,9 +324,7 @@ async def test_who_speaks_must_be_said_once(spec: dict[str, Any], told: str) -> 
         ({"token": {"bearerToken": {"name": "t", "key": "k", "namespace": "keys"}}}, False),
     ],
 )
-def test_a_cluster_store_takes_its_consumers_identity_where_it_names_no_namespace(
-    auth: dict[str, Any], told_apart: bool
-) -> None:
+def test_a_cluster_store_without_namespace_acts_as_its_consumer(auth: dict[str, Any], told_apart: bool) -> None:
     spec = {"provider": {"kubernetes": {"auth": auth}}}
 
     assert store_summary({"metadata": {"name": "cluster"}, "spec": spec}).per_consumer is told_apart
@@ -384,7 +382,7 @@ async def test_a_token_of_this_cluster_does_not_go_to_another_server(spec: Kuber
         as_account("https://remote.example", "https://remote.example"),
     ],
 )
-async def test_a_token_goes_to_this_cluster_and_with_an_audience_of_its_own_elsewhere(spec: KubernetesProvider) -> None:
+async def test_a_token_for_another_cluster_needs_its_own_audience(spec: KubernetesProvider) -> None:
     given = replace(around(), home=HOME)
 
     await connect(spec, given)

@@ -17,7 +17,7 @@ from external.providers.protocol import (
     SecretAbsent,
     SecretRequest,
 )
-from external.providers.support.egress import Bounds
+from external.providers.support.egress import EgressPolicy
 from manager.core.errors import Retry
 from manager.core.secret_value import SecretValue
 from tests.cluster.serving import Served
@@ -39,8 +39,8 @@ class Api:
     def stop(self) -> None:
         self._served.stop()
 
-    def cluster(self, token: Any = None, bounds: Bounds | None = None, seconds: float = 5) -> Cluster:
-        server = Server(self.url, None, bounds or Bounds(("127.0.0.0/8",)), token)
+    def cluster(self, token: Any = None, bounds: EgressPolicy | None = None, seconds: float = 5) -> Cluster:
+        server = Server(self.url, None, bounds or EgressPolicy(("127.0.0.0/8",)), token)
         return Cluster(Connection(server, lambda *call: self.calls.append(call), 5), "remote", seconds, "x")
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
@@ -96,7 +96,7 @@ def test_only_the_api_servers_own_word_proves_an_absence(
     assert api.calls == [("Kubernetes", "GetSecret", "success" if status < 400 else "error")]
 
 
-def test_a_token_is_kept_and_another_asked_for_when_it_does_not_count_any_more(api: Api) -> None:
+def test_a_token_is_kept_until_the_server_refuses_it(api: Api) -> None:
     given: list[str] = []
 
     def token() -> SecretValue:
@@ -135,9 +135,7 @@ def test_lists_are_read_page_by_page_by_their_labels(api: Api) -> None:
     assert "labelSelector=team%3Da%2Cx%3Dy" in api.asked[0][1]
 
 
-def test_a_list_without_an_end_is_given_up_by_time_by_pages_and_by_size(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_endless_list_ends_by_time_pages_and_size(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that always named a next page was followed until no memory was left."""
     find, value = SearchRequest(name="."), "x" * 100
     api.answer = lambda _: web.json_response(
@@ -146,13 +144,13 @@ def test_a_list_without_an_end_is_given_up_by_time_by_pages_and_by_size(
     with pytest.raises(ProviderDenied, match="find takes over 0 s"):
         api.cluster(seconds=0).find(find)
 
-    monkeypatch.setattr("external.providers.kubernetes.client.MOST_PAGES", 3)
+    monkeypatch.setattr("external.providers.kubernetes.client.MAX_PAGES", 3)
     api.asked.clear()
     with pytest.raises(ProviderDenied, match="more than 300 Secrets"):
         api.cluster().find(find)
     assert len(api.asked) == 3
 
-    monkeypatch.setattr("external.providers.support.search.MOST", 800)
+    monkeypatch.setattr("external.providers.support.search.MAX_FOUND_BYTES", 800)
     api.asked.clear()
     with pytest.raises(ProviderDenied, match="find matches more than 800 bytes"):
         api.cluster().find(find)
@@ -202,7 +200,7 @@ def test_a_store_is_valid_when_its_identity_may_read(
 
 
 def test_a_tenant_reaches_no_server_on_the_node(api: Api) -> None:
-    answer = read(api.cluster(bounds=Bounds()))
+    answer = read(api.cluster(bounds=EgressPolicy()))
 
     assert isinstance(answer, ProviderDenied)
     assert api.asked == []

@@ -13,8 +13,8 @@ import requests
 from external.providers.protocol import ProviderUnavailable
 from external.providers.support import deadlines
 from external.providers.support.deadlines import limited, within
-from external.providers.support.egress import Bounds
-from external.providers.support.http import GuardedSession
+from external.providers.support.egress import EgressPolicy
+from external.providers.support.guarded_session import GuardedSession
 
 Behave = Callable[[socket.socket, threading.Event], None]
 
@@ -94,11 +94,11 @@ def serve() -> Iterator[Callable[[Behave], Server]]:
 
 
 def session(seconds: float, context: Any = None) -> GuardedSession:
-    return GuardedSession(Bounds(everything=True), context, seconds)
+    return GuardedSession(EgressPolicy(everything=True), context, seconds, 8 << 20)
 
 
 @pytest.mark.parametrize("behave", SLOW.values(), ids=list(SLOW))
-def test_a_slow_answer_ends_at_its_deadline_and_the_connection_with_it(
+def test_a_slow_answer_and_its_connection_end_at_the_deadline(
     serve: Callable[[Behave], Server], behave: Behave
 ) -> None:
     server = serve(behave)
@@ -117,7 +117,7 @@ def test_a_handshake_that_never_ends_ends_at_the_deadline(serve: Callable[[Behav
     assert server.closed.wait(5)
 
 
-def test_the_deadline_of_the_thread_holds_for_all_requests_together(serve: Callable[[Behave], Server]) -> None:
+def test_all_requests_of_a_thread_share_its_deadline(serve: Callable[[Behave], Server]) -> None:
     first, second = serve(SLOW["headers"]), serve(SLOW["chunks"])
 
     def work() -> list[str]:
@@ -144,7 +144,7 @@ def test_a_connection_that_is_used_again_has_a_deadline_too(serve: Callable[[Beh
             asking.get(f"http://127.0.0.1:{server.port}/", timeout=(5, 5))
 
 
-def test_a_call_that_ends_in_time_leaves_its_connection_open_and_nothing_behind(
+def test_a_call_in_time_leaves_its_connection_open(
     serve: Callable[[Behave], Server],
 ) -> None:
     def quick(connection: socket.socket, over: threading.Event) -> None:

@@ -8,8 +8,8 @@ from aiohttp import web
 
 from external.providers.aws.session import meant
 from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, SecretRequest
-from external.providers.support.egress import Bounds
-from external.providers.support.refusals import LONGEST, reason
+from external.providers.support.egress import EgressPolicy
+from external.providers.support.refusals import MAX_REASON_CHARACTERS, reason
 from external.providers.vault.client import KeyValue
 from external.providers.vault.connection import Connection, Server
 from external.providers.vault.login import Login
@@ -33,7 +33,7 @@ SAID = "hvs.canary-token"
         ("no. The Canonical String for this request is x-amz-security-token:abc", ": no"),
         ("Authorization: Credential=AKIA/2026/x, bad", ": Authorization: *** bad"),
         ("message: " + "a1B2" * 30, ": message: ***"),
-        ("x" * 70 + " y" * 400, ": " + ("x" * 70 + " y" * 400)[:LONGEST].rstrip() + " …"),
+        ("x" * 70 + " y" * 400, ": " + ("x" * 70 + " y" * 400)[:MAX_REASON_CHARACTERS].rstrip() + " …"),
         ("", ""),
         (None, ""),
         (["a list"], ""),
@@ -70,7 +70,7 @@ def ask(status: int, errors: Any, login: Login, headers: dict[str, Any]) -> Prov
 
     served = Served(answer)
     server = Server(served.start(), "", "", {}, None, None, "Vault")
-    connection = Connection(server, login, Bounds(everything=True), lambda *_: None, 5)
+    connection = Connection(server, login, EgressPolicy(everything=True), lambda *_: None, 5)
     try:
         found = KeyValue(connection, "kv", "v2", 5).read([SecretRequest("a")])[SecretRequest("a")]
     except ProviderError as error:

@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from external.providers.protocol import ProviderDenied, SearchRequest, SecretRequest
-from external.providers.support.egress import Bounds
+from external.providers.support.egress import EgressPolicy
 from external.providers.vault.client import KeyValue
 from external.providers.vault.connection import Connection, Server
 from tests.cluster.serving import Served
@@ -30,7 +30,7 @@ def engine(listing: Any, seconds: float = 5) -> KeyValue:
 
 
 def test_folders_that_hold_ever_more_folders_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("external.providers.vault.client.MOST_FOLDERS", 20)
+    monkeypatch.setattr("external.providers.vault.client.MAX_FOLDERS", 20)
     listing = Listing("a/", "b/", "c/", "d/", "e/")
 
     with pytest.raises(ProviderDenied, match="more than 20 folders"):
@@ -39,7 +39,7 @@ def test_folders_that_hold_ever_more_folders_are_given_up(monkeypatch: pytest.Mo
 
 
 def test_more_values_than_any_secret_holds_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("external.providers.support.search.MOST", 1000)
+    monkeypatch.setattr("external.providers.support.search.MAX_FOUND_BYTES", 1000)
     listing = Listing("a", "b", "c", "d")
 
     with pytest.raises(ProviderDenied, match="find matches more than 1000 bytes"):
@@ -48,14 +48,14 @@ def test_more_values_than_any_secret_holds_are_given_up(monkeypatch: pytest.Monk
 
 
 def test_an_answer_is_no_larger_than_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("external.providers.vault.connection.LARGEST", 1000)
+    monkeypatch.setattr("external.providers.vault.connection.MAX_ANSWER_BYTES", 1000)
 
     async def answer(_: web.Request) -> web.StreamResponse:
         return web.json_response({"data": {"data": {"k": "x" * 1000}}})
 
     served = Served(answer)
     url = Server(served.start(), "", "", {}, None, None, "Vault")
-    connection = Connection(url, None, Bounds(everything=True), lambda *_: None, 5)
+    connection = Connection(url, None, EgressPolicy(everything=True), lambda *_: None, 5)
     want = SecretRequest("a")
     found = engine(connection).read([want])[want]
     connection.close()

@@ -87,9 +87,7 @@ async def test_a_token_is_taken_without_what_stands_around_it() -> None:
 
 
 @pytest.mark.parametrize(("account", "audiences"), [({}, []), ({"audiences": ["vault"]}, ["vault"])])
-async def test_a_kubernetes_login_has_the_audiences_that_are_given_and_no_others(
-    account: dict[str, Any], audiences: list[str]
-) -> None:
+async def test_a_kubernetes_login_has_only_the_given_audiences(account: dict[str, Any], audiences: list[str]) -> None:
     """Without any the API server puts its own in: Vault has it reviewed there. See docs/decisions."""
     lookup = Lookup()
 

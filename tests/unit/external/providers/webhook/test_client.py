@@ -19,10 +19,10 @@ from external.providers.protocol import (
     SecretAbsent,
     SecretRequest,
 )
-from external.providers.support.egress import Bounds
+from external.providers.support.egress import EgressPolicy
 from external.providers.webhook import client as webhook
 from external.providers.webhook import paths
-from external.providers.webhook.client import Surroundings, Webhook
+from external.providers.webhook.client import Webhook, WebhookContext
 from external.providers.webhook.results import value
 from manager.core.secret_value import SecretValue
 from tests.cluster.serving import Served
@@ -60,7 +60,7 @@ class Site:
         def count(*call: Any) -> None:
             self.calls.append(call)
 
-        around = Surroundings(secrets or {}, "ns", render, egress or Bounds(LOCAL), None, count, timeout)
+        around = WebhookContext(secrets or {}, "ns", render, egress or EgressPolicy(LOCAL), None, count, timeout)
         return Webhook(model, around)
 
     def read(self, client: Webhook, key: str = "k", version: str = "", path: str = "") -> str | ProviderError:
@@ -90,7 +90,7 @@ def site(running: Site) -> Site:
     return running
 
 
-def test_url_headers_and_body_are_templates_and_the_url_quotes_what_it_is_given(site: Site) -> None:
+def test_url_headers_and_body_are_templates(site: Site) -> None:
     client = site.client(
         url=site.url + "/{{ .remoteRef.key }}?v={{ .remoteRef.version }}&p={{ .remoteRef.property }}",
         method="POST",
@@ -191,7 +191,9 @@ NESTED = b"[" * 40 + b"0," * 100_000 + b"0" + b"]" * 40
 )
 def test_a_path_that_would_take_for_ever_is_given_up(path: str, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two namespaces with such a path held all threads of all providers for good."""
-    monkeypatch.setattr(paths, "WORK", paths.WORK // 20)  # seconds are enough for production, too long for a test
+    monkeypatch.setattr(
+        paths, "MAX_WORK_CHARACTERS", paths.MAX_WORK_CHARACTERS // 20
+    )  # seconds are enough for production, too long for a test
     with pytest.raises(ProviderDenied, match=r"result\.jsonPath: (only|it takes too many steps|it is no)"):
         value(body, path)
 
@@ -208,9 +210,9 @@ def test_a_long_key_is_not_copied_for_each_of_its_children() -> None:
     assert most < 10 * len(body)
 
 
-def test_stores_of_a_namespace_cannot_reach_the_node_without_an_administrator(site: Site) -> None:
+def test_stores_of_a_namespace_cannot_reach_the_node(site: Site) -> None:
     for host in (site.url, "http://169.254.169.254/latest/meta-data", "http://[::1]:1/", "http://0.0.0.0/"):
-        client = site.client(url=host, egress=Bounds())
+        client = site.client(url=host, egress=EgressPolicy())
         answer = site.read(client)
         assert isinstance(answer, ProviderDenied)
         assert "external.egress_allowed" in str(answer)
@@ -219,7 +221,7 @@ def test_stores_of_a_namespace_cannot_reach_the_node_without_an_administrator(si
     assert site.asked == []
 
 
-def test_a_redirect_leads_neither_to_another_host_nor_on_for_ever(site: Site) -> None:
+def test_redirects_stay_on_the_host_and_end(site: Site) -> None:
     def to(place: str) -> None:
         site.answer = lambda request: (
             web.Response(text="there")
@@ -241,7 +243,7 @@ def test_a_redirect_leads_neither_to_another_host_nor_on_for_ever(site: Site) ->
 
 
 def test_an_answer_has_its_size_and_its_time(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook, "LARGEST", 1000)
+    monkeypatch.setattr(webhook, "MAX_ANSWER_BYTES", 1000)
     site.answer = lambda _: web.Response(text="x" * 1001)
     assert isinstance(site.read(site.client()), ProviderDenied)
 

@@ -1,0 +1,66 @@
+"""The declaration of a provider: everything that the rest of the product knows about it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from external.api.fields import Model
+from external.providers.protocol import Connect
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service of a provider, as metrics and `coffer cost` tell it apart."""
+
+    label: str
+    """Its name in the metric of provider calls."""
+    batch: int = 1
+    """How many secrets one call answers at most."""
+    dollars_per_call: float = 0.0
+    """Public list price in US dollars; zero where calls are free, or where there is no price."""
+
+
+def _never(given: object) -> bool:
+    del given
+    return False
+
+
+@dataclass(frozen=True)
+class ProviderKind:
+    """One provider.
+
+    Args:
+        name: its field in `spec.provider`.
+        about: what it is, for the CRD and the documentation.
+        model: the fields of a store.
+        connect: makes the client of a store.
+        services: by the value of the field `service`; a provider without that field has one, under "".
+        per_consumer: tells from the raw fields whether the provider sees which namespace asks, so that no two
+            namespaces may share an answer.
+        pushes: whether external-secrets pushes secrets to it.
+    """
+
+    name: str
+    about: str
+    model: type[Model]
+    connect: Connect
+    services: Mapping[str, Service]
+    per_consumer: Callable[[object], bool] = _never
+    pushes: bool = True
+
+    def service(self, given: object) -> Service:
+        """Return the service that the raw fields of a store name; one that is not served has a label only."""
+        if "" in self.services:
+            return self.services[""]
+        named = str(given.get("service", "")) if isinstance(given, dict) else ""
+        return self.services.get(named) or Service(f"{self.family}/{named}")
+
+    @property
+    def family(self) -> str:
+        """The part before the slash that all its labels share."""
+        return next(iter(self.services.values())).label.partition("/")[0]
+
+
+def single(label: str, batch: int = 1, dollars_per_call: float = 0.0) -> Mapping[str, Service]:
+    """Return the services of a provider that has one."""
+    return MappingProxyType({"": Service(label, batch, dollars_per_call)})

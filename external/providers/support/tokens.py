@@ -1,0 +1,68 @@
+"""Bearer tokens that end: one for all threads, replaced shortly before its end or once the server refuses it."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from external.providers.protocol import ProviderUnavailable
+from manager.core.errors import CofferError
+from manager.core.secret_value import SecretValue
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class IssuedToken:
+    """A token as a server has issued it."""
+
+    value: SecretValue = field(repr=False)
+    refresh_at: float
+    """Monotonic second from which on another token is asked for."""
+    renewable: bool = False
+
+
+Issue = Callable[[IssuedToken | None], IssuedToken]
+"""Gets a token; its argument is the one that ends, None where there is none. Raises ProviderError."""
+
+
+class TokenKeeper:
+    """Keeps the token of one identity; used by several threads.
+
+    Args:
+        issue: called by one thread at a time.
+    """
+
+    def __init__(self, issue: Issue) -> None:
+        self._issue = issue
+        self._lock = threading.Lock()
+        self._token: IssuedToken | None = None
+
+    def current(self) -> SecretValue:
+        """Return a token that has not ended; all threads wait for one request. Raises ProviderError."""
+        with self._lock:
+            if self._token is None or time.monotonic() >= self._token.refresh_at:
+                self._token = self._issue(self._token)
+            return self._token.value
+
+    def drop(self, refused: SecretValue | None) -> None:
+        """Forget a token that the server has refused, unless another thread has replaced it already."""
+        with self._lock:
+            if self._token is not None and self._token.value == refused:
+                self._token = None
+
+    def take(self) -> SecretValue | None:
+        """Forget the token and return it, None where there is none: its owner ends it."""
+        with self._lock:
+            token, self._token = self._token, None
+        return token.value if token is not None else None
+
+
+def credential(call: str, ask: Callable[[], Result]) -> Result:
+    """Return what `ask` returns. Raises ProviderUnavailable, which begins with `call`, where it gets nothing."""
+    try:
+        return ask()
+    except (CofferError, OSError, TimeoutError) as error:
+        text = str(error) if isinstance(error, CofferError) else type(error).__name__
+        raise ProviderUnavailable(f"{call}: {text}") from None
