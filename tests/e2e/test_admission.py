@@ -31,7 +31,8 @@ def guarded(world: World) -> Iterator[str]:
         world.kube.delete(kind, ns)
 
 
-def test_what_a_policy_denies_is_told_in_its_words_and_heals_with_it(world: World, guarded: str) -> None:
+def test_a_denial_by_policy_is_reported_and_ends_with_the_policy(world: World, guarded: str) -> None:
+    """A condition or Event quotes the policy's own message."""
     elsewhere, value = world.namespace(), canary()
     made = [
         sealed_secret(world.certificate, guarded, "sealed", {"a": value}),

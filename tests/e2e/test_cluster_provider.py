@@ -65,7 +65,8 @@ def test_values_labels_and_lists_of_another_namespace(world: World) -> None:
     assert world.data(ns, "absent") is None
 
 
-def test_whoever_may_not_read_is_told_and_coffers_own_rights_help_nobody(world: World) -> None:
+def test_a_denied_read_is_reported(world: World) -> None:
+    """Coffer's own rights are not used for the tenant."""
     source, ns = world.namespace(), world.namespace()
     world.apply(secret(source, "shared", {"password": canary()}), service_account(ns, "reader"))
     world.apply(store(ns, "store", kubernetes(source)))
@@ -141,9 +142,10 @@ def test_a_webhook_is_asked_as_its_templates_say(world: World, site: tuple[str, 
     assert shown in asked
 
 
-def test_a_cluster_stores_webhook_is_asked_for_each_namespace_that_its_url_names(
+def test_a_webhook_with_the_namespace_is_called_per_namespace(
     world: World, site: tuple[str, list[dict[str, str]]]
 ) -> None:
+    """The URL of the cluster store contains the namespace."""
     url, asked = site
     one, two, keys = world.namespace(), world.namespace(), world.namespace()
     label = {"external-secrets.io/type": "webhook"}

@@ -49,7 +49,7 @@ def await_status(world: World, made: Object, **wanted: Any) -> None:
     world.kube.wait_until(partial(status, world, made), lambda found: found == whole, what=f"the status {whole}")
 
 
-def test_it_spreads_follows_its_namespaces_and_takes_only_what_is_its_own(spread: World) -> None:
+def test_it_follows_its_namespaces_and_deletes_only_its_own(spread: World) -> None:
     world, value = spread, canary()
     team = {f"team{world.unique}": "a"}
     one, two = world.namespace(**team), world.namespace()

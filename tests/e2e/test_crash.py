@@ -43,7 +43,7 @@ def undisturbed(
 
 
 @pytest.mark.parametrize("n", POINTS)
-def test_killed_after_any_write_it_ends_as_if_nothing_had_happened(
+def test_a_kill_after_any_write_leads_to_the_same_end_state(
     stage: World, staged_coffer: Coffer, undisturbed: Outcome, n: int
 ) -> None:
     if n > undisturbed.writes:

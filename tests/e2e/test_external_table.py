@@ -248,7 +248,7 @@ def test_every_row_of_the_table(world: World) -> None:
     assert world.data(where["orphan cleanup"], "renamed") == {"k": "1"}
 
 
-def test_20_to_22_generators_give_their_values_unless_they_are_anothers(world: World) -> None:
+def test_20_to_22_generators_of_our_class_return_values(world: World) -> None:
     """None of these names a store."""
     ns, name = world.namespace(), f"row-20-{world.unique}"
     theirs = {"controller": "another", "data": {"k": "theirs"}}

@@ -37,7 +37,7 @@ def test_13_every_external_secret_has_its_counters(stage: World) -> None:
     stage.kube.wait_until(lambda: told(stage, ns, "es"), lambda each: not each, what="the series to go")
 
 
-def test_51_a_cluster_store_and_who_names_it_are_left_alone_where_they_are_switched_off(stage: World) -> None:
+def test_51_disabled_cluster_stores_and_their_users_stay_as_is(stage: World) -> None:
     ns, value, name = stage.namespace(), canary(), f"row-51-{stage.unique}"
     stage.apply(store("", name, fake({"remote": value})), store(ns, "store", fake({"remote": value})))
     second = {"extract": {"key": "remote"}, "sourceRef": {"storeRef": {"name": name, "kind": "ClusterSecretStore"}}}

@@ -116,7 +116,7 @@ def test_requests_that_fail_delay_the_story_and_nothing_else(
     assert staged_coffer.metric("coffer_reconcile_total", 'result="panic"') == panics
 
 
-def test_a_server_that_is_too_busy_is_left_alone_for_as_long_as_it_asks(stage: World) -> None:
+def test_retry_after_of_a_busy_server_is_honoured(stage: World) -> None:
     ns, pushed, value = stage.namespace(), stage.namespace(), canary()
     stage.apply(secret(ns, "known", {"key": value}, annotations=allowed(auto=pushed)))
     stage.await_data(pushed, "known", {"key": value})  # no event of the namespaces is on its way any more
@@ -129,7 +129,7 @@ def test_a_server_that_is_too_busy_is_left_alone_for_as_long_as_it_asks(stage: W
     assert time.monotonic() - since >= 2
 
 
-def test_a_foreign_finalizer_and_a_poisoned_annotation_are_no_business_of_ours(stage: World) -> None:
+def test_foreign_finalizers_and_odd_annotations_are_left_alone(stage: World) -> None:
     watching(stage)
     ns, values = stage.namespace(), {"password": canary()}
     poison = {"kopf.zalando.org/last-handled-configuration": "garbage{"}

@@ -236,7 +236,7 @@ def test_half_a_minute_of_hostile_objects_ends_nothing(scene: tuple[World, Coffe
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
-def test_ten_minutes_of_hostile_objects_are_not_noticed_by_others(scene: tuple[World, Coffer]) -> None:
+def test_ten_minutes_of_hostile_objects_delay_nobody_else(scene: tuple[World, Coffer]) -> None:
     world, coffer = scene
     try:
         with limited(_limit()) as group:

@@ -69,9 +69,8 @@ def test_the_image_has_what_it_needs_and_nothing_more(tree: Stage) -> None:
     assert (tree.user, tree.entrypoint, tree.command) == ("65532:65532", ["/opt/coffer/bin/coffer"], ["run"])
 
 
-def test_the_image_renders_templates_without_a_compiler_in_a_root_that_cannot_be_written(
-    arena: World, shipped: Coffer
-) -> None:
+def test_the_image_renders_templates_on_a_read_only_root(arena: World, shipped: Coffer) -> None:
+    """The image has no compiler."""
     ns, value = arena.namespace(), canary()
     about = Path(f"/proc/{shipped.process.pid}")
 

@@ -57,7 +57,7 @@ def test_keys_labels_and_annotations_are_copied_by_choice(world: World) -> None:
     assert found["annotations"][f"{OURS}copied-labels"] == "tier"
 
 
-def test_an_immutable_source_that_is_made_anew_replaces_its_immutable_mirrors(world: World) -> None:
+def test_a_recreated_immutable_source_replaces_its_mirrors(world: World) -> None:
     ns, pushed, name = world.namespace(), world.namespace(), named(world)
     annotations = allowed(auto=pushed) | wish(immutable="true")
     for value in (canary(), canary()):
@@ -110,7 +110,7 @@ def test_a_helm_release_is_never_mirrored(world: World) -> None:
     assert world.data(pushed, "release") is None
 
 
-def test_who_squats_a_name_wins_nothing_where_rules_say_who_may_push(arena: World, arena_coffer: MakeCoffer) -> None:
+def test_a_squatted_name_wins_nothing_if_rules_limit_pushes(arena: World, arena_coffer: MakeCoffer) -> None:
     platform, squatter, target = arena.namespace("platform"), arena.namespace("tenant"), arena.namespace("target")
     name, value = named(arena), canary()
     arena.apply(secret(squatter, name, {"key": canary()}))  # older than the platform's
@@ -157,8 +157,8 @@ def test_coffer_mirrors_shows_what_is_and_what_would_be(world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])
-def test_a_pull_in_a_chart_is_applied_again_and_again_without_a_conflict(world: World, kind: str) -> None:
-    """Helm 4, Argo CD and Flux apply on the server's side, each under its own name (see docs/mirrors.md)."""
+def test_a_pull_in_a_chart_can_be_applied_again(world: World, kind: str) -> None:
+    """Helm 4, Argo CD and Flux use server-side apply, each with its own field manager (see docs/mirrors.md)."""
     ns, pulled, first, second = world.namespace(), world.namespace(), canary(), canary()
     name, make = named(world), secret if kind == "Secret" else config_map
     plural = f"{kind.lower()}s"
@@ -179,8 +179,8 @@ def test_a_pull_in_a_chart_is_applied_again_and_again_without_a_conflict(world: 
     assert after.get("data") == changed
 
 
-def test_a_pull_in_a_chart_that_sends_what_coffer_fills_is_refused_to_the_tool(world: World) -> None:
-    """The form that the documentation warns of: whoever sends a placeholder owns it, and is told."""
+def test_a_chart_that_sends_fields_of_a_mirror_gets_a_conflict(world: World) -> None:
+    """docs/mirrors.md warns of this form: a tool that sends a placeholder owns it and gets the conflict."""
     ns, pulled, value = world.namespace(), world.namespace(), canary()
     name = named(world)
     pull = secret(pulled, name, {}, annotations=reflects(ns, name)) | {"data": {"k": encoded("placeholder")}}

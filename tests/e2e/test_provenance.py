@@ -51,9 +51,7 @@ def test_where_it_is_allowed_mirrors_of_any_depth_follow(arena: World, arena_cof
     assert not arena.events(chain.source, "db", "MirrorsExternalSecret")
 
 
-def test_where_it_is_denied_nothing_is_mirrored_and_what_was_mirrored_before_is_frozen(
-    arena: World, arena_coffer: MakeCoffer
-) -> None:
+def test_denied_provenance_stops_new_mirrors_and_freezes_old(arena: World, arena_coffer: MakeCoffer) -> None:
     warning = arena_coffer("coffer-0")
     old = Chain.build(arena)
     before = {"password": old.rotate()}

@@ -226,7 +226,8 @@ def test_what_is_not_copied_rewrites_no_mirror(world: World) -> None:
     assert versions() == before
 
 
-def test_a_mirror_without_its_mark_is_nobodys_and_is_neither_written_nor_deleted(world: World) -> None:
+def test_a_mirror_without_its_mark_is_left_alone(world: World) -> None:
+    """Without the mark it cannot be proven ours, so it is neither written nor deleted."""
     case = Case.build(world, MATRIX[1])
     case.mark(case.pushed, reflects=None)
     world.await_event(case.source, case.name, "ConflictingObject", case.pushed)
@@ -246,7 +247,7 @@ def test_a_pushed_mirror_without_its_auto_mark_is_a_pull(world: World) -> None:
     case.expect(case.pushed, "current")
 
 
-def test_a_namespace_that_goes_and_comes_back_gets_its_mirror_again(world: World) -> None:
+def test_a_recreated_namespace_gets_its_mirror_again(world: World) -> None:
     case = Case.build(world, MATRIX[1])
     world.kube.delete("namespaces", case.pushed)
     case.rotate()
@@ -260,7 +261,8 @@ def test_a_namespace_that_goes_and_comes_back_gets_its_mirror_again(world: World
     assert not world.events(case.source, case.name, "MirrorFailed")
 
 
-def test_a_pushed_mirror_follows_its_source_to_another_type_and_a_pull_keeps_its_own(world: World) -> None:
+def test_a_pushed_mirror_follows_its_sources_type(world: World) -> None:
+    """A pull keeps its own type."""
     case = Case.build(world, MATRIX[1])
     case.delete(case.source)
     case.value = canary()
@@ -274,7 +276,7 @@ def test_a_pushed_mirror_follows_its_source_to_another_type_and_a_pull_keeps_its
     assert types == ["example.com/other", "Opaque"]
 
 
-def test_a_source_of_the_same_name_in_a_target_is_never_overwritten(world: World) -> None:
+def test_a_source_with_the_mirrors_name_is_never_overwritten(world: World) -> None:
     case = Case.build(world, MATRIX[1])
     other, value = world.namespace(), canary()
     world.apply(secret(other, case.name, {"key": value}, annotations=case.annotations("allowed auto-enabled")))

@@ -56,7 +56,8 @@ def test_a_misspelt_field_is_refused(world: World, field: str, make: Any) -> Non
     assert f'unknown field "{field}"' in str(caught.value)
 
 
-def test_fields_of_every_cloud_are_accepted_as_the_original_accepts_them(world: World) -> None:
+def test_fields_of_every_provider_are_accepted_as_before(world: World) -> None:
+    """The CRDs accept what the original's CRDs accept."""
     ns = world.namespace()
     providers: list[Object] = [
         {"gcpsm": {"projectID": "p", "auth": {"secretRef": {"secretAccessKeySecretRef": KEY}}}},

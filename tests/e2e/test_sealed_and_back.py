@@ -88,7 +88,7 @@ def switch(arena: World) -> Iterator[Switch]:
     arena.kube.delete("namespaces", installation.namespace)
 
 
-def test_five_hundred_objects_go_to_coffer_and_back_without_a_write_of_data(switch: Switch) -> None:
+def test_500_objects_go_to_coffer_and_back_without_data_writes(switch: Switch) -> None:
     arena, half = switch.arena, 250
     with switch.original as original:
         switch.seal(switch.await_keys(1), (f"old-{at}" for at in range(half)))

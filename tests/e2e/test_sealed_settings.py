@@ -20,7 +20,7 @@ ALONE = ("modules.external=false", "modules.reflector=false")
 PROMISED = 5.0  # seconds until a key that came or went is noticed
 
 
-def test_what_is_not_selected_is_not_touched_and_drift_is_repaired(arena: World, arena_coffer: MakeCoffer) -> None:
+def test_only_selected_objects_are_touched_and_repaired(arena: World, arena_coffer: MakeCoffer) -> None:
     controller = arena_coffer("coffer-0", "--label-selector=mine=yes", "--sealed-repair-drift=true")
     ns, values = arena.namespace(), {"k": canary()}
     mine = sealed_secret(controller.certificate(), ns, "mine", values)
@@ -39,9 +39,8 @@ def test_what_is_not_selected_is_not_touched_and_drift_is_repaired(arena: World,
     wait_until(lambda: controller.metrics()["coffer_sealing_keys"] == 2, timeout=20, what="the key that was asked for")
 
 
-def test_keys_that_are_malformed_relabelled_or_removed_are_noticed_at_once(
-    arena: World, arena_coffer: MakeCoffer
-) -> None:
+def test_changes_of_keys_take_effect_at_once(arena: World, arena_coffer: MakeCoffer) -> None:
+    """Malformed, relabelled and removed keys."""
     controller = arena_coffer()
     home, own = controller.installation.namespace, controller.certificate()
     labels = {LABEL: "active"}
@@ -122,7 +121,8 @@ def ask(controller: Coffer, path: str, sealed: Object, token: str) -> int:
     return wait_until(status, lambda found: found != 429, timeout=10, what="an answer")
 
 
-def test_confined_to_namespaces_roles_are_enough_and_nothing_else_is_looked_at(arena: World) -> None:
+def test_limited_to_namespaces_roles_are_enough(arena: World) -> None:
+    """Nothing outside of these namespaces is read."""
     named, other, closed = (arena.namespace() for _ in range(3))
     installation = Installation(arena.plane, arena.kube, *ALONE, f"settings.sealed.additional_namespaces={{{named}}}")
     assert not [each for each in installation.manifests if each["kind"].startswith("Cluster")]

@@ -52,7 +52,8 @@ def left_by_the_original(arena: World, ns: str, name: str, certificate: bytes) -
 
 
 @pytest.mark.parametrize("count", SIZES)
-def test_objects_and_keys_of_the_original_are_taken_over_without_a_write_of_data(arena: World, count: int) -> None:
+def test_objects_of_the_original_are_taken_over_without_writes(arena: World, count: int) -> None:
+    """Keys too; no data is written."""
     installation = Installation(arena.plane, arena.kube)
     keys = [key_of_the_original(installation.namespace, f"sealed-secrets-key{at}", 20 - 10 * at) for at in (0, 1)]
     arena.apply(*(secret for secret, _ in keys))

@@ -53,7 +53,8 @@ def test_a_sealed_secret_cannot_make_a_secret_that_grants_rights(world: World, k
     assert world.data(ns, "token") is None
 
 
-def test_nothing_is_merged_patched_or_pulled_into_a_secret_that_grants_rights(world: World) -> None:
+def test_a_secret_that_grants_rights_is_never_written(world: World) -> None:
+    """Neither a merge nor a patch nor a pull changes it."""
     ns, source = world.namespace(), world.namespace()
     await_account(world, ns)
     consent = {"sealed": {f"{SEALED}patch": "true"}, "external": {}, "pulled": reflects(source, "source")}
@@ -210,7 +211,8 @@ def test_a_store_cannot_read_what_lies_in_another_namespace(world: World, path: 
     assert not [each for each in read if each.namespace == theirs]
 
 
-def test_a_cluster_store_without_a_namespace_uses_each_consumers_own_credentials(world: World) -> None:
+def test_a_cluster_store_uses_each_consumers_credentials(world: World) -> None:
+    """Its reference to the credentials names no namespace."""
     first, second = world.namespace(), world.namespace()
     keys = {ns: f"AKIA{ns[-8:].upper()}" for ns in (first, second)}
     value = canary()
@@ -254,7 +256,7 @@ def squat(world: World, ns: str, name: str, how: str) -> Object:
 
 
 @pytest.mark.parametrize("how", SQUATTERS, ids=lambda how: how.replace(" ", "-"))
-def test_a_foreign_secret_in_the_way_of_any_module_stays_as_it_is(world: World, how: str) -> None:
+def test_a_foreign_secret_stays_as_it_is_for_every_module(world: World, how: str) -> None:
     ns, source = world.namespace(), world.namespace()
     names = ["sealed", "external", f"pushed-{world.unique}"]
     before = [squat(world, ns, name, how) for name in names]
@@ -300,7 +302,7 @@ def test_a_pattern_made_to_hang_a_matcher_hangs_nothing(world: World) -> None:
     assert world.coffer.http("/healthz").status == 200
 
 
-def test_a_circle_of_mirrors_comes_to_rest_and_is_nobodys_provenance(world: World) -> None:
+def test_circular_mirrors_cause_no_endless_writes_or_provenance(world: World) -> None:
     ns = world.namespace()
     for one, other in (("a", "b"), ("b", "c"), ("c", "a")):
         world.apply(secret(ns, one, {"x": one}, annotations=reflects(ns, other) | allowed()))

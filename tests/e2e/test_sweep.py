@@ -23,7 +23,8 @@ def test_a_deletion_that_no_watch_tells_is_noticed(stage: World) -> None:
     story.settle()
 
 
-def test_a_source_whose_deletion_no_watch_tells_loses_its_pushed_mirror(stage: World) -> None:
+def test_a_missed_source_deletion_removes_its_pushed_mirror(stage: World) -> None:
+    """No watch reports the deletion; the sweep finds it."""
     story = Story(stage)
     story.applied()
     story.settle()
@@ -76,7 +77,8 @@ def test_a_list_that_comes_back_empty_takes_no_mirror_away(stage: World, plural:
 
 
 @pytest.mark.soak
-def test_after_a_restore_of_etcd_what_is_true_counts_and_not_what_was_known(stage: World, tmp_path: Path) -> None:
+def test_after_a_restore_of_etcd_the_restored_state_counts(stage: World, tmp_path: Path) -> None:
+    """What the process had cached before no longer counts."""
     story = Story(stage)
     story.applied()
     story.settle()

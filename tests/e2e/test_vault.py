@@ -96,7 +96,7 @@ def _json(value: str) -> str:
     return json.dumps({"k": value}, separators=(",", ":"))
 
 
-def test_a_secret_that_is_deleted_in_vault_goes_where_the_policy_says_so(engine: Engine) -> None:
+def test_a_secret_deleted_in_vault_follows_the_deletion_policy(engine: Engine) -> None:
     value = canary()
     engine.by_token()
     engine.put("app", k=value)
@@ -216,8 +216,8 @@ def test_an_authority_may_stand_in_a_config_map(engine: Engine) -> None:
     engine.synced(canary())
 
 
-def test_another_authority_is_believed_as_soon_as_it_stands_there(engine: Engine) -> None:
-    """Nobody waits for the next validation, five minutes later."""
+def test_a_changed_ca_certificate_takes_effect_at_once(engine: Engine) -> None:
+    """It does not wait for the next validation, five minutes later."""
     world, foreign = engine.world, authority()
     world.apply(
         config_map(engine.ns, "ca", {"ca.crt": foreign}), secret(engine.ns, "t", {"token": engine.server.token})
@@ -243,7 +243,7 @@ def authority() -> str:
     return signed.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def test_a_token_that_does_not_count_is_named_and_a_new_one_used_at_once(engine: Engine) -> None:
+def test_an_invalid_token_is_reported_and_a_new_one_used_at_once(engine: Engine) -> None:
     engine.by_token()
     engine.synced(canary())
 

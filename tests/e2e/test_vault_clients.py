@@ -108,7 +108,7 @@ def test_a_secret_is_its_data_as_a_document(desk: Desk, version: str) -> None:
     assert read(desk.open("", f"v{version}"), f"{mount}/app/db") == {"url": "x", "port": 5432}
 
 
-def test_keys_may_be_written_in_every_way_that_the_original_takes(desk: Desk) -> None:
+def test_keys_are_read_in_every_form_of_the_original(desk: Desk) -> None:
     mount = desk.engine(app={"a": "1"})
 
     for key in ("app", "/app", f"{mount}/app", f"{mount}/data/app"):
@@ -163,7 +163,7 @@ def test_versions_are_read_as_asked_and_a_deleted_one_is_absent(desk: Desk) -> N
     assert read(client, "app", "1") == {"a": "1"}
 
 
-def test_what_is_not_there_is_absent_but_an_engine_that_is_not_there_is_a_mistake(desk: Desk) -> None:
+def test_a_missing_secret_is_absent_a_missing_engine_an_error(desk: Desk) -> None:
     mount = desk.engine()
 
     assert read(desk.open(mount), "missing") is SecretAbsent
@@ -261,7 +261,8 @@ def test_one_login_serves_all_reads_and_all_threads(desk: Desk) -> None:
     assert desk.calls == {("Login", "success"): 1, ("ReadSecretData", "success"): 4, ("LookupSelf", "success"): 1}
 
 
-def test_a_token_is_renewed_before_its_end_and_another_asked_for_at_its_last(desk: Desk) -> None:
+def test_a_token_is_renewed_and_replaced_in_time(desk: Desk) -> None:
+    """It is renewed before it expires, and replaced when its maximum age ends."""
     mount = desk.engine(app={"a": "1"})
     renewed = desk.open(mount, login=desk.user(mount, token_ttl="2s", token_max_ttl="1h"))
     ended = desk.open(mount, login=desk.user(mount, token_ttl="2s", token_max_ttl="2s"))

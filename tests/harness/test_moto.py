@@ -19,7 +19,7 @@ def controller(moto: Moto) -> Any:
     return boto3.client("secretsmanager", endpoint_url=moto.url, region_name=REGION, config=config, **identity)
 
 
-def test_calls_are_counted_by_action_and_by_whose_key_signed_them(moto: Moto, controller: Any) -> None:
+def test_calls_are_counted_by_action_and_signing_key(moto: Moto, controller: Any) -> None:
     for _ in range(3):
         controller.get_secret_value(SecretId="database")
     controller.list_secrets()
