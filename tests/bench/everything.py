@@ -1,10 +1,10 @@
-"""All three modules in one process: memory when empty, and with everything that the other parts left behind."""
+"""All three modules in one process: memory when empty, and with the objects of the other parts."""
 
 from collections.abc import Iterator
 
 from tests.bench.scene import MEGABYTE, Row, Scene, timed
 
-START = 90.0  # MB; the memory table of DESIGN.md 4a for three modules, empty
+START = 90.0  # MB; the promise for three modules without objects
 
 
 def run(scene: Scene) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""1,000 ExternalSecrets over 100 secrets of AWS: cold, at rest, rotated, restarted; then 10,000 converged."""
+"""1,000 ExternalSecrets over 100 AWS secrets: cold, unchanged, rotated, restarted; then 10,000 converged."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def run(scene: Scene) -> Iterator[Row]:
         yield from _rotation(scene, namespace)
     yield from _restart(scene, NUMBER)
     scene.kube.delete("namespaces", namespace)
-    # Its thousand Secrets would be taken away beside what is measured next.
+    # Otherwise its thousand Secrets are deleted during the next measurement.
     wait_until(lambda: scene.kube.find("namespaces", namespace) is None, timeout=PATIENCE, what="the end of it all")
 
 
@@ -58,7 +58,7 @@ def many(scene: Scene) -> Iterator[Row]:
         def converge() -> None:
             followed = Followed(scene, scene.audit.mark())
             scene.create(_manifests(namespace, MANY, "1h"))
-            until(followed.count, MANY, "all targets written")  # listing them again and again would cost the cores
+            until(followed.count, MANY, "all targets written")  # listing them again and again would use up the cores
             _all_ready(scene, namespace, MANY)
 
         yield Row(
@@ -70,7 +70,7 @@ def many(scene: Scene) -> Iterator[Row]:
 
 
 def _prepared(scene: Scene, name: str) -> str:
-    """Return a new namespace with a store, whose secrets are in AWS."""
+    """Return a new namespace with a store whose secrets exist in AWS."""
     (namespace,) = scene.namespaces(name, 1)
     client = scene.moto.client()
     with ThreadPoolExecutor(4) as pool:

@@ -1,4 +1,4 @@
-"""10 sources mirrored into 200 namespaces, 50 into 500: cold, one update, one new namespace, quiet, a restart."""
+"""10 sources mirrored into 200 namespaces, 50 into 500: cold, one update, one new namespace, unchanged, a restart."""
 
 import os
 import time
@@ -17,16 +17,16 @@ QUIET = float(os.environ.get("QUIET", "60"))  # seconds
 
 @dataclass
 class Followed:
-    """Coffer's writes to Secrets, counted from the audit log as it grows: listing the mirrors would cost the cores."""
+    """Coffer's writes to Secrets, counted in the growing audit log: listing the mirrors would use up the cores."""
 
     scene: Scene
     mark: Mark
     number: int = 0
     user: str = ""
-    """Whose writes; empty: Coffer's."""
+    """User name; empty: Coffer's."""
 
     def count(self) -> int:
-        """Return how many there were so far."""
+        """Return the number of writes so far."""
         with self.scene.audit.path.open("rb") as file:
             file.seek(self.mark.offset)
             text = file.read()
@@ -42,7 +42,7 @@ class Followed:
 
 @dataclass
 class Fan:
-    """Sources in one namespace that push to others."""
+    """Sources in one namespace that push to other namespaces."""
 
     scene: Scene
     prefix: str
@@ -105,7 +105,7 @@ class Fan:
         self.scene.kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": about})
 
     def _require(self, value: str) -> None:
-        """Read every mirror back once."""
+        """Read every mirror once and compare it."""
         within = f"{self.prefix}-target"
         found = [each for each in self.scene.kube.list("secrets") if each["metadata"]["namespace"].startswith(within)]
         wrong = [each["metadata"]["namespace"] for each in found if each.get("data", {}).get("k") != encoded(value)]
@@ -114,7 +114,7 @@ class Fan:
 
 
 def run(scene: Scene) -> Iterator[Row]:
-    """Measure the size of the promise."""
+    """Measure 2,000 mirrors, the size in the promise."""
     yield from Fan(scene, "bench", sources=10, namespaces=200).run()
 
 

@@ -1,4 +1,4 @@
-"""1,000 SealedSecrets applied at once, 10,000 of them, and a restart over all that there are."""
+"""1,000 SealedSecrets applied at once, 10,000 of them, and a restart with all of them."""
 
 import base64
 import os
@@ -21,17 +21,17 @@ PROMISED, PROMISED_RESTART = 12.0, 15.0  # seconds: 1,000 synced, and ready over
 
 
 def run(scene: Scene) -> Iterator[Row]:
-    """Measure the size of the promise."""
+    """Measure 1,000, the size in the promise."""
     yield from _measure(scene, "bench-sealed", NUMBER)
 
 
 def many(scene: Scene) -> Iterator[Row]:
-    """Measure ten times as many: what one costs must stay as it is."""
+    """Measure ten times as many: the cost per object must stay the same."""
     yield from _measure(scene, "bench-many-sealed", MANY)
 
 
 def beside(scene: Scene) -> Iterator[Row]:
-    """Measure what a tenant waits beside others: one whose thousands of values no key opens, one with large objects."""
+    """Measure a tenant's wait beside a tenant with thousands of values that no key opens, and one with large ones."""
     quiet, loud, large = scene.namespaces("bench-beside", 3)
     blob = base64.b64encode(b"\2\0" + os.urandom(600)).decode()
     with scene.coffer(*FLAGS) as coffer:
@@ -92,7 +92,7 @@ def _applied(scene: Scene, coffer: Coffer, namespace: str, number: int) -> Itera
 
     def until_synced() -> None:
         scene.create(manifests)
-        # Listing all of them again and again would take the cores that are measured.
+        # Listing all of them again and again would use the cores that are measured.
         wait_until(followed.count, lambda found: found >= number, timeout=PATIENCE, what=f"{number} Secrets")
         wait_until(lambda: ready(scene.kube.list("sealedsecrets", namespace), "Synced") >= number, timeout=PATIENCE)
 

@@ -13,7 +13,7 @@ from tools.template import build
 def run(_: Scene) -> Iterator[Row]:
     """Measure; each part in a process of its own."""
     build()
-    _measured("first")  # precompiles for this machine, where that was not yet done
+    _measured("first")  # precompiles for this machine if necessary
     first = _measured("first")
     yield Row("first template of a process", 1000 * first["seconds"], "ms", 200.0, "the promise")
     yield Row("RSS after the first template, more than before", first["grown"], "MB", 45.0, "the promise")

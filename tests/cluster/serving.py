@@ -1,4 +1,4 @@
-"""An HTTP server in a thread with an event loop of its own: synchronous tests and other processes can use it."""
+"""An HTTP server in a thread with its own event loop, for synchronous tests and other processes."""
 
 import asyncio
 import ssl
@@ -59,7 +59,7 @@ class Served:
 
 
 def passed_on(headers: Any) -> dict[str, str]:
-    """Return the headers that a proxy passes on: not those about this one connection."""
+    """Return the headers that a proxy passes on: all but those of the connection itself."""
     hop = {"host", "connection", "keep-alive", "transfer-encoding", "content-length", "upgrade", "te", "trailer"}
     return {name: value for name, value in headers.items() if name.lower() not in hop}
 
