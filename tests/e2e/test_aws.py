@@ -1,4 +1,4 @@
-"""AWS Secrets Manager as a provider: what is read, what it costs, and that no failure takes a Secret away."""
+"""AWS Secrets Manager as a provider: what is read, what it costs, and that no failure removes a Secret."""
 
 import json
 from base64 import urlsafe_b64decode
@@ -33,12 +33,12 @@ FAILURES = [
 
 
 def key_of(ns: str) -> str:
-    """Return the access key of a namespace's store, by which its calls are counted."""
+    """Return the access key of a namespace's store; its calls are counted by this key."""
     return f"AKIA{ns[-8:].upper()}"
 
 
 def with_store(world: World, *, once: bool = False, **provider: object) -> str:
-    """Return a new namespace with a ready store of AWS and credentials of its own; `once` tries no call again."""
+    """Return a new namespace with a ready AWS store and its own credentials; `once` disables the SDK's retries."""
     ns = world.namespace()
     spec = aws()
     spec["aws"] |= provider
@@ -50,7 +50,7 @@ def with_store(world: World, *, once: bool = False, **provider: object) -> str:
 
 
 def remote(world: World, value: str) -> str:
-    """Make a secret in AWS; return its name."""
+    """Create a secret in AWS; return its name."""
     name = f"remote/{uuid4().hex[:8]}"
     world.moto.client().create_secret(Name=name, SecretString=value)
     return name
@@ -173,7 +173,7 @@ def test_no_failure_of_aws_takes_a_secret_away(world: World, code: str, status: 
 
 @pytest.mark.parametrize("policy", [{"refreshPolicy": "CreatedOnce"}, {"refreshInterval": "1h"}], ids=str)
 def test_an_object_made_again_gets_the_value_of_now(world: World, policy: dict[str, str]) -> None:
-    """What was read a moment ago is kept for others, and is no answer to who asks only now."""
+    """A cached read serves others, but not a request that was made after the read began."""
     ns, name = with_store(world), remote(world, old := canary())
     world.apply(external_secret(ns, "app", "aws", {"key": name}, **policy))
     world.await_data(ns, "app", {"key": old})
@@ -248,7 +248,7 @@ def test_what_aws_is_asked_can_be_counted(world: World) -> None:
     world.apply(external_secret(ns, "app", "aws", {"key": name}))
     world.await_data(ns, "app", {"key": value})
 
-    assert world.coffer.metric(*series) >= before + 1  # others share the controller
+    assert world.coffer.metric(*series) >= before + 1  # other tests use this controller too
 
 
 def test_a_service_account_assumes_a_role_once_annotated(world: World) -> None:

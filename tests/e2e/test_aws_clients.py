@@ -45,7 +45,7 @@ def opened(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Open:
 
 
 def put(moto: Moto, service: str = "SecretsManager", /, **values: str) -> None:
-    """Make secrets or parameters; `__` stands for a slash."""
+    """Create secrets or parameters; `__` stands for a slash."""
     client = moto.client({"SecretsManager": "secretsmanager", "ParameterStore": "ssm"}[service])
     for name, value in values.items():
         place = name.replace("__", "/")
@@ -386,7 +386,7 @@ def test_an_error_in_a_batch_belongs_to_its_secret(
 
 @pytest.mark.parametrize(("wanted", "attempts"), [(0, 1), (2, 2)])
 def test_retry_settings_bound_the_attempts_of_a_call(moto: Moto, opened: Open, wanted: int, attempts: int) -> None:
-    del opened  # named for the variables that lead here
+    del opened  # a parameter only for the variables that it sets
     spec = AwsProvider.model_validate({"service": "SecretsManager", "region": REGION})
     amazon = Amazon(spec, Identity(KEYS), RetrySettings(max_retries=wanted), lambda *_: None, 10, "x")
     fault = moto.fail("GetSecretValue", "InternalServiceError", 500, times=10)

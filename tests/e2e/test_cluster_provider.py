@@ -1,4 +1,4 @@
-"""Secrets of this cluster, and webhooks, as providers: through the whole controller (providers 4.2 and 4.5)."""
+"""Secrets of this cluster and webhooks as providers, through the whole controller."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ from tests.cluster.kube import Object
 from tests.cluster.serving import Served
 from tests.e2e.world import World
 
-COMPILING = 40  # seconds that the sandbox may take before its first template on a machine
+COMPILING = 40  # seconds to compile the sandbox before a machine's first template
 RBAC = "rbac.authorization.k8s.io"
 
 
@@ -95,7 +95,7 @@ def test_a_kubeconfig_leads_to_a_cluster_by_its_own_token(world: World) -> None:
 
 @pytest.fixture
 def site() -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """Serve an API that gives one value for each key and namespace; what it was asked is kept."""
+    """Serve an API with one value per key and namespace; record its requests."""
     asked: list[dict[str, str]] = []
 
     async def answer(request: web.Request) -> web.StreamResponse:

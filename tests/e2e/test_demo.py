@@ -1,4 +1,4 @@
-"""`make demo KEEP=1` tells its story and leaves a scene in which every command that it prints can be pasted."""
+"""`make demo KEEP=1` runs the story and keeps a cluster in which every printed command works."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ END = "Ctrl-C here ends it."
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """What the demo prints, while it is kept running."""
+    """The output of the demo while it is kept running."""
     folder = tmp_path_factory.mktemp("demo")
     said = folder / "said"
     environment = {**os.environ, "KEEP": "1", "PYTHONPATH": str(ROOT)}

@@ -1,4 +1,4 @@
-"""ExternalSecrets sync from stores, and every rule about the Secret they write (external-secrets-core.md 8.1)."""
+"""ExternalSecrets sync from stores, and every rule about the Secret that they write."""
 
 import json
 from functools import partial
@@ -16,7 +16,7 @@ HASH, MANAGED, CREATED_BY = f"{RECONCILE}data-hash", f"{RECONCILE}managed", f"{R
 
 
 def with_store(world: World, values: dict[str, str]) -> str:
-    """Return a new namespace with a ready SecretStore `store` that holds these values."""
+    """Return a new namespace with a ready SecretStore `store` that has these values."""
     ns = world.namespace()
     world.apply(store(ns, "store", fake(values)))
     world.await_ready("secretstores", ns, "store")
@@ -24,12 +24,12 @@ def with_store(world: World, values: dict[str, str]) -> str:
 
 
 def change(world: World, ns: str, values: dict[str, str]) -> None:
-    """Change what the store holds."""
+    """Change the values of the store."""
     world.kube.patch("secretstores", "store", ns, {"spec": {"provider": fake(values)}})
 
 
 def hashed(found: Object, values: dict[str, str]) -> bool:
-    """Tell whether the hash on a Secret is that of these values."""
+    """Return True if the hash on a Secret is that of these values."""
     plain = {key: SecretValue(value.encode()) for key, value in values.items()}
     return bool(found["metadata"]["annotations"][HASH] == data_hash(plain))
 

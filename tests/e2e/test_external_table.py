@@ -1,6 +1,6 @@
-"""The table of external-secrets-core.md 8.1 on the real API server: all objects at once, one wait for each round.
+"""A table of ExternalSecrets on the real API server: all objects at once, one wait for each round.
 
-What needs a closer look has a test of its own: test_external.py (1 to 17), test_templates.py (24 to 28 and 32 to 34),
+Cases that need more have their own tests: test_external.py (1 to 17), test_templates.py (24 to 28 and 32 to 34),
 test_stores.py (50), test_external_table_settings.py (13 and 51).
 """
 
@@ -29,7 +29,7 @@ EVERY_SECOND = {"refreshInterval": "1s"}
 
 @dataclass(frozen=True)
 class Look:
-    """What must be seen: the target's values (None: there is no target) and the condition."""
+    """The expected state: the target's values (None: there is no target) and the condition."""
 
     data: Mapping[str, str] | None
     told: tuple[str, str, str] = SYNCED
@@ -38,7 +38,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Round:
-    """One edit, and what comes of it."""
+    """One edit and the expected state after it."""
 
     edit: Edit
     look: Look
@@ -46,7 +46,7 @@ class Round:
 
 @dataclass(frozen=True)
 class Case:
-    """One row: a store `store` with values, an ExternalSecret `es`, and what comes of them."""
+    """One row: a store `store` with values, an ExternalSecret `es`, and the expected state."""
 
     number: str
     values: Mapping[str, str]
@@ -74,12 +74,12 @@ def target(**fields: Any) -> Object:
 
 
 def holds(**values: str) -> Edit:
-    """Change what the store holds."""
+    """Change the values of the store."""
     return lambda world, ns: world.kube.patch("secretstores", "store", ns, {"spec": {"provider": fake(values)}})
 
 
 def asks(**spec: Any) -> Edit:
-    """Change what the ExternalSecret asks for."""
+    """Change the spec of the ExternalSecret."""
     return lambda world, ns: world.kube.patch("externalsecrets", "es", ns, {"spec": spec})
 
 
@@ -88,7 +88,7 @@ def drops(kind: str, name: str = "es", propagation: str = "Background") -> Edit:
 
 
 def again(spec: Object) -> Edit:
-    """Delete the ExternalSecret, wait until it is gone, and make it anew."""
+    """Delete the ExternalSecret, wait until it is gone, and create it again."""
 
     def edit(world: World, ns: str) -> None:
         world.kube.delete("externalsecrets", "es", ns)
@@ -99,7 +99,7 @@ def again(spec: Object) -> Edit:
 
 
 def nudge(world: World, ns: str) -> None:
-    """Touch the ExternalSecret, so that its next look is now."""
+    """Touch the ExternalSecret, so that it is refreshed now."""
     world.kube.annotate("externalsecrets", "es", ns, {"external-secrets.io/force-sync": str(time.time())})
 
 
@@ -158,7 +158,7 @@ CASES = (
     Case("43", {"find-a": "1", "find-b": "2", "other": "3"}, sources(FIND), Look({"find-a": "1", "find-b": "2"})),
     Case("44", {"find-a": "1"}, sources(FIND | {"rewrite": [regexp("^find-(.*)$", "found.$1")]}),
          Look({"found.a": "1"})),
-    # The fake provider converts what it finds by itself, as the original's does; that others do not is a unit test.
+    # The fake provider converts found names itself, as the original's does; a unit test shows that others do not.
     Case("45", {"find/a": "1"}, sources(FIND | {"rewrite": [regexp("^", "")]}), Look({"find_a": "1"})),
     Case("46", {"doc": json.dumps({"tls.crt": "c", "tls.key": "k"})},
          sources(EXTRACT) | target(template={"type": "kubernetes.io/tls"}),
@@ -200,7 +200,7 @@ CASES = (
 
 
 def seen(world: World, ns: str) -> Look:
-    """Return what there is."""
+    """Return the present state."""
     found = world.kube.find("secrets", "es", ns)
     external = world.kube.find("externalsecrets", "es", ns) or {}
     conditions = external.get("status", {}).get("conditions") or [{}]
@@ -215,7 +215,7 @@ def matches(found: Look, wanted: Look) -> bool:
 
 
 def await_all(world: World, wanted: Mapping[str, tuple[str, Look]]) -> None:
-    """Wait until every row shows what it must; complain of those that do not."""
+    """Wait until every row has its expected state; report the rows that do not."""
 
     def wrong() -> dict[str, Look]:
         found = {number: seen(world, ns) for number, (ns, _) in wanted.items()}

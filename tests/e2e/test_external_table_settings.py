@@ -1,4 +1,4 @@
-"""The rows of the table of external-secrets-core.md 8.1 that ask for a setting: 13 and 51."""
+"""The rows of test_external_table.py that need a setting: 13 and 51."""
 
 from tests.builders.manifests import canary, external_secret, fake, meta, store
 from tests.e2e.world import World
@@ -8,7 +8,7 @@ FORCE = "external-secrets.io/force-sync"
 
 
 def told(stage: World, ns: str, name: str) -> dict[str, float]:
-    """Return what the original tells of one ExternalSecret, by the name of the metric and the status in it."""
+    """Return the original's metrics of one ExternalSecret, by name and status."""
     assert stage.coffer is not None
     found = {}
     for series, value in stage.coffer.metrics().items():

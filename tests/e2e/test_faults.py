@@ -1,4 +1,4 @@
-"""Whatever the API server and the network do, the story ends as it should, untouched by hand (reliability.md D, U)."""
+"""Faults of the API server and the network do not change the end of the story, and need no manual work."""
 
 import time
 from functools import partial
@@ -26,7 +26,7 @@ def pass_time(stage: World, seconds: float) -> None:
     stage.kube.wait_until(lambda: time.monotonic() - since >= seconds, timeout=seconds + 5)
 
 
-@pytest.mark.parametrize("seconds", [6, pytest.param(30, marks=SOAK)])  # and those that the API server needs to start
+@pytest.mark.parametrize("seconds", [6, pytest.param(30, marks=SOAK)])  # plus the start
 def test_the_api_server_goes_away_and_comes_back(stage: World, staged_coffer: Coffer, seconds: float) -> None:
     story = Story(stage)
     story.applied()
@@ -82,7 +82,7 @@ def test_a_list_or_watch_is_refused_and_then_not(stage: World, staged_coffer: Co
     metric = partial(staged_coffer.metric, f'coffer_watch_refused_total{{resource="sealedsecrets",status="{code}"}}')
     before = metric()
 
-    refused = stage.faults.answer(verb, "sealedsecrets", code, agent="kopf/")  # no sweep that is under way takes it
+    refused = stage.faults.answer(verb, "sealedsecrets", code, agent="kopf/")  # not for the sweep
     if verb == "list":
         stage.faults.watch_error(410, "sealedsecrets")
     else:
@@ -119,7 +119,7 @@ def test_requests_that_fail_delay_the_story_and_nothing_else(
 def test_retry_after_of_a_busy_server_is_honoured(stage: World) -> None:
     ns, pushed, value = stage.namespace(), stage.namespace(), canary()
     stage.apply(secret(ns, "known", {"key": value}, annotations=allowed(auto=pushed)))
-    stage.await_data(pushed, "known", {"key": value})  # no event of the namespaces is on its way any more
+    stage.await_data(pushed, "known", {"key": value})  # then no namespace event is pending
     stage.faults.answer("create", "secrets", 429, agent="coffer/", name="busy", Retry_After="2")
 
     since = time.monotonic()

@@ -1,4 +1,4 @@
-"""A leader that was stopped, or cut off, while another took over (reliability.md R1)."""
+"""A leader that is frozen or cut off while another replica takes over."""
 
 import time
 
@@ -48,7 +48,7 @@ def test_a_leader_that_is_cut_off_exits_before_another_leads(
     arena: World, arena_coffer: MakeCoffer, arena_proxy: FaultProxy
 ) -> None:
     """It reaches no API server and can decide only by the time since its last renewal; nothing may delay that."""
-    lease = (*BRISK, "--lease-duration=9")  # five seconds between the end of the one and the begin of the other
+    lease = (*BRISK, "--lease-duration=9")  # five seconds between the exit of one and the takeover by the other
     first = arena_coffer("a", *lease, proxy=arena_proxy)
     first.wait_leading()
     second = arena_coffer("b", *lease)

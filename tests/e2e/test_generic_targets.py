@@ -1,4 +1,4 @@
-"""Targets of any kind on the real API server (external-secrets-core.md 2.12): off by default, foreign ones are safe."""
+"""Targets of any kind on the real API server: off by default; foreign objects are safe."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What users ask of mirrors beyond the original: choice, names, adoption, rules, and a look at them."""
+"""Features of mirrors beyond the original: selected keys, names, adoption, rules, and `coffer mirrors`."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ def named(world: World) -> str:
 
 
 def await_mirror(world: World, namespace: str, name: str, holds: Object) -> Object:
-    """Wait until a Secret's metadata holds these labels and, among others, these annotations; return it."""
+    """Wait until a Secret has exactly these labels and at least these annotations; return its metadata."""
 
     def matches(found: Object) -> bool:
         labels, annotations = found.get("labels", {}), found.get("annotations", {})
@@ -113,7 +113,7 @@ def test_a_helm_release_is_never_mirrored(world: World) -> None:
 def test_a_squatted_name_wins_nothing_if_rules_limit_pushes(arena: World, arena_coffer: MakeCoffer) -> None:
     platform, squatter, target = arena.namespace("platform"), arena.namespace("tenant"), arena.namespace("target")
     name, value = named(arena), canary()
-    arena.apply(secret(squatter, name, {"key": canary()}))  # older than the platform's
+    arena.apply(secret(squatter, name, {"key": canary()}))  # older than the platform's source
     arena.apply(secret(platform, name, {"key": value}, annotations=allowed(auto=target)))
     arena_coffer("coffer-0", "--reflector-allow=platform-* -> *", "--reflector-label-mirrors=true")
     arena.await_data(target, name, {"key": value})
@@ -129,7 +129,7 @@ def test_a_squatted_name_wins_nothing_if_rules_limit_pushes(arena: World, arena_
 
 
 def coffer_mirrors(world: World, *arguments: str) -> list[str]:
-    """Run `coffer mirrors` as a person would; return its lines."""
+    """Run `coffer mirrors` as a user would; return its lines."""
     command = [str(Path(sys.executable).with_name("coffer")), "mirrors", f"--kubeconfig={world.plane.kubeconfig}"]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
@@ -196,7 +196,7 @@ def test_a_chart_that_sends_fields_of_a_mirror_gets_a_conflict(world: World) -> 
 
 
 def data_of(world: World, plural: str, name: str, namespace: str, wanted: dict[str, str]) -> Object:
-    """Wait until an object holds these values; return its data as it is stored."""
+    """Wait until an object has these values; return its data as stored."""
     shown = {key: encoded(value) for key, value in wanted.items()} if plural == "secrets" else wanted
     found: Object = world.kube.wait_until(lambda: world.kube.get(plural, name, namespace).get("data"), shown.__eq__)
     return found

@@ -1,4 +1,4 @@
-"""Mirrors of Secrets and ConfigMaps: pushed, pulled, withdrawn, never anybody else's (reflector.md 2.9, 6, 8)."""
+"""Mirrors of Secrets and ConfigMaps: pushed, pulled, withdrawn; foreign objects stay."""
 
 import base64
 
@@ -27,7 +27,7 @@ def pushing(world: World, pattern: str = "", **more: str) -> tuple[str, str]:
 
 
 def pulling(world: World, source: str, *, data: Object | None = None) -> str:
-    """Return a new namespace with a Secret that asks for the source's data."""
+    """Return a new namespace with a Secret that pulls the source's data."""
     ns = world.namespace("pulls")
     world.apply(secret(ns, shared(world), data or {"own": "placeholder"}, annotations=reflects(source, shared(world))))
     return ns
@@ -267,7 +267,7 @@ def test_a_foreign_object_blocks_a_mirror_and_stays_untouched(world: World) -> N
 
 def test_a_pull_with_the_name_of_a_push_stays_the_users(world: World) -> None:
     source, value = pushing(world, "pulls-.*,nobody", **{AUTO_NAMESPACES: "nobody"})
-    pulled = pulling(world, source)  # before anything is pushed there: a mirror of ours would be adopted by this apply
+    pulled = pulling(world, source)  # before the push, because this apply would take over our mirror
     world.await_data(pulled, shared(world), {"key": value})
 
     annotate(world, source, reflection_auto_namespaces="pulls-.*")
@@ -403,14 +403,14 @@ def test_mirrors_that_the_original_wrote_are_taken_over(world: World, at: str) -
     world.await_gone("secrets", pushed, shared(world))
 
     made = secret(pushed, shared(world), {"key": "old"}, annotations=marks | reflects(source, shared(world)))
-    world.kube.apply(made, manager="unknown")  # so the API server calls a writer that does not name itself
+    world.kube.apply(made, manager="unknown")  # the API server's name for a writer without a User-Agent
     annotate(world, source, reflection_allowed_namespaces="pushed-.*")
 
     world.await_data(pushed, shared(world), {"key": value})
 
 
 def _older_than_a_second(world: World, ns: str) -> bool:
-    """Tell whether an object made now has another creationTimestamp: they are whole seconds."""
+    """Return True if an object that is created now gets another creationTimestamp, in whole seconds."""
     probe = config_map(ns, "probe", {})
     world.kube.delete("configmaps", "probe", ns)
     created: str = world.kube.create(probe)["metadata"]["creationTimestamp"]

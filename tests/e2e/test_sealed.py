@@ -1,4 +1,4 @@
-"""SealedSecrets become Secrets, and every rule about the Secret that is already there (sealed-secrets.md 9.4)."""
+"""SealedSecrets become Secrets, and every rule about a Secret that already exists."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -281,7 +281,7 @@ def test_a_key_restored_later_opens_what_failed_before(world: World) -> None:
         world.await_ready("sealedsecrets", ns, "app")
     finally:
         world.kube.delete("secrets", "sealed-secrets-key-restored", coffer.installation.namespace)
-        # Other tests count the keys.
+        # Removed because other tests count the keys.
         wait_until(lambda: coffer.metric("coffer_sealing_keys") == 1, timeout=PATIENCE, what="the key to go")
 
 
@@ -325,6 +325,6 @@ def test_the_deprecated_form_of_a_whole_secret_is_opened(world: World) -> None:
 
 
 def foreign_key() -> dict[str, str]:
-    """Return a sealing key pair from long ago, which this cluster does not have; only this test's values use it."""
+    """Return an old sealing key pair that this cluster does not have; only this test's values use it."""
     private_key, certificate = generate(2048, timedelta(days=10), "", datetime.now(UTC) - timedelta(days=5))
     return {"tls.key": private_key.decode(), "tls.crt": certificate.decode()}

@@ -1,4 +1,4 @@
-"""A hostile tenant gets nothing that is not theirs, by no route (DESIGN.md 4a; reliability.md B, S4)."""
+"""A hostile tenant gets nothing that is not its own, by any route."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ MANAGED = "reconcile.external-secrets.io/managed"
 
 
 def await_account(world: World, ns: str) -> None:
-    """Wait for a namespace's default ServiceAccount, without which no token Secret can be made."""
+    """Wait for a namespace's default ServiceAccount; a token Secret cannot be created without it."""
     world.kube.wait_until(lambda: world.kube.find("serviceaccounts", "default", ns))
 
 
@@ -145,7 +145,7 @@ def test_a_template_cannot_choose_owner_identity_or_place(world: World) -> None:
 
 
 UNSERVED = {("vault", "auth", "iam"), ("vault", "auth", "gcp"), ("webhook", "auth")}
-"""Parts of served providers that are refused before anything is read."""
+"""Fields of supported providers that are refused before anything is read."""
 
 
 def references(schema: Object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -158,7 +158,7 @@ def references(schema: Object, path: tuple[str, ...] = ()) -> Iterator[tuple[str
 
 
 def provider_schema() -> Object:
-    """Return what the CRD says of a SecretStore's provider."""
+    """Return the CRD's schema of a SecretStore's provider."""
     crd = yaml.safe_load(Path(CRDS / "secretstores.yaml").read_text())
     schema = next(each for each in crd["spec"]["versions"] if each["served"])["schema"]["openAPIV3Schema"]
     provider: Object = schema["properties"]["spec"]["properties"]["provider"]
@@ -166,13 +166,13 @@ def provider_schema() -> Object:
 
 
 def store_references() -> list[tuple[str, ...]]:
-    """Return those of the SecretStore's served providers; a new field has its test by being in the CRD."""
+    """Return these fields of the supported providers; a new field in the CRD gets its test automatically."""
     found = [path for path in references(provider_schema()) if path[0] in PROVIDERS]
     return [path for path in found if not any(path[: len(each)] == each for each in UNSERVED)]
 
 
 def filled(schema: Object, path: tuple[str, ...], last: Object, own: Object) -> Object:
-    """Return an object that holds `last` at a path, with what the schema requires beside it and own Secrets."""
+    """Return an object with `last` at a path, and the fields that the schema requires beside it with own Secrets."""
     properties = schema["properties"]
     found = {name: properties[name].get("enum", ["https://example.com"])[0] for name in schema.get("required", ())}
     name, *rest = path
@@ -241,7 +241,7 @@ SQUATTERS: dict[str, Object] = {
 
 
 def squat(world: World, ns: str, name: str, how: str) -> Object:
-    """Put a foreign Secret in the way and return it."""
+    """Create a foreign Secret with the target's name and return it."""
     extra = json.loads(json.dumps(SQUATTERS[how]))
     manifest = secret(ns, name, {"theirs": canary()})
     manifest |= {key: value for key, value in extra.items() if key != "metadata"}

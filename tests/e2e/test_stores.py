@@ -1,4 +1,4 @@
-"""Stores: who is served by one, what it takes to be ready, and what waits for it (external-secrets-core.md 7)."""
+"""Stores: which namespaces may use one, when it is ready, and what waits for it."""
 
 import json
 

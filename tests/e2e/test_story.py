@@ -1,4 +1,4 @@
-"""The whole story on the running controller, as a user tells it with kubeseal and kubectl (issue 3)."""
+"""The whole story on the running controller, with kubeseal and kubectl as a user runs them."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What no watch tells is found by the sweep: a lost event costs time, never the result (reliability.md U)."""
+"""The sweep finds changes that no watch reported: a lost event delays the result but does not change it."""
 
 from pathlib import Path
 
@@ -65,10 +65,10 @@ def test_a_list_that_comes_back_empty_takes_no_mirror_away(stage: World, plural:
 
     before = mirrors()
     version = stage.kube.request("GET", f"/api/v1/{plural}?limit=1")["metadata"]["resourceVersion"]
-    emptied = stage.faults.empty_list(plural, version)  # the present one: an earlier or a later one would be a restore
+    emptied = stage.faults.empty_list(plural, version)  # the present version; another one would look like a restore
     stage.kube.wait_until(emptied.fired.is_set)
     since = lists()
-    stage.kube.wait_until(lists, lambda found: found >= since + 4)  # longer than an absent source is waited for
+    stage.kube.wait_until(lists, lambda found: found >= since + 4)  # longer than the wait for an absent source
 
     story.settle()
     assert mirrors() == before
@@ -85,7 +85,7 @@ def test_after_a_restore_of_etcd_the_restored_state_counts(stage: World, tmp_pat
     stage.plane.backup(tmp_path / "etcd")
     story.changed()
     story.settle()
-    for number in range(500):  # so that what is written after the restore is older than what was seen before it
+    for number in range(500):  # so that writes after the restore have lower versions than those seen before it
         stage.kube.annotate("namespaces", story.app, None, {"number": str(number)})
 
     stage.plane.restore(tmp_path / "etcd")

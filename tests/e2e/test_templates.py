@@ -1,4 +1,4 @@
-"""Targets made by templates, on the real API server (external-secrets-core.md 8.1: 24 to 28, 32 to 35, 38, 46)."""
+"""Targets made by templates, on the real API server."""
 
 import json
 from functools import partial
@@ -145,7 +145,7 @@ def test_slow_templates_of_one_namespace_delay_no_other(world: World) -> None:
         world.await_ready("secretstores", ns, "store")
     endless = {"data": {"k": "{{ range until 30000 }}{{ range until 30000 }}{{ end }}{{ end }}"}}
     quick = {"data": {"k": "{{ .user }}"}}
-    for at in range(24):  # more than there are workers
+    for at in range(24):  # more than the number of workers
         world.apply(external_secret(theirs, f"slow-{at}", "store", {"user": "user"}, target={"template": endless}))
 
     def told() -> int:

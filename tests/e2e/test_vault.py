@@ -1,4 +1,4 @@
-"""Vault and OpenBao as providers, through the whole controller, on a real Vault (providers 3)."""
+"""Vault and OpenBao as providers, through the whole controller, on a real Vault."""
 
 import json
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from tests.e2e.world import World
 
 @dataclass
 class Engine:
-    """A namespace, an engine in Vault, and who may read it."""
+    """A namespace, an engine in Vault, and logins that may read it."""
 
     world: World
     server: VaultServer
@@ -32,13 +32,13 @@ class Engine:
         self.server.ask("POST", f"{self.mount}/data/{name}", {"data": data})
 
     def store(self, auth: Object, name: str = "vault", **provider: object) -> None:
-        """Make a store of the namespace and wait until it is ready."""
+        """Create a store in the namespace and wait until it is ready."""
         spec = vault(self.server.url, self.server.ca, auth, path=self.mount, **provider)
         self.world.apply(store(self.ns, name, spec))
         self.world.await_ready("secretstores", self.ns, name)
 
     def by_token(self, **provider: object) -> None:
-        """Make a store with a token from a Secret."""
+        """Create a store with a token from a Secret."""
         body = {"policies": [self.mount], "ttl": "1h"}
         token = self.server.ask("POST", "auth/token/create", body)["auth"]["client_token"]
         self.world.apply(secret(self.ns, "vault-token", {"token": token}))
@@ -53,7 +53,7 @@ class Engine:
 
 @pytest.fixture
 def engine(world: World, vault: VaultServer) -> Iterator[Engine]:
-    """Return a new namespace with a new engine that a policy of its name lets read."""
+    """Return a new namespace with a new engine and a policy of its name that may read it."""
     mount = f"kv-{uuid4().hex[:8]}"
     vault.mount(mount)
     vault.allow(mount, f'path "{mount}/*" {{ capabilities = ["read", "list"] }}')
@@ -235,7 +235,7 @@ def test_a_changed_ca_certificate_takes_effect_at_once(engine: Engine) -> None:
 
 
 def authority() -> str:
-    """Return the certificate of an authority that nobody knows."""
+    """Return the certificate of an unknown CA."""
     key = ec.generate_private_key(ec.SECP256R1())
     name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody")]), datetime.now(UTC)
     built = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())

@@ -1,4 +1,4 @@
-"""Vault's client on a real server, without a controller: values, folders, tokens, errors (providers 3)."""
+"""Vault's client on a real server, without a controller: values, folders, tokens, errors."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ READ = 'path "{mount}/*" {{ capabilities = ["read", "list"] }}'
 
 
 class Desk:
-    """Opens clients and counts what they ask."""
+    """Opens clients and counts their calls."""
 
     def __init__(self, vault: VaultServer) -> None:
         self.vault = vault
@@ -38,7 +38,7 @@ class Desk:
         self._opened: list[KeyValue] = []
 
     def open(self, mount: str, version: str = "v2", login: Login | None = None, **fields: Any) -> KeyValue:
-        """Open a client; without a login it is root."""
+        """Open a client; without a login it uses the root token."""
         options: dict[str, Any] = {"url": self.vault.url, "authorities": self.vault.ca.encode()}
         options |= {"namespace": "", "login_namespace": "", "headers": {}, "certificate": None, "label": "Vault"}
         bounds = fields.pop("bounds", Bounds(everything=True))
@@ -62,7 +62,7 @@ class Desk:
         self.vault.ask("POST", place, body)
 
     def user(self, mount: str, **settings: Any) -> Login:
-        """Make a user who may read an engine; return how he logs in."""
+        """Create a user who may read an engine; return the login."""
         name = f"user-{uuid4().hex[:8]}"
         if "userpass/" not in self.vault.ask("GET", "sys/auth"):
             self.vault.enable("userpass")

@@ -1,4 +1,4 @@
-"""The audit log answers which requests were made since a moment."""
+"""The audit log returns the requests since a position."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Binaries come from the first source that has them, are checked, kept, and never half there."""
+"""Binaries come from the first source that has them, are checked and cached, and are never incomplete."""
 
 import hashlib
 import http.server
@@ -23,10 +23,10 @@ CONTENT = b"#!/bin/sh\necho published\n"
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """A file server that says nothing."""
+    """A file server without log output."""
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A local site with the layout of the publishers' own."""
+    """A local site with the publishers' layout."""
     folder = tmp_path / "site"
     folder.mkdir()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
@@ -55,7 +55,7 @@ def no_site(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A stand-in for the compiler, first on the PATH: writes what it was asked for and counts its runs."""
+    """A stand-in for the compiler, first on the PATH: writes the requested file and counts its runs."""
     script = tmp_path / "bin" / "go"
     script.parent.mkdir()
     script.write_text(
@@ -69,7 +69,7 @@ def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def publish(site: Path, program: Program, content: bytes = CONTENT, checksum: str = "") -> None:
-    """Lay a release out as its publisher does."""
+    """Create a release in its publisher's layout."""
     where = program.release
     assert where
     file = site / program.path(where.path)

@@ -1,4 +1,4 @@
-"""The real control plane does what a cluster does, and survives what tests do to it."""
+"""The real control plane behaves like a cluster, and survives the faults that tests cause."""
 
 import os
 import signal

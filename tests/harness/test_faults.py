@@ -1,4 +1,4 @@
-"""The proxy reads a request as the audit log does, and decides which fault is due."""
+"""The proxy parses a request as the audit log does, and decides which fault is due."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A program that a test starts is ended with its children, and its death is explained."""
+"""A program that a test starts is stopped with its children, and an unexpected end is explained."""
 
 import signal
 import sys

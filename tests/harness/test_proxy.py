@@ -1,4 +1,4 @@
-"""The fault proxy does to a client what it promises, and is invisible otherwise."""
+"""The fault proxy causes the faults that it promises, and is otherwise invisible to a client."""
 
 import json
 import subprocess
