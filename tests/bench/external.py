@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.bench.reflector import Followed
-from tests.bench.scene import MEGABYTE, PATIENCE, Row, Scene, objects_without_events, ready, timed, until
+from tests.bench.scene import MEGABYTE, TIMEOUT_SECONDS, Row, Scene, objects_without_events, ready, timed, until
 from tests.builders.manifests import aws, aws_keys, encoded, external_secret, secret, store
 from tests.cluster.audit import Mark
 from tests.cluster.kube import Object
@@ -17,7 +17,7 @@ from tests.controller import Coffer
 NUMBER, REMOTE = 1000, 100
 MANY = 10_000
 ROTATED = 10
-QUIET = float(os.environ.get("QUIET", "180"))  # seconds
+QUIET_SECONDS = float(os.environ.get("QUIET", "180"))  # seconds
 PASSES = 'coffer_reconcile_total{controller="external"'
 FLAGS = ("--modules-sealed=false", "--modules-reflector=false")
 
@@ -44,7 +44,9 @@ def run(scene: Scene) -> Iterator[Row]:
     yield from _restart(scene, NUMBER)
     scene.kube.delete("namespaces", namespace)
     # Otherwise its thousand Secrets are deleted during the next measurement.
-    wait_until(lambda: scene.kube.find("namespaces", namespace) is None, timeout=PATIENCE, what="the end of it all")
+    wait_until(
+        lambda: scene.kube.find("namespaces", namespace) is None, timeout=TIMEOUT_SECONDS, what="the end of it all"
+    )
 
 
 def many(scene: Scene) -> Iterator[Row]:
@@ -89,18 +91,22 @@ def _manifests(namespace: str, number: int, interval: str) -> Iterator[Object]:
 
 def _at_rest(scene: Scene, coffer: Coffer) -> Iterator[Row]:
     mark, before, cpu, passes = scene.audit.mark(), _data_calls(scene), coffer.cpu(), coffer.metric(PASSES)
-    time.sleep(QUIET)
-    used, passes, minutes = coffer.cpu() - cpu, coffer.metric(PASSES) - passes, QUIET / 60
+    time.sleep(QUIET_SECONDS)
+    used, passes, minutes = coffer.cpu() - cpu, coffer.metric(PASSES) - passes, QUIET_SECONDS / 60
     calls = sum(_since(scene, before).values()) / minutes
     yield Row(
-        f"{QUIET:.0f} s at refreshInterval 1m: AWS data calls a minute", calls, "", NUMBER, "one per ExternalSecret"
+        f"{QUIET_SECONDS:.0f} s at refreshInterval 1m: AWS data calls a minute",
+        calls,
+        "",
+        NUMBER,
+        "one per ExternalSecret",
     )
     yield Row("  per 20 distinct secrets", calls / (REMOTE / 20), "")
     yield Row("  object writes a minute", objects_without_events(scene.writes(mark)) / minutes, "")
     yield Row("  passes for each refresh that was due", passes / (NUMBER * minutes), "")
     yield from _requests(scene, mark, NUMBER * minutes, "for each refresh that was due")
     yield Row("  Coffer itself", used, "s")
-    yield Row("  of a core", used / QUIET * 100, "%")
+    yield Row("  of a core", used / QUIET_SECONDS * 100, "%")
 
 
 def _requests(scene: Scene, mark: Mark, number: float, of: str) -> Iterator[Row]:
@@ -120,7 +126,7 @@ def _rotation(scene: Scene, namespace: str) -> Iterator[Row]:
         found = scene.kube.list("secrets", namespace)
         return sum(each.get("data", {}).get("user") == encoded("new") for each in found)
 
-    wait_until(arrived, lambda number: number >= wanted, timeout=PATIENCE, what="the rotated values")
+    wait_until(arrived, lambda number: number >= wanted, timeout=TIMEOUT_SECONDS, what="the rotated values")
     yield Row(f"{ROTATED} secrets rotated: in all {wanted} targets after", time.monotonic() - started, "s")
 
 

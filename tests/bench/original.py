@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 from tests.bench.reflector import Followed
-from tests.bench.scene import PATIENCE, Row, Scene, ready, timed
+from tests.bench.scene import TIMEOUT_SECONDS, Row, Scene, ready, timed
 from tests.builders.manifests import sealed_secret
 from tests.cluster.kube import Object, decoded
 from tests.cluster.wait import wait_until
@@ -69,8 +69,10 @@ def _until_synced(scene: Scene, namespace: str, user: str) -> Callable[[], None]
     followed = Followed(scene, scene.audit.mark(), user=user)
 
     def wait() -> None:
-        wait_until(followed.count, lambda found: found >= NUMBER, timeout=PATIENCE, what=f"{NUMBER} Secrets")
-        wait_until(lambda: ready(scene.kube.list("sealedsecrets", namespace), "Synced") >= NUMBER, timeout=PATIENCE)
+        wait_until(followed.count, lambda found: found >= NUMBER, timeout=TIMEOUT_SECONDS, what=f"{NUMBER} Secrets")
+        wait_until(
+            lambda: ready(scene.kube.list("sealedsecrets", namespace), "Synced") >= NUMBER, timeout=TIMEOUT_SECONDS
+        )
 
     return wait
 
@@ -78,7 +80,9 @@ def _until_synced(scene: Scene, namespace: str, user: str) -> Callable[[], None]
 def _key(scene: Scene) -> Object:
     """Wait for the original's sealing key and return it."""
     found: Object = scene.kube.wait_until(
-        lambda: scene.kube.list("secrets", HOME, labelSelector=KEY_LABEL)[0], timeout=PATIENCE, what="a sealing key"
+        lambda: scene.kube.list("secrets", HOME, labelSelector=KEY_LABEL)[0],
+        timeout=TIMEOUT_SECONDS,
+        what="a sealing key",
     )
     return found
 

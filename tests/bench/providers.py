@@ -9,7 +9,7 @@ from tests.bench.scene import Row, Scene, ready, until
 from tests.builders.manifests import aws, aws_keys, external_secret, fake, secret, store
 
 NUMBER, STUCK = 1000, 100
-PACE = 1 / 25  # seconds between two of them: no queue builds up, so each latency is that of one object
+PAUSE_SECONDS = 1 / 25  # seconds between two of them: no queue builds up, so each latency is that of one object
 FLAGS = ("--modules-sealed=false", "--modules-reflector=false")
 
 
@@ -39,7 +39,7 @@ def _latencies(scene: Scene, namespace: str) -> list[float]:
     """Return milliseconds for each: from the answer to its creation until its first status."""
     mark, made = scene.audit.mark(), dict[str, datetime]()
     for at in range(NUMBER):
-        due = time.monotonic() + PACE
+        due = time.monotonic() + PAUSE_SECONDS
         scene.kube.create(external_secret(namespace, f"es-{at}", "fake", {"k": "remote"}))
         made[f"es-{at}"] = datetime.now(UTC)
         time.sleep(max(0.0, due - time.monotonic()))

@@ -5,14 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.bench.scene import MEGABYTE, PATIENCE, Row, Scene, objects_without_events, timed
+from tests.bench.scene import MEGABYTE, TIMEOUT_SECONDS, Row, Scene, objects_without_events, timed
 from tests.builders.manifests import allowed, encoded, secret
 from tests.cluster.audit import Mark, Request
 from tests.cluster.wait import wait_until
 from tests.controller import Coffer
 
 FLAGS = ("--modules-sealed=false", "--modules-external=false")
-QUIET = float(os.environ.get("QUIET", "60"))  # seconds
+QUIET_SECONDS = float(os.environ.get("QUIET", "60"))  # seconds
 
 
 @dataclass
@@ -78,7 +78,7 @@ class Fan:
 
         def until_written() -> None:
             change()
-            wait_until(followed.count, lambda found: found >= number, timeout=PATIENCE, what=f"{number} writes")
+            wait_until(followed.count, lambda found: found >= number, timeout=TIMEOUT_SECONDS, what=f"{number} writes")
 
         seconds = timed(until_written)
         self._require(value)
@@ -90,10 +90,10 @@ class Fan:
 
     def _quiet(self, coffer: Coffer) -> Iterator[Row]:
         mark, cpu = self.scene.audit.mark(), coffer.cpu()
-        waited = timed(lambda: time.sleep(QUIET))
+        waited = timed(lambda: time.sleep(QUIET_SECONDS))
         asked = self.scene.audit.requests(mark, user=self.scene.installation.user)
         other = [each for each in asked if each.resource != "leases" and each.verb not in {"watch", "list"}]
-        yield Row(f"{QUIET:.0f} quiet seconds: requests but watches, sweep and lease", len(other), "")
+        yield Row(f"{QUIET_SECONDS:.0f} quiet seconds: requests but watches, sweep and lease", len(other), "")
         yield Row("  of a core", (coffer.cpu() - cpu) / waited * 100, "%")
 
     def _update(self, home: str) -> None:

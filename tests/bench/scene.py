@@ -14,7 +14,7 @@ from tests.cluster.wait import wait_until
 from tests.controller import CRDS, Coffer, Installation
 
 MEGABYTE = 1024 * 1024
-PATIENCE = 600.0
+TIMEOUT_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Scene:
 
 def until(count: Callable[[], int], wanted: int, what: str) -> None:
     """Wait until a count is reached."""
-    wait_until(lambda: count() >= wanted, timeout=PATIENCE, what=what)
+    wait_until(lambda: count() >= wanted, timeout=TIMEOUT_SECONDS, what=what)
 
 
 def timed(action: Callable[[], object]) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sealed.crypto.wire_format import Scope
 from tests.bench.reflector import Followed
-from tests.bench.scene import MEGABYTE, PATIENCE, Row, Scene, objects_without_events, ready, timed
+from tests.bench.scene import MEGABYTE, TIMEOUT_SECONDS, Row, Scene, objects_without_events, ready, timed
 from tests.builders.manifests import sealed_secret
 from tests.cluster.kube import Object
 from tests.cluster.wait import wait_until
@@ -44,7 +44,7 @@ def beside(scene: Scene) -> Iterator[Row]:
         yield Row(f"one beside {LOUD:,} with ten values that no key opens: Synced", longest, "s", alone, "without them")
         yield Row("  of those not looked at yet by then", left, "")
         scene.kube.request("DELETE", scene.kube.path("sealedsecrets", loud))
-        wait_until(lambda: coffer.metric("coffer_queue_depth", WAITING) == 0, timeout=PATIENCE)
+        wait_until(lambda: coffer.metric("coffer_queue_depth", WAITING) == 0, timeout=TIMEOUT_SECONDS)
         wide = sealed_secret(coffer.certificate(), large, "x", {"k": "v"}, scope=Scope.CLUSTER_WIDE)
         values = dict.fromkeys((f"k{at}" for at in range(1000)), wide["spec"]["encryptedData"]["k"])
         scene.create(_of_values(large, f"large-{at}", values, wide["metadata"]["annotations"]) for at in range(LARGE))
@@ -71,7 +71,7 @@ def _synced(scene: Scene, sealed: Object) -> None:
     scene.kube.wait_until(
         lambda: scene.kube.get("sealedsecrets", about["name"], about["namespace"]),
         lambda found: ready([found], "Synced") == 1,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
     )
 
 
@@ -93,8 +93,10 @@ def _applied(scene: Scene, coffer: Coffer, namespace: str, number: int) -> Itera
     def until_synced() -> None:
         scene.create(manifests)
         # Listing all of them again and again would use the cores that are measured.
-        wait_until(followed.count, lambda found: found >= number, timeout=PATIENCE, what=f"{number} Secrets")
-        wait_until(lambda: ready(scene.kube.list("sealedsecrets", namespace), "Synced") >= number, timeout=PATIENCE)
+        wait_until(followed.count, lambda found: found >= number, timeout=TIMEOUT_SECONDS, what=f"{number} Secrets")
+        wait_until(
+            lambda: ready(scene.kube.list("sealedsecrets", namespace), "Synced") >= number, timeout=TIMEOUT_SECONDS
+        )
 
     seconds = timed(until_synced)
     rate, writes = number / seconds, scene.writes(mark)

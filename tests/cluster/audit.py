@@ -7,7 +7,7 @@ from os import SEEK_END
 from pathlib import Path
 from typing import Any, Self
 
-LONGEST_LINE = 65_536  # bytes; at Metadata level a line has about one thousand
+MAX_LINE_BYTES = 65_536  # bytes; at Metadata level a line has about one thousand
 READS = frozenset({"get", "list", "watch"})
 
 
@@ -96,7 +96,7 @@ class AuditLog:
     def mark(self) -> Mark:
         """Return the current position; a line that is half written counts as later."""
         with self.path.open("rb") as file:
-            start = max(0, file.seek(0, SEEK_END) - LONGEST_LINE)
+            start = max(0, file.seek(0, SEEK_END) - MAX_LINE_BYTES)
             file.seek(start)
             return Mark(start + file.read().rfind(b"\n") + 1)
 

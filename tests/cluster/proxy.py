@@ -23,8 +23,8 @@ from tests.cluster.serving import Served, abort, passed_on
 
 T = TypeVar("T")
 
-GRACE = 0.05  # seconds for the loop to notice that a killed client is gone, before the next write passes
-READ_BUFFER = 1 << 21  # a line of a watch contains a whole object
+GRACE_SECONDS = 0.05  # seconds for the loop to notice that a killed client is gone, before the next write passes
+READ_BUFFER_BYTES = 1 << 21  # a line of a watch contains a whole object
 
 
 @dataclass(eq=False)
@@ -104,7 +104,7 @@ class FaultProxy(Faults):
         connector = aiohttp.TCPConnector(ssl=self._trusted, limit=0)
         endless = aiohttp.ClientTimeout(total=None)
         self._session = aiohttp.ClientSession(
-            connector=connector, timeout=endless, auto_decompress=False, read_bufsize=READ_BUFFER
+            connector=connector, timeout=endless, auto_decompress=False, read_bufsize=READ_BUFFER_BYTES
         )
         self._passing.set()
 
@@ -159,7 +159,7 @@ class FaultProxy(Faults):
             callbacks = self.due_callbacks(call) if response.status < 400 else []
             for callback in callbacks:
                 await asyncio.get_running_loop().run_in_executor(None, callback)
-                await asyncio.sleep(GRACE)
+                await asyncio.sleep(GRACE_SECONDS)
             return response
         finally:
             self._writing.release()

@@ -14,7 +14,7 @@ from tests.cluster import build
 from tests.cluster.wait import wait_until
 
 BOLD, DIM, GREEN, RESET = ("\033[1m", "\033[2m", "\033[32m", "\033[0m") if sys.stdout.isatty() else ("", "", "", "")
-PATIENCE = 20.0
+TIMEOUT_SECONDS = 20.0
 
 
 class StoryBroken(Exception):
@@ -89,7 +89,7 @@ class Stage:
         """Repeat a command silently until it prints something, then print it once."""
         started = time.monotonic()
         try:
-            wait_until(lambda: shows(self.run(command, quiet=True)), timeout=PATIENCE, what=what)
+            wait_until(lambda: shows(self.run(command, quiet=True)), timeout=TIMEOUT_SECONDS, what=what)
         except TimeoutError as error:
             raise StoryBroken(str(error)) from None
         seconds = time.monotonic() - started

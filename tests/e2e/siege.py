@@ -19,7 +19,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kube import ApiError, Kube
 from tests.e2e.hostile import Tenant, dripping
 
-REQUESTS_A_SECOND, AT_ONCE = 5.0, 10
+REQUESTS_PER_SECOND, BURST_REQUESTS = 5.0, 10
 ROOT = Path(__file__).parents[2]
 
 
@@ -27,15 +27,15 @@ class Pace:
     """client-go's request limit."""
 
     def __init__(self) -> None:
-        self._left, self._at = float(AT_ONCE), time.monotonic()
+        self._left, self._at = float(BURST_REQUESTS), time.monotonic()
 
     def wait(self) -> None:
         """Wait until the next request may be sent."""
         now = time.monotonic()
-        self._left = min(float(AT_ONCE), self._left + (now - self._at) * REQUESTS_A_SECOND) - 1
+        self._left = min(float(BURST_REQUESTS), self._left + (now - self._at) * REQUESTS_PER_SECOND) - 1
         self._at = now
         if self._left < 0:
-            time.sleep(-self._left / REQUESTS_A_SECOND)
+            time.sleep(-self._left / REQUESTS_PER_SECOND)
 
 
 @contextmanager

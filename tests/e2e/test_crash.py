@@ -14,8 +14,8 @@ from tests.controller import Coffer
 from tests.e2e.story import Story
 from tests.e2e.world import World
 
-LONGEST = 30  # writes; more than the story has, so that every one is covered
-POINTS = [pytest.param(n, marks=[pytest.mark.soak] if n % 5 else []) for n in range(1, LONGEST + 1)]
+MAX_WRITES = 30  # writes; more than the story has, so that every one is covered
+POINTS = [pytest.param(n, marks=[pytest.mark.soak] if n % 5 else []) for n in range(1, MAX_WRITES + 1)]
 
 
 @dataclass(frozen=True)

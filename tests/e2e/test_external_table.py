@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.builders.manifests import external_secret, fake, generated, generator, secret, store
 from tests.cluster.kube import Object, decoded
-from tests.e2e.world import PATIENCE, World
+from tests.e2e.world import DEFAULT_TIMEOUT_SECONDS, World
 
 Edit = Callable[[World, str], object]
 """Changes something in a namespace."""
@@ -222,7 +222,7 @@ def await_all(world: World, wanted: Mapping[str, tuple[str, Look]]) -> None:
         return {number: each for number, each in found.items() if not matches(each, wanted[number][1])}
 
     try:
-        world.kube.wait_until(wrong, lambda found: not found, timeout=PATIENCE)
+        world.kube.wait_until(wrong, lambda found: not found, timeout=DEFAULT_TIMEOUT_SECONDS)
     except AssertionError:
         assert not wrong()
 

@@ -13,7 +13,7 @@ from tests.cluster.kube import Object
 from tests.cluster.wait import wait_until
 from tests.controller import COMMAND, Coffer
 from tests.e2e.conftest import MakeCoffer
-from tests.e2e.world import PATIENCE, World
+from tests.e2e.world import DEFAULT_TIMEOUT_SECONDS, World
 
 LABEL = f"{SEALED}sealed-secrets-key"
 
@@ -93,4 +93,4 @@ def test_a_value_is_edited_by_who_may_read_the_secret(arena: World, arena_coffer
     assert "1 sealed, 0 taken away" in said
     assert edited["spec"]["encryptedData"]["kept"] == applied["spec"]["encryptedData"]["kept"]
     arena.apply(edited)
-    arena.await_data(ns, "app", {"kept": before["kept"], "changed": after}, timeout=PATIENCE)
+    arena.await_data(ns, "app", {"kept": before["kept"], "changed": after}, timeout=DEFAULT_TIMEOUT_SECONDS)

@@ -13,7 +13,7 @@ from tests.controller import Coffer, Installation, always_serving, leader_of, se
 from tests.e2e.conftest import SMALL_KEY, finish
 from tests.e2e.world import World
 
-TAKEOVER, HANDOVER = 20.0, 3.0  # promised seconds after a crash and after SIGTERM
+TAKEOVER_SECONDS, HANDOVER_SECONDS = 20.0, 3.0  # promised seconds after a crash and after SIGTERM
 
 
 @dataclass
@@ -76,7 +76,7 @@ def test_a_killed_leader_is_followed_within_twenty_seconds(pair: Pair) -> None:
     leader, standby = pair.roles()
     with always_serving(standby):
         leader.kill()
-        assert pair.work_is_done() <= TAKEOVER
+        assert pair.work_is_done() <= TAKEOVER_SECONDS
     assert pair.roles()[0] is standby
 
 
@@ -84,7 +84,7 @@ def test_a_leader_told_to_end_hands_over_within_three_seconds(pair: Pair) -> Non
     leader, standby = pair.roles()
     with always_serving(standby):
         assert leader.stop() == 0
-        assert pair.work_is_done() <= HANDOVER
+        assert pair.work_is_done() <= HANDOVER_SECONDS
     assert pair.roles()[0] is standby
 
 

@@ -9,7 +9,7 @@ from sealed.crypto.key_pair import generate
 from sealed.crypto.wire_format import Scope
 from tests.builders.manifests import MIRROR, SEALED, canary, encoded, sealed_secret, secret
 from tests.cluster.wait import wait_until
-from tests.e2e.world import PATIENCE, World
+from tests.e2e.world import DEFAULT_TIMEOUT_SECONDS, World
 
 MANAGED, PATCH = {f"{SEALED}managed": "true"}, {f"{SEALED}patch": "true"}
 
@@ -282,7 +282,9 @@ def test_a_key_restored_later_opens_what_failed_before(world: World) -> None:
     finally:
         world.kube.delete("secrets", "sealed-secrets-key-restored", coffer.installation.namespace)
         # Removed because other tests count the keys.
-        wait_until(lambda: coffer.metric("coffer_sealing_keys") == 1, timeout=PATIENCE, what="the key to go")
+        wait_until(
+            lambda: coffer.metric("coffer_sealing_keys") == 1, timeout=DEFAULT_TIMEOUT_SECONDS, what="the key to go"
+        )
 
 
 def test_plain_template_values_are_added_to_decrypted_ones(world: World) -> None:

@@ -17,7 +17,7 @@ from tests.e2e.world import World
 
 LABEL = f"{SEALED}sealed-secrets-key"
 ALONE = ("modules.external=false", "modules.reflector=false")
-PROMISED = 5.0  # seconds until an added or removed key takes effect
+PROMISED_SECONDS = 5.0  # seconds until an added or removed key takes effect
 
 
 def test_only_selected_objects_are_touched_and_repaired(arena: World, arena_coffer: MakeCoffer) -> None:
@@ -48,7 +48,7 @@ def test_changes_of_keys_take_effect_at_once(arena: World, arena_coffer: MakeCof
 
     arena.apply(secret(home, "broken", {"tls.key": "x", "tls.crt": "y"}, labels=labels))
     await_metric(controller, "coffer_sealing_keys_broken", 1)
-    [told] = arena.kube.wait_until(lambda: arena.kube.events(home, "broken"), timeout=PROMISED)
+    [told] = arena.kube.wait_until(lambda: arena.kube.events(home, "broken"), timeout=PROMISED_SECONDS)
     arena.apply(secret(home, "second", key, type="kubernetes.io/tls", labels=labels))
     await_metric(controller, "coffer_sealing_keys", 2)
     arena.kube.patch("secrets", "second", home, {"metadata": {"labels": {LABEL: "compromised"}}})
@@ -57,7 +57,7 @@ def test_changes_of_keys_take_effect_at_once(arena: World, arena_coffer: MakeCof
     arena.await_condition("sealedsecrets", ns, "app", "False", text="tried 1 key")
     arena.kube.patch("secrets", "second", home, {"metadata": {"labels": {LABEL: "active"}}})
 
-    arena.await_data(ns, "app", values, timeout=PROMISED)
+    arena.await_data(ns, "app", values, timeout=PROMISED_SECONDS)
     assert controller.certificate() == own, "the older certificate does not seal"
     assert (told["type"], told["reason"]) == ("Warning", "SealingKeyUnusable")
     assert "tls.crt" in told["message"]
@@ -67,7 +67,7 @@ def test_changes_of_keys_take_effect_at_once(arena: World, arena_coffer: MakeCof
 
 def await_metric(controller: Coffer, name: str, value: float) -> None:
     """Wait at most as long as promised."""
-    wait_until(lambda: controller.metrics()[name] == value, timeout=PROMISED, what=f"{name} to be {value:g}")
+    wait_until(lambda: controller.metrics()[name] == value, timeout=PROMISED_SECONDS, what=f"{name} to be {value:g}")
 
 
 @pytest.fixture

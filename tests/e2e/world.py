@@ -15,7 +15,7 @@ from tests.cluster.wait import wait_until
 from tests.controller import START_TIMEOUT, Coffer
 from tests.e2e.oracles import assert_sound
 
-PATIENCE = 10.0  # seconds for work that takes milliseconds on an idle machine
+DEFAULT_TIMEOUT_SECONDS = 10.0  # seconds for work that takes milliseconds on an idle machine
 CONDITION = {"sealedsecrets": "Synced"}
 CUSTOM = ("sealedsecrets", "externalsecrets", "secretstores")
 KINDS = ("secrets", "configmaps", "v1/Event", *CUSTOM)
@@ -88,7 +88,9 @@ class World:
         found = self.kube.find("secrets", name, namespace)
         return None if found is None else decoded(found)
 
-    def await_data(self, namespace: str, name: str, data: Mapping[str, str], timeout: float = PATIENCE) -> Object:
+    def await_data(
+        self, namespace: str, name: str, data: Mapping[str, str], timeout: float = DEFAULT_TIMEOUT_SECONDS
+    ) -> Object:
         """Wait until a Secret has exactly these values; return it."""
         wanted = dict(data)
         wait_until(
@@ -98,7 +100,7 @@ class World:
         )
         return self.kube.get("secrets", name, namespace)
 
-    def await_gone(self, kind: str, namespace: str, name: str, timeout: float = PATIENCE) -> None:
+    def await_gone(self, kind: str, namespace: str, name: str, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> None:
         """Wait until an object does not exist."""
         wait_until(lambda: not self.kube.find(kind, name, namespace), timeout=timeout, what=f"{kind} {name} to go")
 
@@ -110,7 +112,14 @@ class World:
         return next((each for each in conditions if each["type"] == wanted), {})
 
     def await_condition(
-        self, kind: str, namespace: str, name: str, status: str, *, text: str = "", timeout: float = PATIENCE
+        self,
+        kind: str,
+        namespace: str,
+        name: str,
+        status: str,
+        *,
+        text: str = "",
+        timeout: float = DEFAULT_TIMEOUT_SECONDS,
     ) -> Object:
         """Wait until the condition has this status and its reason or message contains `text`; return it."""
         return wait_until(
@@ -120,7 +129,7 @@ class World:
             what=f"{kind} {namespace}/{name} to be {status} {text}",
         )
 
-    def await_ready(self, kind: str, namespace: str, name: str, timeout: float = PATIENCE) -> Object:
+    def await_ready(self, kind: str, namespace: str, name: str, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> Object:
         """Wait until the condition is True for the object's present generation."""
         return self.await_condition(kind, namespace, name, "True", timeout=timeout)
 
@@ -132,13 +141,13 @@ class World:
         """Wait for an Event whose message contains `text`."""
         found = wait_until(
             lambda: [each for each in self.events(namespace, name, reason) if text in each["message"]],
-            timeout=PATIENCE,
+            timeout=DEFAULT_TIMEOUT_SECONDS,
             what=f"an Event {reason} about {namespace}/{name}: {text}",
         )
         return found[0]
 
     def await_steady(
-        self, probe: Callable[[], object], passes: Callable[[], object], timeout: float = PATIENCE
+        self, probe: Callable[[], object], passes: Callable[[], object], timeout: float = DEFAULT_TIMEOUT_SECONDS
     ) -> None:
         """Check that something did NOT happen: wait until `passes` shows a pass, then check `probe`."""
         wait_until(passes, timeout=timeout, what="the controller to come by")
