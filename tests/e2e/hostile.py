@@ -191,7 +191,7 @@ KINDS: dict[str, Make] = {
 
 
 @contextmanager
-def dripping() -> Iterator[int]:
+def slow_server() -> Iterator[int]:
     """Serve endless HTTP answers, one byte at a time; yields the port."""
     listener, over = socket.create_server(("127.0.0.1", 0), backlog=256), threading.Event()
 

@@ -17,7 +17,7 @@ import urllib3
 
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kube import ApiError, Kube
-from tests.e2e.hostile import Tenant, dripping
+from tests.e2e.hostile import Tenant, slow_server
 
 REQUESTS_PER_SECOND, BURST_REQUESTS = 5.0, 10
 ROOT = Path(__file__).parents[2]
@@ -82,7 +82,7 @@ def main() -> None:
     """Run the attack."""
     url, ca, certificate, key, seconds, seed, *namespaces = sys.argv[1:]
     until = time.monotonic() + float(seconds)
-    with dripping() as port:
+    with slow_server() as port:
 
         def tenant(namespace: str, number: int) -> None:
             with closing(Kube(url, Path(ca), cert=(Path(certificate), Path(key)))) as kube:

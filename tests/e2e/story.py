@@ -118,7 +118,7 @@ class Story:
             world.await_data(self.app, "my-secret", {"username": "app", "password": values["password"]}, timeout)
         self._await_words(timeout)
 
-    def tell(self) -> None:
+    def run(self) -> None:
         """Run all steps; wait after each one."""
         for step in STEPS:
             getattr(self, step)()

@@ -31,37 +31,37 @@ class Outcome:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(
+def without_fault(
     arena_plane: ControlPlane, staged_coffer: Coffer, staged_proxy: FaultProxy, moto_server: Moto
 ) -> Outcome:
     """The result of the story without a fault."""
     with closing(arena_plane.client()) as kube:
         world = World(arena_plane, kube, moto_server, staged_coffer, proxy=staged_proxy)
-        outcome = told(Story(world))
+        outcome = run_story(Story(world))
         world.close()
     return outcome
 
 
 @pytest.mark.parametrize("n", POINTS)
 def test_a_kill_after_any_write_leads_to_the_same_end_state(
-    stage: World, staged_coffer: Coffer, undisturbed: Outcome, n: int
+    stage: World, staged_coffer: Coffer, without_fault: Outcome, n: int
 ) -> None:
-    if n > undisturbed.writes:
-        pytest.skip(f"the story has {undisturbed.writes} writes")
+    if n > without_fault.writes:
+        pytest.skip(f"the story has {without_fault.writes} writes")
     story = Story(stage)
     fault = stage.faults.after_write(n, staged_coffer.kill, counting=story.mine)
 
-    outcome = told(story)
+    outcome = run_story(story)
 
     assert fault.fired.is_set() or outcome.writes < n, "two writes to one object may have become one"
-    assert outcome.state == undisturbed.state
-    assert outcome.made == undisturbed.made
+    assert outcome.state == without_fault.state
+    assert outcome.made == without_fault.made
 
 
-def told(story: Story) -> Outcome:
+def run_story(story: Story) -> Outcome:
     """Run the story to its end and return the result."""
     calls = story.world.faults.calls
     mark, before = story.world.mark(), len(calls)
-    story.tell()
+    story.run()
     writes = [call for call in calls[before:] if call.is_write and story.mine(call)]
     return Outcome(story.end_state(), story.writes(mark), len(writes))

@@ -17,7 +17,7 @@ END = "Ctrl-C here ends it."
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def demo_output(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The output of the demo while it is kept running."""
     folder = tmp_path_factory.mktemp("demo")
     said = folder / "said"
@@ -38,8 +38,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.timeout(180)
-def test_every_command_that_the_demo_prints_can_be_pasted(told: str) -> None:
-    kept = told.partition("Still running")[2].splitlines()
+def test_every_command_that_the_demo_prints_can_be_pasted(demo_output: str) -> None:
+    kept = demo_output.partition("Still running")[2].splitlines()
     source, *commands = [line.strip() for line in kept if line.startswith("  ")]
     assert len(commands) > 8
 

@@ -7,7 +7,7 @@ FLAGS = ("--external-object-metrics=true", "--external-cluster-stores=false")
 FORCE = "external-secrets.io/force-sync"
 
 
-def told(stage: World, ns: str, name: str) -> dict[str, float]:
+def original_metrics(stage: World, ns: str, name: str) -> dict[str, float]:
     """Return the original's metrics of one ExternalSecret, by name and status."""
     assert stage.coffer is not None
     found = {}
@@ -26,15 +26,17 @@ def test_13_every_external_secret_has_its_counters(stage: World) -> None:
     stage.await_condition("externalsecrets", ns, "broken", "False")
     stage.kube.annotate("externalsecrets", "es", ns, {FORCE: "now"})
 
-    found = stage.kube.wait_until(lambda: told(stage, ns, "es"), lambda each: each.get("sync_calls_total", 0) >= 2)
+    found = stage.kube.wait_until(
+        lambda: original_metrics(stage, ns, "es"), lambda each: each.get("sync_calls_total", 0) >= 2
+    )
 
     assert first["reason"] == "SecretSynced"
     assert (found["status_condition True"], found["status_condition False"]) == (1, 0)
     assert found["reconcile_duration"] > 0
     assert "sync_calls_error" not in found
-    assert told(stage, ns, "broken")["sync_calls_error"] >= 1
+    assert original_metrics(stage, ns, "broken")["sync_calls_error"] >= 1
     stage.kube.delete("externalsecrets", "es", ns)
-    stage.kube.wait_until(lambda: told(stage, ns, "es"), lambda each: not each, what="the series to go")
+    stage.kube.wait_until(lambda: original_metrics(stage, ns, "es"), lambda each: not each, what="the series to go")
 
 
 def test_51_disabled_cluster_stores_and_their_users_stay_as_is(stage: World) -> None:
@@ -48,7 +50,7 @@ def test_51_disabled_cluster_stores_and_their_users_stay_as_is(stage: World) -> 
 
         stage.await_data(ns, "after", {"k": value})
         for each in ("es", "mixed"):
-            stage.kube.wait_until(lambda each=each: told(stage, ns, each).get("sync_calls_total", 0) >= 1)
+            stage.kube.wait_until(lambda each=each: original_metrics(stage, ns, each).get("sync_calls_total", 0) >= 1)
             assert stage.condition("externalsecrets", ns, each) == {}
             assert stage.data(ns, each) is None
             assert "finalizers" not in stage.kube.get("externalsecrets", each, ns)["metadata"]

@@ -110,7 +110,7 @@ def test_requests_that_fail_delay_the_story_and_nothing_else(
     for plural in OBJECTS:
         stage.faults.answer(verb, plural, code, times=2, Retry_After="1")
 
-    story.tell()
+    story.run()
 
     assert staged_coffer.process.pid == pid
     assert staged_coffer.metric("coffer_reconcile_total", 'result="panic"') == panics
@@ -147,7 +147,7 @@ def test_foreign_finalizers_and_odd_annotations_are_left_alone(stage: World) -> 
 
 
 def test_kopf_never_writes(stage: World, staged_coffer: Coffer) -> None:
-    Story(stage).tell()
+    Story(stage).run()
 
     by_kopf = stage.audit.requests(user=staged_coffer.installation.user, agent="kopf/")
     assert {each.verb for each in by_kopf if each.resource} == {"list", "watch"}

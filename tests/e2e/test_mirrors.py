@@ -14,7 +14,7 @@ from tests.e2e.world import World
 OURS = "reflector.coffer.dev/"
 
 
-def wish(**annotations: str) -> dict[str, str]:
+def coffer_annotations(**annotations: str) -> dict[str, str]:
     """Return our own annotations; underscores stand for dashes."""
     return {OURS + name.replace("_", "-"): text for name, text in annotations.items()}
 
@@ -37,12 +37,16 @@ def await_mirror(world: World, namespace: str, name: str, holds: Object) -> Obje
 
 def test_keys_labels_and_annotations_are_copied_by_choice(world: World) -> None:
     ns, pushed, pulled, value = world.namespace(), world.namespace(), world.namespace(), canary()
-    asked = allowed(f"{pushed},{pulled}", auto=pushed) | wish(keys_except="private", rename_keys="crt:pem")
+    asked = allowed(f"{pushed},{pulled}", auto=pushed) | coffer_annotations(
+        keys_except="private", rename_keys="crt:pem"
+    )
     world.kube.patch("namespaces", pushed, None, {"metadata": {"labels": {"coffer.dev/accept-labels": "true"}}})
-    asked |= wish(labels="team,tier", annotations="note.example.com/*") | {"note.example.com/a": "1"}
+    asked |= coffer_annotations(labels="team,tier", annotations="note.example.com/*") | {"note.example.com/a": "1"}
     name, labels = named(world), {"team": "a", "tier": "b", "argocd.argoproj.io/instance": "x"}
     world.apply(secret(ns, name, {"crt": value, "private": canary()}, annotations=asked, labels=labels))
-    world.apply(secret(pulled, name, {"x": "x"}, annotations=reflects(ns, name) | wish(rename_keys="pem:other")))
+    world.apply(
+        secret(pulled, name, {"x": "x"}, annotations=reflects(ns, name) | coffer_annotations(rename_keys="pem:other"))
+    )
 
     world.await_data(pushed, name, {"pem": value})
     world.await_data(pulled, name, {"other": value})
@@ -59,7 +63,7 @@ def test_keys_labels_and_annotations_are_copied_by_choice(world: World) -> None:
 
 def test_a_recreated_immutable_source_replaces_its_mirrors(world: World) -> None:
     ns, pushed, name = world.namespace(), world.namespace(), named(world)
-    annotations = allowed(auto=pushed) | wish(immutable="true")
+    annotations = allowed(auto=pushed) | coffer_annotations(immutable="true")
     for value in (canary(), canary()):
         world.kube.delete("secrets", name, ns)
         world.apply(secret(ns, name, {"key": value}, annotations=annotations) | {"immutable": True})
@@ -72,12 +76,14 @@ def test_a_recreated_immutable_source_replaces_its_mirrors(world: World) -> None
 
 def test_a_push_under_another_name_moves_and_leaves_copies_alone(world: World) -> None:
     ns, pushed, value, name = world.namespace(), world.namespace(), canary(), named(world)
-    world.apply(secret(ns, name, {"key": value}, annotations=allowed(auto=pushed) | wish(target_name=f"{name}-a")))
+    world.apply(
+        secret(ns, name, {"key": value}, annotations=allowed(auto=pushed) | coffer_annotations(target_name=f"{name}-a"))
+    )
     first = world.await_data(pushed, f"{name}-a", {"key": value})
     marks = {each: text for each, text in first["metadata"]["annotations"].items() if each.startswith(MIRROR)}
     world.apply(secret(pushed, f"{name}-copy", {"key": "mine"}, annotations=marks))
 
-    world.kube.annotate("secrets", name, ns, wish(target_name=f"{name}-b"))
+    world.kube.annotate("secrets", name, ns, coffer_annotations(target_name=f"{name}-b"))
 
     world.await_data(pushed, f"{name}-b", {"key": value})
     world.await_gone("secrets", pushed, f"{name}-a")
@@ -89,11 +95,11 @@ def test_a_push_under_another_name_moves_and_leaves_copies_alone(world: World) -
 def test_an_object_that_names_its_source_is_taken_over(world: World) -> None:
     ns, giving, keeping, name, value = world.namespace(), world.namespace(), world.namespace(), named(world), canary()
     world.apply(secret(giving, name, {"theirs": canary()}, annotations={"a": "1"}))
-    world.apply(secret(keeping, name, {"theirs": "x"}, annotations=wish(adopt=f"{ns}/another")))
+    world.apply(secret(keeping, name, {"theirs": "x"}, annotations=coffer_annotations(adopt=f"{ns}/another")))
     world.apply(secret(ns, name, {"key": value}, annotations=allowed(auto=f"{giving},{keeping}")))
     world.await_event(ns, name, "ConflictingObject", "2 namespace(s)")
 
-    world.kube.annotate("secrets", name, giving, wish(adopt=f"{ns}/{name}"))
+    world.kube.annotate("secrets", name, giving, coffer_annotations(adopt=f"{ns}/{name}"))
 
     found = world.await_data(giving, name, {"key": value})
     assert found["metadata"]["annotations"].items() >= ({"a": "1", f"{MIRROR}auto-reflects": "True"}).items()

@@ -70,7 +70,7 @@ def exercise(stage: World) -> None:
     assert stage.coffer is not None
     stage.coffer.http("/v1/verify", headers={"X-Forwarded-For": "10.0.0.1"})
     story = Story(stage)
-    story.tell()
+    story.run()
     ns, target, value = stage.namespace(), stage.namespace(), canary()
     stage.apply(
         of_the_original(store(ns, "store", fake({"remote": value}))),
@@ -146,7 +146,7 @@ def test_every_right_of_the_chart_is_used_and_none_is_missing(stage: World, stag
 
 
 def test_no_value_of_a_secret_is_listed_or_watched(stage: World, staged_coffer: Coffer) -> None:
-    Story(stage).tell()
+    Story(stage).run()
 
     answers = [call for call in stage.faults.calls if call.plural == "secrets" and call.verb in {"list", "watch"}]
     home = staged_coffer.installation.namespace

@@ -112,7 +112,9 @@ def test_500_objects_go_to_coffer_and_back_without_data_writes(switch: Switch) -
     left_by_coffer, mark = switch.secrets(), arena.mark()
 
     with switch.original:
-        arena.kube.wait_until(lambda: _told(switch, mark), lambda found: found >= 2 * half + 16, timeout=120)
+        arena.kube.wait_until(
+            lambda: _count_original_events(switch, mark), lambda found: found >= 2 * half + 16, timeout=120
+        )
         switch.await_true(2 * half + 16)
         back = switch.secrets()
         changed = canary()
@@ -126,7 +128,7 @@ def test_500_objects_go_to_coffer_and_back_without_data_writes(switch: Switch) -
     assert back == left_by_coffer
 
 
-def _told(switch: Switch, mark: Mark) -> int:
+def _count_original_events(switch: Switch, mark: Mark) -> int:
     """Count the original's Events about its objects: it posts one for each at every start."""
     found = switch.arena.audit.writes(mark, user=switch.original.user)
     return sum(each.resource == "events" for each in found)

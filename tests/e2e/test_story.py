@@ -24,7 +24,7 @@ from tests.e2e.world import World
 
 
 def test_the_story_runs_from_first_apply_to_last_withdrawal(world: World) -> None:
-    Story(world).tell()
+    Story(world).run()
 
 
 def test_a_rotation_in_aws_shows_up_at_the_next_refresh(world: World) -> None:
