@@ -31,21 +31,23 @@ def run(scene: Scene) -> Iterator[Row]:
         mark, before, cpu = scene.audit.mark(), _data_calls(scene), coffer.cpu()
         seconds = timed(lambda: (scene.create(manifests), _all_ready(scene, namespace, NUMBER)))
         yield Row(f"{NUMBER} ExternalSecrets over {REMOTE} AWS secrets, cold, until all are Ready", seconds, "s")
-        yield Row("  of them on a core of its own, Coffer itself", coffer.cpu() - cpu, "s")
+        yield Row("  CPU of Coffer", coffer.cpu() - cpu, "s")
         calls = sum(_since(scene, before).values())
         yield Row("  AWS data calls", calls, "", NUMBER, "one per ExternalSecret, as external-secrets makes")
         yield from _requests(scene, mark, NUMBER, "each")
         writes = scene.writes(mark)
-        yield Row("  object writes each", objects_without_events(writes) / NUMBER, "")
-        yield Row("  Events each", writes["create events"] / NUMBER, "")
-        yield Row("  RSS afterwards, boto3 loaded", coffer.rss() / MEGABYTE, "MB")
+        yield Row("  object writes per object", objects_without_events(writes) / NUMBER, "")
+        yield Row("  Events per object", writes["create events"] / NUMBER, "")
+        yield Row("  RSS afterwards with boto3 loaded", coffer.rss() / MEGABYTE, "MB")
         yield from _at_rest(scene, coffer)
         yield from _rotation(scene, namespace)
     yield from _restart(scene, NUMBER)
     scene.kube.delete("namespaces", namespace)
     # Otherwise its thousand Secrets are deleted during the next measurement.
     wait_until(
-        lambda: scene.kube.find("namespaces", namespace) is None, timeout=TIMEOUT_SECONDS, what="the end of it all"
+        lambda: scene.kube.find("namespaces", namespace) is None,
+        timeout=TIMEOUT_SECONDS,
+        what="the namespace to be deleted",
     )
 
 
@@ -103,9 +105,9 @@ def _at_rest(scene: Scene, coffer: Coffer) -> Iterator[Row]:
     )
     yield Row("  per 20 distinct secrets", calls / (REMOTE / 20), "")
     yield Row("  object writes a minute", objects_without_events(scene.writes(mark)) / minutes, "")
-    yield Row("  passes for each refresh that was due", passes / (NUMBER * minutes), "")
+    yield Row("  passes per due refresh", passes / (NUMBER * minutes), "")
     yield from _requests(scene, mark, NUMBER * minutes, "for each refresh that was due")
-    yield Row("  Coffer itself", used, "s")
+    yield Row("  CPU of Coffer", used, "s")
     yield Row("  of a core", used / QUIET_SECONDS * 100, "%")
 
 
@@ -127,7 +129,7 @@ def _rotation(scene: Scene, namespace: str) -> Iterator[Row]:
         return sum(each.get("data", {}).get("user") == encoded("new") for each in found)
 
     wait_until(arrived, lambda number: number >= wanted, timeout=TIMEOUT_SECONDS, what="the rotated values")
-    yield Row(f"{ROTATED} secrets rotated: in all {wanted} targets after", time.monotonic() - started, "s")
+    yield Row(f"{ROTATED} secrets rotated: all {wanted} targets updated after", time.monotonic() - started, "s")
 
 
 def _restart(scene: Scene, number: int) -> Iterator[Row]:

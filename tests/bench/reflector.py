@@ -93,7 +93,9 @@ class Fan:
         waited = timed(lambda: time.sleep(QUIET_SECONDS))
         asked = self.scene.audit.requests(mark, user=self.scene.installation.user)
         other = [each for each in asked if each.resource != "leases" and each.verb not in {"watch", "list"}]
-        yield Row(f"{QUIET_SECONDS:.0f} quiet seconds: requests but watches, sweep and lease", len(other), "")
+        yield Row(
+            f"{QUIET_SECONDS:.0f} s without changes: requests other than watches, sweep and lease", len(other), ""
+        )
         yield Row("  of a core", (coffer.cpu() - cpu) / waited * 100, "%")
 
     def _update(self, home: str) -> None:

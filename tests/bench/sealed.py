@@ -42,7 +42,7 @@ def beside(scene: Scene) -> Iterator[Row]:
         longest = _longest(scene, good[:5])
         left = coffer.metric("coffer_queue_depth", WAITING)
         yield Row(f"one beside {LOUD:,} with ten values that no key opens: Synced", longest, "s", alone, "without them")
-        yield Row("  of those not looked at yet by then", left, "")
+        yield Row("  of those not processed by then", left, "")
         scene.kube.request("DELETE", scene.kube.path("sealedsecrets", loud))
         wait_until(lambda: coffer.metric("coffer_queue_depth", WAITING) == 0, timeout=TIMEOUT_SECONDS)
         wide = sealed_secret(coffer.certificate(), large, "x", {"k": "v"}, scope=Scope.CLUSTER_WIDE)
@@ -51,7 +51,7 @@ def beside(scene: Scene) -> Iterator[Row]:
         longest = _longest(scene, good[5:])
         left = coffer.metric("coffer_queue_depth", WAITING)
         yield Row(f"one beside {LARGE} with a thousand values each: Synced", longest, "s", alone, "without them")
-        yield Row("  of those not done yet by then", left, "")
+        yield Row("  of those not finished by then", left, "")
     scene.kube.request("DELETE", scene.kube.path("sealedsecrets", large))
 
 
@@ -105,9 +105,9 @@ def _applied(scene: Scene, coffer: Coffer, namespace: str, number: int) -> Itera
     yield Row(f"{number:,} SealedSecrets applied at once, until all are Synced", seconds, "s", shipped, beside)
     yield Row("  a second", rate, "/s", LIMITS_LIFTED, "sealed-secrets, limits lifted", more_is_better=True)
     yield Row("  a second", rate, "/s", RSA_LIMIT, "RSA's own limit on two idle cores", more_is_better=True)
-    yield Row("  processor time each, RSA included", (coffer.cpu() - cpu) / number * 1000, "ms")
-    yield Row("  object writes each", objects_without_events(writes) / number, "")
-    yield Row("  Events each", writes["create events"] / number, "")
+    yield Row("  CPU time per object, including RSA", (coffer.cpu() - cpu) / number * 1000, "ms")
+    yield Row("  object writes per object", objects_without_events(writes) / number, "")
+    yield Row("  Events per object", writes["create events"] / number, "")
     yield Row("  RSS afterwards", coffer.rss() / MEGABYTE, "MB", PEER_RSS, "sealed-secrets")
 
 
@@ -118,8 +118,8 @@ def _restart(scene: Scene) -> Iterator[Row]:
     try:
         seconds = timed(lambda: (coffer.start(), coffer.wait_ready()))
         yield Row(f"restart with {converged:,} converged: ready", seconds, "s", PROMISED_RESTART, "the promise")
-        yield Row("  leading and synced, seconds more", timed(coffer.wait_leading), "s")
-        yield Row("  processor time", coffer.cpu(), "s")
+        yield Row("  leading and synced after another", timed(coffer.wait_leading), "s")
+        yield Row("  CPU time", coffer.cpu(), "s")
         yield Row("  decryptions", coffer.metric("coffer_sealed_decryptions_total"), "")
         yield Row("  object writes", objects_without_events(scene.writes(mark)), "")
         yield Row("  RSS", coffer.rss() / MEGABYTE, "MB")
