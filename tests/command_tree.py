@@ -1,4 +1,4 @@
-"""The commands of a program, as people call them."""
+"""The commands of a program, by the names that users type."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import click
 
 
 def commands(command: click.Command, name: str = "") -> Iterator[tuple[str, click.Command]]:
-    """Yield every command below one that runs, with its name: `keys list`."""
+    """Yield every runnable command below a group, with its name, such as `keys list`."""
     if not isinstance(command, click.Group):
         yield name, command
         return

@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""Fixtures and settings of all tests."""
 
 import subprocess
 import sys
@@ -16,9 +16,9 @@ __all__ = ["audit", "control_plane", "fault_proxy", "kube", "moto", "moto_server
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Draw the same examples in every run; what explores is `make soak`, and what that finds becomes a row of a table.
+    """Draw the same examples in every run; only `make soak` explores, and its findings become rows of a table.
 
-    Before the tests are imported: `@settings(…)` takes what it does not name from the profile of that moment.
+    Runs before the tests are imported: `@settings(…)` takes its defaults from the profile of that moment.
     """
     chosen = config.option.markexpr.split()
     examples.choose(explore="soak" in chosen and "not" not in chosen)
@@ -29,9 +29,9 @@ PLANES = ("arena_plane", "control_plane")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each worker one of the two control planes: to start a second one and its controller takes it half a minute.
+    """Give each worker one of the two control planes: starting a second one and its controller takes half a minute.
 
-    All else goes module by module, as fixtures are shared.
+    All other tests are distributed by module, because fixtures are shared.
     """
     for item in items:
         wanted = set(getattr(item, "fixturenames", ()))
@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Bring the binaries before the first test starts: a build takes longer than any test may."""
+    """Fetch the binaries before the first test starts: a build takes longer than a test's timeout."""
     wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
     programs = [*(CONTROL_PLANE if "control_plane" in wanted else ()), *({"vault"} & wanted)]
     capture = session.config.pluginmanager.getplugin("capturemanager")
@@ -57,4 +57,4 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def built_template() -> None:
-    """The compiled template sandbox is there."""
+    """Make sure that the template sandbox is compiled."""

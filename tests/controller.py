@@ -29,7 +29,7 @@ from tests.cluster.wait import wait_until
 CHART = Path(__file__).parents[1] / "charts" / "coffer"
 CRDS = CHART / "crds"
 COMMAND = Path(sys.executable).with_name("coffer")
-START_TIMEOUT = 30.0  # 2 s of imports and a key pair on an idle machine; far more beside a build
+START_TIMEOUT = 30.0  # imports and a key pair take 2 s on an idle machine, far more beside a build
 PORTS = range(20_000, 32_000)  # below the range from which the kernel takes ports for outgoing connections
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -46,9 +46,9 @@ def rendered(namespace: str, *values: str) -> tuple[Object, ...]:
 
 
 class Installation:
-    """What the chart puts into a cluster, except the Pods: several installations can share a control plane.
+    """The chart's objects without the Pods: several installations can share a control plane.
 
-    The chart's cluster-scoped names are fixed, so that a second release fails; here they get the namespace as a suffix.
+    The chart's cluster-scoped names are fixed, so a second release fails; here they get the namespace as a suffix.
 
     Args:
         values: `--set` expressions for helm.
@@ -70,7 +70,7 @@ class Installation:
     def rules(self) -> list[tuple[str, Object]]:
         """Return (namespace, rule) of every Role and, with an empty namespace, ClusterRole of the chart's own account.
 
-        Roles for others, such as the one that lets users reach the Service, are not among them.
+        Roles for other accounts, such as the one that lets users reach the Service, are not included.
         """
         bound = {
             (each["roleRef"]["kind"], each["roleRef"]["name"])
@@ -123,12 +123,12 @@ class Coffer:
 
     Args:
         name: its identity in the lease and in Events; a second one gives the second replica.
-        flags: further arguments; they win over the chart's.
-        environment: further variables, such as those that lead to a test's AWS.
+        flags: more arguments; they win over the chart's.
+        environment: more variables, such as those that direct it to a test's AWS.
         server: URL of a proxy in front of the API server.
-        address: where it listens.
-        folder: where its log and kubeconfig go.
-        program: what is started.
+        address: that it listens on.
+        folder: of its log and kubeconfig.
+        program: to start.
     """
 
     def __init__(
@@ -158,9 +158,9 @@ class Coffer:
         self._pool = urllib3.PoolManager(retries=False, timeout=5.0)
         self._process: Process | None = None
         self.revived = False
-        """Whether somebody starts it again when it ends: then its end is no reason to give up on it."""
+        """Whether it is restarted when it ends: then its end does not fail the test."""
         self.said: list[str] = []
-        """Every HTTP body that was read from it, for the search for secrets."""
+        """Every HTTP body that was read from it, to search for secret values."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -183,17 +183,17 @@ class Coffer:
         return self._process is not None and self._process.alive
 
     def start(self) -> None:
-        """Start it, without waiting for anything; again after an end too, under the same name and ports."""
+        """Start or restart it with the same name and ports, without waiting."""
         command: list[str | Path] = [*self._program, *self._arguments]
         self._process = Process(self.name, command, self.log, self._environment)
 
     def wait_ready(self, timeout: float = START_TIMEOUT) -> None:
-        """Wait until /readyz is green. Raises ProcessDied with the end of the log when it ends instead."""
+        """Wait until /readyz succeeds. Raises ProcessDied with the end of the log if it ends instead."""
 
         self._wait(lambda: self.http("/readyz").status == 200, timeout, "be ready")
 
     def wait_leading(self, timeout: float = START_TIMEOUT) -> None:
-        """Wait until it holds the lease and its modules work. Raises ProcessDied when it ends instead."""
+        """Wait until it holds the lease and its modules work. Raises ProcessDied if it ends instead."""
 
         def working() -> bool:
             found = self.metrics()
@@ -211,7 +211,7 @@ class Coffer:
             self.process.check()
 
     def _given_up(self) -> bool:
-        """Tell whether it has ended and nobody starts it again."""
+        """Return True if it has ended and is not restarted."""
         return not self.process.alive and not self.revived
 
     def stop(self, grace: float = 10.0) -> int:
@@ -233,17 +233,17 @@ class Coffer:
         self.process.signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Resume it."""
         self.process.signal(signal.SIGCONT)
 
     def http(self, path: str, url: str = "", *, headers: Mapping[str, str] | None = None) -> urllib3.BaseHTTPResponse:
-        """Ask one of its endpoints."""
+        """Request one of its endpoints."""
         answer = self._pool.request("GET", (url or self.url) + path, headers=headers)
         self.said.append(answer.data.decode(errors="replace"))
         return answer
 
     def metrics(self) -> dict[str, float]:
-        """Return what it measures, by series: `coffer_leader`, `coffer_synced{module="sealed"}`."""
+        """Return its metrics by series: `coffer_leader`, `coffer_synced{module="sealed"}`."""
         lines = self.http("/metrics", self.metrics_url).data.decode().splitlines()
         pairs = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
         return {series: float(value) for series, value in pairs}
@@ -260,7 +260,7 @@ class Coffer:
         return answer.data
 
     def lines(self) -> list[dict[str, Any]]:
-        """Return its log, a mapping a line; what is no JSON stands under `event`."""
+        """Return its log, one mapping per line; a line that is not JSON is under `event`."""
         return [_parsed(line) for line in self.log.read_text(errors="replace").splitlines()]
 
     def rss(self) -> int:
@@ -306,7 +306,7 @@ def kubelet(coffer: Coffer) -> Iterator[None]:
 
 @contextmanager
 def always_serving(coffer: Coffer) -> Iterator[None]:
-    """Check all the time that a replica is ready and serves the certificate."""
+    """Check continuously that a replica is ready and serves the certificate."""
     done = threading.Event()
     failures: list[tuple[str, object]] = []
 
@@ -332,7 +332,7 @@ def always_serving(coffer: Coffer) -> Iterator[None]:
 
 
 def leader_of(kube: Kube, namespace: str, lease: str = "coffer") -> str:
-    """Return who holds the lease now, empty for nobody."""
+    """Return the holder of the lease, empty if there is none."""
     found = kube.find("leases", lease, namespace) or {}
     return str(found.get("spec", {}).get("holderIdentity") or "")
 

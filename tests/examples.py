@@ -1,4 +1,4 @@
-"""Which examples the property tests draw: the same in every run, or others each time."""
+"""Sets which examples the property tests draw: the same in every run, or new ones each time."""
 
 from hypothesis import settings
 from hypothesis.internal.conjecture import providers
@@ -10,7 +10,7 @@ settings.register_profile(EXPLORE, deadline=None)
 
 
 def choose(*, explore: bool) -> None:
-    """Set how examples are drawn by the tests that are imported from now on."""
+    """Set how tests that are imported from now on draw examples."""
     settings.load_profile(EXPLORE if explore else SAME)
     if not explore:
         # Constants of the modules that happen to be imported are among the examples otherwise, and which are depends

@@ -2,7 +2,7 @@
 
 Variables choose: PYTHONS="3.11 3.14" (`image`: the one of the Dockerfile), KUBERNETES="1.36"; `none` leaves one out.
 A Python that this machine does not have is skipped, and the summary says so. A Kubernetes that is not in the cache is
-brought, which takes minutes.
+fetched, which takes minutes.
 """
 
 import os
@@ -17,7 +17,7 @@ from tests.cluster.pythons import image_version, python
 ROOT = Path(__file__).parent.parent
 SUPPORTED_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 UNIT_TESTS = (*(f"tests/unit/{each}" for each in ("external", "manager", "reflector", "sealed")), "tests/hazard")
-"""What is in the image: the tests of chart, pages and tools say nothing of its Python."""
+"""The tests of the image's content; tests of chart, pages and tools do not depend on its Python."""
 CLUSTER_TESTS = ("tests/e2e",)
 OPTIONS = ("-m", "not soak", "-n", "2", "--dist", "loadgroup")
 
@@ -31,13 +31,13 @@ class Result(NamedTuple):
 
 
 def chosen(variable: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what a variable asks for; all that is known where it is empty."""
+    """Return the versions that a variable selects; all versions if it is empty."""
     words = os.environ.get(variable, "").replace(",", " ").split()
     return tuple(each for each in words if each != "none") if words else known
 
 
 def on_python(version: str) -> Result:
-    """Run the unit tests on one Python, in an environment of its own that holds what the lock says."""
+    """Run the unit tests on one Python, in its own environment with the locked packages."""
     version = image_version() if version == "image" else version
     what = f"Python {version}, unit tests"
     interpreter = python(version)
@@ -68,7 +68,7 @@ def _run(command: list[str], **environment: str) -> bool:
 
 
 def main() -> int:
-    """Run all that is chosen, whatever failed before, and print a summary; returns the exit code."""
+    """Run everything selected, even after a failure, and print a summary; return the exit code."""
     results = [on_python(each) for each in chosen("PYTHONS", SUPPORTED_PYTHONS)]
     results += [on_kubernetes(each) for each in chosen("KUBERNETES", tuple(kubernetes_modules()))]
     for each in results:

@@ -11,7 +11,7 @@ PROGRAM = Path(sys.executable).with_name("kubeseal")
 
 
 def run(scene: Scene) -> Iterator[Row]:
-    """Measure; the best of five, as a person feels it with a warm file cache."""
+    """Measure; the best of five runs, with a warm file cache."""
     with scene.coffer("--modules-external=false", "--modules-reflector=false") as coffer:
         certificate = coffer.installation.plane.folder / "bench.pem"
         certificate.write_bytes(coffer.certificate())

@@ -1,4 +1,4 @@
-"""1,000 ExternalSecrets over 100 secrets of AWS: cold, at rest, rotated, restarted; then 10,000 converged."""
+"""1,000 ExternalSecrets over 100 AWS secrets: cold, unchanged, rotated, restarted; then 10,000 converged."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.bench.reflector import Followed
-from tests.bench.scene import MEGABYTE, PATIENCE, Row, Scene, objects_without_events, ready, timed, until
+from tests.bench.scene import MEGABYTE, TIMEOUT_SECONDS, Row, Scene, objects_without_events, ready, timed, until
 from tests.builders.manifests import aws, aws_keys, encoded, external_secret, secret, store
 from tests.cluster.audit import Mark
 from tests.cluster.kube import Object
@@ -17,7 +17,7 @@ from tests.controller import Coffer
 NUMBER, REMOTE = 1000, 100
 MANY = 10_000
 ROTATED = 10
-QUIET = float(os.environ.get("QUIET", "180"))  # seconds
+QUIET_SECONDS = float(os.environ.get("QUIET", "180"))  # seconds
 PASSES = 'coffer_reconcile_total{controller="external"'
 FLAGS = ("--modules-sealed=false", "--modules-reflector=false")
 
@@ -31,20 +31,24 @@ def run(scene: Scene) -> Iterator[Row]:
         mark, before, cpu = scene.audit.mark(), _data_calls(scene), coffer.cpu()
         seconds = timed(lambda: (scene.create(manifests), _all_ready(scene, namespace, NUMBER)))
         yield Row(f"{NUMBER} ExternalSecrets over {REMOTE} AWS secrets, cold, until all are Ready", seconds, "s")
-        yield Row("  of them on a core of its own, Coffer itself", coffer.cpu() - cpu, "s")
+        yield Row("  CPU of Coffer", coffer.cpu() - cpu, "s")
         calls = sum(_since(scene, before).values())
         yield Row("  AWS data calls", calls, "", NUMBER, "one per ExternalSecret, as external-secrets makes")
         yield from _requests(scene, mark, NUMBER, "each")
         writes = scene.writes(mark)
-        yield Row("  object writes each", objects_without_events(writes) / NUMBER, "")
-        yield Row("  Events each", writes["create events"] / NUMBER, "")
-        yield Row("  RSS afterwards, boto3 loaded", coffer.rss() / MEGABYTE, "MB")
+        yield Row("  object writes per object", objects_without_events(writes) / NUMBER, "")
+        yield Row("  Events per object", writes["create events"] / NUMBER, "")
+        yield Row("  RSS afterwards with boto3 loaded", coffer.rss() / MEGABYTE, "MB")
         yield from _at_rest(scene, coffer)
         yield from _rotation(scene, namespace)
     yield from _restart(scene, NUMBER)
     scene.kube.delete("namespaces", namespace)
-    # Its thousand Secrets would be taken away beside what is measured next.
-    wait_until(lambda: scene.kube.find("namespaces", namespace) is None, timeout=PATIENCE, what="the end of it all")
+    # Otherwise its thousand Secrets are deleted during the next measurement.
+    wait_until(
+        lambda: scene.kube.find("namespaces", namespace) is None,
+        timeout=TIMEOUT_SECONDS,
+        what="the namespace to be deleted",
+    )
 
 
 def many(scene: Scene) -> Iterator[Row]:
@@ -58,7 +62,7 @@ def many(scene: Scene) -> Iterator[Row]:
         def converge() -> None:
             followed = Followed(scene, scene.audit.mark())
             scene.create(_manifests(namespace, MANY, "1h"))
-            until(followed.count, MANY, "all targets written")  # listing them again and again would cost the cores
+            until(followed.count, MANY, "all targets written")  # listing them again and again would use up the cores
             _all_ready(scene, namespace, MANY)
 
         yield Row(
@@ -70,7 +74,7 @@ def many(scene: Scene) -> Iterator[Row]:
 
 
 def _prepared(scene: Scene, name: str) -> str:
-    """Return a new namespace with a store, whose secrets are in AWS."""
+    """Return a new namespace with a store whose secrets exist in AWS."""
     (namespace,) = scene.namespaces(name, 1)
     client = scene.moto.client()
     with ThreadPoolExecutor(4) as pool:
@@ -89,18 +93,22 @@ def _manifests(namespace: str, number: int, interval: str) -> Iterator[Object]:
 
 def _at_rest(scene: Scene, coffer: Coffer) -> Iterator[Row]:
     mark, before, cpu, passes = scene.audit.mark(), _data_calls(scene), coffer.cpu(), coffer.metric(PASSES)
-    time.sleep(QUIET)
-    used, passes, minutes = coffer.cpu() - cpu, coffer.metric(PASSES) - passes, QUIET / 60
+    time.sleep(QUIET_SECONDS)
+    used, passes, minutes = coffer.cpu() - cpu, coffer.metric(PASSES) - passes, QUIET_SECONDS / 60
     calls = sum(_since(scene, before).values()) / minutes
     yield Row(
-        f"{QUIET:.0f} s at refreshInterval 1m: AWS data calls a minute", calls, "", NUMBER, "one per ExternalSecret"
+        f"{QUIET_SECONDS:.0f} s at refreshInterval 1m: AWS data calls a minute",
+        calls,
+        "",
+        NUMBER,
+        "one per ExternalSecret",
     )
     yield Row("  per 20 distinct secrets", calls / (REMOTE / 20), "")
     yield Row("  object writes a minute", objects_without_events(scene.writes(mark)) / minutes, "")
-    yield Row("  passes for each refresh that was due", passes / (NUMBER * minutes), "")
+    yield Row("  passes per due refresh", passes / (NUMBER * minutes), "")
     yield from _requests(scene, mark, NUMBER * minutes, "for each refresh that was due")
-    yield Row("  Coffer itself", used, "s")
-    yield Row("  of a core", used / QUIET * 100, "%")
+    yield Row("  CPU of Coffer", used, "s")
+    yield Row("  of a core", used / QUIET_SECONDS * 100, "%")
 
 
 def _requests(scene: Scene, mark: Mark, number: float, of: str) -> Iterator[Row]:
@@ -120,8 +128,8 @@ def _rotation(scene: Scene, namespace: str) -> Iterator[Row]:
         found = scene.kube.list("secrets", namespace)
         return sum(each.get("data", {}).get("user") == encoded("new") for each in found)
 
-    wait_until(arrived, lambda number: number >= wanted, timeout=PATIENCE, what="the rotated values")
-    yield Row(f"{ROTATED} secrets rotated: in all {wanted} targets after", time.monotonic() - started, "s")
+    wait_until(arrived, lambda number: number >= wanted, timeout=TIMEOUT_SECONDS, what="the rotated values")
+    yield Row(f"{ROTATED} secrets rotated: all {wanted} targets updated after", time.monotonic() - started, "s")
 
 
 def _restart(scene: Scene, number: int) -> Iterator[Row]:

@@ -1,10 +1,10 @@
-"""The same SealedSecrets for the original's controller and for Coffer, in turn, in one run on one machine."""
+"""The same SealedSecrets for the original's controller and then for Coffer, in one run on one machine."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 from tests.bench.reflector import Followed
-from tests.bench.scene import PATIENCE, Row, Scene, ready, timed
+from tests.bench.scene import TIMEOUT_SECONDS, Row, Scene, ready, timed
 from tests.builders.manifests import sealed_secret
 from tests.cluster.kube import Object, decoded
 from tests.cluster.wait import wait_until
@@ -12,14 +12,14 @@ from tests.e2e.original import Original
 
 NUMBER = 1_000
 LIFTED = ("--kubeclient-qps=1000", "--kubeclient-burst=1000")
-"""Its limits on requests, which are 20 a second and 30 at once as it is shipped."""
+"""Flags that lift its request limits (by default 20 a second and 30 at once)."""
 HOME = "bench-original"
 KEY_LABEL = "sealedsecrets.bitnami.com/sealed-secrets-key"
 FLAGS = ("--modules-external=false", "--modules-reflector=false", "--modules-takeover=true")
 
 
 def run(scene: Scene) -> Iterator[Row]:
-    """Measure both over objects that wait for them, and over a burst while they run."""
+    """Measure both with objects that exist before the start, and with a burst while they run."""
     original = Original(scene.plane, scene.kube, HOME, LIFTED)
     with original:
         key = _key(scene)
@@ -35,7 +35,7 @@ def run(scene: Scene) -> Iterator[Row]:
 def _measured(
     scene: Scene, name: str, controller: AbstractContextManager[object], user: str, certificate: bytes
 ) -> dict[str, float]:
-    """Return the seconds over what was there before the start, and over what comes at once afterwards."""
+    """Return the seconds for objects that exist before the start, and for a burst afterwards."""
     waiting, burst = scene.namespaces(f"bench-{name}", 2)
     manifests = {
         ns: [sealed_secret(certificate, ns, f"i-{at}", {"k": "v"}) for at in range(NUMBER)] for ns in (waiting, burst)
@@ -69,16 +69,20 @@ def _until_synced(scene: Scene, namespace: str, user: str) -> Callable[[], None]
     followed = Followed(scene, scene.audit.mark(), user=user)
 
     def wait() -> None:
-        wait_until(followed.count, lambda found: found >= NUMBER, timeout=PATIENCE, what=f"{NUMBER} Secrets")
-        wait_until(lambda: ready(scene.kube.list("sealedsecrets", namespace), "Synced") >= NUMBER, timeout=PATIENCE)
+        wait_until(followed.count, lambda found: found >= NUMBER, timeout=TIMEOUT_SECONDS, what=f"{NUMBER} Secrets")
+        wait_until(
+            lambda: ready(scene.kube.list("sealedsecrets", namespace), "Synced") >= NUMBER, timeout=TIMEOUT_SECONDS
+        )
 
     return wait
 
 
 def _key(scene: Scene) -> Object:
-    """Return the original's sealing key, once it has made one."""
+    """Wait for the original's sealing key and return it."""
     found: Object = scene.kube.wait_until(
-        lambda: scene.kube.list("secrets", HOME, labelSelector=KEY_LABEL)[0], timeout=PATIENCE, what="a sealing key"
+        lambda: scene.kube.list("secrets", HOME, labelSelector=KEY_LABEL)[0],
+        timeout=TIMEOUT_SECONDS,
+        what="a sealing key",
     )
     return found
 

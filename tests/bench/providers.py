@@ -1,4 +1,4 @@
-"""What ExternalSecrets of other stores notice of a provider that hangs (reliability.md D5)."""
+"""How a provider that hangs affects ExternalSecrets of other stores."""
 
 import time
 from collections.abc import Iterator
@@ -9,12 +9,12 @@ from tests.bench.scene import Row, Scene, ready, until
 from tests.builders.manifests import aws, aws_keys, external_secret, fake, secret, store
 
 NUMBER, STUCK = 1000, 100
-PACE = 1 / 25  # seconds between two of them: no queue builds up, so that the latency is that of one
+PAUSE_SECONDS = 1 / 25  # seconds between two of them: no queue builds up, so each latency is that of one object
 FLAGS = ("--modules-sealed=false", "--modules-reflector=false")
 
 
 def run(scene: Scene) -> Iterator[Row]:
-    """Measure from an ExternalSecret's creation to its status, beside nothing and beside a hanging provider."""
+    """Measure from an ExternalSecret's creation to its status, alone and beside a hanging provider."""
     quiet, beside, stuck = scene.namespaces("bench-hang", 3)
     scene.create(store(each, "fake", fake({"remote": "x"})) for each in (quiet, beside))
     scene.create([secret(stuck, "aws-credentials", aws_keys("AKIASTUCK")), store(stuck, "aws", aws())])
@@ -25,7 +25,7 @@ def run(scene: Scene) -> Iterator[Row]:
         for call in ("GetSecretValue", "BatchGetSecretValue"):
             scene.moto.hang(call, 1_000_000)
         scene.create(external_secret(stuck, f"es-{at}", "aws", {"k": f"remote-{at}"}) for at in range(STUCK))
-        time.sleep(5)  # all of them wait by now
+        time.sleep(5)  # until all of them wait
         loaded = _latencies(scene, beside)
         scene.moto.heal()
     yield Row(f"{NUMBER} ExternalSecrets, 25 a second, until each has its status: median", median(baseline), "ms")
@@ -36,10 +36,10 @@ def run(scene: Scene) -> Iterator[Row]:
 
 
 def _latencies(scene: Scene, namespace: str) -> list[float]:
-    """Return the milliseconds of each, from the answer to its creation to the arrival of its first status."""
+    """Return milliseconds for each: from the answer to its creation until its first status."""
     mark, made = scene.audit.mark(), dict[str, datetime]()
     for at in range(NUMBER):
-        due = time.monotonic() + PACE
+        due = time.monotonic() + PAUSE_SECONDS
         scene.kube.create(external_secret(namespace, f"es-{at}", "fake", {"k": "remote"}))
         made[f"es-{at}"] = datetime.now(UTC)
         time.sleep(max(0.0, due - time.monotonic()))

@@ -1,32 +1,32 @@
-"""10 sources mirrored into 200 namespaces, 50 into 500: cold, one update, one new namespace, quiet, a restart."""
+"""10 sources mirrored into 200 namespaces, 50 into 500: cold, one update, one new namespace, unchanged, a restart."""
 
 import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.bench.scene import MEGABYTE, PATIENCE, Row, Scene, objects_without_events, timed
+from tests.bench.scene import MEGABYTE, TIMEOUT_SECONDS, Row, Scene, objects_without_events, timed
 from tests.builders.manifests import allowed, encoded, secret
 from tests.cluster.audit import Mark, Request
 from tests.cluster.wait import wait_until
 from tests.controller import Coffer
 
 FLAGS = ("--modules-sealed=false", "--modules-external=false")
-QUIET = float(os.environ.get("QUIET", "60"))  # seconds
+QUIET_SECONDS = float(os.environ.get("QUIET", "60"))  # seconds
 
 
 @dataclass
 class Followed:
-    """Coffer's writes to Secrets, counted from the audit log as it grows: listing the mirrors would cost the cores."""
+    """Coffer's writes to Secrets, counted in the growing audit log: listing the mirrors would use up the cores."""
 
     scene: Scene
     mark: Mark
     number: int = 0
     user: str = ""
-    """Whose writes; empty: Coffer's."""
+    """User name; empty: Coffer's."""
 
     def count(self) -> int:
-        """Return how many there were so far."""
+        """Return the number of writes so far."""
         with self.scene.audit.path.open("rb") as file:
             file.seek(self.mark.offset)
             text = file.read()
@@ -42,7 +42,7 @@ class Followed:
 
 @dataclass
 class Fan:
-    """Sources in one namespace that push to others."""
+    """Sources in one namespace that push to other namespaces."""
 
     scene: Scene
     prefix: str
@@ -78,7 +78,7 @@ class Fan:
 
         def until_written() -> None:
             change()
-            wait_until(followed.count, lambda found: found >= number, timeout=PATIENCE, what=f"{number} writes")
+            wait_until(followed.count, lambda found: found >= number, timeout=TIMEOUT_SECONDS, what=f"{number} writes")
 
         seconds = timed(until_written)
         self._require(value)
@@ -90,10 +90,12 @@ class Fan:
 
     def _quiet(self, coffer: Coffer) -> Iterator[Row]:
         mark, cpu = self.scene.audit.mark(), coffer.cpu()
-        waited = timed(lambda: time.sleep(QUIET))
+        waited = timed(lambda: time.sleep(QUIET_SECONDS))
         asked = self.scene.audit.requests(mark, user=self.scene.installation.user)
         other = [each for each in asked if each.resource != "leases" and each.verb not in {"watch", "list"}]
-        yield Row(f"{QUIET:.0f} quiet seconds: requests but watches, sweep and lease", len(other), "")
+        yield Row(
+            f"{QUIET_SECONDS:.0f} s without changes: requests other than watches, sweep and lease", len(other), ""
+        )
         yield Row("  of a core", (coffer.cpu() - cpu) / waited * 100, "%")
 
     def _update(self, home: str) -> None:
@@ -105,7 +107,7 @@ class Fan:
         self.scene.kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": about})
 
     def _require(self, value: str) -> None:
-        """Read every mirror back once."""
+        """Read every mirror once and compare it."""
         within = f"{self.prefix}-target"
         found = [each for each in self.scene.kube.list("secrets") if each["metadata"]["namespace"].startswith(within)]
         wrong = [each["metadata"]["namespace"] for each in found if each.get("data", {}).get("k") != encoded(value)]
@@ -114,7 +116,7 @@ class Fan:
 
 
 def run(scene: Scene) -> Iterator[Row]:
-    """Measure the size of the promise."""
+    """Measure 2,000 mirrors, the size in the promise."""
     yield from Fan(scene, "bench", sources=10, namespaces=200).run()
 
 

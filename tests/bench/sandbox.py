@@ -1,6 +1,6 @@
-"""Measures the template sandbox in a process of its own: `python -m tests.bench.sandbox PART` prints JSON.
+"""Measures the template sandbox in its own process: `python -m tests.bench.sandbox PART` prints JSON.
 
-A process of its own, because memory and the first use can be measured only once.
+Each part needs a new process, because memory and the first use can be measured only once per process.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ def resident() -> int:
 
 
 async def first() -> dict[str, float]:
-    """The first template of a process, and memory after it and after a thousand more."""
+    """Measure the first template of a process, and memory after it and after a thousand more."""
     from manager.core.secret_value import SecretValue
     from manager.gotemplate.model import Template
     from manager.gotemplate.sandbox import Sandbox
@@ -72,7 +72,7 @@ async def first() -> dict[str, float]:
 
 
 async def renders() -> dict[str, float]:
-    """Parse and render, and render what is compiled: inside an instance, and as callers see it."""
+    """Measure cold and compiled renders, inside an instance and as callers see them."""
     from manager.core.secret_value import SecretValue
     from manager.gotemplate import requests
     from manager.gotemplate.instance import Instance, Machine
@@ -124,7 +124,7 @@ def _median(work: Callable[[str], None], sources: list[str]) -> float:
 
 
 async def hostile() -> dict[str, dict[str, float | str]]:
-    """Each hostile template, while other tenants render a thousand times; memory during and after."""
+    """Run each hostile template while other tenants render a thousand times; measure memory during and after."""
     from manager.core.errors import TemplateError
     from manager.core.secret_value import SecretValue
     from manager.gotemplate.model import Template

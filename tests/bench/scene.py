@@ -1,4 +1,4 @@
-"""Where a benchmark runs: a control plane, the chart's installation, and the means to make many objects quickly."""
+"""The environment of a benchmark: a control plane, the installed chart, and functions that create objects quickly."""
 
 import time
 from collections import Counter
@@ -14,7 +14,7 @@ from tests.cluster.wait import wait_until
 from tests.controller import CRDS, Coffer, Installation
 
 MEGABYTE = 1024 * 1024
-PATIENCE = 600.0
+TIMEOUT_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Row:
     value: float
     unit: str
     peer: float | None = None
-    """The figure that stands beside ours, in the same unit."""
+    """The figure to compare with, in the same unit."""
     peer_name: str = ""
     more_is_better: bool = False
 
@@ -60,13 +60,13 @@ class Scene:
         return Coffer(self.installation, flags=flags, environment=self.moto.environment())
 
     def namespaces(self, prefix: str, number: int) -> list[str]:
-        """Make namespaces."""
+        """Create namespaces."""
         names = [f"{prefix}-{index:03}" for index in range(number)]
         self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names)
         return names
 
     def create(self, manifests: Iterable[Object]) -> None:
-        """Create many objects side by side."""
+        """Create many objects in parallel."""
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(self.kube.create, manifests))
 
@@ -76,7 +76,7 @@ class Scene:
         return Counter(f"{each.verb} {each.resource}" for each in found)
 
     def requests(self, since: Mark) -> Counter[str]:
-        """Count what Coffer asked about single objects, `get secrets` and so on; the lease is not counted."""
+        """Count Coffer's requests for single objects, `get secrets` and so on; the lease is not counted."""
         found = self.audit.requests(since, user=self.installation.user)
         single = [each for each in found if each.verb not in ("list", "watch") and each.resource != "leases"]
         return Counter(f"{each.verb} {each.resource}" for each in single)
@@ -84,11 +84,11 @@ class Scene:
 
 def until(count: Callable[[], int], wanted: int, what: str) -> None:
     """Wait until a count is reached."""
-    wait_until(lambda: count() >= wanted, timeout=PATIENCE, what=what)
+    wait_until(lambda: count() >= wanted, timeout=TIMEOUT_SECONDS, what=what)
 
 
 def timed(action: Callable[[], object]) -> float:
-    """Return the seconds that something took."""
+    """Return the seconds that a call takes."""
     started = time.monotonic()
     action()
     return time.monotonic() - started
@@ -101,5 +101,5 @@ def ready(objects: Sequence[Object], condition: str) -> int:
 
 
 def objects_without_events(writes: Counter[str]) -> int:
-    """Return the object writes; Events are counted apart."""
+    """Return the object writes without Events."""
     return sum(number for name, number in writes.items() if not name.endswith(" events"))

@@ -1,4 +1,4 @@
-"""1,000 SealedSecrets applied at once, 10,000 of them, and a restart over all that there are."""
+"""1,000 SealedSecrets applied at once, 10,000 of them, and a restart with all of them."""
 
 import base64
 import os
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sealed.crypto.wire_format import Scope
 from tests.bench.reflector import Followed
-from tests.bench.scene import MEGABYTE, PATIENCE, Row, Scene, objects_without_events, ready, timed
+from tests.bench.scene import MEGABYTE, TIMEOUT_SECONDS, Row, Scene, objects_without_events, ready, timed
 from tests.builders.manifests import sealed_secret
 from tests.cluster.kube import Object
 from tests.cluster.wait import wait_until
@@ -21,17 +21,17 @@ PROMISED, PROMISED_RESTART = 12.0, 15.0  # seconds: 1,000 synced, and ready over
 
 
 def run(scene: Scene) -> Iterator[Row]:
-    """Measure the size of the promise."""
+    """Measure 1,000, the size in the promise."""
     yield from _measure(scene, "bench-sealed", NUMBER)
 
 
 def many(scene: Scene) -> Iterator[Row]:
-    """Measure ten times as many: what one costs must stay as it is."""
+    """Measure ten times as many: the cost per object must stay the same."""
     yield from _measure(scene, "bench-many-sealed", MANY)
 
 
 def beside(scene: Scene) -> Iterator[Row]:
-    """Measure what a tenant waits beside others: one whose thousands of values no key opens, one with large objects."""
+    """Measure a tenant's wait beside a tenant with thousands of values that no key opens, and one with large ones."""
     quiet, loud, large = scene.namespaces("bench-beside", 3)
     blob = base64.b64encode(b"\2\0" + os.urandom(600)).decode()
     with scene.coffer(*FLAGS) as coffer:
@@ -42,16 +42,16 @@ def beside(scene: Scene) -> Iterator[Row]:
         longest = _longest(scene, good[:5])
         left = coffer.metric("coffer_queue_depth", WAITING)
         yield Row(f"one beside {LOUD:,} with ten values that no key opens: Synced", longest, "s", alone, "without them")
-        yield Row("  of those not looked at yet by then", left, "")
+        yield Row("  of those not processed by then", left, "")
         scene.kube.request("DELETE", scene.kube.path("sealedsecrets", loud))
-        wait_until(lambda: coffer.metric("coffer_queue_depth", WAITING) == 0, timeout=PATIENCE)
+        wait_until(lambda: coffer.metric("coffer_queue_depth", WAITING) == 0, timeout=TIMEOUT_SECONDS)
         wide = sealed_secret(coffer.certificate(), large, "x", {"k": "v"}, scope=Scope.CLUSTER_WIDE)
         values = dict.fromkeys((f"k{at}" for at in range(1000)), wide["spec"]["encryptedData"]["k"])
         scene.create(_of_values(large, f"large-{at}", values, wide["metadata"]["annotations"]) for at in range(LARGE))
         longest = _longest(scene, good[5:])
         left = coffer.metric("coffer_queue_depth", WAITING)
         yield Row(f"one beside {LARGE} with a thousand values each: Synced", longest, "s", alone, "without them")
-        yield Row("  of those not done yet by then", left, "")
+        yield Row("  of those not finished by then", left, "")
     scene.kube.request("DELETE", scene.kube.path("sealedsecrets", large))
 
 
@@ -71,7 +71,7 @@ def _synced(scene: Scene, sealed: Object) -> None:
     scene.kube.wait_until(
         lambda: scene.kube.get("sealedsecrets", about["name"], about["namespace"]),
         lambda found: ready([found], "Synced") == 1,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
     )
 
 
@@ -92,9 +92,11 @@ def _applied(scene: Scene, coffer: Coffer, namespace: str, number: int) -> Itera
 
     def until_synced() -> None:
         scene.create(manifests)
-        # Listing all of them again and again would take the cores that are measured.
-        wait_until(followed.count, lambda found: found >= number, timeout=PATIENCE, what=f"{number} Secrets")
-        wait_until(lambda: ready(scene.kube.list("sealedsecrets", namespace), "Synced") >= number, timeout=PATIENCE)
+        # Listing all of them again and again would use the cores that are measured.
+        wait_until(followed.count, lambda found: found >= number, timeout=TIMEOUT_SECONDS, what=f"{number} Secrets")
+        wait_until(
+            lambda: ready(scene.kube.list("sealedsecrets", namespace), "Synced") >= number, timeout=TIMEOUT_SECONDS
+        )
 
     seconds = timed(until_synced)
     rate, writes = number / seconds, scene.writes(mark)
@@ -103,9 +105,9 @@ def _applied(scene: Scene, coffer: Coffer, namespace: str, number: int) -> Itera
     yield Row(f"{number:,} SealedSecrets applied at once, until all are Synced", seconds, "s", shipped, beside)
     yield Row("  a second", rate, "/s", LIMITS_LIFTED, "sealed-secrets, limits lifted", more_is_better=True)
     yield Row("  a second", rate, "/s", RSA_LIMIT, "RSA's own limit on two idle cores", more_is_better=True)
-    yield Row("  processor time each, RSA included", (coffer.cpu() - cpu) / number * 1000, "ms")
-    yield Row("  object writes each", objects_without_events(writes) / number, "")
-    yield Row("  Events each", writes["create events"] / number, "")
+    yield Row("  CPU time per object, including RSA", (coffer.cpu() - cpu) / number * 1000, "ms")
+    yield Row("  object writes per object", objects_without_events(writes) / number, "")
+    yield Row("  Events per object", writes["create events"] / number, "")
     yield Row("  RSS afterwards", coffer.rss() / MEGABYTE, "MB", PEER_RSS, "sealed-secrets")
 
 
@@ -116,8 +118,8 @@ def _restart(scene: Scene) -> Iterator[Row]:
     try:
         seconds = timed(lambda: (coffer.start(), coffer.wait_ready()))
         yield Row(f"restart with {converged:,} converged: ready", seconds, "s", PROMISED_RESTART, "the promise")
-        yield Row("  leading and synced, seconds more", timed(coffer.wait_leading), "s")
-        yield Row("  processor time", coffer.cpu(), "s")
+        yield Row("  leading and synced after another", timed(coffer.wait_leading), "s")
+        yield Row("  CPU time", coffer.cpu(), "s")
         yield Row("  decryptions", coffer.metric("coffer_sealed_decryptions_total"), "")
         yield Row("  object writes", objects_without_events(scene.writes(mark)), "")
         yield Row("  RSS", coffer.rss() / MEGABYTE, "MB")

@@ -13,11 +13,11 @@ from tools.template import build
 def run(_: Scene) -> Iterator[Row]:
     """Measure; each part in a process of its own."""
     build()
-    _measured("first")  # precompiles for this machine, where that was not yet done
+    _measured("first")  # precompiles for this machine if necessary
     first = _measured("first")
     yield Row("first template of a process", 1000 * first["seconds"], "ms", 200.0, "the promise")
-    yield Row("RSS after the first template, more than before", first["grown"], "MB", 45.0, "the promise")
-    yield Row("RSS after 1,000 different templates, more than before", first["grown later"], "MB")
+    yield Row("RSS growth after the first template", first["grown"], "MB", 45.0, "the promise")
+    yield Row("RSS growth after 1,000 different templates", first["grown later"], "MB")
     for name, took in _measured("renders").items():
         promise = 0.8 if name.endswith("cold") else 0.3 if name.endswith("compiled") else None
         yield Row(name, 1000 * took, "µs", promise and 1000 * promise, "the promise" if promise else "")
@@ -29,7 +29,7 @@ def run(_: Scene) -> Iterator[Row]:
     yield Row(
         "hostile templates: RSS, most grown", max(each["grown"] for each in hostile.values()), "MB", 64.0, "the cap"
     )
-    yield Row("hostile templates: RSS, most left", max(each["left"] for each in hostile.values()), "MB")
+    yield Row("hostile templates: highest RSS afterwards", max(each["left"] for each in hostile.values()), "MB")
     yield Row("1,000 renders of four tenants beside four hostile ones, median", tenants["median"], "ms")
     yield Row("1,000 renders of four tenants beside four hostile ones, p99", tenants["p99"], "ms", 20.0, "the promise")
 

@@ -1,1 +1,1 @@
-"""Objects and modules that tests are made of."""
+"""Builders of the objects and modules that tests use."""

@@ -1,7 +1,7 @@
-"""In-memory stand-ins for unit tests of rules and paths; the real API server is exercised by tests/e2e.
+"""In-memory stand-ins for unit tests of rules and paths; tests/e2e uses the real API server.
 
-`MemoryApi` keeps objects as the API server would as far as these tests look: uid, resourceVersion, preconditions,
-merge patches. It is no API server: admission, defaulting, RBAC and watches are left to the real one.
+`MemoryApi` keeps objects like the API server in what these tests check: uid, resourceVersion, preconditions,
+merge patches. It has no admission, defaulting, RBAC and watches.
 """
 
 import copy
@@ -27,7 +27,7 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class HandClock:
-    """A clock that moves only when it is told to."""
+    """A clock that moves only when a test moves it."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -43,7 +43,7 @@ class HandClock:
 
 
 def no_jitter() -> Jitter:
-    """Return jitter that moves nothing: its dice always show the middle."""
+    """Return jitter without effect: its random numbers are always the middle."""
 
     class Middle(random.Random):
         def random(self) -> float:
@@ -56,7 +56,7 @@ class MemoryApi:
     """Objects by key, with the methods of KubeClient that reconcilers use."""
 
     connection = None
-    """There is no API server."""
+    """Do nothing: there is no connection to close."""
 
     def __init__(self) -> None:
         self.objects: dict[Key, Body] = {}
@@ -66,7 +66,7 @@ class MemoryApi:
         self._versions = count(100)
 
     def put(self, resource: Resource, body: Body) -> Body:
-        """Place an object as if somebody else had written it; returns what is stored."""
+        """Store an object as another client would; return what is stored."""
         stored = copy.deepcopy(body)
         meta = stored["metadata"]
         key = key_of(resource, stored)
@@ -76,7 +76,7 @@ class MemoryApi:
         return copy.deepcopy(stored)
 
     def fail(self, verb: str, error: ApiError) -> None:
-        """Let the next call of a verb fail."""
+        """Make the next call of a verb fail."""
         self.failures.setdefault(verb, []).append(error)
 
     def counts(self) -> Counter[str]:
@@ -165,7 +165,7 @@ class MemoryApi:
         fields: Body = {"f:data": {f"f:{name}": {} for name in body.get("data") or {}}}
         present = [each for each in body["metadata"].get("managedFields") or [] if each["manager"] == manager]
         if "uid" not in body["metadata"] or any("f:type" in each["fieldsV1"] for each in present):
-            fields["f:type"] = {}  # whoever makes an object sets its type, and nobody can afterwards
+            fields["f:type"] = {}  # the creator of a Secret sets its type, and it cannot be changed afterwards
         annotations = body["metadata"].get("annotations") or {}
         fields["f:metadata"] = {"f:annotations": {f"f:{name}": {} for name in annotations}}
         entry = {"manager": manager, "operation": "Update", "fieldsV1": fields}
@@ -188,7 +188,7 @@ def merged(target: Any, patch: Any) -> Any:
 
 
 class Stage:
-    """A module's surroundings: memory API, hand-moved clock, cache, and a writer that may be told to refuse."""
+    """A module's context: memory API, manual clock, cache, and a writer that can be made to refuse."""
 
     def __init__(self, settings: Settings | None = None) -> None:
         from manager.kube.writer import Writer
@@ -214,13 +214,13 @@ class Stage:
         )
 
     def put(self, resource: Resource, body: Body) -> Body:
-        """Place an object and let the cache see it."""
+        """Store an object and update the cache with it."""
         stored = self.api.put(resource, body)
         self.cache.observe(resource, None, stored)
         return stored
 
     def see(self) -> None:
-        """Let the cache catch up with everything."""
+        """Update the cache with all objects."""
         for key, body in self.api.objects.items():
             self.cache.observe(key.resource, None, body)
         for resource in {key.resource for key in self.api.objects}:
@@ -229,10 +229,10 @@ class Stage:
                     self.cache.forget(key)
 
     def reasons(self) -> list[str]:
-        """Return the reasons of the Events so far."""
+        """Return the reasons of all Events so far."""
         return [each["reason"] for each in self.api.events]
 
     def everything_said(self) -> str:
-        """Return all that went into Events and statuses, for the search for secrets."""
+        """Return the text of all Events and statuses, to search it for secret values."""
         statuses = [body.get("status") for body in self.api.objects.values()]
         return json.dumps([self.api.events, statuses])

@@ -1,4 +1,4 @@
-"""The whole external module over an API in memory: what is put is seen, and work goes on until all is done."""
+"""The whole external module over an API in memory: it sees each stored object and works until nothing is queued."""
 
 import asyncio
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class ExternalModule:
         self.api = self.stage.api
 
     def put(self, resource: Resource, body: Body) -> Body:
-        """Place an object as a user would; the generation moves with its spec."""
+        """Store an object as a user would; the generation grows when the spec changes."""
         before = self.body(resource, body["metadata"]["name"], body["metadata"].get("namespace", ""))
         made = rfc3339(self.stage.clock.now())
         meta = {"generation": 1, "creationTimestamp": made, **body["metadata"]}
@@ -44,7 +44,7 @@ class ExternalModule:
         return self.api.put(resource, status | body | {"metadata": meta})
 
     def store(self, name: str = "store", values: Mapping[str, str] | None = None, **more: Any) -> None:
-        """Place a fake store in `ns`, or a cluster store when its name says so."""
+        """Store a fake store in `ns`, or a cluster store if its name says so."""
         data = [{"key": key, "value": value} for key, value in (values or {}).items()]
         cluster = name.startswith("cluster")
         spec = {"provider": {"fake": {"data": data}}, **more}
@@ -52,22 +52,22 @@ class ExternalModule:
         self.put(CLUSTER_SECRET_STORES if cluster else SECRET_STORES, {"metadata": meta, "spec": spec})
 
     def external(self, name: str = "es", meta: Mapping[str, Any] | None = None, **spec: Any) -> None:
-        """Place an ExternalSecret in `ns` that reads `remote` of `store` into `k`."""
+        """Store an ExternalSecret in `ns` that reads `remote` of `store` into `k`."""
         entry = {"secretKey": "k", "remoteRef": {"key": "remote"}}
         whole = {"secretStoreRef": {"name": "store"}, "refreshInterval": "1h", "data": [entry], **spec}
         self.put(EXTERNAL_SECRETS, {"metadata": {"name": name, "namespace": "ns", **(meta or {})}, "spec": whole})
 
     def secret(self, name: str = "es", *, meta: Mapping[str, Any] | None = None, **data: str) -> None:
-        """Place a Secret in `ns`."""
+        """Store a Secret in `ns`."""
         body = {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": encoded(**data)}
         self.put(SECRETS, body | {"metadata": {"name": name, "namespace": "ns", **(meta or {})}})
 
     def namespace(self, name: str = "ns", **labels: str) -> None:
-        """Place a namespace."""
+        """Store a namespace."""
         self.put(NAMESPACES, {"metadata": {"name": name, "labels": labels}})
 
     def remove(self, resource: Resource, name: str) -> None:
-        """Take an object of `ns` away, as garbage collection or a user would."""
+        """Delete an object of `ns`, as garbage collection or a user would."""
         del self.api.objects[Key(resource, "ns" if resource.namespaced else "", name)]
 
     def body(self, resource: Resource, name: str, namespace: str = "ns") -> Body | None:
@@ -80,20 +80,20 @@ class ExternalModule:
         return None if secret is None else {key: value.reveal() for key, value in decoded(secret).items()}
 
     def ready(self, name: str = "es", resource: Resource = EXTERNAL_SECRETS) -> tuple[str, str, str]:
-        """Return status, reason and message of the condition Ready; empty words when there is none."""
+        """Return status, reason and message of the condition Ready; empty texts if there is none."""
         status = (self.body(resource, name) or {}).get("status") or {}
         found = find_condition(status.get("conditions"), "Ready") or {}
         return found.get("status", ""), found.get("reason", ""), found.get("message", "")
 
     def pass_by(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the clock."""
         self.stage.clock.pass_by(seconds)
 
     async def settle(self) -> None:
-        """Work until nothing is queued and nothing moves."""
+        """Work until nothing is queued and nothing changes."""
         running = [asyncio.create_task(each.run()) for each in self.module.controllers]
         idle = 0
-        while idle < 5:  # a released key takes a few turns of the loop from one queue to the next
+        while idle < 5:  # a released key takes a few iterations of the loop to reach the next queue
             moved = self.observe()
             busy = any(len(each.queue) for each in self.module.controllers)
             idle = 0 if moved or busy else idle + 1
@@ -103,12 +103,12 @@ class ExternalModule:
         await asyncio.gather(*running, return_exceptions=True)
 
     async def close(self) -> None:
-        """End the module's threads."""
+        """Stop the module's threads."""
         if self.module.close is not None:
             await self.module.close()
 
     def observe(self) -> bool:
-        """Let the cache and the handlers see what has changed."""
+        """Pass changed objects to the cache and the handlers."""
         changes = []
         for key, body in list(self.api.objects.items()):
             changes.append(self.stage.cache.observe(key.resource, None, body))

@@ -1,4 +1,4 @@
-"""Builders of ExternalSecrets and their targets, with good defaults."""
+"""Builders of ExternalSecrets and their targets, with defaults."""
 
 import base64
 from typing import Any

@@ -1,4 +1,4 @@
-"""kubeseal as a user types it, and what it leaves behind."""
+"""Runs kubeseal as a user does, and checks its result."""
 
 import yaml
 from click.testing import CliRunner, Result
@@ -14,17 +14,17 @@ NAMELESS = SECRET.replace(", namespace: ns", "")
 
 
 def kubeseal(*arguments: str, stdin: str | bytes = "", env: dict[str, str] | None = None) -> Result:
-    """Run kubeseal as the shell does, in this process."""
+    """Run kubeseal in this process, with a shell's arguments."""
     return CliRunner().invoke(main, arguments, input=stdin, env=env, catch_exceptions=False)
 
 
 def sealing(*arguments: str, stdin: str | bytes = SECRET, env: dict[str, str] | None = None) -> Result:
-    """Run it with the certificate of the working directory."""
+    """Run kubeseal with the certificate of the working directory."""
     return kubeseal("--cert", "cert.pem", *arguments, stdin=stdin, env=env)
 
 
 def opened(text: str) -> dict[str, str]:
-    """Open a SealedSecret as the controller does; the values by key."""
+    """Open a SealedSecret as the controller does; return the values by key."""
     document = yaml.safe_load(text)
     meta = document["metadata"]
     bound_to = label(scope_of(meta.get("annotations", {})), meta.get("namespace", ""), meta["name"])
@@ -33,7 +33,7 @@ def opened(text: str) -> dict[str, str]:
 
 
 def refused(result: Result, problem: str) -> None:
-    """Require one line of error and no output."""
+    """Check that there is one line of error and no output."""
     assert result.exit_code == 1
     assert result.stderr == f"error: {problem}\n"
     assert result.stdout == ""

@@ -1,4 +1,4 @@
-"""The objects of the story, built with good defaults; every secret value in them is a canary."""
+"""Builders of the story's objects, with defaults; every secret value in them is a canary."""
 
 import base64
 import secrets
@@ -21,11 +21,11 @@ Remote = str | tuple[str, str] | dict[str, str]
 """A remote key, a remote key and a property, or a whole `remoteRef`."""
 
 CANARIES: list[str] = []
-"""Every value that was meant to stay secret, of all tests so far."""
+"""Every secret value of all tests so far."""
 
 
 def canary() -> str:
-    """Return a new value that must appear nowhere but in the data of Secrets; slashes make encodings differ."""
+    """Return a new value that may appear only in the data of Secrets; its slashes make encodings differ."""
     half = ["".join(secrets.choice(ALPHABET) for _ in range(12)) for _ in range(2)]
     CANARIES.append("/".join(half))
     return CANARIES[-1]
@@ -38,7 +38,7 @@ def meta(namespace: str, name: str, *, labels: Any = None, annotations: Any = No
 
 
 def secret(namespace: str, name: str, data: Mapping[str, str], type: str = "Opaque", **metadata: Any) -> Object:  # noqa: A002 - the field's name
-    """Return a Secret as a person would write it."""
+    """Return a Secret as a user writes it."""
     about = {"apiVersion": "v1", "kind": "Secret", "metadata": meta(namespace, name, **metadata)}
     return {**about, "type": type, "stringData": dict(data)}
 
@@ -70,10 +70,10 @@ def sealed_secret(
     """Return a SealedSecret as kubeseal makes it.
 
     Args:
-        certificate: whose key opens it.
-        sealed_for: namespace and name to bind the values to, where they differ from the object's own.
-        annotations: of the SealedSecret itself; the scope's is added.
-        template: further fields of `spec.template`, such as `type`; `metadata` goes to the Secret.
+        certificate: of the key that opens it.
+        sealed_for: namespace and name that the values are bound to, if not the object's own.
+        annotations: of the SealedSecret itself; the scope's annotation is added.
+        template: more fields of `spec.template`, such as `type`; `metadata` goes to the Secret.
     """
     bound_to = label(scope, sealed_for[0] or namespace, sealed_for[1] or name)
     key = public_key(certificate)
@@ -96,12 +96,12 @@ def store(namespace: str, name: str, provider: Object, **spec: Any) -> Object:
 
 
 def fake(values: Mapping[str, str]) -> Object:
-    """Return the provider that holds its values in its own spec."""
+    """Return the fake provider, which has its values in its own spec."""
     return {"fake": {"data": [{"key": key, "value": value} for key, value in values.items()]}}
 
 
 def aws(secret_name: str = "aws-credentials", **reference: str) -> Object:
-    """Return the provider of the story: SecretsManager with keys from a Secret."""
+    """Return the story's provider: SecretsManager with access keys from a Secret."""
     refs = {
         "accessKeyIDSecretRef": {"name": secret_name, "key": "AWS_ACCESS_KEY_ID", **reference},
         "secretAccessKeySecretRef": {"name": secret_name, "key": "AWS_SECRET_ACCESS_KEY", **reference},
@@ -110,13 +110,13 @@ def aws(secret_name: str = "aws-credentials", **reference: str) -> Object:
 
 
 def aws_by_account(name: str, **provider: Any) -> Object:
-    """Return a provider of AWS that becomes a role by a ServiceAccount's token."""
+    """Return an AWS provider that assumes a role with a ServiceAccount's token."""
     auth = {"jwt": {"serviceAccountRef": {"name": name}}}
     return {"aws": {"service": "SecretsManager", "region": REGION, "auth": auth, **provider}}
 
 
 def service_account(namespace: str, name: str, role: str = "") -> Object:
-    """Return a ServiceAccount, with the role that trusts it as EKS annotates it."""
+    """Return a ServiceAccount, annotated with its role as on EKS."""
     annotations = {"eks.amazonaws.com/role-arn": role} if role else {}
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta(namespace, name, annotations=annotations)}
 
@@ -129,12 +129,12 @@ def vault(server: str, ca: str, auth: Object, **provider: Any) -> Object:
 
 
 def aws_keys(access_key: str = KEYS["AWS_ACCESS_KEY_ID"]) -> dict[str, str]:
-    """Return credentials as the Secret of the story holds them; the access key is what moto counts by."""
+    """Return credentials as in the story's Secret; moto counts by the access key."""
     return {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": canary()}
 
 
 def generator(namespace: str, kind: str, name: str, **spec: Any) -> Object:
-    """Return a generator; with an empty namespace the ClusterGenerator that holds one."""
+    """Return a generator, or with an empty namespace a ClusterGenerator that contains it."""
     if not namespace:
         embedded = {f"{kind.lower()}Spec": spec}
         spec, kind = {"kind": kind, "generator": embedded}, "ClusterGenerator"
@@ -143,7 +143,7 @@ def generator(namespace: str, kind: str, name: str, **spec: Any) -> Object:
 
 
 def generated(kind: str, name: str) -> Object:
-    """Return an entry of `dataFrom` that wants what a generator makes."""
+    """Return an entry of `dataFrom` that uses a generator."""
     return {"sourceRef": {"generatorRef": {"kind": kind, "name": name}}}
 
 
@@ -151,9 +151,9 @@ def external_secret(namespace: str, name: str, store_name: str, data: Mapping[st
     """Return an ExternalSecret.
 
     Args:
-        store_name: of a SecretStore; `cluster/NAME` is a ClusterSecretStore.
-        data: key of the Secret to where its value is.
-        spec: further fields, such as `refreshInterval` or `target`.
+        store_name: name of a SecretStore, or `cluster/NAME` for a ClusterSecretStore.
+        data: key of the Secret -> remote key.
+        spec: more fields, such as `refreshInterval` or `target`.
     """
     *cluster, plain_name = store_name.split("/")
     reference = {"name": plain_name, "kind": "ClusterSecretStore" if cluster else "SecretStore"}
@@ -179,7 +179,7 @@ def reflects(namespace: str, name: str) -> dict[str, str]:
 
 
 def encoded(text: str) -> str:
-    """Return a value as it stands in a Secret's data."""
+    """Return a value in base64, as in a Secret's data."""
     return base64.b64encode(text.encode()).decode()
 
 

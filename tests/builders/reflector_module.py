@@ -1,4 +1,4 @@
-"""The whole reflector over an API in memory: what is put is seen when the test says so, and work goes on until done."""
+"""The whole reflector over an API in memory: the test decides when its watch sees changes, and it works until done."""
 
 import asyncio
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ AUTO_SELECTOR = f"{PREFIX}reflection-auto-namespaces-selector"
 
 
 class ReflectorModule:
-    """One process; time passes only by `pass_by`, and the watch shows what happened only in `see` and `settle`."""
+    """One process; only `pass_by` advances time, and only `see` and `settle` deliver watch events."""
 
     def __init__(self, **settings: Any) -> None:
         self.stage = Stage(Settings(reflector=ReflectorSettings(**settings)))
@@ -33,11 +33,11 @@ class ReflectorModule:
 
     @property
     def waiting(self) -> int:
-        """Keys that come back later."""
+        """Keys that are queued for later."""
         return sum(each.queue.waiting for each in self.module.controllers)
 
     def put(self, resource: Resource, meta: Mapping[str, Any], **body: Any) -> Body:
-        """Place an object as a user would; an object that is there keeps its uid and age."""
+        """Store an object as a user would; an existing object keeps its uid and age."""
         key = Key(resource, meta.get("namespace", ""), meta["name"])
         before = self.api.objects.get(key, {"metadata": {}})["metadata"]
         kept = {name: before[name] for name in ("uid", "creationTimestamp") if name in before}
@@ -46,25 +46,25 @@ class ReflectorModule:
         )
 
     def namespace(self, name: str, **labels: str) -> None:
-        """Place a namespace."""
+        """Store a namespace."""
         self.put(NAMESPACES, {"name": name, "labels": labels})
 
     def secret(self, namespace: str, value: str = "one", annotations: Any = None, name: str = "s", **meta: Any) -> Body:
-        """Place a Secret with one key."""
+        """Store a Secret with one key."""
         about = {"namespace": namespace, "name": name, "annotations": dict(annotations or {}), **meta}
         return self.put(SECRETS, about, data={"k": value}, type="Opaque")
 
     def mirror(self, namespace: str, value: str, version: str, source: str = "src/s", **meta: Any) -> Body:
-        """Place an auto mirror as an earlier run left it."""
+        """Store an auto mirror as an earlier run left it."""
         marks = {REFLECTS: source, AUTO_REFLECTS: "True", REFLECTED_VERSION: version}
         return self.secret(namespace, value, marks, **meta)
 
     def pull(self, namespace: str, source: str = "src/s", **meta: Any) -> Body:
-        """Place a mirror that a user makes."""
+        """Store a mirror that a user creates."""
         return self.secret(namespace, "placeholder", {REFLECTS: source}, **meta)
 
     def remove(self, namespace: str, name: str = "s") -> None:
-        """Take a Secret away."""
+        """Delete a Secret."""
         del self.api.objects[Key(SECRETS, namespace, name)]
 
     def body(self, namespace: str, name: str = "s") -> Body | None:
@@ -72,7 +72,7 @@ class ReflectorModule:
         return self.api.objects.get(Key(SECRETS, namespace, name))
 
     def value(self, namespace: str, name: str = "s") -> str | None:
-        """Return what a Secret holds."""
+        """Return the values of a Secret."""
         body = self.body(namespace, name)
         return None if body is None else body["data"].get("k")
 
@@ -82,15 +82,15 @@ class ReflectorModule:
         return [(each["involvedObject"]["namespace"], each["message"]) for each in found]
 
     def writes(self) -> dict[str, int]:
-        """Return the calls that changed something, by verb."""
+        """Return the writes, by verb."""
         return {verb: number for verb, number in self.api.counts().items() if verb in {"create", "patch", "delete"}}
 
     def pass_by(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the clock."""
         self.stage.clock.pass_by(seconds)
 
     def restart(self) -> None:
-        """Begin anew, as after a crash: what was only remembered is gone, and all that is there is looked at."""
+        """Restart, as after a crash: state in memory is lost, and all stored objects are listed again."""
         self.stage.cache = MetadataCache()
         self.stage.context = replace(self.stage.context, cache=self.stage.cache, metrics=Metrics())
         self.module = build(self.stage.context)
@@ -99,23 +99,23 @@ class ReflectorModule:
             controller.queue.add(key)
 
     def show(self, resource: Resource, namespace: str, name: str = "s") -> None:
-        """Let the watch show one object as it is now, and nothing else."""
+        """Deliver the watch event of one object only."""
         body = self.api.objects.get(Key(resource, namespace, name))
         change = self.stage.cache.observe(resource, None, body) if body is not None else None
         if change is not None:
             self.module.handlers[resource](change)
 
     async def settle(self) -> None:
-        """Let the watch show everything, and work until nothing is queued and nothing moves."""
+        """Deliver all watch events, and work until nothing is queued and nothing changes."""
         await self._work(self.see)
 
     async def work(self) -> None:
-        """Work off the queue while the watch shows nothing."""
+        """Process the queue without watch events."""
         await self._work(lambda: False)
 
     async def _work(self, see: Any) -> None:
         for each in self.module.controllers:
-            each.concurrency = min(each.concurrency, WORKERS)  # those that idle take most of the time otherwise
+            each.concurrency = min(each.concurrency, WORKERS)  # otherwise idle workers take most of the time
         running = [asyncio.create_task(each.run()) for each in self.module.controllers]
         idle = 0
         while idle < 5:
@@ -128,7 +128,7 @@ class ReflectorModule:
         await asyncio.gather(*running, return_exceptions=True)
 
     def see(self) -> bool:
-        """Let the cache and the handlers see what has changed; tell whether anything had."""
+        """Pass changed objects to the cache and the handlers; return True if there were any."""
         changes = [self.stage.cache.observe(key.resource, None, body) for key, body in list(self.api.objects.items())]
         for resource in self.module.handlers:
             gone = [key for key, _ in self.stage.cache.items(resource) if key not in self.api.objects]

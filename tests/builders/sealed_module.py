@@ -1,4 +1,4 @@
-"""The sealed module on the in-memory stage: keys from the vectors, objects, and one pass at a time."""
+"""The sealed module over an API in memory: keys from the vectors, objects, and one pass at a time."""
 
 import base64
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ TARGET = Key(SECRETS, "ns", "a")
 
 
 class Inline(Executor):
-    """Runs at once, in the thread that asks."""
+    """An executor that runs each call at once in the calling thread."""
 
     def submit(self, call: Any, /, *args: Any, **options: Any) -> Future[Any]:
         future: Future[Any] = Future()
@@ -48,7 +48,7 @@ def key_secret(
     cert: bytes = b"",
     **data: bytes,
 ) -> Body:
-    """Return a sealing key's Secret as the API server gives it."""
+    """Return a sealing key's Secret as the API server returns it."""
     key = key or private_key()
     values = {"tls.key": pem(key), "tls.crt": cert or certificate(key), **data}
     return {
@@ -106,30 +106,30 @@ class SealedModule(Stage):
         self._handlers = self.handlers.table()
 
     def place(self, body: Body, resource: Any = SEALED_SECRETS) -> Body:
-        """Place an object, and let the cache and the handlers see it."""
+        """Store an object, and pass it to the cache and the handlers."""
         stored = self.api.put(resource, body)
         self.tell(resource, "MODIFIED", stored)
         return stored
 
     def take(self, key: Key) -> None:
-        """Delete an object as somebody would."""
+        """Delete an object as a user would."""
         body = self.api.objects.pop(key)
         self.tell(key.resource, "DELETED", body)
 
     def tell(self, resource: Any, event: str, body: Body) -> None:
-        """Pass one watch event on."""
+        """Deliver one watch event."""
         change = self.cache.observe(resource, event, body)
         if change is not None:
             self._handlers[resource](change)
 
     def catch_up(self) -> None:
-        """Let the watch deliver everything as it is now."""
+        """Deliver watch events for all objects as they are now."""
         for key, body in list(self.api.objects.items()):
             if key.resource in self._handlers:
                 self.tell(key.resource, "MODIFIED", body)
 
     async def work(self) -> list[Requeue]:
-        """Reconcile what is queued until nothing is; the watch follows at once."""
+        """Reconcile until nothing is queued; watch events follow at once."""
         results = []
         while len(self.queue):
             key = await self.queue.get()

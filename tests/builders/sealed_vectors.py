@@ -1,4 +1,4 @@
-"""Sealed values and a private key that the original's program made and read (sealed-secrets.md section 12)."""
+"""Sealed values and a private key that the original's program wrote and read."""
 
 import functools
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from sealed.crypto.wire_format import Scope
 
 AnyKey = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey
 
-# The throw-away key's two primes; it was made for these vectors only.
+# The two primes of a throw-away key that was made only for these vectors.
 P = (
     "e60eeb5407d5786282c5855aa81272f79caa0af6e4b4e7191818213d9353aef104794bd665b6962f838b1279ad67b3101419"
     "b48f4b0c03dd7e8588cdbbcd9da64a06f94ceeed40baa66e962b932bcdcea9f974cd5fb999bffcbdf93844e60eab67aa9065"
@@ -31,7 +31,7 @@ Q = (
 
 @dataclass(frozen=True)
 class Vector:
-    """One value as the original sealed it."""
+    """One value, sealed by the original."""
 
     scope: Scope
     label: bytes
@@ -62,7 +62,7 @@ def pem(key: AnyKey, form: serialization.PrivateFormat = serialization.PrivateFo
 def certificate(
     key: AnyKey, *, lasts: timedelta = timedelta(days=3650), begins: timedelta = timedelta(days=-1)
 ) -> bytes:
-    """Return PEM of a bare self-signed certificate that began a day ago."""
+    """Return the PEM of a minimal self-signed certificate, valid since yesterday."""
     start, nobody = datetime.now(UTC) + begins, x509.Name([])
     builder = x509.CertificateBuilder(nobody, nobody, key.public_key(), 7, start, start + lasts)
     made = builder.sign(key, None if isinstance(key, Ed25519PrivateKey) else SHA256())

@@ -7,7 +7,7 @@ from os import SEEK_END
 from pathlib import Path
 from typing import Any, Self
 
-LONGEST_LINE = 65_536  # bytes; at Metadata level a line has about one thousand
+MAX_LINE_BYTES = 65_536  # bytes; at Metadata level a line has about one thousand
 READS = frozenset({"get", "list", "watch"})
 
 
@@ -21,13 +21,13 @@ class Request:
     """One line of the log. A watch has two: ResponseStarted when it opens, ResponseComplete when it ends."""
 
     user: str
-    """Who asked."""
+    """User name of the client."""
     user_agent: str
-    """With which program."""
+    """User agent of the client."""
     verb: str
-    """get, list, watch, create, update, patch, delete, deletecollection; the HTTP method where it is no resource."""
+    """get, list, watch, create, update, patch, delete, deletecollection; the HTTP method if there is no resource."""
     group: str
-    """API group, empty for the core."""
+    """API group, empty for the core group."""
     resource: str
     """Plural, empty for paths such as /healthz."""
     subresource: str
@@ -35,7 +35,7 @@ class Request:
     namespace: str
     """Empty for cluster-wide requests."""
     name: str
-    """Empty for collections and for what is created."""
+    """Empty for collections and for creates."""
     code: int
     """HTTP status."""
     stage: str
@@ -67,14 +67,14 @@ class Request:
 
     @property
     def is_write(self) -> bool:
-        """Whether it could change something and was let through; a review is a question that is asked by a create."""
+        """Whether it is an accepted write. Reviews are not: they are questions that are sent as a create."""
         question = self.verb in READS or self.resource.endswith("reviews")
         return bool(self.resource) and not question and self.code < 400
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A moment in the log."""
+    """A position in the log."""
 
     offset: int = 0
     """Bytes before it."""
@@ -87,21 +87,21 @@ START = Mark()
 class AuditLog:
     """The log of one control plane.
 
-    A line is written when the answer has been sent, so the last request may be missing for a moment: wait for it.
+    The API server writes a line after the answer, so the last request may be missing for a moment: wait for it.
     """
 
     path: Path
     """The file."""
 
     def mark(self) -> Mark:
-        """Remember this moment; a line that is half written counts as later."""
+        """Return the current position; a line that is half written counts as later."""
         with self.path.open("rb") as file:
-            start = max(0, file.seek(0, SEEK_END) - LONGEST_LINE)
+            start = max(0, file.seek(0, SEEK_END) - MAX_LINE_BYTES)
             file.seek(start)
             return Mark(start + file.read().rfind(b"\n") + 1)
 
     def requests(self, since: Mark = START, *, user: str = "", agent: str = "") -> list[Request]:
-        """Return the requests logged since a mark, narrowed to a user name or to the beginning of a user agent."""
+        """Return the requests since a mark, filtered by user name or by the start of the user agent."""
         with self.path.open("rb") as file:
             file.seek(since.offset)
             lines = file.read().split(b"\n")[:-1]  # what follows the last line end is still being written
@@ -109,6 +109,6 @@ class AuditLog:
         return [each for each in found if user in ("", each.user) and each.user_agent.startswith(agent)]
 
     def writes(self, since: Mark = START, *, user: str = "", ignoring: Iterable[str] = ()) -> list[Request]:
-        """Return the accepted writes since a mark, without those to the named resources."""
+        """Return the accepted writes since a mark, without writes to the given resources."""
         unwanted = set(ignoring)
         return [each for each in self.requests(since, user=user) if each.is_write and each.resource not in unwanted]

@@ -1,7 +1,7 @@
-"""Brings the control plane's binaries: `python -m tests.cluster.build [NAME…]` prints the path of each.
+"""Fetches or builds the control plane's binaries: `python -m tests.cluster.build [NAME…]` prints the path of each.
 
-Order of sources: the folder named by KUBEBUILDER_ASSETS, the machine's own kubectl, the cache, the publisher's site,
-and where nothing can be downloaded, Go. (DESIGN.md section 8)
+Sources, in order: the folder in KUBEBUILDER_ASSETS, the machine's own kubectl, the cache, the publisher's site. If
+nothing can be downloaded, Go compiles the program.
 """
 
 import argparse
@@ -19,11 +19,11 @@ from tools.golang import BuildFailed
 
 
 def binary(name: str) -> Path:
-    """Return the path of a program, after bringing it where it is missing.
+    """Return the path of a program; fetch or build it if it is missing.
 
     Raises:
         BuildFailed: no source has it; the message ends with the compiler's last lines.
-        ChecksumMismatch: a site served something else than it published.
+        ChecksumMismatch: a site served other bytes than it published.
     """
     program = PROGRAMS[name]
     assets = Path(os.environ.get("KUBEBUILDER_ASSETS") or os.devnull) / name
@@ -46,7 +46,7 @@ def control_plane() -> dict[str, Path]:
 
 
 def _bring(program: Program, cached: Path) -> None:
-    """Write beside the place, then rename: an interrupted run leaves nothing that looks finished."""
+    """Write to a temporary path, then rename: an interrupted run leaves no file that looks complete."""
     fresh = cached.with_name(f".{cached.name}.{os.getpid()}")
     try:
         try:
@@ -61,7 +61,7 @@ def _bring(program: Program, cached: Path) -> None:
 
 @contextmanager
 def _locked(cached: Path) -> Iterator[None]:
-    """Let one process at a time bring a program; the others wait and find it done."""
+    """Let one process at a time fetch a program; the others wait and then use it."""
     cached.parent.mkdir(parents=True, exist_ok=True)
     with cached.with_suffix(".lock").open("w") as file:
         try:
@@ -73,7 +73,7 @@ def _locked(cached: Path) -> Iterator[None]:
 
 
 def main() -> int:
-    """Bring what is named, or the control plane and kubectl."""
+    """Fetch the named programs, or the control plane and kubectl."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(PROGRAMS)}")
     names = parser.parse_args().names or [*CONTROL_PLANE, "kubectl"]

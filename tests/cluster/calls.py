@@ -1,4 +1,4 @@
-"""What the fault proxy records of a request: the same words as the audit log, and the preconditions that it lacks."""
+"""What the fault proxy records of a request: the fields of the audit log, and the preconditions."""
 
 import json
 from dataclasses import dataclass, field
@@ -26,23 +26,23 @@ class Call:
     namespace: str
     """Namespace in the path."""
     name: str
-    """Object in the path; for a create, the one in the body (unknown when that is protobuf, as kubectl's is)."""
+    """Object in the path; for a create, the name in the body (empty if the body is protobuf, as kubectl sends it)."""
     subresource: str
     """status, token, …"""
     user_agent: str
     """The client program."""
     preconditions: dict[str, str]
-    """uid and resourceVersion that the write insists on; empty: it would hit whatever is there."""
+    """uid and resourceVersion that the write requires; empty: it would change any object of that name."""
     accept: str = ""
-    """In which form it wants the answer; metadata alone, for instance."""
+    """The Accept header, which may ask for metadata alone."""
     status: int | None = None
-    """Answer; None while there is none, or when the connection was cut before one."""
+    """Status of the answer; None before the answer, or if the connection was cut first."""
     body: Any = field(default=None, repr=False)
-    """Parsed body, not in the repr: it may hold a secret."""
+    """Parsed body; left out of the repr because it may contain a secret."""
 
     @classmethod
     def read(cls, method: str, path: str, query: str, user_agent: str, body: bytes, accept: str = "") -> Self:
-        """Understand a request."""
+        """Parse a request."""
         parsed = _json(body)
         asked = dict(parse_qsl(query, keep_blank_values=True))
         namespace, plural, name, subresource = _parts(path)
@@ -63,7 +63,7 @@ class Call:
 
     @property
     def is_write(self) -> bool:
-        """Whether it asks for a change."""
+        """Whether it is a write."""
         return bool(self.plural) and self.verb in MUTATING
 
 
@@ -98,7 +98,7 @@ def _metadata(body: Any) -> dict[str, Any]:
 
 
 def _preconditions(body: Any) -> dict[str, str]:
-    """Look where a delete (DeleteOptions), an update or merge patch (metadata) and a JSON patch (test) keep them."""
+    """Read them from DeleteOptions, the metadata of an update or merge patch, or the tests of a JSON patch."""
     if isinstance(body, list):
         tests = {
             each.get("path"): each.get("value") for each in body if isinstance(each, dict) and each.get("op") == "test"

@@ -1,4 +1,4 @@
-"""The control plane's own certificate authority; keys are on P-256: RSA would cost a second at each start."""
+"""The control plane's own certificate authority. Keys use P-256, because RSA would cost a second at each start."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Authority:
-    """Signs what it is asked to, into one folder."""
+    """Issues certificates into one folder."""
 
     folder: Path
     """Where the files go."""

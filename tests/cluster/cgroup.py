@@ -1,4 +1,4 @@
-"""A memory limit for a program, as the kubelet sets it; where cgroups can be had."""
+"""A memory limit for a program, as the kubelet sets it, on machines that allow cgroups."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,11 +10,11 @@ V2 = Path("/sys/fs/cgroup")
 
 
 class NoCgroups(Exception):
-    """This machine lets us make none."""
+    """This machine does not let us create a cgroup."""
 
 
 class Cgroup:
-    """One group; what is put into it, and what that starts, shares the limit."""
+    """One group; the programs in it and their children share the limit."""
 
     def __init__(self, folder: Path, old: bool) -> None:
         self._folder, self._old = folder, old
@@ -24,14 +24,14 @@ class Cgroup:
         (self._folder / "cgroup.procs").write_text(str(pid))
 
     def killed(self) -> int:
-        """Return how many programs were killed for want of memory."""
+        """Return how many programs were killed because memory ran out."""
         text = (self._folder / ("memory.oom_control" if self._old else "memory.events")).read_text()
         return sum(int(number) for name, number in map(str.split, text.splitlines()) if name == "oom_kill")
 
 
 @contextmanager
 def limited(limit: int) -> Iterator[Cgroup]:
-    """Make a group that may use so many bytes. Raises NoCgroups."""
+    """Make a group with a memory limit in bytes. Raises NoCgroups."""
     old = (V1 / "memory.limit_in_bytes").exists()
     folder = (V1 if old else V2) / f"coffer-{uuid4().hex[:8]}"
     try:

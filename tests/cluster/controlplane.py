@@ -20,7 +20,7 @@ from tests.cluster.wait import wait_until
 
 START_TIMEOUT = 60.0  # 5 s on two idle cores; a build beside it can cost ten times that
 
-# What gives objects their ordinary life: without it no namespace ends, no owned object goes, nobody can be `edit`.
+# Without these controllers namespaces and owned objects are never deleted, and the role `edit` stays empty.
 CONTROLLERS = (
     "garbage-collector-controller",
     "namespace-controller",
@@ -36,15 +36,15 @@ AUDIT_POLICY = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages":
 
 
 class KubectlFailed(Exception):
-    """kubectl ended with an error; the message is what it said."""
+    """kubectl ended with an error; the message is its output."""
 
 
 class ControlPlane:
     """A real control plane. Use it as a context manager, or call `start` and `stop`.
 
     Args:
-        address: where the API server listens and what it says of itself. Loopback, except in a private network
-            namespace, where the API server's service proxy needs another (DESIGN.md section 8).
+        address: where the API server listens and what it advertises. Loopback, except in a private network
+            namespace, where the API server's service proxy needs another address.
     """
 
     def __init__(self, address: str = "127.0.0.1") -> None:
@@ -61,7 +61,7 @@ class ControlPlane:
         self.stop()
 
     def start(self) -> None:
-        """Start everything. Raises ProcessDied or TimeoutError with the end of the log, and leaves nothing behind."""
+        """Start all programs. Raises ProcessDied or TimeoutError with the end of the log, and then stops them."""
         binaries = build.control_plane()
         self._folder = Folder(Path(tempfile.mkdtemp(prefix="coffer-")))
         self.folder = self._folder.path
@@ -77,7 +77,7 @@ class ControlPlane:
             raise
 
     def stop(self) -> None:
-        """End everything and remove its folder."""
+        """Stop all programs and remove their folder."""
         for name in reversed(list(self._running)):
             self._end(name)
         if self._held:
@@ -86,12 +86,12 @@ class ControlPlane:
             self._folder.remove()
 
     def stop_apiserver(self) -> None:
-        """Take the API server away, connections and all; etcd stays, so `start_apiserver` brings everything back."""
+        """Kill the API server and its connections; etcd keeps running, so `start_apiserver` restores everything."""
         self._end("kube-controller-manager")
         self._end("kube-apiserver")
 
     def start_apiserver(self) -> None:
-        """Bring the API server back on the same port, with its controllers."""
+        """Start the API server again on the same port, with its controllers."""
         self._run("kube-apiserver")
         with closing(self.client()) as kube:
             try:
@@ -102,11 +102,11 @@ class ControlPlane:
         self._run("kube-controller-manager")
 
     def backup(self, path: Path) -> None:
-        """Copy all that etcd holds; the API server is away meanwhile."""
+        """Copy etcd's data; the API server is stopped meanwhile."""
         self._offline(lambda: shutil.copytree(self.folder / "etcd", path))
 
     def restore(self, path: Path) -> None:
-        """Go back to a backup, with the resourceVersions of that time."""
+        """Restore a backup, with the resourceVersions of that time."""
 
         def replace() -> None:
             shutil.rmtree(self.folder / "etcd")
@@ -122,12 +122,12 @@ class ControlPlane:
         self.start_apiserver()
 
     def restart_controllers(self) -> None:
-        """Let the garbage collector see new CRDs now; by itself it looks every 30 s."""
+        """Make the garbage collector notice new CRDs now; it checks only every 30 s."""
         self._end("kube-controller-manager")
         self._run("kube-controller-manager")
 
     def check(self) -> None:
-        """Raise ProcessDied, with the end of the log, when a part has ended by itself."""
+        """Raise ProcessDied, with the end of the log, if a program has ended."""
         for process in self._running.values():
             process.check()
 
@@ -184,8 +184,8 @@ class ControlPlane:
                 "bind-address": self._address,
                 "advertise-address": self._address,
                 "secure-port": port,
-                "permit-port-sharing": "true",  # with the socket that holds the port for us
-                # A loopback endpoint is refused, again and again.
+                "permit-port-sharing": "true",  # because another socket of ours reserves the port
+                # The reconciler would try to write a loopback endpoint, which is refused each time.
                 "endpoint-reconciler-type": "none" if self._address.startswith("127.") else "lease",
                 "authorization-mode": "RBAC",
                 "service-cluster-ip-range": "10.0.0.0/24",
@@ -197,7 +197,7 @@ class ControlPlane:
                 "service-account-signing-key-file": self._signing,
                 "audit-policy-file": folder / "audit-policy.json",
                 "audit-log-path": self.audit_log,
-                "audit-log-maxsize": 0,  # rotation would move the log away from a test that reads it
+                "audit-log-maxsize": 0,  # rotation would move the log while a test reads it
             },
             "kube-controller-manager": {
                 "kubeconfig": folder / "controllers.kubeconfig",
@@ -206,7 +206,7 @@ class ControlPlane:
                 "secure-port": 0,
                 "service-account-private-key-file": self._signing,
                 "root-ca-file": self.ca_file,
-                "kube-api-qps": 500,  # the tests empty hundreds of namespaces at once
+                "kube-api-qps": 500,  # the tests delete hundreds of namespaces at once
                 "kube-api-burst": 1000,
             },
         }
@@ -218,11 +218,11 @@ class ControlPlane:
     def _end(self, name: str) -> None:
         process = self._running.pop(name, None)
         if process:
-            process.kill()  # a graceful end of the API server waits for watches, and etcd keeps what was written
+            process.kill()  # on SIGTERM the API server waits for watches; a kill loses no data, because etcd has it
 
     def _ready_or_dead(self, kube: Kube) -> bool:
         if not all(process.alive for process in self._running.values()):
-            return True  # waiting on would only hide the log; `check` shows it
+            return True  # stop waiting; `check` raises with the log
         kube.request("GET", "/readyz", accept="text/plain")
         return all(kube.find("namespaces", name) for name in ("default", "kube-system"))
 
@@ -252,7 +252,7 @@ def _encoded(path: Path) -> str:
 
 
 def _hold_port(address: str) -> tuple[socket.socket, int]:
-    """Bind a free port and keep it, without listening: nobody else gets it while the API server is away."""
+    """Bind a free port without listening: no other program can take it while the API server is stopped."""
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     held.bind((address, 0))

@@ -1,4 +1,4 @@
-"""What shall go wrong, and whether it is due: the deciding half of the fault proxy, without any I/O."""
+"""Which faults are pending and when they occur: the part of the fault proxy that decides, without I/O."""
 
 import json
 import threading
@@ -10,11 +10,11 @@ from typing import Any
 from tests.cluster.calls import Call
 
 ANY = "*"
-_REASONS = {410: "Expired", 429: "TooManyRequests", 500: "InternalError"}  # where HTTP's own phrase is another
+_REASONS = {410: "Expired", 429: "TooManyRequests", 500: "InternalError"}  # where they differ from HTTP's phrase
 
 
 def no_lease(call: Call) -> bool:
-    """Count what a reconcile writes, not the lease that is renewed every two seconds."""
+    """Return True for a write of a reconcile; writes to the lease, every two seconds, do not count."""
     return call.plural != "leases"
 
 
@@ -34,19 +34,19 @@ def status(code: int) -> dict[str, Any]:
 
 @dataclass
 class Fault:
-    """Something that will happen. Tests wait for `fired`."""
+    """A pending fault. Tests wait for `fired`."""
 
     matches: Callable[[Call], bool]
-    """Which calls it is about."""
+    """Which calls match."""
     remaining: int
-    """How many more matching ones: until it happens, or, for answers, for which it happens."""
+    """How many matching calls remain until it occurs; for answers: how many get the answer."""
     fired: threading.Event = field(default_factory=threading.Event)
-    """Set when it has happened."""
+    """Set when it has occurred."""
     call: Call | None = None
-    """The call it happened to last."""
+    """The last call that it affected."""
 
     def due(self, call: Call) -> bool:
-        """Count a matching call; tell whether it is the awaited one."""
+        """Count a matching call; return True if the fault occurs now."""
         if not self.matches(call):
             return False
         self.remaining -= 1
@@ -56,37 +56,37 @@ class Fault:
         return True
 
     def fire(self, call: Call) -> None:
-        """Note that it happened."""
+        """Record that it occurred."""
         self.call = call
         self.fired.set()
 
 
 @dataclass
 class Answer(Fault):
-    """An answer given in the server's stead."""
+    """An answer that replaces the server's."""
 
     code: int = 500
     """HTTP status."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Further headers, such as Retry-After."""
+    """Additional headers, such as Retry-After."""
     body: Mapping[str, Any] | None = None
-    """What it says, where that is not the Status of its code."""
+    """The body, if it is not the Status object of the code."""
 
     def text(self) -> str:
-        """Return what it says as JSON."""
+        """Return the body as JSON."""
         return json.dumps(status(self.code) if self.body is None else self.body)
 
 
 @dataclass
 class AfterWrite(Fault):
-    """A callback between the server's answer to a write and the client's hearing of it."""
+    """A callback that runs after the server answers a write and before the client gets the answer."""
 
     callback: Callable[[], object] = lambda: None
-    """What to do."""
+    """The callback."""
 
 
 class Faults:
-    """The faults that are still to come. Methods may be called from any thread."""
+    """The pending faults. Methods may be called from any thread."""
 
     def __init__(self) -> None:
         self._answers: list[Answer] = []
@@ -97,9 +97,9 @@ class Faults:
     def after_write(
         self, n: int, callback: Callable[[], object], counting: Callable[[Call], bool] = no_lease
     ) -> AfterWrite:
-        """Call back when the server has accepted the n-th write from now, before the client hears of it.
+        """Call back when the server has accepted the n-th write from now, before the client gets the answer.
 
-        No other write passes while the callback runs: a client that it kills has done exactly n.
+        No other write passes while the callback runs: a client that the callback kills has made exactly n writes.
         """
         fault = AfterWrite(counting, n, callback=callback)
         self._after.append(fault)
@@ -108,7 +108,7 @@ class Faults:
     def answer(
         self, verb: str, plural: str, code: int, times: int = 1, *, agent: str = "", name: str = "", **headers: str
     ) -> Answer:
-        """Answer the next matching calls with this status instead of asking the server; `*` is any verb or plural.
+        """Answer the next matching calls with this status, without the server; `*` is any verb or plural.
 
         Only calls of a program whose User-Agent begins with `agent`, about the object `name` where one is given, match.
         Keywords become headers: `Retry_After="1"`.
@@ -124,30 +124,30 @@ class Faults:
         return fault
 
     def empty_list(self, plural: str, version: str) -> Answer:
-        """Answer the next list of a plural as if nothing were there at a resourceVersion."""
+        """Answer the next list of a plural with an empty list at this resourceVersion."""
         body = {"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": version}, "items": []}
         fault = Answer(lambda call: call.verb == "list" and _about(call, plural), 1, code=200, body=body)
         self._answers.append(fault)
         return fault
 
     def drop_event(self, i: int = 1, plural: str = ANY) -> Fault:
-        """Keep the i-th watch event from now from the client, as if it had never been sent; bookmarks do not count."""
+        """Drop the i-th watch event from now; bookmarks do not count."""
         fault = Fault(lambda call: _about(call, plural), i)
         self._drops.append(fault)
         return fault
 
     def error_on_next_watch(self, code: int, plural: str = ANY) -> Fault:
-        """Begin the next watch of a plural with an ERROR event, and end it."""
+        """Send an ERROR event into the next watch of a plural, and end the watch."""
         fault = Fault(lambda call: _about(call, plural), 1)
         self._watch_errors.append((fault, error_line(code)))
         return fault
 
     def heal(self) -> None:
-        """Forget all that has not happened yet."""
+        """Remove all pending faults."""
         self._answers, self._after, self._drops, self._watch_errors = [], [], [], []
 
     def due_answer(self, call: Call) -> Answer | None:
-        """Return the answer that this call gets in the server's stead."""
+        """Return the answer that replaces the server's for this call."""
         for fault in self._answers:
             if fault.remaining > 0 and fault.matches(call):
                 fault.remaining -= 1
@@ -156,16 +156,16 @@ class Faults:
         return None
 
     def due_callbacks(self, call: Call) -> list[Callable[[], object]]:
-        """Return what to do now that this write was accepted."""
+        """Return the callbacks that are due after this accepted write."""
         return [fault.callback for fault in self._after if not fault.fired.is_set() and fault.due(call)]
 
     def due_watch_error(self, call: Call) -> bytes | None:
-        """Return the line with which this new watch shall end at once."""
+        """Return the line that ends this new watch at once."""
         due = (line for fault, line in self._watch_errors if not fault.fired.is_set() and fault.due(call))
         return next(due, None)
 
     def drops(self, call: Call, line: bytes) -> bool:
-        """Tell whether this event shall get lost."""
+        """Return True if this event is dropped."""
         if b'"type":"BOOKMARK"' in line[:40]:
             return False
         due = [fault.due(call) for fault in self._drops if not fault.fired.is_set()]  # each of them counts the event

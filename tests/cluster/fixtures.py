@@ -18,7 +18,7 @@ MakeNamespace = Callable[..., str]
 
 @pytest.fixture(scope="session")
 def control_plane() -> Iterator[ControlPlane]:
-    """The session's own control plane, started by the first test that wants it."""
+    """The session's control plane; the first test that needs it starts it."""
     with ControlPlane() as plane:
         yield plane
 
@@ -52,23 +52,23 @@ def moto_server() -> Iterator[Moto]:
 
 @pytest.fixture
 def moto(moto_server: Moto) -> Moto:
-    """AWS, empty and healthy."""
+    """AWS without data and without faults."""
     moto_server.reset()
     return moto_server
 
 
 @pytest.fixture(scope="session")
 def vault() -> Iterator[VaultServer]:
-    """The session's own Vault; tests make engines, policies and roles of their own names in it."""
+    """The session's Vault; each test uses its own names for engines, policies and roles."""
     with VaultServer() as server:
         yield server
 
 
 @pytest.fixture
 def namespace(kube: Kube) -> Iterator[MakeNamespace]:
-    """Make namespaces that no other test has: `namespace("rabbitmq", labels={…})` returns the name.
+    """Create namespaces that no other test uses: `namespace("rabbitmq", labels={…})` returns the name.
 
-    They are deleted after the test, without waiting for their end.
+    They are deleted after the test, without waiting until they are gone.
     """
     made: list[str] = []
 

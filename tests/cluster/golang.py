@@ -1,4 +1,4 @@
-"""Builds a program of the control plane, where it could not be downloaded."""
+"""Builds a program of the control plane if it could not be downloaded."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Carries out the Dockerfile without a container engine: its own commands, in a root of their own.
+"""Runs the Dockerfile without a container engine: its commands, in a separate root.
 
 The base image is this machine's system directories and a Python of the same version; everything else comes from the
 Dockerfile. Needs root, `unshare` and `chroot`.
@@ -39,7 +39,7 @@ def unavailable() -> str:
 
 @dataclass
 class Stage:
-    """One stage of the Dockerfile on its way, and the image when it is done."""
+    """One stage of the Dockerfile; the image after its last command."""
 
     root: Path
     workdir: str = "/"
@@ -49,7 +49,7 @@ class Stage:
     command: list[str] = field(default_factory=list)
 
     def run(self, script: str) -> None:
-        """Run a command of a RUN line. Raises CalledProcessError, with what it said."""
+        """Run a command of a RUN line. Raises CalledProcessError, with its output."""
         inner = f"cd {shlex.quote(self.workdir)} && {script}"
         home = str(Path.home())
         command = [*self.inside(bound=(home,), writable=True), "/bin/sh", "-c", inner]
@@ -61,8 +61,8 @@ class Stage:
         """Return the start of a command line that runs the rest in this root.
 
         Args:
-            bound: further directories of this machine that are seen there.
-            writable: as root, in a root that can be written; otherwise as the image's user, in one that cannot.
+            bound: more directories of this machine that are visible there.
+            writable: run as root in a writable root; otherwise as the image's user in a read-only root.
         """
         directories = [f"/{each}" for each in SYSTEM if Path("/", each).is_dir() and not Path("/", each).is_symlink()]
         python = str(_base_python().parents[1])
@@ -80,7 +80,7 @@ class Stage:
 
 
 def assemble(folder: Path) -> Stage:
-    """Carry out the Dockerfile; returns its last stage."""
+    """Run the Dockerfile; return its last stage."""
     stages: dict[str, Stage] = {}
     stage: Stage | None = None
     for word, rest in _instructions(DOCKERFILE.read_text()):
@@ -138,7 +138,7 @@ def _copy(stage: Stage, rest: str, stages: Mapping[str, Stage]) -> None:
 
 
 def _ignored(path: str) -> bool:
-    """Tell what .dockerignore leaves out: the last pattern that matches decides."""
+    """Return True if .dockerignore excludes a path: the last matching pattern decides."""
     left_out = False
     for line in (CONTEXT / ".dockerignore").read_text().splitlines():
         pattern, inverse = line.removeprefix("!"), line.startswith("!")
@@ -149,7 +149,7 @@ def _ignored(path: str) -> bool:
 
 
 def _base(root: Path) -> Path:
-    """Return a root like the base image's: the system's directories are mounted when something runs there."""
+    """Return a root like the base image's; running a command mounts the system's directories."""
     for name in (*SKELETON, "pythons"):
         (root / name).mkdir(parents=True)
     for name in SYSTEM:

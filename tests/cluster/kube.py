@@ -1,4 +1,4 @@
-"""A small synchronous client for tests: what a person would do with kubectl, as function calls with plain dicts."""
+"""A small synchronous client for tests: kubectl's actions as function calls with plain dicts."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ DAY = 86400
 
 
 class ApiError(Exception):
-    """The API server refused."""
+    """The API server refused a request."""
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(f"{status} {reason}: {message}")
@@ -46,9 +46,9 @@ class Resource:
 
 
 class Kube:
-    """The API server as an administrator, or as anyone with a token, sees it.
+    """The API server, used as administrator or with a token.
 
-    `kind` is what kubectl takes: secrets, Secret, or sealedsecrets.bitnami.com where a name alone is ambiguous.
+    `kind` is what kubectl accepts: secrets, Secret, or sealedsecrets.bitnami.com if a name alone is ambiguous.
     """
 
     wait_until = staticmethod(wait_until)
@@ -73,7 +73,7 @@ class Kube:
         self._pool.clear()
 
     def request(self, method: str, path: str, body: object = None, accept: str = "", content_type: str = "") -> Any:
-        """Send any request; return the parsed answer, or its text where it is not JSON. Raises ApiError."""
+        """Send any request; return the parsed answer, or its text if it is not JSON. Raises ApiError."""
         headers = {**self._pool.headers, "Accept": accept or "application/json"}
         if body is not None:
             headers["Content-Type"] = content_type or "application/json"
@@ -87,7 +87,7 @@ class Kube:
         return parsed
 
     def resource(self, kind: str) -> Resource:
-        """Return what the server serves under this name, asking it again before giving up. Raises LookupError."""
+        """Return the served kind of this name; ask the server again before giving up. Raises LookupError."""
         if kind.lower() not in self._served:
             self._served = self._discover()
         try:
@@ -117,7 +117,7 @@ class Kube:
         return "/".join(filter(None, (resource.base, *within, resource.plural, quote(name), subresource)))
 
     def find(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
-        """Return an object, None where it does not exist."""
+        """Return an object, None if it does not exist."""
         try:
             return self.get(kind, name, namespace)
         except ApiError as error:
@@ -131,7 +131,7 @@ class Kube:
         return answer
 
     def list(self, kind: str, namespace: str | None = None, **query: str) -> Objects:
-        """Return the objects of a namespace, or of all; `labelSelector=…` and the like narrow it."""
+        """Return the objects of one or all namespaces; query parameters such as `labelSelector=…` filter them."""
         suffix = f"?{urlencode(query)}" if query else ""
         items: Objects = self.request("GET", self.path(kind, namespace) + suffix)["items"]
         return items
@@ -142,7 +142,7 @@ class Kube:
         return answer
 
     def apply(self, *manifests: Object, manager: str = AGENT, force: bool = True) -> Objects:
-        """Apply objects server-side; with `force` fields that another manager holds are taken over."""
+        """Apply objects server-side; with `force` take over fields of other managers."""
         query = urlencode({"fieldManager": manager, "force": str(force).lower()})
         return [
             self.request("PATCH", f"{self._path_of(each)}?{query}", each, content_type=_APPLY) for each in manifests
@@ -163,7 +163,7 @@ class Kube:
         return self.patch(kind, name, namespace, {"metadata": {"annotations": dict(annotations)}})
 
     def delete(self, kind: str, name: str, namespace: str | None = None, propagation: str = "Background") -> None:
-        """Delete an object; one that is gone already is no error."""
+        """Delete an object; no error if it does not exist."""
         try:
             self.request("DELETE", self.path(kind, namespace, name), {"propagationPolicy": propagation})
         except ApiError as error:

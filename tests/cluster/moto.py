@@ -1,4 +1,4 @@
-"""AWS as moto's server plays it, behind a proxy that counts the calls and fails on demand."""
+"""AWS simulated by moto's server, behind a proxy that counts the calls and fails on demand."""
 
 import asyncio
 import json
@@ -34,39 +34,39 @@ class AwsCall:
     action: str
     """GetSecretValue, AssumeRole, …"""
     access_key: str
-    """Whose key signed it: which identity was used."""
+    """The access key that signed it, which shows the identity."""
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """What was said, where that is a form, as STS has it."""
+    """The form fields, if the body is a form, as for STS."""
 
 
 @dataclass
 class AwsFault:
-    """How the next calls of an action fail."""
+    """A fault for the next calls of an action."""
 
     action: str
     """The action; `*` for all."""
     times: int
-    """How many calls are left."""
+    """How many calls it still affects."""
     code: str
-    """AWS error code; empty: no answer at all until healed."""
+    """AWS error code; empty: no answer until `heal`."""
     status: int
     """HTTP status."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """An answer that is given again."""
+    """A recorded answer."""
 
     status: int
     body: bytes = field(repr=False)
     headers: Mapping[str, str]
 
     def response(self) -> web.Response:
-        """Return it anew."""
+        """Return it as a new response."""
         return web.Response(status=self.status, body=self.body, headers=self.headers)
 
     def without(self, secrets: Mapping[str, str]) -> "Kept":
-        """Return it with an error in the place of some secrets, as AWS tells of those that it cannot give."""
+        """Return it with errors in place of some secrets, as AWS reports secrets that it cannot return."""
         found = json.loads(self.body)
         values = found.get("SecretValues", [])
         found["SecretValues"] = [each for each in values if each["Name"] not in secrets]
@@ -87,11 +87,11 @@ class Moto:
     calls: list[AwsCall] = field(default_factory=list)
     """All calls so far."""
     faults: list[AwsFault] = field(default_factory=list)
-    """What is still to fail."""
+    """Pending faults."""
     frozen: dict[str, dict[bytes, Kept]] = field(default_factory=dict, repr=False)
-    """Actions whose answers do not change any more, with those answers by what was asked."""
+    """Frozen actions: their answers by request."""
     partial: dict[str, str] = field(default_factory=dict)
-    """Secrets that a call for several does not give, and the code that stands in their place."""
+    """Secrets that batch calls do not return, and the error code for each."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -111,7 +111,7 @@ class Moto:
         wait_until(self._answers, timeout=30, what="moto")
 
     def stop(self) -> None:
-        """End both."""
+        """Stop both."""
         self.heal()
         self._served.call(self._session.close())
         self._served.stop()
@@ -119,23 +119,23 @@ class Moto:
         self._folder.remove()
 
     def reset(self) -> None:
-        """Forget all that AWS holds, all faults and all calls."""
+        """Remove all data, faults and recorded calls."""
         self.heal()
         self._ask("POST", "reset")
         self.calls.clear()
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that lead a process to this AWS, without any credentials."""
+        """Return the variables that direct a process to this AWS; they contain no credentials."""
         services = ("SECRETSMANAGER", "STS", "SSM")
         return {"AWS_ENDPOINT_URL": self.url} | {f"AWS_{service}_ENDPOINT": self.url for service in services}
 
     def client(self, service: str = "secretsmanager") -> Any:
-        """Return a boto3 client for setting the scene; its calls count too."""
+        """Return a boto3 client to prepare data; its calls count too."""
         identity = {"aws_access_key_id": "AKIATEST", "aws_secret_access_key": KEYS["AWS_SECRET_ACCESS_KEY"]}
         return boto3.client(service, endpoint_url=self.url, region_name=REGION, **identity)
 
     def counts(self, access_key: str = KEYS["AWS_ACCESS_KEY_ID"]) -> Mapping[str, int]:
-        """Return how often each action was called with a key; the scene-setting client's own is AKIATEST."""
+        """Return how often each action was called with an access key; the preparing client uses AKIATEST."""
         return Counter(call.action for call in self.calls if call.access_key == access_key)
 
     def fail(self, action: str, code: str = "AccessDeniedException", status: int = 400, times: int = 1) -> AwsFault:
@@ -145,15 +145,15 @@ class Moto:
         return fault
 
     def hang(self, action: str, times: int = 1) -> AwsFault:
-        """Let the next calls wait until `heal`, longer than any client does."""
+        """Let the next calls wait until `heal`, longer than any client waits."""
         return self.fail(action, code="", times=times)
 
     def freeze(self, action: str) -> None:
-        """Answer an action from now on as it is answered the next time, whatever changes: lists of AWS lag so."""
+        """Repeat the next answer of an action from then on: AWS's lists lag like this."""
         self.frozen[action] = {}
 
     def heal(self) -> None:
-        """Forget all faults; what hangs is cut."""
+        """Remove all faults; cut the connections that hang."""
         self.faults.clear()
         self.frozen.clear()
         self.partial.clear()
@@ -201,7 +201,7 @@ class Moto:
         return given.response()
 
     def _note(self, request: web.Request, body: bytes) -> AwsFault | None:
-        """Record the call; return the fault that it meets."""
+        """Record the call; return the fault that affects it."""
         target = _action(request)
         form = {} if target else {name: value[0] for name, value in parse_qs(body.decode(errors="replace")).items()}
         action = target or form.get("Action", "")
@@ -214,5 +214,5 @@ class Moto:
 
 
 def _action(request: web.Request) -> str:
-    """Return the action that a header names; of STS it is in the form."""
+    """Return the action from the header, or for STS from the form."""
     return request.headers.get("X-Amz-Target", "").rpartition(".")[2]

@@ -1,7 +1,7 @@
-"""The API server's service proxy, which kubeseal uses, needs Pod addresses: a private network gives us one.
+"""A private network with a Pod address for the API server's service proxy, which kubeseal uses.
 
 Endpoints may not be loopback addresses, and the API server proxies only to addresses of existing Pods. In a network
-namespace of its own a process can have any address and harms nobody. (DESIGN.md section 8)
+namespace of its own a process can use any address without affecting others.
 """
 
 import fcntl
@@ -26,7 +26,7 @@ def unshare(kind: str) -> list[str]:
 
 
 def unavailable() -> str:
-    """Return why no private network can be had here, empty if one can."""
+    """Return why a private network is not possible here; empty if it is."""
     if not shutil.which("unshare"):
         return "no `unshare` on this machine: a private network needs Linux and util-linux"
     tried = subprocess.run([*unshare("n"), "true"], capture_output=True, text=True, check=False)
@@ -47,7 +47,7 @@ def run_inside(
 
 
 def bring_up() -> None:
-    """Bring the loopback interface up and give it ADDRESS; nobody but us is in this network."""
+    """Bring the loopback interface up and give it ADDRESS; only our processes use this network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))
         address = struct.pack("16sHH4s8x", b"lo:1", socket.AF_INET, 0, socket.inet_aton(ADDRESS))
@@ -55,7 +55,7 @@ def bring_up() -> None:
 
 
 def expose(kube: Kube, namespace: str, service: str, port: int, port_name: str = "http") -> None:
-    """Make a server of ours, listening on ADDRESS, reachable as a Service: with a Pod that claims the address."""
+    """Make a server that listens on ADDRESS reachable as a Service, through a Pod object with that address."""
     about = {"namespace": namespace, "name": service}
     ports = [{"name": port_name, "port": port}]
     kube.wait_until(lambda: kube.find("serviceaccounts", "default", namespace))

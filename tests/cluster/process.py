@@ -1,4 +1,4 @@
-"""Programs that tests start: their log, their end, and a guard that ends them when the tests are killed."""
+"""Programs that tests start, with their log, and a guard that stops them if the tests are killed."""
 
 import atexit
 import os
@@ -30,15 +30,15 @@ for folder in folders:
 
 
 class ProcessDied(Exception):
-    """A program ended that should run; the message holds the end of its log."""
+    """A program that should run has ended; the message contains the end of its log."""
 
 
 class Guard:
-    """A small process that waits for our end.
+    """A small process that waits until our process ends.
 
-    It reads what we hold from a pipe; when the pipe closes, however we died, it kills those process groups and removes
-    those folders. (The kernel's parent-death signal fires when the *thread* that started a program ends: a test that
-    starts one from a thread would lose it.)
+    It reads our process groups and folders from a pipe. When the pipe closes, it kills the groups and removes the
+    folders. (The kernel's parent-death signal fires when the *thread* that started a program ends, so a test that
+    starts a program from a thread would lose it.)
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class Guard:
             pipe.flush()
 
     def close(self) -> None:
-        """Close the pipe and wait until the guard has cleaned what is still registered."""
+        """Close the pipe and wait until the guard has cleaned up everything that is still registered."""
         if self._process and self._process.stdin:
             self._process.stdin.close()
             self._process.wait()
@@ -67,7 +67,7 @@ GUARD = Guard()
 
 
 class Folder:
-    """A private folder that goes when we go."""
+    """A private folder that is removed when our process ends."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -80,7 +80,7 @@ class Folder:
 
 
 class Process:
-    """One running program, in a process group of its own, with its output in a file."""
+    """One running program in its own process group, with its output in a file."""
 
     def __init__(
         self, name: str, command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None
@@ -93,7 +93,7 @@ class Process:
                 stdout=output,
                 stderr=output,
                 env={**os.environ, **(environment or {})},
-                start_new_session=True,  # Ctrl-C in a terminal must not take the API server before the tests end
+                start_new_session=True,  # otherwise Ctrl-C in a terminal stops the API server before the tests end
             )
         self.pid = self._popen.pid
         GUARD.tell("+p", self.pid)
@@ -113,7 +113,7 @@ class Process:
         self._popen.send_signal(number)
 
     def wait(self, timeout: float) -> int:
-        """Wait for its end and return the exit code. Raises TimeoutError with the end of the log."""
+        """Wait until it ends and return the exit code. Raises TimeoutError with the end of the log."""
         try:
             code = self._popen.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -122,7 +122,7 @@ class Process:
         return code
 
     def stop(self, grace: float = 5.0) -> None:
-        """Ask it to end, then end it with everything that it started."""
+        """Send SIGTERM, then kill it and everything that it started."""
         if self.alive:
             self.signal(signal.SIGTERM)
             with suppress(TimeoutError):
@@ -130,7 +130,7 @@ class Process:
         self.kill()
 
     def kill(self) -> None:
-        """End it and everything that it started, at once."""
+        """Kill it and everything that it started, at once."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self.wait(10)
@@ -141,6 +141,6 @@ class Process:
         return f"the end of {self.log.name}:\n{text}"
 
     def check(self) -> None:
-        """Raise ProcessDied when it has ended."""
+        """Raise ProcessDied if it has ended."""
         if not self.alive:
             raise ProcessDied(f"{self.name} ended with {self.exit_code}; {self.tail()}")

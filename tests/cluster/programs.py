@@ -1,7 +1,7 @@
-"""The programs that tests, benchmarks and the demo run beside Coffer: which version, from where, built how.
+"""The programs that tests, benchmarks and the demo run beside Coffer: version, download address and build.
 
-Versions are written once, in the go.mod files under modules/; everything else is derived from them. The variable
-COFFER_KUBERNETES chooses another minor of Kubernetes, such as 1.36, that has a folder there.
+Only the go.mod files under modules/ contain versions; everything else is derived from them. The variable
+COFFER_KUBERNETES selects another minor version of Kubernetes, such as 1.36, that has a folder there.
 """
 
 import hashlib
@@ -20,14 +20,14 @@ PLATFORM = f"{platform.system().lower()}-{ARCHITECTURE}"
 
 @dataclass(frozen=True)
 class Release:
-    """Where a published binary lies, below a base URL that a variable overrides (tests, mirrors)."""
+    """The address of a published binary, below a base URL that a variable overrides (for tests and mirrors)."""
 
     variable: str
     """Environment variable with another base URL of the same layout."""
     base: str
     """The publisher's own site."""
     path: str
-    """Path of the binary or archive; {version} and {platform} are filled in."""
+    """Path of the binary or archive, with {version} and {platform}."""
     checksums: str
     """Path of the file with its SHA-256."""
     member: str = ""
@@ -41,7 +41,7 @@ class Program:
     name: str
     """File name of the binary."""
     module: str
-    """Folder under modules/ whose go.mod fixes its version."""
+    """Folder under modules/ whose go.mod sets its version."""
     package: str
     """Go package of its main function."""
     versioned_by: str
@@ -65,7 +65,7 @@ class Program:
 
     @property
     def linker_flags(self) -> str:
-        """Value of -ldflags; without a version clients cannot parse what the API server says about itself."""
+        """Value of -ldflags; without a version in it, clients cannot parse the API server's version."""
         if self.versioned_by != "k8s.io/kubernetes" and self.name not in CONTROL_PLANE:
             return "-s -w"
         version = next(each.version for each in PROGRAMS.values() if each.versioned_by == "k8s.io/kubernetes")
@@ -74,12 +74,12 @@ class Program:
         return "-s -w" + "".join(f" -X k8s.io/component-base/version.{key}={value}" for key, value in stamps.items())
 
     def path(self, template: str) -> str:
-        """Fill a release's path."""
+        """Fill in a release's path."""
         return template.format(version=self.version, platform=PLATFORM, slashed=PLATFORM.replace("-", "/"))
 
 
 def kubernetes_modules() -> dict[str, str]:
-    """Return minor -> folder under modules/ of every Kubernetes that can be brought; the first is what tests run on."""
+    """Return minor -> folder under modules/ for every available Kubernetes; tests use the first."""
     folders = sorted(each.name for each in MODULES.glob("kubernetes*"))
     versions = {
         each: re.search(r"^\s+k8s\.io/kubernetes v(\d+\.\d+)", (MODULES / each / "go.mod").read_text(), re.MULTILINE)
@@ -89,7 +89,7 @@ def kubernetes_modules() -> dict[str, str]:
 
 
 def kubernetes_module(minor: str) -> str:
-    """Return the folder under modules/ of a minor of Kubernetes, of the usual one for an empty text."""
+    """Return the folder under modules/ of a Kubernetes minor; an empty text means the default."""
     known = kubernetes_modules()
     if minor and minor not in known:
         raise LookupError(
@@ -140,7 +140,7 @@ PROGRAMS = {
 
 
 def cache_folder(program: Program) -> Path:
-    """The folder of this very version: another go.mod, go.sum, flag or source of ours makes it another one."""
+    """The cache folder of this version; a changed go.mod, go.sum, flag or source of ours gives another folder."""
     sources = [program.folder / "go.mod", program.folder / "go.sum", *sorted(program.folder.glob("*.go"))]
     parts = [each.read_bytes() for each in sources]
     digest = hashlib.sha256(b"\0".join([*parts, program.linker_flags.encode(), PLATFORM.encode()]))

@@ -1,4 +1,4 @@
-"""A fault proxy in front of the real API server: what the network and a failing server can do, at a chosen moment.
+"""A fault proxy in front of the real API server: it causes network and server faults at a chosen moment.
 
 The program under test gets the proxy's URL in its kubeconfig; its bearer token is passed through.
 """
@@ -23,13 +23,13 @@ from tests.cluster.serving import Served, abort, passed_on
 
 T = TypeVar("T")
 
-GRACE = 0.05  # seconds in which the loop hears that a killed client is gone, before the next write may pass
-READ_BUFFER = 1 << 21  # a watch line carries a whole object
+GRACE_SECONDS = 0.05  # seconds for the loop to notice that a killed client is gone, before the next write passes
+READ_BUFFER_BYTES = 1 << 21  # a line of a watch contains a whole object
 
 
 @dataclass(eq=False)
 class OpenWatch:
-    """A watch that is open now."""
+    """An open watch."""
 
     call: Call
     """The request that opened it."""
@@ -67,7 +67,7 @@ class FaultProxy(Faults):
         self._served.stop()
 
     def writes(self, *plurals: str) -> list[Call]:
-        """Return the writes so far, to the named plurals or to all."""
+        """Return the writes so far, to the given plurals or to all."""
         return [call for call in self.calls if call.is_write and (not plurals or call.plural in plurals)]
 
     def open_watches(self, plural: str = ANY) -> int:
@@ -81,7 +81,7 @@ class FaultProxy(Faults):
     def watch_error(self, code: int, plural: str = ANY) -> int:
         """Send an ERROR event (410: expired) into every open watch of a plural and end it; return how many.
 
-        With none open, the next one gets it.
+        If none is open, the next one gets it.
         """
         hit = self._served.call(self._run(lambda: self._order(plural, error_line(code))))
         if not hit:
@@ -90,7 +90,7 @@ class FaultProxy(Faults):
 
     @contextmanager
     def blackhole(self) -> Iterator[None]:
-        """Let nothing through in either direction; afterwards what was waiting goes on, as packets sent again do."""
+        """Let nothing through in either direction; afterwards waiting requests continue, like retransmitted packets."""
         self._served.call(self._run(self._passing.clear))
         try:
             yield
@@ -104,7 +104,7 @@ class FaultProxy(Faults):
         connector = aiohttp.TCPConnector(ssl=self._trusted, limit=0)
         endless = aiohttp.ClientTimeout(total=None)
         self._session = aiohttp.ClientSession(
-            connector=connector, timeout=endless, auto_decompress=False, read_bufsize=READ_BUFFER
+            connector=connector, timeout=endless, auto_decompress=False, read_bufsize=READ_BUFFER_BYTES
         )
         self._passing.set()
 
@@ -136,7 +136,7 @@ class FaultProxy(Faults):
         try:
             return await (self._watch if call.verb == "watch" else self._exchange)(request, call, body)
         except aiohttp.ClientError:
-            return abort(request)  # the server is away: the client sees what it would have seen without us
+            return abort(request)  # the server is down: the client sees what it would see without the proxy
 
     async def _exchange(self, request: web.Request, call: Call, body: bytes) -> web.StreamResponse:
         if call.is_write:
@@ -147,10 +147,10 @@ class FaultProxy(Faults):
         return response
 
     async def _write(self, request: web.Request, call: Call, body: bytes) -> web.StreamResponse:
-        """Let one write through at a time; a client that is killed meanwhile never gets its next ones through."""
+        """Let one write through at a time; the next writes of a client that is killed meanwhile do not pass."""
         await self._writing.acquire()
         work = asyncio.ensure_future(self._write_alone(request, call, body))
-        # The kill cancels us, but not the write that caused it: the server has it.
+        # The kill cancels this task but not the write that caused it: the server has accepted it.
         return await asyncio.shield(work)
 
     async def _write_alone(self, request: web.Request, call: Call, body: bytes) -> web.StreamResponse:
@@ -159,7 +159,7 @@ class FaultProxy(Faults):
             callbacks = self.due_callbacks(call) if response.status < 400 else []
             for callback in callbacks:
                 await asyncio.get_running_loop().run_in_executor(None, callback)
-                await asyncio.sleep(GRACE)
+                await asyncio.sleep(GRACE_SECONDS)
             return response
         finally:
             self._writing.release()
@@ -184,7 +184,7 @@ class FaultProxy(Faults):
                 watch.orders.put_nowait(first)
             self._watches.append(watch)
             try:
-                with suppress(ConnectionResetError):  # the client left; there is nobody to tell
+                with suppress(ConnectionResetError):  # the client has closed the connection
                     return await self._stream(request, response, watch, answer.content)
             finally:
                 self._watches.remove(watch)
@@ -193,7 +193,7 @@ class FaultProxy(Faults):
     async def _stream(
         self, request: web.Request, response: web.StreamResponse, watch: OpenWatch, source: aiohttp.StreamReader
     ) -> web.StreamResponse:
-        """Pass lines on until the server ends the watch or an order does."""
+        """Pass lines on until the server or a fault ends the watch."""
         ordered = asyncio.ensure_future(watch.orders.get())
         reading = asyncio.ensure_future(source.readline())
         try:

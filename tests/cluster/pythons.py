@@ -1,4 +1,4 @@
-"""Which Pythons this machine has; the one of the image among them."""
+"""The Pythons of this machine, and whether the image's version is among them."""
 
 import re
 import shutil
@@ -17,12 +17,12 @@ def image_version() -> str:
 
 
 def image_python() -> Path | None:
-    """Return an interpreter of the image's version, None where the machine has none."""
+    """Return an interpreter of the image's version, None if the machine has none."""
     return python(image_version())
 
 
 def python(version: str) -> Path | None:
-    """Return an interpreter of a version such as 3.13 that runs, None where the machine has none."""
+    """Return a working interpreter of a version such as 3.13, None if the machine has none."""
     name = f"python{version}"
     versions = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/{name}"))
     for each in (shutil.which(name), *versions):

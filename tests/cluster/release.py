@@ -1,4 +1,4 @@
-"""Published binaries: fetched from the publisher's site, and refused unless their checksum is the published one."""
+"""Downloads published binaries, and refuses them unless they have the published checksum."""
 
 import hashlib
 import os
@@ -14,17 +14,17 @@ from urllib3.exceptions import HTTPError
 from tests.cluster.programs import Program, Release
 from tools.progress import Progress, progress
 
-TIMEOUT = urllib3.Timeout(connect=3.0, read=30.0)  # a site that is out of reach must cost seconds, not minutes
+TIMEOUT = urllib3.Timeout(connect=3.0, read=30.0)  # an unreachable site must cost seconds, not minutes
 RETRIES = urllib3.Retry(total=6, connect=0, read=0, other=0, redirect=6)
 CHUNK = 1 << 20
 
 
 class Unreachable(Exception):
-    """The site did not answer, or does not have the file: another source must do."""
+    """The site did not answer or does not have the file: use another source."""
 
 
 class ChecksumMismatch(Exception):
-    """What came is not what was published: nothing may use it."""
+    """The download is not the published file: do not use it."""
 
 
 def download(program: Program, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""An HTTP server in a thread with an event loop of its own: synchronous tests and other processes can use it."""
+"""An HTTP server in a thread with its own event loop, for synchronous tests and other processes."""
 
 import asyncio
 import ssl
@@ -13,7 +13,7 @@ from tests.cluster.certificates import Pair
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-MAX_BODY = 16 << 20  # ten times what etcd accepts
+MAX_BODY_BYTES = 16 << 20  # ten times what etcd accepts
 
 
 class Served:
@@ -45,7 +45,7 @@ class Served:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
     async def _listen(self) -> str:
-        app = web.Application(client_max_size=MAX_BODY)
+        app = web.Application(client_max_size=MAX_BODY_BYTES)
         app.router.add_route("*", "/{path:.*}", self._handler)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
@@ -59,7 +59,7 @@ class Served:
 
 
 def passed_on(headers: Any) -> dict[str, str]:
-    """Return the headers that a proxy passes on: not those about this one connection."""
+    """Return the headers that a proxy passes on: all but those of the connection itself."""
     hop = {"host", "connection", "keep-alive", "transfer-encoding", "content-length", "upgrade", "te", "trailer"}
     return {name: value for name, value in headers.items() if name.lower() not in hop}
 

@@ -1,4 +1,4 @@
-"""A real Vault with everything in memory, over TLS; tests enable the logins and engines that they want."""
+"""A real Vault that keeps everything in memory, over TLS; tests enable the logins and engines that they need."""
 
 import json
 import tempfile
@@ -18,7 +18,7 @@ class VaultServer:
     """Use it as a context manager, or call `start` and `stop`."""
 
     url: str
-    """Where it is; https, signed by `authority`."""
+    """Its https address; `authority` signed the certificate."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -40,7 +40,7 @@ class VaultServer:
         self._pool = urllib3.PoolManager(ca_certs=str(self.authority.file), retries=False, timeout=10.0)
 
     def stop(self) -> None:
-        """End it; nothing is kept."""
+        """Stop it; its data is lost."""
         self._pool.clear()
         self._process.kill()
         self._folder.remove()
@@ -55,7 +55,7 @@ class VaultServer:
         return self.authority.client(user, user)
 
     def ask(self, method: str, path: str, body: object = None, token: str = "", namespace: str = "") -> Any:
-        """Call the API as root, or with another token. Raises RuntimeError with what it answers to a mistake."""
+        """Call the API as root or with another token. Raises RuntimeError with the answer to a failed call."""
         headers = {"X-Vault-Token": token or self.token} | ({"X-Vault-Namespace": namespace} if namespace else {})
         answer = self._pool.request(method, f"{self.url}/v1/{path}", json=body, headers=headers)
         if answer.status >= 400:

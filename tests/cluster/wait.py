@@ -1,4 +1,4 @@
-"""Waiting for a condition: poll quickly, and on failure show what was there last."""
+"""Waits for a condition: polls quickly, and on failure shows the last result."""
 
 import json
 import time
@@ -13,7 +13,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.2
 def wait_until(probe: Callable[[], T], until: Callable[[T], object] = bool, timeout: float = 10.0, what: str = "") -> T:
     """Call `probe` until `until` holds for its result, and return that result.
 
-    An exception of either counts as "not yet": the object may not exist, the API server may be away.
+    An exception of either counts as "not yet": the object may not exist, or the API server may be down.
 
     Raises:
         TimeoutError: after `timeout` seconds, with the last result or exception.

@@ -23,7 +23,7 @@ NAMESPACES = ("app", "rabbitmq", "my-service-namespace", "team-blue")
 
 
 def main() -> int:
-    """Tell it; returns the exit code."""
+    """Run the story; return the exit code."""
     with ExitStack() as stack:
         started = time.monotonic()
         print(

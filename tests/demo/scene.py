@@ -1,4 +1,4 @@
-"""What `make demo KEEP=1` leaves behind: a shell's variables, programs, and commands to begin with."""
+"""What `make demo KEEP=1` leaves running: shell variables, programs, and commands to begin with."""
 
 import shlex
 from collections.abc import Mapping
@@ -11,18 +11,18 @@ import boto3
 name, value = sys.argv[1:]
 boto3.client("secretsmanager", region_name="{region}").put_secret_value(SecretId=name, SecretString=value)
 """
-"""There may be no aws command on this machine."""
+"""A replacement for the aws command, which this machine may not have."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A running demo, for a person in another shell.
+    """A running demo, for a user in another shell.
 
     Args:
         folder: the files of the story.
         programs: a folder with kubectl, kubeseal, coffer, helm and put-secret.
-        variables: what leads these to the cluster, the controller and its AWS.
-        log: the controller's.
+        variables: direct the programs to the cluster, the controller and its AWS.
+        log: the controller's log.
     """
 
     folder: Path
@@ -32,7 +32,7 @@ class Scene:
 
     @property
     def file(self) -> Path:
-        """What a shell reads first."""
+        """The file that the shell sources."""
         return self.folder / "env"
 
     def write(self) -> None:
@@ -42,7 +42,7 @@ class Scene:
         self.file.write_text("\n".join(lines) + "\n")
 
     def commands(self, remote: str) -> tuple[str, ...]:
-        """Return commands that work after the file was read, in this order."""
+        """Return commands that work, in this order, after the file is sourced."""
         return (
             "kubectl get sealedsecret,secretstore,externalsecret -A",
             "sed 's/name: my-secret/name: another/' my-secret.yaml | kubeseal -o yaml | kubectl apply -f -",
@@ -59,6 +59,6 @@ class Scene:
         )
 
     def told(self, remote: str) -> str:
-        """Return what is printed: every line that begins with two spaces can be pasted."""
+        """Return the printed text: every line that begins with two spaces can be pasted."""
         lines = ["Still running. In another shell:", f"  . {shlex.quote(str(self.file))}", "Then, for example:"]
         return "\n".join([*lines, *(f"  {each}" for each in self.commands(remote)), "Ctrl-C here ends it."])

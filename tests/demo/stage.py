@@ -1,4 +1,4 @@
-"""Runs commands as a person would, shows them, and keeps the time."""
+"""Runs commands as a user would, prints them, and measures the time."""
 
 import os
 import shutil
@@ -14,20 +14,20 @@ from tests.cluster import build
 from tests.cluster.wait import wait_until
 
 BOLD, DIM, GREEN, RESET = ("\033[1m", "\033[2m", "\033[32m", "\033[0m") if sys.stdout.isatty() else ("", "", "", "")
-PATIENCE = 20.0
+TIMEOUT_SECONDS = 20.0
 
 
 class StoryBroken(Exception):
-    """A command failed or a promise was not kept; the message is what to show."""
+    """A command failed or a promise was not kept; the message explains it."""
 
 
 @dataclass
 class Stage:
-    """A folder with the files of the story, and the shell in it.
+    """A folder with the story's files, and a shell in it.
 
     Args:
         folder: where commands run; examples/ is copied there.
-        environment: KUBECONFIG and what leads kubeseal to the controller.
+        environment: KUBECONFIG and the variables that direct kubeseal to the controller.
     """
 
     folder: Path
@@ -45,17 +45,17 @@ class Stage:
 
     @property
     def programs(self) -> Path:
-        """The folder of the programs that commands find first."""
+        """The folder whose programs commands find first."""
         return self.folder / ".bin"
 
     def program(self, name: str, text: str) -> None:
-        """Write one that the story needs."""
+        """Write a program that the story needs."""
         (self.programs / name).write_text(text)
         (self.programs / name).chmod(0o755)
 
     @contextmanager
     def chapter(self, title: str) -> Iterator[None]:
-        """Tell one part and remember how long it took."""
+        """Run one part and record how long it takes."""
         print(f"\n{BOLD}{title}{RESET}")
         started = time.monotonic()
         yield
@@ -66,7 +66,7 @@ class Stage:
         print(f"{DIM}# {text}{RESET}")
 
     def run(self, command: str, *, quiet: bool = False) -> str:
-        """Run a shell command in the folder, showing it and its output. Raises StoryBroken when it fails."""
+        """Run a shell command in the folder, print it and its output. Raises StoryBroken if it fails."""
         if not quiet:
             print(f"{GREEN}${RESET} {command}")
         done = subprocess.run(
@@ -86,10 +86,10 @@ class Stage:
         return done.stdout.strip()
 
     def until(self, command: str, shows: Callable[[str], bool], what: str) -> str:
-        """Repeat a command in silence until it shows something, then show it once."""
+        """Repeat a command silently until it prints something, then print it once."""
         started = time.monotonic()
         try:
-            wait_until(lambda: shows(self.run(command, quiet=True)), timeout=PATIENCE, what=what)
+            wait_until(lambda: shows(self.run(command, quiet=True)), timeout=TIMEOUT_SECONDS, what=what)
         except TimeoutError as error:
             raise StoryBroken(str(error)) from None
         seconds = time.monotonic() - started

@@ -1,6 +1,6 @@
-"""What stands in for an API server and for proxies where it matters only which way a client takes to it.
+"""Stand-ins for an API server and for proxies, for tests of the route that a client takes.
 
-The server tells every request's path, user and certificate; both proxies lead to it whatever they are asked for.
+The server records the path, user and certificate of every request; both proxies forward every request to it.
 """
 
 import json
@@ -26,20 +26,20 @@ Seen = frozenset[tuple[str, ...]]
 
 @dataclass
 class Surroundings:
-    """The addresses of everything, and what came in."""
+    """The addresses of all servers, and the requests so far."""
 
     folder: Path
     certificate: bytes
     port: int = 0
     plain_port: int = 0
     foreign_port: int = 0
-    """A server whose authority nobody knows."""
+    """A server with an unknown CA."""
     http_proxy: int = 0
     socks_proxy: int = 0
     seen: set[tuple[str, ...]] = field(default_factory=set)
 
     def take(self) -> Seen:
-        """Return what came in since the last call."""
+        """Return the requests since the last call."""
         found, self.seen = frozenset(self.seen), set()
         return found
 
@@ -74,7 +74,7 @@ class _Server(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Keep the test's output clean."""
+        """Do not log: keep the test's output clean."""
 
 
 class _HttpProxy(BaseRequestHandler):
@@ -119,7 +119,7 @@ class _SocksProxy(BaseRequestHandler):
 
 
 def _pass(near: socket.socket, port: int, first: bytes = b"") -> None:
-    """Carry bytes both ways until one side ends."""
+    """Copy bytes both ways until one side closes."""
     with socket.create_connection(("127.0.0.1", port)) as far:
         far.sendall(first)
         while True:
@@ -138,7 +138,7 @@ def _pass(near: socket.socket, port: int, first: bytes = b"") -> None:
 
 @contextmanager
 def surroundings(folder: Path, certificate: bytes) -> Iterator[Surroundings]:
-    """Start everything; the authority's certificate is `ca.crt` in the folder, a client's `client.crt`."""
+    """Start all servers; the folder contains the CA certificate as `ca.crt` and a client's as `client.crt`."""
     around = Surroundings(folder, certificate)
     authority, foreign = Authority.create(folder), folder / "foreign"
     foreign.mkdir()

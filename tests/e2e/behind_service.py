@@ -28,7 +28,7 @@ FLAGS = ("--sealed-key-size=2048", "--modules-external=false", "--modules-reflec
 
 
 def main() -> None:
-    """Run the story; whatever fails ends this program."""
+    """Run the story; any failure ends this program."""
     with ControlPlane(network.ADDRESS) as plane, closing(plane.client()) as kube:
         kube.install_crds(CRDS)
         kube.wait_until(lambda: kube.get("endpointslices", "kubernetes", "default"))
@@ -36,7 +36,7 @@ def main() -> None:
         with Coffer(installation, flags=FLAGS, address=network.ADDRESS) as coffer:
             network.expose(kube, NAMESPACE, SERVICE, int(coffer.url.rpartition(":")[2]))
             service = next(each for each in of_kind(installation.manifests, "Service") if _named(each))
-            kube.apply(service)  # the chart's own in the place of the one that `expose` made
+            kube.apply(service)  # replaces the Service that `expose` created by the chart's
             config = plane.kubeconfig_for(_developer(kube), plane.folder / "developer.kubeconfig")
             programs = {"ours": kubeseals.OURS, "original": kubeseals.original()}
             found = {name: _sealed_by(program, kube, config, coffer) for name, program in programs.items()}
@@ -49,7 +49,7 @@ def _named(service: dict[str, Any]) -> bool:
 
 
 def _developer(kube: Kube) -> str:
-    """Return the token of somebody who has no rights but those of every authenticated user."""
+    """Return the token of a user who has only the rights of every authenticated user."""
     kube.wait_until(lambda: kube.find("serviceaccounts", "default", "default"))
     return kube.token("default", "default")
 
@@ -70,7 +70,7 @@ def _sealed_by(program: Path, kube: Kube, config: Path, coffer: Coffer) -> dict[
 
 
 def _files(kube: Kube, config: Path, coffer: Coffer, folder: Path) -> dict[str, bool]:
-    """Seal one Secret for two clusters; validate several files, of which one does not open; seal them anew in place."""
+    """Seal one Secret for two clusters; validate several files, one of them broken; re-encrypt them in place."""
     other = folder / "other.pem"
     other.write_bytes(generate(2048, timedelta(days=1), "", datetime.now(UTC))[1])
     here = folder / "here.pem"
@@ -99,7 +99,7 @@ def _files(kube: Kube, config: Path, coffer: Coffer, folder: Path) -> dict[str, 
 
 
 def _allowances(plane: ControlPlane, token: str) -> dict[str, list[int]]:
-    """Ask from several addresses through the API server's proxy, some with a header of their own making."""
+    """Send requests from several addresses through the API server's proxy, some with a forged header."""
     path = f"/api/v1/namespaces/{NAMESPACE}/services/http:{SERVICE}:http/proxy/v1/verify"
     found = {}
     for source, forged in (("127.0.0.11", False), ("127.0.0.12", True), ("127.0.0.13", False)):
@@ -119,7 +119,7 @@ def _allowances(plane: ControlPlane, token: str) -> dict[str, list[int]]:
 
 
 def _validates(program: Path, sealed: dict[str, Any], config: Path) -> bool:
-    """Tell what `--validate` says; the limit of a caller is small, and the original gives up at once."""
+    """Return the output of `--validate`; a caller's limit is small, and the original does not wait."""
 
     def said() -> str:
         try:
@@ -134,7 +134,7 @@ def _validates(program: Path, sealed: dict[str, Any], config: Path) -> bool:
 
 
 def _reseals(program: Path, sealed: dict[str, Any], config: Path, kube: Kube, value: str) -> bool:
-    """Tell whether `--re-encrypt` gives other ciphertexts of the same value."""
+    """Return True if `--re-encrypt` gives new ciphertexts of the same value."""
 
     def answer() -> dict[str, Any] | None:
         try:

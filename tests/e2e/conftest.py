@@ -1,6 +1,6 @@
 """The worlds of the end-to-end tests; two controllers never work on one control plane.
 
-`world` has a controller that all tests share, for those that only use Coffer. The arena is a second control plane:
+`world` has a controller that all tests share, for tests that only use Coffer. The arena is a second control plane:
 `arena` has no controller, a test starts its own with `arena_coffer(…)`, or several replicas; `stage` has one behind the
 fault proxy that all tests of a module share, restarted whenever it dies, with the module's FLAGS and VALUES (of the
 chart).
@@ -23,11 +23,11 @@ from tests.e2e.oracles import assert_nothing_leaked
 from tests.e2e.world import CUSTOM, World
 
 QUICK = (
-    "--process-log-level=DEBUG",  # the log is searched for secret values at its most talkative
-    "--reflector-absent-source-grace=2",  # seconds that a GitOps tool is given; 30 would be waited for in vain
+    "--process-log-level=DEBUG",  # the log is searched for secret values, so it has every level
+    "--reflector-absent-source-grace=2",  # seconds; the default of 30 would only make tests wait
     "--reflector-excluded-namespaces=excluded-*",
-    "--external-egress-allowed=127.0.0.0/8",  # where the tests' Vault is
-    "--modules-deletes-per-minute=10000",  # a whole suite in a minute looks like a catastrophe
+    "--external-egress-allowed=127.0.0.0/8",  # the address of the tests' Vault
+    "--modules-deletes-per-minute=10000",  # the suite deletes more in a minute than the default allows
 )
 SMALL_KEY = "--sealed-key-size=2048"  # a key of 4,096 bits takes seconds to make; the shared controller has one
 BRISK = ("--lease-duration=6", "--lease-renew-deadline=4", "--lease-retry=1")
@@ -37,7 +37,7 @@ MakeCoffer = Callable[..., Coffer]
 
 @pytest.fixture(scope="session")
 def shared_coffer(control_plane: ControlPlane, kube: Kube, moto_server: Moto) -> Iterator[Coffer]:
-    """The controller that most tests share, as the chart would run it."""
+    """The controller that most tests share, run as the chart runs it."""
     install_crds(control_plane, kube)
     installation = Installation(control_plane, kube)
     coffer = Coffer(installation, flags=QUICK, environment=moto_server.environment())
@@ -59,7 +59,7 @@ def world(shared_coffer: Coffer, control_plane: ControlPlane, kube: Kube, moto: 
 
 @pytest.fixture(scope="session")
 def arena_plane() -> Iterator[ControlPlane]:
-    """A second control plane, whose controllers come and go."""
+    """A second control plane, for controllers that tests start and stop."""
     with ControlPlane() as plane, closing(plane.client()) as kube:
         install_crds(plane, kube)
         yield plane
@@ -78,9 +78,9 @@ def arena(arena_plane: ControlPlane, moto: Moto) -> Iterator[World]:
 def arena_coffer(arena: World, arena_proxy: FaultProxy) -> Iterator[MakeCoffer]:
     """Start controllers in the arena: `arena_coffer("a", "--flag=…", proxy=arena_proxy)`; they end before the proxy.
 
-    All of one test belong to one installation, so the second is a second replica.
+    All controllers of one test belong to one installation, so the second is a second replica.
     """
-    del arena_proxy  # named only so that it outlives them
+    del arena_proxy  # a parameter only so that the proxy outlives the controllers
     installation = Installation(arena.plane, arena.kube)
 
     def start(name: str = "coffer-0", *flags: str, proxy: FaultProxy | None = None) -> Coffer:
@@ -147,7 +147,7 @@ def stage(arena_plane: ControlPlane, staged_coffer: Coffer, staged_proxy: FaultP
 
 
 def install_crds(plane: ControlPlane, kube: Kube) -> None:
-    """Bring the chart's CRDs, and let the garbage collector know them now."""
+    """Apply the chart's CRDs, and make the garbage collector notice them now."""
     kube.install_crds(CRDS)
     for kind in CUSTOM:
         kube.wait_until(partial(kube.list, kind), lambda _: True, what=f"the storage of {kind}")
@@ -155,10 +155,10 @@ def install_crds(plane: ControlPlane, kube: Kube) -> None:
 
 
 def finish(coffer: Coffer) -> None:
-    """End a controller and search all that it ever said for secret values."""
+    """Stop a controller and search all of its output for secret values."""
     if coffer.alive:
         coffer.resume()
-        with suppress(HTTPError):  # the last test may have killed it, and it is only just coming back
+        with suppress(HTTPError):  # the last test may have killed it, and it may still be starting
             for path in ("/healthz", "/readyz", "/v1/cert.pem"):
                 coffer.http(path)
             coffer.metrics()

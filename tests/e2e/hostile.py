@@ -1,4 +1,4 @@
-"""What a hostile tenant puts into one namespace: every kind of object that has hurt this process, each time another."""
+"""The objects of a hostile tenant in one namespace: every kind that has harmed this process, in varying forms."""
 
 import base64
 import json
@@ -24,30 +24,30 @@ from tests.cluster.kube import Object
 
 MARK = '"@nested@"'
 Make = Callable[["Tenant", str], list[str]]
-"""From a tenant and a name to objects, as JSON text: what is nested a thousand times no library writes."""
+"""Makes objects from a tenant and a name, as JSON text: no library writes a thousand levels of nesting."""
 
 
 class Tenant:
     """One hostile namespace.
 
     Args:
-        namespace: where everything goes.
-        dice: chooses what is made of each kind.
-        port: of a server that answers a byte at a time.
+        namespace: of all objects.
+        dice: chooses the form of each object.
+        port: of a server that sends its answer one byte at a time.
     """
 
     def __init__(self, namespace: str, dice: random.Random, port: int) -> None:
         self.namespace, self.dice, self.port = namespace, dice, port
 
     def objects(self) -> Iterator[tuple[str, list[str]]]:
-        """Yield (kind of fault, objects) without end."""
+        """Yield (kind of fault, objects) endlessly."""
         number = 0
         while True:
             kinds = list(KINDS.items())
             self.dice.shuffle(kinds)
             for kind, make in kinds:
                 number += 1
-                # Names come again: what was made is changed as often as something new is added.
+                # Names repeat: existing objects are changed as often as new ones are added.
                 yield kind, make(self, f"{kind}-{self.dice.randint(0, 20)}")
 
 
@@ -191,8 +191,8 @@ KINDS: dict[str, Make] = {
 
 
 @contextmanager
-def dripping() -> Iterator[int]:
-    """Serve HTTP answers that never end, a byte at a time; yields the port."""
+def slow_server() -> Iterator[int]:
+    """Serve endless HTTP answers, one byte at a time; yields the port."""
     listener, over = socket.create_server(("127.0.0.1", 0), backlog=256), threading.Event()
 
     def drip(connection: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""Both kubeseals: the project's own, and the original built for tests; as a user starts them."""
+"""Runs both kubeseals as a user does: the project's own, and the original, built for the tests."""
 
 import json
 import os
@@ -15,11 +15,11 @@ OURS = Path(sys.executable).with_name("kubeseal")
 
 
 class KubesealFailed(Exception):
-    """kubeseal ended with an error; the message is what it said."""
+    """kubeseal ended with an error; the message is its output."""
 
 
 def original() -> Path:
-    """Return the original's program, built where it is missing."""
+    """Return the original's program; build it if it is missing."""
     return build.binary("kubeseal")
 
 

@@ -1,4 +1,4 @@
-"""What must hold after every test, whatever it did: nothing leaked, nothing of kopf's, conditions well formed."""
+"""Checks after every test: no leaked values, nothing written by kopf, well-formed conditions."""
 
 import base64
 import json
@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from tests.cluster.kube import Object
 
-WINDOW = 12  # characters of a value that betray it (reliability.md L1); shorter pieces occur by chance
-HIDDEN = {"data", "stringData", "spec"}  # a fake store's spec holds its values
+WINDOW = 12  # characters of a value that count as a leak; shorter pieces occur by chance
+HIDDEN = {"data", "stringData", "spec"}  # a fake store's spec contains its values
 
 
 class Canaries:
@@ -18,22 +18,22 @@ class Canaries:
         self._pieces = {piece for value in values for form in _forms(value) for piece in _windows(form)}
 
     def found(self, text: str) -> str:
-        """Return where a piece stands, with what is around it, empty for nowhere."""
+        """Return where a piece occurs, with the text around it; empty if it does not."""
         at = next((at for at, piece in enumerate(_windows(text)) if piece in self._pieces), None)
         return "" if at is None else f"at {at}: …{text[max(0, at - 80) : at]}[here]"
 
 
 def assert_nothing_leaked(values: Iterable[str], texts: Iterable[tuple[str, str]]) -> None:
-    """Fail if any of the named texts holds a piece of any value."""
+    """Fail if any of the named texts contains a piece of any value."""
     canaries = Canaries(values)
     leaks = {name: found for name, text in texts if (found := canaries.found(text))}
     assert not leaks, f"secret values leaked: {json.dumps(leaks, indent=1)}"
 
 
 def assert_sound(objects: Iterable[tuple[str, Object]], values: Iterable[str]) -> None:
-    """Check objects of named kinds: no leak beside the data, no trace of kopf, conditions as they should be.
+    """Check objects of the given kinds: no leak outside the data, no trace of kopf, well-formed conditions.
 
-    An annotation, a finalizer or a field of kopf would hold Secret data or wedge the object when Coffer goes.
+    An annotation or field of kopf could contain Secret data; its finalizer would block deletion without Coffer.
     """
     texts = []
     for kind, each in objects:
@@ -66,7 +66,7 @@ def _forms(value: str) -> Iterator[str]:
     yield from (value, quote(value, safe=""), raw.hex())
     for shift in range(3):
         text = base64.b64encode(b"\0" * shift + raw).decode()
-        yield text[-(-shift * 8 // 6) : -4]  # without the characters that hold bits of the neighbours
+        yield text[-(-shift * 8 // 6) : -4]  # without the characters that contain bits of the neighbours
 
 
 def _windows(text: str) -> Iterator[str]:

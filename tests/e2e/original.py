@@ -1,4 +1,4 @@
-"""The original controller, built for tests from its public Go module, as its own chart would run it."""
+"""The original controller, built for tests from its public Go module, run as its own chart does."""
 
 import shutil
 import signal
@@ -15,7 +15,7 @@ from tests.cluster.process import Process
 
 NAME = "sealed-secrets-controller"
 RBAC = {"apiGroup": "rbac.authorization.k8s.io"}
-# It reads where the API server is from files at a fixed place: a mount namespace gives it one of its own.
+# It reads the API server's address from files at a fixed path, so it gets a mount namespace with its own files.
 START = """
 mount -t tmpfs tmpfs /run && mkdir -p /run/secrets/kubernetes.io/serviceaccount
 cp "$1/token" "$1/ca.crt" /run/secrets/kubernetes.io/serviceaccount/ && shift && exec "$@"
@@ -25,7 +25,7 @@ LISTENING = ("--listen-addr=127.0.0.1:0", "--listen-metrics-addr=127.0.0.1:0")
 
 
 def unavailable() -> str:
-    """Return why it cannot be run here, empty if it can."""
+    """Return why it cannot run here; empty if it can."""
     if not shutil.which("unshare"):
         return "no `unshare` on this machine"
     tried = subprocess.run([*network.unshare("m"), "true"], capture_output=True, text=True, check=False)
@@ -33,11 +33,11 @@ def unavailable() -> str:
 
 
 class Original:
-    """The program under the rights that its chart gives it (sealed-secrets.md 8.2); a context manager.
+    """The program with the rights that its chart gives it; a context manager.
 
     Args:
-        namespace: its own, where the sealing keys are.
-        flags: its flags, but for where it listens.
+        namespace: of the program and its sealing keys.
+        flags: its flags without the address that it listens on.
     """
 
     def __init__(self, plane: ControlPlane, kube: Kube, namespace: str, flags: Sequence[str] = FLAGS) -> None:
@@ -67,13 +67,13 @@ class Original:
             self._process.kill()
 
     def new_key(self) -> None:
-        """Let it make a sealing key now."""
+        """Make it create a sealing key now."""
         if self._process is not None:
             self._process.signal(signal.SIGUSR1)
 
 
 def rights(namespace: str) -> list[Object]:
-    """Return its ServiceAccount and what binds it to its rights."""
+    """Return its ServiceAccount, roles and bindings."""
     name = f"{NAME}-{namespace}"
     subject = {"kind": "ServiceAccount", "name": NAME, "namespace": namespace}
     rules = [

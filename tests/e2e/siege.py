@@ -1,6 +1,6 @@
-"""Hostile tenants as a program of its own: beside the victim it would take the interpreter that measures.
+"""Hostile tenants in their own program: inside the test they would slow the interpreter that measures the victim.
 
-Each tenant sends as many requests as client-go lets a program by default: 5 a second after 10 at once.
+Each tenant sends as many requests as client-go allows by default: 5 a second after a burst of 10.
 """
 
 import json
@@ -17,32 +17,32 @@ import urllib3
 
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kube import ApiError, Kube
-from tests.e2e.hostile import Tenant, dripping
+from tests.e2e.hostile import Tenant, slow_server
 
-REQUESTS_A_SECOND, AT_ONCE = 5.0, 10
+REQUESTS_PER_SECOND, BURST_REQUESTS = 5.0, 10
 ROOT = Path(__file__).parents[2]
 
 
 class Pace:
-    """client-go's limit on requests."""
+    """client-go's request limit."""
 
     def __init__(self) -> None:
-        self._left, self._at = float(AT_ONCE), time.monotonic()
+        self._left, self._at = float(BURST_REQUESTS), time.monotonic()
 
     def wait(self) -> None:
         """Wait until the next request may be sent."""
         now = time.monotonic()
-        self._left = min(float(AT_ONCE), self._left + (now - self._at) * REQUESTS_A_SECOND) - 1
+        self._left = min(float(BURST_REQUESTS), self._left + (now - self._at) * REQUESTS_PER_SECOND) - 1
         self._at = now
         if self._left < 0:
-            time.sleep(-self._left / REQUESTS_A_SECOND)
+            time.sleep(-self._left / REQUESTS_PER_SECOND)
 
 
 @contextmanager
 def besieging(
     plane: ControlPlane, namespaces: Sequence[str], seconds: float, seed: int
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Let a tenant in each namespace attack for some seconds."""
+    """Run one hostile tenant in each namespace for some seconds."""
     admin = plane._admin
     given = [plane.url, plane.ca_file, admin.certificate, admin.key, seconds, seed, *namespaces]
     command = [sys.executable, "-m", "tests.e2e.siege", *map(str, given)]
@@ -54,7 +54,7 @@ def besieging(
 
 
 def attack(kube: Kube, tenant: Tenant, until: float) -> None:
-    """Make objects, and make them anew, until a moment."""
+    """Create and replace objects until a point in time."""
     pace = Pace()
     for _, texts in tenant.objects():
         for text in texts:
@@ -65,7 +65,7 @@ def attack(kube: Kube, tenant: Tenant, until: float) -> None:
 
 
 def _send(kube: Kube, text: str, pace: Pace) -> None:
-    """Make an object, or make it anew; what the API server answers is nobody's concern, and nested as deep."""
+    """Create or replace an object; ignore the API server's answer, which may be nested as deeply."""
     head = json.loads(text.partition(', "metadata"')[0] + "}")
     rest = text[text.index('"metadata"') :]
     meta = json.JSONDecoder().raw_decode(rest, rest.index("{"))[0]
@@ -79,10 +79,10 @@ def _send(kube: Kube, text: str, pace: Pace) -> None:
 
 
 def main() -> None:
-    """Attack."""
+    """Run the attack."""
     url, ca, certificate, key, seconds, seed, *namespaces = sys.argv[1:]
     until = time.monotonic() + float(seconds)
-    with dripping() as port:
+    with slow_server() as port:
 
         def tenant(namespace: str, number: int) -> None:
             with closing(Kube(url, Path(ca), cert=(Path(certificate), Path(key)))) as kube:

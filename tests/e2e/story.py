@@ -1,8 +1,8 @@
-"""The story that Coffer was made for, as steps that can be run anywhere and compared at the end.
+"""The story of the README, as steps that run on any cluster and can be compared at the end.
 
-aws-credentials arrive sealed, a SecretStore uses them, an ExternalSecret syncs the database's URL by that store; a
-sealed RabbitMQ login is mirrored into a service's namespace that asks for it and into one that the source names. Then
-all of it changes, then a part is withdrawn.
+aws-credentials arrive sealed, a SecretStore uses them, an ExternalSecret syncs the database's URL from that store. A
+sealed RabbitMQ login is mirrored into a service's namespace that pulls it and into one that the source pushes to. Then
+all values change, then a part is withdrawn.
 """
 
 import base64
@@ -42,13 +42,13 @@ STAMPS = re.compile(r"(reflected-(version|at)|reconcile.external-secrets.io/(dat
 
 @dataclass
 class Story:
-    """One telling of the story, in namespaces and with values of its own."""
+    """One run of the story, with its own namespaces and values."""
 
     world: World
     refresh: str = "1h"
     """refreshInterval of the ExternalSecret."""
     values: dict[str, str] = field(default_factory=dict)
-    """What the Secrets should hold now, by what it is for."""
+    """The values that the Secrets should have now, by purpose."""
 
     def __post_init__(self) -> None:
         namespace = self.world.namespace
@@ -60,7 +60,7 @@ class Story:
         self.world.moto.client().create_secret(Name=self.remote, SecretString=json.dumps({"url": self._new("url")}))
 
     def applied(self) -> None:
-        """Apply everything at once, in an order in which nothing finds what it needs."""
+        """Apply everything at once, each object before the objects that it needs."""
         data = {"DATABASE_URL": (self.remote, "url")}
         target = {"name": "database-credentials"}
         pull = {"placeholder": "x"}
@@ -78,11 +78,11 @@ class Story:
         return store(self.app, "aws", aws())
 
     def credentials(self) -> Object:
-        """Return the SealedSecret of the credentials."""
+        """Return the SealedSecret with the credentials."""
         return self._sealed(self.app, "aws-credentials", self._aws_keys())
 
     def changed(self) -> None:
-        """Change every value, each where it comes from; AWS is asked again at once because the user says so."""
+        """Change every value at its source; the user forces a refresh, so AWS is read at once."""
         url = json.dumps({"url": self._new("url")})
         self.world.moto.client().put_secret_value(SecretId=self.remote, SecretString=url)
         self.force_sync()
@@ -92,18 +92,18 @@ class Story:
         )
 
     def force_sync(self) -> None:
-        """Ask for a refresh at once, as users do: by changing an annotation."""
+        """Force a refresh as users do, by changing an annotation."""
         annotations = {"external-secrets.io/force-sync": "now"}
         self.world.kube.annotate("externalsecrets", "database", self.app, annotations)
 
     def withdrawn(self) -> None:
-        """Take the pushed mirror back, and the plain SealedSecret with its Secret."""
+        """Withdraw the pushed mirror, and delete the plain SealedSecret with its Secret."""
         self.values["withdrawn"] = "yes"
         self.world.apply(self._rabbitmq(auto=False))
         self.world.kube.delete("sealedsecrets", "my-secret", self.app)
 
     def settle(self, timeout: float = 20.0) -> None:
-        """Wait until every Secret is what it should be and every object says so."""
+        """Wait until every Secret has its values and every object's condition is True."""
         world, values, going = self.world, self.values, "withdrawn" in self.values
         mirrored = {"rabbitmq-username": "app", "rabbitmq-password": values["rabbitmq"]}
         world.await_data(self.app, "aws-credentials", self._aws_keys(), timeout)
@@ -118,18 +118,18 @@ class Story:
             world.await_data(self.app, "my-secret", {"username": "app", "password": values["password"]}, timeout)
         self._await_words(timeout)
 
-    def tell(self) -> None:
-        """Run all steps, each to its end."""
+    def run(self) -> None:
+        """Run all steps; wait after each one."""
         for step in STEPS:
             getattr(self, step)()
             self.settle()
 
     def mine(self, call: Call) -> bool:
-        """Tell whether a request writes an object of this telling; Events are not counted."""
+        """Return True if a request writes an object of this run; Events do not count."""
         return call.namespace in self.world.namespaces and call.plural in KINDS
 
     def end_state(self) -> dict[str, Object]:
-        """Return every object of the story without what must differ: identities, versions, times, ciphertext."""
+        """Return every object of the story without the fields that differ: identities, versions, times, ciphertext."""
         roles = {self.app: "app", self.rabbit: "rabbit", self.service: "service", self.pushed: "pushed"}
         found = [(kind, ns, each) for kind in KINDS for ns in roles for each in self.world.kube.list(kind, ns)]
         names = {each["metadata"]["uid"]: f"<{kind} {each['metadata']['name']}>" for kind, _, each in found}
@@ -138,7 +138,7 @@ class Story:
         return {f"{kind} {roles[ns]}/{each['metadata']['name']}": _masked(each, words) for kind, ns, each in found}
 
     def writes(self, since: Mark) -> Mapping[tuple[str, str, str], int]:
-        """Count the creates and deletes that Coffer made of each object, by the audit log."""
+        """Count Coffer's creates and deletes of each object, from the audit log."""
         user = self._coffer_user()
         roles = {self.app: "app", self.rabbit: "rabbit", self.service: "service", self.pushed: "pushed"}
         made = [each for each in self.world.audit.writes(since, user=user) if each.namespace in roles]

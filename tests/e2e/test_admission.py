@@ -1,4 +1,4 @@
-"""What an admission policy of the cluster refuses is told with its words, and heals soon after the policy does."""
+"""A write that an admission policy refuses is reported with the policy's words, and retried until the policy ends."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ WORDS = "a Secret of this namespace needs an owner"
 
 @pytest.fixture
 def guarded(world: World) -> Iterator[str]:
-    """A namespace in which a policy lets no Secret be made by the controller."""
+    """A namespace in which a policy forbids the controller to create Secrets."""
     ns = world.namespace("guarded")
     assert world.coffer is not None
     rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["secrets"]}
@@ -31,7 +31,8 @@ def guarded(world: World) -> Iterator[str]:
         world.kube.delete(kind, ns)
 
 
-def test_what_a_policy_denies_is_told_in_its_words_and_heals_with_it(world: World, guarded: str) -> None:
+def test_a_denial_by_policy_is_reported_and_ends_with_the_policy(world: World, guarded: str) -> None:
+    """A condition or Event quotes the policy's own message."""
     elsewhere, value = world.namespace(), canary()
     made = [
         sealed_secret(world.certificate, guarded, "sealed", {"a": value}),
@@ -39,7 +40,7 @@ def test_what_a_policy_denies_is_told_in_its_words_and_heals_with_it(world: Worl
         external_secret(guarded, "external", "store", {"a": "remote"}),
         secret(elsewhere, "mirrored", {"a": value}, annotations=allowed(guarded, auto=guarded)),
     ]
-    # The API server takes a moment to notice a policy: what is made before that is made once more.
+    # A policy takes effect after a moment: objects that were created before are created once more.
     world.apply(*made)
     world.kube.wait_until(lambda: _denied(world, guarded), timeout=60.0, what="the policy's words in all three modules")
 
@@ -50,7 +51,7 @@ def test_what_a_policy_denies_is_told_in_its_words_and_heals_with_it(world: Worl
 
 
 def _denied(world: World, ns: str) -> bool:
-    """Tell whether all three say so; delete what was made before the policy was noticed."""
+    """Return True if all three report it; delete objects that were created before the policy took effect."""
     told = [
         world.condition("sealedsecrets", ns, "sealed").get("message", ""),
         world.condition("externalsecrets", ns, "external").get("message", ""),

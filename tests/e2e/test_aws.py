@@ -1,4 +1,4 @@
-"""AWS Secrets Manager as a provider: what is read, what it costs, and that no failure takes a Secret away."""
+"""AWS Secrets Manager as a provider: what is read, what it costs, and that no failure removes a Secret."""
 
 import json
 from base64 import urlsafe_b64decode
@@ -33,12 +33,12 @@ FAILURES = [
 
 
 def key_of(ns: str) -> str:
-    """Return the access key of a namespace's store, by which its calls are counted."""
+    """Return the access key of a namespace's store; its calls are counted by this key."""
     return f"AKIA{ns[-8:].upper()}"
 
 
 def with_store(world: World, *, once: bool = False, **provider: object) -> str:
-    """Return a new namespace with a ready store of AWS and credentials of its own; `once` tries no call again."""
+    """Return a new namespace with a ready AWS store and its own credentials; `once` disables the SDK's retries."""
     ns = world.namespace()
     spec = aws()
     spec["aws"] |= provider
@@ -50,7 +50,7 @@ def with_store(world: World, *, once: bool = False, **provider: object) -> str:
 
 
 def remote(world: World, value: str) -> str:
-    """Make a secret in AWS; return its name."""
+    """Create a secret in AWS; return its name."""
     name = f"remote/{uuid4().hex[:8]}"
     world.moto.client().create_secret(Name=name, SecretString=value)
     return name
@@ -133,7 +133,8 @@ def test_new_credentials_are_used_at_once(world: World) -> None:
     world.kube.wait_until(lambda: world.moto.counts(renewed)["GetSecretValue"] == 1, what="a read with the new keys")
 
 
-def test_a_store_without_its_credentials_says_so_and_recovers_with_them(world: World) -> None:
+def test_a_store_is_ready_once_its_credentials_exist(world: World) -> None:
+    """Until then its condition says what is missing."""
     ns, name = with_store(world), remote(world, value := canary())
     world.kube.delete("secrets", "aws-credentials", ns)
     world.await_condition("secretstores", ns, "aws", "False", text="aws-credentials")
@@ -172,7 +173,7 @@ def test_no_failure_of_aws_takes_a_secret_away(world: World, code: str, status: 
 
 @pytest.mark.parametrize("policy", [{"refreshPolicy": "CreatedOnce"}, {"refreshInterval": "1h"}], ids=str)
 def test_an_object_made_again_gets_the_value_of_now(world: World, policy: dict[str, str]) -> None:
-    """What was read a moment ago is kept for others, and is no answer to who asks only now."""
+    """A cached read serves others, but not a request that was made after the read began."""
     ns, name = with_store(world), remote(world, old := canary())
     world.apply(external_secret(ns, "app", "aws", {"key": name}, **policy))
     world.await_data(ns, "app", {"key": old})
@@ -189,7 +190,7 @@ def test_an_object_made_again_gets_the_value_of_now(world: World, policy: dict[s
         world.await_ready("externalsecrets", ns, each)
 
 
-def test_one_secret_that_is_denied_among_several_costs_the_others_nothing(world: World) -> None:
+def test_one_denied_secret_does_not_affect_the_others(world: World) -> None:
     ns, names = with_store(world), [remote(world, canary()) for _ in range(4)]
     world.moto.partial[names[0]] = "AccessDeniedException"
 
@@ -204,7 +205,7 @@ def test_one_secret_that_is_denied_among_several_costs_the_others_nothing(world:
     world.await_ready("externalsecrets", ns, "mixed")
 
 
-def test_a_secret_that_is_gone_in_aws_goes_only_where_the_policy_says_so(world: World) -> None:
+def test_a_secret_deleted_in_aws_follows_the_deletion_policy(world: World) -> None:
     ns, name = with_store(world), remote(world, value := canary())
     for deletion in ("Retain", "Delete"):
         target = {"deletionPolicy": deletion}
@@ -247,10 +248,10 @@ def test_what_aws_is_asked_can_be_counted(world: World) -> None:
     world.apply(external_secret(ns, "app", "aws", {"key": name}))
     world.await_data(ns, "app", {"key": value})
 
-    assert world.coffer.metric(*series) >= before + 1  # others share the controller
+    assert world.coffer.metric(*series) >= before + 1  # other tests use this controller too
 
 
-def test_a_service_account_becomes_a_role_once_its_annotation_is_there(world: World) -> None:
+def test_a_service_account_assumes_a_role_once_annotated(world: World) -> None:
     ns, name, value = world.namespace(), f"remote/{uuid4().hex[:8]}", canary()
     world.moto.client().create_secret(Name=name, SecretString=value)
     world.apply(service_account(ns, "reader"), store(ns, "aws", aws_by_account("reader")))
@@ -288,7 +289,7 @@ def test_session_tags_tell_amazon_which_namespace_asks(world: World) -> None:
 
 
 @pytest.mark.parametrize("service", ["SecretsManager", "ParameterStore"])
-def test_what_is_found_is_named_rewritten_and_follows_the_provider(world: World, service: str) -> None:
+def test_found_secrets_are_rewritten_and_follow_the_provider(world: World, service: str) -> None:
     ns, top, values = with_store(world, service=service), f"/{uuid4().hex[:8]}", [canary() for _ in range(3)]
     place(world, service, f"{top}/one", values[0])
     place(world, service, f"{top}/two", values[1])

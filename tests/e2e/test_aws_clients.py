@@ -45,7 +45,7 @@ def opened(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Open:
 
 
 def put(moto: Moto, service: str = "SecretsManager", /, **values: str) -> None:
-    """Make secrets or parameters; `__` stands for a slash."""
+    """Create secrets or parameters; `__` stands for a slash."""
     client = moto.client({"SecretsManager": "secretsmanager", "ParameterStore": "ssm"}[service])
     for name, value in values.items():
         place = name.replace("__", "/")
@@ -86,7 +86,8 @@ def test_many_are_read_with_one_call(moto: Moto, opened: Open, service: str) -> 
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_one_that_is_missing_is_absent_and_costs_the_others_nothing(moto: Moto, opened: Open, service: str) -> None:
+def test_one_missing_secret_of_a_batch_is_absent(moto: Moto, opened: Open, service: str) -> None:
+    """The other secrets of the batch are returned."""
     put(moto, service, a="1", b="2")
     slash = "/" if service == "ParameterStore" else ""
 
@@ -98,9 +99,7 @@ def test_one_that_is_missing_is_absent_and_costs_the_others_nothing(moto: Moto, 
 @pytest.mark.parametrize(
     ("service", "call"), [("SecretsManager", "BatchGetSecretValue"), ("ParameterStore", "GetParameters")]
 )
-def test_who_may_not_ask_for_several_asks_one_by_one_and_tries_no_more(
-    moto: Moto, opened: Open, service: str, call: str
-) -> None:
+def test_a_denied_batch_is_read_one_by_one_from_then_on(moto: Moto, opened: Open, service: str, call: str) -> None:
     put(moto, service, a="1", b="2")
     slash = "/" if service == "ParameterStore" else ""
     client = opened(service)
@@ -112,7 +111,8 @@ def test_who_may_not_ask_for_several_asks_one_by_one_and_tries_no_more(
     assert moto.counts(KEY)[call] == 1
 
 
-def test_a_denied_parameter_is_asked_alone_and_the_others_stay_together(moto: Moto, opened: Open) -> None:
+def test_a_denied_parameter_is_read_alone(moto: Moto, opened: Open) -> None:
+    """The other parameters stay in one batch."""
     put(moto, "ParameterStore", a="1", b="2", c="3")
     client = opened("ParameterStore")
     moto.fail("GetParameters", times=1)
@@ -252,7 +252,7 @@ def test_a_find_that_makes_no_sense_is_refused(opened: Open, service: str, find:
         found(opened(service), **find)
 
 
-def test_roles_are_assumed_one_after_the_other_with_what_is_to_be_said(moto: Moto, opened: Open) -> None:
+def test_roles_are_assumed_in_turn_with_their_options(moto: Moto, opened: Open) -> None:
     put(moto, a="1")
     said = {"ExternalId": "known", "Tags": [{"Key": "team", "Value": "t"}], "TransitiveTagKeys": ["team"]}
     client = opened(identity=Identity(KEYS, roles=(Role(INNER), Role(ROLE, said))))
@@ -371,7 +371,7 @@ def test_who_may_not_list_is_told_so(moto: Moto, opened: Open, service: str, cal
         ("DecryptionFailure", ProviderDenied),
     ],
 )
-def test_an_error_of_one_secret_among_several_is_that_of_this_one(
+def test_an_error_in_a_batch_belongs_to_its_secret(
     moto: Moto, opened: Open, code: str, meaning: type[ProviderError]
 ) -> None:
     put(moto, a="1", b="2", c="3")
@@ -386,7 +386,7 @@ def test_an_error_of_one_secret_among_several_is_that_of_this_one(
 
 @pytest.mark.parametrize(("wanted", "attempts"), [(0, 1), (2, 2)])
 def test_retry_settings_bound_the_attempts_of_a_call(moto: Moto, opened: Open, wanted: int, attempts: int) -> None:
-    del opened  # named for the variables that lead here
+    del opened  # a parameter only for the variables that it sets
     spec = AwsProvider.model_validate({"service": "SecretsManager", "region": REGION})
     amazon = AwsConnection(spec, Identity(KEYS), RetrySettings(max_retries=wanted), lambda *_: None, 10, "x")
     fault = moto.fail("GetSecretValue", "InternalServiceError", 500, times=10)

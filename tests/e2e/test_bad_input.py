@@ -1,4 +1,4 @@
-"""A faulty object gets one clear word and delays nobody else (reliability.md I1; the list of issue 3)."""
+"""A faulty object gets one clear message and delays no other object."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from tests.e2e.test_sealed import foreign_key
 from tests.e2e.world import World
 
 Make = Callable[[World, str, str], list[Object]]
-"""From a world, a namespace and a name to the objects to apply; the last one is the faulty."""
+"""Makes the objects to apply from a world, a namespace and a name; the last one is faulty."""
 
 NEIGHBOURS = 20
 DEEP = {"a" * 60: {"b": [1, None, {"c": "d"}]}}
@@ -34,17 +34,17 @@ DEEP = {"a" * 60: {"b": [1, None, {"c": "d"}]}}
 
 @dataclass(frozen=True)
 class Case:
-    """One faulty object, and what is said about it."""
+    """One faulty object, and the message about it."""
 
     name: str
     kind: str
     make: Make
     says: str
-    """In the condition; for Secrets, which have none, the reason of the Event."""
+    """Part of the condition; for Secrets, which have none, the reason of the Event."""
 
 
 def sealed(change: Callable[[Object], object], **template: Any) -> Make:
-    """Make a SealedSecret and spoil it."""
+    """Return a broken SealedSecret."""
 
     def make(world: World, ns: str, name: str) -> list[Object]:
         manifest = sealed_secret(world.certificate, ns, name, {"key": canary()}, **template)
@@ -55,7 +55,7 @@ def sealed(change: Callable[[Object], object], **template: Any) -> Make:
 
 
 def external(data: dict[str, Any], remote: str = "value", **spec: Any) -> Make:
-    """Make an ExternalSecret with a store that holds `remote`."""
+    """Return an ExternalSecret with a store that has `remote`."""
 
     def make(world: World, ns: str, name: str) -> list[Object]:
         del world
@@ -65,12 +65,12 @@ def external(data: dict[str, Any], remote: str = "value", **spec: Any) -> Make:
 
 
 def stores(provider: Object, **spec: Any) -> Make:
-    """Make a SecretStore."""
+    """Return a SecretStore."""
     return lambda _, ns, name: [store(ns, name, provider, **spec)]
 
 
 def source(annotations: dict[str, str]) -> Make:
-    """Make a Secret with annotations of the reflector."""
+    """Return a Secret with annotations of the reflector."""
     return lambda _, ns, name: [secret(ns, name, {"key": canary()}, annotations=annotations)]
 
 
@@ -211,7 +211,7 @@ MALFORMED: list[tuple[str, str, Object]] = [
 
 
 def malformed(world: World, ns: str) -> list[str]:
-    """Create every malformed object that the API server takes; return the names of those."""
+    """Create every malformed object that the API server accepts; return their names."""
     taken = []
     for position, (version, kind, body) in enumerate(MALFORMED):
         name = f"malformed-{position}"

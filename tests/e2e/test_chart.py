@@ -1,4 +1,4 @@
-"""The chart installed by real helm, once; and a module beside a live original."""
+"""The chart, installed once by real helm; and a module beside a running original."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ def test_helm_installs_one_release_and_refuses_a_second(arena: World) -> None:
 
 
 def running(arena: World, namespace: str, name: str) -> None:
-    """Let a Deployment with an original's labels run."""
+    """Create a running Deployment with an original's labels."""
     labels = {"app.kubernetes.io/name": name}
     pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "r", "image": "r"}]}}
     spec = {"selector": {"matchLabels": labels}, "template": pod}
@@ -50,7 +50,7 @@ def running(arena: World, namespace: str, name: str) -> None:
 
 
 def allow_everywhere(arena: World, namespace: str) -> Callable[[], object]:
-    """Give a namespace's ServiceAccount what an original has; returns what takes it away again."""
+    """Give a namespace's ServiceAccount an original's rights; return a function that removes them."""
     api, group = "rbac.authorization.k8s.io/v1", "rbac.authorization.k8s.io"
     rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]}
     metadata = {"name": f"original-{namespace}"}
@@ -98,7 +98,7 @@ def test_beside_a_live_original_a_module_only_observes(arena: World, arena_coffe
     wait_until(lambda: arena.data(pushed, "shared") == {"key": value}, timeout=30, what="the reflector to take over")
     assert coffer.metrics()[observing] == 0
 
-    running(arena, ns, "reflector")  # it may come back at any time
+    running(arena, ns, "reflector")  # it may be scaled up at any time
     observes()
     later, sealed = canary(), {"password": canary()}
     arena.kube.patch("secrets", "shared", ns, {"stringData": {"key": later}})

@@ -1,4 +1,4 @@
-"""Secrets of this cluster, and webhooks, as providers: through the whole controller (providers 4.2 and 4.5)."""
+"""Secrets of this cluster and webhooks as providers, through the whole controller."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ from tests.cluster.kube import Object
 from tests.cluster.serving import Served
 from tests.e2e.world import World
 
-COMPILING = 40  # seconds that the sandbox may take before its first template on a machine
+COMPILING = 40  # seconds to compile the sandbox before a machine's first template
 RBAC = "rbac.authorization.k8s.io"
 
 
@@ -65,7 +65,8 @@ def test_values_labels_and_lists_of_another_namespace(world: World) -> None:
     assert world.data(ns, "absent") is None
 
 
-def test_whoever_may_not_read_is_told_and_coffers_own_rights_help_nobody(world: World) -> None:
+def test_a_denied_read_is_reported(world: World) -> None:
+    """Coffer's own rights are not used for the tenant."""
     source, ns = world.namespace(), world.namespace()
     world.apply(secret(source, "shared", {"password": canary()}), service_account(ns, "reader"))
     world.apply(store(ns, "store", kubernetes(source)))
@@ -94,7 +95,7 @@ def test_a_kubeconfig_leads_to_a_cluster_by_its_own_token(world: World) -> None:
 
 @pytest.fixture
 def site() -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """Serve an API that gives one value for each key and namespace; what it was asked is kept."""
+    """Serve an API with one value per key and namespace; record its requests."""
     asked: list[dict[str, str]] = []
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -141,9 +142,10 @@ def test_a_webhook_is_asked_as_its_templates_say(world: World, site: tuple[str, 
     assert shown in asked
 
 
-def test_a_cluster_stores_webhook_is_asked_for_each_namespace_that_its_url_names(
+def test_a_webhook_with_the_namespace_is_called_per_namespace(
     world: World, site: tuple[str, list[dict[str, str]]]
 ) -> None:
+    """The URL of the cluster store contains the namespace."""
     url, asked = site
     one, two, keys = world.namespace(), world.namespace(), world.namespace()
     label = {"external-secrets.io/type": "webhook"}

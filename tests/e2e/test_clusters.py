@@ -1,4 +1,4 @@
-"""ClusterExternalSecrets on the real API server (external-secrets-core.md 8.3)."""
+"""ClusterExternalSecrets on the real API server."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -16,7 +16,7 @@ READY = [{"type": "Ready", "status": "True"}]
 
 @pytest.fixture
 def spread(world: World) -> Iterator[World]:
-    """The world; ClusterExternalSecrets that are named after it go at the end."""
+    """The world; ClusterExternalSecrets with its name are deleted at the end."""
     yield world
     for each in world.kube.list(KIND):
         if world.unique in each["metadata"]["name"]:
@@ -49,7 +49,7 @@ def await_status(world: World, made: Object, **wanted: Any) -> None:
     world.kube.wait_until(partial(status, world, made), lambda found: found == whole, what=f"the status {whole}")
 
 
-def test_it_spreads_follows_its_namespaces_and_takes_only_what_is_its_own(spread: World) -> None:
+def test_it_follows_its_namespaces_and_deletes_only_its_own(spread: World) -> None:
     world, value = spread, canary()
     team = {f"team{world.unique}": "a"}
     one, two = world.namespace(**team), world.namespace()
@@ -130,7 +130,7 @@ def test_which_namespaces_are_chosen(spread: World) -> None:
 
 
 def test_what_the_original_left_hangs_nowhere(spread: World) -> None:
-    """Its finalizers stand on the object and on namespaces, also on those that are no longer chosen."""
+    """The original puts finalizers on the object and on namespaces, also on those that are no longer selected."""
     world = spread
     ns = world.namespace()
     manifest = cluster(world, "left", namespaces=[ns])

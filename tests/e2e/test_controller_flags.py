@@ -1,4 +1,4 @@
-"""What the original controller takes on its command line, `coffer run` takes too; its own program is the judge."""
+"""`coffer run` accepts every command line that the original's program accepts."""
 
 import subprocess
 
@@ -22,9 +22,9 @@ OURS_ALONE = {
     ("rate-limit", "-1"): "means nothing",
     ("rate-limit-burst", "-1"): "means nothing",
 }
-"""What the original's program accepts at first and stumbles over later; here the start refuses it by name."""
+"""Values that the original accepts at start and fails on later; Coffer refuses them at start and names them."""
 LATER = {"key-cutoff-time", "log-level", "log-format", "label-selector"}
-"""Texts that the original looks at only when it runs; nonsense in them is refused at our start."""
+"""Texts that the original reads only later; Coffer refuses invalid ones at start."""
 
 
 def accepted_by_the_original(flag: str, word: str) -> bool:

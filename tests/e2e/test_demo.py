@@ -1,4 +1,4 @@
-"""`make demo KEEP=1` tells its story and leaves a scene in which every command that it prints can be pasted."""
+"""`make demo KEEP=1` runs the story and keeps a cluster in which every printed command works."""
 
 import os
 import signal
@@ -17,8 +17,8 @@ END = "Ctrl-C here ends it."
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """What the demo prints, while it is kept running."""
+def demo_output(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The output of the demo while it is kept running."""
     folder = tmp_path_factory.mktemp("demo")
     said = folder / "said"
     environment = {**os.environ, "KEEP": "1", "PYTHONPATH": str(ROOT)}
@@ -38,8 +38,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.timeout(180)
-def test_every_command_that_the_demo_prints_can_be_pasted(told: str) -> None:
-    kept = told.partition("Still running")[2].splitlines()
+def test_every_command_that_the_demo_prints_can_be_pasted(demo_output: str) -> None:
+    kept = demo_output.partition("Still running")[2].splitlines()
     source, *commands = [line.strip() for line in kept if line.startswith("  ")]
     assert len(commands) > 8
 

@@ -1,4 +1,4 @@
-"""ExternalSecrets sync from stores, and every rule about the Secret they write (external-secrets-core.md 8.1)."""
+"""ExternalSecrets sync from stores, and every rule about the Secret that they write."""
 
 import json
 from functools import partial
@@ -16,7 +16,7 @@ HASH, MANAGED, CREATED_BY = f"{RECONCILE}data-hash", f"{RECONCILE}managed", f"{R
 
 
 def with_store(world: World, values: dict[str, str]) -> str:
-    """Return a new namespace with a ready SecretStore `store` that holds these values."""
+    """Return a new namespace with a ready SecretStore `store` that has these values."""
     ns = world.namespace()
     world.apply(store(ns, "store", fake(values)))
     world.await_ready("secretstores", ns, "store")
@@ -24,12 +24,12 @@ def with_store(world: World, values: dict[str, str]) -> str:
 
 
 def change(world: World, ns: str, values: dict[str, str]) -> None:
-    """Change what the store holds."""
+    """Change the values of the store."""
     world.kube.patch("secretstores", "store", ns, {"spec": {"provider": fake(values)}})
 
 
 def hashed(found: Object, values: dict[str, str]) -> bool:
-    """Tell whether the hash on a Secret is that of these values."""
+    """Return True if the hash on a Secret is that of these values."""
     plain = {key: SecretValue(value.encode()) for key, value in values.items()}
     return bool(found["metadata"]["annotations"][HASH] == data_hash(plain))
 
@@ -96,7 +96,7 @@ def test_a_property_and_an_extract_take_json_apart(world: World) -> None:
     assert (made["user"], made["port"], json.loads(made["db"])) == (second, "5432", {"url": first})
 
 
-def test_data_wins_over_what_is_extracted_and_stores_can_be_mixed(world: World) -> None:
+def test_data_wins_over_extract_and_stores_can_be_mixed(world: World) -> None:
     shared, other, own = canary(), canary(), canary()
     ns = with_store(world, {"one": json.dumps({"a": shared, "b": shared}), "b": own})
     world.apply(store(ns, "second", fake({"two": json.dumps({"c": other})})))
@@ -110,7 +110,7 @@ def test_data_wins_over_what_is_extracted_and_stores_can_be_mixed(world: World) 
     world.await_data(ns, "app", {"a": shared, "b": own, "c": other})
 
 
-def test_a_change_in_the_store_reaches_the_secret_and_a_key_that_goes_is_removed(world: World) -> None:
+def test_changes_and_deleted_keys_of_the_store_reach_the_secret(world: World) -> None:
     first, second = canary(), canary()
     ns = with_store(world, {"remote": json.dumps({"a": first, "b": first})})
     world.apply(external_secret(ns, "app", "store", {}, dataFrom=[{"extract": {"key": "remote"}}]))
@@ -121,7 +121,8 @@ def test_a_change_in_the_store_reaches_the_secret_and_a_key_that_goes_is_removed
     assert hashed(world.await_data(ns, "app", {"a": second}), {"a": second})
 
 
-def test_metadata_that_goes_from_the_external_secret_goes_from_the_secret_but_others_stays(world: World) -> None:
+def test_metadata_removed_from_the_external_secret_is_removed(world: World) -> None:
+    """Metadata that others put on the Secret stays."""
     value = canary()
     ns = with_store(world, {"remote": value})
     manifest = external_secret(ns, "an-external-secret-with-a-long-name", "store", {"password": "remote"})
@@ -260,7 +261,8 @@ def test_a_merge_is_repaired_when_somebody_overwrites_it(world: World) -> None:
     world.await_data(ns, "app", {"theirs": "y", "ours": value})
 
 
-def test_a_merge_without_a_secret_says_so_and_joins_it_when_it_comes(world: World) -> None:
+def test_a_merge_waits_for_its_secret(world: World) -> None:
+    """Its condition says that the Secret is missing."""
     value = canary()
     ns = with_store(world, {"remote": value})
     world.apply(external_secret(ns, "app", "store", {"ours": "remote"}, target={"creationPolicy": "Merge"}))
@@ -313,7 +315,8 @@ def test_a_missing_remote_key_is_an_error_that_deletes_nothing(world: World) -> 
     world.await_ready("externalsecrets", ns, "app")
 
 
-def test_with_deletion_policy_delete_a_proven_absence_takes_keys_and_then_the_secret(world: World) -> None:
+def test_deletion_policy_delete_removes_keys_then_the_secret(world: World) -> None:
+    """Only keys that the provider says do not exist are removed."""
     one, two = canary(), canary()
     ns = with_store(world, {"one": one, "two": two})
     target = {"deletionPolicy": "Delete"}
@@ -329,7 +332,7 @@ def test_with_deletion_policy_delete_a_proven_absence_takes_keys_and_then_the_se
     world.await_event(ns, "app", "Deleted", "secret deleted due to DeletionPolicy=Delete")
 
 
-def test_the_finalizer_of_the_original_does_not_hold_an_external_secret_back(world: World) -> None:
+def test_the_originals_finalizer_blocks_no_deletion(world: World) -> None:
     value = canary()
     ns = with_store(world, {"remote": value})
     manifest = external_secret(ns, "app", "store", {"password": "remote"})
@@ -342,8 +345,8 @@ def test_the_finalizer_of_the_original_does_not_hold_an_external_secret_back(wor
     world.await_gone("externalsecrets", ns, "app")
 
 
-def test_a_store_that_gets_another_class_holds_no_external_secret_back(world: World) -> None:
-    """What is taken off is what the API server's record calls ours."""
+def test_a_store_of_another_class_blocks_no_deletion(world: World) -> None:
+    """Only what the API server records as ours is removed."""
     ns = with_store(world, {"remote": canary()})
     target = {"deletionPolicy": "Delete"}
     for each in ("stays", "goes"):

@@ -1,6 +1,6 @@
-"""The table of external-secrets-core.md 8.1 on the real API server: all objects at once, one wait for each round.
+"""A table of ExternalSecrets on the real API server: all objects at once, one wait for each round.
 
-What needs a closer look has a test of its own: test_external.py (1 to 17), test_templates.py (24 to 28 and 32 to 34),
+Cases that need more have their own tests: test_external.py (1 to 17), test_templates.py (24 to 28 and 32 to 34),
 test_stores.py (50), test_external_table_settings.py (13 and 51).
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.builders.manifests import external_secret, fake, generated, generator, secret, store
 from tests.cluster.kube import Object, decoded
-from tests.e2e.world import PATIENCE, World
+from tests.e2e.world import DEFAULT_TIMEOUT_SECONDS, World
 
 Edit = Callable[[World, str], object]
 """Changes something in a namespace."""
@@ -28,8 +28,8 @@ EVERY_SECOND = {"refreshInterval": "1s"}
 
 
 @dataclass(frozen=True)
-class Look:
-    """What must be seen: the target's values (None: there is no target) and the condition."""
+class State:
+    """The expected state: the target's values (None: there is no target) and the condition."""
 
     data: Mapping[str, str] | None
     told: tuple[str, str, str] = SYNCED
@@ -38,20 +38,20 @@ class Look:
 
 @dataclass(frozen=True)
 class Round:
-    """One edit, and what comes of it."""
+    """One edit and the expected state after it."""
 
     edit: Edit
-    look: Look
+    look: State
 
 
 @dataclass(frozen=True)
 class Case:
-    """One row: a store `store` with values, an ExternalSecret `es`, and what comes of them."""
+    """One row: a store `store` with values, an ExternalSecret `es`, and the expected state."""
 
     number: str
     values: Mapping[str, str]
     spec: Object
-    first: Look
+    first: State
     then: tuple[Round, ...] = ()
     before: tuple[Object, ...] = ()
 
@@ -73,13 +73,13 @@ def target(**fields: Any) -> Object:
     return {"target": fields}
 
 
-def holds(**values: str) -> Edit:
-    """Change what the store holds."""
+def set_store(**values: str) -> Edit:
+    """Change the values of the store."""
     return lambda world, ns: world.kube.patch("secretstores", "store", ns, {"spec": {"provider": fake(values)}})
 
 
-def asks(**spec: Any) -> Edit:
-    """Change what the ExternalSecret asks for."""
+def set_spec(**spec: Any) -> Edit:
+    """Change the spec of the ExternalSecret."""
     return lambda world, ns: world.kube.patch("externalsecrets", "es", ns, {"spec": spec})
 
 
@@ -87,8 +87,8 @@ def drops(kind: str, name: str = "es", propagation: str = "Background") -> Edit:
     return lambda world, ns: world.kube.delete(kind, name, ns, propagation=propagation)
 
 
-def again(spec: Object) -> Edit:
-    """Delete the ExternalSecret, wait until it is gone, and make it anew."""
+def recreate(spec: Object) -> Edit:
+    """Delete the ExternalSecret, wait until it is gone, and create it again."""
 
     def edit(world: World, ns: str) -> None:
         world.kube.delete("externalsecrets", "es", ns)
@@ -98,8 +98,8 @@ def again(spec: Object) -> Edit:
     return edit
 
 
-def nudge(world: World, ns: str) -> None:
-    """Touch the ExternalSecret, so that its next look is now."""
+def force_refresh(world: World, ns: str) -> None:
+    """Touch the ExternalSecret, so that it is refreshed now."""
     world.kube.annotate("externalsecrets", "es", ns, {"external-secrets.io/force-sync": str(time.time())})
 
 
@@ -126,103 +126,106 @@ REMOTE = data(k="remote")
 TEMPLATE_DATA = {"t": "{{ .k }}!"}
 
 CASES = (
-    Case("6 and 8", {"remote": "1"}, REMOTE, Look({"k": "1"})),
-    Case("9", {"remote": "1"}, REMOTE | target(creationPolicy="None"), Look(None)),
-    Case("16", {"remote": "1"}, REMOTE | target(**MERGE), Look(None, MISSING)),
+    Case("6 and 8", {"remote": "1"}, REMOTE, State({"k": "1"})),
+    Case("9", {"remote": "1"}, REMOTE | target(creationPolicy="None"), State(None)),
+    Case("16", {"remote": "1"}, REMOTE | target(**MERGE), State(None, MISSING)),
     Case("3, 14 and 17", {"remote": "1"}, data(k="remote", theirs="remote") | target(**MERGE),
-         Look({"k": "1", "theirs": "1"}), before=THEIRS),
-    Case("19", {"remote": "1"}, REMOTE | target(**ORPHAN), Look({"k": "1"}),
-         (Round(drops("externalsecrets"), Look({"k": "1"}, ("", "", ""))),)),
+         State({"k": "1", "theirs": "1"}), before=THEIRS),
+    Case("19", {"remote": "1"}, REMOTE | target(**ORPHAN), State({"k": "1"}),
+         (Round(drops("externalsecrets"), State({"k": "1"}, ("", "", ""))),)),
     Case("23", {"doc": PAIR}, sources(EXTRACT, {"extract": {"key": "own"}, "sourceRef": SECOND}),
-         Look({"a": "1", "b": "2", "c": "3"}), before=(store("", "second", fake({"own": '{"c": "3"}'})),)),
-    Case("29", {"remote": NULLS}, data(k={"key": "remote", **STRICT}), Look(None, FAILED)),
-    Case("30", {"doc": json.dumps({"a": NULLS})}, sources({"extract": {"key": "doc", **STRICT}}), Look(None, FAILED)),
-    Case("31", {"find-a": NULLS}, sources({"find": FIND["find"] | STRICT}), Look(None, FAILED)),
-    Case("32", {"remote": "1"}, REMOTE | target(template={"data": TEMPLATE_DATA}), Look({"t": "1!"}),
-         (Round(asks(target={"template": {"data": {"new": "n"}}}), Look({"t": "1!", "new": "n"})),)),
+         State({"a": "1", "b": "2", "c": "3"}), before=(store("", "second", fake({"own": '{"c": "3"}'})),)),
+    Case("29", {"remote": NULLS}, data(k={"key": "remote", **STRICT}), State(None, FAILED)),
+    Case("30", {"doc": json.dumps({"a": NULLS})}, sources({"extract": {"key": "doc", **STRICT}}), State(None, FAILED)),
+    Case("31", {"find-a": NULLS}, sources({"find": FIND["find"] | STRICT}), State(None, FAILED)),
+    Case("32", {"remote": "1"}, REMOTE | target(template={"data": TEMPLATE_DATA}), State({"t": "1!"}),
+         (Round(set_spec(target={"template": {"data": {"new": "n"}}}), State({"t": "1!", "new": "n"})),)),
     Case("33", {"remote": "1"}, REMOTE | target(template={"data": TEMPLATE_DATA, "mergePolicy": "Merge"}),
-         Look({"t": "1!", "k": "1"})),
-    Case("35", {"remote": "1"}, REMOTE | target(template={"metadata": {"labels": {"l": "1"}}}), Look({"k": "1"})),
-    Case("36", {"remote": "1"}, REMOTE | EVERY_SECOND, Look({"k": "1"}), (Round(holds(remote="2"), Look({"k": "2"})),)),
-    Case("37", {"doc": PAIR}, sources(EXTRACT) | EVERY_SECOND, Look({"a": "1", "b": "2"}),
-         (Round(holds(doc='{"b": "3"}'), Look({"b": "3"})),)),
-    Case("38", {"doc": PAIR}, sources(EXTRACT) | target(template={}), Look({"a": "1", "b": "2"}),
-         (Round(holds(doc='{"b": "3"}'), Look({"b": "3"})),)),
-    Case("39", {"remote": "1"}, REMOTE | {"refreshInterval": "0"}, Look({"k": "1"}),
-         (Round(holds(remote="2"), Look({"k": "1"})),)),
-    Case("40", {"doc": PAIR}, sources(EXTRACT), Look({"a": "1", "b": "2"})),
+         State({"t": "1!", "k": "1"})),
+    Case("35", {"remote": "1"}, REMOTE | target(template={"metadata": {"labels": {"l": "1"}}}), State({"k": "1"})),
+    Case("36", {"remote": "1"}, REMOTE | EVERY_SECOND, State({"k": "1"}),
+         (Round(set_store(remote="2"), State({"k": "2"})),)),
+    Case("37", {"doc": PAIR}, sources(EXTRACT) | EVERY_SECOND, State({"a": "1", "b": "2"}),
+         (Round(set_store(doc='{"b": "3"}'), State({"b": "3"})),)),
+    Case("38", {"doc": PAIR}, sources(EXTRACT) | target(template={}), State({"a": "1", "b": "2"}),
+         (Round(set_store(doc='{"b": "3"}'), State({"b": "3"})),)),
+    Case("39", {"remote": "1"}, REMOTE | {"refreshInterval": "0"}, State({"k": "1"}),
+         (Round(set_store(remote="2"), State({"k": "1"})),)),
+    Case("40", {"doc": PAIR}, sources(EXTRACT), State({"a": "1", "b": "2"})),
     Case("41", {"doc": PAIR}, sources(*(EXTRACT | {"rewrite": [regexp("^", each)]} for each in ("x-", "y-"))),
-         Look({"x-a": "1", "x-b": "2", "y-a": "1", "y-b": "2"})),
-    Case("42", {"doc": ODD}, sources(EXTRACT | {"rewrite": [regexp("^", "")]}), Look(None, FAILED)),
-    Case("42, converted", {"doc": ODD}, sources(EXTRACT), Look({"a_b": "1"})),
-    Case("43", {"find-a": "1", "find-b": "2", "other": "3"}, sources(FIND), Look({"find-a": "1", "find-b": "2"})),
+         State({"x-a": "1", "x-b": "2", "y-a": "1", "y-b": "2"})),
+    Case("42", {"doc": ODD}, sources(EXTRACT | {"rewrite": [regexp("^", "")]}), State(None, FAILED)),
+    Case("42, converted", {"doc": ODD}, sources(EXTRACT), State({"a_b": "1"})),
+    Case("43", {"find-a": "1", "find-b": "2", "other": "3"}, sources(FIND), State({"find-a": "1", "find-b": "2"})),
     Case("44", {"find-a": "1"}, sources(FIND | {"rewrite": [regexp("^find-(.*)$", "found.$1")]}),
-         Look({"found.a": "1"})),
-    # The fake provider converts what it finds by itself, as the original's does; that others do not is a unit test.
-    Case("45", {"find/a": "1"}, sources(FIND | {"rewrite": [regexp("^", "")]}), Look({"find_a": "1"})),
+         State({"found.a": "1"})),
+    # The fake provider converts found names itself, as the original's does; a unit test shows that others do not.
+    Case("45", {"find/a": "1"}, sources(FIND | {"rewrite": [regexp("^", "")]}), State({"find_a": "1"})),
     Case("46", {"doc": json.dumps({"tls.crt": "c", "tls.key": "k"})},
          sources(EXTRACT) | target(template={"type": "kubernetes.io/tls"}),
-         Look({"tls.crt": "c", "tls.key": "k"}, type="kubernetes.io/tls")),
-    Case("47", {"other": "1"}, REMOTE, Look(None, FAILED), (Round(holds(remote="1"), Look({"k": "1"})),)),
-    Case("48", {}, REMOTE | {"secretStoreRef": {"name": "none"}}, Look(None, FAILED)),
-    Case("49", {}, REMOTE | {"secretStoreRef": {"name": "second"}}, Look(None, FAILED),
+         State({"tls.crt": "c", "tls.key": "k"}, type="kubernetes.io/tls")),
+    Case("47", {"other": "1"}, REMOTE, State(None, FAILED), (Round(set_store(remote="1"), State({"k": "1"})),)),
+    Case("48", {}, REMOTE | {"secretStoreRef": {"name": "none"}}, State(None, FAILED)),
+    Case("49", {}, REMOTE | {"secretStoreRef": {"name": "second"}}, State(None, FAILED),
          before=(store("", "second", {"aws": {"service": "SecretsManager", "region": "eu-west-1"}}),)),
     Case("52", {"one": "1", "two": "2"}, data(a="one", b="two") | target(deletionPolicy="Delete"),
-         Look({"a": "1", "b": "2"}),
-         (Round(holds(one="1"), Look({"a": "1"})), Round(holds(unrelated="x"), Look(None, GONE)),
-          Round(holds(one="3"), Look({"a": "3"})))),
-    Case("53", {"remote": "1"}, REMOTE, Look({"k": "1"}), (Round(holds(other="x"), Look({"k": "1"}, FAILED)),)),
-    Case("54", {"a": "1"}, sources({"find": {"name": {"regexp": "^none$"}}}), Look(None, RETAINED)),
-    Case("55", {"remote": "1"}, REMOTE | target(**MERGE, deletionPolicy="Merge"), Look({"k": "1", "theirs": "x"}),
-         (Round(holds(other="x"), Look({"theirs": "x"})),), THEIRS),
-    Case("#6640 a", {"remote": "1"}, REMOTE | ONCE | target(**ORPHAN), Look({"k": "1"}),
-         (Round(holds(remote="2"), Look({"k": "1"})),
-          Round(again(REMOTE | ONCE | target(**ORPHAN)), Look({"k": "2"})))),
-    Case("#6640 b", {"remote": "1"}, REMOTE | ONCE | target(**ORPHAN, immutable=True), Look({"k": "1"}),
-         (Round(holds(remote="2"), Look({"k": "1"})),
-          Round(again(REMOTE | ONCE | target(**ORPHAN, immutable=True)), Look({"k": "1"}, KEPT)))),
-    Case("#6640 c", {"remote": "1"}, REMOTE | ONCE | target(immutable=True), Look({"k": "1"}),
-         (Round(holds(remote="2"), Look({"k": "1"})), Round(drops("secrets"), Look({"k": "2"})))),
-    Case("#6640 d", {"remote": "1"}, REMOTE | ONCE | target(**ORPHAN), Look({"k": "1"}),
-         (Round(drops("secrets"), Look(None)),)),
-    Case("#6640 e", {"remote": "1"}, REMOTE | EVERY_SECOND | target(**ORPHAN, immutable=True), Look({"k": "1"}),
-         (Round(drops("secrets"), Look({"k": "1"})), Round(drops("externalsecrets"), Look({"k": "1"}, ("", "", ""))))),
-    Case("CreateOrMerge", {"remote": "1"}, REMOTE | target(**BOTH), Look({"k": "1", "theirs": "x"}), before=THEIRS),
-    Case("CreateOrMerge, alone", {"remote": "1"}, REMOTE | ONCE | target(**BOTH), Look({"k": "1"}),
-         (Round(drops("secrets"), Look({"k": "1"})), Round(drops("externalsecrets"), Look({"k": "1"}, ("", "", ""))))),
-    Case("CreateOrMerge, immutable", {"remote": "1"}, REMOTE | target(**BOTH, immutable=True), Look({"k": "1"}),
-         (Round(holds(remote="2"), Look({"k": "1"}, KEPT)), Round(drops("secrets"), Look({"k": "2"})))),
-    Case("OnChange", {"remote": "1"}, REMOTE | {"refreshPolicy": "OnChange"}, Look({"k": "1"}),
-         (Round(holds(remote="2"), Look({"k": "1"})), Round(nudge, Look({"k": "2"})))),
-    Case("orphan cleanup", {"remote": "1"}, REMOTE | target(name="es"), Look({"k": "1"}),
-         (Round(asks(target={"name": "renamed"}), Look(None)),)),
+         State({"a": "1", "b": "2"}),
+         (Round(set_store(one="1"), State({"a": "1"})), Round(set_store(unrelated="x"), State(None, GONE)),
+          Round(set_store(one="3"), State({"a": "3"})))),
+    Case("53", {"remote": "1"}, REMOTE, State({"k": "1"}), (Round(set_store(other="x"), State({"k": "1"}, FAILED)),)),
+    Case("54", {"a": "1"}, sources({"find": {"name": {"regexp": "^none$"}}}), State(None, RETAINED)),
+    Case("55", {"remote": "1"}, REMOTE | target(**MERGE, deletionPolicy="Merge"), State({"k": "1", "theirs": "x"}),
+         (Round(set_store(other="x"), State({"theirs": "x"})),), THEIRS),
+    Case("#6640 a", {"remote": "1"}, REMOTE | ONCE | target(**ORPHAN), State({"k": "1"}),
+         (Round(set_store(remote="2"), State({"k": "1"})),
+          Round(recreate(REMOTE | ONCE | target(**ORPHAN)), State({"k": "2"})))),
+    Case("#6640 b", {"remote": "1"}, REMOTE | ONCE | target(**ORPHAN, immutable=True), State({"k": "1"}),
+         (Round(set_store(remote="2"), State({"k": "1"})),
+          Round(recreate(REMOTE | ONCE | target(**ORPHAN, immutable=True)), State({"k": "1"}, KEPT)))),
+    Case("#6640 c", {"remote": "1"}, REMOTE | ONCE | target(immutable=True), State({"k": "1"}),
+         (Round(set_store(remote="2"), State({"k": "1"})), Round(drops("secrets"), State({"k": "2"})))),
+    Case("#6640 d", {"remote": "1"}, REMOTE | ONCE | target(**ORPHAN), State({"k": "1"}),
+         (Round(drops("secrets"), State(None)),)),
+    Case("#6640 e", {"remote": "1"}, REMOTE | EVERY_SECOND | target(**ORPHAN, immutable=True), State({"k": "1"}),
+         (Round(drops("secrets"), State({"k": "1"})),
+          Round(drops("externalsecrets"), State({"k": "1"}, ("", "", ""))))),
+    Case("CreateOrMerge", {"remote": "1"}, REMOTE | target(**BOTH), State({"k": "1", "theirs": "x"}), before=THEIRS),
+    Case("CreateOrMerge, alone", {"remote": "1"}, REMOTE | ONCE | target(**BOTH), State({"k": "1"}),
+         (Round(drops("secrets"), State({"k": "1"})),
+          Round(drops("externalsecrets"), State({"k": "1"}, ("", "", ""))))),
+    Case("CreateOrMerge, immutable", {"remote": "1"}, REMOTE | target(**BOTH, immutable=True), State({"k": "1"}),
+         (Round(set_store(remote="2"), State({"k": "1"}, KEPT)), Round(drops("secrets"), State({"k": "2"})))),
+    Case("OnChange", {"remote": "1"}, REMOTE | {"refreshPolicy": "OnChange"}, State({"k": "1"}),
+         (Round(set_store(remote="2"), State({"k": "1"})), Round(force_refresh, State({"k": "2"})))),
+    Case("orphan cleanup", {"remote": "1"}, REMOTE | target(name="es"), State({"k": "1"}),
+         (Round(set_spec(target={"name": "renamed"}), State(None)),)),
 )  # fmt: skip
 
 
-def seen(world: World, ns: str) -> Look:
-    """Return what there is."""
+def present_state(world: World, ns: str) -> State:
+    """Return the present state."""
     found = world.kube.find("secrets", "es", ns)
     external = world.kube.find("externalsecrets", "es", ns) or {}
     conditions = external.get("status", {}).get("conditions") or [{}]
     told = tuple(conditions[0].get(name, "") for name in ("status", "reason", "message"))
     values = None if found is None else decoded(found)
-    return Look(values, (told[0], told[1], told[2]), found["type"] if found else "Opaque")
+    return State(values, (told[0], told[1], told[2]), found["type"] if found else "Opaque")
 
 
-def matches(found: Look, wanted: Look) -> bool:
+def matches(found: State, wanted: State) -> bool:
     same = all(text in given for text, given in zip(wanted.told, found.told, strict=True))
     return same and (found.data, found.type) == (wanted.data, wanted.type)
 
 
-def await_all(world: World, wanted: Mapping[str, tuple[str, Look]]) -> None:
-    """Wait until every row shows what it must; complain of those that do not."""
+def await_all(world: World, wanted: Mapping[str, tuple[str, State]]) -> None:
+    """Wait until every row has its expected state; report the rows that do not."""
 
-    def wrong() -> dict[str, Look]:
-        found = {number: seen(world, ns) for number, (ns, _) in wanted.items()}
+    def wrong() -> dict[str, State]:
+        found = {number: present_state(world, ns) for number, (ns, _) in wanted.items()}
         return {number: each for number, each in found.items() if not matches(each, wanted[number][1])}
 
     try:
-        world.kube.wait_until(wrong, lambda found: not found, timeout=PATIENCE)
+        world.kube.wait_until(wrong, lambda found: not found, timeout=DEFAULT_TIMEOUT_SECONDS)
     except AssertionError:
         assert not wrong()
 
@@ -248,7 +251,7 @@ def test_every_row_of_the_table(world: World) -> None:
     assert world.data(where["orphan cleanup"], "renamed") == {"k": "1"}
 
 
-def test_20_to_22_generators_give_their_values_unless_they_are_anothers(world: World) -> None:
+def test_20_to_22_generators_of_our_class_return_values(world: World) -> None:
     """None of these names a store."""
     ns, name = world.namespace(), f"row-20-{world.unique}"
     theirs = {"controller": "another", "data": {"k": "theirs"}}
@@ -291,7 +294,7 @@ def test_what_is_made_by_chance_stays_until_the_next_refresh(world: World) -> No
 
     world.kube.patch("secrets", "es", ns, {"stringData": {"password": "edited"}})
     world.await_data(ns, "es", made)
-    nudge(world, ns)
+    force_refresh(world, ns)
 
     world.kube.wait_until(
         lambda: world.data(ns, "es") or made, lambda now: not set(now.values()) & set(made.values()), what="others"
@@ -312,7 +315,7 @@ def test_18_a_merge_that_changes_nothing_writes_nothing(world: World) -> None:
     synced = world.await_ready("externalsecrets", ns, "es") and _synced(world, ns)
 
     world.kube.patch("secrets", "es", ns, {})
-    asks(refreshInterval="2h")(world, ns)
+    set_spec(refreshInterval="2h")(world, ns)
 
     world.kube.wait_until(lambda: _synced(world, ns), lambda now: now != synced, what="another sync")
     assert world.kube.get("secrets", "es", ns)["metadata"] == before

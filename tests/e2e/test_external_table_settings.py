@@ -1,4 +1,4 @@
-"""The rows of the table of external-secrets-core.md 8.1 that ask for a setting: 13 and 51."""
+"""The rows of test_external_table.py that need a setting: 13 and 51."""
 
 from tests.builders.manifests import canary, external_secret, fake, meta, store
 from tests.e2e.world import World
@@ -7,8 +7,8 @@ FLAGS = ("--external-object-metrics=true", "--external-cluster-stores=false")
 FORCE = "external-secrets.io/force-sync"
 
 
-def told(stage: World, ns: str, name: str) -> dict[str, float]:
-    """Return what the original tells of one ExternalSecret, by the name of the metric and the status in it."""
+def original_metrics(stage: World, ns: str, name: str) -> dict[str, float]:
+    """Return the original's metrics of one ExternalSecret, by name and status."""
     assert stage.coffer is not None
     found = {}
     for series, value in stage.coffer.metrics().items():
@@ -26,18 +26,20 @@ def test_13_every_external_secret_has_its_counters(stage: World) -> None:
     stage.await_condition("externalsecrets", ns, "broken", "False")
     stage.kube.annotate("externalsecrets", "es", ns, {FORCE: "now"})
 
-    found = stage.kube.wait_until(lambda: told(stage, ns, "es"), lambda each: each.get("sync_calls_total", 0) >= 2)
+    found = stage.kube.wait_until(
+        lambda: original_metrics(stage, ns, "es"), lambda each: each.get("sync_calls_total", 0) >= 2
+    )
 
     assert first["reason"] == "SecretSynced"
     assert (found["status_condition True"], found["status_condition False"]) == (1, 0)
     assert found["reconcile_duration"] > 0
     assert "sync_calls_error" not in found
-    assert told(stage, ns, "broken")["sync_calls_error"] >= 1
+    assert original_metrics(stage, ns, "broken")["sync_calls_error"] >= 1
     stage.kube.delete("externalsecrets", "es", ns)
-    stage.kube.wait_until(lambda: told(stage, ns, "es"), lambda each: not each, what="the series to go")
+    stage.kube.wait_until(lambda: original_metrics(stage, ns, "es"), lambda each: not each, what="the series to go")
 
 
-def test_51_a_cluster_store_and_who_names_it_are_left_alone_where_they_are_switched_off(stage: World) -> None:
+def test_51_disabled_cluster_stores_and_their_users_stay_as_is(stage: World) -> None:
     ns, value, name = stage.namespace(), canary(), f"row-51-{stage.unique}"
     stage.apply(store("", name, fake({"remote": value})), store(ns, "store", fake({"remote": value})))
     second = {"extract": {"key": "remote"}, "sourceRef": {"storeRef": {"name": name, "kind": "ClusterSecretStore"}}}
@@ -48,7 +50,7 @@ def test_51_a_cluster_store_and_who_names_it_are_left_alone_where_they_are_switc
 
         stage.await_data(ns, "after", {"k": value})
         for each in ("es", "mixed"):
-            stage.kube.wait_until(lambda each=each: told(stage, ns, each).get("sync_calls_total", 0) >= 1)
+            stage.kube.wait_until(lambda each=each: original_metrics(stage, ns, each).get("sync_calls_total", 0) >= 1)
             assert stage.condition("externalsecrets", ns, each) == {}
             assert stage.data(ns, each) is None
             assert "finalizers" not in stage.kube.get("externalsecrets", each, ns)["metadata"]

@@ -1,7 +1,6 @@
-"""What external-secrets 2.9 left converged is taken over as it is: no write of data, no call of a provider.
+"""Converged objects of external-secrets 2.9 are taken over as they are: no write of data, no provider call.
 
-The objects are built here from external-secrets-core.md 0, 2.7 and 2.9, with hashes of our own reading: nothing of the
-module that is tested is used for them.
+The objects and their hashes are built here without the module under test.
 """
 
 import hashlib
@@ -23,7 +22,7 @@ RECONCILE = "reconcile.external-secrets.io/"
 FINALIZER = "externalsecrets.external-secrets.io/externalsecret-cleanup"
 DATA_CALLS = {"GetSecretValue", "BatchGetSecretValue", "ListSecrets"}
 NAMES = ("short", "a-name-of-more-than-27-characters", "x" * 90)
-"""The field manager of the original is the name, or its hash where that makes it longer than 63 characters."""
+"""The original's field manager is the name, or its hash if the name would exceed 63 characters."""
 
 SHAPES: tuple[Object, ...] = (
     {},
@@ -56,7 +55,7 @@ def go_texts(values: Mapping[str, str]) -> str:
 
 
 def test_the_reading_is_the_originals() -> None:
-    """The vectors that external-secrets publishes."""
+    """The hash vectors that external-secrets publishes."""
     assert sha3("<nil>") == "c461202a18e99215f121936fb2452e03843828e448a00a53f285a6fc"
     vector = {"foo": b"value1", "bar": b"value2"}
     assert sha3(go_data(vector)) == "1bed8bcbcb4547ffe19a19cd47d9078e84aa6598266d86b99f992d64"
@@ -70,7 +69,7 @@ def field_manager(name: str) -> str:
 
 
 def wanted(ns: str, at: int) -> Object:
-    """Return the ExternalSecret as a person wrote it, with the original's finalizer."""
+    """Return the ExternalSecret as a user wrote it, with the original's finalizer."""
     name = f"{NAMES[at % len(NAMES)]}-{at}"
     shape = {
         key: {inner: each.replace("{name}", name) if isinstance(each, str) else each for inner, each in value.items()}
@@ -116,7 +115,7 @@ def status_of(external: Object, target: Object, refreshed: datetime) -> Object:
 
 
 def leave(arena: World, ns: str, value: str, refreshed: datetime, at: int) -> None:
-    """Put one there, with its Secret and its status."""
+    """Create an ExternalSecret with its Secret and its status."""
     external = arena.kube.create(wanted(ns, at))
     target = target_of(external, value)
     manager = urlencode({"fieldManager": field_manager(external["metadata"]["name"])})
@@ -126,7 +125,7 @@ def leave(arena: World, ns: str, value: str, refreshed: datetime, at: int) -> No
 
 
 def place(arena: World, access_key: str) -> str:
-    """Return a namespace with a store that the original has found valid; its calls are signed by this key."""
+    """Return a namespace with a store that the original has validated; this key signs its calls."""
     ns = arena.namespace()
     arena.apply(secret(ns, "aws-credentials", aws_keys(access_key)), store(ns, "store", aws()))
     condition = {"type": "Ready", "status": "True", "reason": "Valid", "message": "store validated"}
@@ -173,7 +172,7 @@ def test_what_the_original_left_costs_no_write_and_no_call(arena: World, arena_c
 
 @pytest.mark.soak  # changing a CRD takes the API server seconds
 def test_v1beta1_is_accepted_where_it_is_served(arena: World, arena_coffer: MakeCoffer) -> None:
-    """As the original's chart does with crds.unsafeServeV1Beta1: what stands in Git in that version works on."""
+    """The original's chart serves v1beta1 with crds.unsafeServeV1Beta1: such manifests in Git keep working."""
     kinds = ("externalsecrets", "secretstores")
     served = {each: arena.kube.get("customresourcedefinitions", f"{each}.external-secrets.io") for each in kinds}
 
@@ -205,6 +204,6 @@ def test_v1beta1_is_accepted_where_it_is_served(arena: World, arena_coffer: Make
 def _listed(arena: World, kind: str) -> bool:
     try:
         arena.kube.list(kind)
-    except (LookupError, ApiError):  # a CRD that has just changed is not served for a moment
+    except (LookupError, ApiError):  # a changed CRD is not served for a moment
         return False
     return True

@@ -1,4 +1,4 @@
-"""Whatever the API server and the network do, the story ends as it should, untouched by hand (reliability.md D, U)."""
+"""Faults of the API server and the network do not change the end of the story, and need no manual work."""
 
 import time
 from functools import partial
@@ -26,7 +26,7 @@ def pass_time(stage: World, seconds: float) -> None:
     stage.kube.wait_until(lambda: time.monotonic() - since >= seconds, timeout=seconds + 5)
 
 
-@pytest.mark.parametrize("seconds", [6, pytest.param(30, marks=SOAK)])  # and those that the API server needs to start
+@pytest.mark.parametrize("seconds", [6, pytest.param(30, marks=SOAK)])  # plus the start
 def test_the_api_server_goes_away_and_comes_back(stage: World, staged_coffer: Coffer, seconds: float) -> None:
     story = Story(stage)
     story.applied()
@@ -82,7 +82,7 @@ def test_a_list_or_watch_is_refused_and_then_not(stage: World, staged_coffer: Co
     metric = partial(staged_coffer.metric, f'coffer_watch_refused_total{{resource="sealedsecrets",status="{code}"}}')
     before = metric()
 
-    refused = stage.faults.answer(verb, "sealedsecrets", code, agent="kopf/")  # no sweep that is under way takes it
+    refused = stage.faults.answer(verb, "sealedsecrets", code, agent="kopf/")  # not for the sweep
     if verb == "list":
         stage.faults.watch_error(410, "sealedsecrets")
     else:
@@ -110,16 +110,16 @@ def test_requests_that_fail_delay_the_story_and_nothing_else(
     for plural in OBJECTS:
         stage.faults.answer(verb, plural, code, times=2, Retry_After="1")
 
-    story.tell()
+    story.run()
 
     assert staged_coffer.process.pid == pid
     assert staged_coffer.metric("coffer_reconcile_total", 'result="panic"') == panics
 
 
-def test_a_server_that_is_too_busy_is_left_alone_for_as_long_as_it_asks(stage: World) -> None:
+def test_retry_after_of_a_busy_server_is_honoured(stage: World) -> None:
     ns, pushed, value = stage.namespace(), stage.namespace(), canary()
     stage.apply(secret(ns, "known", {"key": value}, annotations=allowed(auto=pushed)))
-    stage.await_data(pushed, "known", {"key": value})  # no event of the namespaces is on its way any more
+    stage.await_data(pushed, "known", {"key": value})  # then no namespace event is pending
     stage.faults.answer("create", "secrets", 429, agent="coffer/", name="busy", Retry_After="2")
 
     since = time.monotonic()
@@ -129,7 +129,7 @@ def test_a_server_that_is_too_busy_is_left_alone_for_as_long_as_it_asks(stage: W
     assert time.monotonic() - since >= 2
 
 
-def test_a_foreign_finalizer_and_a_poisoned_annotation_are_no_business_of_ours(stage: World) -> None:
+def test_foreign_finalizers_and_odd_annotations_are_left_alone(stage: World) -> None:
     watching(stage)
     ns, values = stage.namespace(), {"password": canary()}
     poison = {"kopf.zalando.org/last-handled-configuration": "garbage{"}
@@ -147,7 +147,7 @@ def test_a_foreign_finalizer_and_a_poisoned_annotation_are_no_business_of_ours(s
 
 
 def test_kopf_never_writes(stage: World, staged_coffer: Coffer) -> None:
-    Story(stage).tell()
+    Story(stage).run()
 
     by_kopf = stage.audit.requests(user=staged_coffer.installation.user, agent="kopf/")
     assert {each.verb for each in by_kopf if each.resource} == {"list", "watch"}

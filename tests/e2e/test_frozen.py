@@ -1,4 +1,4 @@
-"""A leader that was stopped, or cut off, while another took over (reliability.md R1)."""
+"""A leader that is frozen or cut off while another replica takes over."""
 
 import time
 
@@ -15,7 +15,7 @@ from tests.e2e.world import World
     ("lease", "seconds"),
     [pytest.param(BRISK, 0, id="until-the-takeover"), pytest.param((), 60, id="a-minute", marks=pytest.mark.soak)],
 )
-def test_a_leader_that_was_frozen_writes_nothing_stale_and_ends_by_itself(
+def test_a_frozen_leader_writes_nothing_stale_and_exits(
     arena: World, arena_coffer: MakeCoffer, arena_proxy: FaultProxy, lease: tuple[str, ...], seconds: float
 ) -> None:
     first = arena_coffer("a", *lease, proxy=arena_proxy)
@@ -44,11 +44,11 @@ def test_a_leader_that_was_frozen_writes_nothing_stale_and_ends_by_itself(
     assert any("lease lost" in str(line["event"]) for line in first.lines())
 
 
-def test_a_leader_that_is_cut_off_ends_by_itself_before_another_leads(
+def test_a_leader_that_is_cut_off_exits_before_another_leads(
     arena: World, arena_coffer: MakeCoffer, arena_proxy: FaultProxy
 ) -> None:
-    """It can tell nobody and ask nobody; only the time since its last renewal is left, and nothing may hold it up."""
-    lease = (*BRISK, "--lease-duration=9")  # five seconds between the end of the one and the begin of the other
+    """It reaches no API server and can decide only by the time since its last renewal; nothing may delay that."""
+    lease = (*BRISK, "--lease-duration=9")  # five seconds between the exit of one and the takeover by the other
     first = arena_coffer("a", *lease, proxy=arena_proxy)
     first.wait_leading()
     second = arena_coffer("b", *lease)

@@ -1,4 +1,4 @@
-"""Targets of any kind on the real API server (external-secrets-core.md 2.12): off by default, foreign ones are safe."""
+"""Targets of any kind on the real API server: off by default; foreign objects are safe."""
 
 from typing import Any
 
@@ -87,7 +87,8 @@ def whole(stage: World, kind: str, name: str, ns: str, value: str) -> bool:
     return bool(found["data"] == {"k": value} if kind == "configmaps" else found["spec"]["replicas"] == 3)
 
 
-def test_what_the_api_server_and_others_add_is_no_reason_to_write(stage: World) -> None:
+def test_fields_that_others_add_cause_no_write(stage: World) -> None:
+    """Others are the API server with its defaults and other field managers."""
     ns, user = stage.namespace(), stage.coffer.installation.user if stage.coffer else ""
     spec = {"templateFrom": [{"target": "spec", "literal": POD}]}
     stage.apply(store(ns, "store", fake({"image": "one"})))
@@ -118,7 +119,8 @@ def written(world: World, ns: str, user: str, mark: Mark) -> list[Request]:
     return [each for each in found if each.namespace == ns and not each.subresource]
 
 
-def test_with_deletion_policy_delete_a_proven_absence_takes_what_is_ours(stage: World) -> None:
+def test_deletion_policy_delete_removes_only_what_is_ours(stage: World) -> None:
+    """Only after the provider says that the key does not exist."""
     ns, value = stage.namespace(), canary()
     stage.apply(store(ns, "store", fake({"remote": value})))
     put(stage, ns, "map", MAP, {"k": "remote"}, deletionPolicy="Delete")

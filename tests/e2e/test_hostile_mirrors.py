@@ -1,6 +1,6 @@
-"""A tenant who may write in one namespace reaches with mirrors what annotations permit, no more (DESIGN.md 4a, 3 to 7).
+"""With mirrors, a tenant who may write in one namespace reaches only what annotations permit.
 
-Name squatting where rules say who may push is in test_mirrors, what an ExternalSecret made in test_provenance, lists
+Name squatting under push rules is in test_mirrors, mirrors of ExternalSecrets' targets in test_provenance, lists
 that come back empty in test_sweep, keys and tokens in test_security.
 """
 
@@ -12,12 +12,12 @@ from tests.e2e.world import World
 
 ROOT_CERTIFICATES = "kube-root-ca.crt"
 TARGET, ADOPT = "reflector.coffer.dev/target-name", "reflector.coffer.dev/adopt"
-PULLS = 60  # of one source that does not exist; 20 are told, and those that come to stand before them
+PULLS = 60  # of one source that does not exist; 20 get an Event
 
 
 @dataclass
 class Attack:
-    """A platform that shares one Secret with one namespace and keeps another, and a tenant beside it."""
+    """A platform that shares one Secret with one namespace and keeps another private, and a tenant beside it."""
 
     world: World
     platform: str
@@ -28,7 +28,7 @@ class Attack:
 
     @classmethod
     def begin(cls, world: World) -> "Attack":
-        """Make what is to be protected, and wait until it is mirrored."""
+        """Create the protected Secrets, and wait until they are mirrored."""
         name, value = f"shared-{world.unique}", canary()
         platform, target, tenant = (world.namespace(each) for each in ("platform", "target", "tenant"))
         attack = cls(world, platform, target, tenant, name, value)
@@ -41,7 +41,7 @@ class Attack:
         return attack
 
     def objects(self) -> list[Object]:
-        """Return what the tenant makes, all in his own namespace."""
+        """Return the tenant's objects, all in its own namespace."""
         ns, unique, evil = self.tenant, self.world.unique, {"key": "evil"}
         everywhere = allowed(auto="")
         marks = reflects(self.platform, self.name) | {f"{MIRROR}auto-reflects": "True"}
@@ -76,8 +76,8 @@ def test_a_hostile_tenant_reaches_nobody_else(world: World) -> None:
         ("wanders", "SourceNotFound"),
     ):
         world.await_event(ns, name, reason)
-    world.await_event(ns, attack.name, "ForeignMirror")  # an auto mirror where its source pushes none
-    world.await_data(fresh, f"theirs-{world.unique}", {"key": "evil"})  # what is open to all is, and shows the passing
+    world.await_event(ns, attack.name, "ForeignMirror")  # a forged auto mirror
+    world.await_data(fresh, f"theirs-{world.unique}", {"key": "evil"})  # allowed; shows that the pass is over
     world.kube.wait_until(lambda: world.kube.find("configmaps", f"system-{world.unique}", fresh))
     authorities = world.kube.wait_until(lambda: world.kube.get("configmaps", ROOT_CERTIFICATES, fresh))
 

@@ -1,6 +1,6 @@
-"""Five hostile namespaces beside a victim, under the chart's memory limit: the others do not notice.
+"""Five hostile namespaces do not delay a victim beside them, under the chart's memory limit.
 
-The CRDs are opened, as if the objects had been stored before the schemas were strict.
+The CRDs accept any field, as if the objects had been stored before the schemas were strict.
 """
 
 import os
@@ -34,30 +34,30 @@ OPENED = (
 
 
 class Times:
-    """How long things took."""
+    """Measured durations."""
 
     def __init__(self) -> None:
         self.taken: list[float] = []
 
     @contextmanager
     def measuring(self) -> Iterator[None]:
-        """Note how long something takes."""
+        """Record the duration of a block."""
         began = time.monotonic()
         yield
         self.taken.append(time.monotonic() - began)
 
     def p99(self) -> float:
-        """Return the longest but one in a hundred, and forget all."""
+        """Return the p99, and clear all durations."""
         found = sorted(self.taken)
         self.taken = []
         return found[min(len(found) - 1, int(len(found) * 0.99))]
 
 
 class Victim(Times):
-    """Somebody who seals and syncs a Secret now and then, and waits for it.
+    """A tenant that seals and syncs a Secret now and then, and waits for it.
 
-    Beside each it makes the same requests with a Secret of its own, in a row and without Coffer: what the API server
-    takes for them under the same load is not Coffer's.
+    After each it sends the same requests with another Secret, in a row and without Coffer: the time that the API server
+    takes for them under the same load is not Coffer's fault.
     """
 
     def __init__(self, world: World) -> None:
@@ -67,7 +67,7 @@ class Victim(Times):
         self._number = 0
 
     def once(self) -> None:
-        """Make two Secrets, one of each way, and note how long each took to appear."""
+        """Create two Secrets, one each way, and record how long each takes to appear."""
         self._number += 1
         name, value = f"v{self._number}", canary()
         for objects in (
@@ -85,7 +85,7 @@ class Victim(Times):
                 self._without_coffer(f"p{made}", objects)
 
     def _without_coffer(self, name: str, objects: Objects) -> None:
-        """Apply as many objects, look at them, write a status for each, make a Secret and read it."""
+        """Apply the same number of objects, read them, write a status for each, create a Secret and read it."""
         kube = self.world.kube
         for number, _ in enumerate(objects):
             self.world.apply(config_map(self.namespace, f"{name}-{number}", {"key": "value"}))
@@ -97,7 +97,7 @@ class Victim(Times):
 
 
 class Watch:
-    """Asks the process all the time how it is."""
+    """Reads the process's metrics continuously."""
 
     def __init__(self, coffer: Coffer) -> None:
         self.coffer = coffer
@@ -111,7 +111,7 @@ class Watch:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Watch until the end."""
+        """Read until the end."""
         done = threading.Event()
 
         def watch() -> None:
@@ -186,19 +186,19 @@ def _limit() -> int:
 
 @dataclass
 class Found:
-    """What was measured."""
+    """The measured figures."""
 
     alone: float
     """The victim's p99, in seconds."""
     plain_alone: float
-    """The same of its requests without Coffer."""
+    """The p99 of its requests without Coffer."""
     beside: float
     plain_beside: float
     watch: Watch
 
     @property
     def allowed(self) -> float:
-        """Twice what it takes alone, and what the API server itself takes longer beside the attack."""
+        """Twice the p99 alone, plus the API server's own extra time during the attack."""
         return 2 * self.alone + max(0.0, self.plain_beside - self.plain_alone)
 
     def __str__(self) -> str:
@@ -207,7 +207,7 @@ class Found:
 
 
 def _besieged(world: World, coffer: Coffer, seconds: float) -> Found:
-    """Return the victim's p99 alone and beside the attack, and what was seen of the process."""
+    """Return the victim's p99 alone and during the attack, and the process's figures."""
     victim, watch, first = Victim(world), Watch(coffer), coffer.process.pid
     for _ in range(20):
         victim.once()
@@ -238,7 +238,7 @@ def test_half_a_minute_of_hostile_objects_ends_nothing(scene: tuple[World, Coffe
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
-def test_ten_minutes_of_hostile_objects_are_not_noticed_by_others(scene: tuple[World, Coffer]) -> None:
+def test_ten_minutes_of_hostile_objects_delay_nobody_else(scene: tuple[World, Coffer]) -> None:
     world, coffer = scene
     try:
         with limited(_limit()) as group:

@@ -1,4 +1,4 @@
-"""What is shipped is what is tested: the image's tree, its Python, its user and its read-only root."""
+"""The image itself is tested: its files, its Python, its user and its read-only root."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ PEAK_MIB = 170
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """The image's last stage, built by the Dockerfile's own commands."""
+    """The image's last stage, built with the Dockerfile's own commands."""
     return assemble(tmp_path_factory.mktemp("image"))
 
 
@@ -49,7 +49,7 @@ def shipped(arena: World, tree: Stage) -> Iterator[Coffer]:
 
 
 def _mount_account(tree: Stage, installation: Installation) -> None:
-    """Put the ServiceAccount's files where kubelet mounts them."""
+    """Write the ServiceAccount's files to the path where kubelet mounts them."""
     folder = tree.root / SERVICE_ACCOUNT.relative_to("/")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "token").write_text(installation.token)
@@ -69,9 +69,8 @@ def test_the_image_has_what_it_needs_and_nothing_more(tree: Stage) -> None:
     assert (tree.user, tree.entrypoint, tree.command) == ("65532:65532", ["/opt/coffer/bin/coffer"], ["run"])
 
 
-def test_the_image_renders_templates_without_a_compiler_in_a_root_that_cannot_be_written(
-    arena: World, shipped: Coffer
-) -> None:
+def test_the_image_renders_templates_on_a_read_only_root(arena: World, shipped: Coffer) -> None:
+    """The image has no compiler."""
     ns, value = arena.namespace(), canary()
     about = Path(f"/proc/{shipped.process.pid}")
 

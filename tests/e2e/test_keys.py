@@ -1,4 +1,4 @@
-"""Keys and values in people's hands, on a real API server: `coffer keys` and `coffer seal edit`."""
+"""`coffer keys` and `coffer seal edit` on a real API server."""
 
 import os
 import stat
@@ -13,13 +13,13 @@ from tests.cluster.kube import Object
 from tests.cluster.wait import wait_until
 from tests.controller import COMMAND, Coffer
 from tests.e2e.conftest import MakeCoffer
-from tests.e2e.world import PATIENCE, World
+from tests.e2e.world import DEFAULT_TIMEOUT_SECONDS, World
 
 LABEL = f"{SEALED}sealed-secrets-key"
 
 
 def coffer(world: World, *arguments: str, succeeds: bool = True, **environment: str) -> str:
-    """Run a command as the cluster's administrator; returns what it says."""
+    """Run a command as the cluster's administrator; return its output."""
     home = world.coffer.installation.namespace if world.coffer else ""
     command = [str(COMMAND), *arguments, "-n", home, "--kubeconfig", str(world.plane.kubeconfig)]
     done = subprocess.run(
@@ -35,7 +35,7 @@ def keys(world: World) -> list[Object]:
 
 
 def await_keys(controller: Coffer, number: int) -> None:
-    """Wait, no longer than is promised, until the controller knows of so many keys."""
+    """Wait until the controller knows this many keys, at most as long as promised."""
     wait_until(lambda: controller.metric("coffer_sealing_keys") == number, timeout=5, what=f"{number} keys")
 
 
@@ -47,7 +47,7 @@ def test_a_key_is_replaced_and_retired_with_evidence(arena: World, arena_coffer:
     [first] = [each["metadata"] for each in keys(arena)]
     old, made = first["name"], datetime.fromisoformat(first["creationTimestamp"])
     saved = tmp_path / "keys.yaml"
-    wait_until(lambda: datetime.now(UTC) > made + timedelta(seconds=1))  # of two of one second either is the current
+    wait_until(lambda: datetime.now(UTC) > made + timedelta(seconds=1))  # keys of one second have no order
 
     coffer(arena, "keys", "rotate", "--key-size", "2048")
     await_keys(controller, 2)
@@ -93,4 +93,4 @@ def test_a_value_is_edited_by_who_may_read_the_secret(arena: World, arena_coffer
     assert "1 sealed, 0 taken away" in said
     assert edited["spec"]["encryptedData"]["kept"] == applied["spec"]["encryptedData"]["kept"]
     arena.apply(edited)
-    arena.await_data(ns, "app", {"kept": before["kept"], "changed": after}, timeout=PATIENCE)
+    arena.await_data(ns, "app", {"kept": before["kept"], "changed": after}, timeout=DEFAULT_TIMEOUT_SECONDS)

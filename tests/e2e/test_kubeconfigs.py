@@ -1,6 +1,6 @@
-"""Which cluster, user and namespace a command line leads to: our kubeseal beside the original's program, case by case.
+"""Our kubeseal chooses the same cluster, user and namespace as the original's program, case by case.
 
-Both run against the same servers and proxies; what these saw must be the same, and the same kinds of errors be told.
+Both run against the same servers and proxies, which must see the same requests; both must report the same kinds of errors.
 """
 
 import base64
@@ -25,12 +25,12 @@ BARE = "metadata: {name: a}\nstringData: {k: v}\n"
 FETCH = ("--fetch-cert",)
 SEAL = ("--cert", "c.pem", "-f", "bare.yaml", "-o", "json")
 TOLD = "test \"$(cat)\" = '' || exit 9; "
-"""Begins a plug-in that must not be given our standard input."""
+"""The start of a plug-in that must not get our standard input."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One command line and what lies around it; {…} in texts are addresses and folders."""
+    """One command line and its environment; {…} in texts are addresses and folders."""
 
     name: str
     files: dict[str, Any]
@@ -38,13 +38,13 @@ class Case:
     environment: dict[str, str] = field(default_factory=dict)
     stdin: str = ""
     says: str = ""
-    """What ours must say beside that it fails."""
+    """Text that our error must contain."""
 
 
 def config(
     user: Any = None, *, name: str = "a", cluster: Any = None, context: Any = None, **more: Any
 ) -> dict[str, Any]:
-    """Return a kubeconfig with one of each, all of one name, which is also the path on the server."""
+    """Return a kubeconfig with one cluster, user and context of the same name, which is also the path on the server."""
     server = {"server": f"https://127.0.0.1:{{port}}/{name}", "certificate-authority": "{ca}"}
     return {
         "apiVersion": "v1",
@@ -238,7 +238,7 @@ def _places(around: Surroundings) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Found:
-    """Where one program came to."""
+    """The result of one program."""
 
     ended_well: bool
     seen: Seen
@@ -256,7 +256,7 @@ KINDS = {
 
 
 def led(program: Path, case: Case, folder: Path, around: Surroundings, before: tuple[str, ...] = ()) -> Found:
-    """Run one program in a folder of its own."""
+    """Run one program in its own folder."""
     folder.mkdir()
     for name, content in {"c.pem": CERTIFICATE.decode(), "bare.yaml": BARE, **case.files}.items():
         place = folder / name

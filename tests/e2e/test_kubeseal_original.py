@@ -1,6 +1,6 @@
-"""Our kubeseal beside the original's program: the same flags, the same words, and each opens what the other sealed.
+"""Our kubeseal beside the original's program: same flags, same texts, and each opens what the other sealed.
 
-No cluster takes part; what needs one is in test_kubeseal_proxy.py.
+These tests need no cluster; test_kubeseal_proxy.py has the tests that do.
 """
 
 import functools
@@ -43,7 +43,7 @@ ODD = "metadata: {name: a, namespace: n, labels: {x: y}}\nstringData: {k: 'on', 
 
 
 class Said(NamedTuple):
-    """What a program said and how it ended."""
+    """A program's output and exit code."""
 
     code: int
     out: str
@@ -52,7 +52,7 @@ class Said(NamedTuple):
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with certificates, keys and manifests, far from any cluster."""
+    """A working directory with certificates, keys and manifests, without a cluster."""
     monkeypatch.chdir(tmp_path)
     files = {
         "cert.pem": CERTIFICATE,
@@ -89,7 +89,7 @@ def run(program: Path, *arguments: str, stdin: str = "") -> Said:
 
 @functools.cache
 def original_flags() -> list[tuple[str, str]]:
-    """Return the names of the original's flags, and the word that its help puts behind each."""
+    """Return the names of the original's flags, and the type that its help shows for each."""
     text = run(kubeseals.original(), "--help").out
     return re.findall(r"^ +(?:-\w, )?--([\w-]+)(?: (\w+))?  ", text, re.MULTILINE)
 
@@ -117,7 +117,7 @@ WORDS += ["WARNING", "10s", "nonsense", "99999999999999999999"]
 
 @st.composite
 def command_lines(draw: st.DrawFn) -> list[str]:
-    """Draw flags of the original, with values that may not be of their kind, bare, behind an equals sign or a space."""
+    """Draw flags of the original with valid and invalid values: without one, after an equals sign, after a space."""
     found = []
     names = st.sampled_from([name for name, _ in original_flags() if name not in ("help", "version")])
     for name in draw(st.lists(names, min_size=1, max_size=3, unique=True)):
@@ -129,7 +129,7 @@ def command_lines(draw: st.DrawFn) -> list[str]:
 @settings(max_examples=20, deadline=None)
 @given(command_lines())
 def test_every_flag_parses_as_the_originals(arguments: list[str]) -> None:
-    """With --version at the end nothing is done: the exit code tells whether the flags were understood."""
+    """With --version at the end the program does nothing: the exit code shows whether it accepts the flags."""
     theirs, ours = both(*arguments, "--version")
 
     assert ours.code == theirs.code, (arguments, theirs.err, ours.err)
@@ -163,7 +163,7 @@ def documents(text: str) -> list[Any]:
 
 
 def masked(text: str) -> str:
-    """Return an output with its ciphertexts, which are never the same twice, replaced."""
+    """Return an output with its ciphertexts replaced, because they differ each time."""
     return re.sub(r"\bAQ[A-Za-z0-9+/]{300,}={0,2}", "SEALED", text)
 
 
@@ -246,7 +246,7 @@ def test_the_same_values_and_labels_are_merged(folder: Path) -> None:
         said = run(program, "--cert", "cert.pem", "--merge-into", "into.json", "-f", "more.yaml")
         assert (said.code, said.out) == (0, ""), said.err
         opened = run(kubeseals.OURS, "--recovery-unseal", "--recovery-private-key", "key.pem", "-f", "into.json")
-        merged = json.loads(masked((folder / "into.json").read_text()))  # in the original's its keys are sorted anew
+        merged = json.loads(masked((folder / "into.json").read_text()))  # the original sorts the keys
         results.append((json.loads(opened.out), merged))
 
     assert results[0] == results[1]

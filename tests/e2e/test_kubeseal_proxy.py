@@ -1,4 +1,4 @@
-"""kubeseal needs no flags: the controller is found through the API server, by its Service in kube-system."""
+"""kubeseal needs no flags: it finds the controller through the API server, by its Service in kube-system."""
 
 import json
 
@@ -10,7 +10,7 @@ from tests.cluster import build, network
 @pytest.mark.skipif(bool(network.unavailable()), reason=network.unavailable() or "can run")
 def test_both_kubeseals_work_without_flags() -> None:
     for name in ("kubeseal", "helm"):
-        build.binary(name)  # there is nothing to download in a private network
+        build.binary(name)  # a private network allows no download
 
     done = network.run_inside(["-m", "tests.e2e.behind_service"])
 
@@ -19,5 +19,5 @@ def test_both_kubeseals_work_without_flags() -> None:
     found = json.loads(done.stdout)
     assert {name: found[name] for name in ("ours", "original")} == {"ours": everything, "original": everything}
     assert all(found["files"].values()), found["files"]
-    # Three at once for each, then none: a caller's own header gives nobody more, and nobody takes another's.
+    # Each caller gets three at once: a forged header gives no more, and no caller uses another's share.
     assert set(map(tuple, found["allowances"].values())) == {(500, 500, 500, 429)}, found["allowances"]

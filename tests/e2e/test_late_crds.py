@@ -1,4 +1,4 @@
-"""A controller that starts before its CRDs are installed serves them when they come, the originals' too."""
+"""A controller that starts before its CRDs serves them once they are installed, also the originals' CRDs."""
 
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +17,7 @@ OURS = ("scope", "secretResourceVersion")  # fields of our status that the origi
 
 
 def test_crds_that_come_late_are_served_by_the_same_process(moto: Moto, tmp_path: Path) -> None:
-    """They are the original's, which drop what they do not know: that costs a restart its saving, and no writes."""
+    """The original's CRDs drop our status fields: a restart decrypts again, but writes nothing."""
     with (
         ControlPlane() as plane,
         closing(plane.client()) as kube,
@@ -30,7 +30,7 @@ def test_crds_that_come_late_are_served_by_the_same_process(moto: Moto, tmp_path
 
         kube.install_crds(as_the_originals(tmp_path))
 
-        # Once for all, or again for those that a busy API server serves a moment later.
+        # One restart for all, or another one for those that a busy API server serves later.
         wait_until(lambda: _times_leading(coffer) >= 2, timeout=30, what="the restart")
         coffer.wait_leading()
         ns = world.namespace()
@@ -55,10 +55,10 @@ def test_crds_that_come_late_are_served_by_the_same_process(moto: Moto, tmp_path
 
 
 def as_the_originals(folder: Path) -> Path:
-    """Return a folder with the CRDs, that of SealedSecrets without the status fields that only ours has."""
+    """Return a folder with the CRDs; the one of SealedSecrets lacks our additional status fields."""
     for file in CRDS.glob("*.yaml"):
         if file.name == "uuids.yaml":
-            continue  # as in a cluster whose CRDs are older
+            continue  # as in a cluster with older CRDs
         crd = yaml.safe_load(file.read_text())
         for version in crd["spec"]["versions"]:
             status = version["schema"]["openAPIV3Schema"].get("properties", {}).get("status", {})

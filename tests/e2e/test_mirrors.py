@@ -1,4 +1,4 @@
-"""What users ask of mirrors beyond the original: choice, names, adoption, rules, and a look at them."""
+"""Features of mirrors beyond the original: selected keys, names, adoption, rules, and `coffer mirrors`."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from tests.e2e.world import World
 OURS = "reflector.coffer.dev/"
 
 
-def wish(**annotations: str) -> dict[str, str]:
+def coffer_annotations(**annotations: str) -> dict[str, str]:
     """Return our own annotations; underscores stand for dashes."""
     return {OURS + name.replace("_", "-"): text for name, text in annotations.items()}
 
@@ -26,7 +26,7 @@ def named(world: World) -> str:
 
 
 def await_mirror(world: World, namespace: str, name: str, holds: Object) -> Object:
-    """Wait until a Secret's metadata holds these labels and, among others, these annotations; return it."""
+    """Wait until a Secret has exactly these labels and at least these annotations; return its metadata."""
 
     def matches(found: Object) -> bool:
         labels, annotations = found.get("labels", {}), found.get("annotations", {})
@@ -38,12 +38,16 @@ def await_mirror(world: World, namespace: str, name: str, holds: Object) -> Obje
 
 def test_keys_labels_and_annotations_are_copied_by_choice(world: World) -> None:
     ns, pushed, pulled, value = world.namespace(), world.namespace(), world.namespace(), canary()
-    asked = allowed(f"{pushed},{pulled}", auto=pushed) | wish(keys_except="private", rename_keys="crt:pem")
+    asked = allowed(f"{pushed},{pulled}", auto=pushed) | coffer_annotations(
+        keys_except="private", rename_keys="crt:pem"
+    )
     world.kube.patch("namespaces", pushed, None, {"metadata": {"labels": {"coffer.dev/accept-labels": "true"}}})
-    asked |= wish(labels="team,tier", annotations="note.example.com/*") | {"note.example.com/a": "1"}
+    asked |= coffer_annotations(labels="team,tier", annotations="note.example.com/*") | {"note.example.com/a": "1"}
     name, labels = named(world), {"team": "a", "tier": "b", "argocd.argoproj.io/instance": "x"}
     world.apply(secret(ns, name, {"crt": value, "private": canary()}, annotations=asked, labels=labels))
-    world.apply(secret(pulled, name, {"x": "x"}, annotations=reflects(ns, name) | wish(rename_keys="pem:other")))
+    world.apply(
+        secret(pulled, name, {"x": "x"}, annotations=reflects(ns, name) | coffer_annotations(rename_keys="pem:other"))
+    )
 
     world.await_data(pushed, name, {"pem": value})
     world.await_data(pulled, name, {"other": value})
@@ -58,9 +62,9 @@ def test_keys_labels_and_annotations_are_copied_by_choice(world: World) -> None:
     assert found["annotations"][f"{OURS}copied-labels"] == "tier"
 
 
-def test_an_immutable_source_that_is_made_anew_replaces_its_immutable_mirrors(world: World) -> None:
+def test_a_recreated_immutable_source_replaces_its_mirrors(world: World) -> None:
     ns, pushed, name = world.namespace(), world.namespace(), named(world)
-    annotations = allowed(auto=pushed) | wish(immutable="true")
+    annotations = allowed(auto=pushed) | coffer_annotations(immutable="true")
     for value in (canary(), canary()):
         world.kube.delete("secrets", name, ns)
         world.apply(secret(ns, name, {"key": value}, annotations=annotations) | {"immutable": True})
@@ -73,12 +77,14 @@ def test_an_immutable_source_that_is_made_anew_replaces_its_immutable_mirrors(wo
 
 def test_a_push_under_another_name_moves_and_leaves_copies_alone(world: World) -> None:
     ns, pushed, value, name = world.namespace(), world.namespace(), canary(), named(world)
-    world.apply(secret(ns, name, {"key": value}, annotations=allowed(auto=pushed) | wish(target_name=f"{name}-a")))
+    world.apply(
+        secret(ns, name, {"key": value}, annotations=allowed(auto=pushed) | coffer_annotations(target_name=f"{name}-a"))
+    )
     first = world.await_data(pushed, f"{name}-a", {"key": value})
     marks = {each: text for each, text in first["metadata"]["annotations"].items() if each.startswith(MIRROR)}
     world.apply(secret(pushed, f"{name}-copy", {"key": "mine"}, annotations=marks))
 
-    world.kube.annotate("secrets", name, ns, wish(target_name=f"{name}-b"))
+    world.kube.annotate("secrets", name, ns, coffer_annotations(target_name=f"{name}-b"))
 
     world.await_data(pushed, f"{name}-b", {"key": value})
     world.await_gone("secrets", pushed, f"{name}-a")
@@ -90,11 +96,11 @@ def test_a_push_under_another_name_moves_and_leaves_copies_alone(world: World) -
 def test_an_object_that_names_its_source_is_taken_over(world: World) -> None:
     ns, giving, keeping, name, value = world.namespace(), world.namespace(), world.namespace(), named(world), canary()
     world.apply(secret(giving, name, {"theirs": canary()}, annotations={"a": "1"}))
-    world.apply(secret(keeping, name, {"theirs": "x"}, annotations=wish(adopt=f"{ns}/another")))
+    world.apply(secret(keeping, name, {"theirs": "x"}, annotations=coffer_annotations(adopt=f"{ns}/another")))
     world.apply(secret(ns, name, {"key": value}, annotations=allowed(auto=f"{giving},{keeping}")))
     world.await_event(ns, name, "ConflictingObject", "2 namespace(s)")
 
-    world.kube.annotate("secrets", name, giving, wish(adopt=f"{ns}/{name}"))
+    world.kube.annotate("secrets", name, giving, coffer_annotations(adopt=f"{ns}/{name}"))
 
     found = world.await_data(giving, name, {"key": value})
     assert found["metadata"]["annotations"].items() >= ({"a": "1", f"{MIRROR}auto-reflects": "True"}).items()
@@ -111,10 +117,10 @@ def test_a_helm_release_is_never_mirrored(world: World) -> None:
     assert world.data(pushed, "release") is None
 
 
-def test_who_squats_a_name_wins_nothing_where_rules_say_who_may_push(arena: World, arena_coffer: MakeCoffer) -> None:
+def test_a_squatted_name_wins_nothing_if_rules_limit_pushes(arena: World, arena_coffer: MakeCoffer) -> None:
     platform, squatter, target = arena.namespace("platform"), arena.namespace("tenant"), arena.namespace("target")
     name, value = named(arena), canary()
-    arena.apply(secret(squatter, name, {"key": canary()}))  # older than the platform's
+    arena.apply(secret(squatter, name, {"key": canary()}))  # older than the platform's source
     arena.apply(secret(platform, name, {"key": value}, annotations=allowed(auto=target)))
     arena_coffer("coffer-0", "--reflector-allow=platform-* -> *", "--reflector-label-mirrors=true")
     arena.await_data(target, name, {"key": value})
@@ -130,7 +136,7 @@ def test_who_squats_a_name_wins_nothing_where_rules_say_who_may_push(arena: Worl
 
 
 def coffer_mirrors(world: World, *arguments: str) -> list[str]:
-    """Run `coffer mirrors` as a person would; return its lines."""
+    """Run `coffer mirrors` as a user would; return its lines."""
     command = [str(Path(sys.executable).with_name("coffer")), "mirrors", f"--kubeconfig={world.plane.kubeconfig}"]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
@@ -158,8 +164,8 @@ def test_coffer_mirrors_shows_what_is_and_what_would_be(world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])
-def test_a_pull_in_a_chart_is_applied_again_and_again_without_a_conflict(world: World, kind: str) -> None:
-    """Helm 4, Argo CD and Flux apply on the server's side, each under its own name (see docs/mirrors.md)."""
+def test_a_pull_in_a_chart_can_be_applied_again(world: World, kind: str) -> None:
+    """Helm 4, Argo CD and Flux use server-side apply, each with its own field manager (see docs/mirrors.md)."""
     ns, pulled, first, second = world.namespace(), world.namespace(), canary(), canary()
     name, make = named(world), secret if kind == "Secret" else config_map
     plural = f"{kind.lower()}s"
@@ -180,8 +186,8 @@ def test_a_pull_in_a_chart_is_applied_again_and_again_without_a_conflict(world: 
     assert after.get("data") == changed
 
 
-def test_a_pull_in_a_chart_that_sends_what_coffer_fills_is_refused_to_the_tool(world: World) -> None:
-    """The form that the documentation warns of: whoever sends a placeholder owns it, and is told."""
+def test_a_chart_that_sends_fields_of_a_mirror_gets_a_conflict(world: World) -> None:
+    """docs/mirrors.md warns of this form: a tool that sends a placeholder owns it and gets the conflict."""
     ns, pulled, value = world.namespace(), world.namespace(), canary()
     name = named(world)
     pull = secret(pulled, name, {}, annotations=reflects(ns, name)) | {"data": {"k": encoded("placeholder")}}
@@ -197,7 +203,7 @@ def test_a_pull_in_a_chart_that_sends_what_coffer_fills_is_refused_to_the_tool(w
 
 
 def data_of(world: World, plural: str, name: str, namespace: str, wanted: dict[str, str]) -> Object:
-    """Wait until an object holds these values; return its data as it is stored."""
+    """Wait until an object has these values; return its data as stored."""
     shown = {key: encoded(value) for key, value in wanted.items()} if plural == "secrets" else wanted
     found: Any = world.kube.wait_until(lambda: world.kube.get(plural, name, namespace).get("data"), shown.__eq__)
     return found

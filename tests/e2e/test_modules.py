@@ -1,4 +1,4 @@
-"""One module alone, under the rights that the chart gives to it alone: they are enough, and the others do nothing."""
+"""Each module alone works with the rights that the chart gives it, and the other modules do nothing."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes a leader and a standby, and the chart's own rule fires when nobody leads."""
+"""A real Prometheus scrapes a leader and a standby, and the chart's rule fires if no replica leads."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ def prometheus(folder: Path, port: int, *targets: str) -> Iterator[str]:
     """Run Prometheus over some targets with the chart's rules, evaluated every second; yields its URL."""
     rules = yaml.safe_load((CHART / "files" / "rules.yaml").read_text())
     for rule in rules["groups"][0]["rules"]:
-        rule.pop("for", None)  # the waiting is Prometheus' own; what is under test is the expression
+        rule.pop("for", None)  # Prometheus implements the wait; the test is about the expression
     (folder / "rules.yaml").write_text(yaml.safe_dump(rules))
     config = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},

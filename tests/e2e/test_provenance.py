@@ -1,4 +1,4 @@
-"""What an ExternalSecret made is mirrored as the administrator says: warn, deny or allow (DESIGN.md 4a, 6)."""
+"""Mirrors of an ExternalSecret's target follow the administrator's setting: warn, deny or allow."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from tests.e2e.world import World
 
 @dataclass
 class Chain:
-    """A Secret that an ExternalSecret made, a mirror that pulls it, and one that pulls that mirror."""
+    """An ExternalSecret's target, a mirror that pulls it, and one that pulls that mirror."""
 
     world: World
     source: str
@@ -31,7 +31,7 @@ class Chain:
         return chain
 
     def rotate(self) -> str:
-        """Change the value at the provider; return it once the ExternalSecret has it."""
+        """Change the value at the provider; return it once the target has it."""
         value = canary()
         self.world.apply(store(self.source, "store", fake({"remote": value})))
         self.world.await_data(self.source, "db", {"password": value})
@@ -51,9 +51,7 @@ def test_where_it_is_allowed_mirrors_of_any_depth_follow(arena: World, arena_cof
     assert not arena.events(chain.source, "db", "MirrorsExternalSecret")
 
 
-def test_where_it_is_denied_nothing_is_mirrored_and_what_was_mirrored_before_is_frozen(
-    arena: World, arena_coffer: MakeCoffer
-) -> None:
+def test_denied_provenance_stops_new_mirrors_and_freezes_old(arena: World, arena_coffer: MakeCoffer) -> None:
     warning = arena_coffer("coffer-0")
     old = Chain.build(arena)
     before = {"password": old.rotate()}

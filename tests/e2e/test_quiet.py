@@ -1,4 +1,4 @@
-"""Where nothing changes nothing is asked and nothing is written; a restart costs neither (reliability.md H1)."""
+"""Without changes nothing is requested and nothing is written, not even after a restart."""
 
 import time
 from collections import Counter
@@ -15,9 +15,9 @@ from tests.e2e.conftest import MakeCoffer
 from tests.e2e.world import World
 
 SIZES = [pytest.param(20, 8.0, id="some"), pytest.param(2_000, 300.0, id="many", marks=pytest.mark.soak)]
-SERIES = 300  # DESIGN.md 4a, 15
+SERIES = 300  # metric series; the promise
 QUIET_CPU = 0.02  # of a core
-COMPARED_A_SECOND = 20  # keys of one module; manager.runtime.lead.VERIFY_PACE
+COMPARED_A_SECOND = 20  # keys of one module; see manager.runtime.leader.VERIFY_PAUSE_SECONDS
 REMOTES = 20  # AWS secrets that the ExternalSecrets share
 
 
@@ -51,7 +51,7 @@ def converge(arena: World, count: int, timeout: float) -> None:
 
 
 def unready(arena: World, kind: str, ns: str) -> list[str]:
-    """Return the names of the objects that do not say that all is well."""
+    """Return the names of the objects whose condition is not True."""
     return [
         each["metadata"]["name"]
         for each in arena.kube.list(kind, ns)
@@ -60,9 +60,9 @@ def unready(arena: World, kind: str, ns: str) -> list[str]:
 
 
 def requests_of(coffer: Coffer, arena: World, since: Mark) -> list[Request]:
-    """Return what a controller asked, without what it asks all the time: its lease and watches that are renewed.
+    """Return a controller's requests without its periodic ones: the lease and renewed watches.
 
-    What it says of namespaces that an earlier test left to be emptied is not counted either.
+    Requests about namespaces that an earlier test left behind are not counted either.
     """
     asked = arena.audit.requests(since, user=coffer.installation.user)
     here = {"", *arena.namespaces}
@@ -70,7 +70,7 @@ def requests_of(coffer: Coffer, arena: World, since: Mark) -> list[Request]:
 
 
 def settled(coffer: Coffer) -> bool:
-    """Tell whether no key is queued or worked on."""
+    """Return True if no key is queued or being processed."""
     return coffer.metric("coffer_queue_depth", 'state="queued"') == 0
 
 
@@ -97,18 +97,17 @@ def test_a_converged_cluster_is_quiet(arena: World, arena_coffer: MakeCoffer, co
 
 
 def seconds_of_comparing(coffer: Coffer) -> float:
-    """Return for how long the paced comparison after a start may have been running."""
+    """Return how long the paced comparison after a start may have been running."""
     started = min((line["time"] for line in coffer.lines() if line["event"] == "module started"), default="")
     if not started:
-        return 0.0  # it has taken the lead a moment ago
+        return 0.0  # it became leader a moment ago
     return (datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds()
 
 
 @pytest.mark.parametrize("count", [20, pytest.param(1_000, marks=pytest.mark.soak)])
 @pytest.mark.timeout(600)
-def test_a_restart_decrypts_nothing_writes_nothing_and_asks_no_provider(
-    arena: World, arena_coffer: MakeCoffer, count: int
-) -> None:
+def test_a_restart_decrypts_writes_and_reads_nothing(arena: World, arena_coffer: MakeCoffer, count: int) -> None:
+    """No provider gets a call either."""
     first = arena_coffer("coffer-0")
     first.wait_leading()
     converge(arena, count, timeout=30 + count)

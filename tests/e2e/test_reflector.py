@@ -1,4 +1,4 @@
-"""Mirrors of Secrets and ConfigMaps: pushed, pulled, withdrawn, never anybody else's (reflector.md 2.9, 6, 8)."""
+"""Mirrors of Secrets and ConfigMaps: pushed, pulled, withdrawn; foreign objects stay."""
 
 import base64
 
@@ -27,7 +27,7 @@ def pushing(world: World, pattern: str = "", **more: str) -> tuple[str, str]:
 
 
 def pulling(world: World, source: str, *, data: Object | None = None) -> str:
-    """Return a new namespace with a Secret that asks for the source's data."""
+    """Return a new namespace with a Secret that pulls the source's data."""
     ns = world.namespace("pulls")
     world.apply(secret(ns, shared(world), data or {"own": "placeholder"}, annotations=reflects(source, shared(world))))
     return ns
@@ -52,7 +52,7 @@ def mirror_of(world: World, ns: str) -> Object:
     return found
 
 
-def test_a_source_is_pushed_to_the_namespaces_that_match_and_to_no_others(world: World) -> None:
+def test_a_source_is_pushed_only_to_matching_namespaces(world: World) -> None:
     matching, control = world.namespace("allowed"), world.namespace("zz-allowed")
     not_matching = world.namespace("not-allowed")
     source, value = pushing(world, f"^allowed-.*,{control}")
@@ -78,7 +78,7 @@ def test_a_namespace_made_later_gets_its_mirror(world: World) -> None:
     world.await_data(later, shared(world), {"key": value})
 
 
-def test_labels_of_namespaces_decide_now_and_whenever_they_change(world: World) -> None:
+def test_labels_of_namespaces_decide_at_every_change(world: World) -> None:
     prod, dev = world.namespace(stage="prod"), world.namespace(stage="dev")
     ns, value = world.namespace(), canary()
     annotations = allowed(auto="") | {SELECTOR: "stage=prod"}
@@ -93,7 +93,7 @@ def test_labels_of_namespaces_decide_now_and_whenever_they_change(world: World) 
     assert world.data(prod, shared(world)) == {"key": value}
 
 
-def test_a_pull_gets_all_data_and_keeps_its_type_labels_and_annotations(world: World) -> None:
+def test_a_pull_gets_all_data_and_keeps_type_and_metadata(world: World) -> None:
     source, value = pushing(world, "nobody")
     annotate(world, source, reflection_allowed_namespaces="pulls-.*")
     ns = world.namespace("pulls")
@@ -190,7 +190,7 @@ def test_a_pushed_mirror_goes_when_its_source_withdraws(world: World, how: str) 
         assert world.data(source, shared(world)) == {"key": source_value}
 
 
-def test_a_source_deleted_and_made_again_never_leaves_its_mirrors_missing(world: World) -> None:
+def test_a_recreated_source_never_loses_its_mirrors(world: World) -> None:
     pushed = world.namespace("pushed")
     source, value = pushing(world, "pushed-.*")
     before = world.await_data(pushed, shared(world), {"key": value})["metadata"]["uid"]
@@ -213,7 +213,7 @@ def test_a_pushed_mirror_that_was_edited_or_deleted_comes_back(world: World) -> 
     world.await_data(pushed, shared(world), {"key": value})
 
 
-def test_labels_and_annotations_that_users_add_to_a_mirror_survive_updates(world: World) -> None:
+def test_metadata_that_users_add_to_a_mirror_survives_updates(world: World) -> None:
     pushed = world.namespace("pushed")
     source, value = pushing(world, "pushed-.*")
     world.await_data(pushed, shared(world), {"key": value})
@@ -249,7 +249,8 @@ def test_the_sources_own_namespace_is_never_a_target(world: World) -> None:
     assert world.data(source, shared(world)) == {"key": value}
 
 
-def test_a_foreign_object_in_the_way_is_left_untouched_until_it_goes(world: World) -> None:
+def test_a_foreign_object_blocks_a_mirror_and_stays_untouched(world: World) -> None:
+    """The mirror is created once the object is deleted."""
     pushed = world.namespace("pushed")
     [foreign] = world.apply(secret(pushed, shared(world), {"theirs": canary()}, annotations={"a": "1"}))
     source, value = pushing(world, "pushed-.*")
@@ -264,9 +265,9 @@ def test_a_foreign_object_in_the_way_is_left_untouched_until_it_goes(world: Worl
     world.await_data(pushed, shared(world), {"key": value})
 
 
-def test_a_pull_of_the_same_name_under_a_pushing_source_stays_the_users(world: World) -> None:
+def test_a_pull_with_the_name_of_a_push_stays_the_users(world: World) -> None:
     source, value = pushing(world, "pulls-.*,nobody", **{AUTO_NAMESPACES: "nobody"})
-    pulled = pulling(world, source)  # before anything is pushed there: a mirror of ours would be adopted by this apply
+    pulled = pulling(world, source)  # before the push, because this apply would take over our mirror
     world.await_data(pulled, shared(world), {"key": value})
 
     annotate(world, source, reflection_auto_namespaces="pulls-.*")
@@ -278,7 +279,8 @@ def test_a_pull_of_the_same_name_under_a_pushing_source_stays_the_users(world: W
     assert mirror_of(world, pulled)["annotations"][AUTO] == "False"
 
 
-def test_of_two_sources_of_one_name_the_older_wins_and_the_other_is_told(world: World) -> None:
+def test_the_older_of_two_sources_with_one_name_wins(world: World) -> None:
+    """An Event tells the other one."""
     pushed = world.namespace("pushed")
     first, value = pushing(world, "pushed-.*")
     world.await_data(pushed, shared(world), {"key": value})
@@ -306,7 +308,7 @@ def test_a_mirror_can_be_mirrored_by_a_pull_but_never_pushes(world: World) -> No
     assert world.data(end, "middle") is None
 
 
-def test_an_object_that_reflects_itself_or_in_a_circle_comes_to_rest(world: World) -> None:
+def test_circular_mirrors_cause_no_endless_writes(world: World) -> None:
     ns = world.namespace()
     world.apply(secret(ns, "self", {"x": "x"}, annotations=reflects(ns, "self") | allowed()))
     world.apply(secret(ns, "a", {"x": "a"}, annotations=reflects(ns, "b") | allowed()))
@@ -359,7 +361,8 @@ def test_an_immutable_source_makes_mutable_mirrors(world: World) -> None:
     assert "immutable" not in world.await_data(pushed, "fixed", values)
 
 
-def test_a_source_in_an_excluded_namespace_is_ignored_but_targets_there_are_not(world: World) -> None:
+def test_sources_in_excluded_namespaces_are_ignored(world: World) -> None:
+    """Mirrors may still be pushed into these namespaces."""
     excluded, open_to_all = world.namespace("excluded"), world.namespace("open")
     world.apply(secret(excluded, "hidden", {"key": canary()}, annotations=allowed(auto="")))
     _, value = pushing(world, "open-.*,excluded-.*")
@@ -400,14 +403,14 @@ def test_mirrors_that_the_original_wrote_are_taken_over(world: World, at: str) -
     world.await_gone("secrets", pushed, shared(world))
 
     made = secret(pushed, shared(world), {"key": "old"}, annotations=marks | reflects(source, shared(world)))
-    world.kube.apply(made, manager="unknown")  # so the API server calls a writer that does not name itself
+    world.kube.apply(made, manager="unknown")  # the API server's name for a writer without a User-Agent
     annotate(world, source, reflection_allowed_namespaces="pushed-.*")
 
     world.await_data(pushed, shared(world), {"key": value})
 
 
 def _older_than_a_second(world: World, ns: str) -> bool:
-    """Tell whether an object made now has another creationTimestamp: they are whole seconds."""
+    """Return True if an object that is created now gets another creationTimestamp, in whole seconds."""
     probe = config_map(ns, "probe", {})
     world.kube.delete("configmaps", "probe", ns)
     created: str = world.kube.create(probe)["metadata"]["creationTimestamp"]

@@ -1,4 +1,4 @@
-"""What ExternalSecrets cost at the API server: three requests to be made, none for a refresh that changes nothing."""
+"""An ExternalSecret costs three API requests when it is created, and none for a refresh without changes."""
 
 from collections import Counter
 
@@ -14,7 +14,7 @@ PASSES = "externalsecret_sync_calls_total"
 
 
 def asked(arena: World, coffer: Coffer, ns: str, since: Mark) -> Counter[str]:
-    """Count what the controller asked about single objects of a namespace."""
+    """Count the controller's requests for single objects of a namespace."""
     found = arena.audit.requests(since, user=coffer.installation.user)
     single = [each for each in found if each.namespace == ns and each.verb not in ("list", "watch")]
     return Counter(f"{each.verb} {each.resource}" for each in single)
@@ -29,7 +29,7 @@ def test_three_requests_make_one_and_none_refresh_it(arena: World, arena_coffer:
         client.create_secret(Name=name, SecretString=old)
     arena.apply(secret(ns, "aws-credentials", aws_keys()), store(ns, "aws", aws()))
     arena.await_ready("secretstores", ns, "aws")
-    arena.await_event(ns, "aws", "Valid")  # written after the status: it must not be counted below
+    arena.await_event(ns, "aws", "Valid")  # written after the status; it must not count below
 
     mark = arena.audit.mark()
     for at in range(NUMBER):
@@ -43,7 +43,7 @@ def test_three_requests_make_one_and_none_refresh_it(arena: World, arena_coffer:
     assert made.total() <= 3 * NUMBER, made
     assert made["create secrets"] == NUMBER
 
-    # A pass or two may look in full at what the watch told while it was being made.
+    # A pass or two may read everything because of watch events during the creation.
     passes = coffer.metric(PASSES)
     arena.kube.wait_until(lambda: coffer.metric(PASSES) >= passes + NUMBER)
     mark, passes = arena.audit.mark(), coffer.metric(PASSES)

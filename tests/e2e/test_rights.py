@@ -1,4 +1,4 @@
-"""Coffer has the rights that it uses and no others (reliability.md P1): the audit log against the chart's rules."""
+"""Coffer has exactly the rights that it uses: compares the audit log with the chart's rules."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -31,10 +31,10 @@ ASKED_BY_ADMISSION = {
     ("", "external-secrets.io", f"{kind}/finalizers", "update")
     for kind in ("externalsecrets", "clusterexternalsecrets")
 }
-"""By OwnerReferencesPermissionEnforcement, where that plugin is on, before it lets a target block its owner's end."""
+"""The admission plugin OwnerReferencesPermissionEnforcement checks it when a target blocks its owner's deletion."""
 
 ASKED_BESIDE_AN_ORIGINAL = {("", "authorization.k8s.io", "subjectaccessreviews", "create")}
-"""About a Deployment that looks like one: test_chart.py has some, and they may still be there."""
+"""Used for a Deployment that looks like an original; some of test_chart.py may still exist."""
 
 Right = tuple[str, str, str, str]
 """Namespace ("" for all), API group, resource with subresource, verb."""
@@ -52,7 +52,7 @@ def given(installation: Installation) -> set[Right]:
 
 
 def used(installation: Installation, requests: list[Request]) -> Iterator[Right]:
-    """Yield the rights that requests needed, in the namespace of a Role where one gives them."""
+    """Yield the rights that requests needed, with the namespace if a Role grants them."""
     rights = given(installation)
     for each in requests:
         resource = "/".join(filter(None, (each.resource, each.subresource)))
@@ -61,17 +61,17 @@ def used(installation: Installation, requests: list[Request]) -> Iterator[Right]
 
 
 def of_the_original(manifest: Object) -> Object:
-    """Let a store look as the original left it: with a finalizer that is ours to take off."""
+    """Make a store look as the original left it: with a finalizer that Coffer removes."""
     manifest["metadata"]["finalizers"] = [FINALIZER]
     return manifest
 
 
 def exercise(stage: World) -> None:
-    """Let every module do everything that it can do."""
+    """Make every module do everything that it can do."""
     assert stage.coffer is not None
     stage.coffer.http("/v1/verify", headers={"X-Forwarded-For": "10.0.0.1"})
     story = Story(stage)
-    story.tell()
+    story.run()
     ns, target, value = stage.namespace(), stage.namespace(), canary()
     stage.apply(
         of_the_original(store(ns, "store", fake({"remote": value}))),
@@ -102,7 +102,7 @@ def exercise(stage: World) -> None:
 
 
 def exercise_clusters(stage: World, ns: str) -> None:
-    """Let a ClusterExternalSecret make, change and remove, and a namespace go that the original held back."""
+    """Make a ClusterExternalSecret create, change and remove; delete a namespace that the original blocked."""
     inner = external_secret("", "", "store", {"a": "remote"})["spec"]
     name, held = f"rights-{stage.unique}", stage.namespace()
     kind, finalizers = "clusterexternalsecrets", {"metadata": {"finalizers": [f"{NAMESPACE_FINALIZER}rights"]}}
@@ -122,7 +122,7 @@ def exercise_clusters(stage: World, ns: str) -> None:
 
 
 def exercise_stores(stage: World, ns: str) -> None:
-    """Let stores of both kinds come and go as the original left them, and one become somebody by a ServiceAccount."""
+    """Create and delete stores of both kinds as the original left them, one of them with a ServiceAccount."""
     for kind, place in (("secretstores", ns), ("clustersecretstores", "")):
         manifest = store(place, stage.unique, fake({"remote": "x"}))
         manifest["metadata"]["finalizers"] = ["secretstore.externalsecrets.io/finalizer"]
@@ -147,7 +147,7 @@ def test_every_right_of_the_chart_is_used_and_none_is_missing(stage: World, stag
 
 
 def test_no_value_of_a_secret_is_listed_or_watched(stage: World, staged_coffer: Coffer) -> None:
-    Story(stage).tell()
+    Story(stage).run()
 
     answers = [call for call in stage.faults.calls if call.plural == "secrets" and call.verb in {"list", "watch"}]
     home = staged_coffer.installation.namespace

@@ -1,4 +1,4 @@
-"""The scenario matrix of reflector.md 2.9, with the decisions of its section 8, as a table on the real API server."""
+"""A matrix of all situations of a mirror, as a table on the real API server."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ AUTO, VERSION = f"{MIRROR}auto-reflects", f"{MIRROR}reflected-version"
 
 @dataclass
 class Case:
-    """One source, a namespace that it is pushed to, one that pulls from it; what each holds and held."""
+    """One source, a namespace that it is pushed to and one that pulls from it, with present and earlier values."""
 
     world: World
     source: str
@@ -23,13 +23,13 @@ class Case:
     pulled: str
     name: str
     first: str
-    """The value that the source had first."""
+    """The source's first value."""
     value: str
-    """The value that it has."""
+    """The source's present value."""
 
     @classmethod
     def build(cls, world: World, row: "Row") -> "Case":
-        """Bring the world to where the row begins: everything as the annotations at the start want it."""
+        """Prepare the start of the row: everything as the initial annotations require."""
         value, stage = canary(), row.stage
         source, pushed, pulled = world.namespace("src"), world.namespace(stage=stage), world.namespace(stage=stage)
         case = cls(world, source, pushed, pulled, f"shared-{world.unique}", value, value)
@@ -43,7 +43,7 @@ class Case:
         return case
 
     def annotations(self, keys: str) -> dict[str, str]:
-        """Return the annotations of these names (separated by blanks) with the values that mean this case."""
+        """Return the annotations with these names (separated by spaces) and this case's values."""
         values = {
             "allowed": "true",
             "allowed-namespaces": f"{self.pushed},{self.pulled}",
@@ -54,12 +54,12 @@ class Case:
         return {f"{MIRROR}reflection-{key}": values[key] for key in keys.split()}
 
     def make(self, keys: str, **body: object) -> None:
-        """Make the source."""
+        """Create the source."""
         manifest = secret(self.source, self.name, {"key": self.value}, annotations=self.annotations(keys))
         self.world.apply(manifest | body)
 
     def pull(self) -> None:
-        """Make the mirror that pulls."""
+        """Create the pulled mirror."""
         annotations = reflects(self.source, self.name)
         self.world.apply(secret(self.pulled, self.name, {"own": "placeholder"}, annotations=annotations))
 
@@ -69,7 +69,7 @@ class Case:
         self.world.kube.annotate("secrets", self.name, self.source, named)
 
     def allow(self) -> None:
-        """Give the source all of its annotations."""
+        """Replace all annotations of the source."""
         self.world.kube.annotate("secrets", self.name, self.source, self.annotations(EVERYTHING))
 
     def label(self, namespace: str, stage: str) -> None:
@@ -77,7 +77,7 @@ class Case:
         self.world.kube.patch("namespaces", namespace, None, {"metadata": {"labels": {"stage": stage}}})
 
     def edit(self, namespace: str, **patch: object) -> None:
-        """Change the object of the source's name in a namespace."""
+        """Change the object with the source's name in a namespace."""
         self.world.kube.patch("secrets", self.name, namespace, dict(patch))
 
     def mark(self, namespace: str, **marks: str | None) -> None:
@@ -86,41 +86,41 @@ class Case:
         self.world.kube.annotate("secrets", self.name, namespace, named)
 
     def spoil(self, namespace: str, **marks: str) -> None:
-        """Change the data of a mirror by hand, and with it perhaps the version that it is stamped with."""
+        """Edit the data of a mirror, and optionally its `reflected-version`."""
         annotations = {f"{MIRROR}reflected-{key}": text for key, text in marks.items()}
         self.edit(namespace, stringData={"key": "spoilt", "more": "x"}, metadata={"annotations": annotations})
 
     def orphan(self) -> None:
-        """Make a pushed mirror of the source, which nobody has made."""
+        """Create an object that looks like a pushed mirror of the source."""
         annotations = reflects(self.source, self.name) | {AUTO: "True", VERSION: "5"}
         made = secret(self.pushed, self.name, {"key": "orphan"}, annotations=annotations)
-        self.world.kube.apply(made, manager="unknown")  # so the API server calls a writer that does not name itself
+        self.world.kube.apply(made, manager="unknown")  # the API server's name for a writer without a User-Agent
 
     def delete(self, namespace: str) -> None:
-        """Delete the object of the source's name in a namespace."""
+        """Delete the object with the source's name in a namespace."""
         self.world.kube.delete("secrets", self.name, namespace)
 
     def rotate(self) -> None:
-        """Give the source another value."""
+        """Change the source's value."""
         self.value = canary()
         self.edit(self.source, stringData={"key": self.value})
 
     def again(self) -> None:
-        """Delete the source and make it again with another value."""
+        """Delete the source and create it again with another value."""
         self.delete(self.source)
         self.value = canary()
         self.make(EVERYTHING)
 
     def find(self, namespace: str) -> Object | None:
-        """Return the object of the source's name in a namespace."""
+        """Return the object with the source's name in a namespace."""
         found: Object | None = self.world.kube.find("secrets", self.name, namespace)
         return found
 
     def expect(self, namespace: str, state: str) -> None:
         """Wait until a namespace is in a state.
 
-        `current`: holds what the source has; `gone`: holds nothing; a reason: an Event of it was posted and the first
-        value is still there; `own`: what was there before the source is untouched; `any`: not looked at.
+        `current`: has the source's value; `gone`: has no object; a reason: such an Event was posted and the first
+        value is still there; `own`: the object from before the source is untouched; `any`: not checked.
         """
         if state == "current":
             self.world.await_data(namespace, self.name, {"key": self.value})
@@ -140,7 +140,7 @@ FROZEN = "SourceNotPermitted"
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the matrix."""
+    """One row of the matrix."""
 
     what: str
     start: str | None
@@ -151,7 +151,7 @@ class Row:
     stage: str = "prod"
     """The label of the two namespaces at the start."""
     rotate: bool = True
-    """Whether the source gets another value after the change: what must not change is seen by that."""
+    """Whether the source gets another value after the change, to show what does not follow it."""
 
 
 MATRIX = [
@@ -226,7 +226,8 @@ def test_what_is_not_copied_rewrites_no_mirror(world: World) -> None:
     assert versions() == before
 
 
-def test_a_mirror_without_its_mark_is_nobodys_and_is_neither_written_nor_deleted(world: World) -> None:
+def test_a_mirror_without_its_mark_is_left_alone(world: World) -> None:
+    """Without the mark it cannot be proven ours, so it is neither written nor deleted."""
     case = Case.build(world, MATRIX[1])
     case.mark(case.pushed, reflects=None)
     world.await_event(case.source, case.name, "ConflictingObject", case.pushed)
@@ -246,13 +247,13 @@ def test_a_pushed_mirror_without_its_auto_mark_is_a_pull(world: World) -> None:
     case.expect(case.pushed, "current")
 
 
-def test_a_namespace_that_goes_and_comes_back_gets_its_mirror_again(world: World) -> None:
+def test_a_recreated_namespace_gets_its_mirror_again(world: World) -> None:
     case = Case.build(world, MATRIX[1])
     world.kube.delete("namespaces", case.pushed)
     case.rotate()
     case.expect(case.pulled, "current")
     gone = partial(world.kube.find, "namespaces", case.pushed)
-    world.kube.wait_until(gone, lambda found: not found, timeout=60)  # it is emptied at the namespace controller's pace
+    world.kube.wait_until(gone, lambda found: not found, timeout=60)  # the namespace controller takes its time
 
     world.kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": case.pushed}})
 
@@ -260,7 +261,8 @@ def test_a_namespace_that_goes_and_comes_back_gets_its_mirror_again(world: World
     assert not world.events(case.source, case.name, "MirrorFailed")
 
 
-def test_a_pushed_mirror_follows_its_source_to_another_type_and_a_pull_keeps_its_own(world: World) -> None:
+def test_a_pushed_mirror_follows_its_sources_type(world: World) -> None:
+    """A pull keeps its own type."""
     case = Case.build(world, MATRIX[1])
     case.delete(case.source)
     case.value = canary()
@@ -274,7 +276,7 @@ def test_a_pushed_mirror_follows_its_source_to_another_type_and_a_pull_keeps_its
     assert types == ["example.com/other", "Opaque"]
 
 
-def test_a_source_of_the_same_name_in_a_target_is_never_overwritten(world: World) -> None:
+def test_a_source_with_the_mirrors_name_is_never_overwritten(world: World) -> None:
     case = Case.build(world, MATRIX[1])
     other, value = world.namespace(), canary()
     world.apply(secret(other, case.name, {"key": value}, annotations=case.annotations("allowed auto-enabled")))

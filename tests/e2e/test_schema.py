@@ -1,4 +1,4 @@
-"""The API server refuses what the CRDs do not know, and keeps what the originals' CRDs keep."""
+"""The API server refuses fields that the CRDs do not declare, and keeps fields that the originals' CRDs keep."""
 
 from typing import Any
 
@@ -56,7 +56,8 @@ def test_a_misspelt_field_is_refused(world: World, field: str, make: Any) -> Non
     assert f'unknown field "{field}"' in str(caught.value)
 
 
-def test_fields_of_every_cloud_are_accepted_as_the_original_accepts_them(world: World) -> None:
+def test_fields_of_every_provider_are_accepted_as_before(world: World) -> None:
+    """The CRDs accept what the original's CRDs accept."""
     ns = world.namespace()
     providers: list[Object] = [
         {"gcpsm": {"projectID": "p", "auth": {"secretRef": {"secretAccessKeySecretRef": KEY}}}},
@@ -111,7 +112,7 @@ def test_a_store_that_makes_no_sense_is_refused_with_the_reason(world: World, pr
 
 
 def test_a_repeated_apply_by_two_managers_sees_no_drift(world: World) -> None:
-    """No default is filled into a list, where a server-side apply of another manager would see a conflict."""
+    """No default is written into a list, because server-side apply by another manager would then conflict."""
     ns = world.namespace()
     manifest = external(
         ns,

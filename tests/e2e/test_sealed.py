@@ -1,4 +1,4 @@
-"""SealedSecrets become Secrets, and every rule about the Secret that is already there (sealed-secrets.md 9.4)."""
+"""SealedSecrets become Secrets, and every rule about a Secret that already exists."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from sealed.crypto.key_pair import generate
 from sealed.crypto.wire_format import Scope
 from tests.builders.manifests import MIRROR, SEALED, canary, encoded, sealed_secret, secret
 from tests.cluster.wait import wait_until
-from tests.e2e.world import PATIENCE, World
+from tests.e2e.world import DEFAULT_TIMEOUT_SECONDS, World
 
 MANAGED, PATCH = {f"{SEALED}managed": "true"}, {f"{SEALED}patch": "true"}
 
@@ -69,7 +69,7 @@ def test_the_type_of_the_secret_is_the_templates(world: World, kind: str) -> Non
     assert world.await_data(ns, "typed", values)["type"] == kind
 
 
-def test_an_immutable_secret_is_made_and_its_later_refusal_is_explained(world: World) -> None:
+def test_an_immutable_secret_is_created_and_refusals_explained(world: World) -> None:
     ns, values = world.namespace(), {"foo": canary()}
     world.apply(sealed_secret(world.certificate, ns, "fixed", values, immutable=True))
     assert world.await_data(ns, "fixed", values)["immutable"] is True
@@ -82,7 +82,7 @@ def test_an_immutable_secret_is_made_and_its_later_refusal_is_explained(world: W
     assert world.data(ns, "fixed") == values
 
 
-def test_a_secret_that_is_managed_by_consent_is_replaced_and_adopted(world: World) -> None:
+def test_a_secret_annotated_managed_is_replaced_and_adopted(world: World) -> None:
     ns, values = world.namespace(), {"foo": canary()}
     world.apply(secret(ns, "app", {"foo": "old", "foo2": "old"}, labels={"anything": "x"}, annotations=MANAGED))
 
@@ -95,7 +95,7 @@ def test_a_secret_that_is_managed_by_consent_is_replaced_and_adopted(world: Worl
     world.await_event(ns, "app", "Unsealed")
 
 
-def test_a_secret_that_is_patched_by_consent_keeps_what_is_not_ours(world: World) -> None:
+def test_a_secret_annotated_patch_keeps_foreign_keys(world: World) -> None:
     ns, ours = world.namespace(), canary()
     labels = {"anything": "x"}
     world.apply(secret(ns, "app", {"foo": "old", "foo2": "kept"}, labels=labels, annotations=PATCH))
@@ -156,8 +156,8 @@ def test_a_deleted_secret_comes_back(world: World, metadata: dict[str, object]) 
     assert len(made["metadata"]["ownerReferences"]) == 1
 
 
-def test_a_deleted_secret_that_was_patched_or_in_the_way_is_made_as_ours(world: World) -> None:
-    """The original left both away until 0.40."""
+def test_a_deleted_patched_or_blocking_secret_is_created_as_ours(world: World) -> None:
+    """The original created neither of them again until 0.40."""
     ns, values = world.namespace(), {"foo": canary()}
     world.apply(secret(ns, "patched", {"theirs": "x"}, annotations=PATCH), secret(ns, "blocked", {"theirs": "x"}))
     world.apply(*(sealed_secret(world.certificate, ns, name, values) for name in ("patched", "blocked")))
@@ -182,7 +182,7 @@ def test_a_deleted_sealed_secret_takes_its_secret_with_it(world: World) -> None:
     world.await_gone("secrets", ns, "app")
 
 
-def test_a_sealed_secret_deleted_and_made_again_ends_with_a_secret_of_its_own(world: World) -> None:
+def test_a_recreated_sealed_secret_gets_its_own_secret(world: World) -> None:
     ns, values = world.namespace(), {"foo": canary()}
     manifest = sealed_secret(world.certificate, ns, "app", values)
     world.apply(manifest)
@@ -248,7 +248,8 @@ def test_a_scope_mended_on_the_object_is_noticed(world: World) -> None:
     world.await_ready("sealedsecrets", ns, "app")
 
 
-def test_a_reflector_annotation_on_the_sealed_secret_itself_is_pointed_out(world: World) -> None:
+def test_a_reflector_annotation_on_a_sealed_secret_is_reported(world: World) -> None:
+    """It belongs into the template."""
     ns, values = world.namespace(), {"foo": canary()}
     annotations = {f"{MIRROR}reflection-allowed": "true"}
 
@@ -280,11 +281,13 @@ def test_a_key_restored_later_opens_what_failed_before(world: World) -> None:
         world.await_ready("sealedsecrets", ns, "app")
     finally:
         world.kube.delete("secrets", "sealed-secrets-key-restored", coffer.installation.namespace)
-        # Other tests count the keys.
-        wait_until(lambda: coffer.metric("coffer_sealing_keys") == 1, timeout=PATIENCE, what="the key to go")
+        # Removed because other tests count the keys.
+        wait_until(
+            lambda: coffer.metric("coffer_sealing_keys") == 1, timeout=DEFAULT_TIMEOUT_SECONDS, what="the key to go"
+        )
 
 
-def test_plain_values_of_the_template_stand_beside_decrypted_ones(world: World) -> None:
+def test_plain_template_values_are_added_to_decrypted_ones(world: World) -> None:
     ns, hidden = world.namespace(), canary()
 
     world.apply(sealed_secret(world.certificate, ns, "app", {"password": hidden}, data={"host": "db.example.com"}))
@@ -324,6 +327,6 @@ def test_the_deprecated_form_of_a_whole_secret_is_opened(world: World) -> None:
 
 
 def foreign_key() -> dict[str, str]:
-    """Return a sealing key pair from long ago, which this cluster does not have; only this test's values use it."""
+    """Return an old sealing key pair that this cluster does not have; only this test's values use it."""
     private_key, certificate = generate(2048, timedelta(days=10), "", datetime.now(UTC) - timedelta(days=5))
     return {"tls.key": private_key.decode(), "tls.crt": certificate.decode()}

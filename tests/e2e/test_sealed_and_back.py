@@ -1,4 +1,4 @@
-"""From the original controller to Coffer and back: nothing that either left is written again, and all of it is true."""
+"""From the original controller to Coffer and back: neither rewrites the other's data, and all statuses are correct."""
 
 import base64
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ SHAPES: list[dict[str, Any]] = [
     {"data": {"url": "https://{{ .k }}@db", "plain": "text"}},
     {"metadata": {"annotations": SKIP}},
 ]
-"""What the templates of the 500 are like, in turn."""
+"""The templates of the 500 objects, in turn."""
 pytestmark = [
     pytest.mark.soak,
     pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "can run"),
@@ -37,7 +37,7 @@ pytestmark = [
 
 @dataclass
 class Switch:
-    """One cluster whose SealedSecrets are worked on by the original, by Coffer, and by the original again."""
+    """One cluster whose SealedSecrets the original reconciles, then Coffer, then the original again."""
 
     arena: World
     installation: Installation
@@ -45,23 +45,23 @@ class Switch:
     ns: str
 
     def keys(self) -> list[Object]:
-        """Return the sealing keys, the newest first."""
+        """Return the sealing keys, newest first."""
         found = self.arena.kube.list("secrets", self.installation.namespace, labelSelector=f"{LABEL}=active")
         return sorted(found, key=lambda each: int(each["metadata"]["resourceVersion"]), reverse=True)
 
     def await_keys(self, number: int) -> bytes:
-        """Wait for so many keys; returns the newest certificate."""
+        """Wait for this many keys; return the newest certificate."""
         found = self.arena.kube.wait_until(self.keys, lambda keys: len(keys) == number, timeout=60)
         return _decoded(found[0]["data"]["tls.crt"])
 
     def seal(self, certificate: bytes, names: Iterator[str]) -> None:
-        """Apply SealedSecrets of every shape."""
+        """Apply SealedSecrets of every form."""
         for at, name in enumerate(names):
             shape = SHAPES[at % len(SHAPES)]
             self.arena.apply(sealed_secret(certificate, self.ns, name, {"k": canary()}, **shape))
 
     def await_true(self, count: int) -> None:
-        """Wait until that many SealedSecrets say of their present generation that they are synced."""
+        """Wait until this many SealedSecrets are synced in their present generation."""
 
         def untrue() -> list[str]:
             found = self.arena.kube.list("sealedsecrets", self.ns)
@@ -71,7 +71,7 @@ class Switch:
         self.arena.kube.wait_until(untrue, lambda names: not names, timeout=30 + count / 5)
 
     def secrets(self) -> list[Object]:
-        """Return every Secret of the SealedSecrets, resourceVersions and all."""
+        """Return every Secret of the SealedSecrets, with its resourceVersion."""
         return self.arena.kube.list("secrets", self.ns)
 
     def writes(self, mark: Mark, user: str) -> list[Request]:
@@ -81,14 +81,14 @@ class Switch:
 
 @pytest.fixture
 def switch(arena: World) -> Iterator[Switch]:
-    """A cluster that nothing works on yet."""
+    """A cluster without a controller."""
     installation = Installation(arena.plane, arena.kube)
     original = Original(arena.plane, arena.kube, installation.namespace)
     yield Switch(arena, installation, original, arena.namespace())
     arena.kube.delete("namespaces", installation.namespace)
 
 
-def test_five_hundred_objects_go_to_coffer_and_back_without_a_write_of_data(switch: Switch) -> None:
+def test_500_objects_go_to_coffer_and_back_without_data_writes(switch: Switch) -> None:
     arena, half = switch.arena, 250
     with switch.original as original:
         switch.seal(switch.await_keys(1), (f"old-{at}" for at in range(half)))
@@ -112,7 +112,9 @@ def test_five_hundred_objects_go_to_coffer_and_back_without_a_write_of_data(swit
     left_by_coffer, mark = switch.secrets(), arena.mark()
 
     with switch.original:
-        arena.kube.wait_until(lambda: _told(switch, mark), lambda found: found >= 2 * half + 16, timeout=120)
+        arena.kube.wait_until(
+            lambda: _count_original_events(switch, mark), lambda found: found >= 2 * half + 16, timeout=120
+        )
         switch.await_true(2 * half + 16)
         back = switch.secrets()
         changed = canary()
@@ -126,8 +128,8 @@ def test_five_hundred_objects_go_to_coffer_and_back_without_a_write_of_data(swit
     assert back == left_by_coffer
 
 
-def _told(switch: Switch, mark: Mark) -> int:
-    """Count what the original has said of its objects: it tells of every one at every start."""
+def _count_original_events(switch: Switch, mark: Mark) -> int:
+    """Count the original's Events about its objects: it posts one for each at every start."""
     found = switch.arena.audit.writes(mark, user=switch.original.user)
     return sum(each.resource == "events" for each in found)
 

@@ -1,4 +1,4 @@
-"""Settings of the sealed module, and keys that come and go, on a real API server."""
+"""Settings of the sealed module, and keys that are added and removed, on a real API server."""
 
 import json
 import signal
@@ -17,10 +17,10 @@ from tests.e2e.world import World
 
 LABEL = f"{SEALED}sealed-secrets-key"
 ALONE = ("modules.external=false", "modules.reflector=false")
-PROMISED = 5.0  # seconds until a key that came or went is noticed
+PROMISED_SECONDS = 5.0  # seconds until an added or removed key takes effect
 
 
-def test_what_is_not_selected_is_not_touched_and_drift_is_repaired(arena: World, arena_coffer: MakeCoffer) -> None:
+def test_only_selected_objects_are_touched_and_repaired(arena: World, arena_coffer: MakeCoffer) -> None:
     controller = arena_coffer("coffer-0", "--label-selector=mine=yes", "--sealed-repair-drift=true")
     ns, values = arena.namespace(), {"k": canary()}
     mine = sealed_secret(controller.certificate(), ns, "mine", values)
@@ -39,9 +39,8 @@ def test_what_is_not_selected_is_not_touched_and_drift_is_repaired(arena: World,
     wait_until(lambda: controller.metrics()["coffer_sealing_keys"] == 2, timeout=20, what="the key that was asked for")
 
 
-def test_keys_that_are_malformed_relabelled_or_removed_are_noticed_at_once(
-    arena: World, arena_coffer: MakeCoffer
-) -> None:
+def test_changes_of_keys_take_effect_at_once(arena: World, arena_coffer: MakeCoffer) -> None:
+    """Malformed, relabelled and removed keys."""
     controller = arena_coffer()
     home, own = controller.installation.namespace, controller.certificate()
     labels = {LABEL: "active"}
@@ -49,7 +48,7 @@ def test_keys_that_are_malformed_relabelled_or_removed_are_noticed_at_once(
 
     arena.apply(secret(home, "broken", {"tls.key": "x", "tls.crt": "y"}, labels=labels))
     await_metric(controller, "coffer_sealing_keys_broken", 1)
-    [told] = arena.kube.wait_until(lambda: arena.kube.events(home, "broken"), timeout=PROMISED)
+    [told] = arena.kube.wait_until(lambda: arena.kube.events(home, "broken"), timeout=PROMISED_SECONDS)
     arena.apply(secret(home, "second", key, type="kubernetes.io/tls", labels=labels))
     await_metric(controller, "coffer_sealing_keys", 2)
     arena.kube.patch("secrets", "second", home, {"metadata": {"labels": {LABEL: "compromised"}}})
@@ -58,7 +57,7 @@ def test_keys_that_are_malformed_relabelled_or_removed_are_noticed_at_once(
     arena.await_condition("sealedsecrets", ns, "app", "False", text="tried 1 key")
     arena.kube.patch("secrets", "second", home, {"metadata": {"labels": {LABEL: "active"}}})
 
-    arena.await_data(ns, "app", values, timeout=PROMISED)
+    arena.await_data(ns, "app", values, timeout=PROMISED_SECONDS)
     assert controller.certificate() == own, "the older certificate does not seal"
     assert (told["type"], told["reason"]) == ("Warning", "SealingKeyUnusable")
     assert "tls.crt" in told["message"]
@@ -67,13 +66,13 @@ def test_keys_that_are_malformed_relabelled_or_removed_are_noticed_at_once(
 
 
 def await_metric(controller: Coffer, name: str, value: float) -> None:
-    """Wait, no longer than is promised."""
-    wait_until(lambda: controller.metrics()[name] == value, timeout=PROMISED, what=f"{name} to be {value:g}")
+    """Wait at most as long as promised."""
+    wait_until(lambda: controller.metrics()[name] == value, timeout=PROMISED_SECONDS, what=f"{name} to be {value:g}")
 
 
 @pytest.fixture
 def guarded(arena: World) -> Iterator[Coffer]:
-    """A controller that wants tokens, with the rights that its chart gives it for that."""
+    """A controller that requires tokens, with the rights that its chart gives it for this."""
     installation = Installation(arena.plane, arena.kube, "settings.sealed.require_token=true")
     coffer = Coffer(installation, flags=[SMALL_KEY, *QUICK], environment=arena.moto.environment())
     with coffer:
@@ -106,13 +105,13 @@ def test_a_token_needs_the_right_to_the_path(arena: World, guarded: Coffer) -> N
 
 
 def account(arena: World, ns: str, name: str) -> str:
-    """Make a ServiceAccount and return its token."""
+    """Create a ServiceAccount and return its token."""
     arena.kube.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"namespace": ns, "name": name}})
     return arena.kube.token(name, ns)
 
 
 def ask(controller: Coffer, path: str, sealed: Object, token: str) -> int:
-    """Post a SealedSecret; returns the status, once the limit lets the question through."""
+    """Post a SealedSecret; return the status, once the rate limit lets the request through."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def status() -> int:
@@ -122,11 +121,12 @@ def ask(controller: Coffer, path: str, sealed: Object, token: str) -> int:
     return wait_until(status, lambda found: found != 429, timeout=10, what="an answer")
 
 
-def test_confined_to_namespaces_roles_are_enough_and_nothing_else_is_looked_at(arena: World) -> None:
+def test_limited_to_namespaces_roles_are_enough(arena: World) -> None:
+    """Nothing outside of these namespaces is read."""
     named, other, closed = (arena.namespace() for _ in range(3))
     installation = Installation(arena.plane, arena.kube, *ALONE, f"settings.sealed.additional_namespaces={{{named}}}")
     assert not [each for each in installation.manifests if each["kind"].startswith("Cluster")]
-    flags = [SMALL_KEY, f"--sealed-additional-namespaces={named},{closed}"]  # it has no rights in the second
+    flags = [SMALL_KEY, f"--sealed-additional-namespaces={named},{closed}"]  # it has no rights in the second namespace
     coffer = Coffer(installation, flags=flags, environment=arena.moto.environment())
     arena.coffer = coffer
     values, mark = {"k": canary()}, arena.mark()
@@ -151,7 +151,7 @@ def test_confined_to_namespaces_roles_are_enough_and_nothing_else_is_looked_at(a
 
 
 def grant(arena: World, installation: Installation, like: str, where: str) -> None:
-    """Give the rights of one namespace in another."""
+    """Copy the rights of one namespace to another."""
     for each in installation.manifests:
         if each["kind"] in {"Role", "RoleBinding"} and each["metadata"]["namespace"] == like:
             arena.apply({**each, "metadata": {"namespace": where, "name": each["metadata"]["name"]}})

@@ -1,4 +1,4 @@
-"""What the original controller left is taken over as it is: keys, objects, Secrets; no data is written again."""
+"""Keys, objects and Secrets of the original controller are taken over as they are; no data is written."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +17,7 @@ SIZES = [pytest.param(20, id="some"), pytest.param(500, id="many", marks=pytest.
 
 
 def key_of_the_original(home: str, name: str, days: int) -> tuple[Object, bytes]:
-    """Return a key Secret as the original lays it out, and its certificate."""
+    """Return a key Secret in the original's format, and its certificate."""
     private_key, certificate = generate(2048, timedelta(days=3650), "", datetime.now(UTC) - timedelta(days=days))
     data = {"tls.key": encoded(private_key.decode()), "tls.crt": encoded(certificate.decode())}
     metadata = {"namespace": home, "name": name, "labels": {LABEL: "active"}}
@@ -31,7 +31,7 @@ def key_of_the_original(home: str, name: str, days: int) -> tuple[Object, bytes]
 
 
 def left_by_the_original(arena: World, ns: str, name: str, certificate: bytes) -> None:
-    """Put a SealedSecret there, with the status and the Secret that the original gives it."""
+    """Create a SealedSecret with the status and the Secret that the original gives it."""
     value = canary()
     labels = {"app": name}
     manifest = sealed_secret(certificate, ns, name, {"k": value}, scope=Scope.STRICT, metadata={"labels": labels})
@@ -52,7 +52,8 @@ def left_by_the_original(arena: World, ns: str, name: str, certificate: bytes) -
 
 
 @pytest.mark.parametrize("count", SIZES)
-def test_objects_and_keys_of_the_original_are_taken_over_without_a_write_of_data(arena: World, count: int) -> None:
+def test_objects_of_the_original_are_taken_over_without_writes(arena: World, count: int) -> None:
+    """Keys too; no data is written."""
     installation = Installation(arena.plane, arena.kube)
     keys = [key_of_the_original(installation.namespace, f"sealed-secrets-key{at}", 20 - 10 * at) for at in (0, 1)]
     arena.apply(*(secret for secret, _ in keys))
@@ -83,7 +84,7 @@ def test_objects_and_keys_of_the_original_are_taken_over_without_a_write_of_data
 
 
 def fingerprints(coffer: Coffer, statuses: list[Object]) -> set[str]:
-    """Return the two keys that the statuses name; the metrics count half of the objects under each."""
+    """Return the two keys in the statuses; the metrics count half of the objects for each."""
     named = {each["sealingKeys"][0] for each in statuses}
     assert len(named) == 2
     found = coffer.metrics()

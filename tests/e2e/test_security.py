@@ -1,4 +1,4 @@
-"""A hostile tenant gets nothing that is not theirs, by no route (DESIGN.md 4a; reliability.md B, S4)."""
+"""A hostile tenant gets nothing that is not its own, by any route."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ MANAGED = "reconcile.external-secrets.io/managed"
 
 
 def await_account(world: World, ns: str) -> None:
-    """Wait for a namespace's default ServiceAccount, without which no token Secret can be made."""
+    """Wait for a namespace's default ServiceAccount; a token Secret cannot be created without it."""
     world.kube.wait_until(lambda: world.kube.find("serviceaccounts", "default", ns))
 
 
@@ -53,7 +53,8 @@ def test_a_sealed_secret_cannot_make_a_secret_that_grants_rights(world: World, k
     assert world.data(ns, "token") is None
 
 
-def test_nothing_is_merged_patched_or_pulled_into_a_secret_that_grants_rights(world: World) -> None:
+def test_a_secret_that_grants_rights_is_never_written(world: World) -> None:
+    """Neither a merge nor a patch nor a pull changes it."""
     ns, source = world.namespace(), world.namespace()
     await_account(world, ns)
     consent = {"sealed": {f"{SEALED}patch": "true"}, "external": {}, "pulled": reflects(source, "source")}
@@ -144,7 +145,7 @@ def test_a_template_cannot_choose_owner_identity_or_place(world: World) -> None:
 
 
 UNSERVED = {("vault", "auth", "iam"), ("vault", "auth", "gcp"), ("webhook", "auth")}
-"""Parts of served providers that are refused before anything is read."""
+"""Fields of supported providers that are refused before anything is read."""
 
 
 def references(schema: Object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -157,7 +158,7 @@ def references(schema: Object, path: tuple[str, ...] = ()) -> Iterator[tuple[str
 
 
 def provider_schema() -> Object:
-    """Return what the CRD says of a SecretStore's provider."""
+    """Return the CRD's schema of a SecretStore's provider."""
     crd = yaml.safe_load(Path(CRDS / "secretstores.yaml").read_text())
     schema = next(each for each in crd["spec"]["versions"] if each["served"])["schema"]["openAPIV3Schema"]
     provider: Object = schema["properties"]["spec"]["properties"]["provider"]
@@ -165,13 +166,13 @@ def provider_schema() -> Object:
 
 
 def store_references() -> list[tuple[str, ...]]:
-    """Return those of the SecretStore's served providers; a new field has its test by being in the CRD."""
+    """Return these fields of the supported providers; a new field in the CRD gets its test automatically."""
     found = [path for path in references(provider_schema()) if path[0] in PROVIDERS]
     return [path for path in found if not any(path[: len(each)] == each for each in UNSERVED)]
 
 
 def filled(schema: Object, path: tuple[str, ...], last: Object, own: Object) -> Object:
-    """Return an object that holds `last` at a path, with what the schema requires beside it and own Secrets."""
+    """Return an object with `last` at a path, and the fields that the schema requires beside it with own Secrets."""
     properties = schema["properties"]
     found = {name: properties[name].get("enum", ["https://example.com"])[0] for name in schema.get("required", ())}
     name, *rest = path
@@ -210,7 +211,8 @@ def test_a_store_cannot_read_what_lies_in_another_namespace(world: World, path: 
     assert not [each for each in read if each.namespace == theirs]
 
 
-def test_a_cluster_store_without_a_namespace_uses_each_consumers_own_credentials(world: World) -> None:
+def test_a_cluster_store_uses_each_consumers_credentials(world: World) -> None:
+    """Its reference to the credentials names no namespace."""
     first, second = world.namespace(), world.namespace()
     keys = {ns: f"AKIA{ns[-8:].upper()}" for ns in (first, second)}
     value = canary()
@@ -239,7 +241,7 @@ SQUATTERS: dict[str, Object] = {
 
 
 def squat(world: World, ns: str, name: str, how: str) -> Object:
-    """Put a foreign Secret in the way and return it."""
+    """Create a foreign Secret with the target's name and return it."""
     extra = json.loads(json.dumps(SQUATTERS[how]))
     manifest = secret(ns, name, {"theirs": canary()})
     manifest |= {key: value for key, value in extra.items() if key != "metadata"}
@@ -254,7 +256,7 @@ def squat(world: World, ns: str, name: str, how: str) -> Object:
 
 
 @pytest.mark.parametrize("how", SQUATTERS, ids=lambda how: how.replace(" ", "-"))
-def test_a_foreign_secret_in_the_way_of_any_module_stays_as_it_is(world: World, how: str) -> None:
+def test_a_foreign_secret_stays_as_it_is_for_every_module(world: World, how: str) -> None:
     ns, source = world.namespace(), world.namespace()
     names = ["sealed", "external", f"pushed-{world.unique}"]
     before = [squat(world, ns, name, how) for name in names]
@@ -300,7 +302,7 @@ def test_a_pattern_made_to_hang_a_matcher_hangs_nothing(world: World) -> None:
     assert world.coffer.http("/healthz").status == 200
 
 
-def test_a_circle_of_mirrors_comes_to_rest_and_is_nobodys_provenance(world: World) -> None:
+def test_circular_mirrors_cause_no_endless_writes_or_provenance(world: World) -> None:
     ns = world.namespace()
     for one, other in (("a", "b"), ("b", "c"), ("c", "a")):
         world.apply(secret(ns, one, {"x": one}, annotations=reflects(ns, other) | allowed()))

@@ -1,4 +1,4 @@
-"""Stores: who is served by one, what it takes to be ready, and what waits for it (external-secrets-core.md 7)."""
+"""Stores: which namespaces may use one, when it is ready, and what waits for it."""
 
 import json
 
@@ -10,7 +10,7 @@ from tests.e2e.world import World
 
 
 @pytest.mark.parametrize("kind", ["secretstores", "clustersecretstores"])
-def test_the_finalizer_of_the_original_does_not_hold_a_store_back(world: World, kind: str) -> None:
+def test_the_originals_finalizer_blocks_no_stores_deletion(world: World, kind: str) -> None:
     ns = world.namespace()
     place = ns if kind == "secretstores" else ""
     manifest = store(place, ns, fake({}))

@@ -1,4 +1,4 @@
-"""The whole story on the running controller, as a user tells it with kubeseal and kubectl (issue 3)."""
+"""The whole story on the running controller, with kubeseal and kubectl as a user runs them."""
 
 import json
 from pathlib import Path
@@ -23,8 +23,8 @@ from tests.e2e.test_sealed import foreign_key
 from tests.e2e.world import World
 
 
-def test_the_story_runs_from_the_first_apply_to_the_last_withdrawal(world: World) -> None:
-    Story(world).tell()
+def test_the_story_runs_from_first_apply_to_last_withdrawal(world: World) -> None:
+    Story(world).run()
 
 
 def test_a_rotation_in_aws_shows_up_at_the_next_refresh(world: World) -> None:
@@ -52,7 +52,7 @@ def test_nothing_asks_aws_before_it_is_time(world: World) -> None:
     assert world.moto.counts(story.access_key)["GetSecretValue"] == 2
 
 
-def test_each_part_waits_for_what_it_needs_and_starts_when_that_appears(world: World) -> None:
+def test_each_part_starts_once_what_it_needs_appears(world: World) -> None:
     story = Story(world)
     data = {"DATABASE_URL": (story.remote, "url")}
     world.apply(external_secret(story.app, "database", "aws", data, target={"name": "database-credentials"}))
@@ -69,9 +69,7 @@ def test_each_part_waits_for_what_it_needs_and_starts_when_that_appears(world: W
 
 
 @pytest.mark.parametrize("program", ["ours", "original"])
-def test_a_secret_sealed_with_kubeseal_and_applied_with_kubectl_appears(
-    world: World, program: str, tmp_path: Path
-) -> None:
+def test_a_secret_sealed_by_kubeseal_appears_after_apply(world: World, program: str, tmp_path: Path) -> None:
     assert world.coffer is not None
     ns, values = world.namespace(), {"username": "app", "password": canary()}
     (tmp_path / "my-secret.yaml").write_text(yaml.safe_dump(secret(ns, "my-secret", values)))
@@ -106,7 +104,7 @@ def test_caution_an_annotation_in_the_wrong_place_is_pointed_out(world: World) -
     assert (event["type"], "spec.template.metadata" in event["message"]) == ("Warning", True)
 
 
-def test_caution_mirroring_what_an_external_secret_made_is_warned_about(world: World) -> None:
+def test_mirroring_an_external_secrets_target_is_warned_about(world: World) -> None:
     source, target, value = world.namespace(), world.namespace(), canary()
     world.apply(store(source, "store", fake({"remote": value})))
     manifest = external_secret(source, "db", "store", {"password": "remote"})

@@ -1,4 +1,4 @@
-"""What no watch tells is found by the sweep: a lost event costs time, never the result (reliability.md U)."""
+"""The sweep finds changes that no watch reported: a lost event delays the result but does not change it."""
 
 from pathlib import Path
 
@@ -23,7 +23,8 @@ def test_a_deletion_that_no_watch_tells_is_noticed(stage: World) -> None:
     story.settle()
 
 
-def test_a_source_whose_deletion_no_watch_tells_loses_its_pushed_mirror(stage: World) -> None:
+def test_a_missed_source_deletion_removes_its_pushed_mirror(stage: World) -> None:
+    """No watch reports the deletion; the sweep finds it."""
     story = Story(stage)
     story.applied()
     story.settle()
@@ -64,10 +65,10 @@ def test_a_list_that_comes_back_empty_takes_no_mirror_away(stage: World, plural:
 
     before = mirrors()
     version = stage.kube.request("GET", f"/api/v1/{plural}?limit=1")["metadata"]["resourceVersion"]
-    emptied = stage.faults.empty_list(plural, version)  # the present one: an earlier or a later one would be a restore
+    emptied = stage.faults.empty_list(plural, version)  # the present version; another one would look like a restore
     stage.kube.wait_until(emptied.fired.is_set)
     since = lists()
-    stage.kube.wait_until(lists, lambda found: found >= since + 4)  # longer than an absent source is waited for
+    stage.kube.wait_until(lists, lambda found: found >= since + 4)  # longer than the wait for an absent source
 
     story.settle()
     assert mirrors() == before
@@ -76,14 +77,15 @@ def test_a_list_that_comes_back_empty_takes_no_mirror_away(stage: World, plural:
 
 
 @pytest.mark.soak
-def test_after_a_restore_of_etcd_what_is_true_counts_and_not_what_was_known(stage: World, tmp_path: Path) -> None:
+def test_after_a_restore_of_etcd_the_restored_state_counts(stage: World, tmp_path: Path) -> None:
+    """What the process had cached before no longer counts."""
     story = Story(stage)
     story.applied()
     story.settle()
     stage.plane.backup(tmp_path / "etcd")
     story.changed()
     story.settle()
-    for number in range(500):  # so that what is written after the restore is older than what was seen before it
+    for number in range(500):  # so that writes after the restore have lower versions than those seen before it
         stage.kube.annotate("namespaces", story.app, None, {"number": str(number)})
 
     stage.plane.restore(tmp_path / "etcd")

@@ -1,4 +1,4 @@
-"""Targets made by templates, on the real API server (external-secrets-core.md 8.1: 24 to 28, 32 to 35, 38, 46)."""
+"""Targets made by templates, on the real API server."""
 
 import json
 from functools import partial
@@ -35,7 +35,8 @@ def test_a_template_makes_type_metadata_and_data(world: World) -> None:
     world.kube.patch("secrets", "app", ns, {"metadata": {"finalizers": None}})
 
 
-def test_an_edited_template_or_source_of_one_takes_effect_within_two_seconds(world: World) -> None:
+def test_an_edited_template_takes_effect_within_two_seconds(world: World) -> None:
+    """The same holds for ConfigMaps and Secrets in templateFrom."""
     value = canary()
     given = [
         {"configMap": {"name": "map", "items": [{"key": "k"}]}},
@@ -62,7 +63,8 @@ def test_an_edited_template_or_source_of_one_takes_effect_within_two_seconds(wor
         world.await_data(ns, "app", made)
 
 
-def test_a_faulty_template_is_told_by_place_and_cure_and_leaves_the_secret(world: World) -> None:
+def test_a_faulty_template_is_reported_and_keeps_the_secret(world: World) -> None:
+    """The condition names the place and the fix."""
     value = canary()
     ns = with_template(world, {"user": value}, {"data": {"k": "{{ .user }}"}})
     world.await_data(ns, "app", {"k": value})
@@ -88,7 +90,7 @@ REFUSED: dict[str, tuple[Object, str]] = {
 }
 
 
-def test_a_template_makes_no_privileged_secret_and_names_no_owner(world: World) -> None:
+def test_a_template_sets_no_privileged_type_and_no_owner(world: World) -> None:
     ns = world.namespace()
     world.apply(store(ns, "store", fake({"user": canary()})))
     for name, (template, _) in REFUSED.items():
@@ -143,7 +145,7 @@ def test_slow_templates_of_one_namespace_delay_no_other(world: World) -> None:
         world.await_ready("secretstores", ns, "store")
     endless = {"data": {"k": "{{ range until 30000 }}{{ range until 30000 }}{{ end }}{{ end }}"}}
     quick = {"data": {"k": "{{ .user }}"}}
-    for at in range(24):  # more than there are workers
+    for at in range(24):  # more than the number of workers
         world.apply(external_secret(theirs, f"slow-{at}", "store", {"user": "user"}, target={"template": endless}))
 
     def told() -> int:

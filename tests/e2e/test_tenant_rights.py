@@ -1,4 +1,4 @@
-"""Kubernetes' own roles let a team work with our kinds, in its own namespace and no other."""
+"""Kubernetes' own roles let a team use our kinds, only in its own namespace."""
 
 from contextlib import closing
 from uuid import uuid4
@@ -13,7 +13,7 @@ RBAC = "rbac.authorization.k8s.io"
 
 
 def member(world: World, ns: str, role: str) -> Kube:
-    """Return a client of somebody who has one of Kubernetes' roles in a namespace."""
+    """Return a client of a user who has one of Kubernetes' roles in a namespace."""
     name = f"user-{uuid4().hex[:6]}"
     world.apply(
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": ns}},

@@ -1,4 +1,4 @@
-"""Taking over from kubernetes-reflector: what it left is current as it is, and a start decides nothing too early."""
+"""Takeover from kubernetes-reflector: its mirrors count as current, and a start makes no decision too early."""
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
@@ -20,7 +20,7 @@ WRITTEN_AT = ("2026-08-04T10:00:00.1234567+00:00", '"2025-01-01T00:00:00+00:00"'
 
 
 def left_behind(source: Object, target: str, at: int) -> Object:
-    """Return a mirror as the original has written it: quoted timestamps before version 9.0.322."""
+    """Return a mirror as the original writes it: with quoted timestamps before version 9.0.322."""
     meta = source["metadata"]
     marks = {"auto-reflects": "True", "reflected-version": meta["resourceVersion"], "reflected-at": WRITTEN_AT[at % 3]}
     annotations = {f"{MIRROR}{key}": text for key, text in marks.items()} | reflects(meta["namespace"], meta["name"])
@@ -29,7 +29,7 @@ def left_behind(source: Object, target: str, at: int) -> Object:
 
 
 def writes(coffer: Coffer, arena: World) -> list[str]:
-    """Return what a controller wrote in this test's namespaces."""
+    """Return a controller's writes in this test's namespaces."""
     return [f"{each.verb} {each.resource}" for each in arena.writes(coffer.installation.user)]
 
 
@@ -39,7 +39,7 @@ def test_mirrors_that_the_original_left_are_not_written(
 ) -> None:
     home, value = arena.namespace("home"), canary()
     places = [arena.namespace("place", stage="prod") for _ in range(targets)]
-    annotations = allowed(auto="") | {SELECTOR: "stage=prod"}  # by labels: one seen late must not matter
+    annotations = allowed(auto="") | {SELECTOR: "stage=prod"}  # by labels, and one that is seen late must not matter
     made = arena.apply(
         *(secret(home, f"{arena.unique}-{at}", {"key": value}, annotations=annotations) for at in range(sources)),
     )

@@ -1,4 +1,4 @@
-"""Vault and OpenBao as providers, through the whole controller, on a real Vault (providers 3)."""
+"""Vault and OpenBao as providers, through the whole controller, on a real Vault."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from tests.e2e.world import World
 
 @dataclass
 class Engine:
-    """A namespace, an engine in Vault, and who may read it."""
+    """A namespace, an engine in Vault, and logins that may read it."""
 
     world: World
     server: VaultServer
@@ -33,13 +33,13 @@ class Engine:
         self.server.ask("POST", f"{self.mount}/data/{name}", {"data": data})
 
     def store(self, auth: Object, name: str = "vault", **provider: object) -> None:
-        """Make a store of the namespace and wait until it is ready."""
+        """Create a store in the namespace and wait until it is ready."""
         spec = vault(self.server.url, self.server.ca, auth, path=self.mount, **provider)
         self.world.apply(store(self.ns, name, spec))
         self.world.await_ready("secretstores", self.ns, name)
 
     def by_token(self, **provider: Any) -> None:
-        """Make a store with a token from a Secret."""
+        """Create a store with a token from a Secret."""
         body = {"policies": [self.mount], "ttl": "1h"}
         token = self.server.ask("POST", "auth/token/create", body)["auth"]["client_token"]
         self.world.apply(secret(self.ns, "vault-token", {"token": token}))
@@ -54,7 +54,7 @@ class Engine:
 
 @pytest.fixture
 def engine(world: World, vault: VaultServer) -> Iterator[Engine]:
-    """Return a new namespace with a new engine that a policy of its name lets read."""
+    """Return a new namespace with a new engine and a policy of its name that may read it."""
     mount = f"kv-{uuid4().hex[:8]}"
     vault.mount(mount)
     vault.allow(mount, f'path "{mount}/*" {{ capabilities = ["read", "list"] }}')
@@ -97,7 +97,7 @@ def _json(value: str) -> str:
     return json.dumps({"k": value}, separators=(",", ":"))
 
 
-def test_a_secret_that_is_deleted_in_vault_goes_where_the_policy_says_so(engine: Engine) -> None:
+def test_a_secret_deleted_in_vault_follows_the_deletion_policy(engine: Engine) -> None:
     value = canary()
     engine.by_token()
     engine.put("app", k=value)
@@ -217,8 +217,8 @@ def test_an_authority_may_stand_in_a_config_map(engine: Engine) -> None:
     engine.synced(canary())
 
 
-def test_another_authority_is_believed_as_soon_as_it_stands_there(engine: Engine) -> None:
-    """Nobody waits for the next validation, five minutes later."""
+def test_a_changed_ca_certificate_takes_effect_at_once(engine: Engine) -> None:
+    """It does not wait for the next validation, five minutes later."""
     world, foreign = engine.world, authority()
     world.apply(
         config_map(engine.ns, "ca", {"ca.crt": foreign}), secret(engine.ns, "t", {"token": engine.server.token})
@@ -236,7 +236,7 @@ def test_another_authority_is_believed_as_soon_as_it_stands_there(engine: Engine
 
 
 def authority() -> str:
-    """Return the certificate of an authority that nobody knows."""
+    """Return the certificate of an unknown CA."""
     key = ec.generate_private_key(ec.SECP256R1())
     name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody")]), datetime.now(UTC)
     built = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
@@ -244,7 +244,7 @@ def authority() -> str:
     return signed.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def test_a_token_that_does_not_count_is_named_and_a_new_one_used_at_once(engine: Engine) -> None:
+def test_an_invalid_token_is_reported_and_a_new_one_used_at_once(engine: Engine) -> None:
     engine.by_token()
     engine.synced(canary())
 

@@ -1,4 +1,4 @@
-"""Vault's client on a real server, without a controller: values, folders, tokens, errors (providers 3)."""
+"""Vault's client on a real server, without a controller: values, folders, tokens, errors."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ READ = 'path "{mount}/*" {{ capabilities = ["read", "list"] }}'
 
 
 class Desk:
-    """Opens clients and counts what they ask."""
+    """Opens clients and counts their calls."""
 
     def __init__(self, vault: VaultServer) -> None:
         self.vault = vault
@@ -38,7 +38,7 @@ class Desk:
         self._opened: list[KeyValue] = []
 
     def open(self, mount: str, version: str = "v2", login: Login | None = None, **fields: Any) -> KeyValue:
-        """Open a client; without a login it is root."""
+        """Open a client; without a login it uses the root token."""
         options: dict[str, Any] = {"url": self.vault.url, "authorities": self.vault.ca.encode()}
         options |= {"namespace": "", "login_namespace": "", "headers": {}, "certificate": None, "label": "Vault"}
         bounds = fields.pop("bounds", EgressPolicy(everything=True))
@@ -62,7 +62,7 @@ class Desk:
         self.vault.ask("POST", place, body)
 
     def user(self, mount: str, **settings: Any) -> Login:
-        """Make a user who may read an engine; return how he logs in."""
+        """Create a user who may read an engine; return the login."""
         name = f"user-{uuid4().hex[:8]}"
         if "userpass/" not in self.vault.ask("GET", "sys/auth"):
             self.vault.enable("userpass")
@@ -108,7 +108,7 @@ def test_a_secret_is_its_data_as_a_document(desk: Desk, version: str) -> None:
     assert read(desk.open("", f"v{version}"), f"{mount}/app/db") == {"url": "x", "port": 5432}
 
 
-def test_keys_may_be_written_in_every_way_that_the_original_takes(desk: Desk) -> None:
+def test_keys_are_read_in_every_form_of_the_original(desk: Desk) -> None:
     mount = desk.engine(app={"a": "1"})
 
     for key in ("app", "/app", f"{mount}/app", f"{mount}/data/app"):
@@ -163,7 +163,7 @@ def test_versions_are_read_as_asked_and_a_deleted_one_is_absent(desk: Desk) -> N
     assert read(client, "app", "1") == {"a": "1"}
 
 
-def test_what_is_not_there_is_absent_but_an_engine_that_is_not_there_is_a_mistake(desk: Desk) -> None:
+def test_a_missing_secret_is_absent_a_missing_engine_an_error(desk: Desk) -> None:
     mount = desk.engine()
 
     assert read(desk.open(mount), "missing") is SecretAbsent
@@ -261,7 +261,8 @@ def test_one_login_serves_all_reads_and_all_threads(desk: Desk) -> None:
     assert desk.calls == {("Login", "success"): 1, ("ReadSecretData", "success"): 4, ("LookupSelf", "success"): 1}
 
 
-def test_a_token_is_renewed_before_its_end_and_another_asked_for_at_its_last(desk: Desk) -> None:
+def test_a_token_is_renewed_and_replaced_in_time(desk: Desk) -> None:
+    """It is renewed before it expires, and replaced when its maximum age ends."""
     mount = desk.engine(app={"a": "1"})
     renewed = desk.open(mount, login=desk.user(mount, token_ttl="2s", token_max_ttl="1h"))
     ended = desk.open(mount, login=desk.user(mount, token_ttl="2s", token_max_ttl="2s"))

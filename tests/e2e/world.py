@@ -1,4 +1,4 @@
-"""One control plane as a test sees it: unique namespaces, the objects in them, and what must hold when they go."""
+"""One control plane for a test: unique namespaces, the objects in them, and the checks at its end."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from tests.cluster.wait import wait_until
 from tests.controller import START_TIMEOUT, Coffer
 from tests.e2e.oracles import assert_sound
 
-PATIENCE = 10.0  # seconds for something that takes milliseconds on an idle machine
+DEFAULT_TIMEOUT_SECONDS = 10.0  # seconds for work that takes milliseconds on an idle machine
 CONDITION = {"sealedsecrets": "Synced"}
 CUSTOM = ("sealedsecrets", "externalsecrets", "secretstores")
 KINDS = ("secrets", "configmaps", "v1/Event", *CUSTOM)
@@ -23,34 +23,34 @@ KINDS = ("secrets", "configmaps", "v1/Event", *CUSTOM)
 
 @dataclass
 class World:
-    """What a test may touch; every test has its own."""
+    """The objects that a test may use; every test has its own."""
 
     plane: ControlPlane
     kube: Kube
     moto: Moto
     coffer: Coffer | None = None
-    """The controller that works here from the beginning, if there is one."""
+    """The controller that runs from the beginning, if there is one."""
     proxy: FaultProxy | None = None
-    """What stands between that controller and the API server."""
+    """The fault proxy between that controller and the API server."""
     coffers: list[Coffer] = field(default_factory=list)
-    """All that this test started."""
+    """The controllers that this test started."""
     namespaces: list[str] = field(default_factory=list)
-    """Those of this test."""
+    """The namespaces of this test."""
     unique: str = field(default_factory=lambda: uuid4().hex[:6])
-    """For names that no other test may use: mirrors of another test's source would come here too."""
+    """Part of names that no other test may use: otherwise mirrors of another test's source come here too."""
     born: int = field(default_factory=lambda: len(CANARIES))
-    """How many canaries there were before."""
+    """The number of canaries before this test."""
 
     @property
     def audit(self) -> AuditLog:
-        """What the API server was asked."""
+        """The requests to the API server."""
         return AuditLog(self.plane.audit_log)
 
     def mark(self) -> Mark:
-        """Remember a moment in the audit log that is after all that was answered until now.
+        """Return a position in the audit log after all requests that were answered until now.
 
-        A line is written when its answer has been sent already: a question of ours is waited for, whose line is later.
-        Events come after the status that a test waits for; what counts them waits for them first.
+        A line is written after its answer: we send a request of our own and wait for its line, which comes later.
+        Events come after the status that a test waits for; a test that counts Events waits for them first.
         """
         before, name = self.audit.mark(), f"mark-{uuid4().hex}"
         self.kube.find("configmaps", name, "default")
@@ -59,20 +59,20 @@ class World:
 
     @property
     def faults(self) -> FaultProxy:
-        """The proxy, where there is one."""
+        """The proxy, if there is one."""
         if self.proxy is None:
             raise RuntimeError("no fault proxy in this world")
         return self.proxy
 
     @cached_property
     def certificate(self) -> bytes:
-        """The certificate that seals for the controller here; kept, as a developer keeps it while that is away."""
+        """The controller's sealing certificate; cached, so that tests can seal while the controller is down."""
         if self.coffer is None:
             raise RuntimeError("no controller yet")
         return wait_until(self.coffer.certificate, timeout=START_TIMEOUT, what="the certificate")
 
     def namespace(self, prefix: str = "test", **labels: str) -> str:
-        """Make a namespace that no other test has; `team_env="prod"` is the label `team-env`."""
+        """Create a namespace that no other test uses; `team_env="prod"` sets the label `team-env`."""
         name = f"{prefix}-{uuid4().hex[:8]}"
         shown = {key.replace("_", "-"): value for key, value in labels.items()}
         self.kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": shown}})
@@ -80,16 +80,18 @@ class World:
         return name
 
     def apply(self, *manifests: Object) -> Objects:
-        """Apply objects as a person does; what a person wrote in stringData the API server turns into data."""
+        """Apply objects as a user does; the API server turns stringData into data."""
         return self.kube.apply(*manifests)
 
     def data(self, namespace: str, name: str) -> dict[str, str] | None:
-        """Return a Secret's values as text, None while there is none."""
+        """Return a Secret's values as text, None if it does not exist."""
         found = self.kube.find("secrets", name, namespace)
         return None if found is None else decoded(found)
 
-    def await_data(self, namespace: str, name: str, data: Mapping[str, str], timeout: float = PATIENCE) -> Object:
-        """Wait until a Secret holds exactly this; return it."""
+    def await_data(
+        self, namespace: str, name: str, data: Mapping[str, str], timeout: float = DEFAULT_TIMEOUT_SECONDS
+    ) -> Object:
+        """Wait until a Secret has exactly these values; return it."""
         wanted = dict(data)
         wait_until(
             lambda: sorted(self.data(namespace, name) or ()) == sorted(wanted) and self.data(namespace, name) == wanted,
@@ -98,19 +100,26 @@ class World:
         )
         return self.kube.get("secrets", name, namespace)
 
-    def await_gone(self, kind: str, namespace: str, name: str, timeout: float = PATIENCE) -> None:
+    def await_gone(self, kind: str, namespace: str, name: str, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> None:
         """Wait until an object does not exist."""
         wait_until(lambda: not self.kube.find(kind, name, namespace), timeout=timeout, what=f"{kind} {name} to go")
 
     def condition(self, kind: str, namespace: str, name: str) -> Object:
-        """Return the one condition that a kind has: Synced of SealedSecrets, Ready of all others; {} while none."""
+        """Return the kind's condition: Synced of SealedSecrets, Ready of all others; {} if there is none."""
         found = self.kube.get(kind, name, namespace)
         wanted = CONDITION.get(kind, "Ready")
         conditions: Objects = found.get("status", {}).get("conditions", [])
         return next((each for each in conditions if each["type"] == wanted), {})
 
     def await_condition(
-        self, kind: str, namespace: str, name: str, status: str, *, text: str = "", timeout: float = PATIENCE
+        self,
+        kind: str,
+        namespace: str,
+        name: str,
+        status: str,
+        *,
+        text: str = "",
+        timeout: float = DEFAULT_TIMEOUT_SECONDS,
     ) -> Object:
         """Wait until the condition has this status and its reason or message contains `text`; return it."""
         return wait_until(
@@ -120,8 +129,8 @@ class World:
             what=f"{kind} {namespace}/{name} to be {status} {text}",
         )
 
-    def await_ready(self, kind: str, namespace: str, name: str, timeout: float = PATIENCE) -> Object:
-        """Wait until the condition is True for the object as it is now."""
+    def await_ready(self, kind: str, namespace: str, name: str, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> Object:
+        """Wait until the condition is True for the object's present generation."""
         return self.await_condition(kind, namespace, name, "True", timeout=timeout)
 
     def events(self, namespace: str, name: str, reason: str = "") -> Objects:
@@ -132,15 +141,15 @@ class World:
         """Wait for an Event whose message contains `text`."""
         found = wait_until(
             lambda: [each for each in self.events(namespace, name, reason) if text in each["message"]],
-            timeout=PATIENCE,
+            timeout=DEFAULT_TIMEOUT_SECONDS,
             what=f"an Event {reason} about {namespace}/{name}: {text}",
         )
         return found[0]
 
     def await_steady(
-        self, probe: Callable[[], object], passes: Callable[[], object], timeout: float = PATIENCE
+        self, probe: Callable[[], object], passes: Callable[[], object], timeout: float = DEFAULT_TIMEOUT_SECONDS
     ) -> None:
-        """Show that something did NOT happen: `passes` tells that the controller has come by, then `probe` holds."""
+        """Check that something did NOT happen: wait until `passes` shows a pass, then check `probe`."""
         wait_until(passes, timeout=timeout, what="the controller to come by")
         assert probe()
 
@@ -150,7 +159,7 @@ class World:
         return [each for each in self.audit.writes(user=since_user, ignoring=["events"]) if each.namespace in within]
 
     def close(self) -> None:
-        """Check what must hold after every test, then let its namespaces go."""
+        """Run the checks after a test, then delete its namespaces."""
         found = [(kind, each) for kind in KINDS for each in self._listed(kind)]
         try:
             assert_sound(found, CANARIES[self.born :])
@@ -169,7 +178,7 @@ class World:
         return [each for each in listed if each["metadata"]["namespace"] in self.namespaces]
 
     def _remove(self, kind: str, each: Object) -> None:
-        """Take a custom resource away at once: a controller of the next test must not find it."""
+        """Delete a custom resource at once: a controller of the next test must not find it."""
         namespace, name = each["metadata"]["namespace"], each["metadata"]["name"]
         if each["metadata"].get("finalizers"):
             self._unfinalize(kind, namespace, name)

@@ -1,4 +1,4 @@
-"""The audit log answers which requests were made since a moment."""
+"""The audit log returns the requests since a position."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,8 @@ def audit_line(verb: str, code: int = 200, **about: str) -> str:
     return json.dumps(event | more | {"objectRef": about})
 
 
-def test_the_audit_log_is_read_from_a_mark_and_without_the_line_being_written(tmp_path: Path) -> None:
+def test_the_audit_log_is_read_from_a_mark(tmp_path: Path) -> None:
+    """The line that is being written is left out."""
     log = AuditLog(tmp_path / "audit.log")
     log.path.write_text(audit_line("get", resource="secrets", name="old") + "\n")
     mark = log.mark()

@@ -1,4 +1,4 @@
-"""Binaries come from the first source that has them, are checked, kept, and never half there."""
+"""Binaries come from the first source that has them, are checked and cached, and are never incomplete."""
 
 import hashlib
 import http.server
@@ -23,10 +23,10 @@ CONTENT = b"#!/bin/sh\necho published\n"
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """A file server that says nothing."""
+    """A file server without log output."""
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A local site with the layout of the publishers' own."""
+    """A local site with the publishers' layout."""
     folder = tmp_path / "site"
     folder.mkdir()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
@@ -55,7 +55,7 @@ def no_site(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A stand-in for the compiler, first on the PATH: writes what it was asked for and counts its runs."""
+    """A stand-in for the compiler, first on the PATH: writes the requested file and counts its runs."""
     script = tmp_path / "bin" / "go"
     script.parent.mkdir()
     script.write_text(
@@ -69,7 +69,7 @@ def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def publish(site: Path, program: Program, content: bytes = CONTENT, checksum: str = "") -> None:
-    """Lay a release out as its publisher does."""
+    """Create a release in its publisher's layout."""
     where = program.release
     assert where
     file = site / program.path(where.path)
@@ -105,7 +105,7 @@ def test_the_layout_is_the_publishers() -> None:
     assert etcd.path(etcd.release.path) == f"{etcd.version}/etcd-{etcd.version}-{PLATFORM}.tar.gz"
 
 
-def test_another_content_than_the_published_one_is_refused_and_leaves_nothing(site: Path) -> None:
+def test_a_wrong_checksum_is_refused_and_leaves_nothing(site: Path) -> None:
     publish(site, PROGRAMS["kube-apiserver"], checksum="0" * 64)
     with pytest.raises(release.ChecksumMismatch, match="refused"):
         build.binary("kube-apiserver")
@@ -142,7 +142,7 @@ def test_a_list_of_checksums_without_the_file_leads_to_a_build(site: Path, go: P
 
 
 @pytest.mark.usefixtures("no_site")
-def test_a_failed_build_shows_the_end_of_its_log_and_leaves_nothing(go: Path) -> None:
+def test_a_failed_build_shows_its_log_and_leaves_nothing(go: Path) -> None:
     go.write_text('#!/bin/sh\n[ "$1" = env ] && { echo go9.9.9; exit; }\necho cannot find package\nexit 2\n')
     with pytest.raises(tooling.BuildFailed, match=r"(?s)kube-apiserver.*failed \(2\).*cannot find package"):
         build.binary("kube-apiserver")
@@ -158,9 +158,8 @@ def test_of_two_processes_one_builds_and_the_other_waits(go: Path, tmp_path: Pat
     assert len((tmp_path / "runs").read_text().splitlines()) == 1
 
 
-def test_given_assets_come_first_and_what_they_lack_comes_from_elsewhere(
-    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_given_assets_come_first(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Assets that they lack come from another source."""
     (tmp_path / "assets").mkdir()
     (tmp_path / "assets" / "etcd").write_bytes(b"")
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path / "assets"))

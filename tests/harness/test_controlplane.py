@@ -1,4 +1,4 @@
-"""The real control plane does what a cluster does, and survives what tests do to it."""
+"""The real control plane behaves like a cluster, and survives the faults that tests cause."""
 
 import os
 import signal
@@ -38,9 +38,10 @@ def test_a_deleted_namespace_goes_with_its_content(kube: Kube, namespace: MakeNa
     wait_until(lambda: kube.find("namespaces", place), until=lambda found: found is None, timeout=30)
 
 
-def test_a_service_account_may_do_what_rbac_grants_and_the_log_names_it(
+def test_a_service_account_has_its_rbac_rights(
     control_plane: ControlPlane, kube: Kube, audit: AuditLog, namespace: MakeNamespace
 ) -> None:
+    """The audit log names it."""
     place = namespace()
     wait_until(lambda: kube.find("serviceaccounts", "default", place))
     mark = audit.mark()
@@ -67,9 +68,10 @@ def test_a_service_account_may_do_what_rbac_grants_and_the_log_names_it(
     assert 403 in {each.code for each in audit.requests(mark, user=user)}
 
 
-def test_kubectl_works_with_a_written_kubeconfig_and_its_namespace(
+def test_kubectl_works_with_a_written_kubeconfig(
     control_plane: ControlPlane, kube: Kube, namespace: MakeNamespace, tmp_path: Path
 ) -> None:
+    """It uses the namespace of the kubeconfig."""
     place = namespace()
     control_plane.kubectl("-n", place, "apply", "-f", "-", input=f"{config_map(place, 'applied')}".replace("'", '"'))
     assert "applied" in control_plane.kubectl("-n", place, "get", "configmaps")
@@ -80,7 +82,8 @@ def test_kubectl_works_with_a_written_kubeconfig_and_its_namespace(
         control_plane.kubectl(f"--kubeconfig={path}", "get", "secrets")
 
 
-def test_applying_twice_keeps_one_object_and_its_text_is_readable(kube: Kube, namespace: MakeNamespace) -> None:
+def test_applying_twice_keeps_one_object(kube: Kube, namespace: MakeNamespace) -> None:
+    """The object can be read back."""
     place = namespace()
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": place, "name": "s"}}
     kube.apply({**secret, "stringData": {"key": "old"}})

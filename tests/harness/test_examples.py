@@ -1,4 +1,4 @@
-"""Property tests draw the same examples whatever was imported before, and other ones where they explore."""
+"""Property tests draw the same examples whatever was imported before, and new ones when they explore."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ print(drawn)
 
 
 def drawn(how: str, *imported: str) -> str:
-    """Return the examples that a process draws."""
+    """Return the examples that a new process draws."""
     command = [sys.executable, "-c", PROGRAM, how, *imported]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     return done.stdout

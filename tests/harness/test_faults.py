@@ -1,4 +1,4 @@
-"""The proxy reads a request as the audit log does, and decides which fault is due."""
+"""The proxy parses a request as the audit log does, and decides which fault is due."""
 
 import json
 
@@ -79,7 +79,7 @@ def test_a_list_comes_back_empty_as_often_as_asked() -> None:
     assert (answers[2].code, json.loads(answers[2].text())["items"]) == (200, [])
 
 
-def test_an_answer_is_given_as_often_as_asked_and_only_where_it_belongs() -> None:
+def test_an_answer_comes_as_often_as_asked_where_it_belongs() -> None:
     faults = Faults()
     faults.answer("create", "secrets", 429, times=2, Retry_After="1")
     answers = [faults.due_answer(each) for each in (call(plural="configmaps"), call(), call("watch"), call(), call())]
@@ -96,7 +96,7 @@ def test_an_answer_may_be_for_one_program_alone() -> None:
     assert [each.code if each else 0 for each in answers] == [410, 0]
 
 
-def test_two_drops_count_the_same_events_and_bookmarks_count_for_none() -> None:
+def test_two_drops_count_the_same_events_without_bookmarks() -> None:
     faults = Faults()
     faults.drop_event(1)
     faults.drop_event(3, "secrets")

@@ -1,4 +1,4 @@
-"""`make matrix` runs what is chosen, and says what it left out."""
+"""`make matrix` runs the selected versions, and reports the ones that it skips."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests import matrix
 
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], dict[str, str]]]:
-    """What would have been run; all of it succeeds."""
+    """The recorded commands; all of them succeed."""
     seen: list[tuple[list[str], dict[str, str]]] = []
 
     def run(command: list[str], **environment: str) -> bool:

@@ -1,4 +1,4 @@
-"""moto's AWS counts what a controller asks of it, and fails as AWS does."""
+"""moto's AWS counts a controller's calls, and fails as AWS does."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from tests.cluster.moto import KEYS, REGION, Moto
 
 @pytest.fixture
 def controller(moto: Moto) -> Any:
-    """A client as the process under test would have it: its own key, no retries, a short timeout."""
+    """A client like that of the process under test: its own key, no retries, a short timeout."""
     moto.client().create_secret(Name="database", SecretString='{"url": "postgres://"}')
     config = Config(retries={"total_max_attempts": 1}, read_timeout=0.3, connect_timeout=1)
     identity = {"aws_access_key_id": KEYS["AWS_ACCESS_KEY_ID"], "aws_secret_access_key": "x"}
     return boto3.client("secretsmanager", endpoint_url=moto.url, region_name=REGION, config=config, **identity)
 
 
-def test_calls_are_counted_by_action_and_by_whose_key_signed_them(moto: Moto, controller: Any) -> None:
+def test_calls_are_counted_by_action_and_signing_key(moto: Moto, controller: Any) -> None:
     for _ in range(3):
         controller.get_secret_value(SecretId="database")
     controller.list_secrets()

@@ -30,7 +30,7 @@ with ControlPlane(network.ADDRESS) as plane, closing(plane.client()) as kube:
 
 
 @pytest.mark.skipif(bool(network.unavailable()), reason=network.unavailable() or "can run")
-def test_kubeseal_fetches_a_certificate_through_the_service_proxy(tmp_path: Path) -> None:
+def test_kubeseal_fetches_a_certificate_by_service_proxy(tmp_path: Path) -> None:
     script = tmp_path / "inside.py"
     script.write_text(SCRIPT)
     done = network.run_inside([str(script), str(build.binary("kubeseal"))])

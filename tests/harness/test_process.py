@@ -1,4 +1,4 @@
-"""A program that a test starts is ended with its children, and its death is explained."""
+"""A program that a test starts is stopped with its children, and an unexpected end is explained."""
 
 import signal
 import sys
@@ -26,7 +26,8 @@ def test_a_stopped_process_may_say_goodbye(tmp_path: Path) -> None:
     assert (process.alive, process.exit_code) == (False, 7)
 
 
-def test_a_stopped_process_that_does_not_listen_is_killed_with_its_children(tmp_path: Path) -> None:
+def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
+    """Its children are killed too."""
     script = (
         "import signal, subprocess, sys\nsignal.signal(15, signal.SIG_IGN)\n"
         "child = subprocess.Popen(['sleep', '600'])\nprint(child.pid, flush=True)\nsignal.pause()"

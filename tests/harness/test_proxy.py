@@ -1,4 +1,4 @@
-"""The fault proxy does to a client what it promises, and is invisible otherwise."""
+"""The fault proxy causes the faults that it promises, and is otherwise invisible to a client."""
 
 import json
 import subprocess
@@ -160,9 +160,10 @@ def test_a_dropped_event_is_never_seen_and_the_next_one_is(
     assert lost.fired.is_set()
 
 
-def test_an_injected_answer_comes_as_often_as_asked_and_the_server_never_hears(
+def test_an_injected_answer_comes_as_often_as_asked(
     fault_proxy: FaultProxy, tenant: Kube, kube: Kube, place: str
 ) -> None:
+    """The server never sees these requests."""
     fault_proxy.answer("create", "configmaps", 409, times=2)
     for _ in range(2):
         with pytest.raises(ApiError, match="409 Conflict"):
@@ -171,9 +172,10 @@ def test_an_injected_answer_comes_as_often_as_asked_and_the_server_never_hears(
     tenant.create(config_map(place, "refused"))
 
 
-def test_the_callback_runs_between_the_servers_answer_and_the_clients_hearing(
+def test_the_callback_runs_before_the_client_gets_the_answer(
     fault_proxy: FaultProxy, tenant: Kube, kube: Kube, place: str
 ) -> None:
+    """The server has answered by then."""
     heard: list[str] = []
     seen_by_callback: list[object] = []
 
@@ -191,7 +193,7 @@ def test_the_callback_runs_between_the_servers_answer_and_the_clients_hearing(
     assert fault.call.name == "second"
 
 
-def test_a_client_killed_after_its_second_write_has_written_exactly_two(
+def test_a_client_killed_after_two_writes_has_written_two(
     control_plane: ControlPlane, fault_proxy: FaultProxy, tenant: Kube, kube: Kube, place: str, tmp_path: Path
 ) -> None:
     script = tmp_path / "writer.py"
@@ -220,9 +222,10 @@ def test_a_client_killed_after_its_second_write_has_written_exactly_two(
     assert len([name for name in made if name.startswith("made")]) == 2
 
 
-def test_nothing_passes_a_blackhole_and_what_waited_goes_on_afterwards(
+def test_nothing_passes_a_blackhole_until_it_ends(
     fault_proxy: FaultProxy, tenant: Kube, kube: Kube, place: str
 ) -> None:
+    """Requests that waited continue afterwards."""
     with watching(fault_proxy, tenant, place) as watch, ThreadPoolExecutor(1) as client:
         with fault_proxy.blackhole():
             kube.create(config_map(place, "seen"))

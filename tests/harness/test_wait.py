@@ -1,4 +1,4 @@
-"""Waiting for a condition ends as soon as it holds, and explains itself when it does not."""
+"""Waiting ends as soon as the condition holds; a timeout explains what was missing."""
 
 import itertools
 

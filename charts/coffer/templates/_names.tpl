@@ -12,7 +12,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "coffer.namespace" -}}
 {{ .Values.namespaceOverride | default .Release.Namespace }}
 {{- end -}}
-{{/* What kubernetes-reflector's chart sets by `configuration`, under the names that it gives to the process. */}}
+{{/* The variables that kubernetes-reflector's chart sets from `configuration`. */}}
 {{- define "coffer.reflector" -}}
 {{- with .Values.configuration }}
 {{- $set := dict "ES_Serilog__MinimumLevel__Default" (dig "logging" "minimumLevel" "" .) }}
@@ -35,7 +35,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 {{- range $section, $fields := .Values.settings }}
 {{- range $field, $value := $fields }}
-{{- $text := ternary $value (toJson $value) (kindIs "string" $value) }}{{/* toJson: a large number as a text is 1e+06 */}}
+{{- $text := ternary $value (toJson $value) (kindIs "string" $value) }}{{/* toJson: toString writes a large number as 1e+06 */}}
 {{- if kindIs "slice" $value }}{{ $text = join "," $value }}{{ end }}
 - {{ printf "--%s-%s=%s" $section ($field | replace "_" "-") $text | quote }}
 {{- end }}
@@ -44,20 +44,20 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "coffer.account" -}}
 {{ .Values.serviceAccount.name | default "coffer" }}
 {{- end -}}
-{{/* Values of the originals' charts that would ask for something else here. */}}
+{{/* Refuses values of the originals' charts that mean something else here. */}}
 {{- define "coffer.translated" -}}
 {{- if regexMatch "(kubernetes-reflector|external-secrets|sealed-secrets)" .Values.image.repository }}
-{{- fail (printf "image.repository: %s is another program's image; name Coffer's" .Values.image.repository) }}
+{{- fail (printf "image.repository: %s is the image of another program; set Coffer's image" .Values.image.repository) }}
 {{- end }}
 {{- if dig "enabled" false (default dict .Values.cron) }}
-{{- fail "cron.enabled: Coffer watches, it needs no CronJob; leave cron out" }}
+{{- fail "cron.enabled: Coffer watches and needs no CronJob; remove cron" }}
 {{- end }}
 {{- if dig "enabled" false (default dict .Values.autoscaling) }}
-{{- fail "autoscaling.enabled: one replica works and the others wait for it; leave autoscaling out and set replicaCount" }}
+{{- fail "autoscaling.enabled: one replica works and the others stand by; remove autoscaling and set replicaCount" }}
 {{- end }}
 {{- range $name := list "nameOverride" "fullnameOverride" }}
 {{- if index $.Values $name }}
-{{- fail (printf "%s: the names are fixed, so that a second release is refused; leave it out" $name) }}
+{{- fail (printf "%s: the names are fixed, so that a second release is refused; remove it" $name) }}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -65,19 +65,19 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- include "coffer.translated" . }}
 {{- range $name := list "sealed" "external" "reflector" "takeover" }}
 {{- if hasKey (default dict $.Values.settings.modules) $name }}
-{{- fail (printf "settings.modules.%s: use modules.%s, which the rights follow too" $name $name) }}
+{{- fail (printf "settings.modules.%s: use modules.%s, which also sets the RBAC rules" $name $name) }}
 {{- end }}
 {{- end }}
 {{- if gt (int .Values.replicaCount) 1 }}
 {{- if dig "process" "instance" "" .Values.settings }}
-{{- fail "settings.process.instance: two replicas of one name would both hold the lease; leave it out, the Pod's name is taken" }}
+{{- fail "settings.process.instance: two replicas of one name would both hold the lease; remove it, the Pod's name is used" }}
 {{- end }}
 {{- if eq (dig "lease" "enabled" true .Values.settings | toString) "false" }}
-{{- fail "settings.lease.enabled: without an election only one replica may run: set replicaCount to 1" }}
+{{- fail "settings.lease.enabled: without leader election only one replica may run; set replicaCount to 1" }}
 {{- end }}
 {{- end }}
 {{- end -}}
-{{/* Entries of a list, or of a text with commas, as the process reads both. */}}
+{{/* The entries of a list or of a comma-separated text, as the process reads both. */}}
 {{- define "coffer.entries" -}}
 {{- $found := list }}
 {{- range ternary (default list .) (splitList "," (toString (default "" .))) (kindIs "slice" .) }}
@@ -85,7 +85,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 {{- toJson $found }}
 {{- end -}}
-{{/* The namespaces that sealed alone is confined to, as a JSON list; empty when the whole cluster is looked at. */}}
+{{/* The namespaces that sealed is limited to if it runs alone, as a JSON list; empty if it watches the whole cluster. */}}
 {{- define "coffer.confined" -}}
 {{- $more := include "coffer.entries" (dig "sealed" "additional_namespaces" list .Values.settings) | fromJsonArray }}
 {{- $all := dig "sealed" "all_namespaces" true .Values.settings | toString | lower }}
