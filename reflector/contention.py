@@ -1,9 +1,9 @@
 """How patient the reflector is with a mirror that something else keeps writing."""
 
+from manager.core import contention
 from manager.core.clock import Clock
 from manager.core.errors import WaitFor
 from manager.kube.resources import Key
-from manager.runtime import contention
 
 LIMITS = contention.ContentionLimits(
     free_writes=3,  # a person who edits a mirror by hand sees it come back

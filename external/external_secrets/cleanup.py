@@ -73,7 +73,7 @@ class CleanUp:
                 raise
             # The rights may be gone for good, and the namespace must be able to go without them.
             text = f"{resource.kind} {target.name} is left behind: {error}"
-            log.warning("target not removed", object=str(key), problem=text)
+            log.warning("target left behind", object=str(key), problem=text)
             uid = body["metadata"]["uid"]
             await self._context.events.warning(key, uid, UPDATE_FAILED, text, component=COMPONENT)
 

@@ -7,11 +7,11 @@ from external.external_secrets.sync_state import SyncState
 from external.external_secrets.view import CREATED_BY, MANAGED, View, accepted_content, other_managers, version_of
 from external.stores.namespaces import TERMINATING_RETRY_SECONDS
 from external.values.templates import UPDATE_FAILED
+from manager.core.contention import Contention, ContentionLimits
 from manager.core.errors import AlreadyExists, Conflict, Forbidden, Invalid, Retry, WaitFor
 from manager.kube.cache import Meta
 from manager.kube.resources import CONFIGMAPS, SECRETS, Body, Key
 from manager.kube.writer import Create, Update
-from manager.runtime.contention import Contention, ContentionLimits
 from manager.runtime.module import Context
 
 REFUSED_RETRY_SECONDS = 600.0  # until a write that the API server refused as invalid is sent again

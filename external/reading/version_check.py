@@ -93,7 +93,7 @@ class VersionCheck:
         except ProviderError:
             pass  # it may not list: reading is as good
         except Exception as fault:  # asyncio would log it with a traceback, which quotes what it finds
-            log.error("provider failed unexpectedly", tenant=queue.session.tenant, error=describe(fault))
+            log.error("version list failed unexpectedly", tenant=queue.session.tenant, error=describe(fault))
         finally:
             queue.lists.running = None
         if stamps is not None:

@@ -200,7 +200,7 @@ async def test_an_unforeseen_fault_of_a_list_is_logged_by_place_only(
         await bench.settle()
 
     assert len(account.reads) == NUMBER
-    told = [each for each in logs if each["event"] == "provider failed unexpectedly"]
+    told = [each for each in logs if each["event"] == "version list failed unexpectedly"]
     assert [each["error"].partition(":")[0] for each in told] == ["ValueError at test_version_lists.py"]
     assert "canary" not in str(logs)
 

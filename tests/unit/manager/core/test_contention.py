@@ -2,8 +2,8 @@
 
 import pytest
 
+from manager.core.contention import Contention, ContentionLimits
 from manager.kube.resources import SECRETS, Key
-from manager.runtime.contention import Contention, ContentionLimits
 from tests.builders.api_in_memory import HandClock
 
 KEY = Key(SECRETS, "ns", "a")

@@ -4,7 +4,6 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from manager.core.clock import Clock
-from manager.kube.resources import Key
 
 MAX_COUNTED_WRITES = 16  # the pause has long reached its longest by then
 
@@ -48,9 +47,9 @@ class Contention:
     def __init__(self, clock: Clock, limits: ContentionLimits) -> None:
         self._clock = clock
         self._limits = limits
-        self._writes: dict[Key, _Writes] = {}
+        self._writes: dict[Hashable, _Writes] = {}
 
-    def wait(self, key: Key, content: Hashable = None) -> float:
+    def wait(self, key: Hashable, content: Hashable = None) -> float:
         """Return the seconds until this content may be written again, 0 for now. Called when it has to be."""
         writes = self._writes.get(key)
         if writes is None or writes.content != content:
@@ -63,7 +62,7 @@ class Contention:
         pause = self._limits.pause(writes.number)
         return max(0.0, writes.last + pause - now) if pause else 0.0
 
-    def count(self, key: Key, content: Hashable = None) -> None:
+    def count(self, key: Hashable, content: Hashable = None) -> None:
         """Note a write; other content starts a new count, and so does a rest before the free writes are used up."""
         now, before = self._clock.monotonic(), self._writes.pop(key, None)
         number = 1
@@ -74,6 +73,6 @@ class Contention:
         while now - self._writes[oldest := next(iter(self._writes))].last > self._limits.forget_seconds:
             del self._writes[oldest]
 
-    def forget(self, key: Key) -> None:
+    def forget(self, key: Hashable) -> None:
         """Drop what is known of an object that is gone."""
         self._writes.pop(key, None)
