@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from manager.kube.resources import Key
 
-LAG = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+LAG_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class ReflectorMetrics:
         self.lag = Histogram(
             "coffer_mirror_lag_seconds",
             "From the sight of a source's change to the write of a mirror",
-            buckets=LAG,
+            buckets=LAG_BUCKETS_SECONDS,
             registry=registry,
         )
         self._mirrors = Gauge("coffer_mirrors", "Objects that mirror a source", registry=registry)

@@ -14,7 +14,7 @@ from manager.kube.managed_fields import manages
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Body, Key
 from manager.kube.secret_data import LARGEST, decoded, encoded, size
 from manager.kube.writer import Action, Create, Update, template_metadata
-from sealed.crypto.unseal import LONGEST_NAME, MOST_FAILURES, mapping
+from sealed.crypto.unseal import MAX_FAILURES, MAX_NAME_CHARACTERS, mapping
 from sealed.crypto.wire_format import scope_of
 from sealed.rendering import templated
 
@@ -162,7 +162,7 @@ def overruled(sealed: Body) -> str:
     names = sorted(name for name, text in texts.items() if text is not None and name in items)
     if not names:
         return ""
-    shown = ", ".join(name[:LONGEST_NAME] for name in names[:MOST_FAILURES])
+    shown = ", ".join(name[:MAX_NAME_CHARACTERS] for name in names[:MAX_FAILURES])
     return f"spec.template.data[{shown}]: has no effect, spec.encryptedData has this key too; give one another name"
 
 

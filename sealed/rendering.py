@@ -9,7 +9,7 @@ from manager.core.secret_value import SecretValue
 from manager.gotemplate.model import Template
 from manager.gotemplate.render_time import RenderTime, measured
 from manager.gotemplate.sandbox import Sandbox
-from sealed.crypto.unseal import LONGEST_NAME, MOST_FAILURES, UnsealFailed, mapping
+from sealed.crypto.unseal import MAX_FAILURES, MAX_NAME_CHARACTERS, UnsealFailed, mapping
 
 RENDER_BUDGET_SECONDS = 30.0  # of all templates of one object
 WAIT_SECONDS = 90.0  # including the wait for the sandbox; a worker that is busy longer counts as stuck
@@ -74,16 +74,16 @@ async def _render(
         try:
             output = await sandbox.render(namespace, Template.sealed(name, source), context)
         except TemplateInvalid as error:
-            problems.append(f"{error} ({name[:LONGEST_NAME]})")
+            problems.append(f"{error} ({name[:MAX_NAME_CHARACTERS]})")
         except TemplateLimit as error:  # the next template would reach it too, after more seconds
-            problems.append(f"{error} ({name[:LONGEST_NAME]})")
+            problems.append(f"{error} ({name[:MAX_NAME_CHARACTERS]})")
             slow = error.limit == "deadline"
             break
         else:
             rendered[name] = output.value
             if output.random:
                 unstable.add(name)
-        if len(problems) == MOST_FAILURES:
+        if len(problems) == MAX_FAILURES:
             break
     if problems:
         raise UnsealFailed(tuple(problems), slow=slow)

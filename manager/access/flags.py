@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from manager.core.errors import AccessError
 
-PATIENCE = 30.0  # seconds for one request; kubectl has no limit
+REQUEST_SECONDS = 30.0  # for one request; kubectl has no limit
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Access:
         """Return the seconds that a request may take: a number of seconds or a duration. Raises AccessError."""
         text = self.request_timeout or "0"
         if text.isascii() and text.isdecimal():
-            return float(text) or PATIENCE
+            return float(text) or REQUEST_SECONDS
         from manager.core.durations import parse_duration
 
         try:
-            return parse_duration(text) or PATIENCE
+            return parse_duration(text) or REQUEST_SECONDS
         except ValueError:
             raise AccessError(f"invalid duration for --request-timeout: {text}: write 30 or 30s") from None
 

@@ -16,7 +16,7 @@ from manager.access.proxies import Proxy, from_environment
 from manager.core.errors import AccessError
 
 SOCKS_PROBLEMS = ("", "failed", "does not permit it", "finds no network", "finds no host", "was refused", "timed out")
-MOST_REDIRECTS = 10
+MAX_REDIRECTS = 10
 PORTS = {"http": 80, "https": 443}
 
 
@@ -89,7 +89,7 @@ class Channel:
 
 def fetch(url: str, patience: float, largest: int) -> Answer:
     """Read a page, after redirections. Raises AccessError."""
-    for _ in range(MOST_REDIRECTS):
+    for _ in range(MAX_REDIRECTS):
         try:
             parts = urlsplit(url)
             port = parts.port or PORTS.get(parts.scheme, 0)
@@ -119,7 +119,7 @@ def fetch(url: str, patience: float, largest: int) -> Answer:
         if answer.status not in (301, 302, 303, 307, 308) or "location" not in answer.headers:
             return Answer(answer.status, answer.headers, answer.body[:largest])
         url = urljoin(url, answer.headers["location"])
-    raise AccessError(f"stopped after {MOST_REDIRECTS} redirects")
+    raise AccessError(f"stopped after {MAX_REDIRECTS} redirects")
 
 
 def _authority(route: Route) -> str:

@@ -13,13 +13,13 @@ import yaml
 from manager.core.documents import Caps, Loader, yaml_stream
 from manager.core.errors import AccessError
 
-LARGEST_FILE = 16 << 20  # bytes; room for thousands of clusters with their authorities
+MAX_FILE_BYTES = 16 << 20  # room for thousands of clusters with their authorities
 
 
 class _Loader(Loader):
     """Reads dates as strings, as Kubernetes does."""
 
-    caps = Caps(LARGEST_FILE, 500_000, 100)
+    caps = Caps(MAX_FILE_BYTES, 500_000, 100)
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -151,11 +151,11 @@ def _read(path: Path, named: str) -> Kubeconfig:
     at = f"kubeconfig {named}"
     try:
         with path.open("rb") as file:
-            raw = file.read(LARGEST_FILE + 1)
+            raw = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
         raise AccessError(f"{at}: {(getattr(error, 'strerror', None) or 'not a usable path').lower()}") from None
-    if len(raw) > LARGEST_FILE:
-        raise AccessError(f"{at}: is larger than {LARGEST_FILE} bytes")
+    if len(raw) > MAX_FILE_BYTES:
+        raise AccessError(f"{at}: is larger than {MAX_FILE_BYTES} bytes")
     root = Entry(at, path.absolute().parent, _parsed(raw, at))
     for name, wanted in (("apiVersion", "v1"), ("kind", "Config")):
         if root.text(name) not in ("", wanted):

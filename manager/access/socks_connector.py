@@ -10,7 +10,7 @@ from manager.access.http_channel import through_socks
 from manager.access.proxies import Proxy
 from manager.core.errors import AccessError
 
-PATIENCE = 30.0  # seconds for the proxy to reach the server, if the request has no timeout of its own
+CONNECT_SECONDS = 30.0  # for the proxy to reach the server, if the request has no timeout of its own
 
 
 class SocksConnector(aiohttp.BaseConnector):
@@ -30,7 +30,7 @@ class SocksConnector(aiohttp.BaseConnector):
         """Connect; aiohttp's own connectors override this method too. Raises ClientConnectionError."""
         del traces
         host, port = req.url.raw_host, req.url.port
-        patience = timeout.sock_connect or timeout.connect or timeout.total or PATIENCE
+        patience = timeout.sock_connect or timeout.connect or timeout.total or CONNECT_SECONDS
         try:
             raw = await asyncio.to_thread(through_socks, self._proxy, host, port, patience)
         except AccessError as error:

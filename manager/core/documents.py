@@ -17,7 +17,7 @@ Value = TypeVar("Value")
 READABLE_LEVELS = (
     200  # of nesting that Python 3.11's parser can read at any depth of the call stack; its limit is 1,000
 )
-LONGEST_ALIAS_LIST = 1_000  # aliases of one YAML document; each is looked up and counted
+MAX_ALIASES = 1_000  # of one YAML document; each is looked up and counted
 
 # Strings are matched possessively: backtracking would keep a state for each character.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{]|[\]}]', re.DOTALL)
@@ -136,7 +136,7 @@ def json_stream(text: str, caps: Caps) -> Iterator[Any]:
             position += 1
 
 
-FAR = 64  # characters
+FAR_CHARACTERS = 64
 _BREAK = re.compile("[\n\r\x85\u2028\u2029\ufeff]")
 
 
@@ -151,7 +151,7 @@ class Loader(yaml.SafeLoader):
     def forward(self, length: int = 1) -> None:
         """Advance by some characters; a megabyte on one line is not visited character by character."""
         passed = self.buffer[self.pointer : self.pointer + length]
-        if length < FAR or len(passed) < length or _BREAK.search(passed):
+        if length < FAR_CHARACTERS or len(passed) < length or _BREAK.search(passed):
             super().forward(length)
             return
         self.pointer += length
@@ -164,7 +164,7 @@ class Loader(yaml.SafeLoader):
         self._aliases += self.check_event(yaml.AliasEvent)
         if self._level >= self.caps.levels:
             raise Beyond(_nested(self.caps.levels))
-        if self._made > self.caps.values or self._aliases > LONGEST_ALIAS_LIST:
+        if self._made > self.caps.values or self._aliases > MAX_ALIASES:
             raise Beyond(_expands(self.caps))
         self._level += 1
         node: yaml.Node | None = super().compose_node(parent, index)

@@ -16,10 +16,10 @@ from typing import Final
 from manager.core.secret_value import SecretValue
 from manager.gotemplate.model import SHOWN_ERROR_CHARACTERS
 
-SHORTEST = 4
+MIN_VALUE_BYTES = 4
 """Bytes; shorter values are not distinguishable from ordinary text."""
 
-LONGEST_IN_ANY_CASE: Final = 4096  # a longer expression takes longer to compile than it is worth
+MAX_CASE_INSENSITIVE_CHARACTERS: Final = 4096  # a longer expression takes longer to compile than it is worth
 
 MARK: Final = "***"  # shorter than any value that is replaced, so it is never one itself
 
@@ -60,10 +60,10 @@ class Redaction:
 
     def _without_values(self, text: str) -> str:
         size = len(text.encode())
-        found = {value.reveal() for value in self._values if SHORTEST <= len(value) <= size}
+        found = {value.reveal() for value in self._values if MIN_VALUE_BYTES <= len(value) <= size}
         for value in sorted(found, key=len, reverse=True):
             plain = value.decode(errors="replace")
-            if len(plain) <= LONGEST_IN_ANY_CASE:
+            if len(plain) <= MAX_CASE_INSENSITIVE_CHARACTERS:
                 text = re.sub(re.escape(plain), MARK, text, flags=re.IGNORECASE)
             else:
                 text = text.replace(plain, MARK)

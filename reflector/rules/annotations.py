@@ -20,7 +20,7 @@ ALLOWED_SELECTOR = PREFIX + "reflection-allowed-namespaces-selector"
 AUTO = PREFIX + "reflection-auto-enabled"
 AUTO_NAMESPACES = PREFIX + "reflection-auto-namespaces"
 AUTO_SELECTOR = PREFIX + "reflection-auto-namespaces-selector"
-LONGEST_NAME = 253  # of any object (RFC 1123 subdomain)
+MAX_OBJECT_NAME_CHARACTERS = 253  # of any object (RFC 1123 subdomain)
 NAME = re2.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
 TARGET_NAME = OURS + "target-name"
 ADOPT = OURS + "adopt"
@@ -36,7 +36,7 @@ NEEDS = {
 """Which annotation has no effect without which other."""
 GLOB = re2.compile(r"(?:^|[^.\])}*+?\\])\*")
 """A star that repeats a single letter: who wrote it meant any text."""
-MOST_SHOWN, LONGEST_SHOWN = 3, 60  # items of a faulty list that a message quotes, and their characters
+MAX_SHOWN_ITEMS, MAX_SHOWN_CHARACTERS = 3, 60  # items of a faulty list that a message quotes, and their characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def problems(marks: Marks) -> tuple[str, ...]:
     for name, text in ((ALLOWED_NAMESPACES, marks.allowed_scope.names), (AUTO_NAMESPACES, marks.auto_scope.names)):
         invalid = patterns(text).invalid
         if invalid:
-            shown = ", ".join(each[:LONGEST_SHOWN] for each in invalid[:MOST_SHOWN])
+            shown = ", ".join(each[:MAX_SHOWN_CHARACTERS] for each in invalid[:MAX_SHOWN_ITEMS])
             found.append(f"{name}: not a regular expression (RE2), or too large: {shown}; `.*` means any text")
     for name, selector in (
         (ALLOWED_SELECTOR, marks.allowed_scope.selector),
@@ -151,7 +151,7 @@ def _faults(annotations: Mapping[str, str]) -> Iterator[str]:
     for name in (ALLOWED, AUTO, AUTO_REFLECTS):
         text = annotations.get(name, "").strip()
         if text.lower() not in ("", "true", "false"):
-            yield f'{name}: {text[:LONGEST_SHOWN]} is not true or false and counts as false; write "true"'
+            yield f'{name}: {text[:MAX_SHOWN_CHARACTERS]} is not true or false and counts as false; write "true"'
     for name, other in NEEDS.items():
         wanted = annotations.get(name, "").strip().lower() not in ("", "false")
         if wanted and not annotations.get(other, "").strip():
@@ -163,7 +163,7 @@ def _faults(annotations: Mapping[str, str]) -> Iterator[str]:
         wrong = patterns(text.strip()).invalid  # told as such
         meant = [each for item in text.split(",") if GLOB.search(each := item.strip()) and each not in wrong]
         if meant:
-            shown = meant[0][:LONGEST_SHOWN]
+            shown = meant[0][:MAX_SHOWN_CHARACTERS]
             form = GLOB.sub(lambda found: found.group(0)[:-1] + ".*", shown)
             yield f"{name}: {shown} is a regular expression; write {form} for any text in this place"
     target = annotations.get(TARGET_NAME, "").strip()
@@ -177,7 +177,7 @@ def _unknown(annotations: Mapping[str, str]) -> Iterator[str]:
     """Yield the annotations under one of the prefixes that mean nothing, the first of them."""
     for prefix, known in ((PREFIX, THEIRS_KNOWN), (OURS, OURS_KNOWN)):
         wrong = sorted(name for name in annotations if name.startswith(prefix) and name not in known)
-        for name in wrong[:MOST_SHOWN]:
+        for name in wrong[:MAX_SHOWN_ITEMS]:
             effect = "; nothing is copied until it is mended" if prefix == OURS else ""
             yield f"{name[: len(prefix) + MAX_NAME_CHARACTERS]}: unknown annotation{nearest(name, known)}{effect}"
 
@@ -193,7 +193,7 @@ def _reference(text: str) -> tuple[str, str] | None:
     # A name alone has an empty namespace in the original: a mirror whose source is never found. So has what no
     # object can be named: `..` or `?` would lead a request for the source to another place.
     named = len(parts) == 2 and all(NAME.fullmatch(part) for part in parts)
-    return (parts[0], parts[1]) if named else ("", parts[-1][:LONGEST_NAME])
+    return (parts[0], parts[1]) if named else ("", parts[-1][:MAX_OBJECT_NAME_CHARACTERS])
 
 
 @lru_cache(maxsize=1024)

@@ -9,7 +9,7 @@ import re2
 
 from manager.core.errors import SettingsError
 
-LONGEST = 16_384  # characters of a list; what was parsed of one stays in memory
+MAX_LIST_CHARACTERS = 16_384  # of a list; parsed lists stay in memory
 MEMORY = 262_144  # bytes RE2 may use for one list
 
 
@@ -32,7 +32,7 @@ class Globs:
 @lru_cache(maxsize=256)
 def globs(text: str) -> Globs:
     """Parse a comma-separated list."""
-    if len(text) > LONGEST:
+    if len(text) > MAX_LIST_CHARACTERS:
         return Globs(frozenset(), None, valid=False)
     items = [item.strip() for item in text.split(",") if item.strip()]
     wild = [item for item in items if "*" in item or "?" in item]

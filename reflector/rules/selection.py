@@ -18,7 +18,7 @@ NAMES = frozenset(
         *(COPIED_LABELS, COPIED_ANNOTATIONS, IMMUTABLE),
     }
 )
-NEVER = (
+NEVER_COPIED = (
     "reflector.coffer.dev/*,reflector.v1.k8s.emberstack.com/*,coffer.dev/*,"  # our own: a mirror is no source
     "kubectl.kubernetes.io/*,"  # last-applied-configuration holds the values
     "sealedsecrets.bitnami.com/*,reconcile.external-secrets.io/*,external-secrets.io/*,"  # marks of ownership
@@ -133,6 +133,6 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _may(choice: Choice, name: str) -> bool:
-    if not choice.only or not choice.takes(name) or globs(NEVER).match(name):
+    if not choice.only or not choice.takes(name) or globs(NEVER_COPIED).match(name):
         return False
     return name in globs(choice.only).names or not globs(TRACKING).match(name)

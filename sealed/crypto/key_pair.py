@@ -18,11 +18,11 @@ KEY_USAGE = ObjectIdentifier("2.5.29.15")
 ENCIPHER_ONLY = bytes.fromhex("03020001")  # the original's usage, which the library's own builder refuses to write
 # An unterminated block ends at the next BEGIN: otherwise a file of BEGIN lines takes quadratic time.
 PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----(?:(?!-----BEGIN ).)*?-----END \1-----", re.DOTALL)
-LARGEST_SERIAL = 2**128
-LONGEST_PEM = (
+MAX_SERIAL = 2**128
+MAX_PEM_BYTES = (
     64 << 10
 )  # bytes of a file in which a block is looked for: that holds the interpreter, 75 ms for a megabyte
-MOST_BITS = 8192  # of a key: opening one value takes 30 ms of a thread then, and grows with the third power
+MAX_KEY_BITS = 8192  # of a key: opening one value takes 30 ms of a thread then, and grows with the third power
 PROOF = b"opens what it seals"
 NO_KEY = "the private key cannot be read"
 NO_CERTIFICATE = "data does not contain any valid RSA or ECDSA certificates"
@@ -42,7 +42,7 @@ def generate(key_size: int, ttl: timedelta, common_name: str, now: datetime) -> 
         .subject_name(subject)
         .issuer_name(subject)
         .public_key(key.public_key())
-        .serial_number(1 + secrets.randbelow(LARGEST_SERIAL - 1))
+        .serial_number(1 + secrets.randbelow(MAX_SERIAL - 1))
         .not_valid_before(start)
         .not_valid_after(start + ttl)
         .add_extension(x509.UnrecognizedExtension(KEY_USAGE, ENCIPHER_ONLY), critical=True)
@@ -67,7 +67,7 @@ def load_private_key(pem: bytes, *, trusted: bool = False) -> RSAPrivateKey:
         ValueError: there is none, it is no RSA key, too large, or its numbers do not belong together.
 
     """
-    for block in PEM_BLOCK.finditer(pem[:LONGEST_PEM]):
+    for block in PEM_BLOCK.finditer(pem[:MAX_PEM_BYTES]):
         if not block.group(1).endswith(b"PRIVATE KEY"):
             continue
         try:
@@ -78,8 +78,8 @@ def load_private_key(pem: bytes, *, trusted: bool = False) -> RSAPrivateKey:
             raise ValueError(NO_KEY) from None
         if not isinstance(key, RSAPrivateKey):
             raise ValueError("not an RSA key")
-        if key.key_size > MOST_BITS:
-            raise ValueError(f"the key has {key.key_size} bits, and at most {MOST_BITS} are served")
+        if key.key_size > MAX_KEY_BITS:
+            raise ValueError(f"the key has {key.key_size} bits, and at most {MAX_KEY_BITS} are served")
         if not trusted:
             _prove(key)
         return key
@@ -115,7 +115,7 @@ def first_certificate(pem: bytes) -> x509.Certificate:
 
     Its extensions are never looked at: the library rejects the originals' own. Raises ValueError.
     """
-    for block in PEM_BLOCK.finditer(pem[:LONGEST_PEM]):
+    for block in PEM_BLOCK.finditer(pem[:MAX_PEM_BYTES]):
         if block.group(1) != b"CERTIFICATE":
             continue
         try:

@@ -13,15 +13,15 @@ from manager.core.errors import CofferError
 from manager.core.secret_value import SecretValue
 from sealed.crypto.wire_format import BrokenBase64, CannotDecrypt, Scope, decode_blob, label, scope_of, unseal
 
-MOST_FAILURES = 10
+MAX_FAILURES = 10
 """Items that may fail until the rest is skipped: each costs an RSA operation for each key."""
-LONGEST_NAME = 253  # characters of a Secret's key (Kubernetes: IsConfigMapKey); a user may have written more
+MAX_NAME_CHARACTERS = 253  # of a Secret's key, as the API server allows; a user may have written more
 
 DEPRECATED = "using deprecated 'data' field, use 'encryptedData' or flip the feature flag"
 BOTH = "'data' and 'encryptedData' are used at the same time, remove 'data'"
 NO_SECRET = "spec.data does not hold a Secret of version v1"
 
-AT_ONCE = 8  # items in a step: 40 ms with one RSA-4096 key, so that others wait no longer for a turn
+STEP_ITEMS = 8  # items in a step: 40 ms with one RSA-4096 key, so that others wait no longer for a turn
 
 Keys = Sequence[tuple[str, RSAPrivateKey]]
 
@@ -132,15 +132,15 @@ def _items(encrypted: object, bound_to: bytes, keys: Keys) -> Steps:
     order = list(keys)
     items = sorted(encrypted.items()) if isinstance(encrypted, dict) else []
     for position, (name, text) in enumerate(items):
-        if position and position % AT_ONCE == 0:
+        if position and position % STEP_ITEMS == 0:
             yield
-        if sum(map(len, problems.values())) == MOST_FAILURES:
+        if sum(map(len, problems.values())) == MAX_FAILURES:
             problems["items not looked at after these"].append(str(len(items) - position))
             break
         try:
             opener, values[name] = _open(decode_blob(text if isinstance(text, str) else ""), bound_to, order)
         except (BrokenBase64, CannotDecrypt) as error:
-            problems[str(error)].append(name[:LONGEST_NAME])
+            problems[str(error)].append(name[:MAX_NAME_CHARACTERS])
             continue
         used.add(order[opener][0])
         order.insert(0, order.pop(opener))

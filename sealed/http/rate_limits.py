@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from manager.core.clock import Clock
 
 MAX_BUCKETS = 65_536  # callers remembered; a forgotten one starts with a full bucket
-ALL_TOGETHER = 10  # size of the bucket for all callers, in multiples of one caller's
+TOTAL_MULTIPLE = 10  # size of the bucket for all callers, in multiples of one caller's
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class RateLimits:
 
     def __init__(self, rate: float, burst: int, clock: Clock) -> None:
         self._each = CallerLimiter(rate, burst, clock)
-        self._all = CallerLimiter(rate * ALL_TOGETHER, burst * ALL_TOGETHER, clock)
+        self._all = CallerLimiter(rate * TOTAL_MULTIPLE, burst * TOTAL_MULTIPLE, clock)
 
     def take(self, caller: Hashable) -> TokenBucket:
         """Count one request; one that the caller's own bucket refuses does not count for all."""

@@ -23,7 +23,7 @@ from sealed.kubeseal.documents import Document, InputError
 from sealed.kubeseal.kube_access import KubeAccess, object_path
 
 RETIRED = "retired"
-PAGE = 500
+PAGE_OBJECTS = 500
 KEPT = ("generateName", "name", "labels", "annotations")
 
 
@@ -175,7 +175,7 @@ def pages(cluster: KubeAccess, path: str) -> Iterator[Body]:
     """Yield the objects of a list, read in pages. Raises InputError."""
     token, sign = "", "&" if "?" in path else "?"
     while True:
-        page = cluster.get(f"{path}{sign}limit={PAGE}" + (f"&continue={quote(token, '')}" if token else ""))
+        page = cluster.get(f"{path}{sign}limit={PAGE_OBJECTS}" + (f"&continue={quote(token, '')}" if token else ""))
         yield from page.get("items") or []
         token = (page.get("metadata") or {}).get("continue") or ""
         if not token:

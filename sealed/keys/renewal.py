@@ -24,9 +24,11 @@ from sealed.crypto import key_pair
 from sealed.keys.registry import ACTIVE, KeyRegistry, SealingKey
 from sealed.keys.watch import KeyWatch
 
-ASKED_FOR = 60.0  # seconds that a signal counts: a standby that leads much later must not make a key out of the blue
+SIGNAL_SECONDS = (
+    60.0  # seconds that a signal counts: a standby that leads much later must not make a key out of the blue
+)
 NEVER = float("-inf")
-LONGEST_WAIT = timedelta(days=1)  # between two looks at the schedule, so that a changed clock is noticed
+MAX_WAIT = timedelta(days=1)  # between two checks of the schedule, to notice a changed clock
 UNUSABLE = "SealingKeyUnusable"
 CURE = (
     "put an RSA private key under tls.key and its certificate under tls.crt, both PEM, "
@@ -128,7 +130,7 @@ class Renewal:
         if not self._watch.listed:
             return Requeue(after=0.2)  # before the list is known, a new key may be one too many
         await self._tell()
-        if self._clock.monotonic() - self._asked < ASKED_FOR:
+        if self._clock.monotonic() - self._asked < SIGNAL_SECONDS:
             await self._create_asked(key.namespace)
         if not self._due():
             await self._watch.refresh()  # another replica may have created one that the watch has not shown yet
@@ -150,7 +152,7 @@ class Renewal:
     def _due(self) -> timedelta:
         """Return how long until the next check: zero if a key is due now."""
         due = self._schedule.due(self._registry.current, self._clock.now())
-        return LONGEST_WAIT if due is None else min(due, LONGEST_WAIT)
+        return MAX_WAIT if due is None else min(due, MAX_WAIT)
 
     async def _create_asked(self, namespace: str) -> None:
         """Create the requested key; a request during it gets another key, and a failed one is repeated."""

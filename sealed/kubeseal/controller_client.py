@@ -7,14 +7,14 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-from manager.access.flags import PATIENCE
+from manager.access.flags import REQUEST_SECONDS
 from manager.core.documents import read_json
 from manager.core.errors import AccessError
 from sealed.kubeseal.documents import Document, InputError, read_file
 from sealed.kubeseal.kube_access import KubeAccess, Refused, object_path
 
-LARGEST_CERTIFICATE = 1024 * 1024  # bytes
-MOST_RETRIES = 60  # answers "too often" to one question; a second or so passes after each
+MAX_CERTIFICATE_BYTES = 1024 * 1024
+MAX_RETRIES = 60  # answers "too often" to one question; a second or so passes after each
 HINT = (
     "Please, use the flag --controller-name and --controller-namespace "
     "to set up the name and namespace of the sealed secrets controller"
@@ -60,7 +60,7 @@ class ControllerClient:
         return answer
 
     def _ask(self, path: str, sealed: Document) -> bytes:
-        for _ in range(MOST_RETRIES):
+        for _ in range(MAX_RETRIES):
             try:
                 return self.cluster.call("POST", self._proxy + path, sealed)
             except Refused as error:
@@ -104,7 +104,7 @@ def open_certificate(place: str) -> bytes:
     from manager.access.http_channel import fetch
 
     try:
-        answer = fetch(place, PATIENCE, LARGEST_CERTIFICATE)
+        answer = fetch(place, REQUEST_SECONDS, MAX_CERTIFICATE_BYTES)
     except AccessError as error:
         raise InputError(f'cannot fetch "{place}": {error}') from None
     if answer.status != HTTPStatus.OK:

@@ -14,9 +14,9 @@ import yaml
 from manager.core.documents import Caps, Loader, Unreadable, json_stream, yaml_nodes
 from sealed.kubeseal.goyaml import in_order, is_text
 
-LARGEST_INPUT = 16 * 1024 * 1024  # bytes; a Secret holds 1 MiB
-MOST_NODES = 200_000  # values after aliases are expanded: a 323-byte file can ask for gigabytes
-MOST_LEVELS = 100  # of nesting; the scanner looks a thousand characters ahead at each, so that 5,000 brackets took 2 s
+MAX_INPUT_BYTES = 16 * 1024 * 1024  # a Secret holds 1 MiB
+MAX_NODES = 200_000  # values after aliases are expanded: a 323-byte file can ask for gigabytes
+MAX_LEVELS = 100  # of nesting; the scanner looks a thousand characters ahead at each, so that 5,000 brackets took 2 s
 NOTHING_FOUND = "no secrets found. Ensure the input is valid and UTF-8 encoded"
 # Go's JSON encoder writes these as escapes, also within text.
 ESCAPED = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
@@ -39,7 +39,7 @@ class _Loader(Loader):
     A number that 64 bits cannot hold keeps its text too, where the original rounds it.
     """
 
-    caps = Caps(LARGEST_INPUT, MOST_NODES, MOST_LEVELS)
+    caps = Caps(MAX_INPUT_BYTES, MAX_NODES, MAX_LEVELS)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Make every key a text: for Python 1 and true are the same key."""
@@ -138,8 +138,8 @@ def taken_apart(document: Document) -> list[Document]:
 
 def read_whole(raw: bytes) -> list[Document]:
     """Return the objects of a stream, Lists as they are. Raises InputError as `read` does."""
-    if len(raw) > LARGEST_INPUT:
-        raise InputError(f"input is larger than {LARGEST_INPUT} bytes")
+    if len(raw) > MAX_INPUT_BYTES:
+        raise InputError(f"input is larger than {MAX_INPUT_BYTES} bytes")
     try:
         documents = [each for each in _documents(raw.decode("utf-8-sig")) if each]
     except InputError:

@@ -23,7 +23,7 @@ from sealed.kubeseal.recipient import recipient
 
 LAST_APPLIED = ("kubectl.kubernetes.io/last-applied-configuration", "kubecfg.ksonnet.io/last-applied-configuration")
 ANNOTATION_OF = {Scope.NAMESPACE_WIDE: NAMESPACE_WIDE, Scope.CLUSTER_WIDE: CLUSTER_WIDE}
-SMALLEST_KEY = 1024  # bits; the original refuses smaller ones too
+MIN_KEY_BITS = 1024  # the original refuses smaller keys too
 EMPTY = (
     "secret.data is empty in input Secret, assuming this is an error and aborting. "
     "To work with empty data, --allow-empty-data can be used"
@@ -59,8 +59,8 @@ def public_key(pem: bytes, now: datetime) -> RSAPublicKey:
         key, ends = found
     if ends < now:
         raise InputError(f"failed to encrypt using an expired certificate on {ends:%B} {ends.day}, {ends.year}")
-    if not isinstance(key, RSAPublicKey) or key.key_size < SMALLEST_KEY:
-        raise InputError(f"the certificate's key is too short; RSA keys have {SMALLEST_KEY} bits or more")
+    if not isinstance(key, RSAPublicKey) or key.key_size < MIN_KEY_BITS:
+        raise InputError(f"the certificate's key is too short; RSA keys have {MIN_KEY_BITS} bits or more")
     return key
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from manager.core.errors import TemplateInvalid
 from manager.core.secret_value import SecretValue
 from manager.gotemplate.model import SHOWN_ERROR_CHARACTERS, Template
-from manager.gotemplate.redact import MARK, SHORTEST, Redaction, _vocabulary
+from manager.gotemplate.redact import MARK, MIN_VALUE_BYTES, Redaction, _vocabulary
 from manager.gotemplate.sandbox import Sandbox
 from tests.unit.manager.gotemplate.conftest import eso
 
@@ -19,7 +19,7 @@ PLACE = 'template: k:1:3: executing "k" at <fail .pw>: '
 ALPHABET = string.ascii_letters + string.digits + "-_!@#$%^&*/+= \"'<>:\n\té漢"
 
 
-@given(st.text(ALPHABET, min_size=SHORTEST), st.text(ALPHABET, max_size=20), st.text(ALPHABET, max_size=20))
+@given(st.text(ALPHABET, min_size=MIN_VALUE_BYTES), st.text(ALPHABET, max_size=20), st.text(ALPHABET, max_size=20))
 @example("pass", " ", " ")
 @example("***x", "", "")
 def test_a_value_is_replaced_wherever_it_stands(value: str, before: str, after: str) -> None:
@@ -43,7 +43,8 @@ def test_a_value_that_was_changed_first_does_not_get_through_either(value: str, 
     ]
     changed = data.draw(st.sampled_from(changes))(value)
     assume(
-        changed.strip(string.punctuation) not in _vocabulary() and len(changed.strip(string.punctuation)) >= SHORTEST
+        changed.strip(string.punctuation) not in _vocabulary()
+        and len(changed.strip(string.punctuation)) >= MIN_VALUE_BYTES
     )
 
     text = f'{PLACE}error calling mustToDate: cannot parse "{changed}" as "2006"'
@@ -131,7 +132,7 @@ def test_a_long_text_is_cut() -> None:
 
 
 def test_the_mark_is_shorter_than_what_it_replaces() -> None:
-    assert len(MARK.encode()) < SHORTEST
+    assert len(MARK.encode()) < MIN_VALUE_BYTES
 
 
 LEAKING = [

@@ -8,7 +8,7 @@ from manager.kube.auto_mirrors import AUTO_REFLECTS, REFLECTS
 from manager.kube.resources import CONFIGMAPS, SECRETS, Key
 from reflector.content import MIRROR_LABEL
 from reflector.rules.annotations import problems, read
-from reflector.rules.globs import LONGEST, globs
+from reflector.rules.globs import MAX_LIST_CHARACTERS, globs
 from reflector.rules.selection import COPIED_ANNOTATIONS, COPIED_LABELS, PLAIN, PREFIX, Choice, selection_of
 from reflector.view import ACCEPT_LABELS
 from tests.builders.reflector_module import ALLOWED, AUTO, AUTO_NAMESPACES, ReflectorModule
@@ -55,8 +55,10 @@ def test_globs(text: str, name: str, answer: bool) -> None:
 @pytest.mark.timeout(60)  # one that goes back at each sign would never end
 def test_a_glob_goes_back_for_no_sign_and_a_huge_list_matches_nothing() -> None:
     assert not globs("*a" * 2_000 + "b").match("a" * 253)
-    assert not globs("a," * LONGEST).match("a")
-    assert not Choice("*", "a," * LONGEST).takes("b"), "an exclusion that cannot be read leaves everything out"
+    assert not globs("a," * MAX_LIST_CHARACTERS).match("a")
+    assert not Choice("*", "a," * MAX_LIST_CHARACTERS).takes("b"), (
+        "an exclusion that cannot be read leaves everything out"
+    )
 
 
 def test_most_objects_have_the_plain_shape() -> None:
@@ -75,7 +77,7 @@ def test_keys_are_chosen_and_renamed() -> None:
     [
         (wish(rename_keys="a"), "old:new"),
         (wish(rename_keys="a:x,b:x"), "one name"),
-        (wish(keys="a," * LONGEST), "too large"),
+        (wish(keys="a," * MAX_LIST_CHARACTERS), "too large"),
         (wish(target_name="No Name"), "not a name"),
     ],
 )

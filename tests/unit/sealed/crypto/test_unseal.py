@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from manager.core.secret_value import SecretValue
 from sealed.crypto import unseal as module
-from sealed.crypto.unseal import AT_ONCE, UnsealFailed, decrypt_items, opening, step
+from sealed.crypto.unseal import STEP_ITEMS, UnsealFailed, decrypt_items, opening, step
 from sealed.crypto.wire_format import CannotDecrypt, seal, unseal
 from tests.builders.sealed_vectors import A, B, other_key, private_key
 
@@ -175,7 +175,7 @@ def test_whatever_a_user_writes_is_opened_or_refused(encrypted: Any) -> None:
 
 
 def test_a_large_object_is_opened_in_steps_that_others_can_go_between(attempts: Counter[str]) -> None:
-    items = {f"k{at:03}": A.sealed for at in range(AT_ONCE * 2 + 1)}
+    items = {f"k{at:03}": A.sealed for at in range(STEP_ITEMS * 2 + 1)}
     metadata = {"namespace": "myns", "name": "mysecret"}
     steps, seen = opening({"metadata": metadata, "spec": {"encryptedData": items}}, [OLD], legacy=True), []
 
@@ -184,12 +184,12 @@ def test_a_large_object_is_opened_in_steps_that_others_can_go_between(attempts: 
         opened = step(steps)
         seen.append(attempts["old"])
 
-    assert seen == [AT_ONCE, AT_ONCE * 2, AT_ONCE * 2 + 1]
+    assert seen == [STEP_ITEMS, STEP_ITEMS * 2, STEP_ITEMS * 2 + 1]
     assert opened.values.keys() == items.keys()
 
 
 def test_a_step_that_finds_the_last_failure_ends_the_opening() -> None:
-    spec = {"encryptedData": {"a": "!", **{f"k{at}": "AAAA" for at in range(AT_ONCE)}}}
+    spec = {"encryptedData": {"a": "!", **{f"k{at}": "AAAA" for at in range(STEP_ITEMS)}}}
     steps = opening({"spec": spec}, [OLD], legacy=True)
 
     assert step(steps) is None

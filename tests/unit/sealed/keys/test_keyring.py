@@ -13,7 +13,7 @@ import pytest
 from manager.kube.resources import Body
 from manager.kube.writer import SEALING_KEY_LABEL
 from manager.settings.model import SealedSettings
-from sealed.keys.keyring import PAGE, Keyring, needed, pages
+from sealed.keys.keyring import PAGE_OBJECTS, Keyring, needed, pages
 from sealed.kubeseal.documents import InputError
 from tests.builders.sealed_module import key_secret, sealed_secret
 from tests.builders.sealed_vectors import certificate, other_key, private_key
@@ -30,8 +30,8 @@ class StandIn:
     def get(self, path: str) -> Body:
         items = self.sealed if path.startswith("/apis") else list(self.keys.values())
         start = int(path.partition("&continue=")[2] or 0)
-        more = {"continue": str(start + PAGE)} if start + PAGE < len(items) else {}
-        return {"items": items[start : start + PAGE], "metadata": more}
+        more = {"continue": str(start + PAGE_OBJECTS)} if start + PAGE_OBJECTS < len(items) else {}
+        return {"items": items[start : start + PAGE_OBJECTS], "metadata": more}
 
     def call(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> bytes:
         if method == "PATCH":
@@ -170,9 +170,9 @@ def test_an_unknown_key_is_named() -> None:
 
 
 def test_a_list_of_any_length_is_read_to_its_end() -> None:
-    there: Any = StandIn(sealed=[sealed_secret() for _ in range(2 * PAGE + 7)])
+    there: Any = StandIn(sealed=[sealed_secret() for _ in range(2 * PAGE_OBJECTS + 7)])
 
-    assert len(list(pages(there, "/apis/bitnami.com/v1alpha1/sealedsecrets"))) == 2 * PAGE + 7
+    assert len(list(pages(there, "/apis/bitnami.com/v1alpha1/sealedsecrets"))) == 2 * PAGE_OBJECTS + 7
 
 
 def test_objects_are_sorted_by_what_their_statuses_say() -> None:

@@ -16,7 +16,7 @@ from manager.kube.writer import SEALING_KEY_LABEL
 from manager.runtime.controller import Requeue
 from manager.settings.model import SealedSettings, Settings
 from sealed.keys.registry import KeyRegistry, SealingKey
-from sealed.keys.renewal import ASKED_FOR, UNUSABLE, Renewal, Schedule, go_duration, schedule_of
+from sealed.keys.renewal import SIGNAL_SECONDS, UNUSABLE, Renewal, Schedule, go_duration, schedule_of
 from sealed.keys.watch import KeyWatch
 from tests.builders.api_in_memory import EPOCH, Stage, no_jitter
 from tests.builders.sealed_module import Inline, key_secret
@@ -238,7 +238,7 @@ async def test_a_signal_that_a_standby_got_long_ago_makes_no_key() -> None:
     await keys.look()
 
     keys.renewal.ask()
-    keys.stage.clock.pass_by(ASKED_FOR)
+    keys.stage.clock.pass_by(SIGNAL_SECONDS)
     await keys.look()
 
     assert len(keys.made()) == 1

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealed.kubeseal.documents import (
-    LARGEST_INPUT,
+    MAX_INPUT_BYTES,
     NOTHING_FOUND,
     InputError,
     read,
@@ -125,7 +125,7 @@ def test_a_few_aliases_and_merges_are_welcome() -> None:
 
 def test_an_enormous_input_is_refused_before_it_is_parsed() -> None:
     with pytest.raises(InputError, match="input is larger than"):
-        read(b"#" * (LARGEST_INPUT + 1))
+        read(b"#" * (MAX_INPUT_BYTES + 1))
 
 
 def test_a_value_of_a_megabyte_is_read() -> None:

@@ -15,7 +15,13 @@ import pytest
 import yaml
 
 from manager.access.flags import Access
-from sealed.kubeseal.controller_client import HINT, LARGEST_CERTIFICATE, ControllerClient, open_certificate, proxy_path
+from sealed.kubeseal.controller_client import (
+    HINT,
+    MAX_CERTIFICATE_BYTES,
+    ControllerClient,
+    open_certificate,
+    proxy_path,
+)
 from sealed.kubeseal.documents import InputError
 from sealed.kubeseal.kube_access import KubeAccess
 
@@ -167,9 +173,9 @@ def test_a_moved_certificate_is_followed_but_not_to_a_file(site: Site, tmp_path:
 
 
 def test_an_endless_page_is_cut(site: Site) -> None:
-    site.answers["/x"] = (200, b"x" * (LARGEST_CERTIFICATE + 100))
+    site.answers["/x"] = (200, b"x" * (MAX_CERTIFICATE_BYTES + 100))
 
-    assert len(open_certificate(f"{site.url}/x")) == LARGEST_CERTIFICATE
+    assert len(open_certificate(f"{site.url}/x")) == MAX_CERTIFICATE_BYTES
 
 
 @pytest.mark.parametrize(
