@@ -9,6 +9,7 @@ import aiohttp
 from manager.access.http_channel import through_socks
 from manager.access.proxies import Proxy
 from manager.core.errors import AccessError
+from manager.core.tls import verifying
 
 CONNECT_SECONDS = 30.0  # for the proxy to reach the server, if the request has no timeout of its own
 
@@ -18,13 +19,13 @@ class SocksConnector(aiohttp.BaseConnector):
 
     Args:
         proxy: the proxy.
-        context: TLS with the server; None for aiohttp's own.
+        context: TLS with the server; None for one that trusts the system's authorities.
     """
 
     def __init__(self, proxy: Proxy, context: ssl.SSLContext | None) -> None:
         super().__init__(limit=0)
         self._proxy = proxy
-        self._context = context or ssl.create_default_context()
+        self._context = context or verifying()
 
     async def _create_connection(self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout) -> Any:  # noqa: ASYNC109
         """Connect; aiohttp's own connectors override this method too. Raises ClientConnectionError."""

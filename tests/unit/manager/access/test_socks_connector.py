@@ -1,7 +1,6 @@
 """The controller reaches an API server through a SOCKS5 proxy, which alone knows the server's name."""
 
 import socket
-import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from aiohttp import web
 
 from manager.access.identity import Identity
 from manager.access.proxies import chosen
+from manager.core.tls import verifying
 from manager.kube.connection import Connection
 from tests.cluster.certificates import Authority
 from tests.cluster.serving import Served
@@ -77,7 +77,7 @@ class Scene:
         threading.Thread(target=self._proxy.serve_forever, daemon=True).start()
 
     def connection(self, user: str = "", *, host: str = HOST, trusting: bool = True, port: int = 0) -> Connection:
-        context = ssl.create_default_context(cafile=str(self.authority.file) if trusting else None)
+        context = verifying(cafile=str(self.authority.file) if trusting else None)
         proxy = chosen(f"socks5://{user}127.0.0.1:{port or self.port}", "here")
         return Connection(f"https://{host}", context, Identity(), "default", "", proxy)
 
