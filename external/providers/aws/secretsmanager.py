@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from external.providers.aws.session import AwsConnection, Forbidden, meant
+from external.providers.aws.session import AwsConnection, Forbidden, error_of_code
 from external.providers.protocol import (
     ProviderDenied,
     ProviderError,
@@ -133,7 +133,7 @@ class SecretsManager:
                     found |= {name: _value(each) for name in (each["Name"], each["ARN"]) if name in names}
                 for each in page.get("Errors") or ():
                     code, message = str(each.get("ErrorCode")), str(each.get("Message"))
-                    found[each["SecretId"]] = meant(code, message, 0, "GetSecretValue")
+                    found[each["SecretId"]] = error_of_code(code, message, 0, "GetSecretValue")
                 if not page.get("NextToken"):
                     return {name: value for name, value in found.items() if name in names}
                 arguments = {"SecretIdList": names, "NextToken": page["NextToken"]}

@@ -101,7 +101,7 @@ class AwsConnection:
         try:
             return function()
         except exceptions.ClientError as error:
-            raise refused(error.response, name) from None
+            raise error_of_answer(error.response, name) from None
         except ProviderError:
             raise
         except CofferError as error:
@@ -154,14 +154,14 @@ class AwsConnection:
         return session.create_client(service, region_name=self.spec.region, endpoint_url=endpoint, config=options)
 
 
-def refused(answer: Any, call: str) -> ProviderError:
+def error_of_answer(answer: Any, call: str) -> ProviderError:
     """Return what an error of AWS means to the caller."""
     error = answer.get("Error", {})
     status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    return meant(str(error.get("Code", "")), str(error.get("Message", "")), status, call)
+    return error_of_code(str(error.get("Code", "")), str(error.get("Message", "")), status, call)
 
 
-def meant(code: str, message: str, status: int, call: str) -> ProviderError:
+def error_of_code(code: str, message: str, status: int, call: str) -> ProviderError:
     """Return the error that a code stands for, with the description that AWS gives."""
     if code in ABSENT:
         return SecretAbsent(ABSENCE)

@@ -36,7 +36,7 @@ class KeyValue:
         self._connection = connection
         self._mount = mount.strip("/")
         self._prefix = f"{mount}/" if mount else ""
-        self._second = version == "v2"
+        self._is_v2 = version == "v2"
         self._seconds = seconds
 
     def validate(self) -> None:
@@ -52,11 +52,11 @@ class KeyValue:
         return one_by_one(wants, self._one)
 
     def _one(self, want: SecretRequest) -> SecretValue:
-        return self._told(want.key) if want.metadata else self._data(self._given(want.key), want.version)
+        return self._metadata(want.key) if want.metadata else self._data(self._user_path(want.key), want.version)
 
     def place(self, want: SecretRequest) -> str:
         """Return server, namespace and path, which begins with the mount."""
-        path = self._given(want.key, "metadata" if want.metadata and self._second else "data")
+        path = self._user_path(want.key, "metadata" if want.metadata and self._is_v2 else "data")
         return f"{self._connection.place}, path {path}"
 
     def missing(self, key: str, path: str, *, metadata: bool, extract: bool) -> str:
@@ -68,7 +68,7 @@ class KeyValue:
         """Return the secrets below the path whose name matches, and which have all tags; with neither, all of them."""
         if not self._mount and not find.path:
             raise ProviderDenied("find.path is missing: without path in the store nothing says in which engine to look")
-        if find.tags is not None and not self._second:
+        if find.tags is not None and not self._is_v2:
             raise ProviderDenied("cannot perform find by tag operations with kv version v1")
         pattern, until = compiled(find.name), time.monotonic() + self._seconds
         found = SearchResults()
@@ -77,16 +77,16 @@ class KeyValue:
                 continue
             try:
                 if set(find.tags or ()) <= set(self._tags(name).items() if find.tags else ()):
-                    found[name] = self._data(self._listed("data", name), "")
+                    found[name] = self._data(self._listed_path("data", name), "")
             except SecretAbsent:
                 continue  # it went between the calls, or has no version that lives
         return found
 
     def _data(self, path: str, version: str) -> SecretValue:
-        params = {"version": version} if version and self._second else {}
+        params = {"version": version} if version and self._is_v2 else {}
         answer = self._connection.get("ReadSecretData", path, params=params)
         data = answer.get("data")
-        if self._second:
+        if self._is_v2:
             if not isinstance(data, dict) or "data" not in data:
                 raise ProviderUnavailable("ReadSecretData: the answer holds no data")
             data = data["data"]
@@ -96,11 +96,11 @@ class KeyValue:
             raise ProviderUnavailable("ReadSecretData: the answer holds no data")
         return document(data)
 
-    def _told(self, key: str) -> SecretValue:
-        if not self._second:
+    def _metadata(self, key: str) -> SecretValue:
+        if not self._is_v2:
             raise ProviderDenied("cannot perform metadata fetch operations with kv version v1")
         # Versions of the original differ in whether the mount in front of the key is taken away here.
-        for path in dict.fromkeys((self._listed("metadata", key), self._given(key, "metadata"))):
+        for path in dict.fromkeys((self._listed_path("metadata", key), self._user_path(key, "metadata"))):
             try:
                 return document(self._tags_at(path))
             except SecretAbsent:
@@ -110,7 +110,7 @@ class KeyValue:
         raise ProviderDenied(f"secret not found: nothing is told of it (looked in {where})")
 
     def _tags(self, key: str) -> dict[str, str]:
-        return self._tags_at(self._listed("metadata", key))
+        return self._tags_at(self._listed_path("metadata", key))
 
     def _tags_at(self, path: str) -> dict[str, str]:
         data = self._connection.get("ReadSecretData", path).get("data") or {}
@@ -130,7 +130,7 @@ class KeyValue:
             if time.monotonic() > until:
                 raise ProviderDenied(f"find takes over {self._seconds:g} s: narrow it by find.path")
             try:
-                answer = self._connection.get("ListSecrets", self._listed("metadata", folder), method="list")
+                answer = self._connection.get("ListSecrets", self._listed_path("metadata", folder), method="list")
             except SecretAbsent:
                 continue
             for name in (answer.get("data") or {}).get("keys") or ():
@@ -139,22 +139,22 @@ class KeyValue:
                 else:
                     yield folder + str(name)
 
-    def _given(self, key: str, kind: str = "data") -> str:
+    def _user_path(self, key: str, kind: str = "data") -> str:
         """Return the path of data or metadata of a key that a user has written.
 
         The mount in front of it is taken away and, only where that stood there, the `data` of the second version: a
         folder may be called `data`, or like its mount.
         """
         if not self._mount:
-            return self._listed(kind, key.strip("/"))
+            return self._listed_path(kind, key.strip("/"))
         rest = key.removeprefix(self._prefix)
-        if rest != key and self._second:
+        if rest != key and self._is_v2:
             rest = rest.removeprefix("data/")
-        return self._listed(kind, rest.strip("/"))
+        return self._listed_path(kind, rest.strip("/"))
 
-    def _listed(self, kind: str, key: str) -> str:
+    def _listed_path(self, kind: str, key: str) -> str:
         """Return the path of data or metadata of a key that was listed, or names a folder: nothing is taken away."""
-        if not self._second:
+        if not self._is_v2:
             return f"{self._mount}/{key}" if self._mount else key
         if self._mount:
             return f"{self._mount}/{kind}/{key}"

@@ -1,4 +1,4 @@
-"""Targets of any kind on the whole way (core 2.12): what lacks rights, and what others write beside it."""
+"""Targets of any kind from store to object: missing rights, and fields that others write."""
 
 from collections.abc import AsyncIterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""No reference of an ExternalSecret leaves its namespace (reliability.md B1): every field of the CRD that names one.
+"""No reference of an ExternalSecret leaves its namespace: every field of the CRD that names an object is tried.
 
 Those of stores are walked on the real API server, in tests/e2e/test_security.py. A new field fails here until it has a
 case.

@@ -1,4 +1,4 @@
-"""A tenant who may write Secrets and ConfigMaps in a namespace of his own, and means harm (DESIGN.md 4a)."""
+"""A hostile tenant who may write Secrets and ConfigMaps in its own namespace."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Annotations, selectors and the scenario matrix of reflector.md 1, 2.9 and 8, without a cluster."""
+"""Annotations, selectors and the scenario matrix of mirrors, without a cluster."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is measured: the original's series, and what its users asked for (sealed-secrets.md section 6)."""
+"""Metrics: the original's series, and those that its users asked for."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""From a SealedSecret and the Secret in its place to what is written: the tables of sealed-secrets.md 3 and 4.3."""
+"""What a SealedSecret and the Secret in its place lead to: every row of ownership and of the write."""
 
 import base64
 from typing import Any

@@ -1,4 +1,4 @@
-"""`spec.template.data` in the sandbox: sealed-secrets.md 1.5, 9.1, 9.5 and 11, and what must not happen."""
+"""`spec.template.data` in the sandbox: what it renders, and what it must not do."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping

@@ -1,4 +1,4 @@
-"""Namespaces and labels: what is not selected is not touched, whatever happens to it (sealed-secrets.md 4.8)."""
+"""Namespaces and labels: a SealedSecret that is not selected is not touched."""
 
 from typing import Any
 

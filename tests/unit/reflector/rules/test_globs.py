@@ -1,4 +1,4 @@
-"""The original's own unit cases (reflector.md 6.4 to 6.6), restated: 31 of selectors, 6 of labels, 21 of globs."""
+"""The original's own unit cases, restated: 31 of selectors, 6 of labels, 21 of globs."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Lists of patterns: what the original accepts, and never more time or memory than is fair (reflector.md 1.4)."""
+"""Lists of patterns: what the original accepts, in linear time and bounded memory."""
 
 import pytest
 

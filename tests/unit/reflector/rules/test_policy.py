@@ -1,4 +1,4 @@
-"""The administrator's rules: between which namespaces mirrors are made (reflector.md 4.2 Security, DESIGN.md 4a)."""
+"""The administrator's rules: between which namespaces mirrors are made."""
 
 import pytest
 

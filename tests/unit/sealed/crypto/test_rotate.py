@@ -1,4 +1,4 @@
-"""Sealing anew never widens a scope and loses nothing (reliability.md B5; TestRotate, TestRotateKeepScope)."""
+"""Sealing with the current key never widens a scope and loses nothing, as the original tests it."""
 
 from typing import Any
 

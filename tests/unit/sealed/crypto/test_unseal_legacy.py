@@ -1,4 +1,4 @@
-"""The deprecated `spec.data`: a whole Secret in one blob (sealed-secrets.md 2.6 and 9.1)."""
+"""The deprecated `spec.data`: a whole Secret in one blob."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""/v1 over real HTTP: codes and headers of sealed-secrets.md section 5, and no oracle, whatever is asked."""
+"""/v1 over real HTTP: status codes and headers as the original has them; no answer reveals a value."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""How often a caller may ask, to the request (sealed-secrets.md 5.3)."""
+"""How often a caller may ask, to the request."""
 
 import pytest
 

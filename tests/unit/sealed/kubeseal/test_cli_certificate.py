@@ -1,4 +1,4 @@
-"""Which certificates kubeseal seals with, and until when (sealed-secrets.md 7.3)."""
+"""Which certificates kubeseal seals with, and until when."""
 
 from datetime import UTC, datetime, timedelta
 

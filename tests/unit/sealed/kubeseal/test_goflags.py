@@ -1,4 +1,4 @@
-"""Flags and variables of kubeseal, as Go programs understand them (sealed-secrets.md 7)."""
+"""Flags and variables of kubeseal are parsed as Go's flag packages parse them."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`--recovery-unseal`: with a private key at hand, no cluster is asked (sealed-secrets.md 7.10, 9.1, 12)."""
+"""`--recovery-unseal`: with a private key at hand, no cluster is asked."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""From a Secret to a SealedSecret: whose it becomes, what goes along, what is left out (sealed-secrets.md 3, 7.3)."""
+"""From a Secret to a SealedSecret: its name, what is copied, what is left out."""
 
 import base64
 from typing import Any

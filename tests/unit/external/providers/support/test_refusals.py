@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from external.providers.aws.session import meant
+from external.providers.aws.session import error_of_code
 from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, SecretRequest
 from external.providers.support.egress import EgressPolicy
 from external.providers.support.refusals import MAX_REASON_CHARACTERS, reason
@@ -58,7 +58,7 @@ def test_the_words_of_a_provider(text: object, shown: str) -> None:
     ],
 )
 def test_amazons_words_follow_its_code(code: str, message: str, text: str) -> None:
-    assert str(meant(code, message, 400, "Get")).startswith(text)
+    assert str(error_of_code(code, message, 400, "Get")).startswith(text)
 
 
 def ask(status: int, errors: Any, login: Login, headers: dict[str, Any]) -> ProviderError:
