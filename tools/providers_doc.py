@@ -1,15 +1,16 @@
-"""Writes docs/providers.md from the declarations of providers; with --check only tells whether it differs."""
+"""Writes docs/providers.md from the declarations of providers; with --check it only tells whether the page differs."""
 
 import sys
 from pathlib import Path
 
 from external.providers.kind import Service
 from external.providers.registry import KINDS
+from tools.generated import Generated
 
 FILE = Path(__file__).parent.parent / "docs" / "providers.md"
 HEAD = """# Providers
 
-Made from `external/providers/registry.py` by `make crds`. "Metric label" is the value of the label `provider` in
+Made from `external/providers/registry.py` by `make docs`. "Metric label" is the value of the label `provider` in
 `externalsecret_provider_api_calls_count` and `coffer_provider_calls_total`; the price is the provider's public list
 price as `coffer cost` uses it. Providers that are not in this table keep their fields in the CRDs, and a store with
 one says in its condition that it is not supported by this version.
@@ -35,13 +36,8 @@ def _price(service: Service) -> str:
     return f"${service.dollars_per_call * 10_000:.2f}" if service.dollars_per_call else "none"
 
 
-def main() -> int:
-    """Write the page, or compare it."""
-    if "--check" in sys.argv:
-        return 0 if FILE.read_text() == rendered() else 1
-    FILE.write_text(rendered())
-    return 0
+PAGE = Generated("providers page", lambda: {FILE: rendered()}, "make docs")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(PAGE.main())
