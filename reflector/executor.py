@@ -175,6 +175,7 @@ class Executor:
 
     async def _replace(self, view: View, step: Step, content: Content, meta: Body) -> None:
         """Delete a mirror of ours and create it again: the only way to change its type or an immutable one."""
+        _require_made_by_a_reflector(view.key, step.target, meta)
         await self._delete(view, step, meta, "it is immutable, or its type has changed: it is made anew")
         await self._create(view, step, content)
 
@@ -211,11 +212,7 @@ class Executor:
         if mirror is None or not _ours_still(mirror, view.key):
             return
         meta = mirror["metadata"]
-        renamed = step.target.name != view.key.name  # the original never renames, so managedFields must name us
-        author = author_of(meta, {MANAGER} if renamed else {MANAGER, ORIGINAL_MANAGER})
-        if author or (renamed and not meta.get("managedFields")):
-            who = author or "somebody"
-            raise NeedsHuman(FOREIGN, f"{who} made this copy of a mirror of {view.key}, so it is left alone; {CURE}")
+        _require_made_by_a_reflector(view.key, step.target, meta)
         why = "its source is gone" if view.meta is None else "its source no longer pushes here"
         await self._delete(view, step, meta, why)
         self._metrics.writes.labels(step.target.resource.kind, step.do.value).inc()
@@ -254,6 +251,15 @@ def _ours_still(mirror: Body, source: Key) -> bool:
     meta = mirror["metadata"]
     owner = controller_of(meta)
     return ours(read(meta.get("annotations") or {}), owner.kind if owner else None, source)
+
+
+def _require_made_by_a_reflector(source: Key, target: Key, meta: Body) -> None:
+    """Raise NeedsHuman if something else wrote the marks of a mirror: a copy of one is not ours to delete."""
+    renamed = target.name != source.name  # the original never renames, so managedFields must name us
+    author = author_of(meta, {MANAGER} if renamed else {MANAGER, ORIGINAL_MANAGER})
+    if author or (renamed and not meta.get("managedFields")):
+        who = author or "somebody"
+        raise NeedsHuman(FOREIGN, f"{who} made this copy of a mirror of {source}, so it is left alone; {CURE}")
 
 
 def _unfit(mirror: Body, content: Content) -> str:

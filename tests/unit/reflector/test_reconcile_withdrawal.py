@@ -45,6 +45,22 @@ async def test_a_mirror_that_a_controller_made_goes_with_its_permission(bench: R
     assert bench.value("team-1") is None
 
 
+@pytest.mark.parametrize(("manager", "value"), [("helm", "old"), (MANAGER, "one"), ("unknown", "one")])
+async def test_an_immutable_mirror_is_replaced_only_if_a_controller_made_it(
+    bench: ReflectorModule, manager: str, value: str
+) -> None:
+    """Replacing is a delete, and a copy that somebody else applied is not ours to delete."""
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-1"})
+    bench.mirror("team-1", "old", "0", managedFields=record(manager))
+    copied = bench.body("team-1")
+    assert copied is not None
+    copied["immutable"] = True
+    await bench.settle()
+
+    assert bench.value("team-1") == value
+    assert [namespace for namespace, _ in bench.told("ForeignMirror")] == ([] if value == "one" else ["team-1"])
+
+
 @pytest.mark.parametrize("left", [{}, {"other.io/note": "x"}])
 async def test_mirrors_live_through_a_source_whose_annotations_vanish_for_a_moment(
     bench: ReflectorModule, left: dict[str, str]
