@@ -16,7 +16,6 @@ from tests.e2e.world import World
 
 SIZES = [pytest.param(20, 8.0, id="some"), pytest.param(2_000, 300.0, id="many", marks=pytest.mark.soak)]
 SERIES = 300  # metric series; the promise
-QUIET_CPU = 0.02  # of a core
 COMPARED_A_SECOND = 20  # keys of one module; see manager.runtime.leader.VERIFY_PAUSE_SECONDS
 REMOTES = 20  # AWS secrets that the ExternalSecrets share
 
@@ -82,10 +81,9 @@ def test_a_converged_cluster_is_quiet(arena: World, arena_coffer: MakeCoffer, co
     converge(arena, count, timeout=30 + count)
     arena.kube.wait_until(lambda: settled(coffer))
 
-    mark, cpu, since = arena.mark(), coffer.cpu(), time.monotonic()
+    mark, since = arena.mark(), time.monotonic()
     aws_calls = len(arena.moto.calls)
     arena.kube.wait_until(lambda: time.monotonic() - since >= seconds, timeout=seconds + 10)
-    share = (coffer.cpu() - cpu) / (time.monotonic() - since)
 
     asked = requests_of(coffer, arena, mark)
     assert not [each for each in asked if each.verb != "list"], "a request in a quiet cluster"
@@ -93,7 +91,6 @@ def test_a_converged_cluster_is_quiet(arena: World, arena_coffer: MakeCoffer, co
     assert all(times <= 1 for times in sweeps.values()), f"more lists than one sweep in ten minutes: {sweeps}"
     assert len(arena.moto.calls) == aws_calls
     assert len(coffer.metrics()) <= SERIES, "series that grow with the objects"
-    assert share < QUIET_CPU, f"{share:.1%} of a core for nothing"
 
 
 def seconds_of_comparing(coffer: Coffer) -> float:
