@@ -1,6 +1,6 @@
 """Expectations for what no public module has, from implementations that have nothing to do with ours.
 
-The texts of errors are those of external-secrets v2.9.0 (reference: gotemplate.md section 6).
+The texts of errors are those of external-secrets v2.9.0.
 """
 
 import base64
