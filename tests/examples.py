@@ -1,12 +1,17 @@
 """Sets which examples the property tests draw: the same in every run, or new ones each time."""
 
 from hypothesis import settings
+from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.internal.conjecture import providers
 
 SAME, EXPLORE = "same", "explore"
 
+# The examples that failed, tried first next time. `make clean` removes the folder.
+KEPT = ".hypothesis/examples"
+
+# Every choice is stated: what is left out comes from the default profile, which is another one where CI is set.
 settings.register_profile(SAME, derandomize=True, database=None, deadline=None)
-settings.register_profile(EXPLORE, deadline=None)
+settings.register_profile(EXPLORE, derandomize=False, database=DirectoryBasedExampleDatabase(KEPT), deadline=None)
 
 
 def choose(*, explore: bool) -> None:

@@ -35,7 +35,8 @@ def test_examples_do_not_depend_on_what_was_imported_before() -> None:
     assert drawn("same") == drawn("same", "manager.kube.resources", "sealed.api", "external.api.store")
 
 
-def test_what_explores_draws_others_each_time(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HYPOTHESIS_STORAGE_DIRECTORY", str(tmp_path))
+@pytest.mark.parametrize("variable", ["", "CI", "GITHUB_ACTIONS"])
+def test_what_explores_draws_others_each_time(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable or "OUTSIDE_OF_CI", "true")
 
     assert drawn("explore") != drawn("explore")
