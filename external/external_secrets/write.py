@@ -4,12 +4,13 @@ from external.errors import FAILED, Pending
 from external.external_secrets.outcome import COMPONENT, EVENTS, UPDATED
 from external.external_secrets.plan import Plan, orphan, write_fingerprint
 from external.external_secrets.sync_state import SyncState
-from external.external_secrets.view import CREATED_BY, MANAGED, View, accepted_content, other_managers, version_of
+from external.external_secrets.view import CREATED_BY, MANAGED, View, accepted_content, version_of
 from external.stores.namespaces import TERMINATING_RETRY_SECONDS
 from external.values.templates import UPDATE_FAILED
 from manager.core.contention import Contention, ContentionLimits
 from manager.core.errors import AlreadyExists, Conflict, Forbidden, Invalid, Retry, WaitFor
 from manager.kube.cache import Meta
+from manager.kube.managed_fields import managers_of
 from manager.kube.resources import CONFIGMAPS, SECRETS, Body, Key
 from manager.kube.writer import Create, Update
 from manager.runtime.module import Context
@@ -47,7 +48,7 @@ class TargetWriter:
         if isinstance(action, Create | Update) and counted:
             self._require_uncontested(view, write_fingerprint(action, decided))
         try:
-            written = await self._context.writer.apply(action, manager=view.manager)
+            written = await self._context.writer.apply(action, manager=view.external_secret.manager)
         except (AlreadyExists, Forbidden, Invalid) as error:
             raise _translated(view, error) from error
         if written is not None:
@@ -71,7 +72,7 @@ class TargetWriter:
         """Delete earlier targets that are proven ours; only an Owner has any."""
         if view.policy != "Owner":
             return
-        for key in (each for index in self._created for each in index.find(view.name_hash)):
+        for key in (each for index in self._created for each in index.find(view.external_secret.name_hash)):
             if key == view.target or key.namespace != view.key.namespace:
                 continue
             body = await self._context.client.find(key)
@@ -90,7 +91,8 @@ class TargetWriter:
         delay = self._contention.wait(view.key, content)
         if not delay:
             return
-        names = other_managers(view.present, view.manager) if view.present else ()
+        managers = managers_of(view.present["metadata"], "data") if view.present else frozenset()
+        names = sorted(managers - {view.external_secret.manager})
         who = f" (field managers of its data: {', '.join(names)})" if names else ""
         text = f"could not update {view.noun}: somebody keeps changing or deleting it{who}; tried again in ten minutes"
         raise WaitFor(FAILED, text, delay=delay, event=UPDATE_FAILED)

@@ -55,9 +55,9 @@ class Target(Protocol):
         """
 
 
-def template_metadata(view: View, name: str) -> dict[str, str]:
+def inherited_metadata(view: View, name: str) -> dict[str, str]:
     """Return the labels or annotations of the ExternalSecret that a target without a template takes over."""
-    given = view.body["metadata"].get(name) or {}
+    given = view.external_secret.metadata.get(name) or {}
     return {key: text for key, text in given.items() if key not in NOT_COPIED and not key.startswith(ARGO_CD_SYNC)}
 
 
@@ -71,7 +71,7 @@ def labels_of(view: View, metadata: Body, wanted: Mapping[str, str]) -> dict[str
     """Return the labels of a target, with those by which external-secrets knows its targets."""
     labels = merged_metadata(metadata, "labels", view.owned_fields["labels"], wanted) | {MANAGED: "true"}
     if view.policy == "Owner":
-        return labels | {CREATED_BY: view.name_hash}
+        return labels | {CREATED_BY: view.external_secret.name_hash}
     labels.pop(CREATED_BY, None)
     return labels
 
