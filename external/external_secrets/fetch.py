@@ -5,13 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
-from external.api.external_secret import Data, DataFrom, ExternalSecretSpec, FindRef, RemoteRef
-from external.api.validation import entries
+from external.api.external_secret import Data, DataFrom, FindRef, RemoteRef
 from external.errors import FAILED, FETCH_FAILED, NeedsRemote
 from external.external_secrets.entry_errors import EntryErrors
 from external.external_secrets.refresh import Refreshed
 from external.external_secrets.view import ExternalSecret, View
-from external.generators.runner import Generators, Occasion, Recipes, Reference, reference_of
+from external.generators.runner import Generators, Occasion, Recipes
 from external.providers.protocol import (
     AsksProperty,
     Client,
@@ -118,12 +117,12 @@ class Fetcher:
     async def requests(self, view: View) -> Requests:
         """Return what the entries of an ExternalSecret request of their stores. Raises as `fetch` does."""
         listed, errors, breath = [], EntryErrors(), CooperativeYield()
-        for at, entry in entries(view.spec):
+        for at, entry in view.spec.entries:
             await breath.take()
-            if reference_of(entry) is not None:
+            if at in view.spec.generators:
                 continue
             with errors.at(at, _about(entry)):
-                session = await self.open(view.key, view.spec, entry)
+                session = await self._session(view, entry)
                 listed.append((session, _asked(session.client, entry)))
         errors.settle()
         return Requests(listed)
@@ -143,12 +142,12 @@ class Fetcher:
         spec = view.spec
         answers = await self._reader.read(requests.listed, fresh)
         merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, self._locks, view.key.namespace))
-        made = await self._generators.make(view.key, _generated(spec), occasion)
+        made = await self._generators.make(view.key, spec.generators, occasion)
         read = iter(requests.listed)
         try:
             async with asyncio.timeout(MAX_PARSE_SECONDS):
                 breath = CooperativeYield()
-                for at, entry in entries(spec):
+                for at, entry in spec.entries:
                     await breath.take()
                     if at in made and isinstance(entry, DataFrom):
                         await merge.join(at, entry, made[at])
@@ -162,7 +161,7 @@ class Fetcher:
         if merge.unchanged:
             return Fetched(None, requests.identity, 0.0, ())
         proven = len(merge.absent) + merge.empty
-        if not merge.data and spec.target.deletion_policy == "Delete" and proven < len(entries(spec)):
+        if not merge.data and spec.target.deletion_policy == "Delete" and proven < len(spec.entries):
             text = "there is no key in what the provider gave, and not every entry is proven absent: nothing is deleted"
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}")
         mark = "" if merge.absent or made else self._reader.mark(answers)
@@ -208,13 +207,11 @@ class Fetcher:
         age = await self._reader.unchanged_since(requests.listed, last.mark, fresh.interval)
         return None if age is None else Fetched(None, requests.identity, age, (), last.mark)
 
-    async def open(self, key: Key, spec: ExternalSecretSpec, entry: Data | DataFrom) -> ProviderSession:
-        """Open the store of one entry: its own, or the one that the ExternalSecret names for all."""
-        override = entry.source_ref.store_ref if entry.source_ref else None
-        chosen = override or spec.secret_store_ref
-        if chosen is None or not chosen.name:
+    async def _session(self, view: View, entry: Data | DataFrom) -> ProviderSession:
+        named, namespace = view.spec.store_of(entry), view.key.namespace
+        if named is None or not named.name:
             raise NeedsHuman(FAILED, "spec.secretStoreRef.name is missing")
-        return await self._clients.for_consumer(store_key(key.namespace, chosen.name, chosen.kind), key.namespace)
+        return await self._clients.for_consumer(store_key(namespace, named.name, named.kind), namespace)
 
 
 class _Merge:
@@ -355,7 +352,7 @@ def _want(entry: Data | DataFrom) -> Question:
         find = entry.find
         tags = None if find.tags is None else tuple(sorted(find.tags.items()))
         return SearchRequest(find.path or "", None if find.name is None else find.name.regexp or "", tags)
-    reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
+    reference = entry.secret
     if reference is None:
         raise NeedsHuman(FAILED, "either extract, find, or sourceRef must be set")
     return SecretRequest(reference.key, reference.version or "", reference.metadata_policy == "Fetch")
@@ -364,20 +361,14 @@ def _want(entry: Data | DataFrom) -> Question:
 def _asked(client: Client, entry: Data | DataFrom) -> Question:
     """Return what is requested of a client for an entry."""
     want = _want(entry)
-    reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
-    if isinstance(want, SecretRequest) and isinstance(client, AsksProperty) and reference is not None:
-        return replace(want, property=reference.property or "")
+    if isinstance(want, SecretRequest) and isinstance(client, AsksProperty) and entry.secret is not None:
+        return replace(want, property=entry.secret.property or "")
     return want
-
-
-def _generated(spec: ExternalSecretSpec) -> dict[str, Reference]:
-    return {at: reference for at, entry in entries(spec) if (reference := reference_of(entry)) is not None}
 
 
 def _looked(entry: Data | DataFrom, client: Client) -> str:
     """Return where an entry's secret was looked for: most that are missing exist in another place."""
-    reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
-    return "" if reference is None else _looked_for(reference, client)
+    return "" if entry.secret is None else _looked_for(entry.secret, client)
 
 
 def _looked_for(reference: RemoteRef, client: Client) -> str:

@@ -172,10 +172,9 @@ class Reconciler:
             return Outcome()
         decided = plan(view, fetched.data, await self._render(view, fetched))
         decided = replace(decided, random=decided.random or fetched.random)
+        if view.generic and decided.action is None and view.present is not None and fetched.data:
+            self._state.accepted[view.key] = view.content_hashes  # what the API server made of the requested content
         version = await self._writer.write(view, decided)
-        if decided.action is None and view.present is not None and fetched.data:
-            self._writer.note_accepted(view, view.present)
-        await self._writer.remove_orphans(view)
         self._state.refreshed[view.key] = fetched.refreshed(self._context.clock)
         self.converged.note(view, fetched, decided, version)
         return Outcome(decided, fetched)

@@ -25,6 +25,25 @@ MADE_FOR = "coffer.dev/made-for"
 NOT_CONTENT = frozenset({"apiVersion", "kind", "metadata", "status", "type", "immutable"})
 """Fields of an object that are not its content."""
 
+ARGO_CD = ("tracking-id", "instance", "installation-id", "hook", "hook-delete-policy", "compare-options")
+ARGO_CD_SYNC = "argocd.argoproj.io/sync-"
+FLUX = ("name", "namespace", "checksum", "prune", "reconcile", "ssa", "force", "substitute", "driftDetection")
+NOT_COPIED = frozenset(
+    {
+        "kubectl.kubernetes.io/last-applied-configuration",
+        "kopf.zalando.org/last-handled-configuration",
+        "applyset.kubernetes.io/part-of",
+        "objectset.rio.cattle.io/hash",
+        *(f"argocd.argoproj.io/{each}" for each in ARGO_CD),
+        *(f"{place}.toolkit.fluxcd.io/{each}" for place in ("kustomize", "helm") for each in FLUX),
+    }
+)
+"""Labels and annotations that describe the ExternalSecret itself.
+
+On the target they would leak the applied manifest, or let a GitOps tool delete it. Others with the same prefixes have a
+meaning of their own there: `argocd.argoproj.io/secret-type` makes the Secret a repository or a cluster of Argo CD.
+"""
+
 
 @dataclass(frozen=True)
 class ExternalSecret:
@@ -68,6 +87,20 @@ class ExternalSecret:
     def name_hash(self) -> str:
         """The value of the created-by label of its targets."""
         return owner_hash(self.key.namespace, self.key.name)
+
+    @property
+    def inherited_labels(self) -> Mapping[str, str]:
+        """Its labels, which a target without a template takes over."""
+        return self._inherited("labels")
+
+    @property
+    def inherited_annotations(self) -> Mapping[str, str]:
+        """Its annotations, which a target without a template takes over."""
+        return self._inherited("annotations")
+
+    def _inherited(self, name: str) -> Mapping[str, str]:
+        given = self.metadata.get(name) or {}
+        return {key: text for key, text in given.items() if key not in NOT_COPIED and not key.startswith(ARGO_CD_SYNC)}
 
     async def spec(self) -> ExternalSecretSpec:
         """Return the typed spec. Raises NeedsHuman for wrong and unknown fields."""

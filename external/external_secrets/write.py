@@ -11,8 +11,8 @@ from manager.core.contention import Contention, ContentionLimits
 from manager.core.errors import AlreadyExists, Conflict, Forbidden, Invalid, Retry, WaitFor
 from manager.kube.cache import Meta
 from manager.kube.managed_fields import managers_of
-from manager.kube.resources import CONFIGMAPS, SECRETS, Body, Key
-from manager.kube.writer import Create, Update
+from manager.kube.resources import CONFIGMAPS, SECRETS, Key
+from manager.kube.writer import Action, Create, Update
 from manager.runtime.module import Context
 
 REFUSED_RETRY_SECONDS = 600.0  # until a write that the API server refused as invalid is sent again
@@ -39,10 +39,12 @@ class TargetWriter:
         return any(index.find(name_hash) for index in self._created)
 
     async def write(self, view: View, decided: Plan) -> str:
-        """Carry out a plan and return the resourceVersion of the target afterwards."""
-        action = decided.action
-        if action is None:
-            return view.version
+        """Carry out a plan, delete earlier targets, and return the resourceVersion of the target afterwards."""
+        version = view.version if decided.action is None else await self._apply(view, decided, decided.action)
+        await self._remove_orphans(view)
+        return version
+
+    async def _apply(self, view: View, decided: Plan, action: Action) -> str:
         # Random content is another Secret at every refresh; only its repair may be in vain.
         counted = isinstance(action, Create | Update) and not (decided.random and view.present and view.intact)
         if isinstance(action, Create | Update) and counted:
@@ -54,7 +56,8 @@ class TargetWriter:
         if written is not None:
             self._state.written[view.target] = written["metadata"]["resourceVersion"]
             self._state.requests.retract(view.key, version_of(written))
-            self.note_accepted(view, written)
+            if view.generic:
+                self._state.accepted[view.key] = accepted_content(written)
         if isinstance(action, Create | Update) and counted:
             self._contention.count(view.key, write_fingerprint(action, decided))
         reason, message = EVENTS.get(type(action), UPDATED)
@@ -63,12 +66,7 @@ class TargetWriter:
         await self._context.events.normal(view.key, view.uid, reason, message, component=COMPONENT)
         return version_of(written)
 
-    def note_accepted(self, view: View, body: Body) -> None:
-        """Remember what the API server made of the content that was requested of a generic target."""
-        if view.generic:
-            self._state.accepted[view.key] = accepted_content(body)
-
-    async def remove_orphans(self, view: View) -> None:
+    async def _remove_orphans(self, view: View) -> None:
         """Delete earlier targets that are proven ours; only an Owner has any."""
         if view.policy != "Owner":
             return
