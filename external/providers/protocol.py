@@ -46,11 +46,11 @@ class ProviderUnavailable(ProviderError):
 class Versioned(SecretValue):
     """A value with the provider's name of its version."""
 
-    __slots__ = ("stamp",)
+    __slots__ = ("version",)
 
-    def __init__(self, value: bytes, stamp: str) -> None:
+    def __init__(self, value: bytes, version: str) -> None:
         super().__init__(value)
-        self.stamp = stamp
+        self.version = version
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +84,11 @@ class Client(Protocol):
     batch: int
     """How many secrets `read` takes at most: more than one if the provider answers several in one call."""
 
-    def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
+    def read(self, requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
         """Return every secret, or the error of this one. Raises ProviderError for an error of all."""
         ...
 
-    def place(self, want: SecretRequest) -> str:
+    def place(self, request: SecretRequest) -> str:
         """Return where a secret is looked for; texts that say that it is absent show it, so it holds no value."""
         ...
 
@@ -113,7 +113,7 @@ class ListsVersions(Protocol):
         """Return how many calls `read` takes for this number of secrets."""
         ...
 
-    def stamps(self, wants: Sequence[SecretRequest], most: int) -> Mapping[SecretRequest, str] | None:
+    def list_versions(self, requests: Sequence[SecretRequest], most: int) -> Mapping[SecretRequest, str] | None:
         """Return the current version of each listed secret, None if that takes more than `most` calls.
 
         Raises:
@@ -124,7 +124,7 @@ class ListsVersions(Protocol):
 
 
 @runtime_checkable
-class TakenApart(Protocol):
+class ParsedValue(Protocol):
     """A value that is parsed already: its content is in its parts, and its bytes are empty."""
 
     def parts(self) -> Iterable[bytes]:
@@ -132,7 +132,7 @@ class TakenApart(Protocol):
         ...
 
 
-class Inside(NamedTuple):
+class DocumentPath(NamedTuple):
     """A property that leads into a value, with the rest of its path."""
 
     document: SecretValue
@@ -144,7 +144,7 @@ class Inside(NamedTuple):
 class Composite(Protocol):
     """A client that finds properties itself, since its secrets are no JSON texts."""
 
-    def pick(self, whole: SecretValue, path: str) -> "SecretValue | Inside | None":
+    def property_value(self, whole: SecretValue, path: str) -> "SecretValue | DocumentPath | None":
         """Return the value of a property, None if it does not exist; the whole secret for an empty path."""
         ...
 
@@ -154,25 +154,25 @@ class Composite(Protocol):
 
 
 def one_by_one(
-    wants: Sequence[SecretRequest], read: Callable[[SecretRequest], SecretValue]
+    requests: Sequence[SecretRequest], read: Callable[[SecretRequest], SecretValue]
 ) -> Mapping[SecretRequest, SecretValue | ProviderError]:
     """Call `read` for each and return its values and errors. Raises ProviderUnavailable at the first one."""
     found: dict[SecretRequest, SecretValue | ProviderError] = {}
-    for want in wants:
+    for request in requests:
         try:
-            found[want] = read(want)
+            found[request] = read(request)
         except ProviderUnavailable:
             raise
         except ProviderError as error:
-            found[want] = error
+            found[request] = error
     return found
 
 
 @runtime_checkable
-class AsksProperty(Protocol):
+class SendsProperty(Protocol):
     """A client that sends the property in its requests."""
 
-    asks_property: bool
+    sends_property: bool
 
 
 @runtime_checkable
@@ -183,7 +183,7 @@ class ConvertsNames(Protocol):
 
 
 @runtime_checkable
-class SaysMissing(Protocol):
+class MissingPropertyText(Protocol):
     """A client with its own text for a property that does not exist; all others share one."""
 
     def missing(self, key: str, path: str, *, metadata: bool, extract: bool) -> str:

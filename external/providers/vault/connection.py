@@ -69,7 +69,7 @@ class Connection:
             egress=egress,
             count=count,
             timeout_seconds=timeout,
-            context=_context(server),
+            tls_context=_context(server),
             max_answer_bytes=MAX_ANSWER_BYTES,
             redirects=Redirects.ANY_HOST,
             headers=server.headers,
@@ -188,7 +188,7 @@ def _parsed(answer: HttpAnswer, sent: Sequence[str]) -> dict[str, Any]:
 def _context(server: Server) -> ssl.SSLContext | None:
     if server.authorities is None and server.certificate is None:
         return None
-    context = trusting(server.authorities) or verifying()
+    tls_context = trusting(server.authorities) or verifying()
     if server.certificate is not None:
-        show(context, *server.certificate)
-    return context
+        show(tls_context, *server.certificate)
+    return tls_context

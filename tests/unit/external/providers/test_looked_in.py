@@ -18,7 +18,7 @@ from external.providers.vault.connection import Connection, Server
 from external.providers.webhook.client import Webhook, WebhookContext
 from manager.core.secret_value import SecretValue
 from tests.builders.external_module import ExternalModule
-from tests.unit.external.providers.kubernetes.test_client import around, kubeconfig
+from tests.unit.external.providers.kubernetes.test_client import context, kubeconfig
 
 
 def aws(service: str, **fields: str) -> str:
@@ -62,12 +62,12 @@ def test_amazon_names_service_region_role_and_prefix(service: str, fields: dict[
     ],
 )
 def test_vault_names_server_namespace_mount_and_path(
-    server: str, namespace: str, mount: str, version: str, want: SecretRequest, text: str
+    server: str, namespace: str, mount: str, version: str, request: SecretRequest, text: str
 ) -> None:
     where = Server(server, namespace, "", {}, None, None, "HashiCorp/Vault")
     connection = Connection(where, None, _NOBODY, lambda *_: None, 5)
 
-    assert KeyValue(connection, mount, version, 5).place(want) == text
+    assert KeyValue(connection, mount, version, 5).place(request) == text
 
 
 @pytest.mark.parametrize(
@@ -82,14 +82,14 @@ async def test_kubernetes_names_namespace_and_cluster(server: dict[str, str], te
     auth = {"token": {"bearerToken": {"name": "t", "key": "token"}}}
     spec = KubernetesProvider.model_validate({"remoteNamespace": "far", "server": server, "auth": auth})
 
-    assert (await connect(spec, around("token"))).place(SecretRequest("a")) == text
+    assert (await connect(spec, context("token"))).place(SecretRequest("a")) == text
 
 
 async def test_the_server_in_a_kubeconfig_is_a_value_and_not_shown() -> None:
     reference = {"name": "kubeconfig", "key": "config"}
     spec = KubernetesProvider.model_validate({"remoteNamespace": "far", "authRef": reference})
 
-    client = await connect(spec, around(kubeconfig()))
+    client = await connect(spec, context(kubeconfig()))
 
     assert client.place(SecretRequest("a")) == "namespace far of the cluster that the kubeconfig names"
 
