@@ -371,7 +371,7 @@ def _looked(entry: Data | DataFrom, client: Client) -> str:
 
 def _looked_for(reference: RemoteRef, client: Client) -> str:
     version = f", version {reference.version}" if reference.version else ""
-    where = client.place(SecretRequest(reference.key, reference.version or "", reference.metadata_policy == "Fetch"))
+    where = client.location(SecretRequest(reference.key, reference.version or "", reference.metadata_policy == "Fetch"))
     return f" (looked in {where}{version})"
 
 

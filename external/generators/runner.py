@@ -39,7 +39,7 @@ Reference = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class LoadedGenerator:
-    """One generator, as it was read."""
+    """One generator, as it was read from the API server."""
 
     identity: str
     """Object and generation."""
@@ -52,13 +52,13 @@ LoadedGenerators = Mapping[Reference, LoadedGenerator | ProviderError | NeedsHum
 
 @dataclass(frozen=True)
 class GeneratorRun:
-    """The reason of a pass."""
+    """What one pass needs of the generators."""
 
     generators: LoadedGenerators
     since: float | None
     """When the ExternalSecret last succeeded: values that were made since then and never written are used."""
     due: bool
-    """True asks for new values; False for the last ones, to repair a target that was edited."""
+    """True makes new values; False returns the last ones, to repair a target that was edited."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class FakeClient:
                 return SecretValue(each.value.encode())
         return SecretAbsent("Secret does not exist")
 
-    def place(self, request: SecretRequest) -> str:
+    def location(self, request: SecretRequest) -> str:
         """Return the field of the store that holds the values."""
         del request
         return "the store's spec.provider.fake.data"

@@ -14,8 +14,8 @@ GROUP = "apis/bitnami.com/v1alpha1"
 def known_in_cluster(cluster: KubeAccess, sealed: Document, default: str = "") -> dict[str, SecretValue]:
     """Return the values of a SealedSecret's items, as far as the cluster proves them.
 
-    A Secret's value is that of an item if the cluster's SealedSecret holds the very same ciphertext, was unsealed in
-    this generation, and its Secret has not been written since. Raises InputError if the cluster does not answer.
+    A Secret's value is the value of an item if the cluster's SealedSecret has the same ciphertext, was unsealed in its
+    current generation, and the Secret has not been written since. Raises InputError if the cluster does not answer.
     """
     metadata = mapping(sealed.get("metadata"))
     namespace, name = str(metadata.get("namespace") or default or cluster.namespace()), str(metadata.get("name"))

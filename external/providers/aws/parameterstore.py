@@ -51,9 +51,9 @@ class ParameterStore:
             request: self._tags(request) if request.metadata else values[self._name(request)] for request in requests
         }
 
-    def place(self, request: SecretRequest) -> str:
+    def location(self, request: SecretRequest) -> str:
         """Return service, region, role and, where the store puts a prefix before the key, the whole name."""
-        return self._amazon.place("AWS Parameter Store", request)
+        return self._amazon.location("AWS Parameter Store", request)
 
     def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
         """Return the parameters below the path whose name matches and which have all tags."""

@@ -53,9 +53,9 @@ class SecretsManager:
             found |= {current[name]: value for name, value in self._several(list(current)).items()}
         return {request: found[request] if request in found else self._one(request) for request in requests}
 
-    def place(self, request: SecretRequest) -> str:
+    def location(self, request: SecretRequest) -> str:
         """Return service, region, role and, where the store puts a prefix before the key, the whole name."""
-        return self._amazon.place("AWS Secrets Manager", request)
+        return self._amazon.location("AWS Secrets Manager", request)
 
     def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
         """Return the secrets whose name matches and which have all tags, each with its value."""

@@ -68,7 +68,7 @@ class AwsConnection:
         """Return the SDK's client of a service; an environment variable may name another endpoint."""
         return self.guard(lambda: self._made(self._session, service, variable))
 
-    def place(self, service: str, request: SecretRequest) -> str:
+    def location(self, service: str, request: SecretRequest) -> str:
         """Return service, region, role (its ARN names the account) and name, for condition texts."""
         spec = self.spec
         parts = [service, f"region {spec.region}"]

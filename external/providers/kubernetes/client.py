@@ -84,7 +84,7 @@ class Cluster:
         """Return whole Secrets, for `pick` and `members`."""
         return one_by_one(requests, self._whole)
 
-    def place(self, request: SecretRequest) -> str:
+    def location(self, request: SecretRequest) -> str:
         """Return namespace and cluster."""
         del request
         return f"namespace {self._namespace} of {self._cluster}"

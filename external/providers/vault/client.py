@@ -58,10 +58,10 @@ class KeyValue:
             else self._data(self._user_path(request.key), request.version)
         )
 
-    def place(self, request: SecretRequest) -> str:
+    def location(self, request: SecretRequest) -> str:
         """Return server, namespace and path, which begins with the mount."""
         path = self._user_path(request.key, "metadata" if request.metadata and self._is_v2 else "data")
-        return f"{self._connection.place}, path {path}"
+        return f"{self._connection.location}, path {path}"
 
     def missing(self, key: str, path: str, *, metadata: bool, extract: bool) -> str:
         """Return what is said of a property that does not exist."""
@@ -110,7 +110,7 @@ class KeyValue:
             except SecretAbsent:
                 continue
         # Only a read of the value proves an absence, by which a target may be deleted.
-        where = self.place(SecretRequest(key, metadata=True))
+        where = self.location(SecretRequest(key, metadata=True))
         raise ProviderDenied(f"secret not found: nothing is told of it (looked in {where})")
 
     def _tags(self, key: str) -> dict[str, str]:

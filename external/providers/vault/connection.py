@@ -76,10 +76,10 @@ class Connection:
             token_header=TOKEN_HEADER,
         )
         self._http = HttpClient(options, self._keeper or (login.token if login is not None else None))
-        self.place = f"{server.label.rpartition('/')[2]} {host_of(server.url)}"
+        self.location = f"{server.label.rpartition('/')[2]} {host_of(server.url)}"
         """Server and namespace, for condition texts."""
         if server.namespace:
-            self.place += f", namespace {server.namespace}"
+            self.location += f", namespace {server.namespace}"
 
     def get(self, call: str, path: str, *, method: str = "get", params: Mapping[str, str] | None = None) -> Any:
         """Send a request and return the parsed answer.

@@ -85,7 +85,7 @@ class Webhook:
         """Return the answers, or what `result.jsonPath` finds in them."""
         return one_by_one(requests, self._one)
 
-    def place(self, request: SecretRequest) -> str:
+    def location(self, request: SecretRequest) -> str:
         """Return the host as the store writes it: a rendered host may hold a value."""
         del request
         host = host_of(self._spec.url)

@@ -110,7 +110,7 @@ async def test_what_is_kept_of_one_namespace_is_bounded(bench: ExternalModule, m
             return work()
 
     generators._threads = Direct()  # type: ignore[assignment]
-    found: Any = runner.Found("u 1", recipe)
+    found: Any = runner.LoadedGenerator("u 1", recipe)
     reference = ("v1", "Fake", "made")
     for at in range(5):
         run = runner.GeneratorRun({reference: found}, None, due=True)

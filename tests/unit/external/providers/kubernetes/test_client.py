@@ -264,7 +264,7 @@ REFERENCE = {"authRef": {"name": "kubeconfig", "key": "config"}}
 async def test_a_kubeconfig_is_enough() -> None:
     spec = KubernetesProvider.model_validate(REFERENCE)
 
-    assert (await connect(spec, context(kubeconfig()))).place(SecretRequest("a"))
+    assert (await connect(spec, context(kubeconfig()))).location(SecretRequest("a"))
 
 
 @pytest.mark.parametrize(
