@@ -13,6 +13,7 @@ from external.external_secrets.targets.kinds import TargetKinds
 from external.generators.runner import Generators
 from external.metrics import ConditionCollector, ExternalMetrics
 from external.providers.kubernetes.home import home_of
+from external.providers.protocol import ConnectContext
 from external.providers.registry import PRICES
 from external.reading.expected_requests import ExpectedRequests
 from external.reading.reader import SharedReader
@@ -101,7 +102,13 @@ def _reconciler(
     workers = max(1, settings.concurrency // 2)  # a namespace has half of them
     reader = SharedReader(threads, context.clock, metrics, workers=workers, expected=state.expected)
     clients.on_close.append(reader.forget)
-    generators = Generators(context.client, threads, settings.controller_class)
+
+    async def for_generator(generator: Key, for_all: bool) -> ConnectContext:  # noqa: FBT001
+        return await clients.connector.for_generator(generator, metrics.called, for_all=for_all)
+
+    generators = Generators(
+        context.client, context.cache, threads, settings.controller_class, for_generator, state.generator_credentials
+    )
     fetcher = Fetcher(clients, reader, generators, context.sandbox, locks)
     delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
     renderer = Renderer(context.client, context.sandbox, locks, delimiters)

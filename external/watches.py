@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from external.cluster_external_secrets.plan import namespace_summary
+from external.external_secrets.expiry import CACHED_TARGETS, target_refresh_by
 from external.external_secrets.refresh import due_in
 from external.external_secrets.sync_state import SyncState
 from external.external_secrets.view import MANAGED
@@ -28,10 +29,6 @@ from manager.kube.resources import (
 from manager.runtime.module import Context, Handler
 from manager.runtime.work_queue import WorkQueue
 
-CACHED_TARGETS: Mapping[tuple[str, str], Resource] = {
-    (each.api_version, each.kind): each for each in (SECRETS, CONFIGMAPS)
-}
-"""Kinds of targets whose metadata is in the cache."""
 CLUSTER_WAKES_PER_SECOND = 10.0  # of ClusterExternalSecrets, by the ExternalSecrets of one namespace
 CLUSTER_WAKES_BURST = 1_000.0  # of them at once: a start sees all ExternalSecrets
 MAX_CLUSTER_WAKE_SECONDS = 60.0  # until such an object is looked at, however many ExternalSecrets changed before
@@ -159,12 +156,21 @@ class TargetWatches:
             self._requests.mark_stale(each)
             self._queue.add(each)
 
+    def generator_credential(self, change: Change) -> None:
+        """Make the values again that generators have made with a Secret or ConfigMap."""
+        for each in self._state.generator_credentials.users(change.key):
+            meta = self._cache.get(each)
+            if meta is not None and not (meta.digest.ready and existed_before(self._started, change)):
+                self._requests.mark_stale(each)
+                self._queue.add(each)
+
     def settled_for(self, key: Key, meta: Meta) -> float | None:
         """Return the seconds until the next refresh of a converged ExternalSecret, None if it is not converged."""
         summary: ExternalSecretSummary = meta.digest
         if meta.deleting or not summary.ready or not self._target_stands(key, summary, meta.uid):
             return None
-        due = due_in(summary, summary.refreshed, self._clock.now().timestamp())
+        refresh_by = target_refresh_by(self._cache, key, summary)
+        due = due_in(summary, summary.refreshed, self._clock.now().timestamp(), refresh_by)
         return None if due == 0.0 else due if due is not None else NEVER_DUE_RECHECK_SECONDS
 
     def _writers_of(self, target: Key) -> list[Key]:
@@ -331,12 +337,14 @@ class Watches:
         """Handle a Secret: it may be a target, a template source, and the credentials of stores."""
         self.targets.target(change)
         self.targets.template(change)
+        self.targets.generator_credential(change)
         self._stores.credential(change)
 
     def config_map(self, change: Change) -> None:
         """Handle a ConfigMap: it may be a target, a template source, and the certificate authority of stores."""
         self.targets.target(change)
         self.targets.template(change)
+        self.targets.generator_credential(change)
         self._stores.authority(change)
 
     def namespace(self, change: Change) -> None:

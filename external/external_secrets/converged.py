@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from external.errors import Pending
+from external.external_secrets.expiry import target_refresh_by
 from external.external_secrets.fetch import Fetched, Fetcher
 from external.external_secrets.plan import Plan
 from external.external_secrets.refresh import Refreshed, due_in, last_refresh, persist_due
@@ -81,8 +82,9 @@ class Converged:
     def next(self, key: Key, summary: ExternalSecretSummary, *, answered: bool) -> Requeue:
         """Return when the next pass over an ExternalSecret that was just synced is due."""
         now = self._context.clock.now().timestamp()
-        last = last_refresh(summary, self._state.refreshed.get(key))
-        after = due_in(replace(summary, synced=summary.current), last, now)
+        seen = self._state.refreshed.get(key)
+        refresh_by = seen.refresh_by if seen else target_refresh_by(self._context.cache, key, summary)
+        after = due_in(replace(summary, synced=summary.current), last_refresh(summary, seen), now, refresh_by)
         # Never early: a pass that finds nothing due is wasted.
         spread = None if after is None else self._context.jitter.spread(after * 1.0101, 0.01)
         return Requeue(after=spread, answered=("store", summary.stores) if answered else None)

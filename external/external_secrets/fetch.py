@@ -64,15 +64,16 @@ class Fetched:
     """What was requested of which stores, each request once."""
     fingerprint: bytes = b""
     """Of all answers; empty if one is an error, nothing was read, or a generator ran too."""
+    refresh_by: float | None = None
+    """Unix time at which generated values that end must be replaced; None if there are none."""
 
     def refreshed(self, clock: Clock) -> Refreshed:
         """Return what is remembered of a refresh with these data.
 
         The next one is counted from when the values were read: objects that share a read refresh together, in time.
         """
-        return Refreshed(
-            clock.now().timestamp() - self.age, self.identity, self.mark, began=clock.monotonic() - self.age
-        )
+        at, began = clock.now().timestamp() - self.age, clock.monotonic() - self.age
+        return Refreshed(at, self.identity, self.mark, began, self.refresh_by)
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,8 @@ class Fetcher:
         spec = view.spec
         answers = await self._reader.read(requests.listed, fresh)
         merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, self._locks, view.key.namespace))
-        made = await self._generators.make(view.key, spec.generators, run)
-        read = iter(requests.listed)
+        results = await self._generators.make(view.key, spec.generators, run)
+        made, read = results.entries, iter(requests.listed)
         try:
             async with asyncio.timeout(MAX_PARSE_SECONDS):
                 breath = CooperativeYield()
@@ -159,7 +160,7 @@ class Fetcher:
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}") from None
         merge.errors.settle()
         if merge.unchanged:
-            return Fetched(None, requests.identity, 0.0, ())
+            return Fetched(None, requests.identity, 0.0, (), refresh_by=results.refresh_by)
         proven = len(merge.absent) + merge.empty
         if not merge.data and spec.target.deletion_policy == "Delete" and proven < len(spec.entries):
             text = "there is no key in what the provider gave, and not every entry is proven absent: nothing is deleted"
@@ -170,7 +171,8 @@ class Fetcher:
         once = {(each.identity, request): each.store for each, request in requests.listed}
         asked = tuple((store, request) for (_, request), store in once.items() if store is not None)
         seal = b"" if made else fingerprint(answers[name] for name in once)
-        return Fetched(merge.data, requests.identity, age, tuple(merge.absent), mark, bool(made), asked, seal)
+        absent = tuple(merge.absent)
+        return Fetched(merge.data, requests.identity, age, absent, mark, bool(made), asked, seal, results.refresh_by)
 
     async def repeat(
         self, namespace: str, asked: Sequence[tuple[Key, ReadRequest]], fresh: MaxAge, last: Refreshed, seal: bytes

@@ -34,13 +34,19 @@ class Plan:
     """Whether the same decision may produce another Secret next time, because a template or generator is random."""
 
 
-def plan(view: View, data: Mapping[str, SecretValue] | None, rendered: Content | None = None) -> Plan:
+def plan(
+    view: View,
+    data: Mapping[str, SecretValue] | None,
+    rendered: Content | None = None,
+    refresh_by: float | None = None,
+) -> Plan:
     """Decide what to write for one ExternalSecret.
 
     Args:
         view: what was observed.
         data: the fetched data; None if the provider says that nothing has changed.
         rendered: what the template makes of the data; None without a template.
+        refresh_by: Unix time at which generated values that end must be replaced; None if there are none.
 
     Raises:
         NeedsHuman: a foreign or immutable object is in the way, or the data do not fit the kind.
@@ -53,6 +59,7 @@ def plan(view: View, data: Mapping[str, SecretValue] | None, rendered: Content |
         return _without_data(view, target.word)
     source = view.external_secret
     content = rendered or Content(data, source.inherited_labels, source.inherited_annotations)
+    content = replace(content, refresh_by=refresh_by)
     target.require_fit(content)
     if view.present is None and view.policy == "Merge":
         message = f"{target.word.lower()} will not be created due to CreationPolicy=Merge"

@@ -134,7 +134,8 @@ class Reconciler:
         """Read the providers if a refresh is due; None if the target stands as it should."""
         summary, requests = view.external_secret.summary, await self._fetcher.requests(view)
         last, now = self._state.refreshed.get(view.key), self._context.clock.now().timestamp()
-        reason = refresh_reason(summary, last, Observed(requests.identity, stale, view.intact), now)
+        seen = Observed(requests.identity, stale, view.intact, view.refresh_by)
+        reason = refresh_reason(summary, last, seen, now)
         if not reason:
             return None
         requested, not_before = self._state.requests.since(view.key), self._requested_since(view)
@@ -144,8 +145,9 @@ class Reconciler:
             confirmed = await self._fetcher.confirmed(requests, last, fresh)
             if confirmed is not None:
                 return confirmed
-        # Users delete a target to have other values generated.
-        run = GeneratorRun(generators, last_refresh(summary, last), Reason.DUE in reason or view.present is None)
+        gone = view.present is None  # users delete a target to have other values generated
+        due, asked = gone or Reason.DUE in reason, gone or Reason.ASKED in reason
+        run = GeneratorRun(generators, last_refresh(summary, last), due, asked, now)
         fetched = await self._fetcher.fetch(view, requests, fresh, run)
         if fetched.data is None and not view.as_last_synced:
             raise NeedsRemote(FAILED, UNCHANGED)
@@ -170,7 +172,7 @@ class Reconciler:
     async def _act(self, view: View, fetched: Fetched | None) -> Outcome:
         if fetched is None:
             return Outcome()
-        decided = plan(view, fetched.data, await self._render(view, fetched))
+        decided = plan(view, fetched.data, await self._render(view, fetched), fetched.refresh_by)
         decided = replace(decided, random=decided.random or fetched.random)
         if view.generic and decided.action is None and view.present is not None and fetched.data:
             self._state.accepted[view.key] = view.content_hashes  # what the API server made of the requested content

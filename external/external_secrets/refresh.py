@@ -1,5 +1,6 @@
 """Why an ExternalSecret is refreshed now, and when the next refresh is due. Pure."""
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Flag, auto
@@ -21,6 +22,8 @@ class Refreshed:
     """A fingerprint of the versions that were read; empty if the provider has no versions."""
     began: float = 0.0
     """Monotonic second at which the oldest of the values was requested, or for which it is proven."""
+    refresh_by: float | None = None
+    """Unix time at which generated values that end must be replaced; None if there are none."""
 
     def answers(self, since: float) -> bool:
         """Return True if a list of versions may confirm what was read: nothing has been requested since."""
@@ -51,6 +54,8 @@ class Observed:
     """Whether the watches saw a store, its credentials or a template change since the last pass."""
     intact: bool
     """Whether the target is as it was written."""
+    refresh_by: float | None = None
+    """Unix time at which its values must be replaced, as the target says; None if it says nothing."""
 
 
 def refresh_reason(summary: ExternalSecretSummary, last: Refreshed | None, seen: Observed, now: float) -> Reason:
@@ -64,7 +69,8 @@ def refresh_reason(summary: ExternalSecretSummary, last: Refreshed | None, seen:
 
     """
     reason = Reason.NONE
-    if due_in(summary, last_refresh(summary, last), now) == 0.0:
+    refresh_by = last.refresh_by if last else seen.refresh_by
+    if due_in(summary, last_refresh(summary, last), now, refresh_by) == 0.0:
         reason |= Reason.DUE
         if summary.synced and summary.synced != summary.current:
             reason |= Reason.ASKED
@@ -82,13 +88,16 @@ def last_refresh(summary: ExternalSecretSummary, last: Refreshed | None) -> floa
     return last.at if last else summary.refreshed
 
 
-def due_in(summary: ExternalSecretSummary, last: float | None, now: float) -> float | None:
+def due_in(
+    summary: ExternalSecretSummary, last: float | None, now: float, refresh_by: float | None = None
+) -> float | None:
     """Return the seconds until the next refresh, None for never.
 
     Args:
         summary: of the ExternalSecret.
         last: Unix time of the last refresh, None when there was none.
         now: Unix time.
+        refresh_by: Unix time at which generated values that end must be replaced, whatever the interval is.
 
     """
     if not summary.synced or last is None:
@@ -98,11 +107,14 @@ def due_in(summary: ExternalSecretSummary, last: float | None, now: float) -> fl
     changed = summary.synced != summary.current
     if summary.policy == "OnChange":
         return 0.0 if changed else None
-    if summary.interval <= 0:
-        return None  # the first sync only, whatever changes
-    if changed or last > now:
+    if summary.interval <= 0:  # the first sync only, whatever changes; but a token that has ended is of no use
+        if refresh_by is None:
+            return None
+        due = max(0.0, refresh_by - now)
+    elif changed or last > now:
         return 0.0
-    due = max(0.0, last + summary.interval - now)
+    else:
+        due = max(0.0, min(last + summary.interval, refresh_by or math.inf) - now)
     if summary.windows is None:
         return due
     permitted = summary.windows.permitted_from(datetime.fromtimestamp(now + due, UTC))

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from external.external_secrets.refresh import Refreshed
 from external.external_secrets.unsynced import Unsynced
+from external.generators.credentials import CredentialUsers
 from external.reading.expected_requests import ExpectedRequests
 from external.reading.request_times import RequestTimes
 from manager.kube.resources import Key
@@ -27,6 +28,9 @@ class SyncState:
     """The refreshes of this process."""
     accepted: dict[Key, tuple[str, str]] = field(default_factory=dict)
     """For targets of other kinds: the hashes of the last requested content, and of what was stored for it."""
+
+    generator_credentials: CredentialUsers = field(default_factory=CredentialUsers)
+    """What the generators of each ExternalSecret refer to; the reconciler notes it."""
 
     def forget(self, key: Key) -> None:
         """Drop what is remembered of an ExternalSecret that is deleted.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 
 from external.api.external_secret import ExternalSecretSpec
@@ -9,6 +10,8 @@ from external.api.fields import parsed
 from external.api.hashes import content_hash, data_hash, field_manager, owner_hash
 from external.errors import FAILED
 from external.summaries import ExternalSecretSummary, external_secret_summary
+from external.values.templates import Content
+from manager.core.clock import parse_rfc3339, rfc3339
 from manager.core.secret_value import SecretValue
 from manager.kube.cache import Owner, controller_of
 from manager.kube.managed_fields import owned_keys
@@ -21,6 +24,8 @@ DATA_HASH = "reconcile.external-secrets.io/data-hash"
 ADOPT = "coffer.dev/adopt"
 MADE_FOR = "coffer.dev/made-for"
 """Annotation of an object that was made without an ownerReference: the hash of the ExternalSecret's name."""
+REFRESH_BY = "coffer.dev/refresh-by"
+"""Annotation of a target with values that end: when they are replaced. A restart finds it there."""
 
 NOT_CONTENT = frozenset({"apiVersion", "kind", "metadata", "status", "type", "immutable"})
 """Fields of an object that are not its content."""
@@ -189,6 +194,11 @@ class View:
         """The annotations of the target."""
         return self._metadata("annotations")
 
+    @property
+    def refresh_by(self) -> float | None:
+        """The Unix time at which the target says that its values must be replaced; None if it says nothing."""
+        return refresh_by_in(self.annotations)
+
     @cached_property
     def ours(self) -> bool:
         """Whether the target is proven to belong to this ExternalSecret."""
@@ -282,6 +292,19 @@ def hash_of_content(body: Body) -> str:
     content = {name: value for name, value in body.items() if name not in NOT_CONTENT}
     alone = content.keys() in ({"spec"}, {"data"})
     return (content_hash(content) if alone else content_hash({"spec": content})) or ""
+
+
+def refresh_by_in(annotations: Mapping[str, str]) -> float | None:
+    """Return the Unix time at which a target with these annotations must be refreshed, None if they say nothing."""
+    moment = parse_rfc3339(annotations.get(REFRESH_BY))
+    return moment.timestamp() if moment else None
+
+
+def refresh_by_annotation(content: Content) -> dict[str, str]:
+    """Return the annotation for content that ends; nothing for other content."""
+    if content.refresh_by is None:
+        return {}
+    return {REFRESH_BY: rfc3339(datetime.fromtimestamp(content.refresh_by, UTC))}
 
 
 def version_of(body: Body | None) -> str:

@@ -4,7 +4,7 @@ from external.errors import FAILED, Pending
 from external.external_secrets.outcome import COMPONENT, EVENTS, UPDATED
 from external.external_secrets.plan import Plan, orphan, write_fingerprint
 from external.external_secrets.sync_state import SyncState
-from external.external_secrets.view import CREATED_BY, MANAGED, View, accepted_content, version_of
+from external.external_secrets.view import CREATED_BY, MANAGED, REFRESH_BY, View, accepted_content, version_of
 from external.stores.namespaces import TERMINATING_RETRY_SECONDS
 from external.values.templates import UPDATE_FAILED
 from manager.core.contention import Contention, ContentionLimits
@@ -32,6 +32,7 @@ class TargetWriter:
         self._contention = Contention(context.clock, CONTENTION)
         for each in (SECRETS, CONFIGMAPS):
             context.cache.name_labels(each, CREATED_BY, MANAGED)
+            context.cache.keep(each, REFRESH_BY)
         self._created = [context.cache.index(each, _created_by) for each in (SECRETS, CONFIGMAPS)]
 
     def has_targets(self, name_hash: str) -> bool:

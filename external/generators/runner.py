@@ -4,24 +4,27 @@ Generators are read with each pass of an ExternalSecret and not watched: their C
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from external.api.external_secret import GENERATORS
 from external.api.fields import beside_values
 from external.errors import FAILED
-from external.generators.protocol import Recipe
+from external.generators.credentials import CredentialUsers
+from external.generators.protocol import Generated, Make, Recipe, weight_of
 from external.generators.registry import CLUSTER_GENERATORS, KINDS, SERVED
-from external.providers.protocol import ProviderError
+from external.providers.protocol import ConnectContext, ProviderError
 from external.reading.memory_budget import MemoryBudget
 from external.reading.thread_pool import ThreadPool
-from manager.core.errors import Forbidden, NeedsHuman
+from manager.core.errors import Forbidden, NeedsHuman, Retry
 from manager.core.secret_value import SecretValue
+from manager.kube.cache import MetadataCache
 from manager.kube.client import KubeClient
 from manager.kube.references import resolve
-from manager.kube.resources import Key
+from manager.kube.resources import CONFIGMAPS, SECRETS, Key, Resource
 
 MAX_OBJECT_BYTES = 2 << 20  # of memory for one ExternalSecret: a Secret holds 1 MiB, and names take memory too
 MAX_GENERATORS = 100  # of one ExternalSecret: each is read in every pass
@@ -35,6 +38,10 @@ TOO_MUCH = (
 NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")  # the name becomes part of a URL
 Reference = tuple[str, str, str]
 """apiVersion, kind and name, as an ExternalSecret writes them."""
+Contexts = Callable[[Key, bool], Awaitable[ConnectContext]]
+"""(generator, in the namespace that uses it; whether a ClusterGenerator holds it) -> what it may use."""
+CREDENTIALS: Mapping[str, Resource] = MappingProxyType({each.kind: each for each in (SECRETS, CONFIGMAPS)})
+"""The kinds of referenced objects whose changes are watched."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +49,14 @@ class LoadedGenerator:
     """One generator, as it was read from the API server."""
 
     identity: str
-    """Object and generation."""
+    """Object and generation, and the versions of the Secrets and ConfigMaps that it refers to."""
     recipe: Recipe
+    key: Key
+    """The generator; that of a ClusterGenerator stands in the namespace that uses it."""
+    for_all: bool
+    """Whether a ClusterGenerator holds it."""
+    credentials: frozenset[Key]
+    """The Secrets and ConfigMaps that it refers to."""
 
 
 LoadedGenerators = Mapping[Reference, LoadedGenerator | ProviderError | NeedsHuman]
@@ -59,6 +72,20 @@ class GeneratorRun:
     """When the ExternalSecret last succeeded: values that were made since then and never written are used."""
     due: bool
     """True makes new values; False returns the last ones, to repair a target that was edited."""
+    asked: bool
+    """Whether a user asks for new values, by a change or by deleting the target: a token that lives on is replaced."""
+    now: float
+    """Unix time."""
+
+
+@dataclass(frozen=True)
+class GeneratorResults:
+    """What the generators of one pass have made."""
+
+    entries: Mapping[str, Mapping[str, SecretValue] | ProviderError | NeedsHuman]
+    """The values or the error of each entry, by its field path."""
+    refresh_by: float | None
+    """Unix time at which the first of the values must be replaced; None if none of them ends."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +93,7 @@ class _GeneratedValues:
     recipe: tuple[Reference, str]
     since: float | None
     values: Mapping[str, SecretValue]
-    weight: int
+    refresh_by: float | None
 
 
 class _Elsewhere(Exception):
@@ -74,12 +101,27 @@ class _Elsewhere(Exception):
 
 
 class Generators:
-    """Keeps the values of each ExternalSecret, so that a refresh runs its generators once."""
+    """Keeps the values of each ExternalSecret, so that a refresh runs its generators once.
 
-    def __init__(self, client: KubeClient, threads: ThreadPool, controller_class: str) -> None:
+    Args:
+        credentials: told which Secrets and ConfigMaps the generators of each ExternalSecret refer to.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        cache: MetadataCache,
+        threads: ThreadPool,
+        controller_class: str,
+        contexts: Contexts,
+        credentials: CredentialUsers,
+    ) -> None:
         self._client = client
+        self._cache = cache
         self._threads = threads
         self._class = controller_class
+        self._contexts = contexts
+        self._credentials = credentials
         self._made: dict[Key, dict[str, _GeneratedValues]] = {}
         self._kept: MemoryBudget[Key] = MemoryBudget(
             MAX_NAMESPACE_BYTES, MAX_TOTAL_BYTES, lambda key: self._made.pop(key, None)
@@ -98,12 +140,12 @@ class Generators:
                 return None
             except (ProviderError, NeedsHuman) as error:
                 found[each] = error
+        loaded = [each for each in found.values() if isinstance(each, LoadedGenerator)]
+        self._credentials.note(key, {each for generator in loaded for each in generator.credentials})
         return found
 
-    async def make(
-        self, key: Key, wanted: Mapping[str, Reference], run: GeneratorRun
-    ) -> Mapping[str, Mapping[str, SecretValue] | ProviderError | NeedsHuman]:
-        """Return the values or the error of each entry, by its field path."""
+    async def make(self, key: Key, wanted: Mapping[str, Reference], run: GeneratorRun) -> GeneratorResults:
+        """Return the values or the error of each entry."""
         last, kept = self._made.get(key, {}), dict[str, _GeneratedValues]()
         results: dict[str, Mapping[str, SecretValue] | ProviderError | NeedsHuman] = {}
         made = 0
@@ -121,27 +163,44 @@ class Generators:
                 results[at] = error
         if kept or last:
             self._made[key] = kept
-            self._kept.put(key.namespace, key, sum(each.weight for each in kept.values()))
-        return results
+            self._kept.put(key.namespace, key, sum(weight_of(each.values) for each in kept.values()))
+        ends = [each.refresh_by for at, each in kept.items() if at in results and each.refresh_by is not None]
+        return GeneratorResults(results, min(ends, default=None))
 
     async def _one(
         self,
         key: Key,
         reference: Reference,
-        recipe: LoadedGenerator,
+        generator: LoadedGenerator,
         run: GeneratorRun,
         before: _GeneratedValues | None,
     ) -> _GeneratedValues:
-        named = (reference, recipe.identity)
-        if before is not None and before.recipe == named and not (run.due and before.since != run.since):
+        named = (reference, generator.identity)
+        if before is not None and before.recipe == named and _lasts(before, run):
             return before
-        values = await self._threads.run(f"namespace {key.namespace}", recipe.recipe)
-        return _GeneratedValues(named, run.since, values, recipe.recipe.weight)
+        generated = await self._generated(key, generator)
+        if weight_of(generated.values) > generator.recipe.weight:
+            raise ProviderError(f"{generator.key}: it makes more than {generator.recipe.weight >> 10} KiB")
+        return _GeneratedValues(named, run.since, generated.values, generated.refresh_by(run.now))
+
+    async def _generated(self, key: Key, generator: LoadedGenerator) -> Generated:
+        """Make new values. Raises ProviderError: whatever is wrong, it is tried again, as no event may tell of a cure.
+
+        No generator proves that something is absent, and the gate of a store is not for those who wait for a generator.
+        """
+        try:
+            make: Make = await generator.recipe.make(partial(self._contexts, generator.key, generator.for_all))
+            return await self._threads.run(f"namespace {key.namespace}", make)
+        except (NeedsHuman, Retry) as error:
+            raise ProviderError(error.message) from None
+        except ProviderError as error:
+            raise ProviderError(str(error)) from None
 
     def forget(self, key: Key) -> None:
         """Drop the values of an ExternalSecret that was deleted."""
         self._made.pop(key, None)
         self._kept.drop(key)
+        self._credentials.forget(key)
 
     async def _read(self, owner: Key, api_version: str, kind: str, name: str) -> LoadedGenerator:
         if api_version != GENERATORS:
@@ -168,11 +227,32 @@ class Generators:
             raise ProviderError(_unserved(at, kind))
         meta = body["metadata"]
         recipe = await beside_values(spec, partial(KINDS[kind].prepare, {} if spec is None else spec, at))
-        return LoadedGenerator(f"{meta['uid']} {meta.get('generation')}", recipe)
+        place = Key(KINDS[kind].resource, owner.namespace, name)
+        credentials = frozenset(
+            Key(CREDENTIALS[each.kind], owner.namespace, each.name)
+            for each in recipe.references
+            if each.kind in CREDENTIALS
+        )
+        identity = f"{meta['uid']} {meta.get('generation')} {' '.join(self._versions(credentials))}"
+        return LoadedGenerator(identity, recipe, place, key.resource is CLUSTER_GENERATORS, credentials)
+
+    def _versions(self, credentials: Iterable[Key]) -> list[str]:
+        """Return the versions of objects as the cache shows them: values made with others are made again."""
+        found = [(key, self._cache.get(key)) for key in credentials]
+        return sorted(f"{key}@{meta.version if meta else ''}" for key, meta in found)
 
     def _require_ours(self, spec: object) -> None:
         if isinstance(spec, dict) and spec.get("controller") not in (None, "", self._class):
             raise _Elsewhere
+
+
+def _lasts(before: _GeneratedValues, run: GeneratorRun) -> bool:
+    """Return True if values of the same generator are used again."""
+    if before.refresh_by is not None and run.now >= before.refresh_by:
+        return False
+    if not run.due or before.since == run.since:
+        return True
+    return before.refresh_by is not None and not run.asked
 
 
 def _require_room(weight: int) -> None:

@@ -39,7 +39,7 @@ class Clients:
         self._client = client
         self._cache = cache
         self.access = access
-        self._connector = connector
+        self.connector = connector
         self._threads = threads
         self._metrics = metrics
         self._sessions: dict[tuple[Key, str], ProviderSession] = {}
@@ -101,7 +101,7 @@ class Clients:
             if body is None:
                 raise NeedsHuman(FAILED, missing(store))
             meter = Meter()
-            client = await self._connector.connect(store, body, consumer, self._metrics.metered(meter))
+            client = await self.connector.connect(store, body, consumer, self._metrics.metered(meter))
             if kept is not None:
                 self._close(kept)
             session = self._sessions[name] = ProviderSession(client, identity, tenant_of(store), meter, store, consumer)

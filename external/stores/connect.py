@@ -1,7 +1,9 @@
 """Creates the provider client that a store describes."""
 
+from dataclasses import replace
+
 from external.api.fields import parsed
-from external.api.store import ORIGINAL_PROVIDERS, SecretStoreSpec
+from external.api.store import ORIGINAL_PROVIDERS, RetrySettings, SecretStoreSpec
 from external.providers.protocol import Client, ConnectContext, CountCall, Home
 from external.providers.registry import PROVIDERS, StoreSpec
 from external.providers.support.egress import EgressPolicy
@@ -61,9 +63,24 @@ class Connector:
         kind = PROVIDERS.get(name)
         if kind is None:
             raise NeedsHuman(INVALID, _not_served(name))
-        return await kind.connect(provider, self._context(store, spec, consumer, count))
+        return await kind.connect(provider, self._context(store, spec.retry_settings, consumer, count))
 
-    def _context(self, store: Key, spec: SecretStoreSpec, consumer: str, count: CountCall) -> ConnectContext:
+    async def for_generator(self, generator: Key, count: CountCall, *, for_all: bool) -> ConnectContext:
+        """Return what a generator may use.
+
+        Args:
+            generator: the generator, in the namespace that uses it: its references are resolved there.
+            count: called for each call of the provider's SDK.
+            for_all: whether an administrator wrote it, as a ClusterGenerator: then it may act as Coffer itself.
+
+        """
+        await self._servers.look()
+        context = self._context(generator, None, "", count)
+        return replace(context, ambient=True) if for_all else context
+
+    def _context(
+        self, store: Key, retries: RetrySettings | None, consumer: str, count: CountCall
+    ) -> ConnectContext:
         return ConnectContext(
             lookup=Lookup(self._client, store, consumer),
             ambient=self._ambient(store, consumer),
@@ -73,7 +90,7 @@ class Connector:
                 everything=store.resource is CLUSTER_SECRET_STORES and not consumer,
                 denied=lambda: self._servers.known,
             ),
-            retries=spec.retry_settings,
+            retries=retries,
             count=count,
             timeout=self._settings.provider_timeout,
             run=lambda create: self._executor.run(tenant_of(store), create),

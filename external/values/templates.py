@@ -47,6 +47,8 @@ class Content:
     """Values for paths of an object of another kind, in this order."""
     random: bool = False
     """True if the same input may render differently (`now`, `genCA`)."""
+    refresh_by: float | None = None
+    """Unix time at which the values must be replaced; None if none of them ends."""
 
 
 class Renderer:

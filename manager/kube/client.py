@@ -38,6 +38,7 @@ BODY_PAGE_OBJECTS = 25  # of a LIST page with whole objects, and fewer if they a
 METADATA_PAGE_OBJECTS = 500  # of a LIST page: as kubectl and client-go use it; larger pages only raise our peak memory
 MAX_RETRY_AFTER_SECONDS = 60.0  # of a server's Retry-After that are obeyed: our longest back-off
 DISCOVERY = Resource("", "", "apis", "APIResourceList")  # the name of discovery requests in metrics
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
@@ -94,6 +95,16 @@ class KubeClient:
         """Read one whole object; return None if it does not exist."""
         try:
             return await self.get(key)
+        except NotFound:
+            return None
+
+    async def find_metadata(self, key: Key) -> Body | None:
+        """Read the metadata of one object, and no value; return None if it does not exist."""
+        headers = {"Accept": METADATA}
+        try:
+            return await self._call(
+                _Request("get", "GET", key.resource, key.path, f"metadata of {key}", headers=headers)
+            )
         except NotFound:
             return None
 

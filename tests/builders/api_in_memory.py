@@ -95,6 +95,11 @@ class MemoryApi:
         except NotFound:
             return None
 
+    async def find_metadata(self, key: Key) -> Body | None:
+        self._called("get metadata", str(key))
+        found = self.objects.get(key)
+        return None if found is None else {"metadata": copy.deepcopy(found["metadata"])}
+
     async def create(self, resource: Resource, body: Body, *, manager: str = "coffer") -> Body:
         if resource.plural == "events":
             self.events.append(body)

@@ -53,15 +53,19 @@ class Lookup:
         return data[wanted]
 
     async def members(self, selector: SecretKeySelector, at: str, label: tuple[str, str]) -> dict[str, SecretValue]:
-        """Return all values of a Secret. Raises NeedsHuman, also for a Secret without the label."""
+        """Return all values of a Secret. Raises NeedsHuman, also for a Secret without the label.
+
+        The values are read only after the label was seen: its owner has not agreed before.
+        """
         place = resolve(self.store, SECRETS, selector.name, selector.namespace, at=at, consumer=self.consumer)
-        secret = await self._client.find(place)
-        if secret is None:
-            text = f'cannot get Kubernetes secret "{place.name}" from namespace "{place.namespace}": it does not exist'
-            raise NeedsHuman(INVALID, f"{at}: {text}")
-        if (secret["metadata"].get("labels") or {}).get(label[0]) != label[1]:
-            text = f"secret does not contain needed label '{label[0]}: {label[1]}'"
-            raise NeedsHuman(INVALID, f'{at}: {text}: "{place.name}" in namespace "{place.namespace}"')
+        for read in (self._client.find_metadata, self._client.find):
+            secret = await read(place)
+            if secret is None:
+                text = f'"{place.name}" from namespace "{place.namespace}": it does not exist'
+                raise NeedsHuman(INVALID, f"{at}: cannot get Kubernetes secret {text}")
+            if (secret["metadata"].get("labels") or {}).get(label[0]) != label[1]:
+                text = f"secret does not contain needed label '{label[0]}: {label[1]}'"
+                raise NeedsHuman(INVALID, f'{at}: {text}: "{place.name}" in namespace "{place.namespace}"')
         return decoded(secret)
 
     async def authority(self, bundle: str | None, provider: CaProvider | None, at: str) -> bytes | None:

@@ -1,5 +1,6 @@
 """Values that are made instead of read: when, by which object, and what is said where that does not work."""
 
+import asyncio
 import base64
 import re
 import string
@@ -20,6 +21,7 @@ from manager.core.errors import Forbidden, Invalid
 from manager.kube.resources import CONFIGMAPS, EXTERNAL_SECRETS, SECRETS, Key
 from manager.settings.model import ExternalSettings, Settings
 from tests.builders.external_module import ExternalModule
+from tests.builders.generators import generate, texts
 
 
 def generator(bench: ExternalModule, kind: GeneratorKind[Any] = UUIDS, name: str = "made", **spec: Any) -> None:
@@ -268,8 +270,7 @@ async def test_a_target_deleted_again_and_again_is_given_up(bench: ExternalModul
 
 
 def passwords(**spec: Any) -> dict[str, str]:
-    made = PASSWORDS.prepare(spec, "spec")()
-    return {key: value.reveal().decode() for key, value in made.items()}
+    return texts(asyncio.run(generate(PASSWORDS, **spec)))
 
 
 def counts(text: str) -> tuple[int, int, int]:

@@ -1,0 +1,65 @@
+"""Generators outside the module: their values, and what they are given by it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from external.api.fields import SecretKeySelector, ServiceAccountSelector
+from external.generators.protocol import Generated, GeneratorKind
+from external.providers.protocol import ConnectContext
+from external.providers.support.egress import EgressPolicy
+from manager.core.errors import NeedsHuman
+from manager.core.secret_value import SecretValue
+
+LOCAL = ("127.0.0.0/8", "::1/128")
+
+
+class Desk:
+    """Gives the Secrets that it has, and tokens of any ServiceAccount."""
+
+    namespace = "ns"
+
+    def __init__(self, **secrets: str) -> None:
+        self.secrets = secrets
+        self.audiences: list[str] = []
+
+    async def secret(self, selector: SecretKeySelector | None, at: str, key: str = "") -> SecretValue:
+        """Return `secrets["NAME_KEY"]`, or say that it is missing."""
+        name = f"{selector.name}_{selector.key or key}" if selector else ""
+        if name not in self.secrets:
+            raise NeedsHuman("InvalidProviderConfig", f"{at}: there is no {name}")
+        return SecretValue(self.secrets[name].encode())
+
+    async def authority(self, *_: object) -> None:
+        """Trust the system's authorities."""
+
+    def token_source(
+        self, selector: ServiceAccountSelector, audiences: list[str], *_: object
+    ) -> Callable[[], SecretValue]:
+        """Return a function that gives the token `token-of-NAME`."""
+        self.audiences = audiences
+        return lambda: SecretValue(f"token-of-{selector.name}\n".encode())
+
+
+def generator_context(desk: Desk | None = None, *, ambient: bool = False, timeout: float = 5.0) -> ConnectContext:
+    """Return what a generator may use; it may reach this machine."""
+
+    async def run(make: Any) -> Any:
+        return make()
+
+    lookup: Any = desk or Desk()
+    egress = EgressPolicy(LOCAL)
+    return ConnectContext(lookup, ambient, egress, None, lambda *_: None, timeout, run)
+
+
+async def generate(kind: GeneratorKind[Any], context: ConnectContext | None = None, **spec: Any) -> Generated:
+    """Return what a generator of this spec makes. Raises as it does."""
+
+    async def given() -> ConnectContext:
+        return context or generator_context()
+
+    return (await kind.prepare(spec, "spec").make(given))()
+
+
+def texts(generated: Generated) -> dict[str, str]:
+    """Return the values as text."""
+    return {name: value.reveal().decode() for name, value in generated.values.items()}
