@@ -12,21 +12,12 @@ from external.api.external_secret import GeneratorName
 from external.api.fields import ONE_OF, SOURCELESS, Model, with_optional_fields
 from external.api.generators.registries import (
     ACRAccessTokenSpec,
-    CloudsmithAccessTokenSpec,
-    ECRAuthorizationTokenSpec,
     GCRAccessTokenSpec,
-    QuayAccessTokenSpec,
-    STSSessionTokenSpec,
 )
 from external.api.generators.services import (
     BeyondtrustWorkloadCredentialsDynamicSecretSpec,
-    GithubAccessTokenSpec,
     GitlabDeployTokenSpec,
     GrafanaSpec,
-    MFASpec,
-    SSHKeySpec,
-    VaultDynamicSecretSpec,
-    WebhookSpec,
 )
 from external.api.providers import clouds, configuration_services, password_managers, platforms, regional_clouds, vaults
 from external.api.store import SecretStoreSpec
@@ -121,30 +112,12 @@ class UnservedGenerators(Model):
     """An access token of an Azure Container Registry."""
     beyondtrust_workload_credentials_dynamic_secret_spec: BeyondtrustWorkloadCredentialsDynamicSecretSpec | None = None
     """Dynamic credentials of BeyondTrust Workload Credentials."""
-    cloudsmith_access_token_spec: CloudsmithAccessTokenSpec | None = None
-    """An access token of Cloudsmith."""
-    ecr_authorization_token_spec: ECRAuthorizationTokenSpec | None = None
-    """A token for registries of Amazon ECR."""
     gcr_access_token_spec: GCRAccessTokenSpec | None = None
     """An access token of Google Cloud."""
-    github_access_token_spec: GithubAccessTokenSpec | None = None
-    """An installation token of a GitHub App."""
     gitlab_deploy_token_spec: GitlabDeployTokenSpec | None = None
     """A deploy token of a GitLab project or group."""
     grafana_spec: GrafanaSpec | None = None
     """A token of a Grafana service account."""
-    mfa_spec: MFASpec | None = None
-    """A time-based one-time password (RFC 6238)."""
-    quay_access_token_spec: QuayAccessTokenSpec | None = None
-    """A token of a Quay robot account."""
-    ssh_key_spec: SSHKeySpec | None = None
-    """An SSH key pair."""
-    sts_session_token_spec: STSSessionTokenSpec | None = None
-    """Temporary credentials of AWS STS."""
-    vault_dynamic_secret_spec: VaultDynamicSecretSpec | None = None
-    """An answer of a Vault secrets engine."""
-    webhook_spec: WebhookSpec | None = None
-    """Values of an HTTP API."""
 
 
 class _ExactlyOne(Model):

@@ -103,7 +103,7 @@ def _reconciler(
     reader = SharedReader(threads, context.clock, metrics, workers=workers, expected=state.expected)
     clients.on_close.append(reader.forget)
 
-    async def for_generator(generator: Key, for_all: bool) -> ConnectContext:  # noqa: FBT001
+    async def for_generator(generator: Key, for_all: bool) -> ConnectContext:
         return await clients.connector.for_generator(generator, metrics.called, for_all=for_all)
 
     generators = Generators(

@@ -31,8 +31,11 @@ class Generated:
     """Unix time from which on they are worthless; None if they do not end, or if only the interval should decide."""
 
     def refresh_by(self, now: float) -> float | None:
-        """Return the Unix time at which two thirds of their life are over; None if they do not end."""
-        if self.expires_at is None:
+        """Return the Unix time at which two thirds of their life are over; None if they do not end.
+
+        An end that lies in the past is a fault of a clock: the interval decides, or each pass would ask for more.
+        """
+        if self.expires_at is None or self.expires_at <= now:
             return None
         return now + max(self.expires_at - now, MIN_LIFE_SECONDS) * 2 / 3
 
@@ -66,7 +69,8 @@ class Recipe:
     async def make(self, context: Callable[[], Awaitable[ConnectContext]]) -> Make:
         """Return what makes the values; it is called in a thread. Raises as `Connect` does."""
         prepared: Any = self.prepared
-        return await prepared(await context()) if self.connects else prepared
+        made: Make = await prepared(await context()) if self.connects else prepared
+        return made
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,34 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from external.generators.cloudsmith_access_token import CLOUDSMITH_ACCESS_TOKENS
+from external.generators.ecr_authorization_token import ECR_AUTHORIZATION_TOKENS
 from external.generators.fake import FAKE
+from external.generators.github_access_token import GITHUB_ACCESS_TOKENS
+from external.generators.mfa import MFAS
 from external.generators.password import PASSWORDS
 from external.generators.protocol import GeneratorKind, resource
+from external.generators.quay_access_token import QUAY_ACCESS_TOKENS
+from external.generators.ssh_key import SSH_KEYS
+from external.generators.sts_session_token import STS_SESSION_TOKENS
 from external.generators.uuid import UUIDS
+from external.generators.vault_dynamic_secret import VAULT_DYNAMIC_SECRETS
+from external.generators.webhook import WEBHOOKS
 
-ALL: tuple[GeneratorKind[Any], ...] = (FAKE, PASSWORDS, UUIDS)
+ALL: tuple[GeneratorKind[Any], ...] = (
+    CLOUDSMITH_ACCESS_TOKENS,
+    ECR_AUTHORIZATION_TOKENS,
+    FAKE,
+    GITHUB_ACCESS_TOKENS,
+    MFAS,
+    PASSWORDS,
+    QUAY_ACCESS_TOKENS,
+    SSH_KEYS,
+    STS_SESSION_TOKENS,
+    UUIDS,
+    VAULT_DYNAMIC_SECRETS,
+    WEBHOOKS,
+)
 KINDS: Mapping[str, GeneratorKind[Any]] = MappingProxyType({each.resource.kind: each for each in ALL})
 EMBEDDED: Mapping[str, tuple[Any, str]] = MappingProxyType({each.embedded: (each.spec, each.about) for each in ALL})
 """Name -> model and description of each field of a ClusterGenerator's `spec.generator`."""

@@ -78,9 +78,7 @@ class Connector:
         context = self._context(generator, None, "", count)
         return replace(context, ambient=True) if for_all else context
 
-    def _context(
-        self, store: Key, retries: RetrySettings | None, consumer: str, count: CountCall
-    ) -> ConnectContext:
+    def _context(self, store: Key, retries: RetrySettings | None, consumer: str, count: CountCall) -> ConnectContext:
         return ConnectContext(
             lookup=Lookup(self._client, store, consumer),
             ambient=self._ambient(store, consumer),

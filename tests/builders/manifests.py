@@ -133,10 +133,18 @@ def aws_keys(access_key: str = KEYS["AWS_ACCESS_KEY_ID"]) -> dict[str, str]:
     return {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": canary()}
 
 
+EMBEDDED = {each: each.lower() for each in ("MFA", "UUID")} | {
+    "ECRAuthorizationToken": "ecrAuthorizationToken",
+    "SSHKey": "sshKey",
+    "STSSessionToken": "stsSessionToken",
+}
+"""Kind of a generator that begins with an abbreviation -> its field in a ClusterGenerator, without `Spec`."""
+
+
 def generator(namespace: str, kind: str, name: str, **spec: Any) -> Object:
     """Return a generator, or with an empty namespace a ClusterGenerator that contains it."""
     if not namespace:
-        embedded = {f"{kind.lower()}Spec": spec}
+        embedded = {f"{EMBEDDED.get(kind) or kind[0].lower() + kind[1:]}Spec": spec}
         spec, kind = {"kind": kind, "generator": embedded}, "ClusterGenerator"
     about = {"apiVersion": f"generators.{ESO}/v1alpha1", "kind": kind, "metadata": meta(namespace, name)}
     return {**about, "spec": spec}

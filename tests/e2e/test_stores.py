@@ -84,7 +84,7 @@ def test_a_provider_that_is_not_served_is_stored_and_named(world: World) -> None
         {"apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": meta(ns, "gcp")}
         | {"spec": {"provider": spec}}
     )
-    generated = [{"sourceRef": {"generatorRef": {"kind": "SSHKey", "name": "x"}}}]
+    generated = [{"sourceRef": {"generatorRef": {"kind": "Grafana", "name": "x"}}}]
     world.apply(external_secret(ns, "app", "gcp", {}, dataFrom=generated))
 
     world.await_condition("secretstores", ns, "gcp", "False", text="gcpsm")

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from external.api.fields import Model, SecretKeySelector, ServiceAccountSelector
-from external.api.providers.aws import AwsAuth
 from external.api.providers.clouds import GoogleIdentityFederation
 
 
@@ -67,32 +66,6 @@ class ACRAccessTokenSpec(Model):
     """ID of the tenant."""
 
 
-class CloudsmithAccessTokenSpec(Model):
-    """An access token of Cloudsmith."""
-
-    api_url: str | None = None
-    """URL of the API."""
-    org_slug: str
-    """Slug of the organization."""
-    service_account_ref: ServiceAccountSelector
-    """ServiceAccount whose token is used."""
-    service_slug: str
-    """Slug of the service account."""
-
-
-class ECRAuthorizationTokenSpec(Model):
-    """A token for registries of Amazon ECR."""
-
-    auth: AwsAuth | None = None
-    """How to authenticate to Amazon ECR."""
-    region: str
-    """Region."""
-    role: str | None = None
-    """ARN of the role to assume."""
-    scope: str | None = None
-    """Registry: private (default) or public."""
-
-
 class GcrAuthSecretRef(Model):
     """Credentials that Secrets hold."""
 
@@ -131,38 +104,3 @@ class GCRAccessTokenSpec(Model):
     """How to authenticate to Google Cloud."""
     project_id: Annotated[str, Field(alias="projectID")]
     """ID of the project."""
-
-
-class QuayAccessTokenSpec(Model):
-    """A token of a Quay robot account."""
-
-    robot_account: str
-    """Name of the robot account."""
-    service_account_ref: ServiceAccountSelector
-    """ServiceAccount whose token is used."""
-    url: str | None = None
-    """URL of Quay."""
-
-
-class STSSessionTokenSpecRequestParameters(Model):
-    """Parameters of the session."""
-
-    serial_number: str | None = None
-    """Serial number of the MFA device."""
-    session_duration: Annotated[int | None, Field(json_schema_extra={"format": "int32"})] = None
-    """Seconds that the session lives."""
-    token_code: str | None = None
-    """Code of the MFA device."""
-
-
-class STSSessionTokenSpec(Model):
-    """Temporary credentials of AWS STS."""
-
-    auth: AwsAuth | None = None
-    """How to authenticate to AWS STS."""
-    region: str
-    """Region."""
-    request_parameters: STSSessionTokenSpecRequestParameters | None = None
-    """Parameters of the session."""
-    role: str | None = None
-    """ARN of the role to assume."""

@@ -1,14 +1,12 @@
-"""The fields of generators that ask a service or make keys, and that this version does not serve."""
+"""The fields of generators that ask a service, and that this version does not serve."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from external.api.credentials import RequiredSecretValue
-from external.api.fields import AnyJson, CaBundle, CaProvider, LocalSecretKeySelector, Model, SecretKeySelector, checked
-from external.api.providers.vault import VaultProvider
+from external.api.fields import LocalSecretKeySelector, Model, checked
 from external.api.providers.vaults import BeyondTrustWorkloadCredentials
-from external.api.providers.webhook import WebhookAuth
 from external.api.store import RetrySettings
 
 
@@ -21,30 +19,6 @@ class BeyondtrustWorkloadCredentialsDynamicSecretSpec(Model):
     """The server and how to authenticate to it."""
     retry_settings: RetrySettings | None = None
     """Retries of a failed request."""
-
-
-class GithubAccessTokenSpecAuth(Model):
-    """How to authenticate as a GitHub App."""
-
-    private_key: RequiredSecretValue
-    """Private key of the App."""
-
-
-class GithubAccessTokenSpec(Model):
-    """An installation token of a GitHub App."""
-
-    app_id: Annotated[str, Field(alias="appID")]
-    """ID of the GitHub App."""
-    auth: GithubAccessTokenSpecAuth
-    """How to authenticate as a GitHub App."""
-    install_id: Annotated[str, Field(alias="installID")]
-    """ID of the installation of the App."""
-    permissions: dict[str, str] | None = None
-    """Permissions of the token."""
-    repositories: list[str] | None = None
-    """Repositories that the token covers."""
-    url: str | None = None
-    """URL of the API."""
 
 
 class GitlabDeployTokenSpecAuth(Model):
@@ -130,93 +104,3 @@ class GrafanaSpec(Model):
     """The service account and its token."""
     url: str
     """URL of Grafana."""
-
-
-class MFASpec(Model):
-    """A time-based one-time password (RFC 6238)."""
-
-    algorithm: str | None = None
-    """Hash function: sha1, sha256 or sha512."""
-    length: int | None = None
-    """Number of digits."""
-    secret: SecretKeySelector
-    """Key of a Secret that holds the seed."""
-    time_period: int | None = None
-    """Seconds that a code is valid."""
-    when: Annotated[str | None, Field(json_schema_extra={"format": "date-time"})] = None
-    """Time for which the code is computed; now by default."""
-
-
-class SSHKeySpec(Model):
-    """An SSH key pair."""
-
-    comment: str | None = None
-    """Comment of the public key."""
-    key_size: Annotated[int | None, Field(ge=256, le=8192)] = None
-    """Size of the key in bits."""
-    key_type: Literal["rsa", "ecdsa", "ed25519"] = "rsa"
-    """Type of the key."""
-
-
-class VaultDynamicSecretSpec(Model):
-    """An answer of a Vault secrets engine."""
-
-    allow_empty_response: bool = False
-    """Whether an empty answer is accepted."""
-    controller: str | None = None
-    """Class of the controller that serves this generator."""
-    get_parameters: dict[str, list[str]] | None = None
-    """Query parameters of the request."""
-    method: str | None = None
-    """HTTP method."""
-    parameters: AnyJson | None = None
-    """Parameters of the request."""
-    path: str
-    """Path of the secrets engine to ask."""
-    provider: VaultProvider
-    """Vault and how to authenticate to it."""
-    result_type: Literal["Data", "Auth", "Raw"] = "Data"
-    """Part of the answer that is returned."""
-    retry_settings: RetrySettings | None = None
-    """Retries of a failed request."""
-
-
-class WebhookSpecResult(Model):
-    """Which part of the answer is taken."""
-
-    json_path: str | None = None
-    """JSONPath of the value in the answer."""
-
-
-class WebhookSpecSecrets(Model):
-    """A Secret whose values templates may use."""
-
-    name: str
-    """Name by which templates refer to the Secret."""
-    secret_ref: LocalSecretKeySelector
-    """Key of a Secret that holds the value."""
-
-
-class WebhookSpec(Model):
-    """Values of an HTTP API."""
-
-    auth: WebhookAuth | None = None
-    """How to authenticate to the server."""
-    body: str | None = None
-    """Body of the request, a Go template."""
-    ca_bundle: CaBundle = None
-    """PEM certificates of the authorities to trust, in base64."""
-    ca_provider: CaProvider | None = None
-    """Object that holds the certificates of the authorities to trust."""
-    headers: dict[str, str] | None = None
-    """Headers of the request; values are Go templates."""
-    method: str | None = None
-    """HTTP method."""
-    result: WebhookSpecResult
-    """Which part of the answer is taken."""
-    secrets: list[WebhookSpecSecrets] | None = None
-    """Secrets whose values templates may use."""
-    timeout: str | None = None
-    """Time until a request is given up."""
-    url: str
-    """URL, a Go template."""

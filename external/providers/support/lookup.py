@@ -58,15 +58,8 @@ class Lookup:
         The values are read only after the label was seen: its owner has not agreed before.
         """
         place = resolve(self.store, SECRETS, selector.name, selector.namespace, at=at, consumer=self.consumer)
-        for read in (self._client.find_metadata, self._client.find):
-            secret = await read(place)
-            if secret is None:
-                text = f'"{place.name}" from namespace "{place.namespace}": it does not exist'
-                raise NeedsHuman(INVALID, f"{at}: cannot get Kubernetes secret {text}")
-            if (secret["metadata"].get("labels") or {}).get(label[0]) != label[1]:
-                text = f"secret does not contain needed label '{label[0]}: {label[1]}'"
-                raise NeedsHuman(INVALID, f'{at}: {text}: "{place.name}" in namespace "{place.namespace}"')
-        return decoded(secret)
+        _require_consent(await self._client.find_metadata(place), place, at, label)
+        return decoded(_require_consent(await self._client.find(place), place, at, label))
 
     async def authority(self, bundle: str | None, provider: CaProvider | None, at: str) -> bytes | None:
         """Return the PEM certificates of the authorities to trust, None for the system's. Raises NeedsHuman."""
@@ -137,6 +130,17 @@ class Lookup:
 
     def _account_key(self, selector: ServiceAccountSelector, at: str) -> Key:
         return resolve(self.store, SERVICE_ACCOUNTS, selector.name, selector.namespace, at=at, consumer=self.consumer)
+
+
+def _require_consent(secret: Body | None, place: Key, at: str, label: tuple[str, str]) -> Body:
+    """Return a Secret with the label. Raises NeedsHuman for one without it, and for none."""
+    if secret is None:
+        text = f'cannot get Kubernetes secret "{place.name}" from namespace "{place.namespace}": it does not exist'
+        raise NeedsHuman(INVALID, f"{at}: {text}")
+    if (secret["metadata"].get("labels") or {}).get(label[0]) != label[1]:
+        text = f"secret does not contain needed label '{label[0]}: {label[1]}'"
+        raise NeedsHuman(INVALID, f'{at}: {text}: "{place.name}" in namespace "{place.namespace}"')
+    return secret
 
 
 async def _checked(text: bytes, at: str) -> bytes:

@@ -52,6 +52,11 @@ class TokenKeeper:
             if self._token is not None and self._token.value == refused:
                 self._token = None
 
+    def seconds_left(self) -> float | None:
+        """Return the seconds until the token is replaced, None where there is none."""
+        with self._lock:
+            return None if self._token is None else max(0.0, self._token.refresh_at - time.monotonic())
+
     def take(self) -> SecretValue | None:
         """Forget the token and return it, None where there is none: its owner ends it."""
         with self._lock:

@@ -19,6 +19,12 @@ async def connect_vault(spec: VaultProvider, context: ConnectContext) -> Client:
     at = "spec.provider.vault"
     if spec.check_and_set is not None and spec.check_and_set.required and spec.version == "v1":
         raise NeedsHuman(INVALID, f"{at}.checkAndSet.required: only version v2 of the engine knows it")
+    server, login = await vault_server(spec, context, at)
+    return await _opened(server, login, context, spec.path or "", spec.version)
+
+
+async def vault_server(spec: VaultProvider, context: ConnectContext, at: str) -> tuple[Server, Login | None]:
+    """Return a server of Vault, and the login there. Raises NeedsHuman."""
     authorities = await context.lookup.authority(spec.ca_bundle, spec.ca_provider, at)
     login = await login_of(spec.auth, context, at)
     shown = await _certificate(spec.tls, context, at) or (login.certificate if login else None)
@@ -35,7 +41,7 @@ async def connect_vault(spec: VaultProvider, context: ConnectContext) -> Client:
         certificate=shown,
         label=VAULT,
     )
-    return await _opened(server, login, context, spec.path or "", spec.version)
+    return server, login
 
 
 async def connect_open_bao(spec: OpenBaoProvider, context: ConnectContext) -> Client:

@@ -81,7 +81,7 @@ class Connection:
         if server.namespace:
             self.location += f", namespace {server.namespace}"
 
-    def get(self, call: str, path: str, *, method: str = "get", params: Mapping[str, str] | None = None) -> Any:
+    def get(self, call: str, path: str, *, method: str = "get", params: Any = None, json: Any = None) -> Any:
         """Send a request and return the parsed answer.
 
         Raises:
@@ -90,13 +90,21 @@ class Connection:
             ProviderUnavailable: there is no answer, or one that is the server's fault.
 
         """
-        answer = self._http.send(self._request(call, path, method=method, params=params))
+        answer = self._http.send(self._request(call, path, method=method, params=params, json=json))
         return _parsed(answer, [answer.token])
 
     def validate(self) -> None:
         """Check that the server accepts the identity. Raises ProviderError."""
         if self._login is not None:
             self.get("LookupSelf", "auth/token/lookup-self")
+
+    def token_seconds(self) -> float | None:
+        """Return how long the token of a login lasts, None if this connection did not log in."""
+        return self._keeper.seconds_left() if self._keeper is not None else None
+
+    def leave(self) -> None:
+        """Close the connections; the token lives on, as Vault revokes with it what it was given. Never raises."""
+        self._http.close()
 
     def close(self) -> None:
         """Revoke a token that this connection was issued, and close the connections. Never raises."""

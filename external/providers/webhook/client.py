@@ -97,8 +97,15 @@ class Webhook:
         raise ProviderDenied("not implemented: the webhook provider cannot find secrets")
 
     def _one(self, request: SecretRequest) -> SecretValue:
-        spec, data = self._spec, self._data(request)
-        url = self._rendered("url", "url", spec.url, self._data(request, quoted=True))
+        return self._asked(self._data(request), self._data(request, quoted=True))
+
+    def ask(self) -> SecretValue:
+        """Send the request without a reference to a secret; its templates have the values of Secrets only."""
+        return self._asked(self._around.secrets, self._around.secrets)
+
+    def _asked(self, data: Groups, quoted: Groups) -> SecretValue:
+        spec = self._spec
+        url = self._rendered("url", "url", spec.url, quoted)
         headers = {
             name: self._rendered(f"header {name}", f"headers.{name}", text, data)
             for name, text in (spec.headers or {}).items()

@@ -159,10 +159,10 @@ async def test_a_generator_that_may_not_be_read_is_named(
     ("kind", "name", "version", "said"),
     [
         (
-            "SSHKey",
+            "Grafana",
             "made",
             "",
-            "generatorRef: kind: this version serves ClusterGenerator, Fake, Password, UUID",
+            "generatorRef: kind: this version serves CloudsmithAccessToken, ClusterGenerator, ECRAuthorizationToken, ",
         ),
         ("UUID", "made", "example.com/v1", "apiVersion must be generators.external-secrets.io/v1alpha1"),
         ("UUID", "../../../api/v1/namespaces/other/secrets/x", "", "name: "),
@@ -185,8 +185,8 @@ async def test_what_is_not_served_is_named_and_nothing_is_read(
     ("spec", "said"),
     [
         (
-            {"kind": "SSHKey", "generator": {"sshKeySpec": {}}},
-            "not SSHKey; take one of these, or keep",
+            {"kind": "Grafana", "generator": {"grafanaSpec": {}}},
+            "not Grafana; take one of these, or keep",
         ),
         ({"kind": "UUID", "generator": {"fakeSpec": {"data": {}}}}, "spec.kind is UUID, so uuidSpec must stand here"),
         ({"kind": "UUID", "generator": {}}, "spec.generator: exactly one generator must stand here"),

@@ -15,7 +15,10 @@ from tools.crds import FOLDER, generators, rendered
 from tools.crds import GENERATORS as GENERATORS_FILE
 
 NAMES = ("sealedsecrets", "externalsecrets", "clusterexternalsecrets", "secretstores", "clustersecretstores")
-GENERATORS = ("clustergenerators", "fakes", "passwords", "uuids")
+GENERATORS = (
+    *("cloudsmithaccesstokens", "clustergenerators", "ecrauthorizationtokens", "fakes", "githubaccesstokens", "mfas"),
+    *("passwords", "quayaccesstokens", "sshkeys", "stssessiontokens", "uuids", "vaultdynamicsecrets", "webhooks"),
+)
 
 
 @cache

@@ -1,0 +1,176 @@
+"""Every kind of generator through the whole controller: AWS by moto, Vault by a real server, GitHub by a double."""
+
+import base64
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiohttp import web
+from cryptography.hazmat.primitives.serialization import load_ssh_private_key
+
+from tests.builders.manifests import aws, aws_keys, canary, external_secret, generated, generator, secret, vault
+from tests.cluster.kube import Object
+from tests.cluster.serving import Served
+from tests.cluster.vault import VaultServer
+from tests.doubles.github import GitHub
+from tests.e2e.world import World
+
+REFRESH_BY = "coffer.dev/refresh-by"
+CONSENT = {"generators.external-secrets.io/type": "webhook"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One generator: its spec, and what must be true of the target that it fills."""
+
+    kind: str
+    spec: Object
+    keys: set[str]
+    proves: Callable[[dict[str, str]], bool]
+    ends: bool
+
+
+@pytest.fixture
+def github() -> Iterator[GitHub]:
+    with GitHub() as running:
+        yield running
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    """Return the URL of a server that answers with the token that it was sent."""
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response({"login": {"user": "u", "token": request.headers.get("X-Token", "")}})
+
+    served = Served(answer)
+    yield served.start()
+    served.stop()
+
+
+def policy(server: VaultServer) -> str:
+    """Write a policy that may make tokens, and return its name: a token with a lease is what every Vault can make."""
+    name = f"makes-{uuid4().hex[:8]}"
+    server.allow(name, 'path "auth/token/create" { capabilities = ["update"] }')
+    return name
+
+
+def named(name: str, key: str) -> Object:
+    return {"name": name, "key": key}
+
+
+def rows(github: GitHub, site: str, server: VaultServer, allowed: str) -> list[Row]:
+    auth = aws()["aws"]["auth"]
+    provider = vault(server.url, server.ca, {"tokenSecretRef": named("vault", "token")})["vault"]
+    key = {"privateKey": {"secretRef": named("app", "pem")}}
+    hook = {
+        "url": f"{site}/login",
+        "headers": {"X-Token": "{{ .auth.token }}"},
+        "secrets": [{"name": "auth", "secretRef": {"name": "hook"}}],
+        "result": {"jsonPath": "$.login"},
+    }
+    wanted = {"policies": [allowed], "ttl": "30m"}
+    made_token = {"path": "auth/token/create", "method": "POST", "parameters": wanted, "resultType": "Auth"}
+    sts = {"access_key_id", "secret_access_key", "session_token", "expiration"}
+    return [
+        Row("SSHKey", {"keyType": "ed25519"}, {"privateKey", "publicKey"}, _is_a_pair, False),
+        Row("MFA", {"secret": named("seed", "k")}, {"token", "timeLeft"}, lambda made: len(made["token"]) == 6, False),
+        Row("Webhook", hook, {"user", "token"}, lambda made: made["user"] == "u", False),
+        Row(
+            "ECRAuthorizationToken",
+            {"region": "eu-west-1", "auth": auth},
+            {"username", "password", "expires_at", "proxy_endpoint"},
+            lambda made: made["username"] == "AWS",
+            False,  # moto's token has ended in 2015
+        ),
+        Row("STSSessionToken", {"region": "eu-west-1", "auth": auth}, sts, lambda made: bool(made["expiration"]), True),
+        Row(
+            "VaultDynamicSecret",
+            {"provider": provider, **made_token},
+            {"client_token", "accessor", "lease_duration"},
+            lambda made: bool(server.ask("GET", "auth/token/lookup-self", token=made["client_token"])),
+            True,
+        ),
+        Row(
+            "GithubAccessToken",
+            {"appID": github.app, "installID": github.installation, "url": github.url, "auth": key},
+            {"token"},
+            lambda made: made["token"].startswith("ghs_"),
+            True,
+        ),
+    ]
+
+
+def _is_a_pair(made: dict[str, str]) -> bool:
+    return bool(load_ssh_private_key(made["privateKey"].encode(), None)) and made["publicKey"].startswith("ssh-ed25519")
+
+
+@pytest.fixture
+def table(world: World, github: GitHub, site: str, vault: VaultServer) -> tuple[str, list[Row]]:
+    """Return a namespace with the credentials of every row."""
+    ns, allowed = world.namespace(), policy(vault)
+    token = vault.ask("POST", "auth/token/create", {"policies": [allowed], "ttl": "1h"})["auth"]["client_token"]
+    hook = secret(ns, "hook", {"token": canary()})
+    hook["metadata"]["labels"] = CONSENT
+    world.apply(
+        hook,
+        secret(ns, "aws-credentials", aws_keys()),
+        secret(ns, "seed", {"k": base64.b32encode(canary().encode()).decode()}),
+        secret(ns, "vault", {"token": token}),
+        secret(ns, "app", {"pem": github.private_key}),
+    )
+    return ns, rows(github, site, vault, allowed)
+
+
+def test_every_generator_fills_a_target(world: World, table: tuple[str, list[Row]]) -> None:
+    """Each stands in the namespace once, and once in a ClusterGenerator."""
+    ns, found = table
+    cluster = [f"{row.kind.lower()}-{world.unique}" for row in found]
+    for row, name in zip(found, cluster, strict=True):
+        world.apply(generator(ns, row.kind, "made", **row.spec), generator("", row.kind, name, **row.spec))
+        for called, each in (("own", generated(row.kind, "made")), ("all", generated("ClusterGenerator", name))):
+            spec: Any = {"dataFrom": [each], "refreshInterval": "24h"}
+            world.apply(external_secret(ns, f"{called}-{row.kind.lower()}", "none", {}, **spec))
+    try:
+        for row in found:
+            for called in ("own", "all"):
+                name = f"{called}-{row.kind.lower()}"
+                world.await_ready("externalsecrets", ns, name)
+                made = world.data(ns, name) or {}
+                assert row.keys <= made.keys(), row.kind
+                assert row.proves(made), row.kind
+                annotations = world.kube.get("secrets", name, ns)["metadata"]["annotations"]
+                assert (REFRESH_BY in annotations) == row.ends, row.kind
+    finally:
+        for name in cluster:
+            world.kube.delete("clustergenerators", name)
+
+
+def test_a_secret_without_consent_is_not_sent(world: World, site: str) -> None:
+    ns = world.namespace()
+    hook = {"url": site, "result": {}, "secrets": [{"name": "auth", "secretRef": {"name": "hook"}}]}
+    world.apply(secret(ns, "hook", {"token": canary()}), generator(ns, "Webhook", "made", **hook))
+    world.apply(external_secret(ns, "app", "none", {}, dataFrom=[generated("Webhook", "made")]))
+
+    world.await_condition("externalsecrets", ns, "app", "False", text="generators.external-secrets.io/type")
+    assert world.data(ns, "app") is None
+
+
+def test_a_rotated_app_key_makes_a_new_token(world: World, github: GitHub) -> None:
+    """The interval is a day: only the change of the Secret can wake the ExternalSecret."""
+    ns = world.namespace()
+    key = {"privateKey": {"secretRef": named("app", "pem")}}
+    spec = {"appID": github.app, "installID": github.installation, "url": github.url, "auth": key}
+    world.apply(secret(ns, "app", {"pem": "not yet"}), generator(ns, "GithubAccessToken", "made", **spec))
+    entry = [generated("GithubAccessToken", "made")]
+    world.apply(external_secret(ns, "app-token", "none", {}, dataFrom=entry, refreshInterval="24h"))
+    world.await_condition("externalsecrets", ns, "app-token", "False", text="no private key in PEM form")
+
+    world.kube.patch("secrets", "app", ns, {"stringData": {"pem": github.private_key}})
+    world.await_ready("externalsecrets", ns, "app-token")
+    first = world.data(ns, "app-token")
+    world.kube.patch("secrets", "app", ns, {"stringData": {"pem": github.private_key + "\n"}})
+
+    world.kube.wait_until(lambda: world.data(ns, "app-token"), lambda now: now != first, what="another token")

@@ -1,0 +1,72 @@
+"""A credential of a generator that is rotated: the values that it made are made again."""
+
+import base64
+from typing import Any
+
+from external.generators.credentials import CredentialUsers
+from external.generators.mfa import MFAS
+from manager.kube.resources import EXTERNAL_SECRETS, SECRETS, Key
+from tests.builders.external_module import ExternalModule
+
+WHEN = "1970-01-01T00:00:59Z"
+
+
+def asks(bench: ExternalModule, **spec: Any) -> None:
+    """Ask for the code of a fixed moment, so that only another seed gives another code."""
+    code = {"secret": {"name": "seed", "key": "k"}, "when": WHEN}
+    bench.put(MFAS.resource, {"metadata": {"name": "made", "namespace": "ns"}, "spec": code})
+    entry = {"sourceRef": {"generatorRef": {"kind": "MFA", "name": "made"}}}
+    bench.external(**{"data": None, "secretStoreRef": None, "dataFrom": [entry], **spec})
+
+
+def seed(text: str) -> str:
+    return base64.b32encode(text.encode()).decode()
+
+
+async def test_a_rotated_seed_makes_another_code_at_once(bench: ExternalModule) -> None:
+    bench.secret("seed", k=seed("12345678901234567890"))
+    asks(bench)
+    await bench.settle()
+    assert (bench.data() or {})["token"] == b"287082"
+
+    bench.secret("seed", k=seed("another"))
+    await bench.settle()
+
+    assert (bench.data() or {})["token"] != b"287082"
+    assert bench.ready()[0] == "True"
+
+
+async def test_a_seed_that_comes_later_is_not_waited_for(bench: ExternalModule) -> None:
+    asks(bench)
+    await bench.settle()
+    assert "ns/made: spec.secret: cannot get Kubernetes secret" in bench.ready()[2]
+
+    bench.secret("seed", k=seed("12345678901234567890"))
+    await bench.settle()
+
+    assert (bench.data() or {})["token"] == b"287082"
+
+
+async def test_other_secrets_wake_nobody(bench: ExternalModule) -> None:
+    bench.secret("seed", k=seed("12345678901234567890"))
+    asks(bench)
+    await bench.settle()
+    before = len(bench.api.calls)
+
+    bench.secret("other", k="1")
+    await bench.settle()
+
+    assert len(bench.api.calls) == before
+
+
+def test_what_an_external_secret_no_longer_names_is_forgotten() -> None:
+    users, one, two = CredentialUsers(), Key(EXTERNAL_SECRETS, "ns", "one"), Key(EXTERNAL_SECRETS, "ns", "two")
+    old, new = Key(SECRETS, "ns", "old"), Key(SECRETS, "ns", "new")
+    users.note(one, {old})
+    users.note(two, {old, new})
+    assert set(users.users(old)) == {one, two}
+
+    users.note(one, {new})
+    users.forget(two)
+
+    assert (users.users(old), users.users(new)) == ((), (one,))
