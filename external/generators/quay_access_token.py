@@ -8,6 +8,7 @@ from external.generators.protocol import Generated, GeneratorKind, Make, resourc
 from external.providers.protocol import ConnectContext
 from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest
 from external.providers.support.json_web_tokens import expiry_of, issued_token
+from external.providers.support.naming import host_of
 from external.providers.support.tokens import credential
 from manager.core.secret_value import SecretValue
 
@@ -54,7 +55,7 @@ def _request(spec: QuayAccessTokenSpec, host: str, ask: Callable[[], SecretValue
 
 
 def _login(answer: HttpAnswer, spec: QuayAccessTokenSpec, host: str) -> Generated:
-    server = f"Quay {host}"
+    server = f"Quay {host_of(SCHEME + host)}"
     token = issued_token(answer, 200, server, "robotAccount and its federation")
     ends = expiry_of(token, server)
     auth = base64.b64encode(f"{spec.robot_account}:{token}".encode()).decode()

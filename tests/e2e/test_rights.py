@@ -5,6 +5,7 @@ from typing import Any
 
 from external.cluster_external_secrets.plan import FINALIZER as CLUSTER_FINALIZER
 from external.cluster_external_secrets.plan import NAMESPACE_FINALIZER
+from external.generators.registry import KINDS
 from external.stores.reconcile import FINALIZER
 from tests.builders.manifests import (
     allowed,
@@ -88,6 +89,9 @@ def exercise(stage: World) -> None:
     stage.apply(external_secret(ns, "made", "store", {}, dataFrom=made))
     stage.await_ready("externalsecrets", ns, "made")
     stage.kube.delete("clustergenerators", "made")
+    others = [generated(kind, "none") for kind in KINDS if kind not in kinds]
+    stage.apply(external_secret(ns, "others", "store", {}, dataFrom=others))
+    stage.await_condition("externalsecrets", ns, "others", "False", text="there is no SSHKey")
     stage.await_data(ns, "changed", {"a": value})
     stage.kube.wait_until(lambda: stage.kube.get("configmaps", "map", target))
     stage.apply(sealed_secret(stage.certificate, ns, "changed", {"b": value}))

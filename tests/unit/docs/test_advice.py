@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from external.external_secrets.view import ADOPT as EXTERNAL_ADOPT
+from external.external_secrets.view import REFRESH_BY
 from external.module import build as external
 from manager.cli.main import main
 from manager.runtime.metrics import Metrics
@@ -202,7 +203,7 @@ def test_every_value_of_the_chart_that_is_told_exists() -> None:
     assert wrong == {}
 
 
-KNOWN = OURS_KNOWN | {EXTERNAL_ADOPT, MIRROR_LABEL, ACCEPT_LABELS, REFUSE_PUSH}
+KNOWN = OURS_KNOWN | {EXTERNAL_ADOPT, REFRESH_BY, MIRROR_LABEL, ACCEPT_LABELS, REFUSE_PUSH}
 MARKS = {"coffer.dev/made-for", "coffer.dev/never-set"}  # written by us, and read by nobody else
 
 

@@ -121,6 +121,7 @@ async def test_an_edited_target_gets_its_token_back(bench: ExternalModule, servi
 async def test_who_asks_gets_another_token_before_its_end(bench: ExternalModule, service: Service) -> None:
     asks(service, bench)
     await bench.settle()
+    bench.pass_by(5)
     asks(service, bench, refreshInterval="2h")
     await bench.settle()
     assert bench.data() == {"token": b"token-2"}

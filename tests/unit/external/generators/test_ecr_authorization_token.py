@@ -32,7 +32,7 @@ async def test_the_login_of_a_private_registry(moto: Moto, monkeypatch: pytest.M
     generated = await login()
 
     made = texts(generated)
-    assert (made["username"], made.keys()) == ("AWS", {"username", "password", "expires_at", "proxy_endpoint"})
+    assert (made["username"], set(made)) == ("AWS", {"username", "password", "expires_at", "proxy_endpoint"})
     assert made["proxy_endpoint"].endswith(".dkr.ecr.eu-west-1.amazonaws.com")
     assert made["expires_at"] == str(int(generated.expires_at or 0)) != "0"
     assert moto.counts("AKIAUNIT") == {"GetAuthorizationToken": 1}

@@ -162,6 +162,7 @@ def test_unknown_fields_are_kept_only_where_the_original_keeps_them(name: str) -
     assert kept == {
         "sealedsecrets": {"spec.encryptedData", "spec.template.metadata"},
         "clustergenerators": {"spec.generator.vaultDynamicSecretSpec.parameters"},
+        "vaultdynamicsecrets": {"spec.parameters"},
     }.get(name, set())
 
 
