@@ -190,7 +190,7 @@ def test_a_namespace_is_judged_once_for_a_call() -> None:
 
 
 @pytest.mark.parametrize(("consumer", "asked"), [("", ["mine", "theirs"]), ("other", ["mine"])])
-async def test_only_a_call_under_the_stores_own_identity_takes_anything_along(consumer: str, asked: list[str]) -> None:
+async def test_only_calls_under_the_stores_identity_take_requests_along(consumer: str, asked: list[str]) -> None:
     """A store may change hands between the opening of a client and the call."""
     clock, read = HandClock(), list[str]()
     expected = ExpectedRequests(lambda *_: True, lambda _: 0.0)
