@@ -211,12 +211,10 @@ class EditOptions:
 @click.option("--name", default="", help="Name of the SealedSecret, if the file has several.")
 @click.option("--cert", default="", help="Certificate, a file or a URL; default: the controller's.")
 @click.option(
-    "--controller-name", default="sealed-secrets-controller", show_default=True, help="The controller's Service."
+    "--controller-name", default="sealed-secrets-controller", show_default=True, help="Service of the controller."
 )
 @click.option("--controller-namespace", default="kube-system", show_default=True, help="Its namespace.")
-@click.option(
-    "--recovery-private-key", multiple=True, help="File with private keys, to read values without the cluster."
-)
+@click.option("--recovery-private-key", multiple=True, help="File with private keys, to open values offline.")
 def edit(kubeconfig: str, context: str, output: str, file: str, **given: Any) -> None:
     """Edit the values of a SealedSecret in FILE; changed values are sealed again, all else stays.
 
