@@ -9,7 +9,7 @@ import structlog
 from manager.core.errors import ApiError, Forbidden, Gone
 from manager.kube.cache import MAX_LABELS, Change, MetadataCache, Oversized, newer
 from manager.kube.client import KubeClient
-from manager.kube.resources import Body, Key, Resource, key_of
+from manager.kube.resources import NAMESPACES, Body, Key, Resource, key_of
 from manager.kube.responses.decoding import Unusable
 from manager.runtime.controller import describe
 from manager.runtime.module import Handler
@@ -62,6 +62,15 @@ class Informer:
         """The watched resources."""
         return tuple(self._handlers)
 
+    @property
+    def confined(self) -> bool:
+        """True if only some namespaces are read: then nothing is listed or watched outside of namespaces."""
+        return self.namespaces != ALL_NAMESPACES
+
+    def watchable(self, resources: Iterable[Resource]) -> tuple[Resource, ...]:
+        """Return those of these resources that kopf may watch."""
+        return tuple(each for each in resources if each.namespaced or not self.confined)
+
     def observe(self, resource: Resource, event: str | None, body: Body) -> None:
         """Cache one object and tell the handlers if it changed. Never raises."""
         change = self._absorb(resource, event, body)
@@ -74,11 +83,14 @@ class Informer:
         Raises ApiError if a list fails: no decision may be made from a part of the objects. Exception: one of several
         configured namespaces may be forbidden; its watch shows its objects when the rights are there.
         """
+        if self.confined and resource is NAMESPACES:
+            await self._read_namespaces(client, dispatch=False)
+            return
         for part in self._parts(resource):
             try:
                 await self._list(client, part, dispatch=False)
             except Forbidden as error:
-                if self.namespaces == ALL_NAMESPACES or error.status != FORBIDDEN:
+                if not self.confined or error.status != FORBIDDEN:
                     raise
                 log.error("namespace may not be read; going on without it", resource=resource.plural, namespace=part[1])
 
@@ -93,12 +105,35 @@ class Informer:
 
         A resource that cannot be listed now waits for the next sweep.
         """
-        for resource in self._handlers:
+        await self.look_at_namespaces(client)
+        for resource in self.watchable(self._handlers):
             for part in self._parts(resource):
                 try:
                     await self._list(client, part, dispatch=True)
                 except ApiError as error:
                     log.warning("sweep incomplete", resource=resource.plural, status=error.status)
+
+    async def look_at_namespaces(self, client: KubeClient) -> None:
+        """Read the namespaces of a confined process again, and tell the handlers what changed in them.
+
+        A Role cannot give the right to list or to watch namespaces, only to read its own.
+        """
+        if self.confined and NAMESPACES in self._handlers:
+            try:
+                await self._read_namespaces(client, dispatch=True)
+            except ApiError as error:
+                log.warning("namespaces not read", status=error.status)
+
+    async def _read_namespaces(self, client: KubeClient, *, dispatch: bool) -> None:
+        for name in self.namespaces:
+            key = Key(NAMESPACES, "", name)
+            try:
+                body = await client.find(key)
+            except Forbidden:  # also of a namespace that does not exist: no Role in it gives the right
+                body = None
+            change = self._cache.forget(key) if body is None else self._absorb(NAMESPACES, None, body)
+            if change is not None and dispatch:
+                self._dispatch(change)
 
     def listed(self, resource: Resource, namespace: str, seen: set[Key], version: str) -> None:
         """Handle the end of a LIST by kopf: drop cached objects that are not in it (their DELETE event was missed)."""

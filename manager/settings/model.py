@@ -68,11 +68,19 @@ class ModulesSettings:
     """ExternalSecrets and stores."""
     reflector: bool = True
     """Mirrors of Secrets and ConfigMaps."""
+    scope: tuple[str, ...] = ()
+    """With any entry, the only namespaces that the modules read and write, by name; Coffer's own has its lease and
+    sealing keys in any case. Roles in these namespaces are enough then. Empty: the whole cluster."""
     takeover: bool = False
     """True: write although an original controller is still running. False: the module only observes then."""
     deletes_per_minute: int = 50
     """Deletes that a module makes in a minute before it pauses and alerts; raise it to withdraw many on purpose.
     0 puts every delete off."""
+
+    @property
+    def namespaces(self) -> frozenset[str] | None:
+        """The namespaces that the modules read and write; None: the whole cluster."""
+        return frozenset(self.scope) or None
 
 
 @dataclass(frozen=True)

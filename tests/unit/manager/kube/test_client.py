@@ -16,7 +16,7 @@ from manager.core.errors import AlreadyExists, ApiError, Conflict, Forbidden, Go
 from manager.kube.client import BODY_PAGE_OBJECTS, MAX_RETRY_AFTER_SECONDS, KubeClient
 from manager.kube.connection import Connection, connect
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Key
-from manager.runtime.predecessors import find_predecessor
+from manager.runtime.predecessors import Confinement, find_predecessor
 from tests.cluster.certificates import Authority
 
 KEY = Key(SECRETS, "ns", "a")
@@ -381,6 +381,13 @@ async def test_a_broken_watch_is_unreachable_and_a_refused_one_is_its_error(serv
             _ = [each async for each in watch]
 
 
+WITHIN = Confinement("home", ("one", "two"))
+
+
+def paths(server: Server) -> list[str]:
+    return [each[1].partition("?")[0] for each in server.requests]
+
+
 def deployment(ready: int | None) -> dict[str, Any]:
     spec = {"template": {"spec": {"serviceAccountName": "unsealer"}}}
     metadata = {"namespace": "sealed", "name": "controller"}
@@ -414,13 +421,40 @@ async def test_where_rights_cannot_be_asked_for_a_running_original_counts(server
     assert await find_predecessor(client(server), "reflector") == "sealed/controller"
 
 
-async def test_confined_to_namespaces_an_original_is_looked_for_at_home_where_no_tenant_has_deployments(
-    server: Server,
-) -> None:
+async def test_at_home_labels_are_proof_where_no_tenant_has_deployments(server: Server) -> None:
     server.answers.append(web.json_response({"metadata": {}, "items": [deployment(1)]}))
 
-    assert await find_predecessor(client(server), "reflector", "home") == "sealed/controller"
-    assert [each[1].partition("?")[0] for each in server.requests] == ["/apis/apps/v1/namespaces/home/deployments"]
+    assert await find_predecessor(client(server), "reflector", WITHIN) == "sealed/controller"
+    assert paths(server) == ["/apis/apps/v1/namespaces/home/deployments"]
+
+
+@pytest.mark.parametrize(("second", "found"), [(True, "sealed/controller"), (False, "")])
+async def test_within_namespaces_only_who_may_write_in_all_is_an_original(
+    server: Server, second: bool, found: str
+) -> None:
+    """A tenant may write in its own namespace, and would stop the module in the others."""
+    nothing = {"metadata": {}, "items": []}
+    for items in (nothing, nothing | {"items": [deployment(1)]}):
+        server.answers.append(web.json_response(items))
+    for allowed in (True, second):
+        server.answers.append(web.json_response({"metadata": {}, "status": {"allowed": allowed}}))
+    server.answers.append(web.json_response(nothing))
+
+    assert await find_predecessor(client(server), "reflector", WITHIN) == found
+
+    reviews = [f"/apis/authorization.k8s.io/v1/namespaces/{each}/localsubjectaccessreviews" for each in ("one", "two")]
+    assert paths(server)[2:4] == reviews
+    asked = server.requests[3][3]
+    assert asked["metadata"]["namespace"] == asked["spec"]["resourceAttributes"]["namespace"] == "two"
+
+
+async def test_one_namespace_that_may_not_be_searched_hides_no_other(server: Server) -> None:
+    server.status(403, "Forbidden")
+    server.answers.append(web.json_response({"metadata": {}, "items": [deployment(1)]}))
+    for _ in range(2):
+        server.answers.append(web.json_response({"metadata": {}, "status": {"allowed": True}}))
+
+    assert await find_predecessor(client(server), "reflector", WITHIN) == "sealed/controller"
 
 
 async def test_an_original_that_cannot_be_looked_for_is_taken_as_absent(server: Server) -> None:
