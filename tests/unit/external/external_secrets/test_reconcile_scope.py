@@ -20,7 +20,7 @@ async def confined() -> AsyncIterator[ExternalModule]:
 
 
 async def test_nothing_cluster_wide_is_watched(confined: ExternalModule, bench: ExternalModule) -> None:
-    assert confined.module.namespaces == {"ns"}
+    assert confined.module.namespaces == frozenset({"ns"})
     assert not [each.plural for each in confined.module.handlers if not each.namespaced]
     assert bench.module.namespaces is None
     assert {CLUSTER_SECRET_STORES, CLUSTER_EXTERNAL_SECRETS, NAMESPACES} <= bench.module.handlers.keys()

@@ -87,9 +87,11 @@ def test_what_cannot_be_used_is_named(
 
 def test_the_scope_is_every_namespace_unless_some_are_named() -> None:
     assert load({}).modules.namespaces is None
-    assert load({"modules_scope": "b, a"}).modules.namespaces == {"a", "b"}
+    assert load({"modules_scope": "b, a"}).modules.namespaces == frozenset({"a", "b"})
     off = {"modules_sealed": "false", "sealed_require_token": "true", "sealed_additional_namespaces": "b"}
-    assert load({"modules_scope": "a", **off}).modules.namespaces == {"a"}, "a module that is off asks for nothing"
+    assert load({"modules_scope": "a", **off}).modules.namespaces == frozenset({"a"}), (
+        "a module that is off asks for nothing"
+    )
 
 
 def test_a_list_may_be_a_list_in_the_file() -> None:
