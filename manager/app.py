@@ -36,6 +36,7 @@ from manager.runtime.lease import Lease
 from manager.runtime.lease_thread import Elector, LeaseThread
 from manager.runtime.metrics import Metrics
 from manager.runtime.module import Context, Handler, Module
+from manager.runtime.namespaces_by_name import NamespacesByName
 from manager.runtime.predecessors import Confinement, PredecessorGate
 from manager.runtime.unreadable_objects import UnreadableObjects
 from manager.runtime.watch_guard import WatchGuard
@@ -135,7 +136,8 @@ async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
     informer = Informer(cache, _handlers(modules), _namespaces(modules), refusals.note)
     guard = _watch_guard(informer, connection, metrics, clock, jitter)
     within = Confinement(namespace, informer.namespaces) if informer.confined else None
-    leader = _leader(settings, modules, EventSources(informer, guard, connection, client), within, metrics, jitter)
+    sources = EventSources(informer, guard, connection, client, NamespacesByName(client, informer))
+    leader = _leader(settings, modules, sources, within, metrics, jitter)
     return Replica(connection, client, lease, modules, leader, _health(lease, modules, leader), metrics)
 
 

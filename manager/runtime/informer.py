@@ -9,7 +9,7 @@ import structlog
 from manager.core.errors import ApiError, Forbidden, Gone
 from manager.kube.cache import MAX_LABELS, Change, MetadataCache, Oversized, newer
 from manager.kube.client import KubeClient
-from manager.kube.resources import NAMESPACES, Body, Key, Resource, key_of
+from manager.kube.resources import Body, Key, Resource, key_of
 from manager.kube.responses.decoding import Unusable
 from manager.runtime.controller import describe
 from manager.runtime.module import Handler
@@ -83,9 +83,6 @@ class Informer:
         Raises ApiError if a list fails: no decision may be made from a part of the objects. Exception: one of several
         configured namespaces may be forbidden; its watch shows its objects when the rights are there.
         """
-        if self.confined and resource is NAMESPACES:
-            await self._read_namespaces(client, dispatch=False)
-            return
         for part in self._parts(resource):
             try:
                 await self._list(client, part, dispatch=False)
@@ -105,35 +102,12 @@ class Informer:
 
         A resource that cannot be listed now waits for the next sweep.
         """
-        await self.look_at_namespaces(client)
         for resource in self.watchable(self._handlers):
             for part in self._parts(resource):
                 try:
                     await self._list(client, part, dispatch=True)
                 except ApiError as error:
                     log.warning("sweep incomplete", resource=resource.plural, status=error.status)
-
-    async def look_at_namespaces(self, client: KubeClient) -> None:
-        """Read the namespaces of a confined process again, and tell the handlers what changed in them.
-
-        A Role cannot give the right to list or to watch namespaces, only to read its own.
-        """
-        if self.confined and NAMESPACES in self._handlers:
-            try:
-                await self._read_namespaces(client, dispatch=True)
-            except ApiError as error:
-                log.warning("namespaces not read", status=error.status)
-
-    async def _read_namespaces(self, client: KubeClient, *, dispatch: bool) -> None:
-        for name in self.namespaces:
-            key = Key(NAMESPACES, "", name)
-            try:
-                body = await client.find(key)
-            except Forbidden:  # also of a namespace that does not exist: no Role in it gives the right
-                body = None
-            change = self._cache.forget(key) if body is None else self._absorb(NAMESPACES, None, body)
-            if change is not None and dispatch:
-                self._dispatch(change)
 
     def listed(self, resource: Resource, namespace: str, seen: set[Key], version: str) -> None:
         """Handle the end of a LIST by kopf: drop cached objects that are not in it (their DELETE event was missed)."""

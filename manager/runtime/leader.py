@@ -16,6 +16,7 @@ from manager.runtime.informer import Informer
 from manager.runtime.kopf_host import KopfHost
 from manager.runtime.metrics import Metrics
 from manager.runtime.module import Module
+from manager.runtime.namespaces_by_name import NamespacesByName
 from manager.runtime.predecessors import PredecessorGate
 from manager.runtime.watch_guard import WatchGuard
 from manager.settings.model import Settings
@@ -37,6 +38,7 @@ class EventSources:
     watch_guard: WatchGuard
     connection: Connection
     client: KubeClient
+    namespaces: NamespacesByName
 
 
 class Leader:
@@ -169,8 +171,11 @@ class Leader:
             group.create_task(self._predecessors.give_way(module), name=f"{module.name} original")
 
     async def _fill(self, resource: Resource) -> None:
+        listed = self._sources.informer.watchable((resource,))
         while True:
             try:
+                if not listed:
+                    return await self._sources.namespaces.read()
                 return await self._sources.informer.fill(self._sources.client, resource)
             except ApiError as error:
                 log.error("cannot list", resource=resource.plural, status=error.status, error=error.reason)
@@ -195,9 +200,9 @@ class Leader:
 
     async def _look_at_namespaces(self) -> None:
         pause = min(NAMESPACE_POLL_SECONDS, self._settings.process.sweep_interval)
-        while self._sources.informer.confined:
+        while self._sources.namespaces.needed:
             await asyncio.sleep(self._jitter.spread(pause))
-            await self._sources.informer.look_at_namespaces(self._sources.client)
+            await self._sources.namespaces.look()
 
     async def _look_for_crds(self, served: tuple[Resource, ...]) -> None:
         missing = [each for each in self._sources.informer.resources if each not in served]

@@ -16,7 +16,6 @@ from manager.core.errors import AlreadyExists, ApiError, Conflict, Forbidden, Go
 from manager.kube.client import BODY_PAGE_OBJECTS, MAX_RETRY_AFTER_SECONDS, KubeClient
 from manager.kube.connection import Connection, connect
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Key
-from manager.runtime.predecessors import Confinement, find_predecessor
 from tests.cluster.certificates import Authority
 
 KEY = Key(SECRETS, "ns", "a")
@@ -379,92 +378,3 @@ async def test_a_broken_watch_is_unreachable_and_a_refused_one_is_its_error(serv
         watch = client(server).watch(SECRETS, namespace="ns", selector="", version="7")
         with pytest.raises(error):
             _ = [each async for each in watch]
-
-
-WITHIN = Confinement("home", ("one", "two"))
-
-
-def paths(server: Server) -> list[str]:
-    return [each[1].partition("?")[0] for each in server.requests]
-
-
-def deployment(ready: int | None) -> dict[str, Any]:
-    spec = {"template": {"spec": {"serviceAccountName": "unsealer"}}}
-    metadata = {"namespace": "sealed", "name": "controller"}
-    return {"metadata": metadata, "spec": spec, "status": {"readyReplicas": ready}}
-
-
-@pytest.mark.parametrize(("ready", "found"), [(1, "sealed/controller"), (0, ""), (None, "")])
-async def test_only_a_running_original_counts(server: Server, ready: int | None, found: str) -> None:
-    server.answers.append(web.json_response({"metadata": {}, "items": [deployment(ready)]}))
-    server.answers.append(web.json_response({"metadata": {}, "status": {"allowed": True}}))
-
-    assert await find_predecessor(client(server), "sealed") == found
-
-
-async def test_who_may_not_write_everywhere_is_no_original_whatever_its_labels(server: Server) -> None:
-    """Or any tenant could stop a module for the whole cluster."""
-    server.answers.append(web.json_response({"metadata": {}, "items": [deployment(1)]}))
-    server.answers.append(web.json_response({"metadata": {}, "status": {"allowed": False}}))
-
-    assert await find_predecessor(client(server), "reflector") == ""
-
-    asked = server.requests[1][3]["spec"]
-    assert asked["user"] == "system:serviceaccount:sealed:unsealer"
-    assert asked["resourceAttributes"] == {"verb": "create", "resource": "secrets"}
-
-
-async def test_where_rights_cannot_be_asked_for_a_running_original_counts(server: Server) -> None:
-    server.answers.append(web.json_response({"metadata": {}, "items": [deployment(1)]}))
-    server.status(403, "Forbidden")
-
-    assert await find_predecessor(client(server), "reflector") == "sealed/controller"
-
-
-async def test_at_home_labels_are_proof_where_no_tenant_has_deployments(server: Server) -> None:
-    server.answers.append(web.json_response({"metadata": {}, "items": [deployment(1)]}))
-
-    assert await find_predecessor(client(server), "reflector", WITHIN) == "sealed/controller"
-    assert paths(server) == ["/apis/apps/v1/namespaces/home/deployments"]
-
-
-@pytest.mark.parametrize(("second", "found"), [(True, "sealed/controller"), (False, "")])
-async def test_within_namespaces_only_who_may_write_in_all_is_an_original(
-    server: Server, second: bool, found: str
-) -> None:
-    """A tenant may write in its own namespace, and would stop the module in the others."""
-    nothing = {"metadata": {}, "items": []}
-    for items in (nothing, nothing | {"items": [deployment(1)]}):
-        server.answers.append(web.json_response(items))
-    for allowed in (True, second):
-        server.answers.append(web.json_response({"metadata": {}, "status": {"allowed": allowed}}))
-    server.answers.append(web.json_response(nothing))
-
-    assert await find_predecessor(client(server), "reflector", WITHIN) == found
-
-    reviews = [f"/apis/authorization.k8s.io/v1/namespaces/{each}/localsubjectaccessreviews" for each in ("one", "two")]
-    assert paths(server)[2:4] == reviews
-    asked = server.requests[3][3]
-    assert asked["metadata"]["namespace"] == asked["spec"]["resourceAttributes"]["namespace"] == "two"
-
-
-async def test_one_namespace_that_may_not_be_searched_hides_no_other(server: Server) -> None:
-    server.status(403, "Forbidden")
-    server.answers.append(web.json_response({"metadata": {}, "items": [deployment(1)]}))
-    for _ in range(2):
-        server.answers.append(web.json_response({"metadata": {}, "status": {"allowed": True}}))
-
-    assert await find_predecessor(client(server), "reflector", WITHIN) == "sealed/controller"
-
-
-async def test_an_original_that_cannot_be_looked_for_is_taken_as_absent(server: Server) -> None:
-    server.status(403, "Forbidden")
-
-    assert await find_predecessor(client(server), "reflector") == ""
-
-
-async def test_without_an_api_server_nothing_is_concluded(server: Server) -> None:
-    server.status(503)
-
-    with pytest.raises(Unreachable):
-        await find_predecessor(client(server), "reflector")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
-from manager.core.errors import Forbidden, Gone, Unreachable
+from manager.core.errors import Forbidden, Gone
 from manager.kube.cache import MAX_ANNOTATION_BYTES, Change, MetadataCache
 from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Key, Resource
 from manager.runtime.informer import Informer
@@ -347,75 +347,8 @@ async def test_of_several_namespaces_one_may_be_closed(confined: Watcher) -> Non
     assert [key.name for key, _ in confined.cache.items(SECRETS)] == ["b"]
 
 
-class Readable(Lists):
-    """A client that reads namespaces by name, and has no right to list them."""
-
-    def __init__(self, *bodies: dict[str, Any]) -> None:
-        super().__init__({})
-        self.known = {each["metadata"]["name"]: each for each in bodies}
-        self.refused: set[str] = set()
-
-    async def find(self, key: Key) -> dict[str, Any] | None:
-        if key.name in self.refused:
-            raise Forbidden(403, "Forbidden", f"get {key}")
-        return self.known.get(key.name)
-
-    async def pages(self, resource: Resource, *, namespace: str = "") -> AsyncIterator[tuple[list[Any], str]]:
-        assert resource is not NAMESPACES
-        assert namespace
-        yield [], "50"
-
-
-def place(name: str, version: str = "1", **labels: str) -> dict[str, Any]:
-    return {"metadata": {"name": name, "uid": f"u-{name}", "resourceVersion": version, "labels": labels}}
-
-
-@pytest.fixture
-def by_name() -> Watcher:
-    """Read two namespaces, which may not be listed."""
-    watcher = Watcher()
-    handlers = {SECRETS: [watcher.changes.append], NAMESPACES: [watcher.changes.append]}
-    watcher.feed = Informer(watcher.cache, handlers, ("one", "two"))
-    return watcher
-
-
-async def test_confined_namespaces_are_read_by_name(by_name: Watcher) -> None:
-    client: Any = Readable(place("one"), place("two"), place("three"))
-
-    await by_name.feed.fill(client, NAMESPACES)
-
-    assert [key.name for key, _ in by_name.cache.items(NAMESPACES)] == ["one", "two"]
-    assert by_name.names() == []
-    assert by_name.feed.watchable((SECRETS, NAMESPACES)) == (SECRETS,)
-
-
-async def test_a_look_finds_labels_that_changed_and_what_is_gone(by_name: Watcher) -> None:
-    client: Any = Readable(place("one"), place("two"))
-    await by_name.feed.fill(client, NAMESPACES)
-
-    client.known["one"] = place("one", "2", team="x")
-    client.refused.add("two")  # so the API server answers for a namespace that is gone with its Roles
-    await by_name.feed.sweep(client)
-
-    (changed, gone) = by_name.changes
-    assert changed.after is not None
-    assert changed.after.labels == {"team": "x"}
-    assert (gone.key.name, gone.after) == ("two", None)
-
-
-async def test_a_look_without_an_answer_changes_nothing(by_name: Watcher) -> None:
-    client: Any = Readable(place("one"), place("two"))
-    await by_name.feed.fill(client, NAMESPACES)
-
-    async def find(key: Key) -> None:
-        raise Unreachable(503, "Unavailable", f"get {key}")
-
-    client.find = find
-    await by_name.feed.look_at_namespaces(client)
-
-    assert by_name.names() == []
-    with pytest.raises(Unreachable):
-        await by_name.feed.fill(client, NAMESPACES)
+def test_confined_only_what_is_in_namespaces_is_watched(confined: Watcher) -> None:
+    assert confined.feed.watchable((SECRETS, NAMESPACES)) == (SECRETS,)
 
 
 def test_without_namespaces_everything_is_watched(watcher: Watcher) -> None:
