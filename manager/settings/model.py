@@ -116,7 +116,8 @@ class SealedSettings:
     all_namespaces: bool = True
     """False: only Coffer's own namespace."""
     additional_namespaces: tuple[str, ...] = ()
-    """With any entry, only these and Coffer's own namespace; with the other modules off, Roles in these are enough."""
+    """With any entry, only these and Coffer's own namespace; with the other modules off, Roles in these are enough.
+    Within `modules.scope`, if that has entries."""
     label_selector: str = ""
     """Only SealedSecrets with these labels, as in `kubectl get -l`."""
     privatekey_labels: tuple[str, ...] = ()

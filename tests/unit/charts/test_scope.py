@@ -2,9 +2,11 @@
 
 import functools
 import itertools
+import json
 from collections.abc import Iterable
 
 import pytest
+import yaml
 
 from tests.unit.charts.test_chart import CHART, MODULES, helm, one, only, rendered, roles
 
@@ -12,6 +14,8 @@ Rights = frozenset[tuple[str, str]]
 """Resource and verb."""
 
 SCOPE = "scope={a,b}"
+FOR_THE_CLUSTER = CHART.parents[1] / "examples" / "scoped-releases.yaml"
+GENERATORS = CHART / "files" / "generators.json"
 CLUSTER_WIDE = ("clustersecretstores", "clusterexternalsecrets", "clustergenerators", "subjectaccessreviews")
 CHOICES = [
     tuple(name for name, on in zip(MODULES, switches, strict=True) if on)
@@ -88,6 +92,17 @@ def test_its_own_namespace_gives_what_keys_and_the_lease_need() -> None:
 def home() -> list[dict[str, object]]:
     """Return the objects in the release's own namespace."""
     return [each for each in rendered(*only("sealed"), SCOPE) if each["metadata"].get("namespace") == "kube-system"]
+
+
+def test_the_clusters_administrator_gives_what_the_roles_give() -> None:
+    """Kubernetes lets nobody grant what they do not hold, and its own roles know none of our kinds."""
+    (role,) = yaml.safe_load_all(FOR_THE_CLUSTER.read_text())
+    held = {(kind, verb) for rule in role["rules"] for kind in rule["resources"] for verb in rule["verbs"]}
+    kinds = {"sealedsecrets", "externalsecrets", "secretstores", *json.loads(GENERATORS.read_text())["namespaced"]}
+
+    needed = {each for each in granted(MODULES, SCOPE)["a", "coffer-scope"] if each[0].partition("/")[0] in kinds}
+    assert resources(held) == kinds
+    assert needed <= held
 
 
 def test_the_process_gets_the_scope() -> None:
