@@ -34,8 +34,8 @@ class StoreAccess:
         """Raise unless a store exists, is ours, is ready and admits a namespace.
 
         Raises:
-            NeedsHuman: it does not exist, is of another class, is not ready, does not admit the namespace, or is outside
-                of this installation's namespaces.
+            NeedsHuman: it does not exist, is of another class, is not ready, may not be read here, or does not
+                admit the namespace.
             Pending: it was created a moment ago and is not validated yet.
 
         """
