@@ -17,6 +17,8 @@ class NamespacesByName:
         self._client = client
         self._informer = informer
         self._known: dict[str, Body] = {}
+        self._refused: set[str] = set()
+        """Those whose refusal is logged already."""
 
     @property
     def needed(self) -> bool:
@@ -36,12 +38,20 @@ class NamespacesByName:
         The API server refuses a namespace that does not exist: no Role in it gives the right.
         """
         for name in self._informer.namespaces:
-            try:
-                body = await self._client.find(Key(NAMESPACES, "", name))
-            except Forbidden:
-                body = None
+            body = await self._find(name)
             if body is not None:
                 self._known[name] = body
                 self._informer.observe(NAMESPACES, None, body)
             elif name in self._known:
                 self._informer.observe(NAMESPACES, "DELETED", self._known.pop(name))
+
+    async def _find(self, name: str) -> Body | None:
+        try:
+            body = await self._client.find(Key(NAMESPACES, "", name))
+        except Forbidden:
+            if name not in self._refused:
+                log.error("namespace may not be read; nothing is mirrored into it", namespace=name)
+            self._refused.add(name)
+            return None
+        self._refused.discard(name)
+        return body

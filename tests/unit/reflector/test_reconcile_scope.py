@@ -101,6 +101,25 @@ async def test_a_namespace_that_cannot_be_read_gets_nothing_and_loses_nothing(be
     assert bench.value("team-1") == "one"
 
 
+async def test_a_source_that_may_not_be_read_any_more_is_not_proven_gone(bench: ReflectorModule) -> None:
+    """Its namespace went with its Roles: the API server refuses what it would otherwise not find."""
+    bench.secret("src", "one", AUTO)
+    await bench.settle()
+    bench.remove("src")
+    for _ in range(20):
+        bench.api.fail("get", Forbidden(403, "Forbidden", "get"))
+    await bench.settle()
+    bench.pass_by(60)
+    await bench.settle()
+
+    assert bench.value("team-1") == "one"
+    assert "delete" not in bench.writes()
+    bench.api.failures.clear()
+    bench.pass_by(600)
+    await bench.settle()
+    assert bench.body("team-1") is None
+
+
 async def test_a_namespace_that_goes_is_tried_again_later(bench: ReflectorModule) -> None:
     """Nobody tells a confined process that it is there again."""
     bench.secret("src", "one", AUTO)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import structlog
 
 from manager.core.errors import Forbidden, Unreachable
 from manager.kube.cache import Change, MetadataCache
@@ -86,6 +87,15 @@ async def test_one_that_goes_and_comes_again_is_told(bench: Bench, refused: bool
     await bench.reader.look()
 
     assert bench.names() == [("two", True)]
+
+
+async def test_one_that_may_not_be_read_is_logged_once(bench: Bench) -> None:
+    bench.api.refuses["two"] = Forbidden(403, "Forbidden", "get")
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(3):
+            await bench.reader.look()
+
+    assert [(each["log_level"], each["namespace"]) for each in logs] == [("error", "two")]
 
 
 async def test_without_an_answer_nothing_changes(bench: Bench) -> None:
