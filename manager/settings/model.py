@@ -68,11 +68,19 @@ class ModulesSettings:
     """ExternalSecrets and stores."""
     reflector: bool = True
     """Mirrors of Secrets and ConfigMaps."""
+    scope: tuple[str, ...] = ()
+    """With any entry, the only namespaces that the modules read and write, by name; Coffer's own has its lease and
+    sealing keys in any case. Roles in these namespaces are enough then. Empty: the whole cluster."""
     takeover: bool = False
     """True: write even while an original controller is running. False: the module only observes then."""
     deletes_per_minute: int = 50
     """Maximum number of deletes of one module in a minute; then it pauses and an alert fires. Raise it to delete many
     objects on purpose. 0 allows none."""
+
+    @property
+    def namespaces(self) -> frozenset[str] | None:
+        """The namespaces that the modules read and write; None: the whole cluster."""
+        return frozenset(self.scope) or None
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,8 @@ class SealedSettings:
     all_namespaces: bool = True
     """False: only Coffer's own namespace."""
     additional_namespaces: tuple[str, ...] = ()
-    """Only these namespaces and Coffer's own; empty: all. With the other modules off, Roles in these are enough."""
+    """With any entry, only these and Coffer's own namespace; with the other modules off, Roles in these are enough.
+    Within `modules.scope`, if that has entries."""
     label_selector: str = ""
     """Only SealedSecrets with these labels, as in `kubectl get -l`."""
     privatekey_labels: tuple[str, ...] = ()
