@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tools.chart_readme import PAGE as CHART_README
 from tools.chart_schema import SCHEMA
 from tools.crds import CRDS
 from tools.generated import ROOT, Generated, report
@@ -14,7 +15,7 @@ from tools.providers_doc import PAGE as PROVIDERS
 from tools.settings_doc import PAGE as SETTINGS
 from tools.version import VERSION
 
-GENERATED = (CRDS, SCHEMA, SETTINGS, METRICS, PROVIDERS, VERSION)
+GENERATED = (CRDS, SCHEMA, CHART_README, SETTINGS, METRICS, PROVIDERS, VERSION)
 LOCKS = {"requirements.lock": "lock", "tools/audit.lock": "audit-lock"}
 """Lock -> the make target that writes it, to the file that the variable of the same name in capitals says."""
 NO_NETWORK = ("error sending request", "failed to fetch", "dns error", "timed out", "connection")

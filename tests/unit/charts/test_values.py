@@ -54,7 +54,7 @@ def test_the_values_of_reflectors_chart_are_taken_as_they_are(tmp_path: Path) ->
     done = helm("template", "coffer", str(CHART), f"--values={tmp_path / 'values.yaml'}")
 
     assert done.returncode == 0, done.stderr
-    manifests = [each for each in yaml.safe_load_all(done.stdout) if each]
+    manifests = [each for each in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader) if each]
     assert one(manifests, "Deployment")["spec"]["template"]["spec"]["serviceAccountName"] == "coffer"
     assert one(manifests, "ServiceAccount")["metadata"]["name"] == "coffer"
     subjects = one(manifests, "ClusterRoleBinding")["subjects"]
