@@ -23,8 +23,8 @@ A key that is not in these tables is refused before anything is rendered. A valu
 nothing here is refused with what to do instead. Labels, annotations and pull secrets are added to those of `global`; of
 other values that are in both places, the one outside `global` wins.
 
-CRDs come with the release, `helm upgrade` updates them, and `helm uninstall` leaves them. A CRD that the cluster has from
-elsewhere is left as it is: `coffer crds diff` compares it with ours, `coffer crds apply` updates it.
+CRDs come with the release, `helm upgrade` updates them, and `helm uninstall` leaves them. A CRD that the cluster has
+from elsewhere is left as it is: `coffer crds diff` compares it with ours, `coffer crds apply` updates it.
 """
 
 

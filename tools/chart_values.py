@@ -41,9 +41,7 @@ class Value:
 
 def values(text: str) -> list[Value]:
     """Return the values of a values file in their order."""
-    tree = yaml.compose(text)
-    assert isinstance(tree, yaml.MappingNode), "a values file is a mapping"
-    return list(_of(tree, "", text.splitlines(), yaml.safe_load(text)))
+    return list(_of(yaml.compose(text), "", text.splitlines(), yaml.safe_load(text)))
 
 
 def refused() -> list[Mapping[str, Any]]:
@@ -52,7 +50,7 @@ def refused() -> list[Mapping[str, Any]]:
     return found
 
 
-def _of(tree: yaml.MappingNode, parent: str, lines: list[str], content: Mapping[str, Any]) -> Iterator[Value]:
+def _of(tree: Any, parent: str, lines: list[str], content: Mapping[str, Any]) -> Iterator[Value]:
     for key, node in tree.value:
         path = f"{parent}.{key.value}".lstrip(".")
         default = content[key.value]
