@@ -41,7 +41,11 @@ class Value:
 
 def values(text: str) -> list[Value]:
     """Return the values of a values file in their order."""
-    return list(_of(yaml.compose(text), "", text.splitlines(), yaml.safe_load(text)))
+    return list(
+        _of(
+            yaml.compose(text, Loader=yaml.CSafeLoader), "", text.splitlines(), yaml.load(text, Loader=yaml.CSafeLoader)
+        )
+    )
 
 
 def refused() -> list[Mapping[str, Any]]:
