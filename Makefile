@@ -66,12 +66,13 @@ crds: setup ## the chart's CRDs, lists of generators and providers, values.schem
 	$(BIN)/python -m tools.crds
 	$(BIN)/python -m tools.chart_schema
 
-docs: setup ## what is made from code: docs/settings.md, docs/metrics.md, docs/providers.md, the README of the chart, the version
+docs: setup ## what is made from code: docs/settings.md, docs/metrics.md, docs/providers.md, README and dashboards of the chart, the version
 	$(BIN)/python -m tools.version
 	$(BIN)/python -m tools.settings_doc
 	$(BIN)/python -m tools.metrics_doc
 	$(BIN)/python -m tools.providers_doc
 	$(BIN)/python -m tools.chart_readme
+	$(BIN)/python -m tools.dashboards
 
 verify: setup ## fails where CRDs, schema, generated pages or locks are not what the code says
 	$(BIN)/python -m tools.verify
