@@ -32,7 +32,7 @@ PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
 COUNT_OR_SHARE = {"type": ["integer", "string"], "pattern": "^([0-9]+%?)?$", "minimum": 0}
 DURATION = {"type": "string", "pattern": "^([0-9]+(ms|s|m|h))*$"}
 Schema = dict[str, Any]
-NARROWED: Mapping[str, Schema] = MappingProxyType(
+NARROWED: Mapping[str, Any] = MappingProxyType(
     {
         "replicaCount": {"type": "integer", "minimum": 0},
         "image.pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
@@ -77,13 +77,13 @@ NARROWED: Mapping[str, Schema] = MappingProxyType(
 def rendered() -> str:
     """Return the file."""
     schema: Schema = {"type": "object", "additionalProperties": False, "properties": {}}
-    for each in values(VALUES.read_text()):
-        _put(schema, each.path, _of(each))
+    for value in values(VALUES.read_text()):
+        _put(schema, value.path, _of(value))
     schema["properties"]["settings"] = _settings()
     # A parent chart puts more there, and helm adds it where this chart is a dependency.
     schema["properties"]["global"]["additionalProperties"] = True
-    for each in refused():
-        _let_pass(schema, each["path"])
+    for row in refused():
+        _let_pass(schema, row["path"])
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
 
 
@@ -98,7 +98,8 @@ def _of(value: Value) -> Schema:
     """Return what a value may be, from its default and from what is known beside it."""
     told = {"description": value.about} if value.about else {}
     if value.path in NARROWED:
-        return told | NARROWED[value.path]
+        narrowed: Schema = NARROWED[value.path]
+        return told | narrowed
     if not value.leaf:
         return told | {"type": "object", "additionalProperties": False, "properties": {}}
     return told | {"type": _type(value.default)}
@@ -109,7 +110,9 @@ def _type(default: object) -> str:
         return "boolean"
     if isinstance(default, int):
         return "integer"
-    return {dict: "object", list: "array"}.get(type(default), "string")
+    if isinstance(default, dict):
+        return "object"
+    return "array" if isinstance(default, list) else "string"
 
 
 def _settings() -> Schema:
