@@ -1,1 +1,1 @@
-"""Unit tests of manager/cli."""
+"""Tests of manager/cli."""
