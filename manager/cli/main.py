@@ -23,7 +23,12 @@ from manager.settings.predecessors import WITHOUT_EFFECT, aliases, bare_switches
 if TYPE_CHECKING:
     from manager.app import Ending
 
-OF_MODULES = {"cost": "external.commands", "keys": "sealed.commands", "seal": "sealed.commands"}
+OF_MODULES = {
+    "cost": "external.commands",
+    "crds": "manager.cli.crds",
+    "keys": "sealed.commands",
+    "seal": "sealed.commands",
+}
 
 
 class Commands(click.Group):

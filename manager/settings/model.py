@@ -29,6 +29,12 @@ class ProcessSettings:
     """Address of /healthz, /readyz and the /v1 endpoints."""
     listen_metrics: str = ":8081"
     """Address of /metrics."""
+    metrics_cert_file: str = ""
+    """PEM file with the certificate chain that serves /metrics by HTTPS; a renewed one is read within a minute."""
+    metrics_key_file: str = ""
+    """PEM file with the private key of that certificate."""
+    metrics_authorization: bool = False
+    """True: /metrics wants a token that may `get` the URL /metrics. Needs the certificate."""
     log_level: str = "INFO"
     """DEBUG, INFO, WARNING or ERROR; kopf itself always logs at WARNING: at DEBUG it prints bodies of objects."""
     log_format: str = "json"

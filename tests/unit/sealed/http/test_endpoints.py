@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from manager.core.errors import ApiError, Unreachable
 from manager.kube.api_servers import ApiServers
 from manager.kube.resources import Body, Key, Resource
-from manager.runtime.health import MAX_BODY_BYTES
+from manager.runtime.http.health import MAX_BODY_BYTES
 from sealed.crypto.unseal import open_object
 from sealed.crypto.wire_format import CLUSTER_WIDE
 from sealed.http.callers import Callers
