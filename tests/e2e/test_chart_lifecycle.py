@@ -133,9 +133,7 @@ def test_the_api_server_takes_what_values_make(plane: ControlPlane, kube: Kube, 
     assert (kube.find("networkpolicies", "coffer", HOME) is not None) is (case == "network")
 
 
-def test_crds_of_the_version_before_are_updated_by_hand_or_handed_over(
-    plane: ControlPlane, kube: Kube, tmp_path: Path
-) -> None:
+def test_crds_of_the_version_before_are_applied_or_handed_over(plane: ControlPlane, kube: Kube, tmp_path: Path) -> None:
     release(plane, "install", version_before(tmp_path))
     assert "scope" not in status_fields(kube.get(KINDS, SEALED))
 
