@@ -37,7 +37,8 @@ from manager.runtime.lease_thread import Elector, LeaseThread
 from manager.runtime.metrics import Metrics
 from manager.runtime.metrics_endpoint import Scrapers, certificate, route
 from manager.runtime.module import Context, Handler, Module
-from manager.runtime.predecessors import PredecessorGate
+from manager.runtime.namespaces_by_name import NamespacesByName
+from manager.runtime.predecessors import Confinement, PredecessorGate
 from manager.runtime.unreadable_objects import UnreadableObjects
 from manager.runtime.watch_guard import WatchGuard
 from manager.settings.model import Settings
@@ -135,8 +136,9 @@ async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
     refusals = UnreadableObjects(events, lambda plural: metrics.unusable.labels(plural).inc())
     informer = Informer(cache, _handlers(modules), _namespaces(modules), refusals.note)
     guard = _watch_guard(informer, connection, metrics, clock, jitter)
-    home = "" if informer.namespaces == ALL_NAMESPACES else namespace
-    leader = _leader(settings, modules, EventSources(informer, guard, connection, client), home, metrics, jitter)
+    within = Confinement(namespace, informer.namespaces) if informer.confined else None
+    sources = EventSources(informer, guard, connection, client, NamespacesByName(client, informer))
+    leader = _leader(settings, modules, sources, within, metrics, jitter)
     return Replica(connection, client, lease, modules, leader, _health(lease, modules, leader), metrics)
 
 
@@ -162,10 +164,15 @@ def _watch_guard(
 
 
 def _leader(
-    settings: Settings, modules: tuple[Module, ...], sources: EventSources, home: str, metrics: Metrics, jitter: Jitter
+    settings: Settings,
+    modules: tuple[Module, ...],
+    sources: EventSources,
+    within: Confinement | None,
+    metrics: Metrics,
+    jitter: Jitter,
 ) -> Leader:
     takeover, interval = settings.modules.takeover, settings.process.sweep_interval
-    gate = PredecessorGate(sources.client, metrics, jitter, takeover, interval, home)
+    gate = PredecessorGate(sources.client, metrics, jitter, takeover, interval, within)
     return Leader(settings, modules, sources, gate, metrics, jitter)
 
 

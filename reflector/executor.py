@@ -113,7 +113,7 @@ class Executor:
                 return Done(step, Retry(MOVED, "the target has just changed"))
             except Forbidden as error:
                 if error.reason == "NamespaceTerminating":
-                    return Done(step)
+                    return Done(step, Retry(MOVED, "the namespace is being deleted"))
                 why = error.detail or f"{error.reason}, by a quota, an admission policy or missing rights"
                 return Done(step, Retry(FAILED, f"the API server refuses it: {why}"))
             except Invalid as error:

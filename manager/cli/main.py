@@ -137,7 +137,8 @@ def mirrors(annotations: tuple[str, ...], **given: Any) -> None:
     """List sources with their mirrors and state, or plan a change.
 
     With --plan, ANNOTATIONS are NAME=VALUE or NAME- (as in kubectl annotate), the prefix may be left out; nothing is
-    written. Needs only the right to list Secrets, ConfigMaps and namespaces; of Secrets only metadata is read.
+    written. Needs only the right to list Secrets, ConfigMaps and namespaces; of Secrets only metadata is read. If the
+    settings have modules.scope, the rights in these namespaces suffice.
     """
     from manager.command_line import show
     from manager.kube.client import KubeClient
@@ -151,7 +152,8 @@ def mirrors(annotations: tuple[str, ...], **given: Any) -> None:
 
     async def read() -> MirrorListing:
         settings = load({}, os.environ, _document(options.config))
-        listing = MirrorListing(settings.reflector, options.own or settings.process.namespace)
+        own = options.own or settings.process.namespace
+        listing = MirrorListing(settings.reflector, own, settings.modules.namespaces)
         client = KubeClient(await connect(options.kubeconfig, options.context), f"coffer/{VERSION}")
         try:
             await listing.read(client, Edit.parse(target, annotations) if target else None)

@@ -74,11 +74,19 @@ class ModulesSettings:
     """ExternalSecrets and stores."""
     reflector: bool = True
     """Mirrors of Secrets and ConfigMaps."""
+    scope: tuple[str, ...] = ()
+    """With any entry, the only namespaces that the modules read and write, by name; Coffer's own has its lease and
+    sealing keys in any case. Roles in these namespaces are enough then. Empty: the whole cluster."""
     takeover: bool = False
     """True: write although an original controller is still running. False: the module only observes then."""
     deletes_per_minute: int = 50
     """Deletes that a module makes in a minute before it pauses and alerts; raise it to withdraw many on purpose.
     0 puts every delete off."""
+
+    @property
+    def namespaces(self) -> frozenset[str] | None:
+        """The namespaces that the modules read and write; None: the whole cluster."""
+        return frozenset(self.scope) or None
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,8 @@ class SealedSettings:
     all_namespaces: bool = True
     """False: only Coffer's own namespace."""
     additional_namespaces: tuple[str, ...] = ()
-    """With any entry, only these and Coffer's own namespace; with the other modules off, Roles in these are enough."""
+    """With any entry, only these and Coffer's own namespace; with the other modules off, Roles in these are enough.
+    Within `modules.scope`, if that has entries."""
     label_selector: str = ""
     """Only SealedSecrets with these labels, as in `kubectl get -l`."""
     privatekey_labels: tuple[str, ...] = ()

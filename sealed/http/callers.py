@@ -6,7 +6,6 @@ from collections.abc import Iterable
 import structlog
 from aiohttp import web
 
-from manager.core.clock import Clock
 from manager.core.errors import SettingsError
 from manager.kube.api_servers import ApiServers
 from manager.kube.client import KubeClient
@@ -19,6 +18,8 @@ class Callers:
     """Names callers by their address, and checks their tokens if the settings require it.
 
     Args:
+        published: the addresses of the API servers.
+        client: asks about tokens.
         proxies: networks of the API server's proxy, if they are not the addresses that it publishes. X-Forwarded-For
             counts from there only, and only its last hop, which the API server adds itself.
         require_token: a caller needs the right to `post` the path, a nonResourceURL. The API server's service proxy
@@ -29,9 +30,11 @@ class Callers:
 
     """
 
-    def __init__(self, client: KubeClient, clock: Clock, proxies: Iterable[str], *, require_token: bool) -> None:
+    def __init__(
+        self, published: ApiServers, client: KubeClient, proxies: Iterable[str], *, require_token: bool
+    ) -> None:
         self._tokens = TokenCheck(client, "post")
-        self._published = ApiServers(client, clock)
+        self._published = published
         self._require_token = require_token
         try:
             self._proxies = [ipaddress.ip_network(each, strict=False) for each in proxies]

@@ -57,6 +57,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- range $name := list "sealed" "external" "reflector" "takeover" }}
 - --modules-{{ $name }}={{ index $.Values.modules $name }}
 {{- end }}
+{{- with include "coffer.scope" . | fromJsonArray }}
+- --modules-scope={{ join "," . }}
+{{- end }}
 {{- range $section, $fields := .Values.settings }}
 {{- range $field, $value := $fields }}
 {{- $text := ternary $value (toJson $value) (kindIs "string" $value) }}{{/* toJson: toString writes a large number as 1e+06 */}}
@@ -127,12 +130,4 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if trim (toString .) }}{{ $found = append $found (trim (toString .)) }}{{ end }}
 {{- end }}
 {{- toJson $found }}
-{{- end -}}
-{{/* The namespaces that sealed is limited to if it runs alone, as a JSON list; empty if it watches the whole cluster. */}}
-{{- define "coffer.confined" -}}
-{{- $more := include "coffer.entries" (dig "sealed" "additional_namespaces" list .Values.settings) | fromJsonArray }}
-{{- $all := dig "sealed" "all_namespaces" true .Values.settings | toString | lower }}
-{{- if and .Values.modules.sealed (not .Values.modules.external) (not .Values.modules.reflector) (or $more (has $all (list "false" "f" "no" "0"))) }}
-{{- prepend $more (include "coffer.namespace" .) | uniq | toJson }}
-{{- else }}[]{{ end }}
 {{- end -}}

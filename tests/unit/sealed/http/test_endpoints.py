@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from manager.core.errors import ApiError, Unreachable
+from manager.kube.api_servers import ApiServers
 from manager.kube.resources import Body, Key, Resource
 from manager.runtime.health import MAX_BODY_BYTES
 from sealed.crypto.unseal import open_object
@@ -73,7 +74,7 @@ class Api:
         self.api = SealingApi(
             self.registry,
             SealedMetrics(self.collected),
-            Admission(RateLimits(2, 2, self.clock), Callers(server, self.clock, **options)),
+            Admission(RateLimits(2, 2, self.clock), Callers(ApiServers(server, self.clock), server, **options)),
             Bodies(Inline(), Inline(), legacy=True, read_timeout=5),
             self.clock,
         )
