@@ -126,6 +126,7 @@ RELEASE: tuple[Effect, ...] = (
     flag("modules.reflector", False, 5, "--modules-reflector=false"),
     flag("modules.takeover", True, 6, "--modules-takeover=true"),
     flag("settings", {"external": {"provider_threads": 3}}, 7, "--external-provider-threads=3"),
+    flag("scope", ["a", "b"], 7, "--modules-scope=a,b"),
     Effect("replicaCount", 5, "Deployment/coffer spec.replicas"),
     Effect("image.registry", "reg.example", f"{CONTAINER}.image", f"reg.example/coffer:{version()}"),
     Effect("image.repository", "a/b", f"{CONTAINER}.image", f"a/b:{version()}"),

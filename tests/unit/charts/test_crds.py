@@ -56,6 +56,7 @@ def test_crds_get_annotations_and_common_labels() -> None:
 
 def test_only_the_crds_of_modules_that_are_on_are_installed() -> None:
     assert metadata("crds.install=false") == {}
+    assert metadata("scope={a}") == {}
     assert set(metadata("modules.external=false")) == {"sealedsecrets.bitnami.com"}
     assert "sealedsecrets.bitnami.com" not in metadata("modules.sealed=false")
     assert metadata("modules.sealed=false", "modules.external=false") == {}
