@@ -12,10 +12,7 @@ from external.external_secrets.entry_errors import EntryErrors
 from external.external_secrets.refresh import Refreshed
 from external.generators.runner import Generators, Occasion, Recipes, Reference, reference_of
 from external.providers.protocol import (
-    AsksProperty,
     Client,
-    Composite,
-    ConvertsNames,
     Inside,
     NotModified,
     ProviderError,
@@ -23,6 +20,9 @@ from external.providers.protocol import (
     SearchRequest,
     SecretAbsent,
     SecretRequest,
+    converts_names,
+    finds_properties,
+    sends_property,
 )
 from external.providers.session import ProviderSession
 from external.reading.identity_queue import Answer, Given, MaxAge, Question
@@ -274,7 +274,7 @@ class _Merge:
             raise _wrong(f"there are more than {MAX_MEMBERS} members")
         self._charge(len(members) * (1 + len(entry.rewrite or ())), 0)
         named = members
-        if not entry.rewrite or (isinstance(client, ConvertsNames) and isinstance(reference, FindRef)):
+        if not entry.rewrite or (converts_names(client) and isinstance(reference, FindRef)):
             named = convert_keys(members, reference.conversion_strategy, _wrong)
         if entry.rewrite:
             named = await rewritten(named, entry.rewrite, self._documents, _wrong)
@@ -285,7 +285,7 @@ class _Merge:
 
     async def _members(self, entry: DataFrom, whole: SecretValue, client: Client) -> Mapping[str, SecretValue]:
         reference, members = entry.extract, None
-        if reference is not None and isinstance(client, Composite):
+        if reference is not None and finds_properties(client):
             found = await self._value(reference, whole, client, extract=True) if reference.property else whole
             members = await beside(len(found), partial(client.members, found))
         elif reference is not None:
@@ -304,12 +304,12 @@ class _Merge:
     async def _value(
         self, reference: RemoteRef, whole: SecretValue, client: Client, *, extract: bool = False
     ) -> SecretValue:
-        if isinstance(client, Composite):
+        if finds_properties(client):
             picked = await beside(len(whole), partial(client.pick, whole, reference.property or ""))
             if isinstance(picked, Inside):
                 picked = await self._documents.find(picked.document, picked.path, natural=client.natural)
             found = picked
-        elif not reference.property or isinstance(client, AsksProperty):
+        elif not reference.property or sends_property(client):
             return whole
         else:
             found = await self._documents.find(whole, reference.property, natural=client.natural)
@@ -360,7 +360,7 @@ def _asked(client: Client, entry: Data | DataFrom) -> Question:
     """Return what is requested of a client for an entry."""
     want = _want(entry)
     reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
-    if isinstance(want, SecretRequest) and isinstance(client, AsksProperty) and reference is not None:
+    if isinstance(want, SecretRequest) and sends_property(client) and reference is not None:
         return replace(want, property=reference.property or "")
     return want
 
