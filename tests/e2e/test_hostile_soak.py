@@ -3,6 +3,7 @@
 The CRDs accept any field, as if the objects had been stored before the schemas were strict.
 """
 
+import json
 import os
 import threading
 import time
@@ -53,17 +54,47 @@ class Times:
         return found[min(len(found) - 1, int(len(found) * 0.99))]
 
 
+class Shown:
+    """The names of the ConfigMaps of a namespace, as a watch shows them.
+
+    A controller sees no object earlier, and a busy API server shows it seconds after the answer to its creation.
+    """
+
+    def __init__(self, kube: Kube, namespace: str) -> None:
+        self._kube, self._path = kube, kube.path("configmaps", namespace)
+        self._names: set[str] = set()
+        self._more = threading.Condition()
+        threading.Thread(target=self._follow, daemon=True).start()
+
+    def wait(self, name: str) -> None:
+        """Wait until a ConfigMap was shown."""
+        with self._more:
+            assert self._more.wait_for(lambda: name in self._names, timeout=60), f"no watch shows {name}"
+
+    def _follow(self) -> None:
+        """Watch until the control plane is gone."""
+        with suppress(urllib3.exceptions.HTTPError, OSError):
+            while True:
+                answer = self._kube._pool.request(
+                    "GET", f"{self._kube.url}{self._path}?watch=true", preload_content=False, timeout=300.0
+                )
+                for line in answer:
+                    with self._more:
+                        self._names.add(json.loads(line)["object"]["metadata"]["name"])
+                        self._more.notify_all()
+
+
 class Victim(Times):
     """A tenant that seals and syncs a Secret now and then, and waits for it.
 
-    After each it sends the same requests with another Secret, in a row and without Coffer: the time that the API server
-    takes for them under the same load is not Coffer's fault.
+    After each it sends the same requests with another Secret, in a row and without Coffer, each after a watch has shown
+    its object: the time that the API server takes for that under the same load is not Coffer's fault.
     """
 
     def __init__(self, world: World) -> None:
         super().__init__()
         self.world, self.namespace = world, world.namespace("victim")
-        self.plain = Times()
+        self.plain, self.shown = Times(), Shown(world.kube, self.namespace)
         self._number = 0
 
     def once(self) -> None:
@@ -85,11 +116,12 @@ class Victim(Times):
                 self._without_coffer(f"p{made}", objects)
 
     def _without_coffer(self, name: str, objects: Objects) -> None:
-        """Apply the same number of objects, read them, write a status for each, create a Secret and read it."""
+        """Apply as many objects, read each when a watch shows it, write their statuses; create a Secret and read it."""
         kube = self.world.kube
         for number, _ in enumerate(objects):
             self.world.apply(config_map(self.namespace, f"{name}-{number}", {"key": "value"}))
         for number, _ in enumerate(objects):
+            self.shown.wait(f"{name}-{number}")
             kube.get("configmaps", f"{name}-{number}", self.namespace)
             kube.patch("configmaps", f"{name}-{number}", self.namespace, {"data": {"status": "True"}})
         kube.create(secret(self.namespace, name, {"key": "value"}))
