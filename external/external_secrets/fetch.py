@@ -227,16 +227,11 @@ class _Merge:
     async def take(self, at: str, entry: Data | DataFrom, answer: Answer, client: Client) -> None:
         """Merge one entry; its error is collected with its field."""
         with self.errors.at(at, _about(entry)):
-            try:
-                whole = answer.coming.result()
-            except SecretAbsent as error:
-                if self._deletion_policy == "Retain":
-                    raise SecretAbsent(f"{error}{_looked(entry, client)}") from None
-                self.absent.append(f"{at}{_about(entry)}{_looked(entry, client)}")
+            error = answer.coming.exception()
+            if error is not None:
+                self._failed(at, entry, error, client)
                 return
-            except NotModified:
-                self.unchanged = True
-                return
+            whole = answer.coming.result()
             if isinstance(entry, Data):
                 found = await self._one(entry, whole, client)
             else:
@@ -247,13 +242,26 @@ class _Merge:
             self._charge(1, sum(map(len, found.values())))
             self.data.update(found)
 
+    def _failed(self, at: str, entry: Data | DataFrom, error: BaseException, client: Client) -> None:
+        if isinstance(error, NotModified):
+            self.unchanged = True
+        elif isinstance(error, SecretAbsent) and self._deletion_policy != "Retain":
+            self.absent.append(f"{at}{_about(entry)}{_looked(entry, client)}")
+        elif isinstance(error, SecretAbsent):
+            self.errors.add(SecretAbsent(f"{error}{_looked(entry, client)}"), at, _about(entry))
+        elif isinstance(error, ProviderError):
+            self.errors.add(error, at, _about(entry))
+        else:
+            raise error
+
     async def join(
         self, at: str, entry: DataFrom, made: Mapping[str, SecretValue] | ProviderError | NeedsHuman
     ) -> None:
         """Merge an entry whose values a generator has made: they are neither converted nor decoded."""
         with self.errors.at(at):
             if not isinstance(made, Mapping):
-                raise made
+                self.errors.add(made, at)
+                return
             named = await rewritten(made, entry.rewrite, self._documents, _wrong) if entry.rewrite else made
             found = validate_keys(named, _wrong)
             self._charge(len(found), sum(map(len, found.values())))

@@ -92,7 +92,7 @@ class Reconciler:
                 self._state.stale.add(key)
             if not isinstance(error, ReconcileError):
                 raise
-            outcome = Outcome(error=error)
+            outcome = Outcome(error=error.alone())
         return await self._reporter.report(key, body, outcome, started)
 
     async def _read(self, key: Key) -> Body | None:

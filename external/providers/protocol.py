@@ -165,7 +165,7 @@ def one_by_one(
         except ProviderUnavailable:
             raise
         except ProviderError as error:
-            found[want] = error
+            found[want] = error.alone()
     return found
 
 

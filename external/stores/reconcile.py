@@ -90,7 +90,7 @@ class StoreReconciler:
         except ReconcileError as error:
             if is_terminating(self._context.cache, key.namespace):
                 return Requeue(after=self._context.jitter.spread(TERMINATING_RETRY_SECONDS))
-            outcome = Outcome(error=error)
+            outcome = Outcome(error=error.alone())
         return await self._report(key, body, outcome)
 
     async def _still_valid(self, key: Key) -> StoreSummary | None:

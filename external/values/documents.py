@@ -105,13 +105,14 @@ class Documents:
     async def _within(self, work: Callable[[], Awaitable[Made]]) -> Made:
         """Do work in the sandbox; once a limit is reached, all further work of this ExternalSecret fails with it."""
         if self._limit is not None:
-            raise self._limit
+            # Each raise of the same error would make its traceback longer.
+            raise TemplateLimit(self._limit.limit, str(self._limit))
         with measured() as spent:
             try:
                 async with self._turns.of(self._namespace):
                     return await work()
             except TemplateLimit as error:
-                self._limit = error
+                self._limit = TemplateLimit(error.limit, str(error))
                 raise
             finally:
                 self._spent += spent.seconds

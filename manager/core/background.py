@@ -55,7 +55,8 @@ async def in_background(work: Callable[[], Result], *, first: bool = False) -> R
             try:
                 coming.set_result(_alone(work))
             except BaseException as error:  # raised in the caller, as by an executor
-                coming.set_exception(error)
+                # Without this frame, which holds `coming`: only a full collection would free the two and what was read.
+                coming.set_exception(error.with_traceback(error.__traceback__ and error.__traceback__.tb_next))
 
     (_FIRST if first else _THEN).append(run)
     _THREAD.submit(_next)
