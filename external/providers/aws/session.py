@@ -35,6 +35,8 @@ MARKED_FOR_DELETION = (
     "marked for deletion",
     "marked deleted",
 )  # texts of AWS for a secret that is scheduled for deletion
+CLIENT_BYTES = 340 << 10  # of a session of the SDK, its client, and what they know of the service
+KEY_CLIENT_BYTES = 160 << 10  # of a client whose session is shared
 MAX_ATTEMPTS = 5  # of one call; more do not fit into its deadline, whatever retrySettings says
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 ABSENCE = "Secret does not exist"
@@ -63,6 +65,8 @@ class AwsConnection:
         self._count = count
         self._label = label
         self._options = _options(retries, timeout)
+        self.weight = KEY_CLIENT_BYTES if identity.keys and not identity.roles else CLIENT_BYTES
+        """Bytes that a client takes."""
         self._session = self.guard(lambda: self._opened(identity))
 
     def client(self, service: str, variable: str) -> Any:

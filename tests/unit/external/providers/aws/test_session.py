@@ -60,6 +60,11 @@ def test_stores_with_keys_share_one_session_and_no_credentials() -> None:
     assert len(models) == 1, "the SDK's description of a service is read once"
 
 
+def test_a_store_with_roles_weighs_more_than_one_with_keys() -> None:
+    """Each of its roles has a session of its own."""
+    assert opened().weight < opened(role=ROLES[0]).weight
+
+
 @pytest.mark.parametrize("missing", ["access_key_id", "secret_access_key"])
 def test_a_store_with_half_a_key_never_gets_coffers_identity(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "own")
