@@ -15,7 +15,6 @@ from enum import IntEnum
 from typing import Any, NoReturn
 
 import structlog
-from aiohttp import web
 from yarl import URL
 
 from manager import VERSION
@@ -27,9 +26,11 @@ from manager.kube.client import KubeClient
 from manager.kube.connection import Connection, connect
 from manager.kube.events import EventRecorder
 from manager.kube.resources import Resource
+from manager.kube.token_check import TokenCheck
 from manager.kube.writer import Writer
 from manager.runtime.controller import describe
-from manager.runtime.health import Health, allow_files, serve
+from manager.runtime.http.health import Health, allow_files, serve
+from manager.runtime.http.metrics_endpoint import Scrapers, certificate, route
 from manager.runtime.informer import ALL_NAMESPACES, Informer
 from manager.runtime.leader import EventSources, Leader
 from manager.runtime.lease import Lease
@@ -205,12 +206,18 @@ async def _listen(settings: Settings, replica: Replica, stack: AsyncExitStack) -
     runner = await serve(settings.process.listen, routes)
     stack.push_async_callback(runner.cleanup)
 
-    async def metrics(_request: web.Request) -> web.Response:
+    def metrics() -> bytes:
         replica.leader.measure()
-        return web.Response(body=replica.metrics.render(), content_type="text/plain", charset="utf-8")
+        return replica.metrics.render()
 
-    runner = await serve(settings.process.listen_metrics, [web.get("/metrics", metrics)])
+    process = settings.process
+    secured = certificate(process.metrics_cert_file, process.metrics_key_file)
+    scrapers = Scrapers(TokenCheck(replica.client, "get"), SystemClock()) if process.metrics_authorization else None
+    runner = await serve(process.listen_metrics, [route(metrics, scrapers)], secured.context if secured else None)
     stack.push_async_callback(runner.cleanup)
+    if secured is not None:
+        current = asyncio.create_task(secured.keep_current(), name="metrics certificate")
+        stack.callback(current.cancel)
 
 
 async def _until_the_end(replica: Replica) -> Ending:

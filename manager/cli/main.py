@@ -23,7 +23,12 @@ from manager.settings.predecessors import WITHOUT_EFFECT, aliases, bare_switches
 if TYPE_CHECKING:
     from manager.app import Ending
 
-OF_MODULES = {"cost": "external.commands", "keys": "sealed.commands", "seal": "sealed.commands"}
+OF_MODULES = {
+    "cost": "external.commands",
+    "crds": "manager.cli.crds",
+    "keys": "sealed.commands",
+    "seal": "sealed.commands",
+}
 
 
 class Commands(click.Group):
@@ -124,9 +129,11 @@ class MirrorsOptions:
 
 
 @click.command()
-@click.option("--config", help="The controller's settings file: its rules decide here too.", metavar="FILE")
-@click.option("--controller-namespace", "own", default="", help="Coffer's: nothing is pushed there.", metavar="NAME")
-@click.option("--plan", "target", default="", help="What a change would do: secret/NAMESPACE/NAME.", metavar="OBJECT")
+@click.option("--config", help="The controller's settings file, for its rules.", metavar="FILE")
+@click.option("--controller-namespace", "own", default="", help="Coffer's; it gets no mirrors.", metavar="NAME")
+@click.option(
+    "--plan", "target", default="", help="Source whose change is shown: secret/NAMESPACE/NAME.", metavar="OBJECT"
+)
 @click.argument("annotations", nargs=-1)
 def mirrors(annotations: tuple[str, ...], **given: Any) -> None:
     """List sources with their mirrors and state, or plan a change.

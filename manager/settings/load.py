@@ -102,6 +102,14 @@ def validated(settings: Settings) -> Settings:
         (settings.reflector.provenance in {"warn", "deny", "allow"}, "reflector.provenance: warn, deny or allow"),
         (settings.process.log_format in {"json", "text"}, "process.log_format: json or text"),
         (settings.process.log_level.lower() in LOG_LEVELS, "process.log_level: DEBUG, INFO, WARNING, ERROR"),
+        (
+            bool(settings.process.metrics_cert_file) == bool(settings.process.metrics_key_file),
+            "process.metrics_cert_file and process.metrics_key_file: set both",
+        ),
+        (
+            bool(settings.process.metrics_cert_file) or not settings.process.metrics_authorization,
+            "process.metrics_authorization: needs process.metrics_cert_file, or tokens arrive in the clear",
+        ),
         *((getattr(getattr(settings, part), name) > 0, f"{part}.{name} must be positive") for part, name in POSITIVE),
     )
     for holds, message in checks:

@@ -68,7 +68,7 @@ def test_an_administrator_of_namespaces_installs_changes_and_removes_it(arena: W
     own = {"coffer", "coffer-scope", "coffer-service-proxier"}
 
     def install(*scope: str) -> CompletedProcess[str]:
-        arguments = ("--install", "coffer", str(CHART), "--skip-crds", f"--namespace={home}")
+        arguments = ("--install", "coffer", str(CHART), f"--namespace={home}")
         return as_user(arena, "upgrade", *arguments, f"--set=scope={{{','.join(scope)}}}")
 
     done = install(first)
@@ -98,9 +98,7 @@ def test_a_second_release_for_a_namespace_is_refused(arena: World) -> None:
     administrate(arena, one, two, shared)
 
     def install(home: str) -> CompletedProcess[str]:
-        return as_user(
-            arena, "install", "coffer", str(CHART), "--skip-crds", f"--namespace={home}", f"--set=scope={{{shared}}}"
-        )
+        return as_user(arena, "install", "coffer", str(CHART), f"--namespace={home}", f"--set=scope={{{shared}}}")
 
     done = install(one)
     assert done.returncode == 0, done.stderr

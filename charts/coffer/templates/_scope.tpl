@@ -29,6 +29,9 @@
 {{- fail "settings.modules.scope: use scope, which also sets the RBAC rules" }}
 {{- end }}
 {{- $scope := include "coffer.scope" . | fromJsonArray }}
+{{- if and $scope .Values.metrics.authorization.enabled }}
+{{- fail "metrics.authorization.enabled: tokens are reviewed for the whole cluster, which needs a ClusterRole, and scope allows none; unset one of them" }}
+{{- end }}
 {{- range $scope }}
 {{- if not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" .) }}
 {{- fail (printf "scope: %s is not the name of a namespace; patterns are not supported, because namespaces cannot be listed" .) }}

@@ -75,7 +75,7 @@ class TargetKinds:
         """Return the resource of a kind.
 
         Raises:
-            NeedsHuman: generic targets are switched off, or the kind stands outside of namespaces.
+            NeedsHuman: generic targets are switched off, or the kind is cluster-scoped.
             NotServed: the API server does not serve it, or not yet.
 
         """
@@ -144,7 +144,7 @@ class TargetKinds:
         async for items, listed in self._client.pages(resource, namespace=namespace, selector=selector):
             version = version or listed
             for body in items:
-                before.pop(self._tell(part, body), None)
+                before.pop(self._report(part, body), None)
         for key in before:  # its DELETE event was missed between two watches
             del seen[key]
             self._changed(key, "")
@@ -155,10 +155,10 @@ class TargetKinds:
                 seen.pop(key_of(resource, body), None)
                 self._changed(key_of(resource, body), "")
             elif event != "BOOKMARK":
-                self._tell(part, body)
+                self._report(part, body)
 
-    def _tell(self, part: Part, body: Body) -> Key:
-        """Report an object in a version that was not seen before: the list of every few minutes repeats most."""
+    def _report(self, part: Part, body: Body) -> Key:
+        """Report an object if its version is new: most objects of a list were reported before."""
         key, version = key_of(part[0], body), body["metadata"].get("resourceVersion", "")
         if self._seen[part].get(key) != version:
             self._seen[part][key] = version

@@ -59,6 +59,8 @@ def test_booleans_are_read_as_people_write_them(text: object, value: bool) -> No
         ({"lease_duration": "5"}, {}, None, "retry < renew_deadline < duration"),
         ({"lease_retry": "11"}, {}, None, "retry < renew_deadline < duration"),
         ({"lease_retry": "0"}, {}, None, "lease.retry must be positive"),
+        ({"process_metrics_cert_file": "c"}, {}, None, "set both"),
+        ({"process_metrics_authorization": "true"}, {}, None, "needs process.metrics_cert_file"),
         ({"process_sweep_interval": "0"}, {}, None, "process.sweep_interval must be positive"),
         ({"process_sweep_interval": "nan"}, {}, None, "process.sweep_interval must be positive"),
         ({"sealed_concurrency": "0"}, {}, None, "sealed.concurrency must be positive"),
