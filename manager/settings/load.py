@@ -130,9 +130,13 @@ def _require_scope(settings: Settings) -> None:
     beyond = sorted(set(sealed.additional_namespaces) - set(scope))
     if settings.modules.sealed and beyond:
         raise SettingsError(f"sealed.additional_namespaces: {beyond[0]} is not in modules.scope; add it there too")
-    if settings.modules.sealed and sealed.require_token:
+    reviewing = {
+        "sealed.require_token": settings.modules.sealed and sealed.require_token,
+        "process.metrics_authorization": settings.process.metrics_authorization,
+    }
+    for name in (each for each, on in reviewing.items() if on):
         text = "tokens are reviewed for the whole cluster, for which modules.scope leaves no rights; unset one of them"
-        raise SettingsError(f"sealed.require_token: {text}")
+        raise SettingsError(f"{name}: {text}")
 
 
 def _section(

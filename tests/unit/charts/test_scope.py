@@ -117,6 +117,7 @@ def test_the_process_gets_the_scope() -> None:
         (["settings.modules.scope=a"], "use scope, which also sets the RBAC rules"),
         (["scope={team-*}"], "team-* is not the name of a namespace"),
         ([SCOPE, "settings.sealed.require_token=true"], "needs a ClusterRole, and scope allows none"),
+        ([SCOPE, "metrics.authorization.enabled=true"], "metrics.authorization.enabled: tokens are reviewed"),
         ([SCOPE, "settings.sealed.additional_namespaces={a,c}"], "additional_namespaces: c is not in scope"),
         ([SCOPE, *only("sealed"), "settings.sealed.all_namespaces=false"], "it is not in scope; add it there"),
     ],

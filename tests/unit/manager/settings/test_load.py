@@ -74,7 +74,13 @@ def test_booleans_are_read_as_people_write_them(text: object, value: bool) -> No
         ({"external_ambient_namespaces": 5}, {}, None, "cannot be read as a list"),
         ({"modules_scope": "a,team-*"}, {}, None, "'team-*' is not the name of a namespace"),
         ({"modules_scope": "a", "sealed_additional_namespaces": "a,b"}, {}, None, "b is not in modules.scope"),
-        ({"modules_scope": "a", "sealed_require_token": "true"}, {}, None, "tokens are reviewed for the whole cluster"),
+        ({"modules_scope": "a", "sealed_require_token": "true"}, {}, None, "sealed.require_token: tokens are reviewed"),
+        (
+            {"modules_scope": "a", "process_metrics_authorization": "true"},
+            {},
+            None,
+            "metrics_authorization: tokens are",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_named(
