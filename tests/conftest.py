@@ -26,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 PLANES = ("arena_plane", "control_plane")
 LONG = tuple(f"tests/e2e/test_{each}.py" for each in ("image", "hostile_soak", "kubeseal_proxy", "late_crds", "demo"))
-"""Modules of one or two tests that take longer than most modules: at the end of a run one worker would wait for them."""
+"""Modules of one or two tests that take longer than most modules: at the end of a run, all would wait for them."""
 UNIT = ("tests/unit/", "tests/hazard/")
 
 
