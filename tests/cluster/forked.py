@@ -84,8 +84,8 @@ def _serve(channel: socket.socket, module: str, *packages: str) -> None:
             channel.close()
             _become(json.loads(text), given)
             os._exit(_outcome(program))
-        for each in given:
-            os.close(each)
+        for fd in given:
+            os.close(fd)
         _, status = os.waitpid(child, 0)
         channel.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
 

@@ -263,7 +263,7 @@ Run = Callable[[list[str], dict[str, str], Path, str], "subprocess.CompletedProc
 def original(
     arguments: list[str], environment: dict[str, str], folder: Path, stdin: str
 ) -> "subprocess.CompletedProcess[str]":
-    command = [kubeseals.original(), *arguments]
+    command = [str(kubeseals.original()), *arguments]
     return subprocess.run(
         command, cwd=folder, input=stdin, capture_output=True, text=True, check=False, timeout=60, env=environment
     )

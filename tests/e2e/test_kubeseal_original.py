@@ -81,7 +81,7 @@ Run = Callable[..., Said]
 
 
 def original(*arguments: str) -> Said:
-    command = [kubeseals.original(), *arguments]
+    command = [str(kubeseals.original()), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environment())
     return Said(done.returncode, done.stdout, done.stderr)
 
