@@ -34,15 +34,24 @@ PORTS = range(20_000, 32_000)  # below the range from which the kernel takes por
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-@cache
+PLACEHOLDER = "namespace-of-an-installation"
+
+
 def rendered(namespace: str, *values: str) -> tuple[Object, ...]:
     """Return the chart's manifests as helm renders them; `values` are `--set` expressions."""
+    text = _rendered(*values).replace(PLACEHOLDER, namespace)
+    return tuple(each for each in yaml.safe_load_all(text) if each)
+
+
+@cache
+def _rendered(*values: str) -> str:
+    """Run helm once for each set of values: nothing else than the namespace differs between installations."""
     sets = [f"--set={value}" for value in values]
-    command = [str(build.binary("helm")), "template", "coffer", str(CHART), f"--namespace={namespace}", *sets]
+    command = [str(build.binary("helm")), "template", "coffer", str(CHART), f"--namespace={PLACEHOLDER}", *sets]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     if done.returncode:
         raise RuntimeError(f"helm template: {done.stderr.strip()}")
-    return tuple(each for each in yaml.safe_load_all(done.stdout) if each)
+    return done.stdout
 
 
 class Installation:
