@@ -22,7 +22,7 @@ import yaml
 from tests.cluster import build
 from tests.cluster.audit import service_account
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.kube import Kube, Object, Objects
+from tests.cluster.kube import LOADER, Kube, Object, Objects
 from tests.cluster.process import Process
 from tests.cluster.wait import wait_until
 
@@ -40,7 +40,7 @@ PLACEHOLDER = "namespace-of-an-installation"
 def rendered(namespace: str, *values: str) -> tuple[Object, ...]:
     """Return the chart's manifests as helm renders them; `values` are `--set` expressions."""
     text = _rendered(*values).replace(PLACEHOLDER, namespace)
-    return tuple(each for each in yaml.safe_load_all(text) if each)
+    return tuple(each for each in yaml.load_all(text, LOADER) if each)
 
 
 @cache

@@ -3,6 +3,7 @@
 import itertools
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from tests.cluster import build
+from tests.cluster.kube import LOADER
 
 CHART = Path(__file__).parents[3] / "charts" / "coffer"
 MODULES = ("sealed", "external", "reflector")
@@ -23,9 +25,14 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def rendered(*values: str) -> list[dict[str, Any]]:
+    return [each for each in yaml.load_all(template(*values), LOADER) if each]
+
+
+@cache
+def template(*values: str) -> str:
     done = helm("template", "coffer", str(CHART), "--namespace=kube-system", *(f"--set={value}" for value in values))
     assert done.returncode == 0, done.stderr
-    return [each for each in yaml.safe_load_all(done.stdout) if each]
+    return done.stdout
 
 
 def one(manifests: list[dict[str, Any]], kind: str, name: str = "coffer") -> dict[str, Any]:
