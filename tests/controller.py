@@ -27,7 +27,7 @@ from tests.cluster.process import Process
 from tests.cluster.wait import wait_until
 
 CHART = Path(__file__).parents[1] / "charts" / "coffer"
-CRDS = CHART / "crds"
+CRDS = CHART / "files" / "crds"
 COMMAND = Path(sys.executable).with_name("coffer")
 START_TIMEOUT = 90.0  # seconds; imports and a key pair take 2 s on an idle machine, half a minute on a crowded one
 PORTS = range(20_000, 32_000)  # below the range from which the kernel takes ports for outgoing connections
@@ -46,7 +46,7 @@ def rendered(namespace: str, *values: str) -> tuple[Object, ...]:
 @cache
 def _rendered(*values: str) -> str:
     """Run helm once for each set of values: nothing else than the namespace differs between installations."""
-    sets = [f"--set={value}" for value in values]
+    sets = [f"--set={value}" for value in ("crds.install=false", *values)]  # tests apply CRDS themselves
     command = [str(build.binary("helm")), "template", "coffer", str(CHART), f"--namespace={PLACEHOLDER}", *sets]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     if done.returncode:

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import importlib
+import json
 import os
 import sys
 from dataclasses import dataclass
@@ -22,7 +23,12 @@ from manager.settings.predecessors import WITHOUT_EFFECT, aliases, bare_switches
 if TYPE_CHECKING:
     from manager.app import Ending
 
-OF_MODULES = {"cost": "external.commands", "keys": "sealed.commands", "seal": "sealed.commands"}
+OF_MODULES = {
+    "cost": "external.commands",
+    "crds": "manager.cli.crds",
+    "keys": "sealed.commands",
+    "seal": "sealed.commands",
+}
 
 
 class Commands(click.Group):
@@ -69,9 +75,12 @@ def main() -> None:
 
 
 @main.command()
-def version() -> None:
-    """Print the version."""
-    click.echo(f"coffer version: {VERSION}")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="Form of output.")
+def version(output: str) -> None:
+    """Print the version, the commit, and the versions of what decides how it behaves."""
+    from manager.cli.version import described, lines
+
+    click.echo(json.dumps(described(), indent=2) if output == "json" else "\n".join(lines()))
 
 
 class RunCommand(click.Command):
@@ -120,15 +129,18 @@ class MirrorsOptions:
 
 
 @click.command()
-@click.option("--config", help="The controller's settings file: its rules decide here too.", metavar="FILE")
-@click.option("--controller-namespace", "own", default="", help="Coffer's: nothing is pushed there.", metavar="NAME")
-@click.option("--plan", "target", default="", help="What a change would do: secret/NAMESPACE/NAME.", metavar="OBJECT")
+@click.option("--config", help="The controller's settings file, for its rules.", metavar="FILE")
+@click.option("--controller-namespace", "own", default="", help="Coffer's; it gets no mirrors.", metavar="NAME")
+@click.option(
+    "--plan", "target", default="", help="Source whose change is shown: secret/NAMESPACE/NAME.", metavar="OBJECT"
+)
 @click.argument("annotations", nargs=-1)
 def mirrors(annotations: tuple[str, ...], **given: Any) -> None:
     """List sources with their mirrors and state, or plan a change.
 
     With --plan, ANNOTATIONS are NAME=VALUE or NAME- (as in kubectl annotate), the prefix may be left out; nothing is
-    written. Needs only the right to list Secrets, ConfigMaps and namespaces; of Secrets only metadata is read.
+    written. Needs only the right to list Secrets, ConfigMaps and namespaces; of Secrets only metadata is read. If the
+    settings have modules.scope, the rights in these namespaces suffice.
     """
     from manager.command_line import show
     from manager.kube.client import KubeClient
@@ -142,7 +154,8 @@ def mirrors(annotations: tuple[str, ...], **given: Any) -> None:
 
     async def read() -> MirrorListing:
         settings = load({}, os.environ, _document(options.config))
-        listing = MirrorListing(settings.reflector, options.own or settings.process.namespace)
+        own = options.own or settings.process.namespace
+        listing = MirrorListing(settings.reflector, own, settings.modules.namespaces)
         client = KubeClient(await connect(options.kubeconfig, options.context), f"coffer/{VERSION}")
         try:
             await listing.read(client, Edit.parse(target, annotations) if target else None)
