@@ -59,7 +59,7 @@ class Provider:
             for request in requests
         }
 
-    def place(self, want: SecretRequest) -> str:
+    def location(self, want: SecretRequest) -> str:
         return want.key
 
     def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
