@@ -58,7 +58,7 @@ def build(context: Context) -> Module:
         namespaces=context.settings.modules.namespaces,
     )
     reconciler = _reconciler(context, state, clients, threads, kinds, metrics)
-    validator = StoreReconciler(context, clients, threads, queues.stores.add)
+    validator = StoreReconciler(context, clients, threads, queues.stores.add, watches.stores.written)
     spreader = ClusterReconciler(context)
     clock, measured = context.clock, context.metrics
     syncs = Controller("external", queues.external_secrets, reconciler.reconcile, settings.concurrency, clock, measured)

@@ -1,6 +1,7 @@
 """Which ExternalSecrets and stores does a change touch? Nothing here asks the API server."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from external.stores.summary import store_summary
 from external.summaries import ExternalSecretSummary, cluster_external_secret_summary
 from manager.core.clock import parse_rfc3339
 from manager.core.fair_share import FairBudget
-from manager.kube.cache import Change, Meta
+from manager.kube.cache import Change, Meta, Oversized
 from manager.kube.resources import (
     CLUSTER_EXTERNAL_SECRETS,
     CLUSTER_SECRET_STORES,
@@ -22,6 +23,7 @@ from manager.kube.resources import (
     NAMESPACES,
     SECRET_STORES,
     SECRETS,
+    Body,
     Key,
     Resource,
 )
@@ -214,6 +216,20 @@ class StoreWatches:
         if moved or (before and after and _verdict(before) != _verdict(after)):
             self._requests.wake_consumers(change.key, everyone=before is not None and moved)
 
+    def written(self, store: Key, body: Body) -> None:
+        """Take in a status that we wrote: ExternalSecrets that wait for it need not wait for the watch as well.
+
+        The watch shows the same version later, which is no change then. A store that is not in the cache, or is there
+        under another uid, has been deleted since, and the watch has shown that already.
+        """
+        known = self._cache.get(store)
+        if known is None or known.uid != body["metadata"].get("uid"):
+            return
+        with suppress(Oversized):  # the informer reports it
+            change = self._cache.observe(store.resource, "MODIFIED", body)
+            if change is not None:
+                self.store(change)
+
     def credential(self, change: Change) -> None:
         """Validate the stores whose credentials a Secret holds."""
         key = change.key
@@ -299,13 +315,13 @@ class Watches:
         started = context.clock.now()
         self._requests = RefreshRequests(context, self._queue, state, bursts)
         self.targets = TargetWatches(context, self._queue, state, self._requests, started)
-        self._stores = StoreWatches(context, queues.stores, self._requests, started)
+        self.stores = StoreWatches(context, queues.stores, self._requests, started)
         self._clusters = ClusterWatches(context, queues.clusters)
 
     def table(self) -> Mapping[Resource, Handler]:
         """Return what must be watched, and the handler of each resource."""
         within = {
-            SECRET_STORES: self._stores.store,
+            SECRET_STORES: self.stores.store,
             EXTERNAL_SECRETS: self.external_secret,
             SECRETS: self.secret,
             CONFIGMAPS: self.config_map,
@@ -314,7 +330,7 @@ class Watches:
             return within
         return {
             **within,
-            CLUSTER_SECRET_STORES: self._stores.store,
+            CLUSTER_SECRET_STORES: self.stores.store,
             NAMESPACES: self.namespace,
             CLUSTER_EXTERNAL_SECRETS: self._clusters.cluster,
         }
@@ -337,13 +353,13 @@ class Watches:
         """Handle a Secret: it may be a target, a template source, and the credentials of stores."""
         self.targets.target(change)
         self.targets.template(change)
-        self._stores.credential(change)
+        self.stores.credential(change)
 
     def config_map(self, change: Change) -> None:
         """Handle a ConfigMap: it may be a target, a template source, and the certificate authority of stores."""
         self.targets.target(change)
         self.targets.template(change)
-        self._stores.authority(change)
+        self.stores.authority(change)
 
     def namespace(self, change: Change) -> None:
         """Wake up a namespace's ExternalSecrets that are not ready when its labels change: a store may admit it now."""

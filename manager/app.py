@@ -20,6 +20,7 @@ from yarl import URL
 from manager import VERSION
 from manager.core.clock import Clock, Jitter, SystemClock
 from manager.core.errors import CofferError, NotLeader
+from manager.core.heap import bound_heaps
 from manager.gotemplate.sandbox import Sandbox
 from manager.kube.cache import MetadataCache
 from manager.kube.client import KubeClient
@@ -88,6 +89,7 @@ async def run(settings: Settings, end: End) -> None:
         CofferError: the settings or the cluster make a start impossible.
 
     """
+    bound_heaps()
     async with AsyncExitStack() as stack:
         replica = await _wire(settings, stack)
         gc.collect()

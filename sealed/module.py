@@ -66,7 +66,7 @@ def build(context: Context) -> Module:
         context.client, registry, context.namespace, settings.key_namespaces, settings.key_prefix, context.jitter
     )
     renewal = Renewal(context, watch, registry, executor, look)
-    reconciler = Reconciler(context, registry, FairExecutor(executor, threads), metrics)
+    reconciler = Reconciler(context, registry, FairExecutor(executor, threads), metrics, handlers.first)
     look()
     api = _api(context, registry, metrics, for_callers)
 

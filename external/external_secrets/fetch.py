@@ -13,8 +13,6 @@ from external.external_secrets.view import ExternalSecret, View
 from external.generators.runner import GeneratorRun, Generators, LoadedGenerators
 from external.providers.protocol import (
     Client,
-    Composite,
-    ConvertsNames,
     DocumentPath,
     MissingPropertyText,
     NotModified,
@@ -22,7 +20,9 @@ from external.providers.protocol import (
     SearchRequest,
     SecretAbsent,
     SecretRequest,
-    SendsProperty,
+    converts_names,
+    finds_properties,
+    sends_property,
 )
 from external.providers.session import ProviderSession
 from external.reading.identity_queue import Answer, Given, MaxAge, ReadRequest
@@ -233,16 +233,11 @@ class _Merge:
     async def take(self, at: str, entry: Data | DataFrom, answer: Answer, client: Client) -> None:
         """Merge one entry; its error is collected with its field."""
         with self.errors.at(at, _about(entry)):
-            try:
-                whole = answer.coming.result()
-            except SecretAbsent as error:
-                if self._deletion_policy == "Retain":
-                    raise SecretAbsent(f"{error}{_looked(entry, client)}") from None
-                self.absent.append(f"{at}{_about(entry)}{_looked(entry, client)}")
+            error = answer.coming.exception()
+            if error is not None:
+                self._failed(at, entry, error, client)
                 return
-            except NotModified:
-                self.unchanged = True
-                return
+            whole = answer.coming.result()
             if isinstance(entry, Data):
                 found = await self._one(entry, whole, client)
             else:
@@ -253,13 +248,26 @@ class _Merge:
             self._charge(1, sum(map(len, found.values())))
             self.data.update(found)
 
+    def _failed(self, at: str, entry: Data | DataFrom, error: BaseException, client: Client) -> None:
+        if isinstance(error, NotModified):
+            self.unchanged = True
+        elif isinstance(error, SecretAbsent) and self._deletion_policy != "Retain":
+            self.absent.append(f"{at}{_about(entry)}{_looked(entry, client)}")
+        elif isinstance(error, SecretAbsent):
+            self.errors.add(SecretAbsent(f"{error}{_looked(entry, client)}"), at, _about(entry))
+        elif isinstance(error, ProviderError):
+            self.errors.add(error, at, _about(entry))
+        else:
+            raise error
+
     async def join(
         self, at: str, entry: DataFrom, made: Mapping[str, SecretValue] | ProviderError | NeedsHuman
     ) -> None:
         """Merge an entry whose values a generator has made: they are neither converted nor decoded."""
         with self.errors.at(at):
             if not isinstance(made, Mapping):
-                raise made
+                self.errors.add(made, at)
+                return
             named = await rewritten(made, entry.rewrite, self._documents, _wrong) if entry.rewrite else made
             found = validate_keys(named, _wrong)
             self._charge(len(found), sum(map(len, found.values())))
@@ -280,7 +288,7 @@ class _Merge:
             raise _wrong(f"there are more than {MAX_MEMBERS} members")
         self._charge(len(members) * (1 + len(entry.rewrite or ())), 0)
         named = members
-        if not entry.rewrite or (isinstance(client, ConvertsNames) and isinstance(reference, FindRef)):
+        if not entry.rewrite or (converts_names(client) and isinstance(reference, FindRef)):
             named = convert_keys(members, reference.conversion_strategy, _wrong)
         if entry.rewrite:
             named = await rewritten(named, entry.rewrite, self._documents, _wrong)
@@ -291,7 +299,7 @@ class _Merge:
 
     async def _members(self, entry: DataFrom, whole: SecretValue, client: Client) -> Mapping[str, SecretValue]:
         reference, members = entry.extract, None
-        if reference is not None and isinstance(client, Composite):
+        if reference is not None and finds_properties(client):
             found = await self._value(reference, whole, client, extract=True) if reference.property else whole
             members = await beside(len(found), partial(client.members, found))
         elif reference is not None:
@@ -310,12 +318,12 @@ class _Merge:
     async def _value(
         self, reference: RemoteRef, whole: SecretValue, client: Client, *, extract: bool = False
     ) -> SecretValue:
-        if isinstance(client, Composite):
+        if finds_properties(client):
             picked = await beside(len(whole), partial(client.property_value, whole, reference.property or ""))
             if isinstance(picked, DocumentPath):
                 picked = await self._documents.find(picked.document, picked.path, natural=client.natural)
             found = picked
-        elif not reference.property or isinstance(client, SendsProperty):
+        elif not reference.property or sends_property(client):
             return whole
         else:
             found = await self._documents.find(whole, reference.property, natural=client.natural)
@@ -361,8 +369,9 @@ def _request_of(entry: Data | DataFrom) -> ReadRequest:
 def _request_to(client: Client, entry: Data | DataFrom) -> ReadRequest:
     """Return what is requested of a client for an entry."""
     request = _request_of(entry)
-    if isinstance(request, SecretRequest) and isinstance(client, SendsProperty) and entry.secret is not None:
-        return replace(request, property=entry.secret.property or "")
+    reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
+    if isinstance(request, SecretRequest) and sends_property(client) and reference is not None:
+        return replace(request, property=reference.property or "")
     return request
 
 

@@ -105,7 +105,7 @@ class Generators:
             except _Elsewhere:
                 return None
             except (ProviderError, NeedsHuman) as error:
-                found[each] = error
+                found[each] = error.alone()
         return found
 
     async def make(
@@ -126,7 +126,7 @@ class Generators:
                 kept[at] = await self._one(key, reference, recipe, run, before)
                 results[at] = kept[at].values
             except (ProviderError, NeedsHuman) as error:
-                results[at] = error
+                results[at] = error.alone()
         if kept or last:
             self._made[key] = kept
             self._kept.put(key.namespace, key, sum(each.weight for each in kept.values()))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from external.providers.protocol import Client, SearchRequest, SecretRequest, SendsProperty
+from external.providers.protocol import Client, SearchRequest, SecretRequest, sends_property
 from external.summaries import MAX_ENTRIES, store_key
 from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
 
@@ -65,7 +65,7 @@ class ExpectedRequests:
 
         """
         found: dict[SecretRequest, None] = {}
-        whole, admitted, left = isinstance(client, SendsProperty), dict[str, bool](), MAX_COST_PER_LOOK
+        whole, admitted, left = sends_property(client), dict[str, bool](), MAX_COST_PER_LOOK
         while len(found) < room and left > 0 and store in self._queued:
             key = next(iter(self._queued[store]))
             self._drop(store, key)

@@ -64,6 +64,12 @@ async def test_the_keys_that_opened_an_object_stand_in_its_status(bench: SealedM
     assert bench.api.objects[OURS]["status"]["sealingKeys"] == [bench.registry.keys[0].id]
 
 
+def read_fails(bench: SealedModule) -> None:
+    bench.place(sealed_secret({"k": "v"}))
+    bench.handlers.first.forget(OURS)  # the first pass reads nothing if the watch has shown the object
+    bench.api.fail("get", Unreachable(0, "", "get"))
+
+
 @pytest.mark.parametrize(
     ("prepare", "reason", "namespace"),
     [
@@ -71,7 +77,7 @@ async def test_the_keys_that_opened_an_object_stand_in_its_status(bench: SealedM
         (lambda bench: bench.place({"metadata": {"namespace": "ns", "name": "a"}}, SECRETS), "unmanaged", "ns"),
         (lambda bench: bench.api.fail("create", Forbidden(403, "", "create")), "update", "ns"),
         (lambda bench: bench.api.fail("patch status", Unreachable(0, "", "patch")), "status", "ns"),
-        (lambda bench: bench.api.fail("get", Unreachable(0, "", "get")), "fetch", ""),
+        (read_fails, "fetch", ""),
     ],
     ids=["unseal", "unmanaged", "update", "status", "fetch"],
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from manager.core.errors import Conflict, Forbidden, Invalid
+from manager.core.errors import ApiError, Conflict, Forbidden, Invalid
 from manager.kube.resources import SECRETS
 from manager.settings.model import SealedSettings, Settings
 from sealed.crypto.unseal import MAX_FAILURES
@@ -37,6 +37,67 @@ async def test_a_sealed_secret_becomes_a_secret_and_then_rests(bench: SealedModu
     assert bench.condition()["status"] == "True"
     assert len(bench.api.calls) == calls
     assert bench.reasons() == ["Unsealed"]
+
+
+async def test_a_new_sealed_secret_costs_no_read(bench: SealedModule) -> None:
+    bench.place(sealed_secret({"k": "v"}))
+
+    await bench.work()
+
+    assert dict(bench.api.counts()) == {"create": 1, "patch status": 1}, "and an Event"
+
+
+async def test_a_secret_that_the_cache_does_not_show_is_read_after_409(bench: SealedModule) -> None:
+    """The cache lags: the create finds out, and the next pass reads both."""
+    bench.api.put(SECRETS, foreign())
+    bench.place(sealed_secret({"k": "v"}))
+
+    key = await bench.queue.get()
+    with pytest.raises(Conflict):
+        await bench.reconciler.reconcile(key)
+    assert "get" not in bench.api.counts()
+    bench.tell(SECRETS, "ADDED", bench.api.objects[TARGET])
+    await bench.reconciler.reconcile(key)
+
+    assert bench.api.counts()["get"] == 2
+    assert bench.data() == {"theirs": "x"}, "a foreign Secret stays as it is"
+    assert bench.condition()["reason"] == "Unmanaged"
+
+
+@pytest.mark.parametrize("change", ["spec", "gone"])
+async def test_what_changed_since_the_watch_is_read_by_the_next_pass(bench: SealedModule, change: str) -> None:
+    """The watch lags: nothing is told of a spec that is not the one any more."""
+    stored = bench.place(sealed_secret({"k": "old"}))
+    key = await bench.queue.get()
+    if change == "spec":
+        later = sealed_secret({"k": "new"})
+        bench.api.put(
+            OURS.resource, stored | {"spec": later["spec"], "metadata": stored["metadata"] | {"generation": 2}}
+        )
+    else:
+        del bench.api.objects[OURS]
+
+    with pytest.raises(ApiError):
+        await bench.reconciler.reconcile(key)
+    bench.catch_up()
+    await bench.reconciler.reconcile(key)
+
+    assert bench.api.counts()["get"] >= 1
+    if change == "spec":
+        assert bench.data() == {"k": "new"}
+        assert bench.condition()["status"] == "True"
+
+
+async def test_bodies_wait_only_for_first_passes(bench: SealedModule) -> None:
+    body = sealed_secret({"k": "v"})
+    bench.place(body | {"status": {"observedGeneration": 1}})
+    assert not bench.handlers.first.text(OURS)
+
+    bench.take(OURS)
+    bench.place(body)
+    assert bench.handlers.first.text(OURS)
+    bench.take(OURS)
+    assert not bench.handlers.first.text(OURS)
 
 
 async def test_a_restart_asks_for_nothing(bench: SealedModule) -> None:

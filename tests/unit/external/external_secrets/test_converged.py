@@ -276,7 +276,7 @@ def test_a_body_that_was_synced_is_not_kept() -> None:
 
 
 def test_bodies_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("external.external_secrets.unsynced.MAX_BYTES", 2 * len(json.dumps(body("es0"))))
+    monkeypatch.setattr("manager.runtime.first_bodies.MAX_BYTES", 2 * len(json.dumps(body("es0"))))
     unsynced = Unsynced()
 
     for at in range(10):

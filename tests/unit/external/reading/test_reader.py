@@ -59,8 +59,8 @@ class Provider:
             for request in requests
         }
 
-    def location(self, want: SecretRequest) -> str:
-        return want.key
+    def location(self, request: SecretRequest) -> str:
+        return request.key
 
     def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
         self.calls.append([str(find.name)])

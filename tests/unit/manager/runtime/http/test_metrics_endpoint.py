@@ -14,7 +14,7 @@ from cryptography import x509
 from manager.core.errors import SettingsError, Unreachable
 from manager.kube.resources import Body, Resource
 from manager.kube.token_check import TokenCheck
-from manager.runtime import metrics_endpoint
+from manager.runtime.http import metrics_endpoint
 from manager.runtime.http.health import serve
 from manager.runtime.http.metrics_endpoint import (
     ADMITTED_SECONDS,
