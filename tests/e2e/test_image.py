@@ -15,7 +15,7 @@ from tests.controller import Coffer, Installation
 from tests.e2e.conftest import SMALL_KEY, finish
 from tests.e2e.world import World
 
-pytestmark = [pytest.mark.skipif(bool(image.unavailable()), reason=image.unavailable()), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.skipif(bool(image.unavailable()), reason=image.unavailable()), pytest.mark.timeout(600)]
 
 PACKAGES = "opt/coffer/lib/python*/site-packages"
 PEAK_MIB = 170

@@ -207,7 +207,7 @@ async def test_a_cluster_generator_that_makes_no_sense_is_named(bench: ExternalM
 async def test_a_generator_of_another_class_is_left_to_its_controller(kind: str) -> None:
     bench = ExternalModule(Settings(external=ExternalSettings(controller_class="mine")))
     for controller, data in (("other", None), ("mine", {"k": b"v"})):
-        spec = {"controller": controller, "data": {"k": "v"}}
+        spec: dict[str, Any] = {"controller": controller, "data": {"k": "v"}}
         generator(bench, FAKE, **spec)
         cluster_generator(bench, "Fake", fakeSpec=spec)
         asks(bench, kind, target={"deletionPolicy": "Delete"}, refreshInterval="2h" if data else "1h")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from manager.core.secret_value import SecretValue
 from sealed.crypto import unseal as module
-from sealed.crypto.unseal import STEP_ITEMS, UnsealFailed, decrypt_items, opening, step
+from sealed.crypto.unseal import MAX_FAILURES, STEP_ITEMS, UnsealFailed, decrypt_items, opening, step
 from sealed.crypto.wire_format import CannotDecrypt, seal, unseal
 from tests.builders.sealed_vectors import A, B, other_key, private_key
 
@@ -195,3 +195,18 @@ def test_a_step_that_finds_the_last_failure_ends_the_opening() -> None:
     assert step(steps) is None
     with pytest.raises(UnsealFailed, match="illegal base64"):
         step(steps)
+
+
+def test_what_is_not_looked_at_after_many_failures_is_counted() -> None:
+    """The message stays short, and a hostile object costs no more than its first failures."""
+    with pytest.raises(UnsealFailed) as failed:
+        decrypt_items({f"k{at:02}": "!" for at in range(MAX_FAILURES + 5)}, LABEL, [OLD])
+
+    assert "items not looked at after these (5)" in failed.value.problems
+    assert f"k{MAX_FAILURES:02}" not in str(failed.value.problems)
+
+
+def test_more_items_than_one_step_takes_are_opened_at_once_too() -> None:
+    items = {f"k{at:03}": A.sealed for at in range(STEP_ITEMS + 1)}
+
+    assert decrypt_items(items, A.label, [OLD]).values.keys() == items.keys()

@@ -27,7 +27,7 @@ def test_the_clients_of_many_stores_share_what_the_sdk_knows() -> None:
     first = opened(role=ROLES[0], additionalRoles=ROLES[1:])
     tracemalloc.start()
     try:
-        others = [opened(role=ROLES[0], additionalRoles=ROLES[1:]) for _ in range(10)]
+        others = [opened(role=ROLES[0], additionalRoles=ROLES[1:]) for _ in range(3)]
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
