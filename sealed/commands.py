@@ -16,23 +16,23 @@ from manager.command_line import cluster_options, output_option, show, told
 from manager.core.errors import CofferError
 from manager.kube.resources import SEALED_SECRETS
 from manager.settings.model import SealedSettings
-from sealed.keys.keyring import Evidence, Held, Keyring, needed, pages
-from sealed.kubeseal.controller_client import ControllerClient, open_certificate
-from sealed.kubeseal.documents import InputError, read, read_file, render, replace_file
-from sealed.kubeseal.edit_buffer import read_back, written
-from sealed.kubeseal.editing import ManifestFile
-from sealed.kubeseal.known_values import known_in_cluster
-from sealed.kubeseal.kube_access import KubeAccess
-from sealed.kubeseal.merging import update
-from sealed.kubeseal.recovery import opened, read_keys
-from sealed.kubeseal.sealing import public_key
+from sealed.cluster.controller_client import ControllerClient, open_certificate
+from sealed.cluster.known_values import known_in_cluster
+from sealed.cluster.kube_access import KubeAccess
+from sealed.keys.keyring import Keyring, KeySecret, KeyUsage, needed, pages
+from sealed.manifests.documents import InputError, read, read_file, render, replace_file
+from sealed.manifests.edit_buffer import read_back, written
+from sealed.manifests.editing import ManifestFile
+from sealed.manifests.merging import update
+from sealed.manifests.recovery import opened, read_keys
+from sealed.manifests.sealing import public_key
 
 MEMORY = Path("/", "dev", "shm")  # plaintext is put on no disk where there is another place
 ITEMS = ("spec", "encryptedData")
 
 
 def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    option = click.option("-n", "--namespace", default="kube-system", show_default=True, help="Where the keys are.")
+    option = click.option("-n", "--namespace", default="kube-system", show_default=True, help="Namespace of the keys.")
     return cluster_options(option(command))
 
 
@@ -57,22 +57,22 @@ def keys() -> None:
 @keys.command("list")
 @_cluster_options
 @output_option
-@click.option("--objects", is_flag=True, help="Name the SealedSecrets under each key, too.")
+@click.option("--objects", is_flag=True, help="List the SealedSecrets of each key too.")
 def list_keys(kubeconfig: str, context: str, namespace: str, output: str, objects: bool) -> None:
     """Show every key: its age and end, and how many SealedSecrets it opened."""
     cluster = KubeAccess(Access(kubeconfig, context))
     keyring = Keyring(cluster, namespace)
-    held, current = keyring.held(), keyring.current()
-    if not held:
+    key_secrets, current = keyring.key_secrets(), keyring.current()
+    if not key_secrets:
         raise InputError(
             f"there are no sealing keys in namespace {namespace}: -n names the one that Coffer runs in; "
             "`kubectl get secrets -A -l sealedsecrets.bitnami.com/sealed-secrets-key` finds it"
         )
     opened = needed(pages(cluster, SEALED_SECRETS.path()))
     now = datetime.now(UTC)
-    rows = [_row(each, opened, now, current=current is not None and each.name == current.name) for each in held]
+    rows = [_row(each, opened, now, current=current is not None and each.name == current.name) for each in key_secrets]
     records = [dict(zip(COLUMNS, row, strict=True)) | {"places": sorted(opened.get(row[-1], ()))} for row in rows]
-    show(output, _table(rows, opened, objects=objects), records, (f"secret/{each.name}" for each in held))
+    show(output, _table(rows, opened, objects=objects), records, (f"secret/{each.name}" for each in key_secrets))
 
 
 COLUMNS = ("name", "state", "age", "ends", "objects", "fingerprint")
@@ -92,14 +92,14 @@ def _table(rows: list[tuple[str, ...]], opened: dict[str, list[str]], *, objects
         yield f"    {place}"
 
 
-def _row(held: Held, opened: dict[str, list[str]], now: datetime, *, current: bool) -> tuple[str, ...]:
-    if held.key is None:
-        return (held.name, f"broken: {held.problem}", "", "", "", "")
-    state = "current" if current else held.label or "not labelled"
-    state += f", seals nothing: {held.key.problem}" if held.key.problem else ""
-    age, ends = (now - held.key.ordered_at).days, held.key.expires_at
+def _row(key_secret: KeySecret, opened: dict[str, list[str]], now: datetime, *, current: bool) -> tuple[str, ...]:
+    if key_secret.key is None:
+        return (key_secret.name, f"broken: {key_secret.problem}", "", "", "", "")
+    state = "current" if current else key_secret.label or "not labelled"
+    state += f", seals nothing: {key_secret.key.problem}" if key_secret.key.problem else ""
+    age, ends = (now - key_secret.key.ordered_at).days, key_secret.key.expires_at
     end = f"{ends:%Y-%m-%d}" + (" (past)" if ends < now else "")
-    return (held.name, state, f"{age}d", end, str(len(opened.get(held.key.id, ()))), held.key.id)
+    return (key_secret.name, state, f"{age}d", end, str(len(opened.get(key_secret.key.id, ()))), key_secret.key.id)
 
 
 @keys.command()
@@ -144,34 +144,34 @@ def restore(kubeconfig: str, context: str, namespace: str, output: str, file: st
 @_cluster_options
 @output_option
 @click.argument("key")
-@click.option("--force", is_flag=True, help="Retire it although SealedSecrets need it: it was stolen.")
+@click.option("--force", is_flag=True, help="Retire it even if SealedSecrets need it: for a stolen key.")
 def retire(kubeconfig: str, context: str, namespace: str, output: str, key: str, force: bool) -> None:
     """Take KEY, a Secret's name or a fingerprint, out of use once no SealedSecret needs it. Its Secret stays."""
     keyring = Keyring(KubeAccess(Access(kubeconfig, context)), namespace)
-    held = keyring.find(key)
+    key_secret = keyring.find(key)
     current = keyring.current()
-    if current is not None and held.name == current.name and not force:
-        raise InputError(f"{held.name} is the current key: make another one first with `coffer keys rotate`")
+    if current is not None and key_secret.name == current.name and not force:
+        raise InputError(f"{key_secret.name} is the current key: make another one first with `coffer keys rotate`")
     with click.progressbar(length=0, label="trying SealedSecrets", file=sys.stderr) as bar:
-        found = keyring.evidence(held, lambda: bar.update(1))
+        found = keyring.usage(key_secret, lambda: bar.update(1))
     stays = bool(found.needing) and not force
     if not stays:
-        keyring.retire(held)
+        keyring.retire(key_secret)
     about = {"lookedAt": found.looked_at, "needing": list(found.needing), "unopened": list(found.closed)}
     state = "needed" if stays else "retired"
-    _show_keys(output, _report(held, found, retired=not stays), namespace, {held.name: state}, **about)
+    _show_keys(output, _report(key_secret, found, retired=not stays), namespace, {key_secret.name: state}, **about)
     if stays:
-        raise InputError(f"{held.name} stays: seal those anew with `kubeseal --re-encrypt` first")
+        raise InputError(f"{key_secret.name} stays: re-encrypt those with `kubeseal --re-encrypt` first")
 
 
-def _report(held: Held, found: Evidence, *, retired: bool) -> Iterator[str]:
-    yield f"{found.looked_at} SealedSecrets: {len(found.needing)} need {held.name}"
+def _report(key_secret: KeySecret, found: KeyUsage, *, retired: bool) -> Iterator[str]:
+    yield f"{found.looked_at} SealedSecrets: {len(found.needing)} need {key_secret.name}"
     for place in found.needing:
         yield f"  {place}"
     if found.closed:
         yield f"{len(found.closed)} open with no key at all: {', '.join(found.closed[:10])}"
     if retired:
-        yield f"{held.name} is retired; relabel its Secret `active` to bring it back"
+        yield f"{key_secret.name} is retired; relabel its Secret `active` to bring it back"
 
 
 def _show_keys(output: str, lines: Iterable[str], namespace: str, states: Mapping[str, str], **more: object) -> None:
@@ -207,16 +207,18 @@ class EditOptions:
 @cluster_options
 @output_option
 @click.argument("file")
-@click.option("-n", "--namespace", default="", help="Of a SealedSecret that names none; the context's otherwise.")
-@click.option("--name", default="", help="Which SealedSecret, where the file holds several.")
-@click.option("--cert", default="", help="Certificate: a file or a URL. Otherwise the controller is asked.")
-@click.option("--controller-name", default="sealed-secrets-controller", show_default=True, help="Its Service.")
-@click.option("--controller-namespace", default="kube-system", show_default=True, help="Where that is.")
-@click.option("--recovery-private-key", multiple=True, help="Private keys, for those who hold them.")
+@click.option("-n", "--namespace", default="", help="For a SealedSecret without one; default: the context's.")
+@click.option("--name", default="", help="Name of the SealedSecret, if the file has several.")
+@click.option("--cert", default="", help="Certificate, a file or a URL; default: the controller's.")
+@click.option(
+    "--controller-name", default="sealed-secrets-controller", show_default=True, help="Service of the controller."
+)
+@click.option("--controller-namespace", default="kube-system", show_default=True, help="Its namespace.")
+@click.option("--recovery-private-key", multiple=True, help="File with private keys, to open values offline.")
 def edit(kubeconfig: str, context: str, output: str, file: str, **given: Any) -> None:
     """Edit the values of a SealedSecret in FILE; changed values are sealed again, all else stays.
 
-    They are shown to who may read the Secret in the cluster, or holds the private key.
+    The values come from the Secret in the cluster, if you may read it, or are opened with a private key.
     """
     options = EditOptions(**given)
     cluster = KubeAccess(Access(kubeconfig, context))
@@ -238,7 +240,7 @@ def edit(kubeconfig: str, context: str, output: str, file: str, **given: Any) ->
     for item in gone:
         manifest.drop(position, (*ITEMS, item))
     replace_file(Path(file), manifest.content(), keep_mode=True)
-    text = f"{len(changed)} sealed, {len(gone)} taken away, in {file}"
+    text = f"{len(changed)} sealed, {len(gone)} removed, in {file}"
     _show_edited(output, text, sealed, file, sorted(changed), gone)
 
 

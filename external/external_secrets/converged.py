@@ -10,7 +10,7 @@ from external.external_secrets.plan import Plan
 from external.external_secrets.refresh import Refreshed, due_in, last_refresh, persist_due
 from external.external_secrets.sync_state import SyncState
 from external.external_secrets.view import View
-from external.reading.identity_queue import MaxAge, Question
+from external.reading.identity_queue import MaxAge, ReadRequest
 from external.summaries import ExternalSecretSummary
 from manager.core.clock import rfc3339
 from manager.core.errors import ReconcileError
@@ -35,7 +35,7 @@ class Seen:
     """None if it writes no target."""
     version: str
     """The resourceVersion of the target, empty for none."""
-    asked: Sequence[tuple[Key, Question]]
+    requested: Sequence[tuple[Key, ReadRequest]]
     """What it reads, and from which stores."""
     fingerprint: bytes
     """Of the answers."""
@@ -50,7 +50,7 @@ class Converged:
         self._state = state
         self._seen: dict[Key, Seen] = {}
 
-    def note(self, view: View, summary: ExternalSecretSummary, fetched: Fetched, decided: Plan, version: str) -> None:
+    def note(self, view: View, fetched: Fetched, decided: Plan, version: str) -> None:
         """Remember a pass that has worked.
 
         Forgotten is what takes too much memory, and what needs a whole pass even if all answers are the same:
@@ -60,18 +60,19 @@ class Converged:
         if fetched.data is None:
             return  # nothing was written: what was remembered still holds, or never did
         plain = view.resource is SECRETS and decided.reason == SYNCED and not decided.random
-        if not plain or fetched.absent or not fetched.fingerprint or len(fetched.asked) > MAX_REMEMBERED_REQUESTS:
+        if not plain or fetched.absent or not fetched.fingerprint or len(fetched.requested) > MAX_REMEMBERED_REQUESTS:
             self.forget(view.key)
             return
         target = view.target if view.spec.target.creation_policy != "None" else None
+        current = view.external_secret.summary.current
         self._seen[view.key] = Seen(
-            view.uid, summary.current, target, version if target else "", fetched.asked, fetched.fingerprint
+            view.uid, current, target, version if target else "", fetched.requested, fetched.fingerprint
         )
 
-    def asked(self, key: Key) -> tuple[int, Sequence[tuple[Key, Question]]]:
+    def requests_of(self, key: Key) -> tuple[int, Sequence[tuple[Key, ReadRequest]]]:
         """Return what an ExternalSecret requested in its last pass, and how many; (0, ()) if that is not known."""
         seen = self._seen.get(key)
-        return (len(seen.asked), seen.asked) if seen is not None else (0, ())
+        return (len(seen.requested), seen.requested) if seen is not None else (0, ())
 
     def forget(self, key: Key) -> None:
         """Drop what is known of an ExternalSecret."""
@@ -98,7 +99,7 @@ class Converged:
         asker = (key, seen.uid, seen.current, last.identity, since, seen.version)
         fresh = MaxAge(asker, since, summary.interval)
         try:
-            fetched = await self._fetcher.repeat(key.namespace, seen.asked, fresh, last, seen.fingerprint)
+            fetched = await self._fetcher.repeat(key.namespace, seen.requested, fresh, last, seen.fingerprint)
             if fetched is None or not self._stands(key, seen, last, self._context.cache.get(key)):
                 return None
             await self._persist(key, meta, started - timedelta(seconds=0.0 if fetched.fingerprint else fetched.age))

@@ -10,7 +10,7 @@ from manager.core.errors import TemplateInvalid, TemplateLimit
 from manager.core.secret_value import SecretValue
 from manager.gotemplate.model import Template
 from manager.gotemplate.render_time import measured
-from manager.gotemplate.sandbox import Found, Sandbox
+from manager.gotemplate.sandbox import JsonValue, Sandbox
 
 LARGE_BYTES = 128 << 10  # takes a millisecond; a larger document is handled in a thread
 MAX_REMEMBERED_PATHS = 64  # of one ExternalSecret: its entries may name one path thousands of times
@@ -37,7 +37,7 @@ class Documents:
         self._spent = 0.0
         self._limit: TemplateLimit | None = None
         self._read: dict[SecretValue, Document] = {}
-        self._found: dict[tuple[SecretValue, str], Found | None] = {}
+        self._found: dict[tuple[SecretValue, str], JsonValue | None] = {}
 
     async def find(self, document: SecretValue, path: str, *, natural: bool) -> SecretValue | None:
         """Return the value at a property path, None when it does not exist.
@@ -88,7 +88,7 @@ class Documents:
             self._read[document] = await beside(len(document), lambda: Document(document.reveal()))
         return self._read[document]
 
-    async def _asked(self, document: SecretValue, path: str) -> Found | None:
+    async def _asked(self, document: SecretValue, path: str) -> JsonValue | None:
         """Ask the sandbox for a path, once: each call takes a thread, and the document is parsed again."""
         if (document, path) in self._found:
             return self._found[document, path]

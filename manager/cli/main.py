@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import importlib
+import json
 import os
 import sys
 from dataclasses import dataclass
@@ -69,9 +70,12 @@ def main() -> None:
 
 
 @main.command()
-def version() -> None:
-    """Print the version."""
-    click.echo(f"coffer version: {VERSION}")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="Form of output.")
+def version(output: str) -> None:
+    """Print the version, the commit, and the versions of what decides how it behaves."""
+    from manager.cli.version import described, lines
+
+    click.echo(json.dumps(described(), indent=2) if output == "json" else "\n".join(lines()))
 
 
 class RunCommand(click.Command):
@@ -120,9 +124,11 @@ class MirrorsOptions:
 
 
 @click.command()
-@click.option("--config", help="The controller's settings file: its rules decide here too.", metavar="FILE")
-@click.option("--controller-namespace", "own", default="", help="Coffer's: nothing is pushed there.", metavar="NAME")
-@click.option("--plan", "target", default="", help="What a change would do: secret/NAMESPACE/NAME.", metavar="OBJECT")
+@click.option("--config", help="The controller's settings file, for its rules.", metavar="FILE")
+@click.option("--controller-namespace", "own", default="", help="Coffer's; it gets no mirrors.", metavar="NAME")
+@click.option(
+    "--plan", "target", default="", help="Source whose change is shown: secret/NAMESPACE/NAME.", metavar="OBJECT"
+)
 @click.argument("annotations", nargs=-1)
 def mirrors(annotations: tuple[str, ...], **given: Any) -> None:
     """List sources with their mirrors and state, or plan a change.

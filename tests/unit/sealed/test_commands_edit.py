@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 
 from manager.cli.main import main
 from manager.core.secret_value import SecretValue
-from sealed.kubeseal.documents import InputError
-from sealed.kubeseal.edit_buffer import read_back, written
+from sealed.manifests.documents import InputError
+from sealed.manifests.edit_buffer import read_back, written
 from tests.builders.kubeseal_command import TWO, opened, sealing
 from tests.builders.sealed_vectors import pem, private_key
 
@@ -50,7 +50,7 @@ def test_only_what_was_changed_is_sealed_anew(file: Path, monkeypatch: pytest.Mo
     result = edited(monkeypatch, lambda page: page.replace("password: old", "password: new"))
 
     after = file.read_text().splitlines()
-    assert "1 sealed, 0 taken away" in result.output
+    assert "1 sealed, 0 removed" in result.output
     assert [one.split(":")[0] for one, other in zip(before, after, strict=True) if one != other] == ["    password"]
 
 

@@ -11,7 +11,7 @@ from external.metrics import ExternalMetrics
 from external.providers.fake import FakeClient
 from external.providers.protocol import SecretRequest
 from external.providers.session import ProviderSession
-from external.reading.expected_requests import MAX_COST_PER_LOOK, MAX_COST_PER_OBJECT, ExpectedRequests, asked_in
+from external.reading.expected_requests import MAX_COST_PER_LOOK, MAX_COST_PER_OBJECT, ExpectedRequests, requests_in
 from external.reading.identity_queue import MaxAge
 from external.reading.reader import SharedReader
 from external.reading.thread_pool import ThreadPool
@@ -31,9 +31,9 @@ def calls(bench: ExternalModule, monkeypatch: pytest.MonkeyPatch) -> list[list[s
     made: list[list[str]] = []
     read = FakeClient.read
 
-    def counted(client: FakeClient, wants: Sequence[SecretRequest]) -> Any:
-        made.append([want.key for want in wants])
-        return read(client, wants)
+    def counted(client: FakeClient, requests: Sequence[SecretRequest]) -> Any:
+        made.append([request.key for request in requests])
+        return read(client, requests)
 
     monkeypatch.setattr(FakeClient, "batch", BATCH)
     monkeypatch.setattr(FakeClient, "read", counted)
@@ -104,7 +104,7 @@ def test_what_is_odd_asks_for_nothing() -> None:
         {"dataFrom": [{"extract": {"key": "a"}, "sourceRef": {"generatorRef": {}}}], "secretStoreRef": {"name": "s"}},
     ]
     for spec in odd:
-        assert list(asked_in({"metadata": {"name": "es", "namespace": "ns"}, "spec": spec})) == []
+        assert list(requests_in({"metadata": {"name": "es", "namespace": "ns"}, "spec": spec})) == []
 
 
 def test_each_entry_asks_its_own_store() -> None:
@@ -117,7 +117,7 @@ def test_each_entry_asks_its_own_store() -> None:
         "dataFrom": [{"extract": {"key": "c"}}],
     }
 
-    found = list(asked_in({"metadata": {"name": "es", "namespace": "ns"}, "spec": spec}))
+    found = list(requests_in({"metadata": {"name": "es", "namespace": "ns"}, "spec": spec}))
 
     assert found == [
         (STORE, SecretRequest("a", "2", metadata=True, property="p")),
@@ -135,7 +135,7 @@ def test_whose_pass_has_begun_is_expected_no_longer() -> None:
 
     expected.remove(keys[0])
 
-    assert expected.take(STORE, CLIENT, lambda want, _: want.key != "es1", 10) == [SecretRequest("es2")]
+    assert expected.take(STORE, CLIENT, lambda request, _: request.key != "es1", 10) == [SecretRequest("es2")]
     assert expected.take(STORE, CLIENT, lambda *_: True, 10) == []
 
 
@@ -147,14 +147,14 @@ def test_looking_for_what_is_needed_costs_no_more_than_its_bound(entries: int, *
     expected = ExpectedRequests(lambda *_: True, lambda _: 0.0)
     data = [{"secretKey": f"k{at}", "remoteRef": {"key": "same"}} for at in range(entries)]
     asked = [(STORE, SecretRequest("same"))] * entries
-    expected.sources.append(bodies.asked if kept else lambda key: (len(asked), asked))
+    expected.sources.append(bodies.requests_of if kept else lambda key: (len(asked), asked))
     for at in range(1_000):
         meta = {"name": f"es{at}", "namespace": "ns", "resourceVersion": "1"}
         bodies.note({"metadata": meta, "spec": {"secretStoreRef": {"name": "store"}, "data": data}})
         expected.add(Key(EXTERNAL_SECRETS, "ns", f"es{at}"), (STORE,))
 
-    def needed(want: SecretRequest, _: float) -> bool:
-        read.append(want.key)
+    def needed(request: SecretRequest, _: float) -> bool:
+        read.append(request.key)
         return False
 
     expected.take(STORE, CLIENT, needed, 20)
@@ -168,8 +168,8 @@ def test_what_there_was_no_time_to_look_at_is_expected_still() -> None:
     for at in range(MAX_COST_PER_LOOK):
         expected.add(Key(EXTERNAL_SECRETS, "ns", f"es{at}"), (STORE,))
 
-    first = expected.take(STORE, CLIENT, lambda want, _: want.key == f"es{MAX_COST_PER_LOOK - 1}", 20)
-    then = expected.take(STORE, CLIENT, lambda want, _: want.key == f"es{MAX_COST_PER_LOOK - 1}", 20)
+    first = expected.take(STORE, CLIENT, lambda request, _: request.key == f"es{MAX_COST_PER_LOOK - 1}", 20)
+    then = expected.take(STORE, CLIENT, lambda request, _: request.key == f"es{MAX_COST_PER_LOOK - 1}", 20)
 
     assert (first, then) == ([], [SecretRequest(f"es{MAX_COST_PER_LOOK - 1}")])
 
@@ -190,7 +190,7 @@ def test_a_namespace_is_judged_once_for_a_call() -> None:
 
 
 @pytest.mark.parametrize(("consumer", "asked"), [("", ["mine", "theirs"]), ("other", ["mine"])])
-async def test_only_a_call_under_the_stores_own_identity_takes_anything_along(consumer: str, asked: list[str]) -> None:
+async def test_only_calls_under_the_stores_identity_take_requests_along(consumer: str, asked: list[str]) -> None:
     """A store may change hands between the opening of a client and the call."""
     clock, read = HandClock(), list[str]()
     expected = ExpectedRequests(lambda *_: True, lambda _: 0.0)
@@ -200,9 +200,9 @@ async def test_only_a_call_under_the_stores_own_identity_takes_anything_along(co
     class Noting(FakeClient):
         batch = 20
 
-        def read(self, wants: Sequence[SecretRequest]) -> Any:
-            read.extend(want.key for want in wants)
-            return {want: SecretValue(b"v") for want in wants}
+        def read(self, requests: Sequence[SecretRequest]) -> Any:
+            read.extend(request.key for request in requests)
+            return {request: SecretValue(b"v") for request in requests}
 
     threads, metrics = ThreadPool(2, 10), ExternalMetrics(CollectorRegistry())
     reader = SharedReader(threads, clock, metrics, workers=2, expected=expected)

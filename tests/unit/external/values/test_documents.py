@@ -15,7 +15,7 @@ from external.values.namespace_lock import NamespaceLock
 from manager.core.errors import TemplateLimit
 from manager.core.secret_value import SecretValue
 from manager.gotemplate.model import Limits
-from manager.gotemplate.sandbox import Found, Sandbox
+from manager.gotemplate.sandbox import JsonValue, Sandbox
 
 NAMES = ("a", "b", "a.b", "0", "1", "-1", "_x", "db_url", "A", "", "é", 'q"', "\\", "a b", "name-1", "*", "#", "k*")
 STEPS = ("a", "b", "0", "1", "2", "-1", "_x", "db_url", "A", "00", "01", "name-1", "4294967296", "99999999999999999999")
@@ -219,10 +219,10 @@ class CountingSandbox:
         self.asked: list[str] = []
         self._found = found
 
-    async def json_get(self, namespace: str, document: SecretValue, path: str) -> Found | None:
+    async def json_get(self, namespace: str, document: SecretValue, path: str) -> JsonValue | None:
         del namespace, document
         self.asked.append(path)
-        return None if self._found is None else Found(SecretValue(self._found), SecretValue(self._found))
+        return None if self._found is None else JsonValue(SecretValue(self._found), SecretValue(self._found))
 
 
 @pytest.mark.parametrize("found", [b"found", None])
