@@ -31,7 +31,7 @@ from external.stores.connect import served_provider
 from external.summaries import ExternalSecretSummary, external_secret_summary
 from manager.core.errors import NeedsHuman
 from manager.findings import ObjectFinding, Verdict, other_writers
-from manager.kube.cache import Meta, controller_of
+from manager.kube.cache import Meta
 from manager.kube.conditions import find_condition
 from manager.kube.resources import (
     CLUSTER_EXTERNAL_SECRETS,
@@ -122,7 +122,7 @@ def cluster_finding(body: Body, made: Iterable[Body], namespaces: Iterable[tuple
 
     Args:
         body: the ClusterExternalSecret.
-        made: the ExternalSecrets of the cluster.
+        made: the ExternalSecrets that it owns.
         namespaces: all of them.
 
     """
@@ -132,7 +132,7 @@ def cluster_finding(body: Body, made: Iterable[Body], namespaces: Iterable[tuple
         require_selectors(copies.spec)
     except NeedsHuman as error:
         return _found(key, Verdict.UNSERVED, f"{error.message}; {CURE}", blocks=True)
-    owned = {each["metadata"]["namespace"]: each for each in made if _owned(each, copies)}
+    owned = {each["metadata"]["namespace"]: each for each in made}
     wanted = set(chosen(copies.spec, namespaces))
     written = [name for name in sorted(owned.keys() & wanted) if copies.mended(owned[name]) != owned[name]]
     news = [
@@ -236,11 +236,6 @@ def _served(store: Key, around: Surroundings) -> bool:
 def _serves(resource: Resource, body: Body, settings: ExternalSettings) -> bool:
     controller = str((body.get("spec") or {}).get("controller") or "")
     return serves_class(settings, resource, controller)
-
-
-def _owned(body: Body, copies: Copies) -> bool:
-    owner = controller_of(body["metadata"])
-    return owner is not None and owner.uid == copies.uid
 
 
 def _view(body: Body, spec: ExternalSecretSpec, secret: Body | None, *, adopt_foreign: bool) -> View:
