@@ -2,7 +2,7 @@
 
 One scene on one cluster of its own, because CRDs come and go. The originals' charts are doubles (see
 `original_charts.py`); helm, kubectl and the API server are real, and the originals' objects are those that the
-originals leave. No images run here: this harness plays the kubelet, and starts Coffer's process where its Deployment is.
+originals leave. No images run here: this harness plays the kubelet, and runs Coffer where its Deployment is.
 """
 
 import json
@@ -168,12 +168,7 @@ def scene(tmp_path: Path, moto: Moto) -> Iterator[Scene]:
         yield scene
         if scene.coffer is not None:
             finish(scene.coffer)
-        assert_nothing_leaked(CANARIES, enumerate_texts(scene.said))
-        scene.world.close()
-
-
-def enumerate_texts(texts: list[str]) -> Iterator[tuple[str, str]]:
-    yield from ((f"output {at}", text) for at, text in enumerate(texts))
+        assert_nothing_leaked(CANARIES, ((f"output {at}", text) for at, text in enumerate(scene.said)))
 
 
 def planned(scene: Scene) -> list[Object]:
