@@ -32,7 +32,7 @@ class Seen:
     name: str
     uid: str
     version: str
-    """The resourceVersion of a target; the generation of an object whose status Coffer writes."""
+    """The resourceVersion of a target; the generation of a CRD, and of an object whose status Coffer writes."""
     due: float | None = None
     """Of an ExternalSecret and its target: Unix time of the next read at the provider; None if none is planned."""
     refreshed: str = ""
@@ -84,7 +84,7 @@ def taken(listed: Listed, findings: Iterable[ObjectFinding], staying: Collection
     known = {each.key: each.due for each in findings}
     targets = {each.target: each.due for each in findings if each.target is not None}
     crds = (each for each in listed.crds if each["spec"]["group"] not in staying_groups)
-    found = [_seen(key_of(CRDS, each), each, "") for each in crds]
+    found = [_seen(key_of(CRDS, each), each, "generation") for each in crds]
     for resource, bodies in listed.bodies.items():
         for body in bodies if resource.group not in staying_groups else ():
             key = key_of(resource, body)
