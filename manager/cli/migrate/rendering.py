@@ -32,7 +32,7 @@ def report_lines(report: Report, *, every: bool) -> Iterator[str]:
     if report.safe:
         yield "safe: nothing must be cured before the move"
     else:
-        yield f"not safe: {report.blocking} findings must be cured (marked !)"
+        yield f"not safe: {report.blocking} finding{'' if report.blocking == 1 else 's'} must be cured (marked !)"
 
 
 def report_records(report: Report) -> list[Record]:

@@ -64,7 +64,7 @@ def test_a_safe_cluster_ends_with_zero_and_one_that_is_not_with_one(cluster: Clu
     done = run("check")
 
     assert done.exit_code == 1
-    assert done.stdout.splitlines()[-1] == "not safe: 1 findings must be cured (marked !)"
+    assert done.stdout.splitlines()[-1] == "not safe: 1 finding must be cured (marked !)"
     assert run("check", "--without", "external").exit_code == 0
 
 
