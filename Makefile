@@ -62,15 +62,17 @@ fmt: setup ## format and fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-crds: setup ## the chart's CRDs, list of generators and values.schema.json: from models, registries, settings
+crds: setup ## the chart's CRDs, lists of generators and providers, values.schema.json: from models, registries, settings
 	$(BIN)/python -m tools.crds
 	$(BIN)/python -m tools.chart_schema
 
-docs: setup ## what is made from code: docs/settings.md, docs/metrics.md, docs/providers.md, the version in chart and README
+docs: setup ## what is made from code: docs/settings.md, docs/metrics.md, docs/providers.md, README and dashboards of the chart, the version
 	$(BIN)/python -m tools.version
 	$(BIN)/python -m tools.settings_doc
 	$(BIN)/python -m tools.metrics_doc
 	$(BIN)/python -m tools.providers_doc
+	$(BIN)/python -m tools.chart_readme
+	$(BIN)/python -m tools.dashboards
 
 verify: setup ## fails where CRDs, schema, generated pages or locks are not what the code says
 	$(BIN)/python -m tools.verify

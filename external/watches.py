@@ -293,6 +293,7 @@ class Watches:
     ) -> None:
         self._cache = context.cache
         self._jitter = context.jitter
+        self._confined = context.settings.modules.namespaces is not None
         self._queue = queues.external_secrets
         self._forget_consumer = forget_consumer
         started = context.clock.now()
@@ -303,13 +304,18 @@ class Watches:
 
     def table(self) -> Mapping[Resource, Handler]:
         """Return what must be watched, and the handler of each resource."""
-        return {
+        within = {
             SECRET_STORES: self._stores.store,
-            CLUSTER_SECRET_STORES: self._stores.store,
             EXTERNAL_SECRETS: self.external_secret,
             SECRETS: self.secret,
-            NAMESPACES: self.namespace,
             CONFIGMAPS: self.config_map,
+        }
+        if self._confined:
+            return within
+        return {
+            **within,
+            CLUSTER_SECRET_STORES: self._stores.store,
+            NAMESPACES: self.namespace,
             CLUSTER_EXTERNAL_SECRETS: self._clusters.cluster,
         }
 

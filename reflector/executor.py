@@ -113,7 +113,7 @@ class Executor:
                 return Done(step, Retry(MOVED, "the target has just changed"))
             except Forbidden as error:
                 if error.reason == "NamespaceTerminating":
-                    return Done(step)
+                    return Done(step, Retry(MOVED, "the namespace is being deleted"))
                 why = error.detail or f"{error.reason}, by a quota, an admission policy or missing rights"
                 return Done(step, Retry(FAILED, f"the API server refuses it: {why}"))
             except Invalid as error:
@@ -177,7 +177,7 @@ class Executor:
     async def _replace(self, view: View, step: Step, content: Content, meta: Body) -> None:
         """Delete a mirror of ours and create it again: the only way to change its type or an immutable one."""
         require_made_by_a_reflector(view.key, step.target, meta)
-        await self._delete(view, step, meta, "it is immutable, or its type has changed: it is made anew")
+        await self._delete(view, step, meta, "it is immutable, or its type has changed: it is created again")
         await self._create(view, step, content)
 
     async def _holds(self, mirror: Mirror, step: Step, content: Content) -> bool:

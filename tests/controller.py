@@ -27,7 +27,7 @@ from tests.cluster.process import Process
 from tests.cluster.wait import wait_until
 
 CHART = Path(__file__).parents[1] / "charts" / "coffer"
-CRDS = CHART / "crds"
+CRDS = CHART / "files" / "crds"
 COMMAND = Path(sys.executable).with_name("coffer")
 START_TIMEOUT = 30.0  # imports and a key pair take 2 s on an idle machine, far more beside a build
 PORTS = range(20_000, 32_000)  # below the range from which the kernel takes ports for outgoing connections
@@ -37,7 +37,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 @cache
 def rendered(namespace: str, *values: str) -> tuple[Object, ...]:
     """Return the chart's manifests as helm renders them; `values` are `--set` expressions."""
-    sets = [f"--set={value}" for value in values]
+    sets = [f"--set={value}" for value in ("crds.install=false", *values)]  # tests apply CRDS themselves
     command = [str(build.binary("helm")), "template", "coffer", str(CHART), f"--namespace={namespace}", *sets]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     if done.returncode:

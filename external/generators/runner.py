@@ -11,7 +11,7 @@ from typing import Any
 
 from external.api.external_secret import GENERATORS
 from external.api.fields import beside_values
-from external.errors import FAILED
+from external.errors import CONFINED, FAILED
 from external.generators.protocol import Recipe
 from external.generators.registry import CLUSTER_GENERATORS, KINDS, SERVED
 from external.providers.protocol import ProviderError
@@ -74,9 +74,17 @@ class _Elsewhere(Exception):
 
 
 class Generators:
-    """Keeps the values of each ExternalSecret, so that a refresh runs its generators once."""
+    """Keeps the values of each ExternalSecret, so that a refresh runs its generators once.
 
-    def __init__(self, client: KubeClient, threads: ThreadPool, controller_class: str) -> None:
+    Args:
+        controller_class: other classes' generators are left alone.
+        confined: whether this installation is limited to namespaces: then no ClusterGenerator may be read.
+    """
+
+    def __init__(
+        self, client: KubeClient, threads: ThreadPool, controller_class: str, *, confined: bool = False
+    ) -> None:
+        self._confined = confined
         self._client = client
         self._threads = threads
         self._class = controller_class
@@ -149,6 +157,9 @@ class Generators:
         if NAME.fullmatch(name) is None:
             raise NeedsHuman(FAILED, "name is not the name of an object")
         if kind == CLUSTER_GENERATORS.kind:
+            if self._confined:
+                cure = "create a generator of that kind in this namespace and name it"
+                raise NeedsHuman(FAILED, f"{kind} {name} cannot be used: {CONFINED}; {cure}")
             key = Key(CLUSTER_GENERATORS, "", name)
         elif kind in KINDS:
             key = resolve(owner, KINDS[kind].resource, name, None, at="sourceRef.generatorRef")
@@ -157,7 +168,7 @@ class Generators:
         try:
             body = await self._client.find(key)
         except Forbidden as error:
-            raise ProviderError(f"{error}; the chart's ClusterRole gives the right") from None
+            raise ProviderError(f"{error}; the chart's roles give the right") from None
         if body is None:
             raise ProviderError(f"there is no {key}, or its CRD is not installed")
         spec, at = body.get("spec"), f"{key}: spec"

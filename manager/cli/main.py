@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 OF_MODULES = {
     "cost": "external.commands",
+    "crds": "manager.cli.crds",
     "keys": "sealed.commands",
     "migrate": "manager.cli.migrate.commands",
     "seal": "sealed.commands",
@@ -127,15 +128,18 @@ class MirrorsOptions:
 
 
 @click.command()
-@click.option("--config", help="The controller's settings file: its rules decide here too.", metavar="FILE")
-@click.option("--controller-namespace", "own", default="", help="Coffer's: nothing is pushed there.", metavar="NAME")
-@click.option("--plan", "target", default="", help="What a change would do: secret/NAMESPACE/NAME.", metavar="OBJECT")
+@click.option("--config", help="The controller's settings file, for its rules.", metavar="FILE")
+@click.option("--controller-namespace", "own", default="", help="Coffer's; it gets no mirrors.", metavar="NAME")
+@click.option(
+    "--plan", "target", default="", help="Source whose change is shown: secret/NAMESPACE/NAME.", metavar="OBJECT"
+)
 @click.argument("annotations", nargs=-1)
 def mirrors(annotations: tuple[str, ...], **given: Any) -> None:
     """List sources with their mirrors and state, or plan a change.
 
     With --plan, ANNOTATIONS are NAME=VALUE or NAME- (as in kubectl annotate), the prefix may be left out; nothing is
-    written. Needs only the right to list Secrets, ConfigMaps and namespaces; of Secrets only metadata is read.
+    written. Needs only the right to list Secrets, ConfigMaps and namespaces; of Secrets only metadata is read. If the
+    settings have modules.scope, the rights in these namespaces suffice.
     """
     from manager.command_line import show
     from manager.kube.client import KubeClient
@@ -149,7 +153,8 @@ def mirrors(annotations: tuple[str, ...], **given: Any) -> None:
 
     async def read() -> MirrorListing:
         settings = load({}, os.environ, settings_file(options.config))
-        listing = MirrorListing(settings.reflector, options.own or settings.process.namespace)
+        own = options.own or settings.process.namespace
+        listing = MirrorListing(settings.reflector, own, settings.modules.namespaces)
         client = KubeClient(await connect(options.kubeconfig, options.context), f"coffer/{VERSION}")
         try:
             await listing.read(client, Edit.parse(target, annotations) if target else None)

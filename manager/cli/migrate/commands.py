@@ -178,7 +178,7 @@ async def _assessed(where: Where, remembered: "frozenset[Place]" = frozenset()) 
     settings = load({}, os.environ, settings_file(where.config))
     own = where.own or settings.process.namespace
     listed = Listed(MetadataCache())
-    builder = ViewBuilder(listed.cache, settings.reflector, own, SystemClock())
+    builder = ViewBuilder(listed.cache, settings.reflector, own, SystemClock(), settings.modules.namespaces)
     client = KubeClient(await connect(where.kubeconfig, where.context), f"coffer/{VERSION}")
     try:
         await Reader(client, listed, remembered).read()

@@ -165,7 +165,6 @@ class Planner:
 
     def _install(self) -> Iterator[Step]:
         words = ["upgrade", "--install", "coffer", self._charts.coffer, "-n", self._own, "--create-namespace"]
-        words += ["--skip-crds"] if self._listed.crds else []  # Helm 4 writes a chart's crds folder over those present
         for module in sorted(self._staying):
             words += ["--set", f"modules.{module}=false"]
         keys = [each for each in self._key_namespaces() if each != self._own]

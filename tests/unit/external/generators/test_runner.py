@@ -150,7 +150,7 @@ async def test_a_generator_that_may_not_be_read_is_named(
     monkeypatch.setattr(bench.api, "get", get)
     await bench.settle()
 
-    assert "get UUID ns/made: Forbidden; the chart's ClusterRole gives the right" in bench.ready()[2]
+    assert "get UUID ns/made: Forbidden; the chart's roles give the right" in bench.ready()[2]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ async def test_a_move_goes_step_by_step() -> None:
     steps = await planned(cluster)
 
     home = "-n kube-system"
-    verify, new = "coffer migrate verify before.json", "--create-namespace --skip-crds"
+    verify, new = "coffer migrate verify before.json", "--create-namespace"
     keep = r"'crds.annotations.helm\.sh/resource-policy=keep'"
     assert commands(steps, MOVE) == [
         f"(umask 077; helm get values sealed-secrets {home} -o yaml > sealed-secrets-values.yaml)",

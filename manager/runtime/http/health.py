@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
 import structlog
@@ -63,8 +64,10 @@ def allow_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
-async def serve(address: str, routes: Iterable[web.RouteDef]) -> web.AppRunner:
+async def serve(address: str, routes: Iterable[web.RouteDef], tls: ssl.SSLContext | None = None) -> web.AppRunner:
     """Listen on `host:port` (an empty host: all addresses); close the oldest connections if there are too many.
+
+    With `tls` the port speaks HTTPS.
 
     Raises SettingsError if the address cannot be used.
     """
@@ -81,7 +84,7 @@ async def serve(address: str, routes: Iterable[web.RouteDef]) -> web.AppRunner:
     application.cleanup_ctx.append(bounded)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host.strip("[]") or None, int(port)).start()
+        await web.TCPSite(runner, host.strip("[]") or None, int(port), ssl_context=tls).start()
     except (OSError, ValueError, OverflowError) as error:
         await runner.cleanup()
         raise SettingsError(f"cannot listen on {address}: {type(error).__name__}") from error
