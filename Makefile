@@ -4,8 +4,11 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 TEMPLATE := manager/gotemplate/template.wasm
 
+# Tests start Python hundreds of times; where it keeps no compiled files, each start compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help setup conformance template cluster shipped test lint fmt bench soak demo lock audit-lock site-lock crds docs site verify audit sbom matrix clean
+.PHONY: help setup conformance template cluster shipped branches test lint style types layers budgets fmt bench soak demo lock audit-lock site-lock crds docs site verify audit sbom matrix clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 13
@@ -18,7 +21,7 @@ $(BIN)/uv:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 
 $(INSTALLED): requirements.lock pyproject.toml $(BIN)/uv
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
@@ -35,16 +38,30 @@ $(TEMPLATE): $(INSTALLED) tools/template.py $(shell find manager/gotemplate/go -
 cluster: setup ## etcd, kube-apiserver, …, helm and vault into a cache outside the checkout
 	@$(BIN)/python -m tests.cluster.build etcd kube-apiserver kube-controller-manager kubectl helm kubeseal vault >/dev/null
 
-lint: setup ## style, types, layers and size budgets
+lint: style types layers budgets ## style, types, layers and size budgets
+
+style: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: setup
 	$(BIN)/mypy
-	$(BIN)/mypy tests tools
+
+layers: setup
 	$(BIN)/lint-imports
+
+budgets: setup
 	$(BIN)/python tools/budgets.py
 
-test: lint template cluster shipped ## everything but what must take long
-	$(BIN)/pytest -m "not soak" -n 2 --dist loadgroup
+# What needs no cluster runs beside each other; each output is printed in one piece.
+BESIDE := --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
+test: setup template cluster ## everything but what must take long
+	@$(MAKE) --no-print-directory $(BESIDE) lint shipped branches
+	$(BIN)/pytest -m "not soak" -n 3 --dist loadgroup --no-loadscope-reorder
+
+branches: setup template ## branch coverage of what decides: at least 95 % of each module, by its own unit tests
+	$(BIN)/python -m tools.branches
 
 shipped: setup template ## the unit tests on the image's Python, where this machine has it
 	@PYTHONS=image KUBERNETES=none $(BIN)/python -m tests.matrix
@@ -62,15 +79,17 @@ fmt: setup ## format and fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-crds: setup ## the chart's CRDs, list of generators and values.schema.json: from models, registries, settings
+crds: setup ## the chart's CRDs, lists of generators and providers, values.schema.json: from models, registries, settings
 	$(BIN)/python -m tools.crds
 	$(BIN)/python -m tools.chart_schema
 
-docs: setup ## what is made from code: docs/settings.md, docs/metrics.md, docs/providers.md, the version in chart and README
+docs: setup ## what is made from code: docs/settings.md, docs/metrics.md, docs/providers.md, README and dashboards of the chart, the version
 	$(BIN)/python -m tools.version
 	$(BIN)/python -m tools.settings_doc
 	$(BIN)/python -m tools.metrics_doc
 	$(BIN)/python -m tools.providers_doc
+	$(BIN)/python -m tools.chart_readme
+	$(BIN)/python -m tools.dashboards
 
 verify: setup ## fails where CRDs, schema, generated pages or locks are not what the code says
 	$(BIN)/python -m tools.verify

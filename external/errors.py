@@ -4,6 +4,7 @@ from manager.core.errors import ReconcileError, Retry, WaitFor
 
 FETCH_FAILED = "could not get secret data from provider"
 FAILED = "SecretSyncedError"
+CONFINED = "this installation is limited to namespaces (modules.scope) and reads nothing outside of them"
 
 
 class Pending(WaitFor):

@@ -27,7 +27,7 @@ from external.values.namespace_lock import NamespaceLock
 from external.values.templates import Renderer
 from external.watches import Queues, Watches
 from manager.core.fair_executor import FairExecutor
-from manager.kube.api_servers import ApiServers
+from manager.kube.api_servers import ApiServers, published_in
 from manager.kube.resources import EXTERNAL_SECRETS, Key
 from manager.runtime.controller import Controller
 from manager.runtime.module import Context, Module
@@ -56,9 +56,10 @@ def build(context: Context) -> Module:
         watches.targets.generic_target,
         watches.targets.uses,
         enabled=settings.generic_targets,
+        namespaces=context.settings.modules.namespaces,
     )
     reconciler = _reconciler(context, state, clients, threads, kinds, metrics)
-    validator = StoreReconciler(context, clients, threads, queues.stores.add)
+    validator = StoreReconciler(context, clients, threads, queues.stores.add, watches.stores.written)
     spreader = ClusterReconciler(context)
     clock, measured = context.clock, context.metrics
     syncs = Controller("external", queues.external_secrets, reconciler.reconcile, settings.concurrency, clock, measured)
@@ -79,6 +80,7 @@ def build(context: Context) -> Module:
         controllers=(syncs, validations, spreads),
         verify=verify,
         known=partial(_prepare, context),
+        namespaces=context.settings.modules.namespaces,
         close=close,
     )
 
@@ -106,14 +108,12 @@ def _reconciler(
     async def for_generator(generator: Key, for_all: bool) -> ConnectContext:
         return await clients.connector.for_generator(generator, metrics.called, for_all=for_all)
 
-    generators = Generators(
-        context.client, context.cache, threads, settings.controller_class, for_generator, state.generator_credentials
-    )
+    generators = Generators(context, threads, for_generator, state.generator_credentials)
     fetcher = Fetcher(clients, reader, generators, context.sandbox, locks)
     delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
     renderer = Renderer(context.client, context.sandbox, locks, delimiters)
     reconciler = Reconciler(context, state, fetcher, renderer, kinds, metrics)
-    state.expected.sources += [state.unsynced.asked, reconciler.converged.asked]
+    state.expected.sources += [state.unsynced.requests_of, reconciler.converged.requests_of]
     freshness = Freshness(context.cache, context.clock, state.refreshed)
     metrics.oldest.set_function(freshness.oldest)
     metrics.failing.set_function(freshness.failing)
@@ -146,11 +146,11 @@ def _clients(
     settings = context.settings.external
     connector = Connector(
         context.client,
-        ApiServers(context.client, context.clock),
+        ApiServers(context.client, context.clock, readable=published_in(context.settings.modules.namespaces)),
         FairExecutor(connecting, CONNECT_THREADS),
         settings,
         context.sandbox,
         home_of(context.client.connection),
     )
-    access = StoreAccess(context.cache, settings, context.clock)
+    access = StoreAccess(context.cache, context.settings, context.clock)
     return Clients(context.client, context.cache, access, connector, threads, metrics)

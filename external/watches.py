@@ -1,6 +1,7 @@
 """Which ExternalSecrets and stores does a change touch? Nothing here asks the API server."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +15,7 @@ from external.stores.summary import store_summary
 from external.summaries import ExternalSecretSummary, cluster_external_secret_summary
 from manager.core.clock import parse_rfc3339
 from manager.core.fair_share import FairBudget
-from manager.kube.cache import Change, Meta
+from manager.kube.cache import Change, Meta, Oversized
 from manager.kube.resources import (
     CLUSTER_EXTERNAL_SECRETS,
     CLUSTER_SECRET_STORES,
@@ -23,6 +24,7 @@ from manager.kube.resources import (
     NAMESPACES,
     SECRET_STORES,
     SECRETS,
+    Body,
     Key,
     Resource,
 )
@@ -220,6 +222,20 @@ class StoreWatches:
         if moved or (before and after and _verdict(before) != _verdict(after)):
             self._requests.wake_consumers(change.key, everyone=before is not None and moved)
 
+    def written(self, store: Key, body: Body) -> None:
+        """Take in a status that we wrote: ExternalSecrets that wait for it need not wait for the watch as well.
+
+        The watch shows the same version later, which is no change then. A store that is not in the cache, or is there
+        under another uid, has been deleted since, and the watch has shown that already.
+        """
+        known = self._cache.get(store)
+        if known is None or known.uid != body["metadata"].get("uid"):
+            return
+        with suppress(Oversized):  # the informer reports it
+            change = self._cache.observe(store.resource, "MODIFIED", body)
+            if change is not None:
+                self.store(change)
+
     def credential(self, change: Change) -> None:
         """Validate the stores whose credentials a Secret holds."""
         key = change.key
@@ -299,23 +315,29 @@ class Watches:
     ) -> None:
         self._cache = context.cache
         self._jitter = context.jitter
+        self._confined = context.settings.modules.namespaces is not None
         self._queue = queues.external_secrets
         self._forget_consumer = forget_consumer
         started = context.clock.now()
         self._requests = RefreshRequests(context, self._queue, state, bursts)
         self.targets = TargetWatches(context, self._queue, state, self._requests, started)
-        self._stores = StoreWatches(context, queues.stores, self._requests, started)
+        self.stores = StoreWatches(context, queues.stores, self._requests, started)
         self._clusters = ClusterWatches(context, queues.clusters)
 
     def table(self) -> Mapping[Resource, Handler]:
         """Return what must be watched, and the handler of each resource."""
-        return {
-            SECRET_STORES: self._stores.store,
-            CLUSTER_SECRET_STORES: self._stores.store,
+        within = {
+            SECRET_STORES: self.stores.store,
             EXTERNAL_SECRETS: self.external_secret,
             SECRETS: self.secret,
-            NAMESPACES: self.namespace,
             CONFIGMAPS: self.config_map,
+        }
+        if self._confined:
+            return within
+        return {
+            **within,
+            CLUSTER_SECRET_STORES: self.stores.store,
+            NAMESPACES: self.namespace,
             CLUSTER_EXTERNAL_SECRETS: self._clusters.cluster,
         }
 
@@ -338,14 +360,14 @@ class Watches:
         self.targets.target(change)
         self.targets.template(change)
         self.targets.generator_credential(change)
-        self._stores.credential(change)
+        self.stores.credential(change)
 
     def config_map(self, change: Change) -> None:
         """Handle a ConfigMap: it may be a target, a template source, and the certificate authority of stores."""
         self.targets.target(change)
         self.targets.template(change)
         self.targets.generator_credential(change)
-        self._stores.authority(change)
+        self.stores.authority(change)
 
     def namespace(self, change: Change) -> None:
         """Wake up a namespace's ExternalSecrets that are not ready when its labels change: a store may admit it now."""

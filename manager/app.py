@@ -15,28 +15,31 @@ from enum import IntEnum
 from typing import Any, NoReturn
 
 import structlog
-from aiohttp import web
 from yarl import URL
 
 from manager import VERSION
 from manager.core.clock import Clock, Jitter, SystemClock
 from manager.core.errors import CofferError, NotLeader
+from manager.core.heap import bound_heaps
 from manager.gotemplate.sandbox import Sandbox
 from manager.kube.cache import MetadataCache
 from manager.kube.client import KubeClient
 from manager.kube.connection import Connection, connect
 from manager.kube.events import EventRecorder
 from manager.kube.resources import Resource
+from manager.kube.token_check import TokenCheck
 from manager.kube.writer import Writer
 from manager.runtime.controller import describe
-from manager.runtime.health import Health, allow_files, serve
+from manager.runtime.http.health import Health, allow_files, serve
+from manager.runtime.http.metrics_endpoint import Scrapers, certificate, route
 from manager.runtime.informer import ALL_NAMESPACES, Informer
 from manager.runtime.leader import EventSources, Leader
 from manager.runtime.lease import Lease
 from manager.runtime.lease_thread import Elector, LeaseThread
 from manager.runtime.metrics import Metrics
 from manager.runtime.module import Context, Handler, Module
-from manager.runtime.predecessors import PredecessorGate
+from manager.runtime.namespaces_by_name import NamespacesByName
+from manager.runtime.predecessors import Confinement, PredecessorGate
 from manager.runtime.unreadable_objects import UnreadableObjects
 from manager.runtime.watch_guard import WatchGuard
 from manager.settings.model import Settings
@@ -86,6 +89,7 @@ async def run(settings: Settings, end: End) -> None:
         CofferError: the settings or the cluster make a start impossible.
 
     """
+    bound_heaps()
     async with AsyncExitStack() as stack:
         replica = await _wire(settings, stack)
         gc.collect()
@@ -134,8 +138,9 @@ async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
     refusals = UnreadableObjects(events, lambda plural: metrics.unusable.labels(plural).inc())
     informer = Informer(cache, _handlers(modules), _namespaces(modules), refusals.note)
     guard = _watch_guard(informer, connection, metrics, clock, jitter)
-    home = "" if informer.namespaces == ALL_NAMESPACES else namespace
-    leader = _leader(settings, modules, EventSources(informer, guard, connection, client), home, metrics, jitter)
+    within = Confinement(namespace, informer.namespaces) if informer.confined else None
+    sources = EventSources(informer, guard, connection, client, NamespacesByName(client, informer))
+    leader = _leader(settings, modules, sources, within, metrics, jitter)
     return Replica(connection, client, lease, modules, leader, _health(lease, modules, leader), metrics)
 
 
@@ -161,10 +166,15 @@ def _watch_guard(
 
 
 def _leader(
-    settings: Settings, modules: tuple[Module, ...], sources: EventSources, home: str, metrics: Metrics, jitter: Jitter
+    settings: Settings,
+    modules: tuple[Module, ...],
+    sources: EventSources,
+    within: Confinement | None,
+    metrics: Metrics,
+    jitter: Jitter,
 ) -> Leader:
     takeover, interval = settings.modules.takeover, settings.process.sweep_interval
-    gate = PredecessorGate(sources.client, metrics, jitter, takeover, interval, home)
+    gate = PredecessorGate(sources.client, metrics, jitter, takeover, interval, within)
     return Leader(settings, modules, sources, gate, metrics, jitter)
 
 
@@ -198,12 +208,18 @@ async def _listen(settings: Settings, replica: Replica, stack: AsyncExitStack) -
     runner = await serve(settings.process.listen, routes)
     stack.push_async_callback(runner.cleanup)
 
-    async def metrics(_request: web.Request) -> web.Response:
+    def metrics() -> bytes:
         replica.leader.measure()
-        return web.Response(body=replica.metrics.render(), content_type="text/plain", charset="utf-8")
+        return replica.metrics.render()
 
-    runner = await serve(settings.process.listen_metrics, [web.get("/metrics", metrics)])
+    process = settings.process
+    secured = certificate(process.metrics_cert_file, process.metrics_key_file)
+    scrapers = Scrapers(TokenCheck(replica.client, "get"), SystemClock()) if process.metrics_authorization else None
+    runner = await serve(process.listen_metrics, [route(metrics, scrapers)], secured.context if secured else None)
     stack.push_async_callback(runner.cleanup)
+    if secured is not None:
+        current = asyncio.create_task(secured.keep_current(), name="metrics certificate")
+        stack.callback(current.cancel)
 
 
 async def _until_the_end(replica: Replica) -> Ending:

@@ -1,6 +1,6 @@
 """`coffer mirrors`: list sources with their mirrors, or show what a change of annotations would do."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 
 from manager.core.clock import SystemClock
@@ -8,7 +8,7 @@ from manager.core.errors import SettingsError
 from manager.kube.auto_mirrors import PREFIX
 from manager.kube.cache import MetadataCache
 from manager.kube.client import KubeClient
-from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, key_of
+from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Body, Key, Resource, key_of
 from manager.settings.model import ReflectorSettings
 from reflector.plan import Do, Note, Plan, Step, plan
 from reflector.rules.selection import PREFIX as OURS
@@ -63,11 +63,13 @@ class MirrorListing:
     Args:
         settings: those of the controller, so that its rules decide here too.
         own_namespace: Coffer's.
+        scope: the namespaces of the controller; None: the whole cluster.
     """
 
-    def __init__(self, settings: ReflectorSettings, own_namespace: str) -> None:
+    def __init__(self, settings: ReflectorSettings, own_namespace: str, scope: frozenset[str] | None = None) -> None:
         self._cache = MetadataCache()
-        self._view_builder = ViewBuilder(self._cache, settings, own_namespace, SystemClock())
+        self._scope = scope
+        self._view_builder = ViewBuilder(self._cache, settings, own_namespace, SystemClock(), scope)
         self._provenance = settings.provenance
         self._edit: Edit | None = None
         self._body: Body | None = None
@@ -78,14 +80,24 @@ class MirrorListing:
         Raises ApiError, and SettingsError if the object does not exist.
         """
         self._edit = edit
-        for resource in (NAMESPACES, *KINDS):
-            async for items, _ in client.pages(resource, metadata_only=True):
-                for body in items:
-                    self._cache.observe(resource, None, body)
-                    if edit is not None and key_of(resource, body) == edit.key:
-                        self._body = body
+        async for resource, body in self._bodies(client):
+            self._cache.observe(resource, None, body)
+            if edit is not None and key_of(resource, body) == edit.key:
+                self._body = body
         if edit is not None and self._body is None:
             raise SettingsError(f"--plan: there is no {edit.key}")
+
+    async def _bodies(self, client: KubeClient) -> AsyncIterator[tuple[Resource, Body]]:
+        """Yield namespaces, Secrets and ConfigMaps as the controller sees them."""
+        for name in sorted(self._scope or ()):
+            body = await client.find(Key(NAMESPACES, "", name))
+            if body is not None:
+                yield NAMESPACES, body
+        for resource in KINDS if self._scope else (NAMESPACES, *KINDS):
+            for place in sorted(self._scope or ("",)):
+                async for items, _ in client.pages(resource, namespace=place, metadata_only=True):
+                    for body in items:
+                        yield resource, body
 
     def tree(self, namespace: str = "") -> Iterator[str]:
         """Yield the lines of all sources, or of those in one namespace."""
@@ -108,7 +120,7 @@ class MirrorListing:
             "kind": key.resource.kind,
             "namespace": key.namespace,
             "name": key.name,
-            "exists": bool(view.meta),
+            "exists": None if view.outside else bool(view.meta),
             "notes": [{"reason": each.reason, "message": each.message} for each in decided.notes if each.about == key],
             "mirrors": [{"namespace": at.namespace, "name": at.name, "state": state} for at, state in states],
         }
@@ -175,7 +187,8 @@ class MirrorListing:
         view = self._view_builder.view(key)
         decided = plan(view, self._provenance)
         states = _states(view, decided)
-        yield f"{key}{'' if view.meta else '  (does not exist)'}"
+        unseen = "  (outside of modules.scope)" if view.outside else "  (does not exist)"
+        yield f"{key}{'' if view.meta else unseen}"
         yield from (f"!  {note.reason}: {note.message}" for note in decided.notes if note.about == key)
         targets = sorted(states, key=lambda each: (each.namespace, each.name))
         for target in targets:
@@ -189,7 +202,7 @@ def _states(view: View, decided: Plan) -> dict[Key, str]:
     states: dict[Key, str] = {}
     for each in view.mirrors:
         route = "pushed" if each.marks is not None and each.marks.auto_reflects else "pulled"
-        states[each.key] = f"{route}  {notes.get(each.key, 'current')}"
+        states[each.key] = f"{route}  {notes.get(each.key, 'unknown' if view.outside else 'current')}"
     for step in decided.steps:
         states[step.target] = f"{'pushed' if step.auto else 'pulled'}  {STATES[step.do]}"
     return states

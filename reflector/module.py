@@ -22,7 +22,8 @@ def build(context: Context) -> Module:
     settings = context.settings.reflector
     metrics = ReflectorMetrics(context.metrics.registry, settings.provenance)
     queue = WorkQueue(context.clock, context.jitter, WORKERS)
-    view_builder = ViewBuilder(context.cache, settings, context.namespace, context.clock)
+    scope = context.settings.modules.namespaces
+    view_builder = ViewBuilder(context.cache, settings, context.namespace, context.clock, scope)
     quota = DeleteQuota(context.clock, context.settings.modules.deletes_per_minute)
 
     def paused() -> bool:
@@ -45,4 +46,5 @@ def build(context: Context) -> Module:
         handlers=Watches(view_builder, queue, context.clock, recreate=settings.recreate).table(),
         controllers=(controller,),
         verify=verify,
+        namespaces=scope,
     )

@@ -7,7 +7,16 @@ from enum import StrEnum
 from manager.kube.cache import newer
 from manager.kube.resources import CONFIGMAPS, Key
 from manager.kube.writer import SEALING_KEY_LABEL
-from reflector.rules.annotations import ADOPT, Marks, ambiguous, problems
+from reflector.rules.annotations import (
+    ADOPT,
+    ALLOWED_NAMESPACES,
+    AUTO_NAMESPACES,
+    MAX_SHOWN_CHARACTERS,
+    Marks,
+    ambiguous,
+    problems,
+)
+from reflector.rules.patterns import unmatched
 from reflector.view import ACCEPT_LABELS, MAX_CHAIN_LINKS, Mirror, TargetNamespace, View
 
 YIELDS_TO = frozenset({"SealedSecret", "ExternalSecret"})
@@ -64,6 +73,8 @@ def plan(view: View, provenance: str = "warn") -> Plan:
     Args:
         provenance: what to do if an ExternalSecret made the source: warn, deny or allow.
     """
+    if view.outside:
+        return _outside(view)
     if view.meta is None or view.marks is None:
         return _without_source(view)
     if view.excluded or SEALING_KEY_LABEL in view.meta.labels:
@@ -71,6 +82,7 @@ def plan(view: View, provenance: str = "warn") -> Plan:
     if view.circular:
         return _in_a_circle(view)
     notes = [Note(view.key, "InvalidAnnotation", text) for text in problems(view.marks)]
+    notes += _beyond(view)
     if not view.marks.understood:
         return Plan(notes=tuple(notes), frozen=True)
     consenting = [place for place in view.places if _consents(view, place)] if not _reserved(view) else []
@@ -87,6 +99,8 @@ def plan(view: View, provenance: str = "warn") -> Plan:
 
 def behind(view: View) -> int:
     """Return the number of mirrors that do not hold the source's data; all if there is no source."""
+    if view.outside:
+        return len(_pulling(view))
     if view.meta is None:
         return len(view.mirrors)
     stamps = ((each, each.marks.version) for each in view.mirrors if each.marks is not None)
@@ -110,6 +124,16 @@ def _without_source(view: View) -> Plan:
     return Plan(steps, _told(view, reason, what))
 
 
+def _outside(view: View) -> Plan:
+    """Change nothing: the source may not be read, and another installation may push mirrors of it."""
+    cure = "mirror it from a namespace among them, or add its namespace there"
+    return Plan(notes=_told(view, "OutsideScope", f"is outside of {_served(view)}: {cure}"))
+
+
+def _served(view: View) -> str:
+    return f"the namespaces of this installation (modules.scope: {named(sorted(view.scope or ()))})"
+
+
 def _closed(view: View) -> Plan:
     """Change nothing: the source is in an excluded namespace, or is a sealing key."""
     return Plan(notes=_told(view, "SourceNotPermitted", "is excluded from reflection"))
@@ -119,8 +143,11 @@ def _told(view: View, reason: str, what: str) -> tuple[Note, ...]:
     text = f"{view.key} {what}; data is left as it is"
     if not view.key.namespace:
         text = f"reflects: {view.key.name} names no namespace; write NAMESPACE/NAME of the source"
-    pulls = (each for each in view.mirrors if each.marks is not None and not each.marks.auto_reflects)
-    return tuple(Note(each.key, reason, text) for each in pulls if not each.excluded)
+    return tuple(Note(each.key, reason, text) for each in _pulling(view) if not each.excluded)
+
+
+def _pulling(view: View) -> list[Mirror]:
+    return [each for each in view.mirrors if each.marks is not None and not each.marks.auto_reflects]
 
 
 def _in_a_circle(view: View) -> Plan:
@@ -253,6 +280,20 @@ def _unreached(view: View, consenting: list[TargetNamespace]) -> list[Note]:
         return [Note(view.key, "NothingReached", text)]
     text = "no namespace is in both reflection-allowed-namespaces and reflection-auto-namespaces"
     return [Note(view.key, "NothingReached", f"{text}: put what is to be mirrored into both")]
+
+
+def _beyond(view: View) -> list[Note]:
+    """Report what a source names as targets and no namespace of the installation matches."""
+    marks = _marks(view)
+    if view.scope is None or not (marks.source and marks.auto):
+        return []
+    chosen = (AUTO_NAMESPACES, marks.auto_scope.names), (ALLOWED_NAMESPACES, marks.allowed_scope.names)
+    annotation, names = next((each for each in chosen if each[1]), chosen[0])
+    missed = [each[:MAX_SHOWN_CHARACTERS] for each in unmatched(names, view.scope)]
+    if not missed:
+        return []
+    text = f"{annotation}: {named(missed)} matches none of {_served(view)}, so nothing is mirrored there"
+    return [Note(view.key, "OutsideScope", text)]
 
 
 def _mirrors_it(view: View, found: Mirror) -> bool:

@@ -89,6 +89,13 @@ class View:
     """The administrator's rules about namespaces."""
     changed: float | None
     """When the source changed (monotonic seconds); None once all its mirrors are written."""
+    scope: frozenset[str] | None = None
+    """The namespaces of this installation; None: the whole cluster."""
+
+    @property
+    def outside(self) -> bool:
+        """Whether the source is in a namespace that this installation may not read: it may exist."""
+        return self.scope is not None and bool(self.key.namespace) and self.key.namespace not in self.scope
 
     def permitted(self, namespace: str) -> bool:
         """Return True if the administrator's rules permit mirrors of the source in a namespace."""
@@ -110,13 +117,22 @@ class ViewBuilder:
 
     Args:
         own_namespace: Coffer's own, never a target of a push.
+        scope: the namespaces of this installation; None: the whole cluster.
 
     Raises:
         SettingsError: a rule of the policy or a list of globs cannot be read.
     """
 
-    def __init__(self, cache: MetadataCache, settings: ReflectorSettings, own_namespace: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        cache: MetadataCache,
+        settings: ReflectorSettings,
+        own_namespace: str,
+        clock: Clock,
+        scope: frozenset[str] | None = None,
+    ) -> None:
         self._cache = cache
+        self._scope = scope
         self._own = own_namespace
         self._excluding = administrators("reflector.excluded_namespaces", settings.excluded_namespaces)
         self._protecting = administrators("reflector.protected_namespaces", settings.protected_namespaces)
@@ -179,6 +195,7 @@ class ViewBuilder:
             external=self._external(key),
             policy=self._policy,
             changed=self.changed.get(key),
+            scope=self._scope,
         )
 
     def named(self) -> set[Key]:

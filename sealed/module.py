@@ -10,6 +10,7 @@ import structlog
 
 from manager import VERSION
 from manager.core.fair_executor import FairExecutor
+from manager.kube.api_servers import ApiServers, published_in
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Key
 from manager.runtime.controller import Controller
 from manager.runtime.module import Context, Module
@@ -44,7 +45,7 @@ def build(context: Context) -> Module:
     if settings.key_order_priority not in PRIORITIES:
         log.error("sealed.key_order_priority is not known", using=PRIORITIES[0])
     queue = WorkQueue(context.clock, context.jitter, settings.concurrency)
-    selection = selection_of(settings, context.namespace)
+    selection = selection_of(settings, context.namespace, context.settings.modules.namespaces)
     handlers = _handlers(context, queue, selection)
     renewals = WorkQueue(context.clock, context.jitter)
     the_keys = Key(SECRETS, context.namespace, settings.key_prefix)
@@ -65,7 +66,7 @@ def build(context: Context) -> Module:
         context.client, registry, context.namespace, settings.key_namespaces, settings.key_prefix, context.jitter
     )
     renewal = Renewal(context, watch, registry, executor, look)
-    reconciler = Reconciler(context, registry, FairExecutor(executor, threads), metrics)
+    reconciler = Reconciler(context, registry, FairExecutor(executor, threads), metrics, handlers.first)
     look()
     api = _api(context, registry, metrics, for_callers)
 
@@ -107,7 +108,12 @@ def _api(context: Context, registry: KeyRegistry, metrics: SealedMetrics, execut
         metrics,
         Admission(
             RateLimits(settings.rate_limit, settings.rate_limit_burst, context.clock),
-            Callers(context.client, context.clock, settings.proxies, require_token=settings.require_token),
+            Callers(
+                ApiServers(context.client, context.clock, readable=published_in(context.settings.modules.namespaces)),
+                context.client,
+                settings.proxies,
+                require_token=settings.require_token,
+            ),
         ),
         Bodies(
             executors[0],

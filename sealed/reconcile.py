@@ -25,6 +25,7 @@ from manager.kube.conditions import Condition, find_condition, same_condition, s
 from manager.kube.resources import SECRETS, Body, Key
 from manager.kube.status import write_status
 from manager.runtime.controller import NO_REQUEUE, Requeue, requeue_for
+from manager.runtime.first_bodies import FirstBodies
 from manager.runtime.module import Context
 from sealed import EVENT_COMPONENT
 from sealed.crypto.unseal import UnsealFailed, opening, step
@@ -56,14 +57,23 @@ class Reconciler:
 
     Args:
         turns: the threads for RSA, one for each usable core, which namespaces share in turns.
+        first: bodies of SealedSecrets that were never worked on.
     """
 
-    def __init__(self, context: Context, registry: KeyRegistry, turns: FairExecutor, metrics: SealedMetrics) -> None:
+    def __init__(
+        self,
+        context: Context,
+        registry: KeyRegistry,
+        turns: FairExecutor,
+        metrics: SealedMetrics,
+        first: FirstBodies,
+    ) -> None:
         self._context = context
         self._settings = context.settings.sealed
         self._registry = registry
         self._turns = turns
         self._metrics = metrics
+        self._first = first
 
     async def reconcile(self, key: Key) -> Requeue:
         """Bring one SealedSecret to its desired state: observe, plan, act, report."""
@@ -78,7 +88,7 @@ class Reconciler:
         except TemplateDelayed:
             return Requeue(gate=SANDBOX)  # the object is not at fault: no condition, no Event
         except ReconcileError as error:
-            outcome = Outcome(error=error)
+            outcome = Outcome(error=error.alone())
         again = await self._report(view, outcome)
         if view.values is not None and templated(view.template.get("data")):
             again = replace(again, answered=SANDBOX)
@@ -87,17 +97,28 @@ class Reconciler:
         return again
 
     async def _observe(self, key: Key) -> View | None:
-        try:
-            sealed = await self._context.client.find(key)
-        except ApiError:
-            self._metrics.errors.labels("fetch", "").inc()
-            raise
+        sealed = await self._read(key)
         if sealed is None or "deletionTimestamp" in sealed["metadata"]:
             return None  # garbage collection removes the Secret by its ownerReference
         target = Key(SECRETS, key.namespace, key.name)
         # If the cache shows no Secret, it is created without a read; if there is one, the API server refuses.
         secret = await self._context.client.find(target) if self._context.cache.get(target) else None
         return View(key, sealed, secret, None)
+
+    async def _read(self, key: Key) -> Body | None:
+        """Return a SealedSecret as the API server has it; the watch's body suffices for the first pass.
+
+        If it has changed since, the API server refuses the status, and the next pass reads it.
+        """
+        meta = self._context.cache.get(key)
+        seen = self._first.take(key, meta.version) if meta is not None else None
+        if seen is not None:
+            return seen
+        try:
+            return await self._context.client.find(key)
+        except ApiError:
+            self._metrics.errors.labels("fetch", "").inc()
+            raise
 
     async def _unsealed(self, view: View) -> View:
         """Decrypt in a thread, unless the last success is still valid."""

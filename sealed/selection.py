@@ -23,16 +23,27 @@ class Selection:
         return all(each.holds(labels) for each in self.labels)
 
 
-def selection_of(settings: SealedSettings, own: str) -> Selection:
+def selection_of(settings: SealedSettings, own: str, scope: frozenset[str] | None = None) -> Selection:
     """Read the selection; additional namespaces restrict it to the named ones, as in the original.
 
+    Args:
+        settings: those of the module.
+        own: Coffer's own namespace.
+        scope: the namespaces of the installation; None: the whole cluster.
+
     Raises:
-        SettingsError: the label selector is malformed.
+        SettingsError: the label selector is malformed, or no namespace is left.
 
     """
     everywhere = settings.all_namespaces and not settings.additional_namespaces
+    namespaces = scope if everywhere else frozenset({own, *settings.additional_namespaces})
+    if namespaces is not None and scope is not None:
+        namespaces &= scope
+        if not namespaces:
+            text = f"only SealedSecrets of Coffer's own namespace {own} are meant, and it is not in modules.scope"
+            raise SettingsError(f"sealed.all_namespaces: {text}")
     try:
         labels = parse_selector(settings.label_selector) if settings.label_selector else ()
     except SelectorError as error:
         raise SettingsError(f"sealed.label_selector: {error}") from error
-    return Selection(None if everywhere else frozenset({own, *settings.additional_namespaces}), labels)
+    return Selection(namespaces, labels)

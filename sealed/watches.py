@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 from manager.kube import auto_mirrors
 from manager.kube.cache import Change, Index, Meta, MetadataCache
-from manager.kube.resources import SEALED_SECRETS, SECRETS, Key, Resource
+from manager.kube.resources import SEALED_SECRETS, SECRETS, Body, Key, Resource, key_of
+from manager.runtime.first_bodies import FirstBodies
 from manager.runtime.module import Handler
 from manager.runtime.work_queue import WorkQueue
-from sealed.plan import mark_of, settled
+from sealed.plan import Mark, mark_of, settled
 from sealed.selection import Selection
 
 FAILING = "failing"
@@ -32,7 +33,9 @@ class Watches:
         self._skip_recreate = skip_recreate
         self._repair_drift = repair_drift
         cache.name_labels(SECRETS)
-        cache.digest(SEALED_SECRETS, mark_of)
+        self.first = FirstBodies()
+        """Bodies of SealedSecrets that were never worked on."""
+        cache.digest(SEALED_SECRETS, self._marked)
         cache.keep(
             SEALED_SECRETS, "sealedsecrets.bitnami.com/", auto_mirrors.PREFIX
         )  # the scope; and what is misplaced
@@ -45,6 +48,8 @@ class Watches:
     def sealed_secret(self, change: Change) -> None:
         """Queue a SealedSecret unless its last success is still valid; a changed annotation may need a warning."""
         before, meta = change.before, change.after
+        if meta is None:
+            self.first.forget(change.key)
         if meta is None or meta.deleting or (before is not None and _only_status_moved(before, meta)):
             return
         if not self._selection.includes(change.key.namespace, meta.labels):
@@ -74,6 +79,15 @@ class Watches:
             meta = self._cache.get(key)
             if meta is not None and self._selection.includes(key.namespace, meta.labels):
                 self._queue.add(key)
+
+    def _marked(self, body: Body) -> Mark:
+        """Return the mark of a SealedSecret, and keep its body if its first pass is to come."""
+        meta, mark, key = body["metadata"], mark_of(body), key_of(SEALED_SECRETS, body)
+        self.first.forget(key)
+        new = not mark.condition and not mark.generation and "deletionTimestamp" not in meta
+        if new and self._selection.includes(key.namespace, meta.get("labels") or {}):
+            self.first.keep(key, body)
+        return mark
 
     def _settled(self, key: Key, meta: Meta) -> bool:
         secret = self._cache.get(Key(SECRETS, key.namespace, key.name))

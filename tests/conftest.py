@@ -25,18 +25,39 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 PLANES = ("arena_plane", "control_plane")
+LONG = tuple(f"tests/e2e/test_{each}.py" for each in ("hostile_soak", "kubeseal_proxy", "late_crds", "demo"))
+"""Modules of one or two tests that take longer than most modules: at the end of a run, all would wait for them."""
+UNIT = ("tests/unit/", "tests/hazard/")
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each worker one of the two control planes: starting a second one and its controller takes half a minute.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give each worker whole modules, and one worker all tests of a control plane: each start takes half a minute.
 
-    All other tests are distributed by module, because fixtures are shared.
+    The tests of a module that use no control plane go with those that do, because they share the module's fixtures.
+
+    The groups that take longest begin first, small ones fill the end. pytest-xdist distributes by what follows the @.
+    It would write the group there itself, but to an attribute that pytest no longer reads.
     """
+    if not getattr(config.option, "loadgroup", False):
+        return
+    planes = {item.path: plane for item in items if (plane := _plane(item))}
+    groups = {item: _plane(item) or planes.get(item.path) or item.nodeid.partition("::")[0] for item in items}
+    items.sort(key=lambda item: _rank(groups[item]))
     for item in items:
-        wanted = set(getattr(item, "fixturenames", ()))
-        plane = next((each for each in PLANES if each in wanted), "")
-        item.add_marker(pytest.mark.xdist_group(plane or item.nodeid.partition("::")[0]))
+        assert item.parent is not None
+        item._id = item.parent.id.child(f"{item.name}@{groups[item]}")
+
+
+def _plane(item: pytest.Item) -> str:
+    wanted = set(getattr(item, "fixturenames", ()))
+    return next((each for each in PLANES if each in wanted), "")
+
+
+def _rank(group: str) -> int:
+    if group in PLANES:
+        return PLANES.index(group)
+    return 2 if group in LONG else 4 if group.startswith(UNIT) else 3
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -19,7 +19,7 @@ SUPPORTED_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 UNIT_TESTS = (*(f"tests/unit/{each}" for each in ("external", "manager", "reflector", "sealed")), "tests/hazard")
 """The tests of the image's content; tests of chart, pages and tools do not depend on its Python."""
 CLUSTER_TESTS = ("tests/e2e",)
-OPTIONS = ("-m", "not soak", "-n", "2", "--dist", "loadgroup")
+OPTIONS = ("-m", "not soak", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")
 
 
 class Result(NamedTuple):
@@ -47,7 +47,7 @@ def on_python(version: str) -> Result:
     own, uv = str(home / "bin" / "python"), str(Path(sys.executable).parent / "uv")
     steps = [
         [uv, "venv", "--quiet", "--allow-existing", "--python", str(interpreter), str(home)],
-        [uv, "pip", "sync", "--quiet", "--python", own, "--require-hashes", "requirements.lock"],
+        [uv, "pip", "sync", "--quiet", "--compile-bytecode", "--python", own, "--require-hashes", "requirements.lock"],
         [uv, "pip", "install", "--quiet", "--python", own, "--no-deps", "--editable", "."],
         [own, "-m", "pytest", *UNIT_TESTS, *OPTIONS],
     ]

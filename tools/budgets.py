@@ -4,6 +4,7 @@ import ast
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -24,14 +25,20 @@ def functions(files: dict[str, list[str]]) -> dict[str, int]:
     """Return the length of each function, docstring included."""
     found: dict[str, int] = {}
     for file, text in files.items():
-        nodes = [node for node in ast.walk(ast.parse("\n".join(text))) if isinstance(node, Function)]
+        nodes = [node for node in ast.walk(_parsed("\n".join(text))) if isinstance(node, Function)]
         found |= {f"{file}:{each.lineno} {each.name}": (each.end_lineno or 0) - each.lineno + 1 for each in nodes}
     return found
 
 
+@cache
+def _parsed(text: str) -> ast.Module:
+    """Parse a file once for all budgets."""
+    return ast.parse(text)
+
+
 def classes(files: dict[str, list[str]]) -> dict[str, int]:
     """Return the length of each class, docstring included."""
-    nodes = [(file, node) for file, text in files.items() for node in ast.walk(ast.parse("\n".join(text)))]
+    nodes = [(file, node) for file, text in files.items() for node in ast.walk(_parsed("\n".join(text)))]
     return {
         f"{file} {node.name}": (node.end_lineno or 0) - node.lineno + 1
         for file, node in nodes
@@ -43,7 +50,7 @@ def signatures(files: dict[str, list[str]]) -> dict[str, int]:
     """Return the number of parameters of each function and of each method, without `self` and `cls`."""
     found: dict[str, int] = {}
     for file, text in files.items():
-        tree = ast.parse("\n".join(text))
+        tree = _parsed("\n".join(text))
         found |= {f"{file} {name}": _parameters(node) for name, node in _named_functions(tree, "")}
     return found
 
@@ -100,8 +107,8 @@ def measure(root: Path, exceptions: dict[str, str]) -> list[Row]:
     file, function = max(sizes, key=sizes.__getitem__), max(lengths, key=lengths.__getitem__)
     usual = median(sizes[file] for file in code if not file.endswith("__init__.py"))
     p90 = quantiles(functions(code).values(), n=10)[-1]
-    mute = [place for name, text in code.items() for place in silent(ast.parse("\n".join(text)), name)]
-    mute += [name for name, text in tests.items() if not ast.get_docstring(ast.parse("\n".join(text)))]
+    mute = [place for name, text in code.items() for place in silent(_parsed("\n".join(text)), name)]
+    mute += [name for name, text in tests.items() if not ast.get_docstring(_parsed("\n".join(text)))]
     ratio = sum(sizes[name] for name in tests) / sum(sizes[name] for name in code)
     return [
         ("lines of a file, median", usual, "<= 120", usual <= 120, ""),

@@ -5,65 +5,114 @@ Helm refuses a misspelt key by it before anything is rendered: a key that nobody
 
 import json
 import sys
-from pathlib import Path
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, get_type_hints
-
-import yaml
 
 from manager.settings.load import documentation
 from manager.settings.model import Settings
+from tools.chart_values import CHART, VALUES, Value, refused, values
 from tools.generated import Generated
 
-CHART = Path(__file__).parent.parent / "charts" / "coffer"
 FILE = CHART / "values.schema.json"
-SET_BY_THE_CHART = {("process", "listen"), ("process", "listen_metrics")}
-"""Ports that the Services and probes name."""
+SET_BY_THE_CHART = {
+    *(("process", name) for name in ("listen", "listen_metrics")),
+    *(("process", name) for name in ("metrics_cert_file", "metrics_key_file", "metrics_authorization")),
+}
+"""Ports that the Services and probes name, and what `metrics` sets together with the objects that it needs."""
 KINDS: dict[object, list[str]] = {
     bool: ["boolean", "integer", "string"],
     int: ["integer", "string"],
     float: ["number", "string"],
 }
 """Flags take texts too, as `helm --set-string` gives them."""
-FREE = (
-    "affinity",
-    "livenessProbe",
-    "nodeSelector",
-    "podAnnotations",
-    "podLabels",
-    "podSecurityContext",
-    "readinessProbe",
-    "resources",
-    "securityContext",
-    "serviceAccount.annotations",
-    "metrics.serviceMonitor.labels",
-    "metrics.rules.labels",
-    "startupProbe",
-)
-"""What Kubernetes reads and the chart does not."""
+FAMILY_POLICIES = ["", "SingleStack", "PreferDualStack", "RequireDualStack"]
+FAMILIES = {"type": "array", "items": {"enum": ["IPv4", "IPv6"]}, "maxItems": 2}
+PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
+COUNT_OR_SHARE = {"type": ["integer", "string"], "pattern": "^([0-9]+%?)?$", "minimum": 0}
+DURATION = {"type": "string", "pattern": "^([0-9]+(ms|s|m|h))*$"}
 Schema = dict[str, Any]
+NARROWED: Mapping[str, Any] = MappingProxyType(
+    {
+        "replicaCount": {"type": "integer", "minimum": 0},
+        "image.pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
+        "image.digest": {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
+        "openshift.adaptSecurityContext": {"enum": ["auto", "force", "disabled"]},
+        "dnsPolicy": {"enum": ["", "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"]},
+        "hostUsers": {"enum": [True, False, ""]},
+        "revisionHistoryLimit": {"type": "integer", "minimum": 0},
+        "terminationGracePeriodSeconds": {"type": "integer", "minimum": 1},
+        "podDisruptionBudget.minAvailable": COUNT_OR_SHARE,
+        "podDisruptionBudget.maxUnavailable": COUNT_OR_SHARE,
+        "podDisruptionBudget.unhealthyPodEvictionPolicy": {"enum": ["", "IfHealthyBudget", "AlwaysAllow"]},
+        "service.type": {"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
+        "service.port": PORT,
+        "service.nodePort": {"type": "integer", "minimum": 0, "maximum": 65535},
+        "service.ipFamilyPolicy": {"enum": FAMILY_POLICIES},
+        "service.ipFamilies": FAMILIES,
+        "metrics.port": PORT,
+        "metrics.service.ipFamilyPolicy": {"enum": FAMILY_POLICIES},
+        "metrics.service.ipFamilies": FAMILIES,
+        "containerPorts.http": PORT,
+        "containerPorts.metrics": PORT,
+        "networkPolicy.egress.dnsPorts": {"type": "array", "items": PORT, "minItems": 1},
+        "networkPolicy.egress.apiServerPorts": {"type": "array", "items": PORT, "minItems": 1},
+        "networkPolicy.egress.providers": {"type": "array", "items": {"type": "string"}},
+        "extraArgs": {"type": "array", "items": {"type": "string", "pattern": "^-"}},
+        "extraObjects": {"type": "array", "items": {"type": ["object", "string"]}},
+    }
+    | {
+        f"metrics.{monitor}.{name}": schema
+        for monitor in ("serviceMonitor", "podMonitor")
+        for name, schema in {
+            "scheme": {"enum": ["", "http", "https"]},
+            "interval": DURATION,
+            "scrapeTimeout": DURATION,
+        }.items()
+    }
+)
+"""Where the type of the default says too little."""
 
 
 def rendered() -> str:
     """Return the file."""
-    schema = _of(yaml.safe_load((CHART / "values.yaml").read_text()), "")
+    schema: Schema = {"type": "object", "additionalProperties": False, "properties": {}}
+    for value in values(VALUES.read_text()):
+        _put(schema, value.path, _of(value))
     schema["properties"]["settings"] = _settings()
-    schema["properties"] |= _of_reflector()
-    schema["properties"]["global"] = {"type": "object"}  # helm adds it where the chart is a dependency
+    # A parent chart puts more there, and helm adds it where this chart is a dependency.
+    schema["properties"]["global"]["additionalProperties"] = True
+    for row in refused():
+        _let_pass(schema, row["path"])
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
 
 
-def _of(value: object, path: str) -> Schema:
-    """Return what a value may be, from its default."""
-    if isinstance(value, dict):
-        if path in FREE:
-            return {"type": "object"}
-        inner = {name: _of(each, f"{path}.{name}".lstrip(".")) for name, each in value.items()}
-        return {"type": "object", "additionalProperties": False, "properties": inner}
-    if isinstance(value, bool):
-        return {"type": "boolean"}
-    if isinstance(value, int):
-        return {"type": "integer"}
-    return {"type": "array"} if isinstance(value, list) else {"type": "string"}
+def _put(schema: Schema, path: str, found: Schema) -> None:
+    *parents, name = path.split(".")
+    for each in parents:
+        schema = schema["properties"][each]
+    schema["properties"][name] = found
+
+
+def _of(value: Value) -> Schema:
+    """Return what a value may be, from its default and from what is known beside it."""
+    told = {"description": value.about} if value.about else {}
+    if value.path in NARROWED:
+        narrowed: Schema = NARROWED[value.path]
+        return told | narrowed
+    if not value.leaf:
+        return told | {"type": "object", "additionalProperties": False, "properties": {}}
+    return told | {"type": _type(value.default)}
+
+
+def _type(default: object) -> str:
+    if isinstance(default, bool):
+        return "boolean"
+    if isinstance(default, int):
+        return "integer"
+    if isinstance(default, dict):
+        return "object"
+    return "array" if isinstance(default, list) else "string"
 
 
 def _settings() -> Schema:
@@ -79,11 +128,17 @@ def _settings() -> Schema:
     return {"type": "object", "additionalProperties": False, "properties": sections}
 
 
-def _of_reflector() -> Schema:
-    """Return the values of kubernetes-reflector's chart that have no place here: the templates refuse what they ask."""
-    return {name: {"type": kind} for name, kind in {"autoscaling": "object", "cron": "object"}.items()} | {
-        name: {"type": "string"} for name in ("nameOverride", "fullnameOverride")
-    }
+def _let_pass(schema: Schema, path: str) -> None:
+    """Let a value pass that the templates refuse with a reason, which a schema cannot give.
+
+    Everything else under a name that is not ours passes with it: `cron.schedule` says nothing while cron is off.
+    """
+    for name in path.split("."):
+        known = schema["properties"]
+        if name not in known:
+            known[name] = {}
+            return
+        schema = known[name]
 
 
 SCHEMA = Generated("schema of the chart's values", lambda: {FILE: rendered()}, "make crds")

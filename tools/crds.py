@@ -1,4 +1,4 @@
-"""Writes the chart's CRDs from the models, and its list of generators from their registry.
+"""Writes the chart's CRDs from the models, its lists of generators and of providers' ports from their registries.
 
 With --check it only tells which differ.
 """
@@ -12,12 +12,14 @@ import yaml
 import external.crds
 import sealed.api
 from external.generators.registry import ALL, CLUSTER_GENERATORS
+from external.providers.registry import KINDS
 from manager.kube.crds import render
 from tools.generated import Generated
 
 CHART = Path(__file__).parent.parent / "charts" / "coffer"
-FOLDER = CHART / "crds"
+FOLDER = CHART / "files" / "crds"
 GENERATORS = CHART / "files" / "generators.json"
+PROVIDERS = CHART / "files" / "providers.json"
 
 
 def rendered() -> dict[str, str]:
@@ -32,9 +34,15 @@ def generators() -> str:
     return json.dumps(found, indent=2) + "\n"
 
 
+def ports() -> str:
+    """Return provider -> the ports on which it usually listens, as the chart's NetworkPolicy opens them."""
+    return json.dumps({kind.name: list(kind.ports) for kind in KINDS}, indent=2) + "\n"
+
+
 def files() -> dict[Path, str]:
     """Return path -> text of every file that this tool makes."""
-    return {FOLDER / name: text for name, text in rendered().items()} | {GENERATORS: generators()}
+    lists = {GENERATORS: generators(), PROVIDERS: ports()}
+    return {FOLDER / name: text for name, text in rendered().items()} | lists
 
 
 CRDS = Generated("CRDs", files, "make crds", only=FOLDER)

@@ -43,13 +43,16 @@ class Row(NamedTuple):
     meaning: str
 
 
+def sections() -> dict[str, list[Row]]:
+    """Return process and module -> its metrics."""
+    return {title: list(_rows(each)) for title, each in {"process": Metrics().registry, **_of_modules()}.items()}
+
+
 def rendered() -> str:
     """Return the page."""
-    sections = {"process": Metrics().registry, **_of_modules()}
     parts = [HEAD]
     usual: set[Row] = set()
-    for title, registry in sections.items():
-        rows = list(_rows(registry))
+    for title, rows in sections().items():
         usual.update(rows)
         parts.append(f"\n## {title}\n\n{_table(rows)}")
     return "".join([*parts, PER_OBJECT, _table(each for each in _rows(_per_object()) if each not in usual)])

@@ -1,4 +1,4 @@
-"""Which entries failed, and why: all of them are named in one condition, each with its field."""
+"""Collect the errors of entries, so that one condition names all of them, each with its field."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,12 +28,17 @@ class EntryErrors:
         """
         try:
             yield
-        except ProviderUnavailable as error:
+        except (ProviderError, TemplateError, NeedsHuman) as error:
+            self.add(error, place, about)
+
+    def add(self, error: ProviderError | TemplateError | NeedsHuman, place: str, about: str = "") -> None:
+        """Keep an error that was not raised: many entries may share one, and each raise makes its traceback longer."""
+        if isinstance(error, ProviderUnavailable):
             self._keep(StoreUnavailable, place, str(error))
-        except (ProviderError, TemplateError) as error:
-            self._keep(NeedsRemote, f"{place}{about}", str(error))
-        except NeedsHuman as error:
+        elif isinstance(error, NeedsHuman):
             self._keep(NeedsHuman, place, error.message)
+        else:
+            self._keep(NeedsRemote, f"{place}{about}", str(error))
 
     def settle(self) -> None:
         """Raise one error for all that were collected, if there is any.

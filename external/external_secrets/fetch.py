@@ -1,4 +1,4 @@
-"""Gathers the data of one ExternalSecret from its providers, entry by entry."""
+"""Read the data of one ExternalSecret from its providers, entry by entry."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,8 +13,6 @@ from external.external_secrets.view import ExternalSecret, View
 from external.generators.runner import GeneratorRun, Generators, LoadedGenerators
 from external.providers.protocol import (
     Client,
-    Composite,
-    ConvertsNames,
     DocumentPath,
     MissingPropertyText,
     NotModified,
@@ -22,7 +20,9 @@ from external.providers.protocol import (
     SearchRequest,
     SecretAbsent,
     SecretRequest,
-    SendsProperty,
+    converts_names,
+    finds_properties,
+    sends_property,
 )
 from external.providers.session import ProviderSession
 from external.reading.identity_queue import Answer, Given, MaxAge, ReadRequest
@@ -40,7 +40,7 @@ from manager.core.secret_value import SecretValue
 from manager.gotemplate.sandbox import Sandbox
 from manager.kube.resources import Key
 
-MAX_PARSE_SECONDS = 60.0  # to take the values of one ExternalSecret apart; a worker held longer counts as stuck
+MAX_PARSE_SECONDS = 60.0  # to parse the values of one ExternalSecret; a worker that is busy longer counts as stuck
 MAX_KEYS = 5 * MAX_MEMBERS  # of all entries together, each name counted again for every step of a rewrite
 MAX_BYTES = 16 << 20  # of all values together; templates may make a smaller Secret of larger values
 
@@ -50,17 +50,17 @@ class Fetched:
     """The merged data, and the identity under which they were read."""
 
     data: dict[str, SecretValue] | None
-    """None if it is proven, or the provider says, that nothing has changed: then there is nothing to write."""
+    """None if nothing has changed, by a version list or the provider's answer: then there is nothing to write."""
     identity: tuple[str, ...]
     age: float
-    """Seconds since the oldest of the values was read, or since the moment for which the proof is."""
+    """Seconds since the oldest value was read, or since the moment for which a version list proves it."""
     absent: tuple[str, ...]
     """Entries that the provider proved absent, if the deletion policy lets them be skipped."""
     mark: str = ""
     """A fingerprint of the versions of all that was read; empty if the provider has no versions."""
     random: bool = False
     """Whether reading again would give other values: a generator has made some of the data."""
-    asked: tuple[tuple[Key, ReadRequest], ...] = ()
+    requested: tuple[tuple[Key, ReadRequest], ...] = ()
     """What was requested of which stores, each request once."""
     fingerprint: bytes = b""
     """Of all answers; empty if one is an error, nothing was read, or a generator ran too."""
@@ -124,7 +124,7 @@ class Fetcher:
                 continue
             with errors.at(at, _about(entry)):
                 session = await self._session(view, entry)
-                listed.append((session, _asked(session.client, entry)))
+                listed.append((session, _request_to(session.client, entry)))
         errors.settle()
         return Requests(listed)
 
@@ -169,33 +169,35 @@ class Fetcher:
         age = self._reader.age(answers.values())
         # Each request once: thousands of entries may read the same, and it is kept for as long as the object.
         once = {(each.identity, request): each.store for each, request in requests.listed}
-        asked = tuple((store, request) for (_, request), store in once.items() if store is not None)
-        seal = b"" if made else fingerprint(answers[name] for name in once)
-        absent = tuple(merge.absent)
-        return Fetched(merge.data, requests.identity, age, absent, mark, bool(made), asked, seal, results.refresh_by)
+        requested = tuple((store, request) for (_, request), store in once.items() if store is not None)
+        known = b"" if made else fingerprint(answers[name] for name in once)
+        absent, ends = tuple(merge.absent), results.refresh_by
+        return Fetched(merge.data, requests.identity, age, absent, mark, bool(made), requested, known, ends)
 
     async def repeat(
-        self, namespace: str, asked: Sequence[tuple[Key, ReadRequest]], fresh: MaxAge, last: Refreshed, seal: bytes
+        self, namespace: str, requested: Sequence[tuple[Key, ReadRequest]], fresh: MaxAge, last: Refreshed, known: bytes
     ) -> Fetched | None:
         """Repeat earlier requests; None if the answers differ now, or come under another identity.
 
         Args:
             last: the refresh with which they are compared.
-            seal: the fingerprint of the answers then.
+            known: the fingerprint of the answers then.
 
         Raises as `fetch` does.
         """
-        requests = Requests([(await self._clients.for_consumer(store, namespace), request) for store, request in asked])
+        requests = Requests(
+            [(await self._clients.for_consumer(store, namespace), request) for store, request in requested]
+        )
         if requests.identity != last.identity:
             return None
         confirmed = await self.confirmed(requests, last, fresh)
         if confirmed is not None:
             return confirmed
         answers = await self._reader.read(requests.listed, fresh)
-        if fingerprint(answers[each.identity, request] for each, request in requests.listed) != seal:
+        if fingerprint(answers[each.identity, request] for each, request in requests.listed) != known:
             return None
         mark, age = self._reader.mark(answers), self._reader.age(answers.values())
-        return Fetched(None, requests.identity, age, (), mark, fingerprint=seal)
+        return Fetched(None, requests.identity, age, (), mark, fingerprint=known)
 
     async def confirmed(self, requests: Requests, last: Refreshed, fresh: MaxAge) -> Fetched | None:
         """Return that nothing has changed since the last refresh if lists of versions prove it; None otherwise.
@@ -233,16 +235,11 @@ class _Merge:
     async def take(self, at: str, entry: Data | DataFrom, answer: Answer, client: Client) -> None:
         """Merge one entry; its error is collected with its field."""
         with self.errors.at(at, _about(entry)):
-            try:
-                whole = answer.coming.result()
-            except SecretAbsent as error:
-                if self._deletion_policy == "Retain":
-                    raise SecretAbsent(f"{error}{_looked(entry, client)}") from None
-                self.absent.append(f"{at}{_about(entry)}{_looked(entry, client)}")
+            error = answer.coming.exception()
+            if error is not None:
+                self._failed(at, entry, error, client)
                 return
-            except NotModified:
-                self.unchanged = True
-                return
+            whole = answer.coming.result()
             if isinstance(entry, Data):
                 found = await self._one(entry, whole, client)
             else:
@@ -253,13 +250,26 @@ class _Merge:
             self._charge(1, sum(map(len, found.values())))
             self.data.update(found)
 
+    def _failed(self, at: str, entry: Data | DataFrom, error: BaseException, client: Client) -> None:
+        if isinstance(error, NotModified):
+            self.unchanged = True
+        elif isinstance(error, SecretAbsent) and self._deletion_policy != "Retain":
+            self.absent.append(f"{at}{_about(entry)}{_looked(entry, client)}")
+        elif isinstance(error, SecretAbsent):
+            self.errors.add(SecretAbsent(f"{error}{_looked(entry, client)}"), at, _about(entry))
+        elif isinstance(error, ProviderError):
+            self.errors.add(error, at, _about(entry))
+        else:
+            raise error
+
     async def join(
         self, at: str, entry: DataFrom, made: Mapping[str, SecretValue] | ProviderError | NeedsHuman
     ) -> None:
         """Merge an entry whose values a generator has made: they are neither converted nor decoded."""
         with self.errors.at(at):
             if not isinstance(made, Mapping):
-                raise made
+                self.errors.add(made, at)
+                return
             named = await rewritten(made, entry.rewrite, self._documents, _wrong) if entry.rewrite else made
             found = validate_keys(named, _wrong)
             self._charge(len(found), sum(map(len, found.values())))
@@ -280,7 +290,7 @@ class _Merge:
             raise _wrong(f"there are more than {MAX_MEMBERS} members")
         self._charge(len(members) * (1 + len(entry.rewrite or ())), 0)
         named = members
-        if not entry.rewrite or (isinstance(client, ConvertsNames) and isinstance(reference, FindRef)):
+        if not entry.rewrite or (converts_names(client) and isinstance(reference, FindRef)):
             named = convert_keys(members, reference.conversion_strategy, _wrong)
         if entry.rewrite:
             named = await rewritten(named, entry.rewrite, self._documents, _wrong)
@@ -291,7 +301,7 @@ class _Merge:
 
     async def _members(self, entry: DataFrom, whole: SecretValue, client: Client) -> Mapping[str, SecretValue]:
         reference, members = entry.extract, None
-        if reference is not None and isinstance(client, Composite):
+        if reference is not None and finds_properties(client):
             found = await self._value(reference, whole, client, extract=True) if reference.property else whole
             members = await beside(len(found), partial(client.members, found))
         elif reference is not None:
@@ -310,12 +320,12 @@ class _Merge:
     async def _value(
         self, reference: RemoteRef, whole: SecretValue, client: Client, *, extract: bool = False
     ) -> SecretValue:
-        if isinstance(client, Composite):
+        if finds_properties(client):
             picked = await beside(len(whole), partial(client.property_value, whole, reference.property or ""))
             if isinstance(picked, DocumentPath):
                 picked = await self._documents.find(picked.document, picked.path, natural=client.natural)
             found = picked
-        elif not reference.property or isinstance(client, SendsProperty):
+        elif not reference.property or sends_property(client):
             return whole
         else:
             found = await self._documents.find(whole, reference.property, natural=client.natural)
@@ -358,10 +368,10 @@ def _request_of(entry: Data | DataFrom) -> ReadRequest:
     return SecretRequest(reference.key, reference.version or "", reference.metadata_policy == "Fetch")
 
 
-def _asked(client: Client, entry: Data | DataFrom) -> ReadRequest:
+def _request_to(client: Client, entry: Data | DataFrom) -> ReadRequest:
     """Return what is requested of a client for an entry."""
     request = _request_of(entry)
-    if isinstance(request, SecretRequest) and isinstance(client, SendsProperty) and entry.secret is not None:
+    if isinstance(request, SecretRequest) and sends_property(client) and entry.secret is not None:
         return replace(request, property=entry.secret.property or "")
     return request
 

@@ -88,7 +88,7 @@ class Reconciler:
                 self._state.stale.add(key)
             if not isinstance(error, ReconcileError):
                 raise
-            outcome = Outcome(error=error)
+            outcome = Outcome(error=error.alone())
         return await self._reporter.report(external_secret, outcome, started)
 
     async def _read(self, key: Key) -> ExternalSecret | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from external.api.external_secret import GENERATORS
 from external.api.fields import beside_values
-from external.errors import FAILED
+from external.errors import CONFINED, FAILED
 from external.generators.credentials import CredentialUsers
 from external.generators.protocol import Generated, Make, Recipe, weight_of
 from external.generators.registry import CLUSTER_GENERATORS, KINDS, SERVED
@@ -21,10 +21,9 @@ from external.reading.memory_budget import MemoryBudget
 from external.reading.thread_pool import ThreadPool
 from manager.core.errors import Forbidden, NeedsHuman, Retry
 from manager.core.secret_value import SecretValue
-from manager.kube.cache import MetadataCache
-from manager.kube.client import KubeClient
 from manager.kube.references import resolve
 from manager.kube.resources import CONFIGMAPS, SECRETS, Key, Resource
+from manager.runtime.module import Context
 
 MAX_OBJECT_BYTES = 2 << 20  # of memory for one ExternalSecret: a Secret holds 1 MiB, and names take memory too
 MAX_GENERATORS = 100  # of one ExternalSecret: each is read in every pass
@@ -104,22 +103,16 @@ class Generators:
     """Keeps the values of each ExternalSecret, so that a refresh runs its generators once.
 
     Args:
+        contexts: gives what a generator may use.
         credentials: told which Secrets and ConfigMaps the generators of each ExternalSecret refer to.
     """
 
-    def __init__(
-        self,
-        client: KubeClient,
-        cache: MetadataCache,
-        threads: ThreadPool,
-        controller_class: str,
-        contexts: Contexts,
-        credentials: CredentialUsers,
-    ) -> None:
-        self._client = client
-        self._cache = cache
+    def __init__(self, context: Context, threads: ThreadPool, contexts: Contexts, credentials: CredentialUsers) -> None:
+        self._confined = context.settings.modules.namespaces is not None  # then no ClusterGenerator may be read
+        self._class = context.settings.external.controller_class  # other classes' generators are left alone
+        self._client = context.client
+        self._cache = context.cache
         self._threads = threads
-        self._class = controller_class
         self._contexts = contexts
         self._credentials = credentials
         self._made: dict[Key, dict[str, _GeneratedValues]] = {}
@@ -139,7 +132,7 @@ class Generators:
             except _Elsewhere:
                 return None
             except (ProviderError, NeedsHuman) as error:
-                found[each] = error
+                found[each] = error.alone()
         loaded = [each for each in found.values() if isinstance(each, LoadedGenerator)]
         self._credentials.note(key, {each for generator in loaded for each in generator.credentials})
         return found
@@ -160,7 +153,7 @@ class Generators:
                 kept[at] = await self._one(key, reference, recipe, run, before)
                 results[at] = kept[at].values
             except (ProviderError, NeedsHuman) as error:
-                results[at] = error
+                results[at] = error.alone()
         if kept or last:
             self._made[key] = kept
             self._kept.put(key.namespace, key, sum(weight_of(each.values) for each in kept.values()))
@@ -208,23 +201,26 @@ class Generators:
         if NAME.fullmatch(name) is None:
             raise NeedsHuman(FAILED, "name is not the name of an object")
         if kind == CLUSTER_GENERATORS.kind:
+            if self._confined:
+                cure = "create a generator of that kind in this namespace and name it"
+                raise NeedsHuman(FAILED, f"{kind} {name} cannot be used: {CONFINED}; {cure}")
             key = Key(CLUSTER_GENERATORS, "", name)
         elif kind in KINDS:
             key = resolve(owner, KINDS[kind].resource, name, None, at="sourceRef.generatorRef")
         else:
-            raise NeedsHuman(FAILED, _unserved("kind", kind))
+            raise NeedsHuman(FAILED, unserved("kind", kind))
         try:
             body = await self._client.find(key)
         except Forbidden as error:
-            raise ProviderError(f"{error}; the chart's ClusterRole gives the right") from None
+            raise ProviderError(f"{error}; the chart's roles give the right") from None
         if body is None:
             raise ProviderError(f"there is no {key}, or its CRD is not installed")
         spec, at = body.get("spec"), f"{key}: spec"
         if key.resource is CLUSTER_GENERATORS:
-            kind, spec, at = _embedded(spec, at)
+            kind, spec, at = embedded(spec, at)
         self._require_ours(spec)
         if kind not in KINDS:
-            raise ProviderError(_unserved(at, kind))
+            raise ProviderError(unserved(at, kind))
         meta = body["metadata"]
         recipe = await beside_values(spec, partial(KINDS[kind].prepare, {} if spec is None else spec, at))
         place = Key(KINDS[kind].resource, owner.namespace, name)
@@ -267,7 +263,7 @@ def _sound(found: LoadedGenerator | ProviderError | NeedsHuman) -> LoadedGenerat
     raise found
 
 
-def _embedded(spec: Any, at: str) -> tuple[str, Any, str]:
+def embedded(spec: Any, at: str) -> tuple[str, Any, str]:
     """Return kind, spec and field path of the generator inside a ClusterGenerator."""
     given = spec.get("generator") if isinstance(spec, dict) else None
     if not isinstance(given, dict) or len(given) != 1:
@@ -279,5 +275,6 @@ def _embedded(spec: Any, at: str) -> tuple[str, Any, str]:
     return kind, inner, f"{at}.generator.{name}"
 
 
-def _unserved(at: str, kind: str) -> str:
+def unserved(at: str, kind: str) -> str:
+    """Say that a kind of generator is not served, and what is."""
     return f"{at}: this version serves {SERVED}, and not {kind}; take one of these, or keep external-secrets for it"

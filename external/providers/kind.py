@@ -38,6 +38,7 @@ class ProviderKind:
         per_consumer: tells from the raw fields whether the provider sees which namespace asks, so that no two
             namespaces may share an answer.
         pushes: whether external-secrets pushes secrets to it.
+        ports: TCP ports on which it usually listens, for the chart's NetworkPolicy.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ProviderKind:
     services: Mapping[str, Service]
     per_consumer: Callable[[object], bool] = _never
     pushes: bool = True
+    ports: tuple[int, ...] = (443,)
 
     def service(self, given: object) -> Service:
         """Return the service that the raw fields of a store name; one that is not served has a label only."""

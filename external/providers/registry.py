@@ -34,10 +34,29 @@ KINDS: tuple[ProviderKind, ...] = (
         services=aws.SERVICES,
         per_consumer=tells_consumers_apart,
     ),
-    ProviderKind("fake", "Values in the store itself, for tests.", FakeProvider, fake.connect, single("fake")),
-    ProviderKind("kubernetes", "Secrets of a cluster.", KubernetesProvider, connect_kubernetes, single(KUBERNETES)),
-    ProviderKind("openBao", "OpenBao.", OpenBaoProvider, vault.connect_open_bao, single(vault.OPEN_BAO), pushes=False),
-    ProviderKind("vault", "HashiCorp Vault.", VaultProvider, vault.connect_vault, single(vault.VAULT)),
+    ProviderKind(
+        "fake", "Values in the store itself, for tests.", FakeProvider, fake.connect, single("fake"), ports=()
+    ),
+    ProviderKind(
+        "kubernetes",
+        "Secrets of a cluster.",
+        KubernetesProvider,
+        connect_kubernetes,
+        single(KUBERNETES),
+        ports=(443, 6443),
+    ),
+    ProviderKind(
+        name="openBao",
+        about="OpenBao.",
+        model=OpenBaoProvider,
+        connect=vault.connect_open_bao,
+        services=single(vault.OPEN_BAO),
+        pushes=False,
+        ports=(443, 8200),
+    ),
+    ProviderKind(
+        "vault", "HashiCorp Vault.", VaultProvider, vault.connect_vault, single(vault.VAULT), ports=(443, 8200)
+    ),
     ProviderKind("webhook", "Any HTTP API.", WebhookProvider, connect_webhook, single(WEBHOOK), says_namespace),
 )
 PROVIDERS: Mapping[str, ProviderKind] = MappingProxyType({kind.name: kind for kind in KINDS})

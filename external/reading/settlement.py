@@ -38,7 +38,7 @@ class Settlement:
         if size and not self._budget.takes(tenant, size):
             result = ProviderUnavailable("too much was read for the same namespace or cluster store at once")
         if isinstance(result, ProviderError):
-            answer.coming.set_exception(result)
+            answer.coming.set_exception(result.alone())
             _evict(queue, answer)
             if isinstance(answer.request, SecretRequest):
                 queue.habits.pop(answer.request, None)

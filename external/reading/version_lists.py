@@ -5,7 +5,14 @@ from asyncio import Task
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from external.providers.protocol import Client, ListsVersions, SearchRequest, SecretRequest, Versioned
+from external.providers.protocol import (
+    Client,
+    ListsVersions,
+    SearchRequest,
+    SecretRequest,
+    Versioned,
+    lists_versions,
+)
 
 LIST_LAG_SECONDS = 300.0  # by which a list of AWS may be late: what it shows is proven for that long ago, not for now
 MIN_INTERVAL_SECONDS = 600.0  # between two refreshes, from which on lists are worth their lag
@@ -44,10 +51,7 @@ class VersionLists:
 def has_listed_version(client: Client, request: SecretRequest | SearchRequest) -> bool:
     """Return True if a list can prove an answer unchanged: pinned versions and tags are not in it."""
     return (
-        isinstance(client, ListsVersions)
-        and isinstance(request, SecretRequest)
-        and not request.version
-        and not request.metadata
+        lists_versions(client) and isinstance(request, SecretRequest) and not request.version and not request.metadata
     )
 
 

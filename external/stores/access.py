@@ -1,12 +1,12 @@
 """Which stores are for this controller, and which namespaces may read a cluster store."""
 
 from external.api.store_conditions import admits, only_partly
-from external.errors import FAILED, Pending
+from external.errors import CONFINED, FAILED, Pending
 from manager.core.clock import Clock, parse_rfc3339
 from manager.core.errors import NeedsHuman
 from manager.kube.cache import Meta, MetadataCache
 from manager.kube.resources import CLUSTER_SECRET_STORES, NAMESPACES, Key, Resource
-from manager.settings.model import ExternalSettings
+from manager.settings.model import ExternalSettings, Settings
 
 VALIDATION_SECONDS = 10.0  # a store that is older and has no condition has something wrong with it
 
@@ -14,15 +14,15 @@ VALIDATION_SECONDS = 10.0  # a store that is older and has no condition has some
 class StoreAccess:
     """Decides by what the cache shows."""
 
-    def __init__(self, cache: MetadataCache, settings: ExternalSettings, clock: Clock) -> None:
+    def __init__(self, cache: MetadataCache, settings: Settings, clock: Clock) -> None:
         self._cache = cache
-        self._settings = settings
+        self._settings = settings.external
+        self._confined = settings.modules.namespaces is not None
         self._clock = clock
 
     def serves(self, resource: Resource, controller: str) -> bool:
         """Return True if a store of this kind and controller class is ours."""
-        kind = self._settings.cluster_stores or resource is not CLUSTER_SECRET_STORES
-        return kind and controller in ("", self._settings.controller_class)
+        return serves_class(self._settings, resource, controller)
 
     def serves_store(self, store: Key) -> bool:
         """Return True if a store is ours, or does not exist and would be."""
@@ -33,10 +33,14 @@ class StoreAccess:
         """Raise unless a store exists, is ours, is ready and admits a namespace.
 
         Raises:
-            NeedsHuman: it does not exist, is of another class, is not ready, or does not admit the namespace.
+            NeedsHuman: it does not exist, is of another class, is not ready, may not be read here, or does not
+                admit the namespace.
             Pending: it was created a moment ago and is not validated yet.
 
         """
+        if self._confined and store.resource is CLUSTER_SECRET_STORES:
+            cure = "create a SecretStore in this namespace and name that"
+            raise NeedsHuman(FAILED, f'{store.resource.kind} "{store.name}" cannot be used: {CONFINED}; {cure}')
         meta = self._cache.get(store)
         if meta is None:
             raise NeedsHuman(FAILED, missing(store))
@@ -75,6 +79,12 @@ class StoreAccess:
     def _age(self, meta: Meta) -> float:
         created = parse_rfc3339(meta.created)
         return abs((self._clock.now() - created).total_seconds()) if created else VALIDATION_SECONDS
+
+
+def serves_class(settings: ExternalSettings, resource: Resource, controller: str) -> bool:
+    """Return True if a store of this kind and controller class is served under these settings."""
+    kind = settings.cluster_stores or resource is not CLUSTER_SECRET_STORES
+    return kind and controller in ("", settings.controller_class)
 
 
 def missing(store: Key) -> str:

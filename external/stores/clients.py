@@ -16,7 +16,7 @@ from manager.kube.client import KubeClient
 from manager.kube.resources import CONFIGMAPS, SECRETS, Body, Key
 
 CLIENT_BYTES = 96 << 10  # of a client with its connections, if it does not say how much it takes
-MAX_TENANT_BYTES = 24 << 20  # of the clients of one tenant: of 70 AWS stores, which are the largest
+MAX_TENANT_BYTES = 24 << 20  # of the clients of one tenant: of 150 AWS stores with keys, or 70 with roles
 MAX_BYTES = 96 << 20  # of all clients
 
 

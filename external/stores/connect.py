@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from external.api.fields import parsed
 from external.api.store import ORIGINAL_PROVIDERS, RetrySettings, SecretStoreSpec
+from external.providers.kind import ProviderKind
 from external.providers.protocol import Client, ConnectContext, CountCall, Home
 from external.providers.registry import PROVIDERS, StoreSpec
 from external.providers.support.egress import EgressPolicy
@@ -59,10 +60,7 @@ class Connector:
         """
         await self._servers.look()
         spec = await parsed(StoreSpec, body.get("spec"), reason=INVALID)
-        name, provider = _provider_of(spec)
-        kind = PROVIDERS.get(name)
-        if kind is None:
-            raise NeedsHuman(INVALID, _not_served(name))
+        kind, provider = served_provider(spec)
         return await kind.connect(provider, self._context(store, spec.retry_settings, consumer, count))
 
     async def for_generator(self, generator: Key, count: CountCall, *, for_all: bool) -> ConnectContext:
@@ -109,6 +107,15 @@ class Connector:
 def tenant_of(store: Key) -> str:
     """Return whose share of the threads a store's calls take."""
     return f"namespace {store.namespace}" if store.namespace else f"cluster store {store.name}"
+
+
+def served_provider(spec: SecretStoreSpec) -> tuple[ProviderKind, object]:
+    """Return the kind and the model of the one provider that a store names. Raises NeedsHuman."""
+    name, provider = _provider_of(spec)
+    kind = PROVIDERS.get(name)
+    if kind is None:
+        raise NeedsHuman(INVALID, _not_served(name))
+    return kind, provider
 
 
 def _provider_of(spec: SecretStoreSpec) -> tuple[str, object]:

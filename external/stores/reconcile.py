@@ -48,13 +48,22 @@ class StoreReconciler:
 
     Args:
         wake: called with a store whose slow provider has answered; no worker waited for it.
+        written: called with a store and what its status became, before the watch shows it.
     """
 
-    def __init__(self, context: Context, clients: Clients, threads: ThreadPool, wake: Callable[[Key], None]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        clients: Clients,
+        threads: ThreadPool,
+        wake: Callable[[Key], None],
+        written: Callable[[Key, Body], None] = lambda store, body: None,
+    ) -> None:
         self._context = context
         self._clients = clients
         self._threads = threads
         self._wake = wake
+        self._written = written
         self._running: dict[Key, tuple[Client, asyncio.Task[None]]] = {}
 
     async def reconcile(self, key: Key) -> Requeue:
@@ -81,7 +90,7 @@ class StoreReconciler:
         except ReconcileError as error:
             if is_terminating(self._context.cache, key.namespace):
                 return Requeue(after=self._context.jitter.spread(TERMINATING_RETRY_SECONDS))
-            outcome = Outcome(error=error)
+            outcome = Outcome(error=error.alone())
         return await self._report(key, body, outcome)
 
     async def _still_valid(self, key: Key) -> StoreSummary | None:
@@ -152,7 +161,7 @@ class StoreReconciler:
                 "conditions": set_condition(status.get("conditions"), condition, self._context.clock.now())
             }
             wanted |= {"capabilities": outcome.capabilities} if outcome.capabilities else {}
-            await write_status(self._context.client, key, body, wanted)
+            self._written(key, await write_status(self._context.client, key, body, wanted))
         await self._tell(key, body, condition, news=news)
         if outcome.error is not None:
             return requeue_for(outcome.error)

@@ -13,6 +13,8 @@ from manager.gotemplate.render_time import measured
 from manager.gotemplate.sandbox import JsonValue, Sandbox
 
 LARGE_BYTES = 128 << 10  # takes a millisecond; a larger document is handled in a thread
+MAX_REMEMBERED_PATHS = 64  # of one ExternalSecret: its entries may name one path thousands of times
+MAX_REMEMBERED_BYTES = 16 << 10  # of the value at such a path
 RENDER_BUDGET_SECONDS = 20.0  # of one ExternalSecret, for paths and rewrites
 Made = TypeVar("Made")
 
@@ -35,6 +37,7 @@ class Documents:
         self._spent = 0.0
         self._limit: TemplateLimit | None = None
         self._read: dict[SecretValue, Document] = {}
+        self._found: dict[tuple[SecretValue, str], JsonValue | None] = {}
 
     async def find(self, document: SecretValue, path: str, *, natural: bool) -> SecretValue | None:
         """Return the value at a property path, None when it does not exist.
@@ -86,7 +89,14 @@ class Documents:
         return self._read[document]
 
     async def _asked(self, document: SecretValue, path: str) -> JsonValue | None:
-        return await self._within(lambda: self._sandbox.json_get(self._namespace, document, path))
+        """Ask the sandbox for a path, once: each call takes a thread, and the document is parsed again."""
+        if (document, path) in self._found:
+            return self._found[document, path]
+        found = await self._within(lambda: self._sandbox.json_get(self._namespace, document, path))
+        small = found is None or len(found.text) + len(found.raw) <= MAX_REMEMBERED_BYTES
+        if small and len(self._found) < MAX_REMEMBERED_PATHS:
+            self._found[document, path] = found
+        return found
 
     async def _rendered(self, wanted: Template, name: str) -> bytes:
         values = {"value": SecretValue(name.encode())}
@@ -95,13 +105,14 @@ class Documents:
     async def _within(self, work: Callable[[], Awaitable[Made]]) -> Made:
         """Do work in the sandbox; once a limit is reached, all further work of this ExternalSecret fails with it."""
         if self._limit is not None:
-            raise self._limit
+            # Each raise of the same error would make its traceback longer.
+            raise TemplateLimit(self._limit.limit, str(self._limit))
         with measured() as spent:
             try:
                 async with self._turns.of(self._namespace):
                     return await work()
             except TemplateLimit as error:
-                self._limit = error
+                self._limit = TemplateLimit(error.limit, str(error))
                 raise
             finally:
                 self._spent += spent.seconds

@@ -5,15 +5,15 @@ More threads would not be faster, because such work holds the GIL, and each woul
 """
 
 import asyncio
-import ctypes
 import gc
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from manager.core.heap import trim_heaps
 
 Result = TypeVar("Result")
 
@@ -24,22 +24,19 @@ _FIRST: deque[Callable[[], None]] = deque()
 _THEN: deque[Callable[[], None]] = deque()
 
 
-class _Heap:
-    """Returns freed memory to the system, if the C library can."""
+class _Trims:
+    """Gives freed memory back now and then."""
 
     def __init__(self) -> None:
         self._next = 0.0
-        self._trim: Callable[[int], Any] | None = None
-        with suppress(OSError, AttributeError):
-            self._trim = ctypes.CDLL(None).malloc_trim
 
-    def trim(self) -> None:
-        if self._trim is not None and time.monotonic() >= self._next:
+    def take(self) -> None:
+        if time.monotonic() >= self._next:
             self._next = time.monotonic() + TRIM_SECONDS
-            self._trim(0)
+            trim_heaps()
 
 
-_HEAP = _Heap()
+_TRIMS = _Trims()
 _COLLECTING = threading.Lock()
 
 
@@ -58,7 +55,8 @@ async def in_background(work: Callable[[], Result], *, first: bool = False) -> R
             try:
                 coming.set_result(_alone(work))
             except BaseException as error:  # raised in the caller, as by an executor
-                coming.set_exception(error)
+                # Without this frame, which holds `coming`: only a full collection would free the two and what was read.
+                coming.set_exception(error.with_traceback(error.__traceback__ and error.__traceback__.tb_next))
 
     (_FIRST if first else _THEN).append(run)
     _THREAD.submit(_next)
@@ -81,4 +79,4 @@ def _alone(work: Callable[[], Result]) -> Result:
             finally:
                 gc.enable()
     finally:
-        _HEAP.trim()
+        _TRIMS.take()

@@ -28,11 +28,21 @@ CofferError
 A test compares this tree with the classes.
 """
 
-from typing import Final
+from typing import Final, Self
 
 
 class CofferError(Exception):
     """The base of all errors that Coffer raises on purpose."""
+
+    def alone(self) -> Self:
+        """Return this error without traceback and cause: for an error that is kept.
+
+        A traceback holds the frames of the functions that the error has left, and these hold the objects that they
+        worked on. If a variable of such a function keeps the error, only a full collection of garbage frees them: that
+        is megabytes for each failed pass over a large object.
+        """
+        self.__traceback__ = self.__cause__ = self.__context__ = None
+        return self
 
 
 class SettingsError(CofferError):

@@ -17,10 +17,22 @@ RETRY_SECONDS = 5.0  # until the next read after a failure
 log = structlog.get_logger(__name__)
 
 
-class ApiServers:
-    """The addresses, read on demand and at most once a minute."""
+def published_in(scope: frozenset[str] | None) -> bool:
+    """Return True if an installation that is limited to these namespaces (None: not limited) may read the addresses."""
+    return scope is None or API_SERVERS.namespace in scope
 
-    def __init__(self, client: KubeClient, clock: Clock) -> None:
+
+class ApiServers:
+    """The addresses, read on demand and at most once a minute.
+
+    Args:
+        client: the API server.
+        clock: counts the minute.
+        readable: whether they may be read; otherwise they stay unknown.
+    """
+
+    def __init__(self, client: KubeClient, clock: Clock, *, readable: bool = True) -> None:
+        self._readable = readable
         self._client = client
         self._clock = clock
         self._next = float("-inf")
@@ -36,7 +48,7 @@ class ApiServers:
     async def look(self) -> None:
         """Read the addresses if the last read is too old."""
         async with self._lock:
-            if self._clock.monotonic() >= self._next:
+            if self._readable and self._clock.monotonic() >= self._next:
                 pause = REFRESH_SECONDS if await self._read() else RETRY_SECONDS
                 self._next = self._clock.monotonic() + pause
 

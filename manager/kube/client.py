@@ -42,6 +42,7 @@ METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
 
 type_of_status: Mapping[int, type[ApiError]] = {
     400: Invalid,
@@ -166,6 +167,15 @@ class KubeClient:
         query, headers = {"fieldManager": manager}, {"Content-Type": JSON_PATCH}
         request = _Request("patch", "PATCH", key.resource, key.path, str(key), operations, query, headers)
         return await self._call(request)
+
+    async def apply(self, key: Key, body: Body, *, manager: str) -> Body:
+        """Server-side apply an object, and take the fields over that others have; create it if there is none.
+
+        With a uid and resourceVersion in it, Conflict is raised unless the object is that one.
+        """
+        self._certain()
+        query, headers = {"fieldManager": manager, "force": "true"}, {"Content-Type": APPLY_PATCH}
+        return await self._call(_Request("patch", "PATCH", key.resource, key.path, str(key), body, query, headers))
 
     async def delete(self, key: Key, *, uid: str, version: str) -> None:
         """Delete exactly the object that was read. Raises Conflict if it is another one or has changed, NotFound."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
@@ -20,6 +21,11 @@ VALIDATIONS = "x-kubernetes-validations"
 PRESERVED = "x-kubernetes-preserve-unknown-fields"
 REQUIRED = "x-coffer-required"
 """Marks a field that has a default and is required, as some fields of the originals are."""
+
+KEEP: Mapping[str, str] = MappingProxyType(
+    {"argocd.argoproj.io/sync-options": "Prune=false", "helm.sh/resource-policy": "keep"}
+)
+"""Annotations that keep a CRD, and so every object of its kind, when a release goes or Argo CD prunes."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ def render(custom: CustomResource) -> Body:
         "kind": "CustomResourceDefinition",
         "metadata": {
             "name": f"{resource.plural}.{resource.group}",
+            "annotations": dict(KEEP),
             **({"labels": dict(custom.labels)} if custom.labels else {}),
         },
         "spec": {

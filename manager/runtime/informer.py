@@ -62,6 +62,15 @@ class Informer:
         """The watched resources."""
         return tuple(self._handlers)
 
+    @property
+    def confined(self) -> bool:
+        """True if only some namespaces are read: then nothing is listed or watched outside of namespaces."""
+        return self.namespaces != ALL_NAMESPACES
+
+    def watchable(self, resources: Iterable[Resource]) -> tuple[Resource, ...]:
+        """Return those of these resources that kopf may watch."""
+        return tuple(each for each in resources if each.namespaced or not self.confined)
+
     def observe(self, resource: Resource, event: str | None, body: Body) -> None:
         """Cache one object and tell the handlers if it changed. Never raises."""
         change = self._absorb(resource, event, body)
@@ -78,7 +87,7 @@ class Informer:
             try:
                 await self._list(client, part, dispatch=False)
             except Forbidden as error:
-                if self.namespaces == ALL_NAMESPACES or error.status != FORBIDDEN:
+                if not self.confined or error.status != FORBIDDEN:
                     raise
                 log.error("namespace may not be read; going on without it", resource=resource.plural, namespace=part[1])
 
@@ -93,7 +102,7 @@ class Informer:
 
         A resource that cannot be listed now waits for the next sweep.
         """
-        for resource in self._handlers:
+        for resource in self.watchable(self._handlers):
             for part in self._parts(resource):
                 try:
                     await self._list(client, part, dispatch=True)

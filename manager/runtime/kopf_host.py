@@ -14,7 +14,7 @@ from kopf._core.reactor import inventory
 from manager.core.clock import Jitter
 from manager.kube.connection import Connection
 from manager.kube.resources import Resource
-from manager.runtime.informer import ALL_NAMESPACES, Informer
+from manager.runtime.informer import Informer
 from manager.runtime.watch_guard import WatchGuard
 
 AGENT = "kopf/coffer"
@@ -136,7 +136,7 @@ class KopfHost:
     Args:
         informer: gets the objects, by way of the watch guard.
         watch_guard: the middlewares that read lists and watches and keep kopf from ending.
-        resources: those that the API server serves; kopf does not notice one that is installed later.
+        resources: what to watch of that which the API server serves; kopf does not notice what is installed later.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class KopfHost:
         `ready` is set when kopf has begun. The process's signal handlers stay as they are.
         """
         logging.getLogger("kopf").setLevel(logging.WARNING)  # its DEBUG prints bodies
-        guard, everywhere = self._watch_guard, self._informer.namespaces == ALL_NAMESPACES
+        guard, everywhere = self._watch_guard, not self._informer.confined
         session = self._connection.session(AGENT, guard.survive, guard.metadata_only)
         try:
             with _own_signals(asyncio.get_running_loop()):

@@ -16,6 +16,7 @@ from manager.runtime.informer import Informer
 from manager.runtime.kopf_host import KopfHost
 from manager.runtime.metrics import Metrics
 from manager.runtime.module import Module
+from manager.runtime.namespaces_by_name import NamespacesByName
 from manager.runtime.predecessors import PredecessorGate
 from manager.runtime.watch_guard import WatchGuard
 from manager.settings.model import Settings
@@ -23,6 +24,7 @@ from manager.settings.model import Settings
 LIST_RETRY_SECONDS = 3.0  # between two attempts to list a resource that the API server could not list
 CRD_POLL_SECONDS = 5.0  # between two checks for a missing CRD; none are made once all CRDs are installed
 FILL_TIMEOUT_SECONDS = 10.0  # for which kopf waits for our own lists: a refused one must not delay the other watches
+NAMESPACE_POLL_SECONDS = 60.0  # between two reads of the namespaces of a confined process, which may not watch them
 VERIFY_PAUSE_SECONDS = 0.05  # between two keys of the background comparison after a start
 
 log = structlog.get_logger(__name__)
@@ -36,6 +38,7 @@ class EventSources:
     watch_guard: WatchGuard
     connection: Connection
     client: KubeClient
+    namespaces: NamespacesByName
 
 
 class Leader:
@@ -89,11 +92,13 @@ class Leader:
                 *self._module_tasks,
                 group.create_task(self._sweep(), name="sweeps"),
                 group.create_task(self._look_for_crds(served), name="crds"),
+                group.create_task(self._look_at_namespaces(), name="namespaces"),
             ]
             for task in others:
                 self._report_failure_of(task)
-            self._sources.watch_guard.begin(served)
-            host = self._kopf_host(served)
+            watched = self._sources.informer.watchable(served)
+            self._sources.watch_guard.begin(watched)
+            host = self._kopf_host(watched)
             watching = asyncio.Event()
             # Our own lists come first: then kopf's lists hold nothing new, and no converged object is queued again.
             if filled:
@@ -101,9 +106,9 @@ class Leader:
             # Started last: when kopf ends, it cancels the tasks that are younger than itself.
             self._report_failure_of(group.create_task(self._watch(host, watching), name="kopf"))
 
-    def _kopf_host(self, served: tuple[Resource, ...]) -> KopfHost:
+    def _kopf_host(self, watched: tuple[Resource, ...]) -> KopfHost:
         sources = self._sources
-        return KopfHost(sources.connection, sources.informer, sources.watch_guard, served, self._jitter)
+        return KopfHost(sources.connection, sources.informer, sources.watch_guard, watched, self._jitter)
 
     def _report_failure_of(self, task: asyncio.Task[None]) -> None:
         def ended(task: asyncio.Task[None]) -> None:
@@ -166,8 +171,11 @@ class Leader:
             group.create_task(self._predecessors.give_way(module), name=f"{module.name} original")
 
     async def _fill(self, resource: Resource) -> None:
+        listed = self._sources.informer.watchable((resource,))
         while True:
             try:
+                if not listed:
+                    return await self._sources.namespaces.read()
                 return await self._sources.informer.fill(self._sources.client, resource)
             except ApiError as error:
                 log.error("cannot list", resource=resource.plural, status=error.status, error=error.reason)
@@ -189,6 +197,12 @@ class Leader:
             await self._sources.informer.sweep(self._sources.client)
             if self._sources.informer.restored.is_set():
                 self.outdated.set()
+
+    async def _look_at_namespaces(self) -> None:
+        pause = min(NAMESPACE_POLL_SECONDS, self._settings.process.sweep_interval)
+        while self._sources.namespaces.needed:
+            await asyncio.sleep(self._jitter.spread(pause))
+            await self._sources.namespaces.look()
 
     async def _look_for_crds(self, served: tuple[Resource, ...]) -> None:
         missing = [each for each in self._sources.informer.resources if each not in served]

@@ -290,6 +290,7 @@ class ScreenedBody:
                     kept = await self._screen(bytes(line))
                     if kept:
                         yield kept
+            del chunk, line, lines  # the next chunk may come in a minute, and a line has up to 8 MiB
 
     async def _screen(self, line: bytes) -> bytes:
         try:

@@ -4,11 +4,14 @@ Order, first wins: flag `--sealed-key-prefix`, variable `COFFER_SEALED_KEY_PREFI
 system used, file (`sealed: {key_prefix: …}`), default.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_type_hints
 
+from manager.core.documents import read_yaml
 from manager.core.errors import SettingsError
 from manager.core.field_docs import field_docs
 from manager.settings.model import NONE, REFLECTOR, Settings
@@ -32,6 +35,8 @@ LOG_LEVELS = MappingProxyType(
 """Our variables, and those of kubernetes-reflector."""
 
 
+NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
 POSITIVE = (
     ("process", "request_timeout"),
     ("process", "sweep_interval"),
@@ -54,6 +59,16 @@ def option_names() -> list[tuple[str, str, type, str]]:
         for section, settings in sections
         for name, kind in get_type_hints(settings).items()
     ]
+
+
+def settings_file(path: str | None) -> object:
+    """Return the content of a settings file, None without one. Raises SettingsError."""
+    if not path:
+        return None
+    try:
+        return read_yaml(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"--config {path}: {type(error).__name__}") from error
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str] = NONE, document: object = None) -> Settings:
@@ -86,6 +101,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] = NONE, document: 
 def validated(settings: Settings) -> Settings:
     """Return the settings if they make sense together. Raises SettingsError."""
     lease = settings.lease
+    _require_scope(settings)
     checks = (
         (lease.retry < lease.renew_deadline < lease.duration, "lease: retry < renew_deadline < duration must hold"),
         (lease.retry > 0, "lease.retry must be positive"),
@@ -98,6 +114,14 @@ def validated(settings: Settings) -> Settings:
         (settings.reflector.provenance in {"warn", "deny", "allow"}, "reflector.provenance: warn, deny or allow"),
         (settings.process.log_format in {"json", "text"}, "process.log_format: json or text"),
         (settings.process.log_level.lower() in LOG_LEVELS, "process.log_level: DEBUG, INFO, WARNING, ERROR"),
+        (
+            bool(settings.process.metrics_cert_file) == bool(settings.process.metrics_key_file),
+            "process.metrics_cert_file and process.metrics_key_file: set both",
+        ),
+        (
+            bool(settings.process.metrics_cert_file) or not settings.process.metrics_authorization,
+            "process.metrics_authorization: needs process.metrics_cert_file, or tokens arrive in the clear",
+        ),
         *((getattr(getattr(settings, part), name) > 0, f"{part}.{name} must be positive") for part, name in POSITIVE),
     )
     for holds, message in checks:
@@ -105,6 +129,26 @@ def validated(settings: Settings) -> Settings:
             raise SettingsError(message)
     level = LOG_LEVELS[settings.process.log_level.lower()]
     return replace(settings, process=replace(settings.process, log_level=level))
+
+
+def _require_scope(settings: Settings) -> None:
+    """Raise SettingsError if a setting needs more than the namespaces of `modules.scope`."""
+    scope, sealed = settings.modules.scope, settings.sealed
+    if not scope:
+        return
+    odd = [each for each in scope if NAMESPACE.fullmatch(each) is None]
+    if odd:
+        raise SettingsError(f"modules.scope: {odd[0]!r} is not the name of a namespace; patterns are not supported")
+    beyond = sorted(set(sealed.additional_namespaces) - set(scope))
+    if settings.modules.sealed and beyond:
+        raise SettingsError(f"sealed.additional_namespaces: {beyond[0]} is not in modules.scope; add it there too")
+    reviewing = {
+        "sealed.require_token": settings.modules.sealed and sealed.require_token,
+        "process.metrics_authorization": settings.process.metrics_authorization,
+    }
+    for name in (each for each, on in reviewing.items() if on):
+        text = "tokens are reviewed for the whole cluster, for which modules.scope leaves no rights; unset one of them"
+        raise SettingsError(f"{name}: {text}")
 
 
 def _section(

@@ -76,9 +76,21 @@ def patterns(text: str) -> Patterns:
     return Patterns(frozenset(names), tuple(expressions), tuple(invalid))
 
 
+@lru_cache(maxsize=64)
+def unmatched(text: str, names: frozenset[str]) -> tuple[str, ...]:
+    """Return the items of a list that match none of these names; an exclusion matches what it does not name."""
+    found = patterns(text)
+    expressions = (each for each in found.expressions if not any(each.whole(name) for name in names))
+    return (*sorted(found.names - names), *(each.text for each in expressions))
+
+
 @dataclass(frozen=True, slots=True)
 class _Expression:
     compiled: Any
+
+    @property
+    def text(self) -> str:
+        return str(self.compiled.pattern)
 
     @property
     def size(self) -> int:
@@ -98,6 +110,7 @@ class _AllExcept:
 
     names: frozenset[str]
     prefixes: tuple[str, ...]
+    text: str
 
     @property
     def size(self) -> int:
@@ -147,4 +160,4 @@ def _exclusion(item: str) -> _AllExcept | None:
             names.add(literal)
         else:
             prefixes.append(literal)
-    return _AllExcept(frozenset(names), tuple(prefixes))
+    return _AllExcept(frozenset(names), tuple(prefixes), item)

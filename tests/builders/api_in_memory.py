@@ -148,9 +148,12 @@ class MemoryApi:
         self._check(key, {"uid": uid, "resourceVersion": version})
         del self.objects[key]
 
-    async def pages(self, resource: Resource, **_: Any) -> AsyncIterator[tuple[list[Body], str]]:
-        self._called("list", resource.plural)
-        found = [copy.deepcopy(body) for key, body in self.objects.items() if key.resource is resource]
+    async def pages(
+        self, resource: Resource, *, namespace: str = "", **_: Any
+    ) -> AsyncIterator[tuple[list[Body], str]]:
+        self._called("list", "/".join(filter(None, (namespace, resource.plural))))
+        keys = [key for key in self.objects if key.resource is resource and namespace in ("", key.namespace)]
+        found = [copy.deepcopy(self.objects[key]) for key in keys]
         yield found, str(next(self._versions))
 
     def _called(self, verb: str, place: str) -> None:

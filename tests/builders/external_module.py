@@ -111,7 +111,8 @@ class ExternalModule:
         """Pass changed objects to the cache and the handlers."""
         changes = []
         for key, body in list(self.api.objects.items()):
-            changes.append(self.stage.cache.observe(key.resource, None, body))
+            if key.resource in self.module.handlers:
+                changes.append(self.stage.cache.observe(key.resource, None, body))
         for resource in self.module.handlers:
             gone = [key for key, _ in self.stage.cache.items(resource) if key not in self.api.objects]
             changes += [self.stage.cache.forget(key) for key in gone]

@@ -9,7 +9,7 @@ from manager.kube.auto_mirrors import AUTO_REFLECTS, PREFIX, REFLECTED_VERSION, 
 from manager.kube.cache import MetadataCache
 from manager.kube.resources import NAMESPACES, SECRETS, Body, Key, Resource
 from manager.runtime.metrics import Metrics
-from manager.settings.model import ReflectorSettings, Settings
+from manager.settings.model import ModulesSettings, ReflectorSettings, Settings
 from reflector.module import build
 from tests.builders.api_in_memory import Stage
 
@@ -24,8 +24,8 @@ AUTO_SELECTOR = f"{PREFIX}reflection-auto-namespaces-selector"
 class ReflectorModule:
     """One process; only `pass_by` advances time, and only `see` and `settle` deliver watch events."""
 
-    def __init__(self, **settings: Any) -> None:
-        self.stage = Stage(Settings(reflector=ReflectorSettings(**settings)))
+    def __init__(self, scope: tuple[str, ...] = (), **settings: Any) -> None:
+        self.stage = Stage(Settings(modules=ModulesSettings(scope=scope), reflector=ReflectorSettings(**settings)))
         self.module = build(self.stage.context)
         self.api = self.stage.api
         for name in ("src", "team-1", "team-2"):
@@ -129,7 +129,10 @@ class ReflectorModule:
 
     def see(self) -> bool:
         """Pass changed objects to the cache and the handlers; return True if there were any."""
-        changes = [self.stage.cache.observe(key.resource, None, body) for key, body in list(self.api.objects.items())]
+        within = self.stage.context.settings.modules.namespaces
+        shown = [(key, body) for key, body in self.api.objects.items() if within is None or key.namespace in within]
+        shown += [(key, body) for key, body in self.api.objects.items() if within and key.name in within]
+        changes = [self.stage.cache.observe(key.resource, None, body) for key, body in shown]
         for resource in self.module.handlers:
             gone = [key for key, _ in self.stage.cache.items(resource) if key not in self.api.objects]
             changes += [self.stage.cache.forget(key) for key in gone]

@@ -102,7 +102,8 @@ class SealedModule(Stage):
         )
         self.registry = KeyRegistry(Inline(), chosen.key_order_priority, self.handlers.keys_changed)
         self.numbers = SealedMetrics(self.metrics.registry)
-        self.reconciler = Reconciler(self.context, self.registry, FairExecutor(Inline(), 1), self.numbers)
+        turns, first = FairExecutor(Inline(), 1), self.handlers.first
+        self.reconciler = Reconciler(self.context, self.registry, turns, self.numbers, first)
         self._handlers = self.handlers.table()
 
     def place(self, body: Body, resource: Any = SEALED_SECRETS) -> Body:

@@ -15,8 +15,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.cluster.layers import Layers, chained, content
 from tests.cluster.network import unshare
 from tests.cluster.pythons import DOCKERFILE, image_python
+from tools.golang import cache_root
 
 CONTEXT = DOCKERFILE.parent
 SYSTEM = ("bin", "sbin", "lib", "lib64", "usr", "etc", "proc", "dev")
@@ -82,26 +84,81 @@ class Stage:
         return {"PATH": f"/pythons:{os.environ['PATH']}"}
 
 
+class Assembly:
+    """Runs a Dockerfile; takes what its commands left from the cache, and makes no stage that nobody needs.
+
+    Args:
+        folder: gets a root for each stage that is made.
+        layers: what earlier runs of commands left.
+    """
+
+    def __init__(self, folder: Path, layers: Layers) -> None:
+        self._folder, self._layers = folder, layers
+        self._lines: dict[str, list[tuple[str, str]]] = {}
+        self._made: dict[str, Stage] = {}
+        self._keys: dict[str, list[str]] = {}
+        name = ""
+        for word, rest in _instructions(DOCKERFILE.read_text()):
+            if word == "FROM":
+                name = rest.split(" AS ")[-1] if " AS " in rest else "last"
+                self._lines[name] = []
+            elif word != "ARG":
+                self._lines[name].append((word, rest))
+
+    def stage(self, name: str = "last") -> Stage:
+        """Return a stage, made once."""
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def _make(self, name: str) -> Stage:
+        lines, keys, root = self._lines[name], self._keys_of(name), self._folder / name
+        kept = [at for at, (word, _) in enumerate(lines) if word in {"RUN", "COPY"}]
+        done = next((at for at in reversed(kept) if self._layers.restore(keys[at], root)), -1)
+        stage = Stage(root if done >= 0 else _base(root))
+        for at, (word, rest) in enumerate(lines):
+            if at > done or word not in {"RUN", "COPY"}:
+                self._carry_out(stage, word, rest)
+            if at > done and (word == "RUN" or "--from=" in rest):
+                self._layers.save(keys[at], root)
+        return stage
+
+    def _keys_of(self, name: str) -> list[str]:
+        """Return the key of each instruction: what it and all before it depend on."""
+        if name not in self._keys:
+            key, found = chained("", str(_base_python()), name), []
+            for word, rest in self._lines[name]:
+                key = chained(key, word, rest, *self._depends(word, rest))
+                found.append(key)
+            self._keys[name] = found
+        return self._keys[name]
+
+    def _depends(self, word: str, rest: str) -> Iterator[bytes | str]:
+        sources = rest.split()[:-1] if word == "COPY" else []
+        if sources and sources[0].startswith("--from="):
+            yield self._keys_of(sources[0].removeprefix("--from="))[-1]
+        else:
+            yield from (content((str(inner), CONTEXT / inner) for inner in _copied(source)) for source in sources)
+
+    def _carry_out(self, stage: Stage, word: str, rest: str) -> None:
+        if word == "COPY" and rest.startswith("--from="):
+            origin, source, target = rest.removeprefix("--from=").split()
+            place = stage.root / target.lstrip("/")
+            shutil.copytree(self.stage(origin).root / source.lstrip("/"), place, symlinks=True)
+        else:
+            _carry_out(stage, word, rest)
+
+
 def assemble(folder: Path) -> Stage:
     """Run the Dockerfile; return its last stage."""
-    stages: dict[str, Stage] = {}
-    stage: Stage | None = None
-    for word, rest in _instructions(DOCKERFILE.read_text()):
-        if word == "ARG":
-            continue
-        if word == "FROM":
-            name = rest.split(" AS ")[-1] if " AS " in rest else "last"
-            stage = stages[name] = Stage(_base(folder / name))
-        elif stage is not None:
-            _carry_out(stage, word, rest, stages)
-    return stages["last"]
+    return Assembly(folder, Layers(cache_root() / "image-layers")).stage()
 
 
-def _carry_out(stage: Stage, word: str, rest: str, stages: Mapping[str, Stage]) -> None:
+def _carry_out(stage: Stage, word: str, rest: str) -> None:
     if word == "RUN":
         stage.run(rest)
     elif word == "COPY":
-        _copy(stage, rest, stages)
+        _copy(stage, rest)
     elif word == "WORKDIR":
         stage.workdir = rest
         (stage.root / rest.lstrip("/")).mkdir(parents=True, exist_ok=True)
@@ -125,20 +182,21 @@ def _instructions(text: str) -> Iterator[tuple[str, str]]:
         yield word, " ".join(rest.split()) if word != "RUN" else rest
 
 
-def _copy(stage: Stage, rest: str, stages: Mapping[str, Stage]) -> None:
+def _copy(stage: Stage, rest: str) -> None:
     *sources, target = rest.split()
-    if sources[0].startswith("--from="):
-        origin = stages[sources.pop(0).removeprefix("--from=")].root
-        shutil.copytree(origin / sources[0].lstrip("/"), stage.root / target.lstrip("/"), symlinks=True)
-        return
     place = stage.root / Path(stage.workdir, target).relative_to("/")
     for source in sources:
-        for file in sorted(CONTEXT.joinpath(source).rglob("*")) or [CONTEXT / source]:
-            inner = file.relative_to(CONTEXT)
-            if file.is_file() and not _ignored(str(inner)):
-                copied = place / (inner.relative_to(source) if (CONTEXT / source).is_dir() else inner.name)
-                copied.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, copied)
+        for inner in _copied(source):
+            copied = place / (inner.relative_to(source) if (CONTEXT / source).is_dir() else inner.name)
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(CONTEXT / inner, copied)
+
+
+def _copied(source: str) -> list[Path]:
+    """Return the files that a COPY of a path of the context takes."""
+    files = sorted(CONTEXT.joinpath(source).rglob("*")) or [CONTEXT / source]
+    inner = (file.relative_to(CONTEXT) for file in files if file.is_file())
+    return [each for each in inner if not _ignored(str(each))]
 
 
 def _ignored(path: str) -> bool:

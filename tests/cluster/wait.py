@@ -10,7 +10,7 @@ T = TypeVar("T")
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.2
 
 
-def wait_until(probe: Callable[[], T], until: Callable[[T], object] = bool, timeout: float = 10.0, what: str = "") -> T:
+def wait_until(probe: Callable[[], T], until: Callable[[T], object] = bool, timeout: float = 30.0, what: str = "") -> T:
     """Call `probe` until `until` holds for its result, and return that result.
 
     An exception of either counts as "not yet": the object may not exist, or the API server may be down.

@@ -15,10 +15,12 @@ from urllib3.exceptions import HTTPError
 
 from tests.builders.manifests import CANARIES
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.forked import ForkServer
 from tests.cluster.kube import Kube
 from tests.cluster.moto import Moto
 from tests.cluster.proxy import FaultProxy
 from tests.controller import CRDS, Coffer, Installation, kubelet
+from tests.e2e import kubeseals
 from tests.e2e.oracles import assert_nothing_leaked
 from tests.e2e.world import CUSTOM, World
 
@@ -144,6 +146,13 @@ def stage(arena_plane: ControlPlane, staged_coffer: Coffer, staged_proxy: FaultP
         yield world
         staged_proxy.heal()
         world.close()
+
+
+@pytest.fixture(scope="session")
+def our_kubeseal() -> Iterator[ForkServer]:
+    """Our kubeseal, started once for all runs of a worker."""
+    with kubeseals.ready() as server:
+        yield server
 
 
 def install_crds(plane: ControlPlane, kube: Kube) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from tests.cluster import build
+from tests.cluster.forked import ForkServer
 from tests.cluster.kube import Object
 
 OURS = Path(sys.executable).with_name("kubeseal")
@@ -21,6 +22,11 @@ class KubesealFailed(Exception):
 def original() -> Path:
     """Return the original's program; build it if it is missing."""
     return build.binary("kubeseal")
+
+
+def ready() -> ForkServer:
+    """Return our program as a fork server, for tests with many runs; the same code without its start."""
+    return ForkServer(OURS, "sealed.kubeseal.cli", "sealed.kubeseal", "manager.access")
 
 
 def run(program: Path, *arguments: str, stdin: str = "", kubeconfig: Path | str = os.devnull) -> str:

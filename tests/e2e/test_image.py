@@ -15,7 +15,7 @@ from tests.controller import Coffer, Installation
 from tests.e2e.conftest import SMALL_KEY, finish
 from tests.e2e.world import World
 
-pytestmark = [pytest.mark.skipif(bool(image.unavailable()), reason=image.unavailable()), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.skipif(bool(image.unavailable()), reason=image.unavailable()), pytest.mark.timeout(600)]
 
 PACKAGES = "opt/coffer/lib/python*/site-packages"
 PEAK_MIB = 170
@@ -67,6 +67,20 @@ def test_the_image_has_what_it_needs_and_nothing_more(tree: Stage) -> None:
     assert sandbox, "each start would compile at its first template"
     assert sandbox[0].stat().st_mtime_ns >= sandbox[0].with_suffix(".wasm").stat().st_mtime_ns
     assert (tree.user, tree.entrypoint, tree.command) == ("65532:65532", ["/opt/coffer/bin/coffer"], ["run"])
+
+
+def test_the_image_has_bytecode_of_every_module(tree: Stage) -> None:
+    """Its root is read-only: what is missing, or older than its source, is compiled at every start."""
+    stale = []
+    for package in ("manager", "external", "aiohttp", "botocore", "pydantic", "wasmtime"):
+        for source in tree.root.glob(f"{PACKAGES}/{package}/**/*.py"):
+            compiled = [*source.parent.glob(f"__pycache__/{source.stem}.cpython-*.pyc")]
+            header = compiled[0].read_bytes()[:16] if compiled else b""
+            if int.from_bytes(header[8:12], "little") != int(source.stat().st_mtime):
+                stale.append(str(source.relative_to(tree.root)))
+
+    assert [*tree.root.glob(f"{PACKAGES}/manager/app.py")]
+    assert not stale
 
 
 def test_the_image_renders_templates_on_a_read_only_root(arena: World, shipped: Coffer) -> None:

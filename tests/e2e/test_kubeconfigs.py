@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.builders.kubeseal_command import CERTIFICATE
+from tests.cluster.forked import ForkServer
 from tests.e2e import kubeseals
 from tests.e2e.api_stand_in import Seen, Surroundings, surroundings
 
@@ -255,7 +256,20 @@ KINDS = {
 }
 
 
-def led(program: Path, case: Case, folder: Path, around: Surroundings, before: tuple[str, ...] = ()) -> Found:
+Run = Callable[[list[str], dict[str, str], Path, str], "subprocess.CompletedProcess[str]"]
+"""Runs a program with arguments, an environment, a folder and its input."""
+
+
+def original(
+    arguments: list[str], environment: dict[str, str], folder: Path, stdin: str
+) -> "subprocess.CompletedProcess[str]":
+    command = [str(kubeseals.original()), *arguments]
+    return subprocess.run(
+        command, cwd=folder, input=stdin, capture_output=True, text=True, check=False, timeout=60, env=environment
+    )
+
+
+def led(run: Run, case: Case, folder: Path, around: Surroundings) -> Found:
     """Run one program in its own folder."""
     folder.mkdir()
     for name, content in {"c.pem": CERTIFICATE.decode(), "bare.yaml": BARE, **case.files}.items():
@@ -264,11 +278,8 @@ def led(program: Path, case: Case, folder: Path, around: Surroundings, before: t
         place.write_text(filled(content if isinstance(content, str) else json.dumps(content), around))
         place.chmod(0o700)
     environment = {name: filled(value, around) for name, value in case.environment.items()}
-    done = subprocess.run(
-        [*before, program, *(filled(each, around) for each in case.arguments)],
-        cwd=folder, input=case.stdin, capture_output=True, text=True, check=False, timeout=60,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), **environment},
-    )  # fmt: skip
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **environment}
+    done = run([filled(each, around) for each in case.arguments], environment, folder, case.stdin)
     namespace = ""
     if done.returncode == 0 and "--fetch-cert" not in case.arguments:
         namespace = json.loads(done.stdout)["metadata"]["namespace"]
@@ -281,9 +292,11 @@ def led(program: Path, case: Case, folder: Path, around: Surroundings, before: t
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_both_programs_take_the_same_way(case: Case, tmp_path: Path, around: Surroundings) -> None:
-    theirs = led(kubeseals.original(), case, tmp_path / "theirs", around)
-    ours = led(kubeseals.OURS, case, tmp_path / "ours", around)
+def test_both_programs_take_the_same_way(
+    case: Case, tmp_path: Path, around: Surroundings, our_kubeseal: ForkServer
+) -> None:
+    theirs = led(original, case, tmp_path / "theirs", around)
+    ours = led(our_kubeseal.run, case, tmp_path / "ours", around)
 
     assert ours == theirs, (theirs.err, ours.err)
     assert re.search(case.says, ours.err), ours.err

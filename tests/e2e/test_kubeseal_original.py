@@ -8,6 +8,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from tests.builders.kubeseal_command import CERTIFICATE
 from tests.builders.manifests import canary
 from tests.builders.sealed_vectors import certificate, other_key, pem, private_key
+from tests.cluster.forked import ForkServer
 from tests.e2e import kubeseals
 
 SECRET = """\
@@ -74,28 +76,38 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def both(*arguments: str, stdin: str = "") -> tuple[Said, Said]:
-    """Run the original and ours."""
-    return run(kubeseals.original(), *arguments, stdin=stdin), run(kubeseals.OURS, *arguments, stdin=stdin)
+Run = Callable[..., Said]
+"""Runs a program with arguments in the working directory."""
 
 
-def run(program: Path, *arguments: str, stdin: str = "") -> Said:
-    environment = {"PATH": os.environ["PATH"], "HOME": str(Path.cwd()), "KUBECONFIG": "nowhere"}
-    done = subprocess.run(
-        [program, *arguments], input=stdin, capture_output=True, text=True, check=False, timeout=60, env=environment
-    )
+def original(*arguments: str) -> Said:
+    command = [str(kubeseals.original()), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environment())
     return Said(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def ours(our_kubeseal: ForkServer) -> Run:
+    def run(*arguments: str) -> Said:
+        done = our_kubeseal.run(arguments, environment(), Path.cwd())
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+def environment() -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": str(Path.cwd()), "KUBECONFIG": "nowhere"}
 
 
 @functools.cache
 def original_flags() -> list[tuple[str, str]]:
     """Return the names of the original's flags, and the type that its help shows for each."""
-    text = run(kubeseals.original(), "--help").out
+    text = original("--help").out
     return re.findall(r"^ +(?:-\w, )?--([\w-]+)(?: (\w+))?  ", text, re.MULTILINE)
 
 
-def test_every_flag_of_the_original_is_understood(folder: Path) -> None:
-    assert folder.exists()
+@pytest.mark.usefixtures("folder")
+def test_every_flag_of_the_original_is_understood(ours: Run) -> None:
     flags = original_flags()
     assert len(flags) > 50
     values = {"uint": "1", "Level": "2", "severity": "2", "traceLocation": "x.go:1", "moduleSpec": "a=1", "string": "x"}
@@ -106,9 +118,9 @@ def test_every_flag_of_the_original_is_understood(folder: Path) -> None:
         if name not in ("help", "version")
     ]
 
-    theirs, ours = both(*line, "--version")
+    theirs, own = original(*line, "--version"), ours(*line, "--version")
 
-    assert (theirs.code, ours.code) == (0, 0), ours.err
+    assert (theirs.code, own.code) == (0, 0), own.err
 
 
 WORDS = ["", "true", "T", "f", "yes", "5", "-1", "0x10", "010", "1e3", "strict", "YAML", "a=b", "a=1", ":0", "x.go:12"]
@@ -128,11 +140,11 @@ def command_lines(draw: st.DrawFn) -> list[str]:
 
 @settings(max_examples=20, deadline=None)
 @given(command_lines())
-def test_every_flag_parses_as_the_originals(arguments: list[str]) -> None:
+def test_every_flag_parses_as_the_originals(ours: Run, arguments: list[str]) -> None:
     """With --version at the end the program does nothing: the exit code shows whether it accepts the flags."""
-    theirs, ours = both(*arguments, "--version")
+    theirs, own = original(*arguments, "--version"), ours(*arguments, "--version")
 
-    assert ours.code == theirs.code, (arguments, theirs.err, ours.err)
+    assert own.code == theirs.code, (arguments, theirs.err, own.err)
 
 
 SEALING: list[list[str]] = [
@@ -169,23 +181,23 @@ def masked(text: str) -> str:
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("arguments", SEALING, ids=" ".join)
-def test_the_output_is_the_originals_but_for_the_ciphertext(arguments: list[str]) -> None:
-    theirs, ours = both("--cert", "cert.pem", *arguments)
+def test_the_output_is_the_originals_but_for_the_ciphertext(ours: Run, arguments: list[str]) -> None:
+    theirs, own = original("--cert", "cert.pem", *arguments), ours("--cert", "cert.pem", *arguments)
 
-    assert (ours.code, ours.err) == (theirs.code, theirs.err)
-    assert masked(ours.out) == masked(theirs.out)
+    assert (own.code, own.err) == (theirs.code, theirs.err)
+    assert masked(own.out) == masked(theirs.out)
 
 
 @pytest.mark.parametrize("sealer", ["original", "ours"])
 @pytest.mark.parametrize("arguments", SEALING, ids=" ".join)
-def test_each_opens_what_the_other_sealed(folder: Path, arguments: list[str], sealer: str) -> None:
-    programs = {"original": kubeseals.original(), "ours": kubeseals.OURS}
+def test_each_opens_what_the_other_sealed(folder: Path, ours: Run, arguments: list[str], sealer: str) -> None:
+    programs = {"original": original, "ours": ours}
     opener = programs["ours" if sealer == "original" else "original"]
-    for document in documents(run(programs[sealer], "--cert", "cert.pem", *arguments).out):
+    for document in documents(programs[sealer]("--cert", "cert.pem", *arguments).out):
         (folder / "sealed.json").write_text(json.dumps(document))
 
         same = [
-            json.loads(run(each, "--recovery-unseal", "--recovery-private-key", "key.pem", "-f", "sealed.json").out)
+            json.loads(each("--recovery-unseal", "--recovery-private-key", "key.pem", "-f", "sealed.json").out)
             for each in (opener, programs[sealer])
         ]
 
@@ -214,38 +226,38 @@ REFUSED: list[list[str]] = [
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("arguments", REFUSED, ids=" ".join)
-def test_what_is_refused_is_refused_in_the_same_words(arguments: list[str]) -> None:
-    theirs, ours = both(*arguments)
+def test_what_is_refused_is_refused_in_the_same_words(ours: Run, arguments: list[str]) -> None:
+    theirs, own = original(*arguments), ours(*arguments)
 
-    assert (ours.code, ours.out) == (theirs.code, theirs.out)
-    assert ours.err == theirs.err
+    assert (own.code, own.out) == (theirs.code, theirs.out)
+    assert own.err == theirs.err
 
 
 @pytest.mark.parametrize("scope", ["strict", "namespace-wide", "cluster-wide"])
-def test_a_raw_value_of_one_opens_in_the_other(folder: Path, scope: str) -> None:
-    for program, opener in ((kubeseals.original(), kubeseals.OURS), (kubeseals.OURS, kubeseals.original())):
+def test_a_raw_value_of_one_opens_in_the_other(folder: Path, ours: Run, scope: str) -> None:
+    for program, opener in ((original, ours), (ours, original)):
         flags = ["--cert", "cert.pem", "--raw", "--from-file", "value", "--scope", scope, "--name", "a", "-n", "ns"]
-        raw = run(program, *flags)
+        raw = program(*flags)
         annotations = {} if scope == "strict" else {f"sealedsecrets.bitnami.com/{scope}": "true"}
         metadata = {"name": "a", "namespace": "ns", "annotations": annotations}
         title = {"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret", "metadata": metadata}
         (folder / "s.json").write_text(json.dumps({**title, "spec": {"encryptedData": {"k": raw.out}}}))
 
-        opened = run(opener, "--recovery-unseal", "--recovery-private-key", "key.pem", "-f", "s.json")
+        opened = opener("--recovery-unseal", "--recovery-private-key", "key.pem", "-f", "s.json")
 
         assert json.loads(opened.out)["data"] == {"k": "cmF3IHZhbHVlCg=="}, opened.err
 
 
-def test_the_same_values_and_labels_are_merged(folder: Path) -> None:
+def test_the_same_values_and_labels_are_merged(folder: Path, ours: Run) -> None:
     value = canary()
     (folder / "more.yaml").write_text(f"metadata: {{labels: {{app: z}}}}\nstringData: {{text: {value}, add: b}}\n")
     results = []
-    for program in (kubeseals.original(), kubeseals.OURS):
-        sealed = run(kubeseals.original(), "--cert", "cert.pem", "-f", "secret.yaml").out
+    for program in (original, ours):
+        sealed = original("--cert", "cert.pem", "-f", "secret.yaml").out
         (folder / "into.json").write_text(sealed)
-        said = run(program, "--cert", "cert.pem", "--merge-into", "into.json", "-f", "more.yaml")
+        said = program("--cert", "cert.pem", "--merge-into", "into.json", "-f", "more.yaml")
         assert (said.code, said.out) == (0, ""), said.err
-        opened = run(kubeseals.OURS, "--recovery-unseal", "--recovery-private-key", "key.pem", "-f", "into.json")
+        opened = ours("--recovery-unseal", "--recovery-private-key", "key.pem", "-f", "into.json")
         merged = json.loads(masked((folder / "into.json").read_text()))  # the original sorts the keys
         results.append((json.loads(opened.out), merged))
 

@@ -1,5 +1,6 @@
 """A controller that starts before its CRDs serves them once they are installed, also the originals' CRDs."""
 
+import json
 from contextlib import closing
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import yaml
 
 from tests.builders.manifests import canary, external_secret, generated, generator, sealed_secret
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.kube import LOADER
 from tests.cluster.moto import Moto
 from tests.cluster.wait import wait_until
 from tests.controller import CRDS, Coffer, Installation
@@ -59,11 +61,11 @@ def as_the_originals(folder: Path) -> Path:
     for file in CRDS.glob("*.yaml"):
         if file.name == "uuids.yaml":
             continue  # as in a cluster with older CRDs
-        crd = yaml.safe_load(file.read_text())
+        crd = yaml.load(file.read_text(), LOADER)
         for version in crd["spec"]["versions"]:
             status = version["schema"]["openAPIV3Schema"].get("properties", {}).get("status", {})
             status["properties"] = {name: at for name, at in status.get("properties", {}).items() if name not in OURS}
-        (folder / file.name).write_text(yaml.safe_dump(crd))
+        (folder / file.name).write_text(json.dumps(crd))
     return folder
 
 

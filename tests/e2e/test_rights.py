@@ -71,9 +71,20 @@ def exercise(stage: World) -> None:
     """Make every module do everything that it can do."""
     assert stage.coffer is not None
     stage.coffer.http("/v1/verify", headers={"X-Forwarded-For": "10.0.0.1"})
-    story = Story(stage)
-    story.run()
-    ns, target, value = stage.namespace(), stage.namespace(), canary()
+    Story(stage).run()
+    ns = stage.namespace()
+    exercise_namespaces(stage, ns, stage.namespace())
+    stage.apply(generator("", "UUID", "made"))
+    stage.apply(external_secret(ns, "cluster", "store", {}, dataFrom=[generated("ClusterGenerator", "made")]))
+    stage.await_ready("externalsecrets", ns, "cluster")
+    stage.kube.delete("clustergenerators", "made")
+    exercise_store(stage, "clustersecretstores", "")
+    exercise_clusters(stage, ns)
+
+
+def exercise_namespaces(stage: World, ns: str, target: str) -> None:
+    """Make every module do what it can do inside of namespaces."""
+    value = canary()
     stage.apply(
         of_the_original(store(ns, "store", fake({"remote": value}))),
         external_secret(ns, "going", "store", {"a": "remote"}, target={"deletionPolicy": "Delete"}),
@@ -84,11 +95,9 @@ def exercise(stage: World) -> None:
     stage.await_data(ns, "going", {"a": value})
     kinds = {"Fake": {"data": {"a": "1"}}, "Password": {}, "UUID": {}}
     stage.apply(*(generator(ns, kind, "made", **spec) for kind, spec in kinds.items()))
-    stage.apply(generator("", "UUID", "made"))
-    made = [generated(kind, "made") for kind in (*kinds, "ClusterGenerator")]
+    made = [generated(kind, "made") for kind in kinds]
     stage.apply(external_secret(ns, "made", "store", {}, dataFrom=made))
     stage.await_ready("externalsecrets", ns, "made")
-    stage.kube.delete("clustergenerators", "made")
     others = [generated(kind, "none") for kind in KINDS if kind not in kinds]
     stage.apply(external_secret(ns, "others", "store", {}, dataFrom=others))
     stage.await_condition("externalsecrets", ns, "others", "False", text="there is no SSHKey")
@@ -101,8 +110,10 @@ def exercise(stage: World) -> None:
     stage.kube.delete("configmaps", "map", ns)
     stage.await_gone("externalsecrets", ns, "going")
     stage.await_gone("configmaps", target, "map")
-    exercise_stores(stage, ns)
-    exercise_clusters(stage, ns)
+    exercise_store(stage, "secretstores", ns)
+    stage.apply(service_account(ns, "reader", "arn:aws:iam::123456789012:role/reader"))
+    stage.apply(store(ns, "trusted", aws_by_account("reader")))
+    stage.await_ready("secretstores", ns, "trusted")
 
 
 def exercise_clusters(stage: World, ns: str) -> None:
@@ -125,18 +136,12 @@ def exercise_clusters(stage: World, ns: str) -> None:
     stage.await_gone("namespaces", "", held)
 
 
-def exercise_stores(stage: World, ns: str) -> None:
-    """Create and delete stores of both kinds as the original left them, one of them with a ServiceAccount."""
-    for kind, place in (("secretstores", ns), ("clustersecretstores", "")):
-        manifest = store(place, stage.unique, fake({"remote": "x"}))
-        manifest["metadata"]["finalizers"] = ["secretstore.externalsecrets.io/finalizer"]
-        stage.apply(manifest)
-        stage.await_ready(kind, place, stage.unique)
-        stage.kube.delete(kind, stage.unique, place)
-        stage.await_gone(kind, place, stage.unique)
-    stage.apply(service_account(ns, "reader", "arn:aws:iam::123456789012:role/reader"))
-    stage.apply(store(ns, "trusted", aws_by_account("reader")))
-    stage.await_ready("secretstores", ns, "trusted")
+def exercise_store(stage: World, kind: str, place: str) -> None:
+    """Create and delete a store as the original left it."""
+    stage.apply(of_the_original(store(place, stage.unique, fake({"remote": "x"}))))
+    stage.await_ready(kind, place, stage.unique)
+    stage.kube.delete(kind, stage.unique, place)
+    stage.await_gone(kind, place, stage.unique)
 
 
 def test_every_right_of_the_chart_is_used_and_none_is_missing(stage: World, staged_coffer: Coffer) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from tests.builders.manifests import (
     secret,
     store,
 )
-from tests.cluster.kube import Object
+from tests.cluster.kube import LOADER, Object
 from tests.controller import CRDS
 from tests.e2e.test_sealed import foreign_key
 from tests.e2e.world import World
@@ -157,9 +157,10 @@ def references(schema: Object, path: tuple[str, ...] = ()) -> Iterator[tuple[str
         yield from references(each, (*path, name))
 
 
+@cache
 def provider_schema() -> Object:
     """Return the CRD's schema of a SecretStore's provider."""
-    crd = yaml.safe_load(Path(CRDS / "secretstores.yaml").read_text())
+    crd = yaml.load(Path(CRDS / "secretstores.yaml").read_text(), LOADER)
     schema = next(each for each in crd["spec"]["versions"] if each["served"])["schema"]["openAPIV3Schema"]
     provider: Object = schema["properties"]["spec"]["properties"]["provider"]
     return provider

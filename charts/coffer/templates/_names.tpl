@@ -1,9 +1,26 @@
+{{/* Labels of every object. What selects the Pods cannot be replaced: two releases would share them. */}}
 {{- define "coffer.labels" -}}
-app.kubernetes.io/name: coffer
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- $fixed := include "coffer.selector" . | fromYaml }}
+{{- $own := dict "app.kubernetes.io/version" .Chart.AppVersion "app.kubernetes.io/managed-by" .Release.Service }}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version) }}
+{{- merge $fixed .Values.commonLabels (dig "commonLabels" dict (default dict .Values.global)) $own | toYaml }}
+{{- end -}}
+{{/* The line `annotations:` of an object that has none of its own; nothing where there are no common ones. */}}
+{{- define "coffer.annotations" -}}
+{{- with .Values.commonAnnotations }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+{{/* The metadata of an object, from root, name, and if there are any: namespace (false: cluster-scoped), labels, annotations. */}}
+{{- define "coffer.metadata" -}}
+name: {{ .name }}
+{{- if not (eq (toString .namespace) "false") }}
+namespace: {{ .namespace | default (include "coffer.namespace" .root) }}
+{{- end }}
+labels: {{- merge (include "coffer.labels" .root | fromYaml) (default dict .labels) | toYaml | nindent 2 }}
+{{- with merge (dict) (default dict .annotations) .root.Values.commonAnnotations }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 {{- define "coffer.selector" -}}
 app.kubernetes.io/name: coffer
@@ -28,10 +45,20 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 {{- define "coffer.arguments" -}}
 - run
-- --process-listen=:8080
-- --process-listen-metrics=:8081
+- --process-listen=:{{ .Values.containerPorts.http }}
+- --process-listen-metrics=:{{ .Values.containerPorts.metrics }}
+{{- if .Values.metrics.tls.enabled }}
+- --process-metrics-cert-file=/etc/coffer/metrics/tls.crt
+- --process-metrics-key-file=/etc/coffer/metrics/tls.key
+{{- end }}
+{{- if .Values.metrics.authorization.enabled }}
+- --process-metrics-authorization=true
+{{- end }}
 {{- range $name := list "sealed" "external" "reflector" "takeover" }}
 - --modules-{{ $name }}={{ index $.Values.modules $name }}
+{{- end }}
+{{- with include "coffer.scope" . | fromJsonArray }}
+- --modules-scope={{ join "," . }}
 {{- end }}
 {{- range $section, $fields := .Values.settings }}
 {{- range $field, $value := $fields }}
@@ -44,25 +71,24 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "coffer.account" -}}
 {{ .Values.serviceAccount.name | default "coffer" }}
 {{- end -}}
-{{/* Refuses values of the originals' charts that mean something else here. */}}
+{{/* Refuses what files/foreign-values.yaml lists: values of other charts that have no place here. */}}
 {{- define "coffer.translated" -}}
 {{- if regexMatch "(kubernetes-reflector|external-secrets|sealed-secrets)" .Values.image.repository }}
 {{- fail (printf "image.repository: %s is the image of another program; set Coffer's image" .Values.image.repository) }}
 {{- end }}
-{{- if dig "enabled" false (default dict .Values.cron) }}
-{{- fail "cron.enabled: Coffer watches and needs no CronJob; remove cron" }}
+{{- range (.Files.Get "files/foreign-values.yaml" | fromYaml).refused }}
+{{- $found := $.Values }}
+{{- range $name := splitList "." .path }}
+{{- $found = ternary (get (ternary $found dict (kindIs "map" $found)) $name) "" (kindIs "map" $found) }}
 {{- end }}
-{{- if dig "enabled" false (default dict .Values.autoscaling) }}
-{{- fail "autoscaling.enabled: one replica works and the others stand by; remove autoscaling and set replicaCount" }}
-{{- end }}
-{{- range $name := list "nameOverride" "fullnameOverride" }}
-{{- if index $.Values $name }}
-{{- fail (printf "%s: the names are fixed, so that a second release is refused; remove it" $name) }}
+{{- if and $found (not (has (toString $found) (default list .harmless))) }}
+{{- fail (printf "%s: %s" .path .says) }}
 {{- end }}
 {{- end }}
 {{- end -}}
 {{- define "coffer.checked" -}}
 {{- include "coffer.translated" . }}
+{{- include "coffer.consistent" . }}
 {{- range $name := list "sealed" "external" "reflector" "takeover" }}
 {{- if hasKey (default dict $.Values.settings.modules) $name }}
 {{- fail (printf "settings.modules.%s: use modules.%s, which also sets the RBAC rules" $name $name) }}
@@ -77,6 +103,26 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 {{- end }}
 {{- end -}}
+{{/* Refuses values that contradict each other. */}}
+{{- define "coffer.consistent" -}}
+{{- if and .Values.metrics.tls.enabled (not .Values.metrics.tls.secretName) }}
+{{- fail "metrics.tls.secretName: name the Secret with the certificate of the metrics" }}
+{{- end }}
+{{- if and .Values.metrics.authorization.enabled (not .Values.metrics.tls.enabled) }}
+{{- fail "metrics.authorization.enabled: needs metrics.tls.enabled, because a token in the clear can be read" }}
+{{- end }}
+{{- if and .Values.metrics.serviceMonitor.enabled (not .Values.metrics.service.enabled) }}
+{{- fail "metrics.serviceMonitor.enabled: needs metrics.service.enabled; or use metrics.podMonitor" }}
+{{- end }}
+{{- if and .Values.ingress.enabled (not .Values.modules.sealed) }}
+{{- fail "ingress.enabled: needs modules.sealed, which serves the certificate" }}
+{{- end }}
+{{- with .Values.podDisruptionBudget }}
+{{- if and (ne (toString .minAvailable) "") (ne (toString .maxUnavailable) "") (ne (toString .maxUnavailable) "1") }}
+{{- fail "podDisruptionBudget: set minAvailable or maxUnavailable, not both" }}
+{{- end }}
+{{- end }}
+{{- end -}}
 {{/* The entries of a list or of a comma-separated text, as the process reads both. */}}
 {{- define "coffer.entries" -}}
 {{- $found := list }}
@@ -84,12 +130,4 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if trim (toString .) }}{{ $found = append $found (trim (toString .)) }}{{ end }}
 {{- end }}
 {{- toJson $found }}
-{{- end -}}
-{{/* The namespaces that sealed is limited to if it runs alone, as a JSON list; empty if it watches the whole cluster. */}}
-{{- define "coffer.confined" -}}
-{{- $more := include "coffer.entries" (dig "sealed" "additional_namespaces" list .Values.settings) | fromJsonArray }}
-{{- $all := dig "sealed" "all_namespaces" true .Values.settings | toString | lower }}
-{{- if and .Values.modules.sealed (not .Values.modules.external) (not .Values.modules.reflector) (or $more (has $all (list "false" "f" "no" "0"))) }}
-{{- prepend $more (include "coffer.namespace" .) | uniq | toJson }}
-{{- else }}[]{{ end }}
 {{- end -}}

@@ -14,6 +14,7 @@ from manager.core.errors import ApiError, NeedsHuman, Retry
 from manager.kube.client import KubeClient
 from manager.kube.resources import CONFIGMAPS, SECRETS, Body, Key, Resource, key_of
 from manager.runtime.controller import describe
+from manager.runtime.informer import Part
 
 DISCOVERY_SECONDS = 300.0  # until a kind that was found is looked up again; its CRD may be gone
 RETRY_SECONDS = 15.0  # between two attempts to watch
@@ -40,6 +41,7 @@ class TargetKinds:
     Args:
         changed: called with every labelled object that changed or is gone, and its resourceVersion (empty if gone).
         used: returns whether any ExternalSecret still writes objects of this kind.
+        namespaces: those of this installation, each with its own watches; None: the whole cluster, with one a kind.
     """
 
     def __init__(
@@ -50,17 +52,19 @@ class TargetKinds:
         used: Callable[[Resource], bool],
         *,
         enabled: bool,
+        namespaces: frozenset[str] | None = None,
     ) -> None:
         self._client = client
         self._clock = clock
         self._changed = changed
         self._used = used
         self._enabled = enabled
+        self._namespaces = ("",) if namespaces is None else tuple(sorted(namespaces))
         self._known: dict[tuple[str, str], tuple[Resource, float]] = {
             (each.api_version, each.kind): (each, float("inf")) for each in CACHED
         }
-        self._seen: dict[Resource, dict[Key, str]] = {}
-        self._watches: dict[Resource, asyncio.Task[None]] = {}
+        self._seen: dict[Part, dict[Key, str]] = {}
+        self._watches: dict[Part, asyncio.Task[None]] = {}
 
     async def of(self, spec: ExternalSecretSpec) -> Resource:
         """Return the kind of an ExternalSecret's target. Raises as `find` does."""
@@ -71,7 +75,7 @@ class TargetKinds:
         """Return the resource of a kind.
 
         Raises:
-            NeedsHuman: generic targets are switched off, or the kind stands outside of namespaces.
+            NeedsHuman: generic targets are switched off, or the kind is cluster-scoped.
             NotServed: the API server does not serve it, or not yet.
 
         """
@@ -91,9 +95,13 @@ class TargetKinds:
 
     def watch(self, resource: Resource) -> None:
         """Watch labelled objects of a resource, unless the cache does or a watch is running."""
-        running = self._watches.get(resource)
-        if resource not in CACHED and (running is None or running.done()):
-            self._watches[resource] = asyncio.create_task(self._follow(resource), name=f"watch {resource.plural}")
+        if resource in CACHED:
+            return
+        for namespace in self._namespaces:
+            running = self._watches.get((resource, namespace))
+            if running is None or running.done():
+                task = asyncio.create_task(self._follow((resource, namespace)), name=f"watch {resource.plural}")
+                self._watches[resource, namespace] = task
 
     async def close(self) -> None:
         """End all watches."""
@@ -111,46 +119,48 @@ class TargetKinds:
                 return Resource(group, version, each["name"], kind)
         raise NotServed(FAILED, f"{INVALID}: spec.target.manifest: the API server serves no {kind} of {api_version}")
 
-    async def _follow(self, resource: Resource) -> None:
+    async def _follow(self, part: Part) -> None:
+        resource, namespace = part
         between = WATCH_PAUSE_SECONDS
         while self._used(resource):
             started = self._clock.monotonic()
             try:
-                await self._once(resource)
+                await self._once(part)
                 await asyncio.sleep(between)
                 between = next_pause(between, self._clock.monotonic() - started)
             except ApiError as error:
-                log.warning("cannot watch", resource=resource.plural, status=error.status)
+                log.warning("cannot watch", resource=resource.plural, namespace=namespace, status=error.status)
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception as error:  # the watch of one kind must not end for an odd object
                 log.error("watch failed", resource=resource.plural, error=describe(error))
                 await asyncio.sleep(RETRY_SECONDS)
-        self._seen.pop(resource, None)
+        self._seen.pop(part, None)
 
-    async def _once(self, resource: Resource) -> None:
+    async def _once(self, part: Part) -> None:
+        resource, namespace = part
         version, selector = "", f"{MANAGED}=true"
-        seen = self._seen.setdefault(resource, {})
+        seen = self._seen.setdefault(part, {})
         before = dict(seen)
-        async for items, listed in self._client.pages(resource, selector=selector):
+        async for items, listed in self._client.pages(resource, namespace=namespace, selector=selector):
             version = version or listed
             for body in items:
-                before.pop(self._tell(resource, body), None)
+                before.pop(self._report(part, body), None)
         for key in before:  # its DELETE event was missed between two watches
             del seen[key]
             self._changed(key, "")
-        async for event, body in self._client.watch(resource, namespace="", selector=selector, version=version):
+        async for event, body in self._client.watch(resource, namespace=namespace, selector=selector, version=version):
             if event == "ERROR":
                 return  # most often 410: list again
             if event == "DELETED":
                 seen.pop(key_of(resource, body), None)
                 self._changed(key_of(resource, body), "")
             elif event != "BOOKMARK":
-                self._tell(resource, body)
+                self._report(part, body)
 
-    def _tell(self, resource: Resource, body: Body) -> Key:
-        """Report an object in a version that was not seen before: the list of every few minutes repeats most."""
-        key, version = key_of(resource, body), body["metadata"].get("resourceVersion", "")
-        if self._seen[resource].get(key) != version:
-            self._seen[resource][key] = version
+    def _report(self, part: Part, body: Body) -> Key:
+        """Report an object if its version is new: most objects of a list were reported before."""
+        key, version = key_of(part[0], body), body["metadata"].get("resourceVersion", "")
+        if self._seen[part].get(key) != version:
+            self._seen[part][key] = version
             self._changed(key, version)
         return key

@@ -25,11 +25,11 @@ class ParameterStore:
 
     label = "AWS/ParameterStore"
     natural = False
-    weight = 340 << 10  # bytes: the SDK's session, its client, and what they know of the service
     batch = MAX_PAGE_PARAMETERS
 
     def __init__(self, amazon: AwsConnection) -> None:
         self._amazon = amazon
+        self.weight = amazon.weight
         self._client = amazon.client("ssm", "AWS_SSM_ENDPOINT")
         self._prefix = amazon.spec.prefix or ""
         self._together = True

@@ -26,11 +26,11 @@ class SecretsManager:
 
     label = "AWS/SecretsManager"
     natural = False
-    weight = 340 << 10  # bytes: the SDK's session, its client, and what they know of the service
     batch = 20
 
     def __init__(self, amazon: AwsConnection) -> None:
         self._amazon = amazon
+        self.weight = amazon.weight
         self._client = amazon.client("secretsmanager", "AWS_SECRETSMANAGER_ENDPOINT")
         self._prefix = amazon.spec.prefix or ""
         self._together = True

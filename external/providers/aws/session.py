@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from functools import cache
+from threading import Lock
 from types import MappingProxyType
 from typing import Any
 
@@ -34,6 +35,8 @@ MARKED_FOR_DELETION = (
     "marked for deletion",
     "marked deleted",
 )  # texts of AWS for a secret that is scheduled for deletion
+CLIENT_BYTES = 340 << 10  # of a session of the SDK, its client, and what they know of the service
+KEY_CLIENT_BYTES = 160 << 10  # of a client whose session is shared
 MAX_ATTEMPTS = 5  # of one call; more do not fit into its deadline, whatever retrySettings says
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 ABSENCE = "Secret does not exist"
@@ -62,6 +65,8 @@ class AwsConnection:
         self._count = count
         self._label = label
         self._options = _options(retries, timeout)
+        self.weight = KEY_CLIENT_BYTES if identity.keys and not identity.roles else CLIENT_BYTES
+        """Bytes that a client takes."""
         self._session = self.guard(lambda: self._opened(identity))
 
     def client(self, service: str, variable: str) -> Any:
@@ -121,10 +126,11 @@ class AwsConnection:
         self.guard(found.get_frozen_credentials)
 
     def _opened(self, identity: Identity) -> Any:
-        session = _session(self._trusted(identity.web)) if identity.web else _session()
+        session: Any
         if identity.keys:
-            names = ("access_key_id", "secret_access_key", "session_token")
-            session.set_credentials(*(_text(identity.keys.get(name)) for name in names))
+            session = _KeySession(identity.keys)
+        else:
+            session = _session(self._trusted(identity.web)) if identity.web else _session()
         for role in identity.roles:
             session = _session(self._assumed(session, role))
         return session
@@ -179,6 +185,29 @@ class Forbidden(ProviderDenied):
     """IAM denies this call; it may allow another one."""
 
 
+class _KeySession:
+    """What is used of an SDK's session, for access keys of a store: all of these stores share one session.
+
+    A session takes as much memory as a client, and four times as long to open.
+    """
+
+    def __init__(self, keys: Mapping[str, SecretValue]) -> None:
+        # Without either of the first two the SDK would look for Coffer's own identity.
+        self._given = {f"aws_{name}": _text(keys[name]) for name in ("access_key_id", "secret_access_key")}
+        self._given["aws_session_token"] = _text(keys.get("session_token"))
+
+    def create_client(self, service: str, **options: Any) -> Any:
+        """Return a client with these keys."""
+        with _OPENING:  # a session makes one client at a time
+            return _shared_session().create_client(service, **self._given, **options)
+
+    def get_credentials(self) -> Any:
+        """Return the keys as the SDK keeps them."""
+        from botocore.credentials import Credentials
+
+        return Credentials(*self._given.values())
+
+
 class _RefreshingCredentials:
     """A credential provider of the SDK that gets credentials when a call first needs them."""
 
@@ -205,6 +234,15 @@ def _session(refresh: Refresh | None = None) -> Any:
     if refresh is not None:
         session.register_component("credential_provider", CredentialResolver([_RefreshingCredentials(refresh)]))
     return session
+
+
+@cache
+def _shared_session() -> Any:
+    """Return a session whose clients are all given their credentials."""
+    return _session()
+
+
+_OPENING = Lock()
 
 
 @cache

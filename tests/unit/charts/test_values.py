@@ -1,13 +1,15 @@
 """Values that nobody reads are refused, and users keep the rights that they have on their namespaces."""
 
 import itertools
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.controller import CRDS
 from tests.unit.charts.test_chart import CHART, MODULES, helm, one, only, rendered
-from tools import chart_schema
+from tools import chart_readme, chart_schema, chart_values
 
 REFUSED = [
     ("modules.seald=false", "additional properties 'seald' not allowed"),
@@ -23,12 +25,28 @@ REFUSED = [
     ("image.repository=emberstack/kubernetes-reflector", "image.repository"),
     ("cron.enabled=true", "cron.enabled: Coffer watches"),
     ("autoscaling.enabled=true", "autoscaling.enabled"),
+    ("nameOverride=other", "nameOverride: the names are fixed"),
     ("fullnameOverride=other", "fullnameOverride: the names are fixed"),
+    ("metrics.serviceMonitor.intervall=1s", "additional properties 'intervall' not allowed"),
+    ("image.pullPolicy=Sometimes", "value must be one of 'Always', 'IfNotPresent', 'Never'"),
+    ("image.digest=sha256:1", "does not match pattern"),
+    ("openshift.adaptSecurityContext=yes", "value must be one of 'auto', 'force', 'disabled'"),
+    ("hostUsers=maybe", "value must be one of true, false, ''"),
+    ("service.port=0", "minimum"),
+    ("podDisruptionBudget.minAvailable=many", "does not match pattern"),
+    ("metrics.podMonitor.interval=often", "does not match pattern"),
+    ("settings.process.metrics_authorization=true", "additional properties 'metrics_authorization' not allowed"),
+    ("metrics.tls.enabled=true", "metrics.tls.secretName: name the Secret"),
+    ("metrics.authorization.enabled=true", "metrics.authorization.enabled: needs metrics.tls.enabled"),
+    ("networkPolicy.enabled=true,networkPolicy.egress.providers={vaul}", "vaul is not served; served: aws"),
+    ("ingress.enabled=true,modules.sealed=false", "ingress.enabled: needs modules.sealed"),
+    ("metrics.serviceMonitor.enabled=true,metrics.service.enabled=false", "or use metrics.podMonitor"),
+    ("podDisruptionBudget.minAvailable=1,podDisruptionBudget.maxUnavailable=2", "not both"),
 ]
 
 
 @pytest.mark.parametrize(("value", "says"), REFUSED)
-def test_a_value_without_effect_is_refused(value: str, says: str) -> None:
+def test_a_value_that_cannot_work_is_refused(value: str, says: str) -> None:
     how = "--set-json" if value.endswith("[]") else "--set"
 
     done = helm("template", "coffer", str(CHART), f"{how}={value}")
@@ -54,15 +72,33 @@ def test_the_values_of_reflectors_chart_are_taken_as_they_are(tmp_path: Path) ->
     done = helm("template", "coffer", str(CHART), f"--values={tmp_path / 'values.yaml'}")
 
     assert done.returncode == 0, done.stderr
-    manifests = [each for each in yaml.safe_load_all(done.stdout) if each]
+    manifests = [each for each in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader) if each]
     assert one(manifests, "Deployment")["spec"]["template"]["spec"]["serviceAccountName"] == "coffer"
     assert one(manifests, "ServiceAccount")["metadata"]["name"] == "coffer"
     subjects = one(manifests, "ClusterRoleBinding")["subjects"]
     assert [each["name"] for each in subjects] == ["coffer"]
 
 
+def test_every_refused_value_is_refused_with_its_reason() -> None:
+    """What asks for nothing passes: values files of other charts name all of their values."""
+    for row in chart_values.refused():
+        done = helm("template", "coffer", str(CHART), "--set=crds.install=false", f"--set={row['path']}=x")
+        assert done.returncode != 0
+        assert f"{row['path']}: {row['says']}" in done.stderr
+        for nothing in ("", "null", *row.get("harmless", ())):
+            rendered(f"{row['path']}={nothing}")
+
+
 def test_the_schema_of_the_values_follows_from_values_and_settings() -> None:
     assert chart_schema.FILE.read_text() == chart_schema.rendered(), "run make crds"
+
+
+def test_the_readme_of_the_chart_follows_from_the_values() -> None:
+    page = chart_readme.rendered()
+
+    assert chart_readme.FILE.read_text() == page, "run make docs"
+    for each in chart_values.values(chart_values.VALUES.read_text()):
+        assert not each.leaf or f"| `{each.path}` |" in page
 
 
 @pytest.mark.parametrize("switches", list(itertools.product([True, False], repeat=3)))
@@ -85,6 +121,15 @@ def test_users_may_do_with_our_kinds_what_they_may_do_with_their_namespace(switc
     assert not {"secrets", "configmaps"} & (seen | written), "these roles have their own rules for them"
     into = [name for name in view["metadata"]["labels"] if "aggregate-to" in name]
     assert [name.rpartition("-")[2] for name in into] == ["view", "edit", "admin"]
+
+
+def test_users_may_see_every_kind_that_has_a_crd() -> None:
+    (view,) = [each for each in rendered() if each["metadata"]["name"] == "coffer-view"]
+
+    seen = {f"{name}.{rule['apiGroups'][0]}" for rule in view["rules"] for name in rule["resources"]}
+    assert seen == {
+        name for file in CRDS.glob("*.yaml") for name in re.findall(r"(?m)^  name: (\S+)$", file.read_text())
+    }
 
 
 def test_aggregated_roles_can_be_left_out() -> None:

@@ -71,7 +71,7 @@ def test_two_properties_of_one_secret_are_one_read_for_both() -> None:
 
 
 @pytest.mark.parametrize("spec", [{"refreshInterval": "0"}, {"refreshPolicy": "CreatedOnce"}])
-def test_who_reads_once_costs_nothing_a_month(spec: dict[str, str]) -> None:
+def test_who_reads_once_costs_nothing_a_month(spec: dict[str, Any]) -> None:
     found = bill(aws(), external("es", "r", **spec))
 
     assert (found.calls, found.original, found.once) == (0, 0, 1)

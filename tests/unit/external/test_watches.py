@@ -209,6 +209,36 @@ def test_a_store_that_becomes_ready_does_not_break_up_a_burst(desk: Desk) -> Non
     assert [key.name for key in desk.queue._queued] == ["early"]
 
 
+def test_our_own_verdict_on_a_store_wakes_before_the_watch_shows_it(desk: Desk) -> None:
+    """Under load the API server's watch is seconds late."""
+    key = Key(SECRET_STORES, "ns", "store")
+    desk.observe(SECRET_STORES, "store", "ns", spec=store_spec())
+    desk.observe(EXTERNAL_SECRETS, "waits", "ns", spec={"secretStoreRef": {"name": "store"}})
+    body = desk.stage.api.put(SECRET_STORES, desk.stage.api.objects[key] | {"status": READY})
+
+    desk.handlers.stores.written(key, body)
+
+    assert [each.name for each in desk.queue._queued] == ["waits"]
+    assert desk.stage.cache.observe(SECRET_STORES, "MODIFIED", body) is None, "the watch's echo is no change"
+
+
+@pytest.mark.parametrize("made_again", [False, True])
+def test_a_verdict_on_a_store_that_is_gone_brings_nothing_back(desk: Desk, made_again: bool) -> None:
+    key = Key(SECRET_STORES, "ns", "store")
+    desk.observe(SECRET_STORES, "store", "ns", spec=store_spec())
+    body = desk.stage.api.put(SECRET_STORES, desk.stage.api.objects[key] | {"status": READY})
+    desk.stage.cache.forget(key)
+    if made_again:
+        meta = {"namespace": "ns", "name": "store", "uid": "another", "resourceVersion": "1"}
+        desk.stage.cache.observe(SECRET_STORES, "ADDED", {"metadata": meta})
+
+    desk.handlers.stores.written(key, body)
+
+    found = desk.stage.cache.get(key)
+    assert (found.uid if found else None) == ("another" if made_again else None)
+    assert not desk.queue._queued
+
+
 async def test_a_loud_namespace_wakes_cluster_objects_at_its_rate(desk: Desk) -> None:
     spec = {"externalSecretSpec": {}, "externalSecretName": "es", "namespaceSelectors": []}
     desk.observe(CLUSTER_EXTERNAL_SECRETS, "ces", spec=spec)

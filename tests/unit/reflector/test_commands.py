@@ -18,9 +18,9 @@ def bench() -> ReflectorModule:
     return ReflectorModule()
 
 
-async def tree(bench: ReflectorModule, namespace: str = "") -> list[str]:
+async def tree(bench: ReflectorModule, namespace: str = "", scope: frozenset[str] | None = None) -> list[str]:
     client: Any = bench.api
-    listing = MirrorListing(ReflectorSettings(), "coffer")
+    listing = MirrorListing(ReflectorSettings(), "coffer", scope)
     await listing.read(client)
     return list(listing.tree(namespace))
 
@@ -52,6 +52,28 @@ async def test_the_tree_shows_every_mirror_with_its_state(bench: ReflectorModule
         "└─ team-3/s  pushed  missing",
     ]
     assert await tree(bench, "src") == (await tree(bench))[2:]
+
+
+async def test_with_a_scope_the_rights_in_it_suffice(bench: ReflectorModule) -> None:
+    bench.secret("src", "one", {**AUTO, AUTO_NAMESPACES: "team-1,team-2"})
+    await bench.settle()
+    bench.pull("team-1", source="team-2/x", name="foreign")
+    bench.mirror("team-1", "one", "5", "team-2/y", name="neighbours")
+    bench.api.calls.clear()
+
+    served = "the namespaces of this installation (modules.scope: src, team-1)"
+    assert await tree(bench, scope=frozenset({"src", "team-1"})) == [
+        "Secret src/s",
+        f"!  OutsideScope: {AUTO_NAMESPACES}: team-2 matches none of {served}, so nothing is mirrored there",
+        "└─ team-1/s  pushed  current",
+        "Secret team-2/x  (outside of modules.scope)",
+        "└─ team-1/foreign  pulled  OutsideScope",
+        "Secret team-2/y  (outside of modules.scope)",
+        "└─ team-1/neighbours  pushed  unknown",
+    ]
+    asked = {place for _, place in bench.api.calls}
+    lists = {f"{name}/{kind}" for name in ("src", "team-1") for kind in ("secrets", "configmaps")}
+    assert asked == lists | {"Namespace src", "Namespace team-1"}
 
 
 async def test_a_plan_says_what_would_be_created_updated_and_deleted(bench: ReflectorModule) -> None:

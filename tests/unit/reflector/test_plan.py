@@ -5,19 +5,14 @@ from typing import Any
 
 import pytest
 
-from manager.core.clock import SystemClock
-from manager.kube.auto_mirrors import AUTO_REFLECTS, PREFIX, REFLECTED_VERSION, REFLECTS
-from manager.kube.cache import MetadataCache
-from manager.kube.resources import NAMESPACES, SECRETS, Key
+from manager.kube.auto_mirrors import PREFIX, REFLECTS
+from manager.kube.resources import SECRETS, Key
 from manager.kube.selectors import SelectorError, parse_selector
 from manager.kube.writer import SEALING_KEY_LABEL
-from manager.settings.model import ReflectorSettings
-from reflector.plan import Do, Plan, plan
+from reflector.plan import Do, Plan
 from reflector.rules.annotations import Marks, Scope, ambiguous, problems, read
-from reflector.view import EXTERNAL_MANAGED, REFUSE_PUSH, ViewBuilder
-
-ALLOWED = {f"{PREFIX}reflection-allowed": "true"}
-AUTO = {**ALLOWED, f"{PREFIX}reflection-auto-enabled": "true"}
+from reflector.view import EXTERNAL_MANAGED, REFUSE_PUSH
+from tests.builders.mirror_plans import ALLOWED, AUTO, World
 
 
 def marks(**annotations: str) -> Marks:
@@ -158,54 +153,6 @@ def test_a_push_needs_both_consents() -> None:
     assert [found.permits(name, {}) for name in "abc"] == [True, True, False]
     assert [found.pushes(name, {}) for name in "abc"] == [False, True, False]
     assert ambiguous(marks(reflection_allowed_namespaces="dev|dev-.*"), "dev-1")
-
-
-class World:
-    """Objects in a cache, and the plan for one source."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.cache = MetadataCache()
-        self.settings = ReflectorSettings(**settings)
-        self.lookout = ViewBuilder(self.cache, self.settings, "coffer", SystemClock())
-        self.version = 10
-        for name in ("src", "team-1", "team-2", "kube-system", "coffer"):
-            self.namespace(name)
-
-    def namespace(self, name: str, labels: Any = None, **meta: Any) -> None:
-        self._put(NAMESPACES, {"name": name, "labels": labels or {}, **meta})
-
-    def secret(self, namespace: str, annotations: Mapping[str, str] = AUTO, name: str = "s", **meta: Any) -> str:
-        created = meta.pop("created", "2026-01-01T00:00:00Z")
-        self._put(
-            SECRETS,
-            {
-                "namespace": namespace,
-                "name": name,
-                "annotations": dict(annotations),
-                "creationTimestamp": created,
-                **meta,
-            },
-        )
-        return str(self.version)
-
-    def mirror(self, namespace: str, version: str, source: str = "src/s", auto: str = "True", **meta: Any) -> None:
-        annotations = {REFLECTS: source, AUTO_REFLECTS: auto, REFLECTED_VERSION: version}
-        self.secret(namespace, annotations, **meta)
-
-    def plan(self, namespace: str = "src", name: str = "s") -> Plan:
-        return plan(self.lookout.view(Key(SECRETS, namespace, name)), self.settings.provenance)
-
-    def steps(self, namespace: str = "src") -> dict[str, str]:
-        return {each.target.namespace: each.do.value for each in self.plan(namespace).steps}
-
-    def reasons(self, namespace: str = "src") -> list[str]:
-        return [note.reason for note in self.plan(namespace).notes]
-
-    def _put(self, resource: Any, meta: dict[str, Any]) -> None:
-        self.version += 1
-        self.cache.observe(
-            resource, None, {"metadata": {"uid": f"u{self.version}", "resourceVersion": str(self.version), **meta}}
-        )
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from manager.kube.resources import SEALED_SECRETS, SECRETS, Key
 from manager.kube.secret_data import LARGEST
 from manager.kube.writer import Create, Update
 from sealed.crypto.wire_format import CLUSTER_WIDE
-from sealed.plan import MANAGED, MANAGER, PATCH, SKIP_OWNER, View, mark_of, misplaced, plan, settled
+from sealed.plan import MANAGED, MANAGER, PATCH, SKIP_OWNER, View, mark_of, misplaced, overruled, plan, settled, stands
 
 KEY = Key(SEALED_SECRETS, "ns", "a")
 OURS = {
@@ -177,7 +177,7 @@ def test_a_pushed_mirror_gives_way() -> None:
     assert action.body["metadata"]["ownerReferences"] == [OURS]
 
 
-def test_without_owner_references_the_servers_record_is_the_proof() -> None:
+def test_without_an_owner_reference_managed_fields_are_the_proof() -> None:
     template = {"metadata": annotated(**{SKIP_OWNER: "true"})}
     assert "ownerReferences" not in decided(template=template).body["metadata"]
     fields = [{"manager": MANAGER, "fieldsV1": {"f:data": {"f:k": {}}}}]
@@ -250,7 +250,7 @@ def test_reflector_annotations_on_the_wrong_object_are_told(annotations: dict[st
 
 
 @pytest.mark.parametrize(("generation", "kept"), [(1, True), (2, False)])
-def test_what_comes_out_differently_every_time_is_kept_within_a_generation(generation: int, kept: bool) -> None:
+def test_random_output_is_kept_within_a_generation(generation: int, kept: bool) -> None:
     body = sealed(generation=generation)
     body["status"] = {"observedGeneration": 1, "conditions": [{"type": "Synced", "status": "True"}]}
     values = {"k": SecretValue(b"v"), "random": SecretValue(b"new")}
@@ -258,3 +258,45 @@ def test_what_comes_out_differently_every_time_is_kept_within_a_generation(gener
     action = plan(View(KEY, body, secret(encoded(k="v", random="old"), OURS), values, unstable=frozenset({"random"})))
 
     assert (action.action is None) is kept
+
+
+SYNCED = {
+    "conditions": [{"type": "Synced", "status": "True"}],
+    "observedGeneration": 1,
+    "scope": "strict",
+    "secretResourceVersion": "7",
+}
+EDITED = {"resourceVersion": "8"}
+
+
+@pytest.mark.parametrize(
+    ("existing", "generation", "repair", "expected"),
+    [
+        (secret(owner=OURS), 1, False, True),
+        (secret(owner=OURS), 1, True, True),
+        (secret(owner=OURS, metadata=EDITED), 1, False, True),
+        (secret(owner=OURS, metadata=EDITED), 1, True, False),
+        (secret(owner=OURS), 2, False, False),
+        (secret(owner=FOREIGN), 1, False, False),
+        (secret(), 1, False, False),
+        (None, 1, False, False),
+    ],
+)
+def test_the_last_success_stands_while_secret_and_spec_are_the_same(
+    existing: Any, generation: int, repair: bool, expected: bool
+) -> None:
+    """An edit of the Secret counts only where drift is repaired: users of the original rely on that."""
+    view = View(KEY, {**sealed(generation=generation), "status": SYNCED}, existing, None)
+
+    assert stands(view, repair=repair) is expected
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [(None, ""), ({"other": "x"}, ""), ({"k": None}, ""), ({"k": "x"}, "spec.template.data[k]: has no effect")],
+)
+def test_a_template_text_whose_key_is_encrypted_too_is_told(texts: Any, said: str) -> None:
+    body = sealed({"data": texts})
+    body["spec"]["encryptedData"] = {"k": "x"}
+
+    assert overruled(body).partition(",")[0] == said

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from manager.core.errors import Conflict, Forbidden, Invalid
+from manager.core.errors import ApiError, Conflict, Forbidden, Invalid
 from manager.kube.resources import SECRETS
 from manager.settings.model import SealedSettings, Settings
 from sealed.crypto.unseal import MAX_FAILURES
@@ -39,6 +39,67 @@ async def test_a_sealed_secret_becomes_a_secret_and_then_rests(bench: SealedModu
     assert bench.reasons() == ["Unsealed"]
 
 
+async def test_a_new_sealed_secret_costs_no_read(bench: SealedModule) -> None:
+    bench.place(sealed_secret({"k": "v"}))
+
+    await bench.work()
+
+    assert dict(bench.api.counts()) == {"create": 1, "patch status": 1}, "and an Event"
+
+
+async def test_a_secret_that_the_cache_does_not_show_is_read_after_409(bench: SealedModule) -> None:
+    """The cache lags: the create finds out, and the next pass reads both."""
+    bench.api.put(SECRETS, foreign())
+    bench.place(sealed_secret({"k": "v"}))
+
+    key = await bench.queue.get()
+    with pytest.raises(Conflict):
+        await bench.reconciler.reconcile(key)
+    assert "get" not in bench.api.counts()
+    bench.tell(SECRETS, "ADDED", bench.api.objects[TARGET])
+    await bench.reconciler.reconcile(key)
+
+    assert bench.api.counts()["get"] == 2
+    assert bench.data() == {"theirs": "x"}, "a foreign Secret stays as it is"
+    assert bench.condition()["reason"] == "Unmanaged"
+
+
+@pytest.mark.parametrize("change", ["spec", "gone"])
+async def test_what_changed_since_the_watch_is_read_by_the_next_pass(bench: SealedModule, change: str) -> None:
+    """The watch lags: nothing is told of a spec that is not the one any more."""
+    stored = bench.place(sealed_secret({"k": "old"}))
+    key = await bench.queue.get()
+    if change == "spec":
+        later = sealed_secret({"k": "new"})
+        bench.api.put(
+            OURS.resource, stored | {"spec": later["spec"], "metadata": stored["metadata"] | {"generation": 2}}
+        )
+    else:
+        del bench.api.objects[OURS]
+
+    with pytest.raises(ApiError):
+        await bench.reconciler.reconcile(key)
+    bench.catch_up()
+    await bench.reconciler.reconcile(key)
+
+    assert bench.api.counts()["get"] >= 1
+    if change == "spec":
+        assert bench.data() == {"k": "new"}
+        assert bench.condition()["status"] == "True"
+
+
+async def test_bodies_wait_only_for_first_passes(bench: SealedModule) -> None:
+    body = sealed_secret({"k": "v"})
+    bench.place(body | {"status": {"observedGeneration": 1}})
+    assert not bench.handlers.first.text(OURS)
+
+    bench.take(OURS)
+    bench.place(body)
+    assert bench.handlers.first.text(OURS)
+    bench.take(OURS)
+    assert not bench.handlers.first.text(OURS)
+
+
 async def test_a_restart_asks_for_nothing(bench: SealedModule) -> None:
     bench.place(sealed_secret({"k": "v"}))
     await bench.work()
@@ -53,9 +114,7 @@ async def test_a_restart_asks_for_nothing(bench: SealedModule) -> None:
 
 
 @pytest.mark.parametrize("annotation", [MANAGED, PATCH])
-async def test_a_secret_put_in_the_place_of_ours_is_filled_though_the_status_is_good(
-    bench: SealedModule, annotation: str
-) -> None:
+async def test_a_replaced_secret_is_filled_although_the_status_is_good(bench: SealedModule, annotation: str) -> None:
     bench.place(sealed_secret({"k": "v"}))
     await bench.work()
 
@@ -111,7 +170,7 @@ async def test_a_key_that_comes_while_a_value_is_tried_is_not_missed(
     assert again.after == 0
 
 
-async def test_a_changed_spec_that_is_not_synced_yet_is_woken_by_a_key_too(bench: SealedModule) -> None:
+async def test_a_key_wakes_a_changed_spec_that_is_not_synced(bench: SealedModule) -> None:
     """Its status still tells of the last generation's success."""
     bench.place(sealed_secret({"k": "v"}))
     await bench.work()
@@ -157,7 +216,7 @@ async def test_a_forbidden_secret_is_tried_again_soon(bench: SealedModule) -> No
     assert again.backoff
 
 
-async def test_a_namespace_that_is_being_deleted_is_waited_out_without_a_word(bench: SealedModule) -> None:
+async def test_a_terminating_namespace_causes_no_event(bench: SealedModule) -> None:
     bench.place(sealed_secret({"k": "v"}))
     bench.api.fail("create", Forbidden(403, "NamespaceTerminating", "create Secret ns/a"))
 

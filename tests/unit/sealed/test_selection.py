@@ -30,12 +30,34 @@ def test_the_settings_select(settings: Any, namespace: str, labels: dict[str, st
     assert selection_of(SealedSettings(**settings), "own").includes(namespace, labels) is included
 
 
+@pytest.mark.parametrize(
+    ("settings", "scope", "namespaces"),
+    [
+        ({}, None, None),
+        ({}, {"a", "own"}, {"a", "own"}),
+        ({}, {"a"}, {"a"}),
+        ({"all_namespaces": False}, {"a", "own"}, {"own"}),
+        ({"additional_namespaces": ("a",)}, {"a", "b"}, {"a"}),
+        ({"additional_namespaces": ("a",)}, {"a", "own"}, {"a", "own"}),
+    ],
+)
+def test_the_scope_narrows_and_never_widens(settings: Any, scope: Any, namespaces: Any) -> None:
+    found = selection_of(SealedSettings(**settings), "own", scope and frozenset(scope))
+
+    assert found.namespaces == namespaces
+
+
+def test_a_selection_of_nothing_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"own namespace own are meant, and it is not in modules\.scope"):
+        selection_of(SealedSettings(all_namespaces=False), "own", frozenset({"a"}))
+
+
 def test_a_malformed_selector_is_refused_by_name() -> None:
     with pytest.raises(SettingsError, match=r"^sealed\.label_selector: "):
         selection_of(SealedSettings(label_selector="a in ("), "own")
 
 
-async def test_what_is_not_selected_is_left_alone_until_its_label_says_otherwise() -> None:
+async def test_an_unselected_object_is_ignored_until_its_label_matches() -> None:
     bench = SealedModule(Settings(sealed=SealedSettings(label_selector="app=x")))
     bench.place(sealed_secret({"k": "v"}))
     await bench.registry.put(key_secret())

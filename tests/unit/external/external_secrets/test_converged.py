@@ -276,7 +276,7 @@ def test_a_body_that_was_synced_is_not_kept() -> None:
 
 
 def test_bodies_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("external.external_secrets.unsynced.MAX_BYTES", 2 * len(json.dumps(body("es0"))))
+    monkeypatch.setattr("manager.runtime.first_bodies.MAX_BYTES", 2 * len(json.dumps(body("es0"))))
     unsynced = Unsynced()
 
     for at in range(10):
@@ -308,7 +308,7 @@ async def test_equal_requests_of_many_entries_are_remembered_once(bench: Externa
     requests = await synced(bench, data=data)
     reconciler = bench.module.controllers[0].reconcile.__self__  # type: ignore[attr-defined]
 
-    assert reconciler.converged.asked(KEY)[0] == 2
+    assert reconciler.converged.requests_of(KEY)[0] == 2
     await refreshed(bench)
     assert asked(bench, requests) == [], "an unchanged refresh still costs nothing"
 
@@ -322,7 +322,7 @@ async def test_of_an_object_with_too_many_questions_nothing_is_kept(bench: Exter
     await synced(bench, data=data)
     reconciler = bench.module.controllers[0].reconcile.__self__  # type: ignore[attr-defined]
 
-    assert reconciler.converged.asked(KEY) == (0, ())
+    assert reconciler.converged.requests_of(KEY) == (0, ())
     vendor.answer = SecretValue(b"two")
     await refreshed(bench)
     assert bench.data() == {f"k{at}": b"two" for at in range(MAX_REMEMBERED_REQUESTS + 1)}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from external.api.hashes import data_hash, field_manager, owner_hash
-from external.external_secrets.plan import orphan, plan
+from external.external_secrets.plan import orphan, plan, write_fingerprint
 from external.external_secrets.view import ADOPT, CREATED_BY, DATA_HASH, MANAGED
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
@@ -243,3 +243,23 @@ def test_an_immutable_target_is_not_written() -> None:
 def test_too_much_is_refused_with_its_size() -> None:
     with pytest.raises(NeedsHuman, match=str(LARGEST + 1)):
         decided(None, {"k": "x" * (LARGEST + 1)})
+
+
+def test_two_writes_of_the_same_have_one_fingerprint_and_no_value_in_it() -> None:
+    first, second, other = (decided(data={"k": value}) for value in ("canary", "canary", "different"))
+    prints = []
+    for each in (first, second, other):
+        assert isinstance(each.action, Create)
+        prints.append(write_fingerprint(each.action, each))
+
+    assert prints[0] == prints[1] != prints[2]
+    assert "canary" not in str(prints)
+
+
+def test_random_content_has_one_fingerprint() -> None:
+    found = [replace(decided(data={"k": value}), random=True) for value in "ab"]
+
+    assert [write_fingerprint(each.action, each) for each in found if isinstance(each.action, Create)] == [
+        ("random", ""),
+        ("random", ""),
+    ]

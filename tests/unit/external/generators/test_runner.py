@@ -152,7 +152,7 @@ async def test_a_generator_that_may_not_be_read_is_named(
     monkeypatch.setattr(bench.api, "get", get)
     await bench.settle()
 
-    assert "get UUID ns/made: Forbidden; the chart's ClusterRole gives the right" in bench.ready()[2]
+    assert "get UUID ns/made: Forbidden; the chart's roles give the right" in bench.ready()[2]
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ async def test_a_cluster_generator_that_makes_no_sense_is_named(bench: ExternalM
 async def test_a_generator_of_another_class_is_left_to_its_controller(kind: str) -> None:
     bench = ExternalModule(Settings(external=ExternalSettings(controller_class="mine")))
     for controller, data in (("other", None), ("mine", {"k": b"v"})):
-        spec = {"controller": controller, "data": {"k": "v"}}
+        spec: dict[str, Any] = {"controller": controller, "data": {"k": "v"}}
         generator(bench, FAKE, **spec)
         cluster_generator(bench, "Fake", fakeSpec=spec)
         asks(bench, kind, target={"deletionPolicy": "Delete"}, refreshInterval="2h" if data else "1h")

@@ -106,8 +106,7 @@ async def test_what_is_kept_of_one_namespace_is_bounded(bench: ExternalModule, m
     monkeypatch.setattr(runner, "MAX_NAMESPACE_BYTES", 3_000)
     generator(bench, FAKE, data={f"k{at}": "v" for at in range(8)})
     inert: Any = None
-    client: Any = bench.api
-    generators = runner.Generators(client, bench.stage.context.cache, inert, "", inert, CredentialUsers())
+    generators = runner.Generators(bench.stage.context, inert, inert, CredentialUsers())
     recipe = FAKE.prepare({"data": {f"k{at}": "v" for at in range(8)}}, "spec")
 
     class Direct:

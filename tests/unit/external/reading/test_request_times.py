@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def vendor(bench: ExternalModule, monkeypatch: pytest.MonkeyPatch) -> Vendor:
     return made
 
 
-async def synced(bench: ExternalModule, policy: dict[str, str], name: str = "es") -> None:
+async def synced(bench: ExternalModule, policy: dict[str, Any], name: str = "es") -> None:
     bench.external(name, **policy)
     await bench.settle()
     bench.pass_by(1)
@@ -49,7 +50,7 @@ async def synced(bench: ExternalModule, policy: dict[str, str], name: str = "es"
 
 @pytest.mark.parametrize("policy", POLICIES, ids=str)
 async def test_an_object_made_again_gets_the_value_of_now(
-    bench: ExternalModule, vendor: Vendor, policy: dict[str, str]
+    bench: ExternalModule, vendor: Vendor, policy: dict[str, Any]
 ) -> None:
     await synced(bench, policy)
     vendor.value = "two"
@@ -65,7 +66,7 @@ async def test_an_object_made_again_gets_the_value_of_now(
 
 @pytest.mark.parametrize("policy", POLICIES, ids=str)
 async def test_an_object_replaced_unseen_gets_the_value_of_now(
-    bench: ExternalModule, vendor: Vendor, policy: dict[str, str]
+    bench: ExternalModule, vendor: Vendor, policy: dict[str, Any]
 ) -> None:
     """Its deletion was missed: only the uid tells that it is another one."""
     await synced(bench, policy)
@@ -81,7 +82,7 @@ async def test_an_object_replaced_unseen_gets_the_value_of_now(
 
 @pytest.mark.parametrize("policy", POLICIES, ids=str)
 async def test_a_second_object_gets_the_value_of_now(
-    bench: ExternalModule, vendor: Vendor, policy: dict[str, str]
+    bench: ExternalModule, vendor: Vendor, policy: dict[str, Any]
 ) -> None:
     await synced(bench, policy)
     vendor.value = "two"
@@ -94,7 +95,7 @@ async def test_a_second_object_gets_the_value_of_now(
 @pytest.mark.parametrize("policy", POLICIES, ids=str)
 @pytest.mark.parametrize("lost", ["deleted", "edited"])
 async def test_a_repair_takes_the_value_of_now(
-    bench: ExternalModule, vendor: Vendor, policy: dict[str, str], lost: str
+    bench: ExternalModule, vendor: Vendor, policy: dict[str, Any], lost: str
 ) -> None:
     await synced(bench, policy)
     vendor.value = "two"
@@ -111,7 +112,7 @@ async def test_a_repair_takes_the_value_of_now(
 @pytest.mark.parametrize("policy", [each for each in POLICIES if each.get("refreshInterval") != "0"][1:], ids=str)
 @pytest.mark.parametrize("change", [{"meta": {"annotations": {"force-sync": "1"}}}, {"target": {"template": {}}}])
 async def test_a_changed_object_takes_the_value_of_now(
-    bench: ExternalModule, vendor: Vendor, policy: dict[str, str], change: dict[str, object]
+    bench: ExternalModule, vendor: Vendor, policy: dict[str, Any], change: dict[str, object]
 ) -> None:
     await synced(bench, policy)
     vendor.value = "two"

@@ -1,7 +1,7 @@
 """What a list of versions saves, and that nothing is taken for unchanged that a list cannot know."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 import structlog
@@ -52,7 +52,7 @@ class Account:
 
 
 @pytest.fixture
-def account(bench: ExternalModule, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+def account(bench: ExternalModule, monkeypatch: pytest.MonkeyPatch) -> Account:
     made = Account(bench)
     monkeypatch.setattr(FakeClient, "read", lambda _, requests: made.read(requests))
     monkeypatch.setattr(

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from external.values import json_document
-from external.values.documents import Documents
+from external.values.documents import MAX_REMEMBERED_BYTES, MAX_REMEMBERED_PATHS, Documents
 from external.values.json_document import Beyond, take
 from external.values.namespace_lock import NamespaceLock
 from manager.core.errors import TemplateLimit
 from manager.core.secret_value import SecretValue
 from manager.gotemplate.model import Limits
-from manager.gotemplate.sandbox import Sandbox
+from manager.gotemplate.sandbox import JsonValue, Sandbox
 
 NAMES = ("a", "b", "a.b", "0", "1", "-1", "_x", "db_url", "A", "", "é", 'q"', "\\", "a b", "name-1", "*", "#", "k*")
 STEPS = ("a", "b", "0", "1", "2", "-1", "_x", "db_url", "A", "00", "01", "name-1", "4294967296", "99999999999999999999")
@@ -210,3 +210,43 @@ async def test_a_path_that_takes_too_much_is_a_limit() -> None:
     with pytest.raises(TemplateLimit):
         await Documents(sandbox, NamespaceLock(), "ns").find(document, "@pretty|@ugly|" * 2000 + "0", natural=False)
     await sandbox.close()
+
+
+class CountingSandbox:
+    """Finds the path itself as often as it is asked; keeps each path."""
+
+    def __init__(self, found: bytes | None) -> None:
+        self.asked: list[str] = []
+        self._found = found
+
+    async def json_get(self, namespace: str, document: SecretValue, path: str) -> JsonValue | None:
+        del namespace, document
+        self.asked.append(path)
+        return None if self._found is None else JsonValue(SecretValue(self._found), SecretValue(self._found))
+
+
+@pytest.mark.parametrize("found", [b"found", None])
+async def test_entries_with_one_path_ask_the_sandbox_once(found: bytes | None) -> None:
+    counting: Any = CountingSandbox(found)
+    documents = Documents(counting, NamespaceLock(), "ns")
+    whole = SecretValue(b'{"a": [1, 2]}')
+
+    answers = [await documents.find(whole, "a.#", natural=True) for _ in range(1_000)]
+    await documents.find(SecretValue(b"[]"), "a.#", natural=True)
+
+    assert {each and each.reveal() for each in answers} == {found}
+    assert counting.asked == ["a.#"] * 2, "another document is another question"
+
+
+async def test_only_small_values_of_a_few_paths_are_remembered() -> None:
+    """A tenant chooses how many paths it names, and how long the values are."""
+    for value, paths in ((b"x" * (MAX_REMEMBERED_BYTES + 1), 2), (b"x", 2 * MAX_REMEMBERED_PATHS)):
+        counting: Any = CountingSandbox(value)
+        documents = Documents(counting, NamespaceLock(), "ns")
+        for number in range(paths):
+            await documents.find(SecretValue(b"{}"), f"a.#.{number}", natural=True)
+
+        kept = documents._found.values()
+        assert len(kept) <= MAX_REMEMBERED_PATHS
+        assert sum(len(each.raw) for each in kept if each) <= MAX_REMEMBERED_BYTES * MAX_REMEMBERED_PATHS
+        assert bool(kept) == (value == b"x")

@@ -26,9 +26,10 @@ class Kitchen:
     """A renderer over an API in memory."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self.api: Any = MemoryApi()
+        api: Any = MemoryApi()
+        self.api = api
         self.sandbox = sandbox
-        self.renderer = Renderer(self.api, sandbox, NamespaceLock())
+        self.renderer = Renderer(api, sandbox, NamespaceLock())
 
     async def content(self, values: Mapping[str, str], **template: Any) -> Content:
         wanted = parse(Template, template, reason="SecretSyncedError", at="spec.target.template")

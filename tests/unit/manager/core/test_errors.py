@@ -35,6 +35,22 @@ def test_the_drawing_in_the_docstring_is_the_tree_of_classes() -> None:
     assert drawn() == classes(CofferError)
 
 
+def test_an_error_that_is_kept_holds_no_frame() -> None:
+    def fails(held: list[int]) -> None:
+        try:
+            held[1]
+        except IndexError as cause:
+            raise NeedsHuman("Reason", "text") from cause
+
+    try:
+        fails([])
+    except NeedsHuman as error:
+        kept = error.alone()
+
+    assert (kept.__traceback__, kept.__cause__, kept.__context__) == (None, None, None)
+    assert (kept.reason, kept.message) == ("Reason", "text")
+
+
 @pytest.mark.parametrize("kind", [NeedsHuman, Retry])
 def test_a_reconcile_error_is_its_message(kind: type[errors.ReconcileError]) -> None:
     error = kind("Reason", "spec.field: wrong", event="Told")

@@ -16,7 +16,6 @@ from manager.core.errors import AlreadyExists, ApiError, Conflict, Forbidden, Go
 from manager.kube.client import BODY_PAGE_OBJECTS, MAX_RETRY_AFTER_SECONDS, KubeClient
 from manager.kube.connection import Connection, connect
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Key
-from manager.runtime.predecessors import find_predecessor
 from tests.cluster.certificates import Authority
 
 KEY = Key(SECRETS, "ns", "a")
@@ -379,58 +378,3 @@ async def test_a_broken_watch_is_unreachable_and_a_refused_one_is_its_error(serv
         watch = client(server).watch(SECRETS, namespace="ns", selector="", version="7")
         with pytest.raises(error):
             _ = [each async for each in watch]
-
-
-def deployment(ready: int | None) -> dict[str, Any]:
-    spec = {"template": {"spec": {"serviceAccountName": "unsealer"}}}
-    metadata = {"namespace": "sealed", "name": "controller"}
-    return {"metadata": metadata, "spec": spec, "status": {"readyReplicas": ready}}
-
-
-@pytest.mark.parametrize(("ready", "found"), [(1, "sealed/controller"), (0, ""), (None, "")])
-async def test_only_a_running_original_counts(server: Server, ready: int | None, found: str) -> None:
-    server.answers.append(web.json_response({"metadata": {}, "items": [deployment(ready)]}))
-    server.answers.append(web.json_response({"metadata": {}, "status": {"allowed": True}}))
-
-    assert await find_predecessor(client(server), "sealed") == found
-
-
-async def test_who_may_not_write_everywhere_is_no_original_whatever_its_labels(server: Server) -> None:
-    """Or any tenant could stop a module for the whole cluster."""
-    server.answers.append(web.json_response({"metadata": {}, "items": [deployment(1)]}))
-    server.answers.append(web.json_response({"metadata": {}, "status": {"allowed": False}}))
-
-    assert await find_predecessor(client(server), "reflector") == ""
-
-    asked = server.requests[1][3]["spec"]
-    assert asked["user"] == "system:serviceaccount:sealed:unsealer"
-    assert asked["resourceAttributes"] == {"verb": "create", "resource": "secrets"}
-
-
-async def test_where_rights_cannot_be_asked_for_a_running_original_counts(server: Server) -> None:
-    server.answers.append(web.json_response({"metadata": {}, "items": [deployment(1)]}))
-    server.status(403, "Forbidden")
-
-    assert await find_predecessor(client(server), "reflector") == "sealed/controller"
-
-
-async def test_confined_to_namespaces_an_original_is_looked_for_at_home_where_no_tenant_has_deployments(
-    server: Server,
-) -> None:
-    server.answers.append(web.json_response({"metadata": {}, "items": [deployment(1)]}))
-
-    assert await find_predecessor(client(server), "reflector", "home") == "sealed/controller"
-    assert [each[1].partition("?")[0] for each in server.requests] == ["/apis/apps/v1/namespaces/home/deployments"]
-
-
-async def test_an_original_that_cannot_be_looked_for_is_taken_as_absent(server: Server) -> None:
-    server.status(403, "Forbidden")
-
-    assert await find_predecessor(client(server), "reflector") == ""
-
-
-async def test_without_an_api_server_nothing_is_concluded(server: Server) -> None:
-    server.status(503)
-
-    with pytest.raises(Unreachable):
-        await find_predecessor(client(server), "reflector")

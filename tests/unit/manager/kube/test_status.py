@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 
 from manager.core.clock import Jitter, SystemClock, parse_rfc3339, rfc3339
-from manager.core.errors import Conflict, Forbidden, NeedsHuman, NotFound, Unreachable
+from manager.core.errors import Conflict, Forbidden, NotFound, Unreachable
 from manager.core.secret_value import SecretValue
 from manager.kube.conditions import find_condition, same_condition, set_condition
 from manager.kube.events import MAX_EVENTS, MAX_MESSAGE_CHARACTERS, MAX_REMEMBERED, REPEAT_SECONDS, EventRecorder
-from manager.kube.references import resolve
-from manager.kube.resources import CLUSTER_SECRET_STORES, NAMESPACES, SEALED_SECRETS, SECRET_STORES, SECRETS, Key
+from manager.kube.resources import CLUSTER_SECRET_STORES, NAMESPACES, SEALED_SECRETS, SECRETS, Key
 from manager.kube.secret_data import decoded, encoded, size
 from manager.kube.status import write_status
 from tests.builders.api_in_memory import EPOCH, HandClock, MemoryApi
@@ -209,44 +208,6 @@ async def test_the_memory_of_events_is_bounded() -> None:
         recorder.events._repeated((str(number), 1))
 
     assert len(recorder.events._said) == MAX_REMEMBERED
-
-
-OWNED, CLUSTER = Key(SECRET_STORES, "ns", "s"), Key(CLUSTER_SECRET_STORES, "", "s")
-
-
-@pytest.mark.parametrize(
-    ("owner", "namespace", "consumer", "found"),
-    [
-        (OWNED, None, "", "ns"),
-        (OWNED, "", "", "ns"),
-        (OWNED, "ns", "", "ns"),
-        (OWNED, None, "elsewhere", "ns"),
-        (CLUSTER, "there", "", "there"),
-        (CLUSTER, "there", "consumer", "there"),
-        (CLUSTER, None, "consumer", "consumer"),
-    ],
-)
-def test_a_reference_ends_in_one_namespace(owner: Key, namespace: Any, consumer: str, found: str) -> None:
-    assert resolve(owner, SECRETS, "a", namespace, at="spec.x", consumer=consumer) == Key(SECRETS, found, "a")
-
-
-@pytest.mark.parametrize(
-    ("owner", "name", "namespace", "said"),
-    [
-        (OWNED, "a", "kube-system", "spec.x.namespace is not the namespace of this object"),
-        (CLUSTER, "a", None, "spec.x.namespace is missing"),
-        (OWNED, None, None, "spec.x.name is missing"),
-        (OWNED, "", None, "spec.x.name is missing"),
-        (OWNED, 5, None, "spec.x.name is missing"),
-        (OWNED, "a", 5, "spec.x.namespace is not a string"),
-        (OWNED, "a", ["ns"], "spec.x.namespace is not a string"),
-    ],
-)
-def test_a_reference_that_reaches_too_far_is_refused(owner: Key, name: Any, namespace: Any, said: str) -> None:
-    with pytest.raises(NeedsHuman) as caught:
-        resolve(owner, SECRETS, name, namespace, at="spec.x")
-
-    assert said in caught.value.message
 
 
 def test_data_goes_between_wire_and_process() -> None:

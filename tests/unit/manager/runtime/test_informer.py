@@ -9,7 +9,7 @@ import structlog
 
 from manager.core.errors import Forbidden, Gone
 from manager.kube.cache import MAX_ANNOTATION_BYTES, Change, MetadataCache
-from manager.kube.resources import CONFIGMAPS, SECRETS, Key, Resource
+from manager.kube.resources import CONFIGMAPS, NAMESPACES, SECRETS, Key, Resource
 from manager.runtime.informer import Informer
 
 
@@ -345,6 +345,14 @@ async def test_of_several_namespaces_one_may_be_closed(confined: Watcher) -> Non
     await confined.feed.fill(client, SECRETS)
 
     assert [key.name for key, _ in confined.cache.items(SECRETS)] == ["b"]
+
+
+def test_confined_only_what_is_in_namespaces_is_watched(confined: Watcher) -> None:
+    assert confined.feed.watchable((SECRETS, NAMESPACES)) == (SECRETS,)
+
+
+def test_without_namespaces_everything_is_watched(watcher: Watcher) -> None:
+    assert watcher.feed.watchable((SECRETS, NAMESPACES)) == (SECRETS, NAMESPACES)
 
 
 async def test_without_namespaces_a_refused_list_is_an_error(watcher: Watcher) -> None:

@@ -24,8 +24,8 @@ from manager.core.errors import SettingsError
 from manager.core.secret_value import SecretValue
 from manager.kube.cache import MetadataCache
 from manager.kube.resources import SECRETS
-from manager.runtime import health
-from manager.runtime.health import Health, serve
+from manager.runtime.http import health
+from manager.runtime.http.health import Health, serve
 from manager.runtime.informer import Informer
 from manager.runtime.kopf_host import (
     UNUSED_FINALIZER,

@@ -1,5 +1,6 @@
 """kopf's lists and watches through our middlewares, against a small HTTP server that misbehaves on demand."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,7 +12,7 @@ from aiohttp.test_utils import TestServer
 
 from manager.kube.client import BODY_PAGE_OBJECTS
 from manager.kube.resources import CONFIGMAPS, SEALED_SECRETS, SECRETS, Key, Resource
-from manager.runtime.watch_guard import SILENT_AFTER_SECONDS, WATCH_PAUSE_SECONDS, WatchGuard
+from manager.runtime.watch_guard import SILENT_AFTER_SECONDS, WATCH_PAUSE_SECONDS, ScreenedBody, WatchGuard
 from tests.builders.api_in_memory import HandClock, no_jitter
 
 RESOURCES = (SECRETS, CONFIGMAPS, SEALED_SECRETS)
@@ -320,3 +321,36 @@ async def test_in_namespaces_each_list_is_told_apart_and_read_as_metadata(server
 
     assert told == [("one", 1, "5"), ("two", 1, "5")]
     assert all("PartialObjectMetadataList" in each for each in server.accepted)
+
+
+class Trickle:
+    """A body whose first chunk ends a large line; the next one does not come before `go_on`."""
+
+    def __init__(self, first: bytes) -> None:
+        self._first = first
+        self.waits, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def iter_chunked(self, _size: int) -> AsyncIterator[bytes]:
+        yield self._first
+        self.waits.set()
+        await self.go_on.wait()
+
+
+async def test_a_silent_watch_holds_no_line() -> None:
+    """Each of the watches would hold the largest object that it saw last, for a minute."""
+
+    async def broken() -> None:
+        raise AssertionError
+
+    content: Any = Trickle(event("ADDED", spec={"text": "x" * 1_000_000}) + b"\n")
+    chunks = ScreenedBody(content, lambda: None, broken, lambda _event, _line: b"kept").iter_chunked(1024)
+    assert await anext(chunks) == b"kept"
+
+    waiting = asyncio.create_task(anext(chunks, None))
+    await content.waits.wait()
+    frame: Any = chunks
+    held = [each for each in frame.ag_frame.f_locals.values() if isinstance(each, bytes | bytearray | list)]
+
+    assert sum(map(len, held)) < 100
+    content.go_on.set()
+    assert await waiting is None

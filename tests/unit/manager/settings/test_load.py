@@ -59,6 +59,8 @@ def test_booleans_are_read_as_people_write_them(text: object, value: bool) -> No
         ({"lease_duration": "5"}, {}, None, "retry < renew_deadline < duration"),
         ({"lease_retry": "11"}, {}, None, "retry < renew_deadline < duration"),
         ({"lease_retry": "0"}, {}, None, "lease.retry must be positive"),
+        ({"process_metrics_cert_file": "c"}, {}, None, "set both"),
+        ({"process_metrics_authorization": "true"}, {}, None, "needs process.metrics_cert_file"),
         ({"process_sweep_interval": "0"}, {}, None, "process.sweep_interval must be positive"),
         ({"process_sweep_interval": "nan"}, {}, None, "process.sweep_interval must be positive"),
         ({"sealed_concurrency": "0"}, {}, None, "sealed.concurrency must be positive"),
@@ -70,6 +72,15 @@ def test_booleans_are_read_as_people_write_them(text: object, value: bool) -> No
         ({"process_log_format": "xml"}, {}, None, "json or text"),
         ({"process_request_timeout": "0"}, {}, None, "must be positive"),
         ({"external_ambient_namespaces": 5}, {}, None, "cannot be read as a list"),
+        ({"modules_scope": "a,team-*"}, {}, None, "'team-*' is not the name of a namespace"),
+        ({"modules_scope": "a", "sealed_additional_namespaces": "a,b"}, {}, None, "b is not in modules.scope"),
+        ({"modules_scope": "a", "sealed_require_token": "true"}, {}, None, "sealed.require_token: tokens are reviewed"),
+        (
+            {"modules_scope": "a", "process_metrics_authorization": "true"},
+            {},
+            None,
+            "metrics_authorization: tokens are",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_named(
@@ -79,6 +90,15 @@ def test_what_cannot_be_used_is_named(
         load(flags, environ, document)
 
     assert said in str(caught.value)
+
+
+def test_the_scope_is_every_namespace_unless_some_are_named() -> None:
+    assert load({}).modules.namespaces is None
+    assert load({"modules_scope": "b, a"}).modules.namespaces == frozenset({"a", "b"})
+    off = {"modules_sealed": "false", "sealed_require_token": "true", "sealed_additional_namespaces": "b"}
+    assert load({"modules_scope": "a", **off}).modules.namespaces == frozenset({"a"}), (
+        "a module that is off asks for nothing"
+    )
 
 
 def test_a_list_may_be_a_list_in_the_file() -> None:

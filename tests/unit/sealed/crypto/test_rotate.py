@@ -1,14 +1,16 @@
 """Sealing with the current key never widens a scope and loses nothing, as the original tests it."""
 
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from manager.core.secret_value import SecretValue
 from sealed.crypto.rotate import rotate
 from sealed.crypto.unseal import UnsealFailed, binding, open_object
-from sealed.crypto.wire_format import CLUSTER_WIDE, NAMESPACE_WIDE, CannotDecrypt, Scope
+from sealed.crypto.wire_format import CLUSTER_WIDE, NAMESPACE_WIDE, CannotDecrypt, Scope, label, seal
 from tests.builders.sealed_module import sealed_secret
 from tests.builders.sealed_vectors import other_key, private_key
 
@@ -74,3 +76,25 @@ def test_a_strict_object_needs_its_place(missing: str) -> None:
 
     with pytest.raises(CannotDecrypt):
         rotate(body, OLD, other_key().public_key(), legacy=True)
+
+
+def test_a_legacy_template_loses_what_its_api_server_had_filled_in() -> None:
+    kept = {"name": "other", "labels": {"l": "1"}}
+    filled_in = {
+        "resourceVersion": "3",
+        "uid": "u",
+        "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "x"},
+    }
+    inner = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "t",
+        "metadata": {**kept, **filled_in},
+        "data": {"k": "dg=="},
+    }
+    blob = seal(private_key().public_key(), SecretValue(json.dumps(inner).encode()), label(Scope.STRICT, "ns", "a"))
+
+    after = rotate(sealed_secret(data=blob), OLD, other_key().public_key(), legacy=True)
+
+    assert after["spec"]["template"] == {"type": "t", "metadata": {**kept, "annotations": {}}}
+    assert open_object(after, NEW, legacy=False).values["k"].reveal() == b"v"

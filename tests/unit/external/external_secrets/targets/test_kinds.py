@@ -32,6 +32,7 @@ class Server:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.lists: list[Any] = []
+        self.places: set[str] = set()
         self.events: list[list[tuple[str, Body]]] = []
         self.idle = asyncio.Event()
 
@@ -39,8 +40,11 @@ class Server:
         self.asked.append(api_version)
         return SERVED.get(api_version, [])
 
-    async def pages(self, _resource: Resource, *, selector: str) -> AsyncIterator[tuple[list[Body], str]]:
+    async def pages(
+        self, _resource: Resource, *, namespace: str, selector: str
+    ) -> AsyncIterator[tuple[list[Body], str]]:
         assert selector == "reconcile.external-secrets.io/managed=true"
+        self.places.add(namespace)
         if not self.lists:
             self.idle.set()
             await asyncio.Event().wait()
@@ -58,11 +62,13 @@ def body(name: str, version: str) -> Body:
     return {"metadata": {"name": name, "namespace": "ns", "resourceVersion": version}}
 
 
-def kinds(server: Any, told: list[tuple[str, str]], *, enabled: bool = True) -> TargetKinds:
+def kinds(
+    server: Any, told: list[tuple[str, str]], *, enabled: bool = True, namespaces: frozenset[str] | None = None
+) -> TargetKinds:
     def changed(key: Key, version: str) -> None:
         told.append((key.name, version))
 
-    return TargetKinds(server, HandClock(), changed, lambda _: True, enabled=enabled)
+    return TargetKinds(server, HandClock(), changed, lambda _: True, enabled=enabled, namespaces=namespaces)
 
 
 async def test_a_kind_is_looked_up_once() -> None:
@@ -133,6 +139,25 @@ async def test_what_went_while_nobody_watched_is_told(monkeypatch: pytest.Monkey
     await found.close()
 
     assert told == [("a", "1"), ("a", "")]
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "places"), [(None, {""}), (frozenset({"one", "two"}), {"one", "two"})], ids=["cluster", "namespaces"]
+)
+async def test_a_kind_is_watched_where_this_installation_works(
+    namespaces: frozenset[str] | None, places: set[str]
+) -> None:
+    server = Server()
+    found = kinds(server, [], namespaces=namespaces)
+    resource = await found.find("apps/v1", "Deployment")
+
+    found.watch(resource)
+    found.watch(resource)
+    while server.places != places:
+        await asyncio.sleep(0)
+    await found.close()
+
+    assert len(found._watches) == len(places)
 
 
 def test_a_watch_that_ends_at_once_is_repeated_with_back_off() -> None:

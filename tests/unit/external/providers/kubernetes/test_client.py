@@ -63,8 +63,8 @@ def found(api: Api, path: str, *, metadata: bool = False) -> SecretValue | None:
 
 def picked(api: Api, path: str, *, metadata: bool = False) -> bytes | None:
     there = found(api, path, metadata=metadata)
-    there = cluster_of(api).property_value(there, "") if isinstance(there, ParsedSecret) else there
-    return there.reveal() if isinstance(there, SecretValue) else None
+    value = cluster_of(api).property_value(there, "") if isinstance(there, ParsedSecret) else there
+    return value.reveal() if isinstance(value, SecretValue) else None
 
 
 def members(api: Api, path: str = "", *, metadata: bool = False) -> dict[str, bytes] | None:

@@ -1,0 +1,129 @@
+"""`coffer crds`: compare the CRDs of a cluster with those of this version, and update them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import click
+
+from manager import VERSION
+from manager.cli.crd_plan import MANAGER, Action, Consent, Step, decide
+from manager.command_line import Told, cluster_options, output_option, show
+from manager.core.errors import SettingsError
+from manager.kube.client import KubeClient
+from manager.kube.connection import connect
+from manager.kube.crds import render
+from manager.kube.resources import CUSTOM_RESOURCE_DEFINITIONS, Body, Key
+
+SHOWN_FIELDS = 10
+DIFFERS = 1
+
+
+@click.group()
+def crds() -> None:
+    """Compare and update the CRDs, where Helm does not."""
+
+
+@crds.command(cls=Told)
+@cluster_options
+@output_option
+@click.argument("names", nargs=-1)
+def diff(names: tuple[str, ...], kubeconfig: str, context: str, output: str) -> None:
+    """Tell what `coffer crds apply` would do, and which fields of objects would come and go. Writes nothing.
+
+    NAMES are CRDs such as sealedsecrets.bitnami.com; all of Coffer's by default. Exits with 1 where something differs.
+    Needs only the right to get CRDs.
+    """
+    steps = asyncio.run(_each(kubeconfig, context, names, _compare))
+    _show(output, steps)
+    if any(step.action is not Action.NOTHING for step in steps):
+        raise SystemExit(DIFFERS)
+
+
+@crds.command(cls=Told)
+@cluster_options
+@output_option
+@click.option("--take-over", is_flag=True, help="Write CRDs that a Helm release or a GitOps tool keeps, too.")
+@click.option("--narrow", is_flag=True, help="Drop the fields that only the CRD of somebody else has.")
+@click.argument("names", nargs=-1)
+def apply(names: tuple[str, ...], kubeconfig: str, context: str, output: str, **agreed: bool) -> None:
+    """Install and update CRDs by server-side apply.
+
+    NAMES are CRDs such as sealedsecrets.bitnami.com; all of Coffer's by default. A CRD is refused if objects may be
+    stored in a version that ours lacks, if a Helm release or a GitOps tool keeps it (--take-over), or if it is not ours
+    and has fields that ours lacks (--narrow). Exits with 1 if one is refused; the others are applied.
+    """
+    consent = Consent(**agreed)
+
+    async def update(client: KubeClient, ours: Body) -> Step:
+        key = Key(CUSTOM_RESOURCE_DEFINITIONS, "", ours["metadata"]["name"])
+        live = await client.find(key)
+        step = decide(ours, live, consent)
+        if step.action in (Action.CREATE, Action.UPDATE):
+            await client.apply(key, _for(live, ours), manager=MANAGER)
+        return step
+
+    steps = asyncio.run(_each(kubeconfig, context, names, update))
+    _show(output, steps)
+    if any(step.action is Action.REFUSE for step in steps):
+        raise SystemExit(DIFFERS)
+
+
+async def _compare(client: KubeClient, ours: Body) -> Step:
+    live = await client.find(Key(CUSTOM_RESOURCE_DEFINITIONS, "", ours["metadata"]["name"]))
+    return decide(ours, live, Consent())
+
+
+def _for(live: Body | None, ours: Body) -> Body:
+    """Return what to apply: to the object that was read and in no other state, or to none."""
+    seen = {name: live["metadata"][name] for name in ("uid", "resourceVersion")} if live else {}
+    return {**ours, "metadata": {**ours["metadata"], **seen}}
+
+
+async def _each(
+    kubeconfig: str, context: str, names: Sequence[str], work: Callable[[KubeClient, Body], Awaitable[Step]]
+) -> list[Step]:
+    wanted = chosen(names)
+    client = KubeClient(await connect(kubeconfig, context), f"coffer/{VERSION}")
+    try:
+        return [await work(client, each) for each in wanted]
+    finally:
+        await client.close()
+
+
+def chosen(names: Sequence[str]) -> list[Body]:
+    """Return Coffer's CRDs of some names, all without any. Raises SettingsError for a name that is not Coffer's."""
+    import external.crds
+    import sealed.api
+
+    ours = {each["metadata"]["name"]: each for each in map(render, (*sealed.api.CRDS, *external.crds.CRDS))}
+    unknown = sorted(set(names) - set(ours))
+    if unknown:
+        raise SettingsError(f"{', '.join(unknown)}: not a CRD of Coffer; these are: {', '.join(sorted(ours))}")
+    return [ours[name] for name in names or ours]
+
+
+def _show(output: str, steps: Sequence[Step]) -> None:
+    lines = [line for step in steps for line in _lines(step)]
+    show(output, lines, [_record(step) for step in steps], (f"customresourcedefinition/{each.name}" for each in steps))
+
+
+def _lines(step: Step) -> list[str]:
+    lines = [f"{step.name}: {step.action}{f': {step.why}' if step.why else ''}"]
+    if step.action is Action.CREATE:
+        return lines
+    for mark, fields in (("+", step.gained), ("-", step.lost)):
+        lines += [f"  {mark} {field}" for field in fields[:SHOWN_FIELDS]]
+        more = len(fields) - SHOWN_FIELDS
+        lines += [f"  {mark} {more} more, see -o yaml"] if more > 0 else []
+    return lines
+
+
+def _record(step: Step) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "action": str(step.action),
+        "reason": step.why,
+        "gained": list(step.gained),
+        "lost": list(step.lost),
+    }

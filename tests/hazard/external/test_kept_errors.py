@@ -1,0 +1,50 @@
+"""Failed passes over large objects leave nothing that only a full collection of garbage would free.
+
+An error that is kept has a traceback with the frames of the functions that it left, and these hold the object.
+"""
+
+import gc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.builders.external_module import ExternalModule
+
+MANY = 1_000
+UNKNOWN = {"apiVersion": "generators.external-secrets.io/v1alpha1", "kind": "Password", "name": "none"}
+
+
+@pytest.fixture
+def collected() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("collected")
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"data": [{"secretKey": f"k{at}", "remoteRef": {"key": f"absent{at}"}} for at in range(MANY)]},
+        {"data": [{"secretKey": f"k{at}", "remoteRef": {"key": "absent"}} for at in range(MANY)]},
+        {"data": [{"secretKey": f"k{at}", "remoteRef": {"key": "text", "property": "none"}} for at in range(MANY)]},
+        {"data": [{"secretKey": 1, "remoteRef": []}] * MANY},
+        {"data": None, "dataFrom": [{"sourceRef": {"generatorRef": UNKNOWN | {"kind": "Uuid"}}}] * MANY},
+        {
+            "data": None,
+            "dataFrom": [{"sourceRef": {"generatorRef": UNKNOWN | {"name": f"none{at}"}}} for at in range(MANY)],
+        },
+    ],
+    ids=["absent", "one absent", "no property", "wrong", "no generator", "too many generators"],
+)
+async def test_a_failed_pass_leaves_no_garbage(bench: ExternalModule, spec: dict[str, Any]) -> None:
+    bench.store(values={"text": '{"a": 1}'})
+    bench.external(**spec)
+
+    await bench.settle()
+    garbage = gc.collect()
+
+    assert bench.ready()[0] == "False"
+    assert garbage < MANY / 2, "each entry, or each error, is in a cycle"
