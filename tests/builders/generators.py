@@ -9,6 +9,7 @@ from external.providers.protocol import ConnectContext
 from external.providers.support.egress import EgressPolicy
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
+from manager.kube.resources import Key
 
 LOCAL = ("127.0.0.0/8", "::1/128")
 
@@ -49,6 +50,12 @@ def generator_context(desk: Desk | None = None, *, ambient: bool = False, timeou
     lookup: Any = desk or Desk()
     egress = EgressPolicy(LOCAL)
     return ConnectContext(lookup, ambient, egress, None, lambda *_: None, timeout, run)
+
+
+async def generator_contexts(generator: Key, for_all: bool) -> ConnectContext:
+    """Return what any generator may use, as the module does."""
+    del generator
+    return generator_context(ambient=for_all)
 
 
 async def generate(kind: GeneratorKind[Any], context: ConnectContext | None = None, **spec: Any) -> Generated:

@@ -10,11 +10,23 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
-from tests.builders.manifests import aws, aws_keys, canary, external_secret, generated, generator, secret, vault
+from tests.builders.manifests import (
+    aws,
+    aws_keys,
+    canary,
+    external_secret,
+    generated,
+    generator,
+    secret,
+    service_account,
+    vault,
+)
 from tests.cluster.kube import Object
 from tests.cluster.serving import Served
 from tests.cluster.vault import VaultServer
+from tests.doubles.cloudsmith import Cloudsmith
 from tests.doubles.github import GitHub
+from tests.doubles.tokens import claims_of
 from tests.e2e.world import World
 
 REFRESH_BY = "coffer.dev/refresh-by"
@@ -35,6 +47,18 @@ class Row:
 @pytest.fixture
 def github() -> Iterator[GitHub]:
     with GitHub() as running:
+        yield running
+
+
+@pytest.fixture
+def cloudsmith() -> Iterator[Cloudsmith]:
+    """Return a service that trusts the ServiceAccount `builder` of any namespace."""
+
+    def accepts(token: str) -> bool:
+        claims = claims_of(token)
+        return claims["sub"].endswith(":builder") and claims["aud"] == ["cloudsmith"]
+
+    with Cloudsmith(accepts) as running:
         yield running
 
 
@@ -61,7 +85,7 @@ def named(name: str, key: str) -> Object:
     return {"name": name, "key": key}
 
 
-def rows(github: GitHub, site: str, server: VaultServer, allowed: str) -> list[Row]:
+def rows(github: GitHub, cloudsmith: Cloudsmith, site: str, server: VaultServer, allowed: str) -> list[Row]:
     auth = aws()["aws"]["auth"]
     provider = vault(server.url, server.ca, {"tokenSecretRef": named("vault", "token")})["vault"]
     key = {"privateKey": {"secretRef": named("app", "pem")}}
@@ -73,6 +97,8 @@ def rows(github: GitHub, site: str, server: VaultServer, allowed: str) -> list[R
     }
     wanted = {"policies": [allowed], "ttl": "30m"}
     made_token = {"path": "auth/token/create", "method": "POST", "parameters": wanted, "resultType": "Auth"}
+    account = {"name": "builder", "audiences": ["cloudsmith"]}
+    service = {"orgSlug": cloudsmith.organization, "serviceSlug": cloudsmith.service, "apiUrl": cloudsmith.url}
     sts = {"access_key_id", "secret_access_key", "session_token", "expiration"}
     return [
         Row("SSHKey", {"keyType": "ed25519"}, {"privateKey", "publicKey"}, _is_a_pair, False),
@@ -100,6 +126,13 @@ def rows(github: GitHub, site: str, server: VaultServer, allowed: str) -> list[R
             lambda made: made["token"].startswith("ghs_"),
             True,
         ),
+        Row(
+            "CloudsmithAccessToken",
+            {**service, "serviceAccountRef": account},
+            {"auth", "expiry"},
+            lambda made: made["expiry"] == str(cloudsmith.ends),
+            True,
+        ),
     ]
 
 
@@ -108,7 +141,7 @@ def _is_a_pair(made: dict[str, str]) -> bool:
 
 
 @pytest.fixture
-def table(world: World, github: GitHub, site: str, vault: VaultServer) -> tuple[str, list[Row]]:
+def table(world: World, github: GitHub, cloudsmith: Cloudsmith, site: str, vault: VaultServer) -> tuple[str, list[Row]]:
     """Return a namespace with the credentials of every row."""
     ns, allowed = world.namespace(), policy(vault)
     token = vault.ask("POST", "auth/token/create", {"policies": [allowed], "ttl": "1h"})["auth"]["client_token"]
@@ -120,8 +153,9 @@ def table(world: World, github: GitHub, site: str, vault: VaultServer) -> tuple[
         secret(ns, "seed", {"k": base64.b32encode(canary().encode()).decode()}),
         secret(ns, "vault", {"token": token}),
         secret(ns, "app", {"pem": github.private_key}),
+        service_account(ns, "builder"),
     )
-    return ns, rows(github, site, vault, allowed)
+    return ns, rows(github, cloudsmith, site, vault, allowed)
 
 
 def test_every_generator_fills_a_target(world: World, table: tuple[str, list[Row]]) -> None:
@@ -156,6 +190,24 @@ def test_a_secret_without_consent_is_not_sent(world: World, site: str) -> None:
 
     world.await_condition("externalsecrets", ns, "app", "False", text="generators.external-secrets.io/type")
     assert world.data(ns, "app") is None
+
+
+def test_a_token_is_replaced_before_its_end(world: World, table: tuple[str, list[Row]]) -> None:
+    """Vault's tokens live for twenty seconds here, and the interval is a day; the first one is still alive then."""
+    ns, found = table
+    row = next(each for each in found if each.kind == "VaultDynamicSecret")
+    spec = row.spec | {"parameters": row.spec["parameters"] | {"ttl": "20s"}}
+    world.apply(generator(ns, row.kind, "short", **spec))
+    entry = [generated(row.kind, "short")]
+    world.apply(external_secret(ns, "short", "none", {}, dataFrom=entry, refreshInterval="24h"))
+    world.await_ready("externalsecrets", ns, "short")
+    first = (world.data(ns, "short") or {})["client_token"]
+
+    later = world.kube.wait_until(
+        lambda: (world.data(ns, "short") or {})["client_token"], lambda now: now != first, what="the next token"
+    )
+
+    assert row.proves({"client_token": later})
 
 
 def test_a_rotated_app_key_makes_a_new_token(world: World, github: GitHub) -> None:

@@ -5,6 +5,7 @@ Written from "OpenID Connect (OIDC)": POST /openid/{organization}/ with `oidc_to
 """
 
 import time
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -17,7 +18,11 @@ LIFE_SECONDS = 7200
 class Cloudsmith:
     """One organization with one service account; use it as a context manager."""
 
-    organization, service, trusted = "acme", "builder-ab12", "token-of-builder"
+    organization, service = "acme", "builder-ab12"
+
+    def __init__(self, accepts: Callable[[str], bool] = lambda token: token == "token-of-builder") -> None:
+        self.accepts = accepts
+        """Decides whether a provider setting of the service accepts a token of the OpenID Connect provider."""
 
     def __enter__(self) -> "Cloudsmith":
         self._served = Served(self._handle)
@@ -33,6 +38,7 @@ class Cloudsmith:
         if (request.method, request.path) != ("POST", f"/openid/{self.organization}/"):
             return web.json_response({"detail": "Not found."}, status=404)
         given = await request.json()
-        if given != {"oidc_token": self.trusted, "service_slug": self.service}:
+        known = given.keys() == {"oidc_token", "service_slug"} and given["service_slug"] == self.service
+        if not known or not self.accepts(given["oidc_token"]):
             return web.json_response({"detail": "Invalid token."}, status=401)
         return web.json_response({"token": self.token}, status=201)

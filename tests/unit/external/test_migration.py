@@ -233,7 +233,7 @@ def test_what_another_controller_serves_is_left_to_it(given: Any, settings: Any)
     [
         ("Grafana", (), "and not Grafana"),
         ("ClusterGenerator", (), "ClusterGenerator g does not exist"),
-        ("ClusterGenerator", (generator("", "MFA", "g"),), "and not MFA"),
+        ("ClusterGenerator", (generator("", "Grafana", "g"),), "and not Grafana"),
         ("ClusterGenerator", ({"metadata": {"name": "g"}, "spec": {"generator": {}}},), "exactly one generator"),
     ],
 )

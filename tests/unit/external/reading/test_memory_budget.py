@@ -18,7 +18,7 @@ from external.reading.memory_budget import MemoryBudget
 from manager.core.errors import NeedsHuman
 from manager.kube.resources import SECRETS, Key
 from tests.builders.external_module import ExternalModule
-from tests.builders.generators import generate
+from tests.builders.generators import generate, generator_contexts
 from tests.unit.external.generators.test_runner import generator
 
 
@@ -106,7 +106,7 @@ async def test_what_is_kept_of_one_namespace_is_bounded(bench: ExternalModule, m
     monkeypatch.setattr(runner, "MAX_NAMESPACE_BYTES", 3_000)
     generator(bench, FAKE, data={f"k{at}": "v" for at in range(8)})
     inert: Any = None
-    generators = runner.Generators(bench.stage.context, inert, inert, CredentialUsers())
+    generators = runner.Generators(bench.stage.context, inert, generator_contexts, CredentialUsers())
     recipe = FAKE.prepare({"data": {f"k{at}": "v" for at in range(8)}}, "spec")
 
     class Direct:

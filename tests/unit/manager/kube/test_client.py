@@ -378,3 +378,12 @@ async def test_a_broken_watch_is_unreachable_and_a_refused_one_is_its_error(serv
         watch = client(server).watch(SECRETS, namespace="ns", selector="", version="7")
         with pytest.raises(error):
             _ = [each async for each in watch]
+
+
+async def test_metadata_alone_is_read_without_a_value(server: Any) -> None:
+    server.answers.append(web.json_response({"kind": "PartialObjectMetadata", "metadata": {"name": "a"}}))
+    server.status(404, "NotFound")
+
+    assert (await server.client.find_metadata(KEY) or {})["metadata"] == {"name": "a"}
+    assert await server.client.find_metadata(KEY) is None
+    assert all("as=PartialObjectMetadata;" in headers["Accept"] for _, _, headers, _ in server.requests)
