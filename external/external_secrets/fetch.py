@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from external.api.external_secret import Data, DataFrom, FindRef, RemoteRef
 from external.errors import FAILED, FETCH_FAILED, NeedsRemote
 from external.external_secrets.entry_errors import EntryErrors
+from external.external_secrets.expiry import CACHED_TARGETS
 from external.external_secrets.refresh import Refreshed
 from external.external_secrets.view import ExternalSecret, View
 from external.generators.runner import GeneratorRun, Generators, LoadedGenerators
@@ -38,7 +39,7 @@ from manager.core.cooperative import CooperativeYield
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
 from manager.gotemplate.sandbox import Sandbox
-from manager.kube.resources import Key
+from manager.kube.resources import SECRETS, Key
 
 MAX_PARSE_SECONDS = 60.0  # to parse the values of one ExternalSecret; a worker that is busy longer counts as stuck
 MAX_KEYS = 5 * MAX_MEMBERS  # of all entries together, each name counted again for every step of a rewrite
@@ -109,7 +110,8 @@ class Fetcher:
         summary = external_secret.summary
         if not self.serves(summary.stores):
             return None
-        return await self._generators.read(external_secret.key, summary.generators)
+        key, resource = external_secret.key, CACHED_TARGETS.get(summary.manifest, SECRETS)
+        return await self._generators.read(key, summary.generators, Key(resource, key.namespace, summary.target))
 
     def forget(self, key: Key) -> None:
         """Drop what was generated for an ExternalSecret that is deleted."""

@@ -19,6 +19,7 @@ from external.generators.registry import CLUSTER_GENERATORS, KINDS, SERVED
 from external.providers.protocol import ConnectContext, ProviderError
 from external.reading.memory_budget import MemoryBudget
 from external.reading.thread_pool import ThreadPool
+from manager.core.contention import Contention, ContentionLimits
 from manager.core.errors import Forbidden, NeedsHuman, Retry
 from manager.core.secret_value import SecretValue
 from manager.kube.references import resolve
@@ -37,6 +38,12 @@ TOO_MUCH = (
 NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")  # the name becomes part of a URL
 Reference = tuple[str, str, str]
 """apiVersion, kind and name, as an ExternalSecret writes them."""
+ANSWERS = ContentionLimits(free_writes=4, first_pause_seconds=600.0, max_pause_seconds=600.0, forget_seconds=3600.0)
+"""How often values are made though no refresh is due.
+
+A Secret that a generator names may be the target of another ExternalSecret, whose generator names our target: each
+would answer the other without end.
+"""
 Contexts = Callable[[Key, bool], Awaitable[ConnectContext]]
 """(generator, in the namespace that uses it; whether a ClusterGenerator holds it) -> what it may use."""
 CREDENTIALS: Mapping[str, Resource] = MappingProxyType({each.kind: each for each in (SECRETS, CONFIGMAPS)})
@@ -115,20 +122,28 @@ class Generators:
         self._threads = threads
         self._contexts = contexts
         self._credentials = credentials
+        self._answers = Contention(context.clock, ANSWERS)
         self._made: dict[Key, dict[str, _GeneratedValues]] = {}
         self._kept: MemoryBudget[Key] = MemoryBudget(
             MAX_NAMESPACE_BYTES, MAX_TOTAL_BYTES, lambda key: self._made.pop(key, None)
         )
 
-    async def read(self, key: Key, references: Iterable[Reference]) -> LoadedGenerators | None:
-        """Return the generators that an ExternalSecret names; None if another controller class serves one of them."""
+    async def read(self, key: Key, references: Iterable[Reference], target: Key) -> LoadedGenerators | None:
+        """Return the generators that an ExternalSecret names; None if another controller class serves one of them.
+
+        Args:
+            key: the ExternalSecret.
+            references: what it names.
+            target: what it writes: a generator that names this too is not woken by our own writes.
+
+        """
         found: dict[Reference, LoadedGenerator | ProviderError | NeedsHuman] = {}
         for each in references:
             if len(found) >= MAX_GENERATORS:
                 found[each] = NeedsHuman(FAILED, f"no more than {MAX_GENERATORS} generators are read: name fewer")
                 continue
             try:
-                found[each] = await self._read(key, *each)
+                found[each] = await self._read(key, target, *each)
             except _Elsewhere:
                 return None
             except (ProviderError, NeedsHuman) as error:
@@ -171,7 +186,12 @@ class Generators:
         named = (reference, generator.identity)
         if before is not None and before.recipe == named and _lasts(before, run):
             return before
+        if not run.due and self._answers.wait((key, reference)):
+            text = "its values were made again and again, because what it names keeps changing"
+            raise ProviderError(f"{generator.key}: {text}; the next are made ten minutes after the last")
         generated = await self._generated(key, generator)
+        if not run.due:
+            self._answers.count((key, reference))
         if weight_of(generated.values) > generator.recipe.weight:
             raise ProviderError(f"{generator.key}: it makes more than {generator.recipe.weight >> 10} KiB")
         return _GeneratedValues(named, run.since, generated.values, generated.refresh_by(run.now))
@@ -195,7 +215,7 @@ class Generators:
         self._kept.drop(key)
         self._credentials.forget(key)
 
-    async def _read(self, owner: Key, api_version: str, kind: str, name: str) -> LoadedGenerator:
+    async def _read(self, owner: Key, target: Key, api_version: str, kind: str, name: str) -> LoadedGenerator:
         if api_version != GENERATORS:
             raise NeedsHuman(FAILED, f"apiVersion must be {GENERATORS}")
         if NAME.fullmatch(name) is None:
@@ -228,7 +248,7 @@ class Generators:
             Key(CREDENTIALS[each.kind], owner.namespace, each.name)
             for each in recipe.references
             if each.kind in CREDENTIALS
-        )
+        ) - {target}
         identity = f"{meta['uid']} {meta.get('generation')} {' '.join(self._versions(credentials))}"
         return LoadedGenerator(identity, recipe, place, key.resource is CLUSTER_GENERATORS, credentials)
 

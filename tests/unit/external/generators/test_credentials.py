@@ -3,8 +3,13 @@
 import base64
 from typing import Any
 
+import pytest
+
 from external.generators.credentials import CredentialUsers
-from external.generators.mfa import MFAS
+from external.generators.mfa import MFAS, MFASpec
+from external.generators.protocol import Generated, GeneratorKind, Make
+from external.providers.protocol import ConnectContext
+from manager.core.secret_value import SecretValue
 from manager.kube.resources import EXTERNAL_SECRETS, SECRETS, Key
 from tests.builders.external_module import ExternalModule
 
@@ -57,6 +62,54 @@ async def test_other_secrets_wake_nobody(bench: ExternalModule) -> None:
     await bench.settle()
 
     assert len(bench.api.calls) == before
+
+
+class Counting:
+    """A kind whose values are others each time, made with a Secret: as tokens are."""
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    async def connect(self, spec: MFASpec, context: ConnectContext, at: str) -> Make:
+        await context.lookup.secret(spec.secret, at)
+        return self.make
+
+    def make(self) -> Generated:
+        self.made += 1
+        return Generated({"token": SecretValue(f"token-{self.made}".encode())})
+
+
+@pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    made = Counting()
+    kind = GeneratorKind(MFAS.resource, MFASpec, None, "mfaSpec", "", lambda _: (1, 64), made.connect)
+    monkeypatch.setattr("external.generators.runner.KINDS", {"MFA": kind})
+    return made
+
+
+async def test_a_target_that_holds_the_credential_wakes_nobody(bench: ExternalModule, counting: Counting) -> None:
+    bench.secret("seed", k="seed")
+    asks(bench, target={"name": "seed", "creationPolicy": "Merge"})
+    await bench.settle()
+
+    assert (bench.data("seed"), counting.made) == ({"k": b"seed", "token": b"token-1"}, 1)
+
+
+async def test_two_generators_that_feed_each_other_come_to_rest(bench: ExternalModule, counting: Counting) -> None:
+    for name, other in (("one", "two"), ("two", "one")):
+        bench.secret(name, meta={"annotations": {"coffer.dev/adopt": "true"}}, token="first")
+        code = {"secret": {"name": other, "key": "token"}}
+        bench.put(MFAS.resource, {"metadata": {"name": name, "namespace": "ns"}, "spec": code})
+        entry = {"sourceRef": {"generatorRef": {"kind": "MFA", "name": name}}}
+        bench.external(name, data=None, secretStoreRef=None, dataFrom=[entry], refreshInterval="24h")
+    await bench.settle()
+
+    assert counting.made <= 12
+    assert "made again and again, because what it names keeps changing" in bench.ready("one")[2] + bench.ready("two")[2]
+    before = counting.made
+    bench.pass_by(3000)
+    await bench.settle()
+    assert counting.made <= before + 10, "once in ten minutes each"
 
 
 def test_what_an_external_secret_no_longer_names_is_forgotten() -> None:
