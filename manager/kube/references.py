@@ -4,7 +4,10 @@ Four CVEs of the original were a reference field whose namespace was not checked
 """
 
 from manager.core.errors import NeedsHuman
-from manager.kube.resources import Key, Resource
+from manager.kube.resources import EXTERNAL_SECRETS, SECRET_STORES, Key, Resource
+
+WITH_CLUSTER_KIND = (SECRET_STORES, EXTERNAL_SECRETS)
+"""Namespaced kinds beside which there is one for all namespaces."""
 
 
 def resolve(owner: Key, resource: Resource, name: object, namespace: object, *, at: str, consumer: str = "") -> Key:
@@ -31,8 +34,10 @@ def resolve(owner: Key, resource: Resource, name: object, namespace: object, *, 
         raise NeedsHuman("InvalidReference", f"{at}.namespace is not a string")
     if owner.resource.namespaced:
         if namespace and namespace != owner.namespace:
-            cure = f"leave it out or use a Cluster{owner.resource.kind}"
-            raise NeedsHuman("InvalidReference", f"{at}.namespace is not the namespace of this object: {cure}")
+            wider = f" or use a Cluster{owner.resource.kind}" if owner.resource in WITH_CLUSTER_KIND else ""
+            raise NeedsHuman(
+                "InvalidReference", f"{at}.namespace is not the namespace of this object: leave it out{wider}"
+            )
         return Key(resource, owner.namespace, name)
     chosen = namespace or consumer
     if not chosen:

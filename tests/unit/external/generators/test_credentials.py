@@ -8,6 +8,7 @@ import pytest
 from external.generators.credentials import CredentialUsers
 from external.generators.mfa import MFAS, MFASpec
 from external.generators.protocol import Generated, GeneratorKind, Make
+from external.generators.registry import CLUSTER_GENERATORS
 from external.providers.protocol import ConnectContext
 from manager.core.secret_value import SecretValue
 from manager.kube.resources import EXTERNAL_SECRETS, SECRETS, Key
@@ -110,6 +111,23 @@ async def test_two_generators_that_feed_each_other_come_to_rest(bench: ExternalM
     bench.pass_by(3000)
     await bench.settle()
     assert counting.made <= before + 10, "once in ten minutes each"
+
+
+async def test_a_secret_of_another_namespace_is_never_read(bench: ExternalModule) -> None:
+    """The original ignores the namespace; a ClusterGenerator reads in the namespace of its consumer too."""
+    code = {"secret": {"name": "seed", "namespace": "other", "key": "k"}}
+    bench.put(MFAS.resource, {"metadata": {"name": "made", "namespace": "ns"}, "spec": code})
+    inner = {"kind": "MFA", "generator": {"mfaSpec": code}}
+    bench.put(CLUSTER_GENERATORS, {"metadata": {"name": "made"}, "spec": inner})
+    for kind in ("MFA", "ClusterGenerator"):
+        entry = {"sourceRef": {"generatorRef": {"kind": kind, "name": "made"}}}
+        bench.external(data=None, secretStoreRef=None, dataFrom=[entry])
+        await bench.settle()
+        said = "spec.secret.namespace is not the namespace of this object: leave it out"
+        assert said in bench.ready()[2].replace("spec.generator.mfaSpec", "spec")
+        assert "or use a Cluster" not in bench.ready()[2]
+
+    assert not [place for _, place in bench.api.calls if "seed" in place]
 
 
 def test_what_an_external_secret_no_longer_names_is_forgotten() -> None:
