@@ -21,8 +21,7 @@ class StoreAccess:
 
     def serves(self, resource: Resource, controller: str) -> bool:
         """Return True if a store of this kind and controller class is ours."""
-        kind = self._settings.cluster_stores or resource is not CLUSTER_SECRET_STORES
-        return kind and controller in ("", self._settings.controller_class)
+        return serves_class(self._settings, resource, controller)
 
     def serves_store(self, store: Key) -> bool:
         """Return True if a store is ours, or does not exist and would be."""
@@ -74,6 +73,12 @@ class StoreAccess:
     def _age(self, meta: Meta) -> float:
         created = parse_rfc3339(meta.created)
         return abs((self._clock.now() - created).total_seconds()) if created else VALIDATION_SECONDS
+
+
+def serves_class(settings: ExternalSettings, resource: Resource, controller: str) -> bool:
+    """Return True if a store of this kind and controller class is served under these settings."""
+    kind = settings.cluster_stores or resource is not CLUSTER_SECRET_STORES
+    return kind and controller in ("", settings.controller_class)
 
 
 def missing(store: Key) -> str:

@@ -5,7 +5,7 @@ Only an original has the right to write Secrets in every namespace.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -91,20 +91,26 @@ async def find_predecessor(client: KubeClient, module: str, home: str = "") -> s
         home: the only namespace to search, Coffer's own, where tenants have no Deployments; empty for all.
 
     """
-    for selector in SELECTORS.get(module, ()):
-        try:
-            async for items, _ in client.pages(DEPLOYMENTS, namespace=home, selector=selector):
-                for body in items:
-                    if _runs(body) and (home or await _may_write(client, body)):
-                        return f"{body['metadata']['namespace']}/{body['metadata']['name']}"
-        except Unreachable:
-            raise
-        except ApiError as error:
-            log.warning("cannot look for an original controller", module=module, status=error.status)
+    try:
+        async for body in labelled(client, module, home):
+            if runs(body) and (home or await may_write(client, body)):
+                return f"{body['metadata']['namespace']}/{body['metadata']['name']}"
+    except Unreachable:
+        raise
+    except ApiError as error:
+        log.warning("cannot look for an original controller", module=module, status=error.status)
     return ""
 
 
-async def _may_write(client: KubeClient, body: Body) -> bool:
+async def labelled(client: KubeClient, module: str, home: str = "") -> AsyncIterator[Body]:
+    """Yield the Deployments with the labels of a module's original, which any tenant may have set. Raises ApiError."""
+    for selector in SELECTORS.get(module, ()):
+        async for items, _ in client.pages(DEPLOYMENTS, namespace=home, selector=selector):
+            for body in items:
+                yield body
+
+
+async def may_write(client: KubeClient, body: Body) -> bool:
     """Return True if a Deployment's ServiceAccount may create Secrets in every namespace, or if that is unknown."""
     namespace = body["metadata"]["namespace"]
     account = body["spec"]["template"]["spec"].get("serviceAccountName") or "default"
@@ -128,5 +134,6 @@ async def _may_write(client: KubeClient, body: Body) -> bool:
     return bool((answer.get("status") or {}).get("allowed"))
 
 
-def _runs(body: Body) -> bool:
+def runs(body: Body) -> bool:
+    """Return True if a Deployment has a ready Pod."""
     return bool((body.get("status") or {}).get("readyReplicas"))
