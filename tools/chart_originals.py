@@ -4,7 +4,7 @@ The schema lets them pass, because a schema cannot give a reason; the templates 
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -14,8 +14,11 @@ from manager.cli.migrate.chart_values.translation import TABLES
 from tools.chart_values import CHART, FREE, VALUES, values
 
 FILE = CHART / "files" / "originals.json"
-OTHER_KINDS = {"extraArgs": ("map", "object"), "ingress.tls": ("bool", "boolean")}
-"""Values that exist here too, with another type: path -> theirs, in the words of Go and of JSON Schema."""
+OTHER_KINDS: Mapping[str, tuple[str, str, Any]] = {
+    "extraArgs": ("map", "object", {}),
+    "ingress.tls": ("bool", "boolean", False),
+}
+"""Values that exist here too, with another type: path -> theirs, in the words of Go and of JSON Schema; what is empty."""
 EMPTY = (None, "", [], {})
 SHARED = "global"
 """What a parent chart gives to all of its charts, the originals' among them."""
@@ -79,10 +82,17 @@ def _refused(path: str, rows: list[tuple[str, Rule]]) -> Refused:
     for chart, rule in rows:
         says.setdefault(_says(rule), []).append(chart)
     texts = [f"of {' and '.join(charts)}: {text}" for text, charts in says.items()]
-    # Kubernetes would read a key of theirs in a mapping that goes to the Pod as it is, whatever its value.
-    passes = () if any(each in FREE for each in _parents(path)) else (*EMPTY, *(rule.default for _, rule in rows))
+    passes = _harmless(path, [rule.default for _, rule in rows])
     harmless = tuple(dict.fromkeys(json.dumps(each, sort_keys=True, separators=(",", ":")) for each in passes))
-    return Refused(path, f"{path} {'; '.join(texts)}", harmless, OTHER_KINDS.get(path, ("",))[0])
+    return Refused(path, f"{path} {'; '.join(texts)}", harmless, OTHER_KINDS[path][0] if path in OTHER_KINDS else "")
+
+
+def _harmless(path: str, defaults: list[Any]) -> list[Any]:
+    if path in OTHER_KINDS:
+        return [OTHER_KINDS[path][2]]
+    if any(each in FREE for each in _parents(path)):
+        return []  # Kubernetes would read this key of theirs in the Pod, whatever its value
+    return [*EMPTY, *defaults]
 
 
 def _says(rule: Rule) -> str:

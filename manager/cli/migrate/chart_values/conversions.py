@@ -1,6 +1,6 @@
 """How values of the originals' charts become values of ours. Pure; a text of an error quotes no value."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from manager.cli.migrate.chart_values.rules import NoCounterpart, Several, Values
@@ -122,9 +122,9 @@ def target_rights(value: Any, _values: Values) -> list[Any]:
     """Return rights to the kinds of targets, without verbs: Coffer gets those that it needs."""
     found = []
     for each in _list(value):
-        if not isinstance(each, Mapping) or not isinstance(each.get("resources"), Sequence):
+        if not isinstance(each, Mapping) or not isinstance(each.get("resources"), list):
             raise NoCounterpart("an entry lacks resources")
-        found.append({"apiGroups": [str(each.get("apiGroup", ""))], "resources": list(each["resources"])})
+        found.append({"apiGroups": [str(each.get("apiGroup", ""))], "resources": each["resources"]})
     return found
 
 

@@ -1,10 +1,14 @@
 """The values of external-secrets' chart."""
 
+from dataclasses import replace
+
 from manager.cli.migrate.chart_values import conversions as to
 from manager.cli.migrate.chart_values import reasons
 from manager.cli.migrate.chart_values.rules import Rule, beneath, same, table, unneeded
 
 NO_WEBHOOK = "Coffer has no webhook: the CRDs check objects when they are written"
+LEADS = "replicas always elect a leader"
+TIMES = "times are written as RFC 3339"
 PUSH = "this version pushes no secrets: keep the original for PushSecrets"
 ALL_NAMESPACES = "the module external works in every namespace"
 MONITOR_DEFAULTS = {
@@ -67,7 +71,7 @@ IMAGE = (
 CONTROLLER = (
     Rule("controllerClass", "settings.external.controller_class", default=""),
     Rule("concurrent", "settings.external.concurrency", default=1),
-    Rule("storeRequeueInterval", "settings.external.store_requeue_interval", default="5m", convert=to.seconds),
+    Rule("storeRequeueInterval", "settings.external.store_requeue_interval", default="", convert=to.seconds),
     Rule("processClusterStore", "settings.external.cluster_stores", default=True),
     Rule("processClusterExternalSecret", "", "the module external handles all of its kinds", default=True),
     Rule("processSecretStore", "", "the module external handles all of its kinds", default=True),
@@ -88,10 +92,10 @@ CONTROLLER = (
         convert=to.target_rights,
     ),
     Rule("log.level", "settings.process.log_level", default="info", convert=to.log_level),
-    *unneeded("times are written as RFC 3339", "log.timeEncoding", default="epoch"),
+    *unneeded(TIMES, "log.timeEncoding", default="epoch"),
     Rule("createOperator", "", "`coffer crds apply` installs CRDs without a release", default=True),
     Rule("extendedMetricLabels", "", "metrics carry no labels of the objects", default=False),
-    *unneeded("replicas always elect a leader", "leaderElect", default=False),
+    *unneeded(LEADS, "leaderElect", default=False),
     *unneeded("the Lease is settings.lease.name", "leaderElectionID", default=""),
     Rule("leaderElectionLeaseDuration", "settings.lease.duration", default="", convert=to.seconds),
     Rule("leaderElectionRenewDeadline", "settings.lease.renew_deadline", default="", convert=to.seconds),
@@ -101,18 +105,21 @@ CONTROLLER = (
     Rule("bitwarden-sdk-server.enabled", "", "install that chart by itself", default=False),
     *unneeded("it belongs to a chart of its own", "bitwarden-sdk-server", silent=True),
 )
+FLAGS: tuple[Rule, ...] = (
+    Rule("loglevel", "settings.process.log_level", convert=to.log_level),
+    Rule("concurrent", "settings.external.concurrency", convert=to.number),
+    Rule("controller-class", "settings.external.controller_class"),
+    Rule("store-requeue-interval", "settings.external.store_requeue_interval", convert=to.seconds),
+    Rule("enable-cluster-store-reconciler", "settings.external.cluster_stores", convert=to.truth),
+    Rule("unsafe-allow-generic-targets", "settings.external.generic_targets", convert=to.truth),
+    Rule("template-left-delimiter", "settings.external.template_left_delimiter"),
+    Rule("template-right-delimiter", "settings.external.template_right_delimiter"),
+    *unneeded(LEADS, "enable-leader-election"),
+    *unneeded(TIMES, "zap-time-encoding"),
+)
 ARGUMENTS = (
-    Rule("extraArgs", "", "Coffer's arguments are others: see docs/settings.md"),
-    Rule("extraArgs.loglevel", "settings.process.log_level", convert=to.log_level),
-    Rule("extraArgs.concurrent", "settings.external.concurrency", convert=to.number),
-    Rule("extraArgs.controller-class", "settings.external.controller_class"),
-    Rule("extraArgs.store-requeue-interval", "settings.external.store_requeue_interval", convert=to.seconds),
-    Rule("extraArgs.enable-cluster-store-reconciler", "settings.external.cluster_stores", convert=to.truth),
-    Rule("extraArgs.unsafe-allow-generic-targets", "settings.external.generic_targets", convert=to.truth),
-    Rule("extraArgs.template-left-delimiter", "settings.external.template_left_delimiter"),
-    Rule("extraArgs.template-right-delimiter", "settings.external.template_right_delimiter"),
-    *unneeded("replicas always elect a leader", "extraArgs.enable-leader-election"),
-    *unneeded("times are written as RFC 3339", "extraArgs.zap-time-encoding"),
+    Rule("extraArgs", "", "Coffer's arguments are others: see docs/settings.md", even_empty=True),
+    *(replace(each, path=f"extraArgs.{each.path}", even_empty=True) for each in FLAGS),
 )
 INSTALLED = (
     Rule("installCRDs", "crds.install", default=True),

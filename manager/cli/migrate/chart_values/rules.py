@@ -36,6 +36,7 @@ class Rule:
         matters: whether something is lost where it is set and has no counterpart.
         convert: how it becomes our value.
         silent: it asks for nothing by itself, so the chart lets it pass.
+        even_empty: an empty text asks for something too: a flag that is named alone.
     """
 
     path: str
@@ -45,6 +46,7 @@ class Rule:
     matters: bool = field(default=True, kw_only=True)
     convert: Convert = field(default=as_it_is, kw_only=True)
     silent: bool = field(default=False, kw_only=True)
+    even_empty: bool = field(default=False, kw_only=True)
 
     @property
     def same(self) -> bool:

@@ -55,6 +55,10 @@ class _Set:
     rest: tuple[str, ...] = ()
 
     @property
+    def asks(self) -> bool:
+        return (self.rule is not None and self.rule.even_empty) or _asks(self.value, self.default)
+
+    @property
     def default(self) -> Any:
         found = self.rule.default if self.rule else None
         for name in self.rest:
@@ -74,7 +78,7 @@ def translate(original: str, values: Values) -> Translation:
     for each in _settings(known, given):
         if each.rule is None:
             notes.append(Note(each.key, True, f"{known.chart} {known.version} has no such value"))
-        elif _asks(each.value, each.default):
+        elif each.asks:
             notes.extend(_translated(each, each.rule, given, ours))
     return Translation(ours, tuple(notes))
 
@@ -86,6 +90,8 @@ def _is_of_a_parent(known: Table, values: Values) -> bool:
 
 def _settings(known: Table, values: Values, above: str = "", inherited: _Set | None = None) -> Iterator[_Set]:
     for name, value in values.items():
+        if value is None:
+            continue
         key = f"{above}.{name}" if above else str(name)
         rule = known.rules.get(key)
         if rule is not None:
@@ -102,8 +108,8 @@ def _settings(known: Table, values: Values, above: str = "", inherited: _Set | N
 
 def _asks(value: Any, default: Any) -> bool:
     """Return True if a value asks for something: it is not the default, and not empty where the default is."""
-    if isinstance(value, Mapping) and (isinstance(default, Mapping) or default is None):
-        return any(_asks(each, (default or {}).get(name)) for name, each in value.items())
+    if isinstance(value, Mapping) and isinstance(default, Mapping):
+        return bool(_without(value, default))
     return value != default and not (value in NOTHING and default in NOTHING)
 
 
@@ -127,7 +133,11 @@ def _without(value: Any, default: Any) -> Any:
     """Return a mapping without the entries that are as in the default."""
     if not isinstance(value, Mapping) or not isinstance(default, Mapping):
         return value
-    return {name: _without(each, default.get(name)) for name, each in value.items() if _asks(each, default.get(name))}
+    return {
+        name: _without(each, default.get(name))
+        for name, each in value.items()
+        if name not in default or _asks(each, default[name])
+    }
 
 
 def _put(values: dict[str, Any], path: str, value: Any) -> None:
