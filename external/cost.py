@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from external.api.external_secret import Data, DataFrom, ExternalSecretSpec
 from external.api.fields import parse
-from external.api.validation import entries
 from external.prices import MONTH_SECONDS
 from external.providers.kind import Service
 from external.providers.registry import service_of
@@ -95,9 +94,8 @@ def _count(found: dict[Key, StoreBill], body: Body) -> None:
     except NeedsHuman:
         return  # it reads nothing
     asked = defaultdict[Key, set[Question]](set)
-    for _, entry in entries(spec):
-        override = entry.source_ref.store_ref if entry.source_ref else None
-        chosen = override or spec.secret_store_ref
+    for _, entry in spec.entries:
+        chosen = spec.store_of(entry)
         question = _question(entry)
         if chosen is not None and chosen.name and question:
             asked[store_key(key.namespace, chosen.name, chosen.kind)].add(question)

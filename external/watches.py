@@ -34,6 +34,7 @@ CACHED_TARGETS: Mapping[tuple[str, str], Resource] = {
 """Kinds of targets whose metadata is in the cache."""
 CLUSTER_WAKES_PER_SECOND = 10.0  # of ClusterExternalSecrets, by the ExternalSecrets of one namespace
 CLUSTER_WAKES_BURST = 1_000.0  # of them at once: a start sees all ExternalSecrets
+MAX_CLUSTER_WAKE_SECONDS = 60.0  # until such an object is looked at, however many ExternalSecrets changed before
 NEVER_DUE_RECHECK_SECONDS = 86_400.0  # until an ExternalSecret is looked at that asks for no further refresh
 READY_STORE_CHECK_SECONDS = 60.0  # until a store is validated that was ready before we started
 
@@ -269,8 +270,10 @@ class ClusterWatches:
         names = {each.owner.name for each in (before, after) if each is not None and each.owner is not None}
         for key, meta in self._cache.items(CLUSTER_EXTERNAL_SECRETS):
             if key.name in names or meta.digest.copies == change.key.name:
-                self._queue.add_after(key, self._wakes.wait(change.key.namespace))
-                self._wakes.spend(change.key.namespace, 1.0)
+                wait = self._wakes.wait(change.key.namespace)
+                self._queue.add_after(key, min(wait, MAX_CLUSTER_WAKE_SECONDS))
+                if wait < MAX_CLUSTER_WAKE_SECONDS:  # further debt would only make later changes wait longer
+                    self._wakes.spend(change.key.namespace, 1.0)
 
 
 class Watches:

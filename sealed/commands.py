@@ -16,16 +16,16 @@ from manager.command_line import cluster_options, output_option, show, told
 from manager.core.errors import CofferError
 from manager.kube.resources import SEALED_SECRETS
 from manager.settings.model import SealedSettings
+from sealed.cluster.controller_client import ControllerClient, open_certificate
+from sealed.cluster.known_values import known_in_cluster
+from sealed.cluster.kube_access import KubeAccess
 from sealed.keys.keyring import Evidence, Held, Keyring, needed, pages
-from sealed.kubeseal.controller_client import ControllerClient, open_certificate
-from sealed.kubeseal.documents import InputError, read, read_file, render, replace_file
-from sealed.kubeseal.edit_buffer import read_back, written
-from sealed.kubeseal.editing import ManifestFile
-from sealed.kubeseal.known_values import known_in_cluster
-from sealed.kubeseal.kube_access import KubeAccess
-from sealed.kubeseal.merging import update
-from sealed.kubeseal.recovery import opened, read_keys
-from sealed.kubeseal.sealing import public_key
+from sealed.manifests.documents import InputError, read, read_file, render, replace_file
+from sealed.manifests.edit_buffer import read_back, written
+from sealed.manifests.editing import ManifestFile
+from sealed.manifests.merging import update
+from sealed.manifests.recovery import opened, read_keys
+from sealed.manifests.sealing import public_key
 
 MEMORY = Path("/", "dev", "shm")  # plaintext is put on no disk where there is another place
 ITEMS = ("spec", "encryptedData")

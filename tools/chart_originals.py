@@ -18,7 +18,7 @@ OTHER_KINDS: Mapping[str, tuple[str, str, Any]] = {
     "extraArgs": ("map", "object", {}),
     "ingress.tls": ("bool", "boolean", False),
 }
-"""Values that exist here too, with another type: path -> theirs, in the words of Go and of JSON Schema; what is empty."""
+"""Values that exist here too, with another type: path -> theirs, in Go's words and in JSON Schema's, and when empty."""
 EMPTY = (None, "", [], {})
 SHARED = "global"
 """What a parent chart gives to all of its charts, the originals' among them."""

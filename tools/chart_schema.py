@@ -35,7 +35,7 @@ NUMBER_OR_EMPTY = {"type": ["integer", "string"], "minimum": 0, "pattern": "^$"}
 """sealed-secrets' chart writes an empty text where no number is set."""
 DURATION = {"type": "string", "pattern": "^([0-9]+(ms|s|m|h))*$"}
 Schema = dict[str, Any]
-NARROWED: Mapping[str, Schema] = MappingProxyType(
+NARROWED: Mapping[str, Any] = MappingProxyType(
     {
         "replicaCount": {"type": "integer", "minimum": 0},
         "image.pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
@@ -80,8 +80,8 @@ NARROWED: Mapping[str, Schema] = MappingProxyType(
 def rendered() -> str:
     """Return the file."""
     schema: Schema = {"type": "object", "additionalProperties": False, "properties": {}}
-    for each in values(VALUES.read_text()):
-        _put(schema, each.path, _of(each))
+    for value in values(VALUES.read_text()):
+        _put(schema, value.path, _of(value))
     schema["properties"]["settings"] = _settings()
     # A parent chart puts more there, and helm adds it where this chart is a dependency.
     schema["properties"]["global"]["additionalProperties"] = True
@@ -100,7 +100,8 @@ def _of(value: Value) -> Schema:
     """Return what a value may be, from its default and from what is known beside it."""
     told = {"description": value.about} if value.about else {}
     if value.path in NARROWED:
-        return told | NARROWED[value.path]
+        narrowed: Schema = NARROWED[value.path]
+        return told | narrowed
     if not value.leaf:
         return told | {"type": "object", "additionalProperties": False, "properties": {}}
     return told | {"type": _type(value.default)}
@@ -111,7 +112,9 @@ def _type(default: object) -> str:
         return "boolean"
     if isinstance(default, int):
         return "integer"
-    return {dict: "object", list: "array"}.get(type(default), "string")
+    if isinstance(default, dict):
+        return "object"
+    return "array" if isinstance(default, list) else "string"
 
 
 def _settings() -> Schema:

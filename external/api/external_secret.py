@@ -3,6 +3,8 @@
 Fields that this version does not serve are in the schema too: they are kept, and a condition names them.
 """
 
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, JsonValue
@@ -115,6 +117,11 @@ class Data(Model):
     source_ref: SourceRef | None = None
     """Store of this entry; secretStoreRef by default."""
 
+    @property
+    def secret(self) -> RemoteRef:
+        """The secret that is read."""
+        return self.remote_ref
+
 
 class FindName(Model):
     """Names to look for."""
@@ -201,6 +208,20 @@ class DataFrom(Model):
     source_ref: SourceRef | None = None
     """Store of this entry, or generator."""
 
+    @property
+    def secret(self) -> RemoteRef | None:
+        """The secret that is read; None if the entry searches, or names a generator."""
+        return self.extract
+
+    @property
+    def source(self) -> str:
+        """The field that says where the values come from; empty if there is none."""
+        if self.find is not None:
+            return "find"
+        if self.extract is not None:
+            return "extract"
+        return "sourceRef.generatorRef" if self.source_ref and self.source_ref.generator_ref else ""
+
 
 class SyncWindow(Model):
     """Opens by a schedule in UTC, and stays open for a while."""
@@ -241,6 +262,29 @@ class ExternalSecretSpec(Model):
     """Single values."""
     data_from: list[DataFrom] | None = None
     """Several values from one place."""
+
+    @cached_property
+    def entries(self) -> Sequence[tuple[str, Data | DataFrom]]:
+        """All entries with their fields, in the order in which they are processed.
+
+        One that only names a store asks for nothing: the original takes it and makes nothing of it.
+        """
+        found: list[tuple[str, Data | DataFrom]] = [
+            (f"spec.dataFrom[{index}].{each.source}", each)
+            for index, each in enumerate(self.data_from or ())
+            if each.source
+        ]
+        return found + [(f"spec.data[{index}]", each) for index, each in enumerate(self.data or ())]
+
+    @cached_property
+    def generators(self) -> Mapping[str, tuple[str, str, str]]:
+        """The apiVersion, kind and name of each generator, by the field of its entry."""
+        named = {at: each.source_ref.generator_ref for at, each in self.entries if each.source_ref}
+        return {at: (ref.api_version or GENERATORS, ref.kind, ref.name) for at, ref in named.items() if ref is not None}
+
+    def store_of(self, entry: Data | DataFrom) -> SecretStoreRef | None:
+        """Return the store of an entry: its own, or the one that the spec names for all."""
+        return (entry.source_ref.store_ref if entry.source_ref else None) or self.secret_store_ref
 
 
 class Condition(Model):

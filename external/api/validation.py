@@ -6,7 +6,7 @@ external-secrets has none. The texts are those of its admission webhook.
 
 from collections.abc import Iterator
 
-from external.api.external_secret import BOTH, EITHER, NOTHING, Data, DataFrom, ExternalSecretSpec
+from external.api.external_secret import BOTH, EITHER, NOTHING, DataFrom, ExternalSecretSpec
 from external.api.sync_windows import windows_of
 from external.api.target import BOOTSTRAP, NO_MERGE, NOT_OWNED, TOKEN, Target
 from external.errors import FAILED
@@ -35,27 +35,6 @@ def problems(spec: ExternalSecretSpec) -> list[str]:
     for entry in spec.data_from or ():
         found += _source(entry)
     return [*found, *_twice(spec), *_many(spec), *_windows(spec)]
-
-
-def entries(spec: ExternalSecretSpec) -> list[tuple[str, Data | DataFrom]]:
-    """Return all entries with their places, in the order in which they are processed.
-
-    One that only names a store asks for nothing: the original takes it and makes nothing of it.
-    """
-    sources = [
-        (f"spec.dataFrom[{index}].{kind}", each)
-        for index, each in enumerate(spec.data_from or ())
-        if (kind := _kind(each))
-    ]
-    return [*sources, *((f"spec.data[{index}]", each) for index, each in enumerate(spec.data or ()))]
-
-
-def _kind(entry: DataFrom) -> str:
-    if entry.find is not None:
-        return "find"
-    if entry.extract is not None:
-        return "extract"
-    return "sourceRef.generatorRef" if entry.source_ref and entry.source_ref.generator_ref else ""
 
 
 def unserved(spec: ExternalSecretSpec) -> list[str]:

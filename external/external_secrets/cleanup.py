@@ -1,16 +1,17 @@
 """The finalizer of an ExternalSecret, and what is cleaned up when it is deleted."""
 
+from dataclasses import replace
+
 import structlog
 
 from external.api.external_secret import ExternalSecretSpec
-from external.api.fields import parsed
-from external.errors import FAILED
 from external.external_secrets.outcome import COMPONENT
 from external.external_secrets.targets.kinds import NotServed, TargetKinds
-from external.external_secrets.view import View
+from external.external_secrets.view import ExternalSecret, View
 from external.values.templates import UPDATE_FAILED
 from manager.core.errors import Forbidden, NeedsHuman, ReconcileError
-from manager.kube.resources import SECRETS, Body, Key
+from manager.kube.managed_fields import managers_of_item
+from manager.kube.resources import SECRETS, Body
 from manager.kube.writer import Delete, Patch
 from manager.runtime.controller import NO_REQUEUE, Requeue, requeue_for
 from manager.runtime.module import Context
@@ -27,43 +28,43 @@ class CleanUp:
         self._context = context
         self._kinds = kinds
 
-    async def ensure_finalizer(self, key: Key, body: Body, spec: ExternalSecretSpec) -> None:
+    async def ensure_finalizer(self, external_secret: ExternalSecret, spec: ExternalSecretSpec) -> None:
         """Set the finalizer, in the body too, if the target is to be deleted with the ExternalSecret."""
-        present = body["metadata"].get("finalizers") or []
-        if spec.target.deletion_policy == "Delete" and FINALIZER not in present:
-            written = await self._set_finalizers(key, body, [*present, FINALIZER])
-            body["metadata"] = written["metadata"]
+        if spec.target.deletion_policy == "Delete" and FINALIZER not in external_secret.finalizers:
+            written = await self._set_finalizers(external_secret, [*external_secret.finalizers, FINALIZER])
+            external_secret.body["metadata"] = written["metadata"]
 
-    async def leave(self, key: Key, body: Body) -> Requeue:
+    async def leave(self, external_secret: ExternalSecret) -> Requeue:
         """Remove our finalizer from an object of another controller's class, and touch nothing else of it."""
-        kept = finalizers_without_ours(body["metadata"], self._context.writer.manager)
+        kept = finalizers_without_ours(external_secret.metadata, self._context.writer.manager)
         if kept is not None:
-            await self._set_finalizers(key, body, kept)
+            await self._set_finalizers(external_secret, kept)
         return NO_REQUEUE
 
-    async def finish(self, key: Key, body: Body) -> Requeue:
+    async def finish(self, external_secret: ExternalSecret) -> Requeue:
         """Clean up after a deleted ExternalSecret; garbage collection removes what it owns."""
-        finalizers = body["metadata"].get("finalizers") or []
+        finalizers = external_secret.finalizers
         if FINALIZER not in finalizers:
             return NO_REQUEUE
         try:
-            await self._remove_target(key, body)
+            await self._remove_target(external_secret)
         except NeedsHuman as error:  # a spec that cannot be read names no target; the object must still be able to go
-            log.warning("target not removed", object=str(key), problem=error.message)
+            log.warning("target not removed", object=str(external_secret.key), problem=error.message)
         except ReconcileError as error:
             return requeue_for(error)
-        await self._set_finalizers(key, body, [each for each in finalizers if each != FINALIZER])
+        await self._set_finalizers(external_secret, [each for each in finalizers if each != FINALIZER])
         return NO_REQUEUE
 
-    async def _remove_target(self, key: Key, body: Body) -> None:
-        spec = await parsed(ExternalSecretSpec, body.get("spec"), reason=FAILED)
+    async def _remove_target(self, external_secret: ExternalSecret) -> None:
+        spec = await external_secret.spec()
         try:
             resource = await self._kinds.of(spec)
         except NotServed:
             return  # without the kind there is no object of it
-        target = View(key, body, spec, None, resource=resource).target
+        view = View(external_secret, spec, None, resource=resource)
+        target = view.target
         try:
-            view = View(key, body, spec, await self._context.client.find(target), resource=resource)
+            view = replace(view, present=await self._context.client.find(target))
             if spec.target.deletion_policy == "Delete" and view.present is not None and view.ours:
                 meta = view.present["metadata"]
                 why = "its ExternalSecret is deleted and says so"
@@ -73,14 +74,15 @@ class CleanUp:
                 raise
             # The rights may be gone for good, and the namespace must be able to go without them.
             text = f"{resource.kind} {target.name} is left behind: {error}"
-            log.warning("target left behind", object=str(key), problem=text)
-            uid = body["metadata"]["uid"]
-            await self._context.events.warning(key, uid, UPDATE_FAILED, text, component=COMPONENT)
+            log.warning("target left behind", object=str(view.key), problem=text)
+            await self._context.events.warning(view.key, view.uid, UPDATE_FAILED, text, component=COMPONENT)
 
-    async def _set_finalizers(self, key: Key, body: Body, finalizers: list[str]) -> Body:
-        meta = body["metadata"]
-        patch = {"metadata": {"finalizers": finalizers}}
-        return await self._context.writer.apply(Patch(key, meta["uid"], meta["resourceVersion"], patch)) or body
+    async def _set_finalizers(self, external_secret: ExternalSecret, finalizers: list[str]) -> Body:
+        meta = external_secret.metadata
+        patch = Patch(
+            external_secret.key, meta["uid"], meta["resourceVersion"], {"metadata": {"finalizers": finalizers}}
+        )
+        return await self._context.writer.apply(patch) or external_secret.body
 
 
 def finalizers_without_ours(metadata: Body, manager: str) -> list[str] | None:
@@ -88,10 +90,7 @@ def finalizers_without_ours(metadata: Body, manager: str) -> list[str] | None:
 
     Another controller of the originals' class may have set the same finalizer, and needs it.
     """
-    finalizers, managers = metadata.get("finalizers") or [], set[object]()
-    for entry in metadata.get("managedFields") or ():
-        fields = (entry.get("fieldsV1") or {}).get("f:metadata") or {}
-        managers |= {entry.get("manager")} if f'v:"{FINALIZER}"' in (fields.get("f:finalizers") or {}) else set()
+    finalizers = metadata.get("finalizers") or []
     # Another manager that records it, such as of a manifest that is applied, wants it there.
-    ours = FINALIZER in finalizers and managers == {manager}
+    ours = FINALIZER in finalizers and managers_of_item(metadata, FINALIZER, "metadata", "finalizers") == {manager}
     return [each for each in finalizers if each != FINALIZER] if ours else None

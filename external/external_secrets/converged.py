@@ -50,7 +50,7 @@ class Converged:
         self._state = state
         self._seen: dict[Key, Seen] = {}
 
-    def note(self, view: View, summary: ExternalSecretSummary, fetched: Fetched, decided: Plan, version: str) -> None:
+    def note(self, view: View, fetched: Fetched, decided: Plan, version: str) -> None:
         """Remember a pass that has worked.
 
         Forgotten is what takes too much memory, and what needs a whole pass even if all answers are the same:
@@ -64,8 +64,9 @@ class Converged:
             self.forget(view.key)
             return
         target = view.target if view.spec.target.creation_policy != "None" else None
+        current = view.external_secret.summary.current
         self._seen[view.key] = Seen(
-            view.uid, summary.current, target, version if target else "", fetched.asked, fetched.fingerprint
+            view.uid, current, target, version if target else "", fetched.asked, fetched.fingerprint
         )
 
     def asked(self, key: Key) -> tuple[int, Sequence[tuple[Key, Question]]]:

@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
-from external.api.external_secret import Data, DataFrom, ExternalSecretSpec, FindRef, RemoteRef
-from external.api.validation import entries
+from external.api.external_secret import Data, DataFrom, FindRef, RemoteRef
 from external.errors import FAILED, FETCH_FAILED, NeedsRemote
 from external.external_secrets.entry_errors import EntryErrors
 from external.external_secrets.refresh import Refreshed
-from external.generators.runner import Generators, Occasion, Recipes, Reference, reference_of
+from external.external_secrets.view import ExternalSecret, View
+from external.generators.runner import Generators, Occasion, Recipes
 from external.providers.protocol import (
     AsksProperty,
     Client,
@@ -28,7 +28,7 @@ from external.providers.session import ProviderSession
 from external.reading.identity_queue import Answer, Given, MaxAge, Question
 from external.reading.reader import SharedReader, fingerprint
 from external.stores.clients import Clients
-from external.summaries import ExternalSecretSummary, store_key
+from external.summaries import store_key
 from external.values.documents import Documents, beside
 from external.values.json_document import MAX_MEMBERS, convert_keys, decode, validate_keys
 from external.values.namespace_lock import NamespaceLock
@@ -75,6 +75,18 @@ class Fetched:
         )
 
 
+@dataclass(frozen=True)
+class Requests:
+    """What entries request, in their order, each through the session of its store."""
+
+    listed: Sequence[tuple[ProviderSession, Question]]
+
+    @cached_property
+    def identity(self) -> tuple[str, ...]:
+        """The identity under which they are read; it changes with every store and credential."""
+        return tuple(sorted({part for session, _ in self.listed for part in session.identity}))
+
+
 class Fetcher:
     """Reads every entry of an ExternalSecret; all or nothing."""
 
@@ -91,22 +103,31 @@ class Fetcher:
         """Return True if all of these stores that exist are for this controller."""
         return all(self._clients.access.serves_store(each) for each in stores)
 
-    async def recipes(self, key: Key, summary: ExternalSecretSummary) -> Recipes | None:
+    async def recipes(self, external_secret: ExternalSecret) -> Recipes | None:
         """Return the generators that an ExternalSecret names; None if it is for the controller of another class."""
-        return await self._generators.read(key, summary.generators) if self.serves(summary.stores) else None
+        summary = external_secret.summary
+        if not self.serves(summary.stores):
+            return None
+        return await self._generators.read(external_secret.key, summary.generators)
 
     def forget(self, key: Key) -> None:
         """Drop what was generated for an ExternalSecret that is deleted."""
         self._generators.forget(key)
 
-    async def identity(self, key: Key, spec: ExternalSecretSpec) -> tuple[str, ...]:
-        """Return the identity under which the entries would be read now; it changes with every store and credential.
+    async def requests(self, view: View) -> Requests:
+        """Return what the entries of an ExternalSecret request of their stores. Raises as `fetch` does."""
+        listed, errors, breath = [], EntryErrors(), CooperativeYield()
+        for at, entry in view.spec.entries:
+            await breath.take()
+            if at in view.spec.generators:
+                continue
+            with errors.at(at, _about(entry)):
+                session = await self._session(view, entry)
+                listed.append((session, _asked(session.client, entry)))
+        errors.settle()
+        return Requests(listed)
 
-        Raises as `fetch` does.
-        """
-        return _identity(await self._wanted(key, spec))
-
-    async def fetch(self, key: Key, spec: ExternalSecretSpec, fresh: MaxAge, occasion: Occasion) -> Fetched:
+    async def fetch(self, view: View, requests: Requests, fresh: MaxAge, occasion: Occasion) -> Fetched:
         """Return the merged data: `dataFrom` first, later entries win, `data` wins over all.
 
         Everything is requested at once; no worker waits long for a slow provider. Then generators run.
@@ -118,15 +139,15 @@ class Fetcher:
             Pending: it has not answered yet.
 
         """
-        wanted = await self._wanted(key, spec)
-        answers = await self._reader.read(wanted, fresh)
-        merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, self._locks, key.namespace))
-        made = await self._generators.make(key, _generated(spec), occasion)
-        read = iter(wanted)
+        spec = view.spec
+        answers = await self._reader.read(requests.listed, fresh)
+        merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, self._locks, view.key.namespace))
+        made = await self._generators.make(view.key, spec.generators, occasion)
+        read = iter(requests.listed)
         try:
             async with asyncio.timeout(MAX_PARSE_SECONDS):
                 breath = CooperativeYield()
-                for at, entry in entries(spec):
+                for at, entry in spec.entries:
                     await breath.take()
                     if at in made and isinstance(entry, DataFrom):
                         await merge.join(at, entry, made[at])
@@ -137,20 +158,19 @@ class Fetcher:
             text = f"it takes more than {MAX_PARSE_SECONDS:g} seconds to take the values apart; let there be fewer"
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}") from None
         merge.errors.settle()
-        identity = _identity(wanted)
         if merge.unchanged:
-            return Fetched(None, identity, 0.0, ())
+            return Fetched(None, requests.identity, 0.0, ())
         proven = len(merge.absent) + merge.empty
-        if not merge.data and spec.target.deletion_policy == "Delete" and proven < len(entries(spec)):
+        if not merge.data and spec.target.deletion_policy == "Delete" and proven < len(spec.entries):
             text = "there is no key in what the provider gave, and not every entry is proven absent: nothing is deleted"
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}")
         mark = "" if merge.absent or made else self._reader.mark(answers)
         age = self._reader.age(answers.values())
         # Each request once: thousands of entries may read the same, and it is kept for as long as the object.
-        once = {(each.identity, question): each.store for each, question in wanted}
+        once = {(each.identity, question): each.store for each, question in requests.listed}
         asked = tuple((store, question) for (_, question), store in once.items() if store is not None)
         seal = b"" if made else fingerprint(answers[name] for name in once)
-        return Fetched(merge.data, identity, age, tuple(merge.absent), mark, bool(made), asked, seal)
+        return Fetched(merge.data, requests.identity, age, tuple(merge.absent), mark, bool(made), asked, seal)
 
     async def repeat(
         self, namespace: str, asked: Sequence[tuple[Key, Question]], fresh: MaxAge, last: Refreshed, seal: bytes
@@ -163,49 +183,35 @@ class Fetcher:
 
         Raises as `fetch` does.
         """
-        wanted = [(await self._clients.for_consumer(store, namespace), question) for store, question in asked]
-        identity = _identity(wanted)
-        if identity != last.identity:
+        requests = Requests(
+            [(await self._clients.for_consumer(store, namespace), question) for store, question in asked]
+        )
+        if requests.identity != last.identity:
             return None
-        if last.answers(fresh.not_before):
-            age = await self._reader.unchanged_since(wanted, last.mark, fresh.interval)
-            if age is not None:
-                return Fetched(None, identity, age, (), last.mark)
-        answers = await self._reader.read(wanted, fresh)
-        if fingerprint(answers[each.identity, question] for each, question in wanted) != seal:
+        confirmed = await self.confirmed(requests, last, fresh)
+        if confirmed is not None:
+            return confirmed
+        answers = await self._reader.read(requests.listed, fresh)
+        if fingerprint(answers[each.identity, question] for each, question in requests.listed) != seal:
             return None
         mark, age = self._reader.mark(answers), self._reader.age(answers.values())
-        return Fetched(None, identity, age, (), mark, fingerprint=seal)
+        return Fetched(None, requests.identity, age, (), mark, fingerprint=seal)
 
-    async def unchanged_since(self, key: Key, spec: ExternalSecretSpec, mark: str, interval: float) -> float | None:
-        """Check by lists of versions whether what was read is what would be read.
-
-        Returns:
-            The seconds since the moment for which that is proven; None if it has to be read.
+    async def confirmed(self, requests: Requests, last: Refreshed, fresh: MaxAge) -> Fetched | None:
+        """Return that nothing has changed since the last refresh if lists of versions prove it; None otherwise.
 
         Raises as `fetch` does.
         """
-        return await self._reader.unchanged_since(await self._wanted(key, spec), mark, interval)
+        if not last.answers(fresh.not_before):
+            return None
+        age = await self._reader.unchanged_since(requests.listed, last.mark, fresh.interval)
+        return None if age is None else Fetched(None, requests.identity, age, (), last.mark)
 
-    async def _wanted(self, key: Key, spec: ExternalSecretSpec) -> list[tuple[ProviderSession, Question]]:
-        wanted, errors, breath = [], EntryErrors(), CooperativeYield()
-        for at, entry in entries(spec):
-            await breath.take()
-            if reference_of(entry) is not None:
-                continue
-            with errors.at(at, _about(entry)):
-                session = await self.open(key, spec, entry)
-                wanted.append((session, _asked(session.client, entry)))
-        errors.settle()
-        return wanted
-
-    async def open(self, key: Key, spec: ExternalSecretSpec, entry: Data | DataFrom) -> ProviderSession:
-        """Open the store of one entry: its own, or the one that the ExternalSecret names for all."""
-        override = entry.source_ref.store_ref if entry.source_ref else None
-        chosen = override or spec.secret_store_ref
-        if chosen is None or not chosen.name:
+    async def _session(self, view: View, entry: Data | DataFrom) -> ProviderSession:
+        named, namespace = view.spec.store_of(entry), view.key.namespace
+        if named is None or not named.name:
             raise NeedsHuman(FAILED, "spec.secretStoreRef.name is missing")
-        return await self._clients.for_consumer(store_key(key.namespace, chosen.name, chosen.kind), key.namespace)
+        return await self._clients.for_consumer(store_key(namespace, named.name, named.kind), namespace)
 
 
 class _Merge:
@@ -318,10 +324,6 @@ class _Merge:
         return found
 
 
-def _identity(wanted: Iterable[tuple[ProviderSession, Question]]) -> tuple[str, ...]:
-    return tuple(sorted({part for each, _ in wanted for part in each.identity}))
-
-
 def _whole(given: Given) -> SecretValue:
     if isinstance(given, SecretValue):
         return given
@@ -350,7 +352,7 @@ def _want(entry: Data | DataFrom) -> Question:
         find = entry.find
         tags = None if find.tags is None else tuple(sorted(find.tags.items()))
         return SearchRequest(find.path or "", None if find.name is None else find.name.regexp or "", tags)
-    reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
+    reference = entry.secret
     if reference is None:
         raise NeedsHuman(FAILED, "either extract, find, or sourceRef must be set")
     return SecretRequest(reference.key, reference.version or "", reference.metadata_policy == "Fetch")
@@ -359,20 +361,14 @@ def _want(entry: Data | DataFrom) -> Question:
 def _asked(client: Client, entry: Data | DataFrom) -> Question:
     """Return what is requested of a client for an entry."""
     want = _want(entry)
-    reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
-    if isinstance(want, SecretRequest) and isinstance(client, AsksProperty) and reference is not None:
-        return replace(want, property=reference.property or "")
+    if isinstance(want, SecretRequest) and isinstance(client, AsksProperty) and entry.secret is not None:
+        return replace(want, property=entry.secret.property or "")
     return want
-
-
-def _generated(spec: ExternalSecretSpec) -> dict[str, Reference]:
-    return {at: reference for at, entry in entries(spec) if (reference := reference_of(entry)) is not None}
 
 
 def _looked(entry: Data | DataFrom, client: Client) -> str:
     """Return where an entry's secret was looked for: most that are missing exist in another place."""
-    reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
-    return "" if reference is None else _looked_for(reference, client)
+    return "" if entry.secret is None else _looked_for(entry.secret, client)
 
 
 def _looked_for(reference: RemoteRef, client: Client) -> str:

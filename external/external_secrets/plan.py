@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from external.api.hashes import metadata_hash
 from external.errors import FAILED
 from external.external_secrets.targets.generic import GenericTarget
-from external.external_secrets.targets.protocol import Target, template_metadata
+from external.external_secrets.targets.protocol import Target
 from external.external_secrets.targets.secret import SecretTarget
 from external.external_secrets.view import (
     ADOPT,
@@ -51,7 +51,8 @@ def plan(view: View, data: Mapping[str, SecretValue] | None, rendered: Content |
         return Plan(reason=f"{target.word}Synced")
     if not data and view.spec.target.deletion_policy != "Merge":
         return _without_data(view, target.word)
-    content = rendered or Content(data, template_metadata(view, "labels"), template_metadata(view, "annotations"))
+    source = view.external_secret
+    content = rendered or Content(data, source.inherited_labels, source.inherited_annotations)
     target.require_fit(content)
     if view.present is None and view.policy == "Merge":
         message = f"{target.word.lower()} will not be created due to CreationPolicy=Merge"

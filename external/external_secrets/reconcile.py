@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-from external.api.external_secret import ExternalSecretSpec
-from external.api.fields import parsed
 from external.api.hashes import owner_hash
 from external.api.validation import require_allowed
 from external.errors import FAILED, NeedsRemote
@@ -16,12 +14,11 @@ from external.external_secrets.refresh import Observed, Reason, last_refresh, re
 from external.external_secrets.report import Reporter
 from external.external_secrets.sync_state import SyncState
 from external.external_secrets.targets.kinds import TargetKinds
-from external.external_secrets.view import View
+from external.external_secrets.view import ExternalSecret, View
 from external.external_secrets.write import TargetWriter
 from external.generators.runner import Occasion, Recipes
 from external.metrics import ExternalMetrics
 from external.reading.identity_queue import MaxAge
-from external.summaries import ExternalSecretSummary, external_secret_summary
 from external.values.templates import UPDATE_FAILED, Content, Renderer
 from manager.core.errors import Forbidden, ReconcileError, Retry
 from manager.kube.resources import SECRETS, Body, Key
@@ -69,23 +66,22 @@ class Reconciler:
         without_requests = await self.converged.refresh(key)
         if without_requests is not None:
             return without_requests
-        body = await self._read(key)
-        if body is None:
+        external_secret = await self._read(key)
+        if external_secret is None:
             self._forget(key)
             return NO_REQUEUE
-        summary = external_secret_summary(body)
-        recipes = await self._fetcher.recipes(key, summary)
+        recipes = await self._fetcher.recipes(external_secret)
         if recipes is None:
-            return await self._cleanup.leave(key, body)
-        if "deletionTimestamp" in body["metadata"]:
+            return await self._cleanup.leave(external_secret)
+        if "deletionTimestamp" in external_secret.metadata:
             self._forget(key)
-            return await self._cleanup.finish(key, body)
+            return await self._cleanup.finish(external_secret)
         # Taken before anything is read: what changes from now on marks it again.
         stale = key in self._state.stale
         self._state.stale.discard(key)
         try:
-            view = await self._observe(key, body, live=bool(recipes))
-            fetched = await self._fetch(view, summary, recipes, stale=stale)
+            view = await self._observe(external_secret, live=bool(recipes))
+            fetched = await self._fetch(view, recipes, stale=stale)
             outcome = await self._act(view, fetched)
         except Exception as error:  # whatever it is, the mark must outlive it
             if stale:
@@ -93,9 +89,9 @@ class Reconciler:
             if not isinstance(error, ReconcileError):
                 raise
             outcome = Outcome(error=error)
-        return await self._reporter.report(key, body, outcome, started)
+        return await self._reporter.report(external_secret, outcome, started)
 
-    async def _read(self, key: Key) -> Body | None:
+    async def _read(self, key: Key) -> ExternalSecret | None:
         """Return an ExternalSecret as the API server has it; the watch's body suffices before the first sync.
 
         An earlier target of its name may have to be deleted, and deletions are decided on a live read.
@@ -104,22 +100,23 @@ class Reconciler:
         if meta is not None and not self._writer.has_targets(owner_hash(key.namespace, key.name)):
             seen = self._state.unsynced.take(key, meta.version)
             if seen is not None:
-                return seen
-        return await self._context.client.find(key)
+                return ExternalSecret(key, seen)
+        body = await self._context.client.find(key)
+        return None if body is None else ExternalSecret(key, body)
 
-    async def _observe(self, key: Key, body: Body, *, live: bool) -> View:
-        spec = await parsed(ExternalSecretSpec, body.get("spec"), reason=FAILED)
+    async def _observe(self, external_secret: ExternalSecret, *, live: bool) -> View:
+        spec = await external_secret.spec()
         require_allowed(spec)
         adopts = self._context.settings.external.adopt_foreign
-        accepted = self._state.accepted.get(key, ("", ""))
+        accepted = self._state.accepted.get(external_secret.key, ("", ""))
         resource = await self._kinds.of(spec)
-        view = View(key, body, spec, None, adopt_foreign=adopts, resource=resource, accepted=accepted)
+        view = View(external_secret, spec, None, adopt_foreign=adopts, resource=resource, accepted=accepted)
         # The cache lags: a Secret that only seems to be gone must not get other values from a generator.
         known = live or resource is not SECRETS or self._context.cache.get(view.target) is not None
         if spec.target.creation_policy != "None" and known:
             view = replace(view, present=await self._target(view))
         # After the read: a target that may not be read cannot be cleaned up, and its finalizer would never go.
-        await self._cleanup.ensure_finalizer(key, body, spec)
+        await self._cleanup.ensure_finalizer(external_secret, spec)
         return view
 
     async def _target(self, view: View) -> Body | None:
@@ -133,42 +130,39 @@ class Reconciler:
         self._kinds.watch(view.resource)  # after the read: a watch without rights would be refused again and again
         return found
 
-    async def _fetch(
-        self, view: View, summary: ExternalSecretSummary, recipes: Recipes, *, stale: bool
-    ) -> Fetched | None:
+    async def _fetch(self, view: View, recipes: Recipes, *, stale: bool) -> Fetched | None:
         """Read the providers if a refresh is due; None if the target stands as it should."""
-        identity = await self._fetcher.identity(view.key, view.spec)
+        summary, requests = view.external_secret.summary, await self._fetcher.requests(view)
         last, now = self._state.refreshed.get(view.key), self._context.clock.now().timestamp()
-        reason = refresh_reason(summary, last, Observed(identity, stale, view.intact), now)
+        reason = refresh_reason(summary, last, Observed(requests.identity, stale, view.intact), now)
         if not reason:
             return None
-        not_before = self._requested_since(view, summary)
-        if reason == Reason.DUE and last is not None and last.answers(not_before):
-            age = await self._fetcher.unchanged_since(view.key, view.spec, last.mark, summary.interval)
-            if age is not None:
-                return Fetched(None, identity, age, (), last.mark)
-        requested = self._state.requests.since(view.key)
-        asker = (view.key, view.uid, summary.current, identity, requested, view.version)
+        requested, not_before = self._state.requests.since(view.key), self._requested_since(view)
+        asker = (view.key, view.uid, summary.current, requests.identity, requested, view.version)
         fresh = MaxAge(asker, not_before, max(0.0, summary.interval))
+        if reason == Reason.DUE and last is not None:
+            confirmed = await self._fetcher.confirmed(requests, last, fresh)
+            if confirmed is not None:
+                return confirmed
         # Users delete a target to have other values generated.
         occasion = Occasion(recipes, last_refresh(summary, last), Reason.DUE in reason or view.present is None)
-        fetched = await self._fetcher.fetch(view.key, view.spec, fresh, occasion)
-        if fetched.data is None and not _was_written(view, summary):
+        fetched = await self._fetcher.fetch(view, requests, fresh, occasion)
+        if fetched.data is None and not view.as_last_synced:
             raise NeedsRemote(FAILED, UNCHANGED)
         if fetched.absent:
             message = f"secret does not exist at provider using {', '.join(fetched.absent)}"
             await self._context.events.normal(view.key, view.uid, MISSING, message, component=COMPONENT)
         return fetched
 
-    def _requested_since(self, view: View, summary: ExternalSecretSummary) -> float:
+    def _requested_since(self, view: View) -> float:
         """Return the monotonic second before which no read that serves this pass may have begun.
 
         The watches note when they see that an object or its target has changed. What was read from the API server may
         be newer than what they saw: then the values are requested now.
         """
-        cache = self._context.cache
+        cache, current = self._context.cache, view.external_secret.summary.current
         meta, target = cache.get(view.key), cache.get(view.target)
-        seen = meta is not None and (meta.uid, meta.digest.current) == (view.uid, summary.current)
+        seen = meta is not None and (meta.uid, meta.digest.current) == (view.uid, current)
         if seen and (view.intact or (target.version if target else "") == view.version):
             return self._state.requests.since(view.key)
         return self._context.clock.monotonic()
@@ -178,12 +172,11 @@ class Reconciler:
             return Outcome()
         decided = plan(view, fetched.data, await self._render(view, fetched))
         decided = replace(decided, random=decided.random or fetched.random)
+        if view.generic and decided.action is None and view.present is not None and fetched.data:
+            self._state.accepted[view.key] = view.content_hashes  # what the API server made of the requested content
         version = await self._writer.write(view, decided)
-        if decided.action is None and view.present is not None and fetched.data:
-            self._writer.note_accepted(view, view.present)
-        await self._writer.remove_orphans(view)
         self._state.refreshed[view.key] = fetched.refreshed(self._context.clock)
-        self.converged.note(view, external_secret_summary(view.body), fetched, decided, version)
+        self.converged.note(view, fetched, decided, version)
         return Outcome(decided, fetched)
 
     async def _render(self, view: View, fetched: Fetched) -> Content | None:
@@ -199,12 +192,3 @@ class Reconciler:
         self.converged.forget(key)
         self._writer.forget(key)
         self._fetcher.forget(key)
-
-
-def _was_written(view: View, summary: ExternalSecretSummary) -> bool:
-    """Return True if the target is what this very spec once produced."""
-    if view.policy == "None":
-        return True
-    synced, _, _ = summary.synced.partition("-")
-    current = str(view.body["metadata"].get("generation", 0))
-    return synced == current and view.present is not None and view.intact

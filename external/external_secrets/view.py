@@ -3,12 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from external.api.external_secret import ExternalSecretSpec
+from external.api.fields import parsed
 from external.api.hashes import content_hash, data_hash, field_manager, owner_hash
+from external.errors import FAILED
+from external.summaries import ExternalSecretSummary, external_secret_summary
 from manager.core.secret_value import SecretValue
 from manager.kube.cache import Owner, controller_of
+from manager.kube.managed_fields import owned_keys
 from manager.kube.resources import SECRETS, Body, Key, Resource
 from manager.kube.secret_data import decoded
 
@@ -22,13 +25,93 @@ MADE_FOR = "coffer.dev/made-for"
 NOT_CONTENT = frozenset({"apiVersion", "kind", "metadata", "status", "type", "immutable"})
 """Fields of an object that are not its content."""
 
+ARGO_CD = ("tracking-id", "instance", "installation-id", "hook", "hook-delete-policy", "compare-options")
+ARGO_CD_SYNC = "argocd.argoproj.io/sync-"
+FLUX = ("name", "namespace", "checksum", "prune", "reconcile", "ssa", "force", "substitute", "driftDetection")
+NOT_COPIED = frozenset(
+    {
+        "kubectl.kubernetes.io/last-applied-configuration",
+        "kopf.zalando.org/last-handled-configuration",
+        "applyset.kubernetes.io/part-of",
+        "objectset.rio.cattle.io/hash",
+        *(f"argocd.argoproj.io/{each}" for each in ARGO_CD),
+        *(f"{place}.toolkit.fluxcd.io/{each}" for place in ("kustomize", "helm") for each in FLUX),
+    }
+)
+"""Labels and annotations that describe the ExternalSecret itself.
+
+On the target they would leak the applied manifest, or let a GitOps tool delete it. Others with the same prefixes have a
+meaning of their own there: `argocd.argoproj.io/secret-type` makes the Secret a repository or a cluster of Argo CD.
+"""
+
+
+@dataclass(frozen=True)
+class ExternalSecret:
+    """One ExternalSecret as the API server returned it, and the facts that follow from it alone."""
+
+    key: Key
+    body: Body = field(repr=False)
+
+    @property
+    def metadata(self) -> Body:
+        """The metadata as they were read or last written."""
+        metadata: Body = self.body["metadata"]
+        return metadata
+
+    @property
+    def uid(self) -> str:
+        """The uid."""
+        return str(self.metadata["uid"])
+
+    @property
+    def finalizers(self) -> list[str]:
+        """The finalizers, in order."""
+        return self.metadata.get("finalizers") or []
+
+    @property
+    def conditions(self) -> object:
+        """The conditions of the status as they are, which may be malformed."""
+        return (self.body.get("status") or {}).get("conditions")
+
+    @cached_property
+    def summary(self) -> ExternalSecretSummary:
+        """What the cache would keep of it."""
+        return external_secret_summary(self.body)
+
+    @cached_property
+    def manager(self) -> str:
+        """The field manager under which it writes its target."""
+        return field_manager(self.key.name)
+
+    @cached_property
+    def name_hash(self) -> str:
+        """The value of the created-by label of its targets."""
+        return owner_hash(self.key.namespace, self.key.name)
+
+    @property
+    def inherited_labels(self) -> Mapping[str, str]:
+        """Its labels, which a target without a template takes over."""
+        return self._inherited("labels")
+
+    @property
+    def inherited_annotations(self) -> Mapping[str, str]:
+        """Its annotations, which a target without a template takes over."""
+        return self._inherited("annotations")
+
+    def _inherited(self, name: str) -> Mapping[str, str]:
+        given = self.metadata.get(name) or {}
+        return {key: text for key, text in given.items() if key not in NOT_COPIED and not key.startswith(ARGO_CD_SYNC)}
+
+    async def spec(self) -> ExternalSecretSpec:
+        """Return the typed spec. Raises NeedsHuman for wrong and unknown fields."""
+        return await parsed(ExternalSecretSpec, self.body.get("spec"), reason=FAILED)
+
 
 @dataclass(frozen=True)
 class View:
     """What is observed of an ExternalSecret and its target, and the facts that follow from it."""
 
-    key: Key
-    body: Body = field(repr=False)
+    external_secret: ExternalSecret
     spec: ExternalSecretSpec = field(repr=False)
     present: Body | None = field(repr=False)
     """The target as the API server has it; None if it does not exist."""
@@ -40,9 +123,14 @@ class View:
     """For other kinds: the last requested content, and what the API server stored for it; defaults make them differ."""
 
     @property
+    def key(self) -> Key:
+        """The key of the ExternalSecret."""
+        return self.external_secret.key
+
+    @property
     def uid(self) -> str:
         """The uid of the ExternalSecret."""
-        return str(self.body["metadata"]["uid"])
+        return self.external_secret.uid
 
     @property
     def target(self) -> Key:
@@ -70,16 +158,6 @@ class View:
         return self.spec.target.manifest is not None
 
     @cached_property
-    def manager(self) -> str:
-        """The field manager under which this ExternalSecret writes its target."""
-        return field_manager(self.key.name)
-
-    @cached_property
-    def name_hash(self) -> str:
-        """The value of the created-by label for this ExternalSecret."""
-        return owner_hash(self.key.namespace, self.key.name)
-
-    @cached_property
     def owner(self) -> Owner | None:
         """The controller that the target's ownerReferences name."""
         return None if self.present is None else controller_of(self.present["metadata"])
@@ -96,8 +174,10 @@ class View:
 
     @cached_property
     def owned_fields(self) -> Mapping[str, frozenset[str]]:
-        """The data keys, labels and annotations that the API server recorded under our field manager."""
-        return owned_fields(self.present or {"metadata": {}}, self.manager)
+        """The fields that the API server recorded under our field manager, by what holds them; `""` is the object."""
+        metadata, manager = (self.present or {}).get("metadata", {}), self.external_secret.manager
+        paths = {"": (), "data": ("data",)} | {each: ("metadata", each) for each in ("labels", "annotations")}
+        return {name: owned_keys(metadata, manager, *path) for name, path in paths.items()}
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -123,8 +203,22 @@ class View:
             return False
         if not self.generic:
             return self.annotations.get(DATA_HASH) == self.values_hash
-        requested, stored = accepted_content(self.present)
+        requested, stored = self.content_hashes
         return bool(requested) and (requested == stored or (requested, stored) == self.accepted)
+
+    @cached_property
+    def content_hashes(self) -> tuple[str, str]:
+        """The hash of the content that was requested of the target, and of its content now; empty if there is none."""
+        return ("", "") if self.present is None else accepted_content(self.present)
+
+    @property
+    def as_last_synced(self) -> bool:
+        """Whether the target is what the current spec produced before."""
+        if self.policy == "None":
+            return True
+        synced, _, _ = self.external_secret.summary.synced.partition("-")
+        current = str(self.external_secret.metadata.get("generation", 0))
+        return synced == current and self.present is not None and self.intact
 
     def _metadata(self, name: str) -> Mapping[str, str]:
         return {} if self.present is None else self.present["metadata"].get(name) or {}
@@ -141,27 +235,25 @@ def controlled(view: View) -> bool | None:
 
 def created_and_data_unchanged(view: View) -> bool | None:
     """Accept the created-by hash of our name together with a data hash that matches the Secret."""
-    created = view.labels.get(CREATED_BY) == view.name_hash
+    created = view.labels.get(CREATED_BY) == view.external_secret.name_hash
     return (created and view.annotations.get(DATA_HASH) == view.values_hash) or None
 
 
 def created_under_our_field_manager(view: View) -> bool | None:
     """Accept the API server's record that our field manager set `type`, which only the creator of a Secret can."""
-    entries = () if view.present is None else view.present["metadata"].get("managedFields") or ()
-    ours = (each for each in entries if each.get("manager") == view.manager)
-    return any("f:type" in (each.get("fieldsV1") or {}) for each in ours) or None
+    return "type" in view.owned_fields[""] or None
 
 
 def created_and_content_unchanged(view: View) -> bool | None:
     """Accept the created-by hash of our name together with a content hash that matches the object."""
     hashed = view.annotations.get(DATA_HASH)
-    created = bool(hashed) and view.labels.get(CREATED_BY) == view.name_hash
+    created = bool(hashed) and view.labels.get(CREATED_BY) == view.external_secret.name_hash
     return (created and hashed == content_hash(view.present or {})) or None
 
 
 def made_for_us(view: View) -> bool | None:
     """Accept our own annotation on an object that was made without an ownerReference."""
-    return view.annotations.get(MADE_FOR) == view.name_hash or None
+    return view.annotations.get(MADE_FOR) == view.external_secret.name_hash or None
 
 
 # The managed label is no proof: external-secrets puts it on foreign Secrets too. Neither are keys that we wrote: a
@@ -195,24 +287,3 @@ def hash_of_content(body: Body) -> str:
 def version_of(body: Body | None) -> str:
     """Return the resourceVersion of an object; empty if there is none."""
     return "" if body is None else str(body["metadata"].get("resourceVersion", ""))
-
-
-def owned_fields(body: Body, manager: str) -> dict[str, frozenset[str]]:
-    """Return the data keys, labels and annotations that the API server recorded under a field manager."""
-    found: dict[str, set[str]] = {"data": set(), "labels": set(), "annotations": set()}
-    for entry in body["metadata"].get("managedFields") or ():
-        if entry.get("manager") != manager:
-            continue
-        fields: Mapping[str, Any] = entry.get("fieldsV1") or {}
-        places = {"data": fields.get("f:data")}
-        places |= {name: (fields.get("f:metadata") or {}).get(f"f:{name}") for name in ("labels", "annotations")}
-        for name, keys in places.items():
-            found[name] |= {key.removeprefix("f:") for key in (keys or {}) if key.startswith("f:")}
-    return {name: frozenset(keys) for name, keys in found.items()}
-
-
-def other_managers(body: Body, manager: str) -> tuple[str, ...]:
-    """Return the field managers, except one, that have written data of a Secret."""
-    entries = body["metadata"].get("managedFields") or ()
-    found = {str(each.get("manager")) for each in entries if "f:data" in (each.get("fieldsV1") or {})}
-    return tuple(sorted(found - {manager}))

@@ -4,14 +4,15 @@ from external.errors import FAILED, Pending
 from external.external_secrets.outcome import COMPONENT, EVENTS, UPDATED
 from external.external_secrets.plan import Plan, orphan, write_fingerprint
 from external.external_secrets.sync_state import SyncState
-from external.external_secrets.view import CREATED_BY, MANAGED, View, accepted_content, other_managers, version_of
+from external.external_secrets.view import CREATED_BY, MANAGED, View, accepted_content, version_of
 from external.stores.namespaces import TERMINATING_RETRY_SECONDS
 from external.values.templates import UPDATE_FAILED
 from manager.core.contention import Contention, ContentionLimits
 from manager.core.errors import AlreadyExists, Conflict, Forbidden, Invalid, Retry, WaitFor
 from manager.kube.cache import Meta
-from manager.kube.resources import CONFIGMAPS, SECRETS, Body, Key
-from manager.kube.writer import Create, Update
+from manager.kube.managed_fields import managers_of
+from manager.kube.resources import CONFIGMAPS, SECRETS, Key
+from manager.kube.writer import Action, Create, Update
 from manager.runtime.module import Context
 
 REFUSED_RETRY_SECONDS = 600.0  # until a write that the API server refused as invalid is sent again
@@ -38,22 +39,25 @@ class TargetWriter:
         return any(index.find(name_hash) for index in self._created)
 
     async def write(self, view: View, decided: Plan) -> str:
-        """Carry out a plan and return the resourceVersion of the target afterwards."""
-        action = decided.action
-        if action is None:
-            return view.version
+        """Carry out a plan, delete earlier targets, and return the resourceVersion of the target afterwards."""
+        version = view.version if decided.action is None else await self._apply(view, decided, decided.action)
+        await self._remove_orphans(view)
+        return version
+
+    async def _apply(self, view: View, decided: Plan, action: Action) -> str:
         # Random content is another Secret at every refresh; only its repair may be in vain.
         counted = isinstance(action, Create | Update) and not (decided.random and view.present and view.intact)
         if isinstance(action, Create | Update) and counted:
             self._require_uncontested(view, write_fingerprint(action, decided))
         try:
-            written = await self._context.writer.apply(action, manager=view.manager)
+            written = await self._context.writer.apply(action, manager=view.external_secret.manager)
         except (AlreadyExists, Forbidden, Invalid) as error:
             raise _translated(view, error) from error
         if written is not None:
             self._state.written[view.target] = written["metadata"]["resourceVersion"]
             self._state.requests.retract(view.key, version_of(written))
-            self.note_accepted(view, written)
+            if view.generic:
+                self._state.accepted[view.key] = accepted_content(written)
         if isinstance(action, Create | Update) and counted:
             self._contention.count(view.key, write_fingerprint(action, decided))
         reason, message = EVENTS.get(type(action), UPDATED)
@@ -62,16 +66,11 @@ class TargetWriter:
         await self._context.events.normal(view.key, view.uid, reason, message, component=COMPONENT)
         return version_of(written)
 
-    def note_accepted(self, view: View, body: Body) -> None:
-        """Remember what the API server made of the content that was requested of a generic target."""
-        if view.generic:
-            self._state.accepted[view.key] = accepted_content(body)
-
-    async def remove_orphans(self, view: View) -> None:
+    async def _remove_orphans(self, view: View) -> None:
         """Delete earlier targets that are proven ours; only an Owner has any."""
         if view.policy != "Owner":
             return
-        for key in (each for index in self._created for each in index.find(view.name_hash)):
+        for key in (each for index in self._created for each in index.find(view.external_secret.name_hash)):
             if key == view.target or key.namespace != view.key.namespace:
                 continue
             body = await self._context.client.find(key)
@@ -90,7 +89,8 @@ class TargetWriter:
         delay = self._contention.wait(view.key, content)
         if not delay:
             return
-        names = other_managers(view.present, view.manager) if view.present else ()
+        managers = managers_of(view.present["metadata"], "data") if view.present else frozenset()
+        names = sorted(managers - {view.external_secret.manager})
         who = f" (field managers of its data: {', '.join(names)})" if names else ""
         text = f"could not update {view.noun}: somebody keeps changing or deleting it{who}; tried again in ten minutes"
         raise WaitFor(FAILED, text, delay=delay, event=UPDATE_FAILED)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from external.api.external_secret import GENERATORS, DataFrom
+from external.api.external_secret import GENERATORS
 from external.api.fields import beside_values
 from external.errors import FAILED
 from external.generators.protocol import Recipe
@@ -197,9 +197,3 @@ def embedded(spec: Any, at: str) -> tuple[str, Any, str]:
 def unserved(at: str, kind: str) -> str:
     """Say that a kind of generator is not served, and what is."""
     return f"{at}: this version serves {SERVED}, and not {kind}; take one of these, or keep external-secrets for it"
-
-
-def reference_of(entry: object) -> Reference | None:
-    """Return the generator that an entry names, None if it names none."""
-    given = entry.source_ref.generator_ref if isinstance(entry, DataFrom) and entry.source_ref else None
-    return None if given is None else (given.api_version or GENERATORS, given.kind, given.name)

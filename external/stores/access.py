@@ -28,11 +28,11 @@ class StoreAccess:
         meta = self._cache.get(store)
         return self.serves(store.resource, meta.digest.controller if meta is not None else "")
 
-    def require_usable(self, store: Key) -> None:
-        """Raise unless a store exists, is ours and is ready.
+    def require_usable(self, store: Key, namespace: str) -> None:
+        """Raise unless a store exists, is ours, is ready and admits a namespace.
 
         Raises:
-            NeedsHuman: it does not exist, is not ready, or is of another class.
+            NeedsHuman: it does not exist, is of another class, is not ready, or does not admit the namespace.
             Pending: it was created a moment ago and is not validated yet.
 
         """
@@ -46,8 +46,9 @@ class StoreAccess:
             raise Pending(FAILED, text, delay=VALIDATION_SECONDS)
         if not meta.digest.ready:
             raise NeedsHuman(FAILED, f'{store.resource.kind} "{store.name}" is not ready')
+        self._require_admitted(store, namespace)
 
-    def require_admitted(self, store: Key, namespace: str) -> None:
+    def _require_admitted(self, store: Key, namespace: str) -> None:
         """Raise NeedsHuman unless the conditions of a cluster store admit a namespace."""
         if store.resource is not CLUSTER_SECRET_STORES:
             return
@@ -64,7 +65,7 @@ class StoreAccess:
     def shares(self, store: Key, namespace: str) -> bool:
         """Return True if a namespace may read a store, and does so with the store's own credentials."""
         try:
-            self.require_admitted(store, namespace)
+            self._require_admitted(store, namespace)
         except NeedsHuman:
             return False
         meta = self._cache.get(store)

@@ -57,8 +57,7 @@ class Clients:
             Pending: the store was created a moment ago and is not validated yet.
 
         """
-        self.access.require_usable(store)
-        self.access.require_admitted(store, namespace)
+        self.access.require_usable(store, namespace)
         meta = self._cache.get(store)
         return await self._current(store, namespace if meta is not None and meta.digest.per_consumer else "")
 

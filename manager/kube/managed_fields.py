@@ -21,10 +21,10 @@ def manages(metadata: Body, manager: str, *path: str) -> bool:
     return manager in managers_of(metadata, *path)
 
 
-def manages_item(metadata: Body, manager: str, item: str, *path: str) -> bool:
-    """Return True if a field manager is recorded for an item of a list of strings, such as a finalizer."""
-    lists = (_at(fields, path) for name, fields in _entries(metadata) if name == manager)
-    return any(f"v:{json.dumps(item)}" in each for each in lists if each is not None)
+def managers_of_item(metadata: Body, item: str, *path: str) -> frozenset[str]:
+    """Return the field managers that are recorded for an item of a list of strings, such as a finalizer."""
+    name = f"v:{json.dumps(item)}"
+    return frozenset(manager for manager, fields in _entries(metadata) if name in (_at(fields, path) or ()))
 
 
 def owned_keys(metadata: Body, manager: str, *path: str) -> frozenset[str]:

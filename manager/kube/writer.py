@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+
 from manager.core.clock import Clock
 from manager.core.errors import NeedsHuman, WaitFor
 from manager.kube.client import KubeClient
@@ -25,6 +27,8 @@ SERVER_FIELDS = frozenset(
     {"uid", "resourceVersion", "generation", "generateName", "managedFields", "ownerReferences", "selfLink"}
     | {"creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "namespace", "name", "finalizers"}
 )
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +59,13 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete exactly the object that was read; `why` states the reason."""
+    """Delete exactly the object that was read."""
 
     key: Key
     uid: str
     version: str
-    why: str
+    reason: str
+    """Why it is deleted; the log says it."""
     divided: bool = False
     """The module has divided its deletes by cause, so the brake does not divide them by namespace."""
 
@@ -128,6 +133,7 @@ class Writer:
         if isinstance(action, Delete):
             self._brake.take("" if action.divided else action.key.namespace)
             await self._client.delete(action.key, uid=action.uid, version=action.version)
+            log.info("deleted", object=str(action.key), reason=action.reason)
             return None
         if isinstance(action, Create):
             refuse_privileged(action.key, action.body)

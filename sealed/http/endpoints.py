@@ -21,7 +21,7 @@ from sealed.crypto.wire_format import CannotDecrypt
 from sealed.http.callers import Callers
 from sealed.http.rate_limits import RateLimits
 from sealed.keys.registry import KeyRegistry
-from sealed.kubeseal.documents import InputError, read
+from sealed.manifests.documents import InputError, read
 from sealed.metrics import SealedMetrics
 
 METHODS = frozenset({"get", "head", "post", "put", "patch", "delete", "options", "connect", "trace"})

@@ -15,12 +15,12 @@ from manager.core.documents import read_json
 from manager.kube.resources import SEALED_SECRETS, Body
 from manager.kube.writer import SEALING_KEY_LABEL
 from manager.settings.model import SealedSettings
+from sealed.cluster.kube_access import KubeAccess, object_path
 from sealed.crypto import key_pair
 from sealed.crypto.unseal import UnsealFailed, open_object
 from sealed.keys.registry import ACTIVE, SealingKey, read_key
 from sealed.keys.renewal import go_duration, key_secret
-from sealed.kubeseal.documents import Document, InputError
-from sealed.kubeseal.kube_access import KubeAccess, object_path
+from sealed.manifests.documents import Document, InputError
 
 RETIRED = "retired"
 PAGE_OBJECTS = 500

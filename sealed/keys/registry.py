@@ -108,6 +108,7 @@ class KeyRegistry:
         self.revision = 0
         """Grows with every change of the set of keys."""
         self._last_used: list[str] = []
+        self._reading = asyncio.Lock()
 
     @property
     def broken(self) -> list[BrokenKey]:
@@ -146,7 +147,14 @@ class KeyRegistry:
             self._last_used = sorted(identities) + rest
 
     async def put(self, secret: Body) -> None:
-        """Add or update a labelled key Secret, whatever it holds; an older version is ignored."""
+        """Add or update a labelled key Secret, whatever it holds; an older version is ignored.
+
+        The Secret has been read when this returns, also where the watch has brought the same version before.
+        """
+        async with self._reading:
+            await self._put(secret)
+
+    async def _put(self, secret: Body) -> None:
         meta = secret["metadata"]
         name = (meta["namespace"], meta["name"])
         if name in self._version and not newer(meta["resourceVersion"], self._version[name]):

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from sealed.kubeseal.controller_client import ControllerClient
-from sealed.kubeseal.documents import Document, InputError, kinds, read, read_file, replace_file
-from sealed.kubeseal.editing import ManifestFile
+from sealed.cluster.controller_client import ControllerClient
+from sealed.manifests.documents import Document, InputError, kinds, read, read_file, replace_file
+from sealed.manifests.editing import ManifestFile
 
 ITEMS = ("spec", "encryptedData")
 

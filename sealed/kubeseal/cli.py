@@ -167,7 +167,7 @@ def main(version: bool, rotate: bool, re_encrypt: bool, **flags: Any) -> None:
         return
     from manager.access.flags import Access
     from sealed.kubeseal.commands import Flags, run
-    from sealed.kubeseal.documents import InputError
+    from sealed.manifests.documents import InputError
 
     access = Access(**{name: flags.pop(name) for name in ACCESS})
     try:

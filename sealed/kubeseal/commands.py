@@ -13,14 +13,14 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from manager.access.flags import Access
 from manager.core.secret_value import SecretValue
+from sealed.cluster.controller_client import ControllerClient, open_certificate
+from sealed.cluster.kube_access import KubeAccess
 from sealed.crypto.wire_format import Scope
-from sealed.kubeseal.controller_client import ControllerClient, open_certificate
-from sealed.kubeseal.documents import Document, InputError, read, read_file, render, replace_file
-from sealed.kubeseal.kube_access import KubeAccess
-from sealed.kubeseal.sealing import Options, public_key, seal_secret, seal_value
+from sealed.manifests.documents import Document, InputError, read, read_file, render, replace_file
+from sealed.manifests.sealing import Options, public_key, seal_secret, seal_value
 
 if TYPE_CHECKING:
-    from sealed.kubeseal.merging import Known
+    from sealed.manifests.merging import Known
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,10 @@ class Task:
 
     def known(self) -> "Known":
         """Return how the values of a SealedSecret are known, so that unchanged ones keep their ciphertext."""
-        from sealed.kubeseal.known_values import known_in_cluster
+        from sealed.cluster.known_values import known_in_cluster
 
         if self.flags.recovery_private_key:
-            from sealed.kubeseal.recovery import opened, read_keys
+            from sealed.manifests.recovery import opened, read_keys
 
             keys = read_keys(self.flags.recovery_private_key)
             return lambda sealed: opened(sealed, keys)
@@ -141,7 +141,7 @@ class Task:
 
 
 def _recovery_unseal(task: Task) -> None:
-    from sealed.kubeseal.recovery import read_keys, unsealed
+    from sealed.manifests.recovery import read_keys, unsealed
 
     [sealed, *_] = read(task.input())
     task.write(iter([render(unsealed(sealed, read_keys(task.flags.recovery_private_key)), task.form)]))
@@ -176,8 +176,8 @@ def _fetch_cert(task: Task) -> None:
 
 
 def _merge_into(task: Task) -> None:
-    from sealed.kubeseal.editing import ManifestFile
-    from sealed.kubeseal.merging import merge_into
+    from sealed.manifests.editing import ManifestFile
+    from sealed.manifests.merging import merge_into
 
     given = task.input()
     key, place = task.key, Path(task.flags.merge_into)

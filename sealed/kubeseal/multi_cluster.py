@@ -6,9 +6,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from sealed.kubeseal.controller_client import open_certificate
-from sealed.kubeseal.documents import InputError, read, read_file, replace_file
-from sealed.kubeseal.sealing import public_key
+from sealed.cluster.controller_client import open_certificate
+from sealed.manifests.documents import InputError, read, read_file, replace_file
+from sealed.manifests.sealing import public_key
 
 PLACE = "{cluster}"
 BEGIN = "-----BEGIN"

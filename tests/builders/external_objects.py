@@ -6,7 +6,7 @@ from typing import Any
 from external.api.external_secret import ExternalSecretSpec
 from external.api.fields import parse
 from external.external_secrets.plan import Plan, plan
-from external.external_secrets.view import View
+from external.external_secrets.view import ExternalSecret, View
 from manager.core.secret_value import SecretValue
 from manager.kube.resources import EXTERNAL_SECRETS, Key
 
@@ -21,7 +21,7 @@ def spec(**changes: Any) -> ExternalSecretSpec:
 
 def view(secret: Any = None, target: Any = None, **meta: Any) -> View:
     body = {"metadata": {"namespace": "ns", "name": "es", "uid": UID, "generation": 1, **meta}}
-    return View(KEY, body, spec(target=target or {}), secret)
+    return View(ExternalSecret(KEY, body), spec(target=target or {}), secret)
 
 
 def values(**data: str) -> dict[str, SecretValue]:

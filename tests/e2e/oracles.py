@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 from tests.cluster.kube import Object
+from tests.e2e.health import assert_honest
 
 WINDOW = 12  # characters of a value that count as a leak; shorter pieces occur by chance
 HIDDEN = {"data", "stringData", "spec"}  # a fake store's spec contains its values
@@ -31,7 +32,7 @@ def assert_nothing_leaked(values: Iterable[str], texts: Iterable[tuple[str, str]
 
 
 def assert_sound(objects: Iterable[tuple[str, Object]], values: Iterable[str]) -> None:
-    """Check objects of the given kinds: no leak outside the data, no trace of kopf, well-formed conditions.
+    """Check objects of the given kinds: no leak outside the data, no trace of kopf, sound conditions, honest health.
 
     An annotation or field of kopf could contain Secret data; its finalizer would block deletion without Coffer.
     """
@@ -42,6 +43,7 @@ def assert_sound(objects: Iterable[tuple[str, Object]], values: Iterable[str]) -
         assert "kopf" not in about, f"kopf left something on {name}"
         assert "coffer.dev/never-set" not in about, f"kopf's finalizer on {name}"
         _assert_conditions_sound(name, each)
+        assert_honest(kind, each)
         texts.append((name, _public(each)))
     assert_nothing_leaked(values, texts)
 

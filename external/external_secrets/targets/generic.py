@@ -16,7 +16,6 @@ from external.external_secrets.view import (
     MADE_FOR,
     NOT_CONTENT,
     View,
-    accepted_content,
     hash_of_content,
 )
 from external.values.object_paths import PathError, placed
@@ -69,7 +68,7 @@ class GenericTarget:
         if self._view.resource in HOLD_DATA:  # all of their data is the owner's
             same = (wanted.get("data") or {}) == (present.get("data") or {})
             return same and covers(present, wanted, but=("metadata", "data"))
-        return accepted_content(present) == self._view.accepted or covers(present, wanted, but=("metadata", "status"))
+        return self._view.content_hashes == self._view.accepted or covers(present, wanted, but=("metadata", "status"))
 
     def _wanted(self, content: Content) -> Body:
         view = self._view
@@ -83,7 +82,7 @@ class GenericTarget:
         annotations[DATA_HASH] = hash_of_content(requested)
         annotations.pop(ADOPT, None)
         if view.policy == "Orphan" or (view.present is None and view.policy != "Owner"):
-            annotations[MADE_FOR] = view.name_hash
+            annotations[MADE_FOR] = view.external_secret.name_hash
         labels = labels_of(view, made["metadata"], content.labels)
         return {**made, "metadata": with_owner(view, made["metadata"]) | {"labels": labels, "annotations": annotations}}
 
@@ -92,7 +91,7 @@ class GenericTarget:
         view, present = self._view, self._view.present
         metadata = present["metadata"] if present else {"name": view.target.name, "namespace": view.target.namespace}
         base: Body = {"apiVersion": view.resource.api_version, "kind": view.resource.kind, "metadata": metadata}
-        replaced = {"spec", "data"} | _top_fields(metadata, view.manager) - NOT_CONTENT
+        replaced = {"spec", "data"} | view.owned_fields[""] - NOT_CONTENT
         kept = {name: value for name, value in (present or {}).items() if name not in replaced and name not in base}
         return base | kept | self._empty()
 
@@ -127,9 +126,3 @@ def covers(present: Any, wanted: Any, but: tuple[str, ...] = ()) -> bool:
     if isinstance(wanted, list) and isinstance(present, list):
         return len(wanted) == len(present) and all(map(covers, present, wanted))
     return bool(wanted == present)
-
-
-def _top_fields(metadata: Body, manager: str) -> set[str]:
-    """Return the top-level fields of an object that the API server recorded under a field manager."""
-    entries = (each for each in metadata.get("managedFields") or () if each.get("manager") == manager)
-    return {name.removeprefix("f:") for each in entries for name in each.get("fieldsV1") or {}}

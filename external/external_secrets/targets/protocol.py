@@ -8,25 +8,6 @@ from external.values.templates import Content
 from manager.kube.cache import Owner
 from manager.kube.resources import EXTERNAL_SECRETS, Body
 
-ARGO_CD = ("tracking-id", "instance", "installation-id", "hook", "hook-delete-policy", "compare-options")
-ARGO_CD_SYNC = "argocd.argoproj.io/sync-"
-FLUX = ("name", "namespace", "checksum", "prune", "reconcile", "ssa", "force", "substitute", "driftDetection")
-NOT_COPIED = frozenset(
-    {
-        "kubectl.kubernetes.io/last-applied-configuration",
-        "kopf.zalando.org/last-handled-configuration",
-        "applyset.kubernetes.io/part-of",
-        "objectset.rio.cattle.io/hash",
-        *(f"argocd.argoproj.io/{each}" for each in ARGO_CD),
-        *(f"{place}.toolkit.fluxcd.io/{each}" for place in ("kustomize", "helm") for each in FLUX),
-    }
-)
-"""Labels and annotations that describe the ExternalSecret itself.
-
-On the target they would leak the applied manifest, or let a GitOps tool delete it. Others with the same prefixes have a
-meaning of their own there: `argocd.argoproj.io/secret-type` makes the Secret a repository or a cluster of Argo CD.
-"""
-
 
 class Target(Protocol):
     """The rules of one kind of target, for one view."""
@@ -55,12 +36,6 @@ class Target(Protocol):
         """
 
 
-def template_metadata(view: View, name: str) -> dict[str, str]:
-    """Return the labels or annotations of the ExternalSecret that a target without a template takes over."""
-    given = view.body["metadata"].get(name) or {}
-    return {key: text for key, text in given.items() if key not in NOT_COPIED and not key.startswith(ARGO_CD_SYNC)}
-
-
 def merged_metadata(metadata: Body, name: str, owned: frozenset[str], wanted: Mapping[str, str]) -> dict[str, str]:
     """Return labels or annotations: those that we wrote before are replaced, those of others stay."""
     present = {key: text for key, text in (metadata.get(name) or {}).items() if key not in owned}
@@ -71,7 +46,7 @@ def labels_of(view: View, metadata: Body, wanted: Mapping[str, str]) -> dict[str
     """Return the labels of a target, with those by which external-secrets knows its targets."""
     labels = merged_metadata(metadata, "labels", view.owned_fields["labels"], wanted) | {MANAGED: "true"}
     if view.policy == "Owner":
-        return labels | {CREATED_BY: view.name_hash}
+        return labels | {CREATED_BY: view.external_secret.name_hash}
     labels.pop(CREATED_BY, None)
     return labels
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tools.version import version
+
 SAME = object()
 POD = "Deployment/coffer spec.template.spec"
 CONTAINER = f"{POD}.containers[0]"
@@ -106,7 +108,7 @@ ROLES: tuple[Effect, ...] = (
     Effect("service.proxier.subjects", [{"kind": "User", "name": "u"}], "RoleBinding/coffer-service-proxier subjects"),
 )
 GLOBAL: tuple[Effect, ...] = (
-    Effect("global.imageRegistry", "reg.example", f"{CONTAINER}.image", "reg.example/coffer:0.1.0"),
+    Effect("global.imageRegistry", "reg.example", f"{CONTAINER}.image", f"reg.example/coffer:{version()}"),
     Effect("global.imagePullSecrets", [{"name": "p"}], f"{POD}.imagePullSecrets"),
     Effect("global.commonLabels", {"a": "b"}, f"{DEPLOYMENT}.labels.a", "b"),
     Effect("global.podLabels", {"a": "b"}, "Deployment/coffer spec.template.metadata.labels.a", "b"),
@@ -125,8 +127,8 @@ RELEASE: tuple[Effect, ...] = (
     flag("modules.takeover", True, 6, "--modules-takeover=true"),
     flag("settings", {"external": {"provider_threads": 3}}, 7, "--external-provider-threads=3"),
     Effect("replicaCount", 5, "Deployment/coffer spec.replicas"),
-    Effect("image.registry", "reg.example", f"{CONTAINER}.image", "reg.example/coffer:0.1.0"),
-    Effect("image.repository", "a/b", f"{CONTAINER}.image", "a/b:0.1.0"),
+    Effect("image.registry", "reg.example", f"{CONTAINER}.image", f"reg.example/coffer:{version()}"),
+    Effect("image.repository", "a/b", f"{CONTAINER}.image", f"a/b:{version()}"),
     Effect("image.tag", "9", f"{CONTAINER}.image", "coffer:9"),
     Effect("image.digest", f"sha256:{'0' * 64}", f"{CONTAINER}.image", f"coffer@sha256:{'0' * 64}"),
     Effect("image.pullPolicy", "Always", f"{CONTAINER}.imagePullPolicy"),

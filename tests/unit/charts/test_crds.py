@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from manager.kube.crds import KEEP
-from tests.controller import CRDS
-from tests.unit.charts.rendering import CHART, helm
+from tests.controller import CHART, CRDS
+from tests.unit.charts.rendering import helm
 
 MAX_RELEASE_BYTES = 1024 * 1024
 """Of a Secret: helm keeps chart and manifests of a release in one, compressed and in base64."""

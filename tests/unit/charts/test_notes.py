@@ -5,7 +5,8 @@ from functools import cache
 
 import pytest
 
-from tests.unit.charts.rendering import CHART, helm
+from tests.controller import CHART
+from tests.unit.charts.rendering import helm
 
 
 @cache

@@ -102,10 +102,10 @@ def test_every_foreign_value_is_refused_with_its_reason_in_one_message(tmp_path:
 def test_a_foreign_value_that_asks_for_nothing_passes() -> None:
     """Values files of other charts name all of their values."""
     rows = [row for row in chart_originals.refused() if row.harmless]
-    inner = [row for row in rows if not any(each.path.startswith(f"{row.path}.") for each in rows)]
-    rounds = range(max(len(row.harmless) for row in inner))
+    outer = [row for row in rows if not any(row.path.startswith(f"{each.path}.") for each in rows)]
+    rounds = range(max(len(row.harmless) for row in outer))
     cases = {
-        f"round-{at}": nested({row.path: json.loads(row.harmless[at % len(row.harmless)]) for row in inner})
+        f"round-{at}": nested({row.path: json.loads(row.harmless[at % len(row.harmless)]) for row in outer})
         for at in rounds
     }
 

@@ -12,7 +12,13 @@ from external.external_secrets.sync_state import SyncState
 from external.reading.expected_requests import ExpectedRequests
 from external.reading.request_times import BurstGate, RequestTimes
 from external.summaries import external_secret_summary
-from external.watches import CLUSTER_WAKES_BURST, CLUSTER_WAKES_PER_SECOND, Queues, Watches
+from external.watches import (
+    CLUSTER_WAKES_BURST,
+    CLUSTER_WAKES_PER_SECOND,
+    MAX_CLUSTER_WAKE_SECONDS,
+    Queues,
+    Watches,
+)
 from manager.core.clock import rfc3339
 from manager.kube.cache import Change
 from manager.kube.resources import (
@@ -238,3 +244,19 @@ async def test_a_loud_namespace_wakes_cluster_objects_at_its_rate(desk: Desk) ->
     changes("loud")
     desk.stage.clock.pass_by(100 / CLUSTER_WAKES_PER_SECOND + 1)
     assert await woken(), "and what the loud one changed is looked at in its time"
+
+
+async def test_a_storm_delays_cluster_work_by_a_minute(desk: Desk) -> None:
+    """However many changes came before: the next one is looked at within a minute."""
+    desk.observe(CLUSTER_EXTERNAL_SECRETS, "cluster", spec={"externalSecretName": "es"})
+    for number in range(3_000):
+        spec = {"secretStoreRef": {"name": f"store-{number}"}}
+        desk.handlers.external_secret(desk.observe(EXTERNAL_SECRETS, "es", "noisy", spec=spec))
+    while len(desk.clusters):
+        desk.clusters.done(await desk.clusters.get())
+
+    desk.handlers.external_secret(desk.observe(EXTERNAL_SECRETS, "es", "noisy", spec={}))
+    desk.stage.clock.pass_by(MAX_CLUSTER_WAKE_SECONDS)
+
+    async with asyncio.timeout(1):
+        assert await desk.clusters.get() == Key(CLUSTER_EXTERNAL_SECRETS, "", "cluster")

@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 
 from manager.cli.main import main
 from manager.core.secret_value import SecretValue
-from sealed.kubeseal.documents import InputError
-from sealed.kubeseal.edit_buffer import read_back, written
+from sealed.manifests.documents import InputError
+from sealed.manifests.edit_buffer import read_back, written
 from tests.builders.kubeseal_command import TWO, opened, sealing
 from tests.builders.sealed_vectors import pem, private_key
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from external.api.validation import entries, problems, require_allowed
+from external.api.validation import problems, require_allowed
 from manager.core.errors import NeedsHuman
 from tests.builders.external_objects import spec
 
@@ -74,7 +74,7 @@ def test_keys_may_stand_twice_where_values_may_be_absent() -> None:
 
 
 def test_an_entry_that_only_names_a_store_asks_for_nothing() -> None:
-    assert [at for at, _ in entries(spec(dataFrom=[{"sourceRef": STORE}, {"extract": EXTRACT}]))] == [
+    assert [at for at, _ in spec(dataFrom=[{"sourceRef": STORE}, {"extract": EXTRACT}]).entries] == [
         "spec.dataFrom[1].extract",
         "spec.data[0]",
     ]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from manager.kube.managed_fields import managers_of, manages, manages_item, owned_keys
+from manager.kube.managed_fields import managers_of, managers_of_item, manages, owned_keys
 
 MARK = "reflector.v1.k8s.emberstack.com/reflects"
 
@@ -58,10 +58,9 @@ def test_owned_keys_join_all_records_of_a_manager(manager: str, path: tuple[str,
 
 
 def test_an_item_of_a_list_belongs_to_the_manager_that_added_it() -> None:
-    assert manages_item(WRITTEN, "cleaner", "a/b", "metadata", "finalizers")
-    assert not manages_item(WRITTEN, "cleaner", "a", "metadata", "finalizers")
-    assert not manages_item(WRITTEN, "coffer", "a/b", "metadata", "finalizers")
-    assert not manages_item(WRITTEN, "coffer", "a/b", "data")
+    assert managers_of_item(WRITTEN, "a/b", "metadata", "finalizers") == {"cleaner"}
+    assert not managers_of_item(WRITTEN, "a", "metadata", "finalizers")
+    assert not managers_of_item(WRITTEN, "a/b", "data")
 
 
 @pytest.mark.parametrize(
@@ -78,4 +77,4 @@ def test_an_empty_record_proves_nothing(empty: dict[str, Any]) -> None:
     assert managers_of(empty, "data") == frozenset()
     assert not manages(empty, "coffer", "data")
     assert owned_keys(empty, "coffer", "data") == frozenset()
-    assert not manages_item(empty, "coffer", "a/b", "metadata", "finalizers")
+    assert not managers_of_item(empty, "a/b", "metadata", "finalizers")

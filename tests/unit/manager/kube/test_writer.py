@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import structlog.testing
 
 from manager.core.errors import Conflict, NeedsHuman, NotLeader, WaitFor
 from manager.kube.auto_mirrors import AUTO_REFLECTS, REFLECTS, yields
@@ -184,6 +185,17 @@ async def test_a_delete_takes_exactly_what_was_read(gate: Gate) -> None:
 
     assert await gate.writer.apply(Delete(KEY, meta["uid"], meta["resourceVersion"], "why")) is None
     assert gate.api.objects == {}
+
+
+async def test_the_log_says_why_an_object_was_deleted(gate: Gate) -> None:
+    meta = gate.stored()["metadata"]
+
+    with structlog.testing.capture_logs() as logs:
+        await gate.writer.apply(Delete(KEY, meta["uid"], meta["resourceVersion"], "its source is gone"))
+
+    assert logs == [
+        {"event": "deleted", "object": str(KEY), "reason": "its source is gone", "log_level": "info"},
+    ]
 
 
 async def test_a_flood_of_deletes_is_put_off_and_told(gate: Gate) -> None:

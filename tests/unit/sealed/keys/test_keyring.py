@@ -14,7 +14,7 @@ from manager.kube.resources import Body
 from manager.kube.writer import SEALING_KEY_LABEL
 from manager.settings.model import SealedSettings
 from sealed.keys.keyring import PAGE_OBJECTS, Keyring, needed, pages
-from sealed.kubeseal.documents import InputError
+from sealed.manifests.documents import InputError
 from tests.builders.sealed_module import key_secret, sealed_secret
 from tests.builders.sealed_vectors import certificate, other_key, private_key
 

@@ -1,7 +1,11 @@
 """The keys of this cluster: whatever a key Secret holds, the others stay, and an old picture never wins."""
 
+import asyncio
 import base64
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,6 +27,24 @@ class Changes:
 
     def __call__(self) -> None:
         self.count += 1
+
+
+class Held(Executor):
+    """Starts a call at once, and ends it when it is let go."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self._calls: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self._calls.append((future, partial(function, *args, **kwargs)))
+        self.begun.set()
+        return future
+
+    def let_go(self) -> None:
+        for future, call in self._calls:
+            future.set_result(call())
 
 
 @pytest.fixture
@@ -103,6 +125,24 @@ async def test_an_older_state_does_not_replace_a_newer_one(registry: KeyRegistry
     await registry.put(key_secret(key=other_key(), version="8"))
 
     assert ids(registry) == before
+
+
+async def test_a_key_is_known_when_put_returns_though_the_watch_brought_it_first(changes: Changes) -> None:
+    """The leader asks at once whether the key that it made is the current one."""
+    held = Held()
+    registry = KeyRegistry(held, "CertNotBefore", changes)
+    secret = key_secret("made", private_key())
+    by_watch = asyncio.create_task(registry.put(secret))
+    await held.begun.wait()
+
+    by_leader = asyncio.create_task(registry.put(secret))
+    await asyncio.sleep(0)
+    assert not by_leader.done()
+    held.let_go()
+
+    await by_leader
+    assert registry.current is not None
+    await by_watch
 
 
 async def test_a_key_made_after_a_list_is_not_dropped_by_it(registry: KeyRegistry, changes: Changes) -> None:

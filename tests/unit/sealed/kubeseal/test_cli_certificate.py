@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from sealed.kubeseal.documents import InputError
-from sealed.kubeseal.sealing import public_key
+from sealed.manifests.documents import InputError
+from sealed.manifests.sealing import public_key
 from tests.builders.sealed_vectors import certificate, pem, private_key
 
 KEY = private_key().public_key()

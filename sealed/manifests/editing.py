@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from sealed.kubeseal.documents import (
+from sealed.manifests.documents import (
     Document,
     InputError,
     compose,

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from manager.core.documents import Caps, Loader, Unreadable, json_stream, yaml_nodes
-from sealed.kubeseal.goyaml import in_order, is_text
+from sealed.manifests.goyaml import in_order, is_text
 
 MAX_INPUT_BYTES = 16 * 1024 * 1024  # a Secret holds 1 MiB
 MAX_NODES = 200_000  # values after aliases are expanded: a 323-byte file can ask for gigabytes

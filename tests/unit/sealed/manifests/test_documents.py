@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sealed.kubeseal.documents import (
+from sealed.manifests.documents import (
     MAX_INPUT_BYTES,
     NOTHING_FOUND,
     InputError,

@@ -7,9 +7,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from manager.core.secret_value import SecretValue
 from sealed.crypto.unseal import binding, mapping
 from sealed.crypto.wire_format import CLUSTER_WIDE, NAMESPACE_WIDE, seal
-from sealed.kubeseal.documents import Document, InputError, text_of
-from sealed.kubeseal.editing import ManifestFile
-from sealed.kubeseal.sealing import LAST_APPLIED, plaintext
+from sealed.manifests.documents import Document, InputError, text_of
+from sealed.manifests.editing import ManifestFile
+from sealed.manifests.sealing import LAST_APPLIED, plaintext
 
 Known = Callable[[Document], Mapping[str, SecretValue]]
 """Returns the known values of a SealedSecret; an unchanged value keeps its ciphertext."""

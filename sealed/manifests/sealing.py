@@ -18,8 +18,8 @@ from sealed.crypto.wire_format import (
     scope_of,
     seal,
 )
-from sealed.kubeseal.documents import Document, InputError, text_of
-from sealed.kubeseal.recipient import recipient
+from sealed.manifests.documents import Document, InputError, text_of
+from sealed.manifests.recipient import recipient
 
 LAST_APPLIED = ("kubectl.kubernetes.io/last-applied-configuration", "kubecfg.ksonnet.io/last-applied-configuration")
 ANNOTATION_OF = {Scope.NAMESPACE_WIDE: NAMESPACE_WIDE, Scope.CLUSTER_WIDE: CLUSTER_WIDE}

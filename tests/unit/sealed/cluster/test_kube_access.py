@@ -15,15 +15,15 @@ import pytest
 import yaml
 
 from manager.access.flags import Access
-from sealed.kubeseal.controller_client import (
+from sealed.cluster.controller_client import (
     HINT,
     MAX_CERTIFICATE_BYTES,
     ControllerClient,
     open_certificate,
     proxy_path,
 )
-from sealed.kubeseal.documents import InputError
-from sealed.kubeseal.kube_access import KubeAccess
+from sealed.cluster.kube_access import KubeAccess
+from sealed.manifests.documents import InputError
 
 PEM = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 SERVICE = "/api/v1/namespaces/kube-system/services/sealed-secrets-controller"

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from manager.core.secret_value import SecretValue
+from sealed.cluster.kube_access import KubeAccess, object_path
 from sealed.crypto.unseal import mapping
 from sealed.crypto.wire_format import BrokenBase64, decode_blob
-from sealed.kubeseal.documents import Document
-from sealed.kubeseal.kube_access import KubeAccess, object_path
+from sealed.manifests.documents import Document
 
 GROUP = "apis/bitnami.com/v1alpha1"
 

@@ -11,7 +11,7 @@ from sealed.crypto.key_pair import fingerprint, load_private_key
 from sealed.crypto.unseal import Keys, UnsealFailed, mapping, open_object
 from sealed.crypto.wire_format import BrokenBase64, decode_blob
 from sealed.diagnosis import malformed
-from sealed.kubeseal.documents import Document, InputError, kinds, read, read_file
+from sealed.manifests.documents import Document, InputError, kinds, read, read_file
 
 TEMPLATES = "spec.template.data holds templates: only the whole of Coffer renders them, as its image has it"
 

@@ -8,8 +8,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sealed.kubeseal.documents import InputError
-from sealed.kubeseal.editing import ManifestFile
+from sealed.manifests.documents import InputError
+from sealed.manifests.editing import ManifestFile
 
 FILE = """\
 # who to ask: ops

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from manager.core.secret_value import SecretValue
 from sealed.crypto.unseal import UnsealFailed, decrypt_items
 from sealed.crypto.wire_format import CLUSTER_WIDE, NAMESPACE_WIDE, Scope, decode_blob, label, scope_of, unseal
-from sealed.kubeseal.documents import InputError, read
-from sealed.kubeseal.sealing import EMPTY, Options, plaintext, seal_secret, seal_value
+from sealed.manifests.documents import InputError, read
+from sealed.manifests.sealing import EMPTY, Options, plaintext, seal_secret, seal_value
 from tests.builders.sealed_vectors import private_key
 
 KEY = private_key().public_key()

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from sealed.crypto.key_pair import first_certificate
-from sealed.kubeseal.recipient import recipient
+from sealed.manifests.recipient import recipient
 from tests.builders.sealed_vectors import certificate, other_key, private_key
 
 PEM = certificate(private_key())

@@ -10,8 +10,8 @@ from urllib.parse import quote, unquote, urlsplit
 from manager.access.flags import REQUEST_SECONDS
 from manager.core.documents import read_json
 from manager.core.errors import AccessError
-from sealed.kubeseal.documents import Document, InputError, read_file
-from sealed.kubeseal.kube_access import KubeAccess, Refused, object_path
+from sealed.cluster.kube_access import KubeAccess, Refused, object_path
+from sealed.manifests.documents import Document, InputError, read_file
 
 MAX_CERTIFICATE_BYTES = 1024 * 1024
 MAX_RETRIES = 60  # answers "too often" to one question; a second or so passes after each

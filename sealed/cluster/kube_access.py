@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 from manager.access.flags import NO_FLAGS, Access
 from manager.core.documents import read_json
 from manager.core.errors import AccessError
-from sealed.kubeseal.documents import Document, InputError
+from sealed.manifests.documents import Document, InputError
 
 if TYPE_CHECKING:
     from manager.access.http_channel import Channel

@@ -4,8 +4,8 @@ import base64
 from collections.abc import Iterable, Mapping
 
 from manager.core.secret_value import SecretValue
-from sealed.kubeseal.documents import InputError, read, render
-from sealed.kubeseal.sealing import plaintext
+from sealed.manifests.documents import InputError, read, render
+from sealed.manifests.sealing import plaintext
 
 HEAD = """\
 # Values of {place}. What you change here is sealed anew, all else in the file stays as it is.

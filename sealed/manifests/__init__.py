@@ -1,0 +1,1 @@
+"""Files of Kubernetes objects: read, sealed, merged, edited and written without a cluster."""
