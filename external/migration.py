@@ -18,6 +18,7 @@ from external.external_secrets.view import (
     CREATED_BY,
     DATA_HASH,
     MANAGED,
+    ExternalSecret,
     View,
     created_under_our_field_manager,
 )
@@ -68,7 +69,7 @@ class Surroundings:
 def needs_data(body: Body, secret: Body) -> bool:
     """Return True if only the data of a target shows whose it is: neither an owner nor the API server's record does."""
     view = _view(body, ExternalSecretSpec(), secret, adopt_foreign=False)
-    marked = view.labels.get(CREATED_BY) == view.name_hash
+    marked = view.labels.get(CREATED_BY) == view.external_secret.name_hash
     return view.owner is None and marked and created_under_our_field_manager(view) is None
 
 
@@ -190,7 +191,7 @@ def _repairs(view: View) -> Iterator[str]:
 def _notes(view: View, due: float | None) -> str:
     meta = (view.present or {"metadata": {}})["metadata"]
     merges = view.policy in ("Merge", "CreateOrMerge")
-    others = "" if merges else other_writers(meta, frozenset({view.manager}))
+    others = "" if merges else other_writers(meta, frozenset({view.external_secret.manager}))
     texts = [f"written by {others} too: data that does not match the hash is repaired"] if others else []
     return "; ".join([*texts, *(["its refresh is due: the provider is read at once"] if due == 0.0 else [])])
 
@@ -239,7 +240,7 @@ def _serves(resource: Resource, body: Body, settings: ExternalSettings) -> bool:
 
 
 def _view(body: Body, spec: ExternalSecretSpec, secret: Body | None, *, adopt_foreign: bool) -> View:
-    return View(key_of(EXTERNAL_SECRETS, body), body, spec, secret, adopt_foreign=adopt_foreign)
+    return View(ExternalSecret(key_of(EXTERNAL_SECRETS, body), body), spec, secret, adopt_foreign=adopt_foreign)
 
 
 def _found(

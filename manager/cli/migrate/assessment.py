@@ -1,10 +1,9 @@
 """Assess what was read of a cluster: what becomes of every object, and what can go wrong. Pure."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from external.crds import CRDS as EXTERNAL_CRDS
 from external.generators.registry import ALL, CLUSTER_GENERATORS
 from external.migration import (
     Surroundings,
@@ -37,19 +36,20 @@ from manager.kube.resources import (
 from manager.settings.model import Settings
 from reflector.migration import findings as mirror_findings
 from reflector.view import ViewBuilder
-from sealed.api import CRDS as SEALED_CRDS
 from sealed.migration import finding as sealed_finding
 from sealed.selection import selection_of
 
-OURS = {
-    f"{each.resource.plural}.{each.resource.group}": Served(
-        each.resource.version, frozenset({each.resource.version, *each.unserved})
-    )
-    for each in (*SEALED_CRDS, *EXTERNAL_CRDS)
-}
-"""Every CRD that Coffer uses, by name."""
 NAMESPACED = (SEALED_SECRETS, EXTERNAL_SECRETS, SECRET_STORES, *(each.resource for each in ALL))
 CLUSTER = (CLUSTER_EXTERNAL_SECRETS, CLUSTER_SECRET_STORES, CLUSTER_GENERATORS)
+OLDER = {"external-secrets.io": "v1beta1"}
+"""Versions that Coffer's own CRDs list beside the one that it reads."""
+OURS = {
+    f"{each.plural}.{each.group}": Served(
+        each.version, frozenset({each.version, *filter(None, [OLDER.get(each.group)])})
+    )
+    for each in (*NAMESPACED, *CLUSTER)
+}
+"""Every CRD that Coffer uses, by name; a test compares the CRDs themselves, whose models take a second to load."""
 REPLACEMENT = Replacement(
     frozenset((each.group, each.plural) for each in NAMESPACED),
     frozenset((each.group, each.plural) for each in CLUSTER),
@@ -82,6 +82,11 @@ class Report:
         for each in self.findings:
             found.setdefault((each.module, each.key.resource.kind), Counter())[each.verdict] += 1
         return found
+
+    def without(self, modules: Collection[str]) -> "Report":
+        """Return the report without modules that stay with their originals."""
+        findings = (each for each in self.findings if each.module not in modules)
+        return Report(tuple(findings), tuple(each for each in self.hazards if each.module not in modules))
 
     def within(self, namespace: str) -> "Report":
         """Return the findings of one namespace, with all hazards; all if it is empty."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from manager.cli.migrate.snapshot import Place, Seen
 
 MUST_BE_CURED, CANNOT_READ = 1, 2
+MODULES = ("sealed", "external", "reflector")
 PHASES = ("move", "undo", "back")
 
 
@@ -56,11 +57,14 @@ class Where:
     context: str
     config: str | None
     own: str
+    without: tuple[str, ...]
 
 
 def _reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     text = "The controller's settings file: its rules decide here too."
     command = click.option("--config", help=text, metavar="FILE")(command)
+    text = "Leave this module to its original."
+    command = click.option("--without", multiple=True, type=click.Choice(MODULES), help=text)(command)
     text = "Where Coffer is, or will be; by default where the sealing keys are."
     command = click.option("--controller-namespace", "own", default="", help=text, metavar="NAME")(command)
     return cluster_options(command)
@@ -92,9 +96,10 @@ def check(namespace: str, output: str, every: bool, save: str, **where: Any) -> 
     """
     from manager.cli.migrate import rendering, snapshot
 
-    listed, report = asyncio.run(_assessed(Where(**where)))
+    cluster = Where(**where)
+    listed, report = asyncio.run(_assessed(cluster))
     if save:
-        snapshot.save(save, snapshot.taken(listed, report.findings), time.time())
+        snapshot.save(save, snapshot.taken(listed, report.findings, cluster.without), time.time())
     shown = report.within(namespace)
     lines = rendering.report_lines(shown, every=every)
     show(output, lines, rendering.report_records(shown), rendering.report_names(shown))
@@ -115,7 +120,8 @@ def plan(output: str, only: str | None, chart: str, original_chart: tuple[str, .
     cluster = Where(**where)
     charts = Charts(chart, _charts(original_chart), cluster.kubeconfig, cluster.context)
     listed, report = asyncio.run(_assessed(cluster))
-    steps = [each for each in Planner(listed, report, charts, cluster.own).steps() if only in (None, each.phase)]
+    planner = Planner(listed, report, charts, cluster.own, cluster.without)
+    steps = [each for each in planner.steps() if only in (None, each.phase)]
     names = (f"{each.phase}/{each.module or 'all'}" for each in steps)
     show(output, rendering.step_lines(steps), rendering.step_records(steps), names)
 
@@ -182,7 +188,7 @@ async def _assessed(where: Where, remembered: "frozenset[Place]" = frozenset()) 
         await Reader(client, listed, remembered).read()
     finally:
         await client.close()
-    return listed, assessed(listed, builder, settings, own, time.time())
+    return listed, assessed(listed, builder, settings, own, time.time()).without(where.without)
 
 
 def _charts(given: tuple[str, ...]) -> dict[str, str]:

@@ -1,13 +1,14 @@
 """Record which objects there are, and compare later: what was rewritten, lost or read too early. Pure; no values."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from manager.cli.migrate.listed import CRDS, Listed
+from manager.cli.migrate.originals import ORIGINALS
 from manager.core.clock import parse_rfc3339
 from manager.core.documents import Caps, Unreadable, read_json
 from manager.core.errors import SettingsError
@@ -31,7 +32,7 @@ class Seen:
     name: str
     uid: str
     version: str
-    """The resourceVersion of a target; the generation of an object whose status Coffer writes."""
+    """The resourceVersion of a target; the generation of a CRD, and of an object whose status Coffer writes."""
     due: float | None = None
     """Of an ExternalSecret and its target: Unix time of the next read at the provider; None if none is planned."""
     refreshed: str = ""
@@ -70,13 +71,22 @@ class Changed:
     change: Change
 
 
-def taken(listed: Listed, findings: Iterable[ObjectFinding]) -> list[Seen]:
-    """Return what to remember: CRDs, custom resources, their targets, mirrors and sealing keys."""
+def taken(listed: Listed, findings: Iterable[ObjectFinding], staying: Collection[str] = ()) -> list[Seen]:
+    """Return what to remember: CRDs, custom resources, their targets, mirrors and sealing keys.
+
+    Args:
+        listed: what was read.
+        findings: what becomes of it.
+        staying: modules that stay with their originals, which go on writing.
+
+    """
+    staying_groups = {group for each in staying for group in ORIGINALS[each].groups}
     known = {each.key: each.due for each in findings}
     targets = {each.target: each.due for each in findings if each.target is not None}
-    found = [_seen(key_of(CRDS, each), each, "") for each in listed.crds]
+    crds = (each for each in listed.crds if each["spec"]["group"] not in staying_groups)
+    found = [_seen(key_of(CRDS, each), each, "generation") for each in crds]
     for resource, bodies in listed.bodies.items():
-        for body in bodies:
+        for body in bodies if resource.group not in staying_groups else ():
             key = key_of(resource, body)
             refreshed = str((body.get("status") or {}).get("refreshTime") or "")
             found.append(_seen(key, body, "generation", known.get(key), refreshed))

@@ -1,7 +1,7 @@
 """The commands of the move and of the way back, in order, made from what was read. Pure."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from manager.cli.migrate.assessment import OURS, Report
@@ -105,13 +105,18 @@ class Planner:
 
     Args:
         own: Coffer's namespace; empty to choose the one in which the sealing keys are.
+        without: modules that stay with their originals; so do those with objects that are not served.
     """
 
-    def __init__(self, listed: Listed, report: Report, charts: Charts, own: str = "") -> None:
+    def __init__(
+        self, listed: Listed, report: Report, charts: Charts, own: str = "", without: Collection[str] = ()
+    ) -> None:
         self._listed = listed
         self._report = report
         self._charts = charts
-        self._staying = {each.module for each in report.findings if each.blocks and each.verdict is Verdict.UNSERVED}
+        unserved = {each.module for each in report.findings if each.blocks and each.verdict is Verdict.UNSERVED}
+        self._unserved = unserved - set(without)
+        self._staying = unserved | set(without)
         self._moved = [self._original(module) for module in ORIGINALS if listed.deployments.get(module)]
         self._own = own or next(iter(self._homes("sealed")), DEFAULT_NAMESPACE)
 
@@ -135,7 +140,8 @@ class Planner:
             yield Step(MOVE, "sealed", f"save the sealing keys; {KEYS} holds private keys, keep it safe", command)
         for each in moving:
             yield from self._keep(each)
-        command = charts.own("migrate check", "--save", BEFORE)
+        stay = [word for each in sorted(self._staying) for word in ("--without", each)]
+        command = charts.own("migrate check", *stay, "--save", BEFORE)
         yield Step(MOVE, "", "record what is there; this ends with 1 while something must be cured: stop then", command)
 
     def _keep(self, moved: Moved) -> Iterator[Step]:
@@ -155,13 +161,14 @@ class Planner:
 
     def _stay(self) -> Iterator[Step]:
         for each in self._moved:
-            if each.module in self._staying:
+            if each.module in self._unserved:
                 why = f"{each.original.product} stays: `coffer migrate check` names objects that are not served"
                 yield Step(MOVE, each.module, why, "")
 
     def _install(self) -> Iterator[Step]:
         words = ["install", "coffer", self._charts.coffer, "-n", self._own, "--create-namespace"]
-        for module in sorted(self._staying & {each.module for each in self._moved}):
+        words += ["--skip-crds"] if self._listed.crds else []  # Helm 4 writes a chart's crds folder over those present
+        for module in sorted(self._staying):
             words += ["--set", f"modules.{module}=false"]
         keys = [each for each in self._key_namespaces() if each != self._own]
         if keys:

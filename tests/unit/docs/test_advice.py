@@ -36,10 +36,11 @@ KUBECTL = {
     "annotate": {"--overwrite", "-n"},
     "apply": {"-f"},
     "auth can-i": {"-A", "--as"},
+    "delete": {"-f"},
     "create secret": {"--from-file"},
     "describe": set(),
     "events": {"--for", "-n"},
-    "get": {"-A", "-l", "-n", "-o"},
+    "get": {"--raw", "-A", "-l", "-n", "-o"},
     "logs": {"-f", "-l", "-n"},
 }
 """What of kubectl is named; a word or flag that is not here is looked up once, and added."""
@@ -190,7 +191,7 @@ def test_every_setting_that_is_told_exists() -> None:
 
 def test_every_value_of_the_chart_that_is_told_exists() -> None:
     values = yaml.safe_load((ROOT / "charts" / "coffer" / "values.yaml").read_text())
-    asked = found(r"\b((?:rbac|image|service|modules)\.[a-z]\w*)\b(?![\w(]|\.py)", everything())
+    asked = found(r"\b((?:rbac|image|service|modules)\.[a-z]\w*)\b(?![\w(]|\.py|\.k8s)", everything())
     wrong = {
         each: where
         for each, where in asked

@@ -59,7 +59,7 @@ def target(owned: bool = True, managers: Any = None, *, made: bool = False, **me
     """Return the metadata of a target as the original leaves it."""
     fields = {"f:data": {"f:k": {}}} | ({"f:type": {}} if made else {})
     record = [{"manager": each, "fieldsV1": fields} for each in managers or (field_manager("es"),)]
-    meta = {"namespace": "ns", "name": "es", "uid": "u", "resourceVersion": "7", "managedFields": record}
+    meta: Any = {"namespace": "ns", "name": "es", "uid": "u", "resourceVersion": "7", "managedFields": record}
     meta |= {"labels": MARKS, "annotations": HASHED, **metadata}
     return {"metadata": meta | ({"ownerReferences": [OWNER]} if owned else {})}
 

@@ -50,7 +50,7 @@ def test_what_the_original_left_stays() -> None:
 )
 def test_types_templates_and_labels_of_the_template_are_as_they_should_be(template: Any) -> None:
     keys = ("a", "b", *(template.get("data") or ()))
-    metadata = {"labels": (template.get("metadata") or {}).get("labels") or {}}
+    metadata: Any = {"labels": (template.get("metadata") or {}).get("labels") or {}}
 
     assert found(sealed(**template), secret(keys=keys, **metadata)).verdict is Verdict.NOTHING
 
