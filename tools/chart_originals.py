@@ -19,7 +19,7 @@ OTHER_KINDS: Mapping[str, tuple[str, str, Any]] = {
     "ingress.tls": ("bool", "boolean", False),
 }
 """Values that exist here too, with another type: path -> theirs, in Go's words and in JSON Schema's, and when empty."""
-EMPTY = (None, "", [], {})
+EMPTY: tuple[Any, ...] = (None, "", [], {})
 SHARED = "global"
 """What a parent chart gives to all of its charts, the originals' among them."""
 

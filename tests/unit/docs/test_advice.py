@@ -193,7 +193,7 @@ def test_every_setting_that_is_told_exists() -> None:
 def test_every_value_of_the_chart_that_is_told_exists() -> None:
     values = yaml.safe_load((ROOT / "charts" / "coffer" / "values.yaml").read_text())
     theirs = {".".join(path.split(".")[:2]) for each in TABLES.values() for path in each.rules}
-    asked = found(r"\b((?:rbac|image|service|modules)\.[a-z]\w*)\b(?![\w(]|\.py|\.k8s)", everything())
+    asked = found(r"(?<![\w.])((?:rbac|image|service|modules)\.[a-z]\w*)\b(?![\w(]|\.py|\.k8s)", everything())
     wrong = {
         each: where
         for each, where in asked
