@@ -1,5 +1,6 @@
 """Facts of the originals' charts: the path of every value, and the type of its default."""
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -21,5 +22,5 @@ def nested(values: dict[str, Any]) -> dict[str, Any]:
         *parents, name = path.split(".")
         for each in parents:
             here = here.setdefault(each, {})
-        here.setdefault(name, value)
+        here.setdefault(name, deepcopy(value))  # other paths may be put into it
     return found
