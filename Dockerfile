@@ -25,8 +25,9 @@ RUN /opt/coffer/bin/python -P -m manager.gotemplate.artefact \
     && test -s /opt/coffer/lib/python3.*/site-packages/manager/gotemplate/template.cwasm
 
 FROM ${PYTHON}
+ARG REVISION
 COPY --from=build /opt/coffer /opt/coffer
 USER 65532:65532
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 COFFER_REVISION=${REVISION}
 ENTRYPOINT ["/opt/coffer/bin/coffer"]
 CMD ["run"]

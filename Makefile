@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 TEMPLATE := manager/gotemplate/template.wasm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup conformance template cluster shipped test lint fmt bench soak demo lock audit-lock crds docs verify audit matrix clean
+.PHONY: help setup conformance template cluster shipped test lint fmt bench soak demo lock audit-lock site-lock crds docs site verify audit sbom matrix clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 13
@@ -87,8 +87,20 @@ audit-lock: OUT ?= tools/audit.lock
 audit-lock: $(BIN)/uv ## tools/audit.lock from tools/audit.in
 	$(BIN)/uv pip compile tools/audit.in $(LOCKED) -o $(OUT)
 
+site-lock: OUT ?= tools/site.lock
+site-lock: $(BIN)/uv ## tools/site.lock from tools/site.in
+	$(BIN)/uv pip compile tools/site.in $(LOCKED) -o $(OUT)
+
 audit: setup ## known vulnerabilities of the locked packages (OSV) and of the Go module (govulncheck); needs a network
 	$(BIN)/python -m tools.audit
+
+sbom: setup ## the bill of materials of this commit, CycloneDX
+	@$(BIN)/python -m tools.sbom
+
+site: $(INSTALLED) ## docs/ as a site in dist/site; a dead link or a page outside of the navigation fails
+	@test -d .venv/site || $(BIN)/uv venv --quiet .venv/site
+	$(BIN)/uv pip sync --quiet --python .venv/site/bin/python --require-hashes tools/site.lock
+	NO_MKDOCS_2_WARNING=1 .venv/site/bin/mkdocs build --strict --quiet
 
 matrix: setup template cluster ## unit tests on every Python, end-to-end tests on every Kubernetes; PYTHONS=, KUBERNETES=
 	PYTHONS="$(PYTHONS)" KUBERNETES="$(KUBERNETES)" $(BIN)/python -m tests.matrix

@@ -15,7 +15,7 @@ from manager.core.errors import NeedsHuman
 from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
 
 MISSING = Service("")
-Question = tuple[str, ...]
+RequestName = tuple[str, ...]
 """One read: key, version and kind; a search begins with `find`."""
 
 
@@ -33,7 +33,7 @@ class StoreBill:
     """ExternalSecrets that read once, or when they change."""
     original: float = 0.0
     """Calls a month of external-secrets: one for each key of each ExternalSecret."""
-    wanted: dict[tuple[str, Question], float] = field(default_factory=dict)
+    wanted: dict[tuple[str, RequestName], float] = field(default_factory=dict)
     """(consumer's namespace if reads are not shared, read) -> the shortest interval in seconds."""
 
     @property
@@ -45,8 +45,8 @@ class StoreBill:
     def calls(self) -> float:
         """Calls a month: equal reads share one, and a call takes as many keys as the provider allows."""
         alone, together = 0.0, defaultdict[tuple[str, float], int](int)
-        for (consumer, question), interval in self.wanted.items():
-            if question[0] == "find" or any(question[1:]):
+        for (consumer, request), interval in self.wanted.items():
+            if request[0] == "find" or any(request[1:]):
                 alone += MONTH_SECONDS / interval
             else:
                 together[consumer, interval] += 1
@@ -69,13 +69,13 @@ class StoreBill:
         found = min(self.wanted.items(), key=lambda each: each[1], default=None)
         return None if found is None else (" ".join(part for part in found[0][1] if part), found[1])
 
-    def add(self, namespace: str, questions: Iterable[Question], interval: float) -> None:
+    def add(self, namespace: str, requests: Iterable[RequestName], interval: float) -> None:
         """Count one ExternalSecret that is refreshed."""
         self.secrets += 1
         consumer = namespace if self.per_consumer else ""
-        for question in questions:
+        for request in requests:
             self.original += MONTH_SECONDS / interval
-            place = consumer, question
+            place = consumer, request
             self.wanted[place] = min(interval, self.wanted.get(place, interval))
 
 
@@ -93,21 +93,21 @@ def _count(found: dict[Key, StoreBill], body: Body) -> None:
         spec = parse(ExternalSecretSpec, body.get("spec"), reason="")
     except NeedsHuman:
         return  # it reads nothing
-    asked = defaultdict[Key, set[Question]](set)
+    asked = defaultdict[Key, set[RequestName]](set)
     for _, entry in spec.entries:
         chosen = spec.store_of(entry)
-        question = _question(entry)
-        if chosen is not None and chosen.name and question:
-            asked[store_key(key.namespace, chosen.name, chosen.kind)].add(question)
-    for store, questions in asked.items():
+        request = _request(entry)
+        if chosen is not None and chosen.name and request:
+            asked[store_key(key.namespace, chosen.name, chosen.kind)].add(request)
+    for store, requests in asked.items():
         bill = found.setdefault(store, StoreBill(store))
         if digest.policy == "Periodic" and digest.interval > 0:
-            bill.add(key.namespace, questions, digest.interval)
+            bill.add(key.namespace, requests, digest.interval)
         else:
             bill.once += 1
 
 
-def _question(entry: Data | DataFrom) -> Question:
+def _request(entry: Data | DataFrom) -> RequestName:
     if isinstance(entry, DataFrom) and entry.find is not None:
         find = entry.find
         name = find.name.regexp if find.name else ""

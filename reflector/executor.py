@@ -8,6 +8,7 @@ from manager.core.errors import AlreadyExists, Conflict, Forbidden, Invalid, Nee
 from manager.core.errors import WaitFor as Wait
 from manager.kube.auto_mirrors import author_of
 from manager.kube.cache import controller_of
+from manager.kube.managed_fields import is_recorded
 from manager.kube.resources import NAMESPACES, Body, Key
 from manager.kube.writer import Create, Delete, Replace
 from manager.runtime.module import Context
@@ -257,7 +258,7 @@ def require_made_by_a_reflector(source: Key, target: Key, meta: Body) -> None:
     """Raise NeedsHuman if something else wrote the marks of a mirror: a copy of one is not ours to delete."""
     renamed = target.name != source.name  # the original never renames, so managedFields must name us
     author = author_of(meta, {MANAGER} if renamed else {MANAGER, ORIGINAL_MANAGER})
-    if author or (renamed and not meta.get("managedFields")):
+    if author or (renamed and not is_recorded(meta)):
         who = author or "somebody"
         raise NeedsHuman(FOREIGN, f"{who} made this copy of a mirror of {source}, so it is left alone; {CURE}")
 

@@ -19,7 +19,7 @@ from manager.settings.model import SealedSettings
 from sealed.cluster.controller_client import ControllerClient, open_certificate
 from sealed.cluster.known_values import known_in_cluster
 from sealed.cluster.kube_access import KubeAccess
-from sealed.keys.keyring import Evidence, Held, Keyring, needed, pages
+from sealed.keys.keyring import Keyring, KeySecret, KeyUsage, needed, pages
 from sealed.manifests.documents import InputError, read, read_file, render, replace_file
 from sealed.manifests.edit_buffer import read_back, written
 from sealed.manifests.editing import ManifestFile
@@ -62,17 +62,17 @@ def list_keys(kubeconfig: str, context: str, namespace: str, output: str, object
     """Show every key: its age and end, and how many SealedSecrets it opened."""
     cluster = KubeAccess(Access(kubeconfig, context))
     keyring = Keyring(cluster, namespace)
-    held, current = keyring.held(), keyring.current()
-    if not held:
+    key_secrets, current = keyring.key_secrets(), keyring.current()
+    if not key_secrets:
         raise InputError(
             f"there are no sealing keys in namespace {namespace}: -n names the one that Coffer runs in; "
             "`kubectl get secrets -A -l sealedsecrets.bitnami.com/sealed-secrets-key` finds it"
         )
     opened = needed(pages(cluster, SEALED_SECRETS.path()))
     now = datetime.now(UTC)
-    rows = [_row(each, opened, now, current=current is not None and each.name == current.name) for each in held]
+    rows = [_row(each, opened, now, current=current is not None and each.name == current.name) for each in key_secrets]
     records = [dict(zip(COLUMNS, row, strict=True)) | {"places": sorted(opened.get(row[-1], ()))} for row in rows]
-    show(output, _table(rows, opened, objects=objects), records, (f"secret/{each.name}" for each in held))
+    show(output, _table(rows, opened, objects=objects), records, (f"secret/{each.name}" for each in key_secrets))
 
 
 COLUMNS = ("name", "state", "age", "ends", "objects", "fingerprint")
@@ -92,14 +92,14 @@ def _table(rows: list[tuple[str, ...]], opened: dict[str, list[str]], *, objects
         yield f"    {place}"
 
 
-def _row(held: Held, opened: dict[str, list[str]], now: datetime, *, current: bool) -> tuple[str, ...]:
-    if held.key is None:
-        return (held.name, f"broken: {held.problem}", "", "", "", "")
-    state = "current" if current else held.label or "not labelled"
-    state += f", seals nothing: {held.key.problem}" if held.key.problem else ""
-    age, ends = (now - held.key.ordered_at).days, held.key.expires_at
+def _row(key_secret: KeySecret, opened: dict[str, list[str]], now: datetime, *, current: bool) -> tuple[str, ...]:
+    if key_secret.key is None:
+        return (key_secret.name, f"broken: {key_secret.problem}", "", "", "", "")
+    state = "current" if current else key_secret.label or "not labelled"
+    state += f", seals nothing: {key_secret.key.problem}" if key_secret.key.problem else ""
+    age, ends = (now - key_secret.key.ordered_at).days, key_secret.key.expires_at
     end = f"{ends:%Y-%m-%d}" + (" (past)" if ends < now else "")
-    return (held.name, state, f"{age}d", end, str(len(opened.get(held.key.id, ()))), held.key.id)
+    return (key_secret.name, state, f"{age}d", end, str(len(opened.get(key_secret.key.id, ()))), key_secret.key.id)
 
 
 @keys.command()
@@ -148,30 +148,30 @@ def restore(kubeconfig: str, context: str, namespace: str, output: str, file: st
 def retire(kubeconfig: str, context: str, namespace: str, output: str, key: str, force: bool) -> None:
     """Take KEY, a Secret's name or a fingerprint, out of use once no SealedSecret needs it. Its Secret stays."""
     keyring = Keyring(KubeAccess(Access(kubeconfig, context)), namespace)
-    held = keyring.find(key)
+    key_secret = keyring.find(key)
     current = keyring.current()
-    if current is not None and held.name == current.name and not force:
-        raise InputError(f"{held.name} is the current key: make another one first with `coffer keys rotate`")
+    if current is not None and key_secret.name == current.name and not force:
+        raise InputError(f"{key_secret.name} is the current key: make another one first with `coffer keys rotate`")
     with click.progressbar(length=0, label="trying SealedSecrets", file=sys.stderr) as bar:
-        found = keyring.evidence(held, lambda: bar.update(1))
+        found = keyring.usage(key_secret, lambda: bar.update(1))
     stays = bool(found.needing) and not force
     if not stays:
-        keyring.retire(held)
+        keyring.retire(key_secret)
     about = {"lookedAt": found.looked_at, "needing": list(found.needing), "unopened": list(found.closed)}
     state = "needed" if stays else "retired"
-    _show_keys(output, _report(held, found, retired=not stays), namespace, {held.name: state}, **about)
+    _show_keys(output, _report(key_secret, found, retired=not stays), namespace, {key_secret.name: state}, **about)
     if stays:
-        raise InputError(f"{held.name} stays: seal those anew with `kubeseal --re-encrypt` first")
+        raise InputError(f"{key_secret.name} stays: seal those anew with `kubeseal --re-encrypt` first")
 
 
-def _report(held: Held, found: Evidence, *, retired: bool) -> Iterator[str]:
-    yield f"{found.looked_at} SealedSecrets: {len(found.needing)} need {held.name}"
+def _report(key_secret: KeySecret, found: KeyUsage, *, retired: bool) -> Iterator[str]:
+    yield f"{found.looked_at} SealedSecrets: {len(found.needing)} need {key_secret.name}"
     for place in found.needing:
         yield f"  {place}"
     if found.closed:
         yield f"{len(found.closed)} open with no key at all: {', '.join(found.closed[:10])}"
     if retired:
-        yield f"{held.name} is retired; relabel its Secret `active` to bring it back"
+        yield f"{key_secret.name} is retired; relabel its Secret `active` to bring it back"
 
 
 def _show_keys(output: str, lines: Iterable[str], namespace: str, states: Mapping[str, str], **more: object) -> None:

@@ -84,7 +84,7 @@ def build(context: Context) -> Module:
             Controller("sealed", queue, reconciler.reconcile, settings.concurrency, context.clock, context.metrics),
             Controller("sealing-keys", renewals, renewal.reconcile, 1, context.clock, context.metrics),
         ),
-        standby=(watch.run, renewal.obey),
+        standby=(watch.run, renewal.follow_signals),
         ready=lambda: watch.listed and registry.current is not None,
         routes=api.routes(),
         known=known,

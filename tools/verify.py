@@ -17,7 +17,7 @@ from tools.settings_doc import PAGE as SETTINGS
 from tools.version import VERSION
 
 GENERATED = (CRDS, SCHEMA, CHART_README, DASHBOARDS, SETTINGS, METRICS, PROVIDERS, VERSION)
-LOCKS = {"requirements.lock": "lock", "tools/audit.lock": "audit-lock"}
+LOCKS = {"requirements.lock": "lock", "tools/audit.lock": "audit-lock", "tools/site.lock": "site-lock"}
 """Lock -> the make target that writes it, to the file that the variable of the same name in capitals says."""
 NO_NETWORK = ("error sending request", "failed to fetch", "dns error", "timed out", "connection")
 

@@ -10,7 +10,7 @@ from external.external_secrets.plan import Plan
 from external.external_secrets.refresh import Refreshed, due_in, last_refresh, persist_due
 from external.external_secrets.sync_state import SyncState
 from external.external_secrets.view import View
-from external.reading.identity_queue import MaxAge, Question
+from external.reading.identity_queue import MaxAge, ReadRequest
 from external.summaries import ExternalSecretSummary
 from manager.core.clock import rfc3339
 from manager.core.errors import ReconcileError
@@ -35,7 +35,7 @@ class Seen:
     """None if it writes no target."""
     version: str
     """The resourceVersion of the target, empty for none."""
-    asked: Sequence[tuple[Key, Question]]
+    asked: Sequence[tuple[Key, ReadRequest]]
     """What it reads, and from which stores."""
     fingerprint: bytes
     """Of the answers."""
@@ -69,7 +69,7 @@ class Converged:
             view.uid, current, target, version if target else "", fetched.asked, fetched.fingerprint
         )
 
-    def asked(self, key: Key) -> tuple[int, Sequence[tuple[Key, Question]]]:
+    def asked(self, key: Key) -> tuple[int, Sequence[tuple[Key, ReadRequest]]]:
         """Return what an ExternalSecret requested in its last pass, and how many; (0, ()) if that is not known."""
         seen = self._seen.get(key)
         return (len(seen.asked), seen.asked) if seen is not None else (0, ())

@@ -10,22 +10,22 @@ from external.errors import FAILED, FETCH_FAILED, NeedsRemote
 from external.external_secrets.entry_errors import EntryErrors
 from external.external_secrets.refresh import Refreshed
 from external.external_secrets.view import ExternalSecret, View
-from external.generators.runner import Generators, Occasion, Recipes
+from external.generators.runner import GeneratorRun, Generators, LoadedGenerators
 from external.providers.protocol import (
-    AsksProperty,
     Client,
     Composite,
     ConvertsNames,
-    Inside,
+    DocumentPath,
+    MissingPropertyText,
     NotModified,
     ProviderError,
-    SaysMissing,
     SearchRequest,
     SecretAbsent,
     SecretRequest,
+    SendsProperty,
 )
 from external.providers.session import ProviderSession
-from external.reading.identity_queue import Answer, Given, MaxAge, Question
+from external.reading.identity_queue import Answer, Given, MaxAge, ReadRequest
 from external.reading.reader import SharedReader, fingerprint
 from external.stores.clients import Clients
 from external.summaries import store_key
@@ -60,7 +60,7 @@ class Fetched:
     """A fingerprint of the versions of all that was read; empty if the provider has no versions."""
     random: bool = False
     """Whether reading again would give other values: a generator has made some of the data."""
-    asked: tuple[tuple[Key, Question], ...] = ()
+    asked: tuple[tuple[Key, ReadRequest], ...] = ()
     """What was requested of which stores, each request once."""
     fingerprint: bytes = b""
     """Of all answers; empty if one is an error, nothing was read, or a generator ran too."""
@@ -79,7 +79,7 @@ class Fetched:
 class Requests:
     """What entries request, in their order, each through the session of its store."""
 
-    listed: Sequence[tuple[ProviderSession, Question]]
+    listed: Sequence[tuple[ProviderSession, ReadRequest]]
 
     @cached_property
     def identity(self) -> tuple[str, ...]:
@@ -103,7 +103,7 @@ class Fetcher:
         """Return True if all of these stores that exist are for this controller."""
         return all(self._clients.access.serves_store(each) for each in stores)
 
-    async def recipes(self, external_secret: ExternalSecret) -> Recipes | None:
+    async def generators(self, external_secret: ExternalSecret) -> LoadedGenerators | None:
         """Return the generators that an ExternalSecret names; None if it is for the controller of another class."""
         summary = external_secret.summary
         if not self.serves(summary.stores):
@@ -127,7 +127,7 @@ class Fetcher:
         errors.settle()
         return Requests(listed)
 
-    async def fetch(self, view: View, requests: Requests, fresh: MaxAge, occasion: Occasion) -> Fetched:
+    async def fetch(self, view: View, requests: Requests, fresh: MaxAge, run: GeneratorRun) -> Fetched:
         """Return the merged data: `dataFrom` first, later entries win, `data` wins over all.
 
         Everything is requested at once; no worker waits long for a slow provider. Then generators run.
@@ -142,7 +142,7 @@ class Fetcher:
         spec = view.spec
         answers = await self._reader.read(requests.listed, fresh)
         merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, self._locks, view.key.namespace))
-        made = await self._generators.make(view.key, spec.generators, occasion)
+        made = await self._generators.make(view.key, spec.generators, run)
         read = iter(requests.listed)
         try:
             async with asyncio.timeout(MAX_PARSE_SECONDS):
@@ -152,8 +152,8 @@ class Fetcher:
                     if at in made and isinstance(entry, DataFrom):
                         await merge.join(at, entry, made[at])
                     else:
-                        each, want = next(read)
-                        await merge.take(at, entry, answers[each.identity, want], each.client)
+                        each, request = next(read)
+                        await merge.take(at, entry, answers[each.identity, request], each.client)
         except TimeoutError:
             text = f"it takes more than {MAX_PARSE_SECONDS:g} seconds to take the values apart; let there be fewer"
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}") from None
@@ -167,13 +167,13 @@ class Fetcher:
         mark = "" if merge.absent or made else self._reader.mark(answers)
         age = self._reader.age(answers.values())
         # Each request once: thousands of entries may read the same, and it is kept for as long as the object.
-        once = {(each.identity, question): each.store for each, question in requests.listed}
-        asked = tuple((store, question) for (_, question), store in once.items() if store is not None)
+        once = {(each.identity, request): each.store for each, request in requests.listed}
+        asked = tuple((store, request) for (_, request), store in once.items() if store is not None)
         seal = b"" if made else fingerprint(answers[name] for name in once)
         return Fetched(merge.data, requests.identity, age, tuple(merge.absent), mark, bool(made), asked, seal)
 
     async def repeat(
-        self, namespace: str, asked: Sequence[tuple[Key, Question]], fresh: MaxAge, last: Refreshed, seal: bytes
+        self, namespace: str, asked: Sequence[tuple[Key, ReadRequest]], fresh: MaxAge, last: Refreshed, seal: bytes
     ) -> Fetched | None:
         """Repeat earlier requests; None if the answers differ now, or come under another identity.
 
@@ -183,16 +183,14 @@ class Fetcher:
 
         Raises as `fetch` does.
         """
-        requests = Requests(
-            [(await self._clients.for_consumer(store, namespace), question) for store, question in asked]
-        )
+        requests = Requests([(await self._clients.for_consumer(store, namespace), request) for store, request in asked])
         if requests.identity != last.identity:
             return None
         confirmed = await self.confirmed(requests, last, fresh)
         if confirmed is not None:
             return confirmed
         answers = await self._reader.read(requests.listed, fresh)
-        if fingerprint(answers[each.identity, question] for each, question in requests.listed) != seal:
+        if fingerprint(answers[each.identity, request] for each, request in requests.listed) != seal:
             return None
         mark, age = self._reader.mark(answers), self._reader.age(answers.values())
         return Fetched(None, requests.identity, age, (), mark, fingerprint=seal)
@@ -311,11 +309,11 @@ class _Merge:
         self, reference: RemoteRef, whole: SecretValue, client: Client, *, extract: bool = False
     ) -> SecretValue:
         if isinstance(client, Composite):
-            picked = await beside(len(whole), partial(client.pick, whole, reference.property or ""))
-            if isinstance(picked, Inside):
+            picked = await beside(len(whole), partial(client.property_value, whole, reference.property or ""))
+            if isinstance(picked, DocumentPath):
                 picked = await self._documents.find(picked.document, picked.path, natural=client.natural)
             found = picked
-        elif not reference.property or isinstance(client, AsksProperty):
+        elif not reference.property or isinstance(client, SendsProperty):
             return whole
         else:
             found = await self._documents.find(whole, reference.property, natural=client.natural)
@@ -336,7 +334,7 @@ def _wrong(text: str) -> ProviderError:
 
 def _missing(reference: RemoteRef, client: Client, *, extract: bool) -> str:
     key, path = reference.key, reference.property or ""
-    if isinstance(client, SaysMissing):
+    if isinstance(client, MissingPropertyText):
         return client.missing(key, path, metadata=reference.metadata_policy == "Fetch", extract=extract)
     return f"key {path} does not exist in secret {key}"
 
@@ -347,7 +345,7 @@ def _checked(name: str, value: SecretValue, reference: RemoteRef | FindRef) -> S
     return value
 
 
-def _want(entry: Data | DataFrom) -> Question:
+def _request_of(entry: Data | DataFrom) -> ReadRequest:
     if isinstance(entry, DataFrom) and entry.find is not None:
         find = entry.find
         tags = None if find.tags is None else tuple(sorted(find.tags.items()))
@@ -358,12 +356,12 @@ def _want(entry: Data | DataFrom) -> Question:
     return SecretRequest(reference.key, reference.version or "", reference.metadata_policy == "Fetch")
 
 
-def _asked(client: Client, entry: Data | DataFrom) -> Question:
+def _asked(client: Client, entry: Data | DataFrom) -> ReadRequest:
     """Return what is requested of a client for an entry."""
-    want = _want(entry)
-    if isinstance(want, SecretRequest) and isinstance(client, AsksProperty) and entry.secret is not None:
-        return replace(want, property=entry.secret.property or "")
-    return want
+    request = _request_of(entry)
+    if isinstance(request, SecretRequest) and isinstance(client, SendsProperty) and entry.secret is not None:
+        return replace(request, property=entry.secret.property or "")
+    return request
 
 
 def _looked(entry: Data | DataFrom, client: Client) -> str:
@@ -373,11 +371,11 @@ def _looked(entry: Data | DataFrom, client: Client) -> str:
 
 def _looked_for(reference: RemoteRef, client: Client) -> str:
     version = f", version {reference.version}" if reference.version else ""
-    where = client.place(SecretRequest(reference.key, reference.version or "", reference.metadata_policy == "Fetch"))
+    where = client.location(SecretRequest(reference.key, reference.version or "", reference.metadata_policy == "Fetch"))
     return f" (looked in {where}{version})"
 
 
 def _about(entry: Data | DataFrom) -> str:
     """Return what an error message adds to the field of the entry."""
-    want = _want(entry)
-    return f" (key: {want.key})" if isinstance(want, SecretRequest) else ""
+    request = _request_of(entry)
+    return f" (key: {request.key})" if isinstance(request, SecretRequest) else ""

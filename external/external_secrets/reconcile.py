@@ -16,7 +16,7 @@ from external.external_secrets.sync_state import SyncState
 from external.external_secrets.targets.kinds import TargetKinds
 from external.external_secrets.view import ExternalSecret, View
 from external.external_secrets.write import TargetWriter
-from external.generators.runner import Occasion, Recipes
+from external.generators.runner import GeneratorRun, LoadedGenerators
 from external.metrics import ExternalMetrics
 from external.reading.identity_queue import MaxAge
 from external.values.templates import UPDATE_FAILED, Content, Renderer
@@ -70,8 +70,8 @@ class Reconciler:
         if external_secret is None:
             self._forget(key)
             return NO_REQUEUE
-        recipes = await self._fetcher.recipes(external_secret)
-        if recipes is None:
+        generators = await self._fetcher.generators(external_secret)
+        if generators is None:
             return await self._cleanup.leave(external_secret)
         if "deletionTimestamp" in external_secret.metadata:
             self._forget(key)
@@ -80,8 +80,8 @@ class Reconciler:
         stale = key in self._state.stale
         self._state.stale.discard(key)
         try:
-            view = await self._observe(external_secret, live=bool(recipes))
-            fetched = await self._fetch(view, recipes, stale=stale)
+            view = await self._observe(external_secret, live=bool(generators))
+            fetched = await self._fetch(view, generators, stale=stale)
             outcome = await self._act(view, fetched)
         except Exception as error:  # whatever it is, the mark must outlive it
             if stale:
@@ -130,7 +130,7 @@ class Reconciler:
         self._kinds.watch(view.resource)  # after the read: a watch without rights would be refused again and again
         return found
 
-    async def _fetch(self, view: View, recipes: Recipes, *, stale: bool) -> Fetched | None:
+    async def _fetch(self, view: View, generators: LoadedGenerators, *, stale: bool) -> Fetched | None:
         """Read the providers if a refresh is due; None if the target stands as it should."""
         summary, requests = view.external_secret.summary, await self._fetcher.requests(view)
         last, now = self._state.refreshed.get(view.key), self._context.clock.now().timestamp()
@@ -145,8 +145,8 @@ class Reconciler:
             if confirmed is not None:
                 return confirmed
         # Users delete a target to have other values generated.
-        occasion = Occasion(recipes, last_refresh(summary, last), Reason.DUE in reason or view.present is None)
-        fetched = await self._fetcher.fetch(view, requests, fresh, occasion)
+        run = GeneratorRun(generators, last_refresh(summary, last), Reason.DUE in reason or view.present is None)
+        fetched = await self._fetcher.fetch(view, requests, fresh, run)
         if fetched.data is None and not view.as_last_synced:
             raise NeedsRemote(FAILED, UNCHANGED)
         if fetched.absent:

@@ -38,31 +38,31 @@ Reference = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Found:
-    """One generator, as it was read."""
+class LoadedGenerator:
+    """One generator, as it was read from the API server."""
 
     identity: str
     """Object and generation."""
     recipe: Recipe
 
 
-Recipes = Mapping[Reference, Found | ProviderError | NeedsHuman]
+LoadedGenerators = Mapping[Reference, LoadedGenerator | ProviderError | NeedsHuman]
 """Each generator of an ExternalSecret, or its error."""
 
 
 @dataclass(frozen=True)
-class Occasion:
-    """The reason of a pass."""
+class GeneratorRun:
+    """What one pass needs of the generators."""
 
-    recipes: Recipes
+    generators: LoadedGenerators
     since: float | None
     """When the ExternalSecret last succeeded: values that were made since then and never written are used."""
     due: bool
-    """True asks for new values; False for the last ones, to repair a target that was edited."""
+    """True makes new values; False returns the last ones, to repair a target that was edited."""
 
 
 @dataclass(frozen=True)
-class _Made:
+class _GeneratedValues:
     recipe: tuple[Reference, str]
     since: float | None
     values: Mapping[str, SecretValue]
@@ -80,14 +80,14 @@ class Generators:
         self._client = client
         self._threads = threads
         self._class = controller_class
-        self._made: dict[Key, dict[str, _Made]] = {}
+        self._made: dict[Key, dict[str, _GeneratedValues]] = {}
         self._kept: MemoryBudget[Key] = MemoryBudget(
             MAX_NAMESPACE_BYTES, MAX_TOTAL_BYTES, lambda key: self._made.pop(key, None)
         )
 
-    async def read(self, key: Key, references: Iterable[Reference]) -> Recipes | None:
+    async def read(self, key: Key, references: Iterable[Reference]) -> LoadedGenerators | None:
         """Return the generators that an ExternalSecret names; None if another controller class serves one of them."""
-        found: dict[Reference, Found | ProviderError | NeedsHuman] = {}
+        found: dict[Reference, LoadedGenerator | ProviderError | NeedsHuman] = {}
         for each in references:
             if len(found) >= MAX_GENERATORS:
                 found[each] = NeedsHuman(FAILED, f"no more than {MAX_GENERATORS} generators are read: name fewer")
@@ -101,10 +101,10 @@ class Generators:
         return found
 
     async def make(
-        self, key: Key, wanted: Mapping[str, Reference], occasion: Occasion
+        self, key: Key, wanted: Mapping[str, Reference], run: GeneratorRun
     ) -> Mapping[str, Mapping[str, SecretValue] | ProviderError | NeedsHuman]:
         """Return the values or the error of each entry, by its field path."""
-        last, kept = self._made.get(key, {}), dict[str, _Made]()
+        last, kept = self._made.get(key, {}), dict[str, _GeneratedValues]()
         results: dict[str, Mapping[str, SecretValue] | ProviderError | NeedsHuman] = {}
         made = 0
         for at, reference in wanted.items():
@@ -112,10 +112,10 @@ class Generators:
             if before is not None:
                 kept[at] = before  # kept through errors, so that a target that was edited meanwhile can be repaired
             try:
-                recipe = _sound(occasion.recipes[reference])
+                recipe = _sound(run.generators[reference])
                 made += recipe.recipe.weight
                 _require_room(made)
-                kept[at] = await self._one(key, reference, recipe, occasion, before)
+                kept[at] = await self._one(key, reference, recipe, run, before)
                 results[at] = kept[at].values
             except (ProviderError, NeedsHuman) as error:
                 results[at] = error
@@ -125,20 +125,25 @@ class Generators:
         return results
 
     async def _one(
-        self, key: Key, reference: Reference, recipe: Found, occasion: Occasion, before: _Made | None
-    ) -> _Made:
+        self,
+        key: Key,
+        reference: Reference,
+        recipe: LoadedGenerator,
+        run: GeneratorRun,
+        before: _GeneratedValues | None,
+    ) -> _GeneratedValues:
         named = (reference, recipe.identity)
-        if before is not None and before.recipe == named and not (occasion.due and before.since != occasion.since):
+        if before is not None and before.recipe == named and not (run.due and before.since != run.since):
             return before
         values = await self._threads.run(f"namespace {key.namespace}", recipe.recipe)
-        return _Made(named, occasion.since, values, recipe.recipe.weight)
+        return _GeneratedValues(named, run.since, values, recipe.recipe.weight)
 
     def forget(self, key: Key) -> None:
         """Drop the values of an ExternalSecret that was deleted."""
         self._made.pop(key, None)
         self._kept.drop(key)
 
-    async def _read(self, owner: Key, api_version: str, kind: str, name: str) -> Found:
+    async def _read(self, owner: Key, api_version: str, kind: str, name: str) -> LoadedGenerator:
         if api_version != GENERATORS:
             raise NeedsHuman(FAILED, f"apiVersion must be {GENERATORS}")
         if NAME.fullmatch(name) is None:
@@ -163,7 +168,7 @@ class Generators:
             raise ProviderError(unserved(at, kind))
         meta = body["metadata"]
         recipe = await beside_values(spec, partial(KINDS[kind].prepare, {} if spec is None else spec, at))
-        return Found(f"{meta['uid']} {meta.get('generation')}", recipe)
+        return LoadedGenerator(f"{meta['uid']} {meta.get('generation')}", recipe)
 
     def _require_ours(self, spec: object) -> None:
         if isinstance(spec, dict) and spec.get("controller") not in (None, "", self._class):
@@ -176,8 +181,8 @@ def _require_room(weight: int) -> None:
         raise NeedsHuman(FAILED, TOO_MUCH)
 
 
-def _sound(found: Found | ProviderError | NeedsHuman) -> Found:
-    if isinstance(found, Found):
+def _sound(found: LoadedGenerator | ProviderError | NeedsHuman) -> LoadedGenerator:
+    if isinstance(found, LoadedGenerator):
         return found
     raise found
 

@@ -19,9 +19,9 @@ from manager.core.secret_value import SecretValue
 RESULT_UNKNOWN = 1  # value of `validationResult`
 
 
-async def connect(spec: FakeProvider, around: ConnectContext) -> Client:
+async def connect(spec: FakeProvider, context: ConnectContext) -> Client:
     """Return the client."""
-    del around
+    del context
     return FakeClient(spec)
 
 
@@ -35,19 +35,19 @@ class FakeClient:
     def __init__(self, spec: FakeProvider) -> None:
         self._spec = spec
 
-    def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
+    def read(self, requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
         """Return the values of the store's list; there are no tags."""
-        return {want: self._value(want) for want in wants}
+        return {request: self._value(request) for request in requests}
 
-    def _value(self, want: SecretRequest) -> SecretValue | ProviderError:
+    def _value(self, request: SecretRequest) -> SecretValue | ProviderError:
         for each in self._spec.data:
-            if each.key == want.key and (each.version or "") == want.version and not want.metadata:
+            if each.key == request.key and (each.version or "") == request.version and not request.metadata:
                 return SecretValue(each.value.encode())
         return SecretAbsent("Secret does not exist")
 
-    def place(self, want: SecretRequest) -> str:
+    def location(self, request: SecretRequest) -> str:
         """Return the field of the store that holds the values."""
-        del want
+        del request
         return "the store's spec.provider.fake.data"
 
     def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:

@@ -1,4 +1,4 @@
-"""The contract of a provider: one small blocking class, whose errors say what the caller must do."""
+"""The contract of a provider: a blocking client, and errors that say what the caller must do."""
 
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ class Egress(Protocol):
 
 
 class ProviderError(CofferError):
-    """A provider did not give the value. The text names code and place, never a value or a request id."""
+    """A provider did not return the value. The text names code and location, never a value or a request id."""
 
 
 class SecretAbsent(ProviderError):
@@ -44,13 +44,13 @@ class ProviderUnavailable(ProviderError):
 
 
 class Versioned(SecretValue):
-    """A value with the provider's name of its version."""
+    """A value with the version that the provider gave it."""
 
-    __slots__ = ("stamp",)
+    __slots__ = ("version",)
 
-    def __init__(self, value: bytes, stamp: str) -> None:
+    def __init__(self, value: bytes, version: str) -> None:
         super().__init__(value)
-        self.stamp = stamp
+        self.version = version
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,12 @@ class SecretRequest:
     metadata: bool = False
     """True reads its tags as a JSON object instead of its value."""
     property: str = ""
-    """Set only for clients that send it (`asks_property`); in the answers of others the caller looks for it."""
+    """Set only for clients that send it (`sends_property`); in the answers of others the caller looks for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """Which secrets to search for. An empty field restricts nothing; None says that the user has not set it."""
+    """Which secrets to search for. An empty field matches everything; None means that the user has not set it."""
 
     path: str = ""
     name: str | None = None
@@ -80,16 +80,16 @@ class Client(Protocol):
     """A connection to one provider under one identity; its methods block and are called from threads."""
 
     natural: bool
-    """Whether a list of texts becomes lines, as external-secrets does for providers whose data is no JSON text."""
+    """Whether a list of texts becomes lines, as external-secrets does for providers whose data are no JSON text."""
     batch: int
     """How many secrets `read` takes at most: more than one if the provider answers several in one call."""
 
-    def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
-        """Return every secret, or the error of this one. Raises ProviderError for an error of all."""
+    def read(self, requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
+        """Return a value or an error for every request. Raises ProviderError if all of them fail together."""
         ...
 
-    def place(self, want: SecretRequest) -> str:
-        """Return where a secret is looked for; texts that say that it is absent show it, so it holds no value."""
+    def location(self, request: SecretRequest) -> str:
+        """Return where the provider looks for a secret, for the message that it is absent; never a value."""
         ...
 
     def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
@@ -113,7 +113,7 @@ class ListsVersions(Protocol):
         """Return how many calls `read` takes for this number of secrets."""
         ...
 
-    def stamps(self, wants: Sequence[SecretRequest], most: int) -> Mapping[SecretRequest, str] | None:
+    def list_versions(self, requests: Sequence[SecretRequest], most: int) -> Mapping[SecretRequest, str] | None:
         """Return the current version of each listed secret, None if that takes more than `most` calls.
 
         Raises:
@@ -124,16 +124,16 @@ class ListsVersions(Protocol):
 
 
 @runtime_checkable
-class TakenApart(Protocol):
-    """A value that is parsed already: its content is in its parts, and its bytes are empty."""
+class ParsedValue(Protocol):
+    """A value that is parsed already: `parts` has its content, and its bytes are empty."""
 
     def parts(self) -> Iterable[bytes]:
         """Yield all content in a fixed order; equal values yield equal parts."""
         ...
 
 
-class Inside(NamedTuple):
-    """A property that leads into a value, with the rest of its path."""
+class DocumentPath(NamedTuple):
+    """A document inside a secret, and the path of the property in it."""
 
     document: SecretValue
     path: str
@@ -142,9 +142,9 @@ class Inside(NamedTuple):
 
 @runtime_checkable
 class Composite(Protocol):
-    """A client that finds properties itself, since its secrets are no JSON texts."""
+    """A client that reads properties itself, because its secrets are no JSON texts."""
 
-    def pick(self, whole: SecretValue, path: str) -> "SecretValue | Inside | None":
+    def property_value(self, whole: SecretValue, path: str) -> "SecretValue | DocumentPath | None":
         """Return the value of a property, None if it does not exist; the whole secret for an empty path."""
         ...
 
@@ -154,25 +154,25 @@ class Composite(Protocol):
 
 
 def one_by_one(
-    wants: Sequence[SecretRequest], read: Callable[[SecretRequest], SecretValue]
+    requests: Sequence[SecretRequest], read: Callable[[SecretRequest], SecretValue]
 ) -> Mapping[SecretRequest, SecretValue | ProviderError]:
     """Call `read` for each and return its values and errors. Raises ProviderUnavailable at the first one."""
     found: dict[SecretRequest, SecretValue | ProviderError] = {}
-    for want in wants:
+    for request in requests:
         try:
-            found[want] = read(want)
+            found[request] = read(request)
         except ProviderUnavailable:
             raise
         except ProviderError as error:
-            found[want] = error
+            found[request] = error
     return found
 
 
 @runtime_checkable
-class AsksProperty(Protocol):
+class SendsProperty(Protocol):
     """A client that sends the property in its requests."""
 
-    asks_property: bool
+    sends_property: bool
 
 
 @runtime_checkable
@@ -183,8 +183,8 @@ class ConvertsNames(Protocol):
 
 
 @runtime_checkable
-class SaysMissing(Protocol):
-    """A client with its own text for a property that does not exist; all others share one."""
+class MissingPropertyText(Protocol):
+    """A client with its own message for a property that does not exist; all others share one."""
 
     def missing(self, key: str, path: str, *, metadata: bool, extract: bool) -> str:
         """Return the original's text."""

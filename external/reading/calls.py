@@ -15,7 +15,7 @@ from external.reading.identity_queue import (
     Given,
     IdentityQueue,
     MaxAge,
-    Question,
+    ReadRequest,
     at_hand,
     next_batch,
     promised,
@@ -110,12 +110,12 @@ class ProviderCalls:
         if room <= 0 or store is None or own or self._expected is None or queue.breaker.text:
             return
 
-        def needed(want: SecretRequest, since: float) -> bool:
-            known = queue.answers.get(want)
+        def needed(request: SecretRequest, since: float) -> bool:
+            known = queue.answers.get(request)
             return known is None or not known.serves(MaxAge(None, since), now)
 
-        for want in self._expected.take(store, queue.session.client, needed, room):
-            queue.answers[want] = answer = Answer(want, promised())
+        for request in self._expected.take(store, queue.session.client, needed, room):
+            queue.answers[request] = answer = Answer(request, promised())
             queue.waiting.append(answer)
         more = len(queue.waiting) < queue.session.client.batch and self._expected.any_of(store)
         if more and not queue.looking and queue.looks < MAX_LOOKS:
@@ -133,14 +133,14 @@ class ProviderCalls:
     def _ahead(self, queue: IdentityQueue, room: int) -> list[Answer]:
         """Return what is due soon, as far as there is room for it in a call that is made anyway."""
         now, soon = self._clock.monotonic(), list[tuple[float, SecretRequest]]()
-        for want, habit in list(queue.habits.items()) if room else ():
+        for request, habit in list(queue.habits.items()) if room else ():
             if now > habit.not_before + 2 * habit.interval + MAX_SHARED_SECONDS:
-                del queue.habits[want]  # no longer requested
-            elif now >= worth_reading_from(habit) and not at_hand(queue.answers.get(want), habit, now):
-                soon.append((habit.not_before + habit.interval, want))
+                del queue.habits[request]  # no longer requested
+            elif now >= worth_reading_from(habit) and not at_hand(queue.answers.get(request), habit, now):
+                soon.append((habit.not_before + habit.interval, request))
         # Those that are due first: the others meet in the next call.
-        found = [Answer(want, promised()) for _, want in sorted(soon, key=lambda each: each[0])[:room]]
-        queue.answers |= {each.want: each for each in found}
+        found = [Answer(request, promised()) for _, request in sorted(soon, key=lambda each: each[0])[:room]]
+        queue.answers |= {each.request: each for each in found}
         return found
 
     async def _call(self, queue: IdentityQueue, asked: list[Answer]) -> None:
@@ -148,13 +148,13 @@ class ProviderCalls:
         for each in asked:
             each.started = started
         queue.running.append(started)
-        session, wants = queue.session, [each.want for each in asked]
+        session, requests = queue.session, [each.request for each in asked]
         results: Mapping[Any, Given | ProviderError] = {}
         prints: Mapping[Any, bytes] = {}
         error: ProviderError = ProviderUnavailable("no answer")
         try:
             results, prints = await self._threads.run(
-                session.tenant, lambda: _ask(session.client, wants), slow=bool(queue.breaker.text)
+                session.tenant, lambda: _ask(session.client, requests), slow=bool(queue.breaker.text)
             )
         except ProviderError as raised:
             error = raised
@@ -163,17 +163,19 @@ class ProviderCalls:
         queue.calls -= 1
         queue.running.remove(started)
         for each in asked:
-            each.fingerprint = prints.get(each.want, b"")
-        self._settlement.settle(queue, [(each, results.get(each.want, error)) for each in asked])
+            each.fingerprint = prints.get(each.request, b"")
+        self._settlement.settle(queue, [(each, results.get(each.request, error)) for each in asked])
         if not queue.window.running:
             self.send(queue)
 
 
-def _ask(client: Client, wanted: Sequence[Question]) -> tuple[Mapping[Any, Given | ProviderError], Mapping[Any, bytes]]:
+def _ask(
+    client: Client, wanted: Sequence[ReadRequest]
+) -> tuple[Mapping[Any, Given | ProviderError], Mapping[Any, bytes]]:
     """Return the provider's results and their fingerprints, which take a moment for large values."""
     found: Mapping[Any, Given | ProviderError]
     if isinstance(wanted[0], SearchRequest):
         found = {wanted[0]: client.find(wanted[0])}
     else:
         found = client.read([each for each in wanted if isinstance(each, SecretRequest)])
-    return found, {want: fingerprint_of(given) for want, given in found.items()}
+    return found, {request: fingerprint_of(given) for request, given in found.items()}

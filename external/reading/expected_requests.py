@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from external.providers.protocol import AsksProperty, Client, SearchRequest, SecretRequest
+from external.providers.protocol import Client, SearchRequest, SecretRequest, SendsProperty
 from external.summaries import MAX_ENTRIES, store_key
 from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
 
@@ -65,7 +65,7 @@ class ExpectedRequests:
 
         """
         found: dict[SecretRequest, None] = {}
-        whole, admitted, left = isinstance(client, AsksProperty), dict[str, bool](), MAX_COST_PER_LOOK
+        whole, admitted, left = isinstance(client, SendsProperty), dict[str, bool](), MAX_COST_PER_LOOK
         while len(found) < room and left > 0 and store in self._queued:
             key = next(iter(self._queued[store]))
             self._drop(store, key)
@@ -76,9 +76,9 @@ class ExpectedRequests:
             if not 0 < cost <= MAX_COST_PER_OBJECT:
                 continue
             left, since = left - cost, self._since(key)
-            for want in _of_store(asked, store, whole=whole):
-                if len(found) < room and needed(want, since):
-                    found[want] = None
+            for request in _of_store(asked, store, whole=whole):
+                if len(found) < room and needed(request, since):
+                    found[request] = None
         return list(found)
 
     def any_of(self, store: Key) -> bool:
@@ -102,9 +102,9 @@ def _of_store(
 
     Versions and metadata are left out: at AWS each costs a call, for which the first in the queue would wait.
     """
-    for place, want in asked:
-        if place == store and isinstance(want, SecretRequest) and not (want.version or want.metadata):
-            yield want if whole or not want.property else SecretRequest(want.key)
+    for place, request in asked:
+        if place == store and isinstance(request, SecretRequest) and not (request.version or request.metadata):
+            yield request if whole or not request.property else SecretRequest(request.key)
 
 
 def asked_in(body: Body) -> Iterator[Asked]:
@@ -117,10 +117,10 @@ def asked_in(body: Body) -> Iterator[Asked]:
             store = _mapping(source.get("storeRef") or (None if source else spec.get("secretStoreRef")))
             name, key = store.get("name"), reference.get("key")
             if isinstance(name, str) and name and isinstance(key, str) and 0 < len(key) <= MAX_KEY_CHARACTERS:
-                yield store_key(namespace, name, store.get("kind")), _want(key, reference)
+                yield store_key(namespace, name, store.get("kind")), _request_of(key, reference)
 
 
-def _want(key: str, reference: Mapping[str, Any]) -> SecretRequest:
+def _request_of(key: str, reference: Mapping[str, Any]) -> SecretRequest:
     texts = (reference.get(name) for name in ("version", "property"))
     version, inside = (each if isinstance(each, str) else "" for each in texts)
     return SecretRequest(key, version, reference.get("metadataPolicy") == "Fetch", inside)

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 
-from external.providers.protocol import ProviderError, TakenApart
+from external.providers.protocol import ParsedValue, ProviderError
 from manager.core.secret_value import SecretValue
 
 SALT = secrets.token_bytes(32)  # of this process only: without it, fingerprints of short values could be guessed
@@ -34,7 +34,7 @@ def _parts(given: SecretValue | Mapping[str, SecretValue]) -> Iterator[bytes]:
         for name, value in sorted(given.items(), key=lambda each: each[0]):
             yield name.encode(errors="replace")
             yield from _parts(value)
-    elif isinstance(given, TakenApart):
+    elif isinstance(given, ParsedValue):
         yield from given.parts()
     else:
         yield given.reveal()

@@ -12,10 +12,10 @@ from external.reading.value_budget import MAX_SHARED_SECONDS
 from external.reading.version_lists import VersionLists
 from manager.core.secret_value import SecretValue
 
-Question = SecretRequest | SearchRequest
+ReadRequest = SecretRequest | SearchRequest
 Given = SecretValue | Mapping[str, SecretValue]
 """One secret, or all that were found by their names."""
-Asked = tuple[tuple[str, ...], Question]
+Asked = tuple[tuple[str, ...], ReadRequest]
 """Under which identity, and what."""
 
 
@@ -43,7 +43,7 @@ class MaxAge:
 class Answer:
     """One value or error, settled or in flight."""
 
-    want: Question
+    request: ReadRequest
     coming: "asyncio.Future[Given]"
     started: float | None = None
     """Monotonic second at which the call began; None before that."""
@@ -67,7 +67,7 @@ class IdentityQueue:
 
     session: ProviderSession
     bucket: TokenBucket
-    answers: dict[Question, Answer] = field(default_factory=dict)
+    answers: dict[ReadRequest, Answer] = field(default_factory=dict)
     habits: dict[SecretRequest, MaxAge] = field(default_factory=dict)
     """What is requested again and again, and how; `not_before` is when it was read last."""
     waiting: deque[Answer] = field(default_factory=deque)
@@ -115,10 +115,10 @@ def at_hand(known: Answer | None, habit: MaxAge, now: float) -> bool:
 def next_batch(queue: IdentityQueue) -> list[Answer]:
     """Take from a queue what goes into one call."""
     first = queue.waiting.popleft()
-    if isinstance(first.want, SearchRequest):
+    if isinstance(first.request, SearchRequest):
         return [first]
     batch = [first]
     most = queue.session.client.batch
-    while queue.waiting and len(batch) < most and isinstance(queue.waiting[0].want, SecretRequest):
+    while queue.waiting and len(batch) < most and isinstance(queue.waiting[0].request, SecretRequest):
         batch.append(queue.waiting.popleft())
     return batch

@@ -11,7 +11,7 @@ from external.providers.session import ProviderSession
 from external.reading.calls import ProviderCalls
 from external.reading.expected_requests import ExpectedRequests
 from external.reading.fingerprints import combined
-from external.reading.identity_queue import Answer, Asked, Given, IdentityQueue, MaxAge, Question, promised
+from external.reading.identity_queue import Answer, Asked, Given, IdentityQueue, MaxAge, ReadRequest, promised
 from external.reading.rate_limit import TokenBucket
 from external.reading.thread_pool import SLOW_AFTER_SECONDS, ThreadPool
 from external.reading.value_budget import MAX_SHARED_SECONDS
@@ -54,7 +54,9 @@ class SharedReader:
         self._versions = VersionCheck(threads, clock)
         self._queues: dict[tuple[str, ...], IdentityQueue] = {}
 
-    async def read(self, wanted: Iterable[tuple[ProviderSession, Question]], fresh: MaxAge) -> Mapping[Asked, Answer]:
+    async def read(
+        self, wanted: Iterable[tuple[ProviderSession, ReadRequest]], fresh: MaxAge
+    ) -> Mapping[Asked, Answer]:
         """Return a settled answer for every (identity, question); all are requested at the same time.
 
         An error stands in its answer. It is shared only with those who wait for it; "no answer" also while the circuit
@@ -66,8 +68,8 @@ class SharedReader:
 
         """
         found, breath = dict[Asked, Answer](), CooperativeYield()
-        for session, want in wanted:
-            found[session.identity, want] = self._answer(session, want, fresh)
+        for session, request in wanted:
+            found[session.identity, request] = self._answer(session, request, fresh)
             await breath.take()
         done = await self._settled({each.coming for each in found.values()}, {name for name, _ in found})
         for each in found.values():
@@ -80,7 +82,7 @@ class SharedReader:
         return found
 
     async def unchanged_since(
-        self, wanted: Iterable[tuple[ProviderSession, Question]], marked: str, interval: float
+        self, wanted: Iterable[tuple[ProviderSession, ReadRequest]], marked: str, interval: float
     ) -> float | None:
         """Check by lists of versions whether what was read is what would be read.
 
@@ -93,7 +95,7 @@ class SharedReader:
             The seconds since the moment for which that is proven; None if it is not proven and has to be read.
 
         """
-        queued = ((self._queue(session), want) for session, want in wanted)
+        queued = ((self._queue(session), request) for session, request in wanted)
         proven = await self._versions.unchanged_since(queued, marked, interval, self.patience)
         if proven is None:
             return None
@@ -138,24 +140,24 @@ class SharedReader:
             for queue in queues:
                 queue.callers -= 1
 
-    def _answer(self, session: ProviderSession, want: Question, fresh: MaxAge) -> Answer:
+    def _answer(self, session: ProviderSession, request: ReadRequest, fresh: MaxAge) -> Answer:
         queue = self._queue(session)
         now = self._clock.monotonic()
-        known = queue.answers.get(want)
+        known = queue.answers.get(request)
         serves = known is not None and known.serves(fresh, now)
-        if isinstance(want, SecretRequest) and fresh.interval > 0 and session.client.batch > 1:
+        if isinstance(request, SecretRequest) and fresh.interval > 0 and session.client.batch > 1:
             started = known.started if known is not None and serves else None
-            queue.habits[want] = replace(fresh, asker=None, not_before=now if started is None else started)
+            queue.habits[request] = replace(fresh, asker=None, not_before=now if started is None else started)
         if known is not None and serves:
             self._metrics.saved.inc()
             return known
-        answer = Answer(want, promised(), left=known.left if known else set())
+        answer = Answer(request, promised(), left=known.left if known else set())
         if queue.breaker.text and now < queue.breaker.until:
             answer.coming.set_exception(ProviderUnavailable(queue.breaker.text))
             return answer
         if queue.breaker.text:
             queue.breaker.until = now + MAX_SHARED_SECONDS  # one call tries; the others wait for its result
-        queue.answers[want] = answer
+        queue.answers[request] = answer
         queue.waiting.append(answer)
         self._calls.gather(queue)
         return answer

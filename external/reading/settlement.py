@@ -40,8 +40,8 @@ class Settlement:
         if isinstance(result, ProviderError):
             answer.coming.set_exception(result)
             _evict(queue, answer)
-            if isinstance(answer.want, SecretRequest):
-                queue.habits.pop(answer.want, None)
+            if isinstance(answer.request, SecretRequest):
+                queue.habits.pop(answer.request, None)
         else:
             answer.size = size
             answer.coming.set_result(result)
@@ -49,8 +49,8 @@ class Settlement:
 
 
 def _evict(queue: IdentityQueue, answer: Answer) -> None:
-    if queue.answers.get(answer.want) is answer:
-        del queue.answers[answer.want]
+    if queue.answers.get(answer.request) is answer:
+        del queue.answers[answer.request]
 
 
 def _size(given: Given | ProviderError) -> int:

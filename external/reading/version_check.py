@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import structlog
 
 from external.providers.protocol import ListsVersions, ProviderError, ProviderUnavailable, SecretRequest
-from external.reading.identity_queue import Asked, IdentityQueue, MaxAge, Question
+from external.reading.identity_queue import Asked, IdentityQueue, MaxAge, ReadRequest
 from external.reading.thread_pool import SLOW_AFTER_SECONDS, ThreadPool
 from external.reading.version_lists import (
     LIST_LAG_SECONDS,
@@ -32,7 +32,7 @@ class VersionCheck:
         self._running: set[asyncio.Task[None]] = set()
 
     async def unchanged_since(
-        self, wanted: Iterable[tuple[IdentityQueue, Question]], marked: str, interval: float, patience: float
+        self, wanted: Iterable[tuple[IdentityQueue, ReadRequest]], marked: str, interval: float, patience: float
     ) -> tuple[float, int] | None:
         """Return the seconds since the moment for which it is proven that nothing has changed, and of how many secrets.
 
@@ -49,14 +49,14 @@ class VersionCheck:
         if interval < MIN_INTERVAL_SECONDS or not marked:
             return None
         now, oldest, found = self._clock.monotonic(), float("inf"), dict[Asked, str]()
-        for queue, want in wanted:
+        for queue, request in wanted:
             listed = None
-            if has_listed_version(queue.session.client, want):
+            if has_listed_version(queue.session.client, request):
                 listed = await self._latest(queue, interval, min(patience, SLOW_AFTER_SECONDS))
-            if listed is None or not isinstance(want, SecretRequest):
+            if listed is None or not isinstance(request, SecretRequest):
                 return None
-            queue.habits[want] = MaxAge(None, now, interval)
-            found[queue.session.identity, want] = listed.stamps.get(want, "")
+            queue.habits[request] = MaxAge(None, now, interval)
+            found[queue.session.identity, request] = listed.versions.get(request, "")
             oldest = min(oldest, listed.started)
         if versions_fingerprint(found) != marked:
             return None
@@ -77,17 +77,17 @@ class VersionCheck:
         return lists.serves(interval, self._clock.monotonic())
 
     async def _list(self, queue: IdentityQueue) -> None:
-        client, started, stamps = queue.session.client, self._clock.monotonic(), None
-        wants = [
-            want
-            for want, habit in queue.habits.items()
-            if habit.interval >= MIN_INTERVAL_SECONDS and has_listed_version(client, want)
+        client, started, versions = queue.session.client, self._clock.monotonic(), None
+        requests = [
+            request
+            for request, habit in queue.habits.items()
+            if habit.interval >= MIN_INTERVAL_SECONDS and has_listed_version(client, request)
         ]
         queue.lists.not_before = started + REFUSED_SECONDS  # until it turns out to be worth it
         try:
-            if isinstance(client, ListsVersions) and lists_worth_reading(client, len(wants)):
-                most = lists_worth_reading(client, len(wants))
-                stamps = await self._threads.run(queue.session.tenant, lambda: client.stamps(wants, most))
+            if isinstance(client, ListsVersions) and lists_worth_reading(client, len(requests)):
+                most = lists_worth_reading(client, len(requests))
+                versions = await self._threads.run(queue.session.tenant, lambda: client.list_versions(requests, most))
         except ProviderUnavailable:
             queue.lists.not_before = started + LIST_LAG_SECONDS
         except ProviderError:
@@ -96,5 +96,5 @@ class VersionCheck:
             log.error("version list failed unexpectedly", tenant=queue.session.tenant, error=describe(fault))
         finally:
             queue.lists.running = None
-        if stamps is not None:
-            queue.lists.latest, queue.lists.not_before = VersionList(started, stamps), started
+        if versions is not None:
+            queue.lists.latest, queue.lists.not_before = VersionList(started, versions), started

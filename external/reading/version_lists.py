@@ -19,7 +19,7 @@ class VersionList:
 
     started: float
     """Monotonic second."""
-    stamps: Mapping[SecretRequest, str]
+    versions: Mapping[SecretRequest, str]
 
 
 @dataclass(slots=True)
@@ -41,13 +41,13 @@ class VersionLists:
         )
 
 
-def has_listed_version(client: Client, question: SecretRequest | SearchRequest) -> bool:
+def has_listed_version(client: Client, request: SecretRequest | SearchRequest) -> bool:
     """Return True if a list can prove an answer unchanged: pinned versions and tags are not in it."""
     return (
         isinstance(client, ListsVersions)
-        and isinstance(question, SecretRequest)
-        and not question.version
-        and not question.metadata
+        and isinstance(request, SecretRequest)
+        and not request.version
+        and not request.metadata
     )
 
 
@@ -58,12 +58,12 @@ def lists_worth_reading(client: ListsVersions, number: int) -> int:
 
 def version_of(given: object) -> str:
     """Return the version that came with an answer, empty if there is none."""
-    return given.stamp if isinstance(given, Versioned) else ""
+    return given.version if isinstance(given, Versioned) else ""
 
 
-def versions_fingerprint(stamps: Mapping[tuple[tuple[str, ...], SecretRequest | SearchRequest], str]) -> str:
+def versions_fingerprint(versions: Mapping[tuple[tuple[str, ...], SecretRequest | SearchRequest], str]) -> str:
     """Return a fingerprint of the versions of all that an ExternalSecret reads; empty if one of them has none."""
-    if not stamps or not all(stamps.values()):
+    if not versions or not all(versions.values()):
         return ""
-    text = repr(sorted((repr(asked), stamp) for asked, stamp in stamps.items()))
+    text = repr(sorted((repr(asked), version) for asked, version in versions.items()))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -10,7 +10,7 @@ from manager.core.errors import TemplateInvalid, TemplateLimit
 from manager.core.secret_value import SecretValue
 from manager.gotemplate.model import Template
 from manager.gotemplate.render_time import measured
-from manager.gotemplate.sandbox import Found, Sandbox
+from manager.gotemplate.sandbox import JsonValue, Sandbox
 
 LARGE_BYTES = 128 << 10  # takes a millisecond; a larger document is handled in a thread
 RENDER_BUDGET_SECONDS = 20.0  # of one ExternalSecret, for paths and rewrites
@@ -85,7 +85,7 @@ class Documents:
             self._read[document] = await beside(len(document), lambda: Document(document.reveal()))
         return self._read[document]
 
-    async def _asked(self, document: SecretValue, path: str) -> Found | None:
+    async def _asked(self, document: SecretValue, path: str) -> JsonValue | None:
         return await self._within(lambda: self._sandbox.json_get(self._namespace, document, path))
 
     async def _rendered(self, wanted: Template, name: str) -> bytes:

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import importlib
+import json
 import os
 import sys
 from dataclasses import dataclass
@@ -73,9 +74,12 @@ def main() -> None:
 
 
 @main.command()
-def version() -> None:
-    """Print the version."""
-    click.echo(f"coffer version: {VERSION}")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="Form of output.")
+def version(output: str) -> None:
+    """Print the version, the commit, and the versions of what decides how it behaves."""
+    from manager.cli.version import described, lines
+
+    click.echo(json.dumps(described(), indent=2) if output == "json" else "\n".join(lines()))
 
 
 class RunCommand(click.Command):

@@ -16,7 +16,7 @@ from manager.gotemplate.wire import Answer, Status
 _STAGES: Final = {Status.PARSE_FAILED: "parse", Status.EXECUTE_FAILED: "execute", Status.NOT_A_MAP: "read"}
 
 
-class Found(NamedTuple):
+class JsonValue(NamedTuple):
     """What a JSON path leads to."""
 
     text: SecretValue
@@ -60,11 +60,11 @@ class Sandbox:
         answer = await self._rendered(namespace, template, data, Scope.ANY)
         return Rendered(SecretValue(answer.fields[0]), answer.random)
 
-    async def json_get(self, namespace: str, document: SecretValue, path: str) -> Found | None:
+    async def json_get(self, namespace: str, document: SecretValue, path: str) -> JsonValue | None:
         """Return what a gjson path finds; None where there is nothing."""
         request = [b"json-get", document.reveal(), requests.encoded(path)]
         answer = await self._answered(namespace, request, Redaction([document], path))
-        return Found(SecretValue(answer.fields[0]), SecretValue(answer.fields[1])) if answer.fields else None
+        return JsonValue(SecretValue(answer.fields[0]), SecretValue(answer.fields[1])) if answer.fields else None
 
     async def json_set(
         self, namespace: str, document: SecretValue, path: str, value: SecretValue, *, raw: bool = False

@@ -11,6 +11,11 @@ from typing import Any
 from manager.kube.resources import Body
 
 
+def is_recorded(metadata: Body) -> bool:
+    """Return True if the API server keeps a record for the object at all."""
+    return bool(metadata.get("managedFields"))
+
+
 def managers_of(metadata: Body, *path: str) -> frozenset[str]:
     """Return the field managers that are recorded for a field."""
     return frozenset(manager for manager, fields in _entries(metadata) if _at(fields, path) is not None)

@@ -1,4 +1,4 @@
-"""What the controller is asked for: its certificate, unless a file or URL holds it, and /v1."""
+"""Calls to the controller: its certificate, unless a file or URL has it, and /v1."""
 
 import time
 from dataclasses import dataclass
@@ -14,7 +14,9 @@ from sealed.cluster.kube_access import KubeAccess, Refused, object_path
 from sealed.manifests.documents import Document, InputError, read_file
 
 MAX_CERTIFICATE_BYTES = 1024 * 1024
-MAX_RETRIES = 60  # answers "too often" to one question; a second or so passes after each
+MAX_RETRIES = (
+    60  # times that one request is answered with "too many requests"; the client waits about a second after each
+)
 HINT = (
     "Please, use the flag --controller-name and --controller-namespace "
     "to set up the name and namespace of the sealed secrets controller"
@@ -38,7 +40,7 @@ class ControllerClient:
             raise InputError(f"cannot fetch certificate: {error}") from None
 
     def opens(self, sealed: Document) -> bool:
-        """Return True if the controller can open a SealedSecret. Raises InputError when it cannot be asked."""
+        """Return True if the controller can open a SealedSecret. Raises InputError if there is no answer."""
         try:
             self._ask("/v1/verify", sealed)
         except Refused as error:
@@ -71,7 +73,7 @@ class ControllerClient:
 
     @cached_property
     def _proxy(self) -> str:
-        """The path of the Service behind the proxy, whose first port's name RBAC rules and this path share."""
+        """The path of the Service behind the proxy; RBAC rules name its first port in the same way."""
         self.cluster.connect()
         try:
             found = self.cluster.get(object_path(self.namespace, "services", self.name))

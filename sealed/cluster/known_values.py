@@ -1,4 +1,4 @@
-"""Read the values of a SealedSecret from its Secret, if the user may read it. The controller is not asked."""
+"""Read the values of a SealedSecret from its Secret, with the user's own rights; the controller is not called."""
 
 from collections.abc import Mapping
 
@@ -14,8 +14,8 @@ GROUP = "apis/bitnami.com/v1alpha1"
 def known_in_cluster(cluster: KubeAccess, sealed: Document, default: str = "") -> dict[str, SecretValue]:
     """Return the values of a SealedSecret's items, as far as the cluster proves them.
 
-    A Secret's value is that of an item if the cluster's SealedSecret holds the very same ciphertext, was unsealed in
-    this generation, and its Secret has not been written since. Raises InputError when the cluster cannot be asked.
+    A Secret's value is the value of an item if the cluster's SealedSecret has the same ciphertext, was unsealed in its
+    current generation, and the Secret has not been written since. Raises InputError if the cluster does not answer.
     """
     metadata = mapping(sealed.get("metadata"))
     namespace, name = str(metadata.get("namespace") or default or cluster.namespace()), str(metadata.get("name"))

@@ -1,4 +1,4 @@
-"""Access to the cluster that kubeconfig and kubectl's flags choose, by its API server only."""
+"""Requests to the API server that kubeconfig and kubectl's flags choose."""
 
 import json
 import os
@@ -29,10 +29,10 @@ class Refused(InputError):
 
 
 class KubeAccess:
-    """One API server; nothing is read before it is needed.
+    """One API server; the kubeconfig is read with the first request.
 
     Args:
-        access: a path empty means KUBECONFIG or ~/.kube/config, and where there is none the Pod's ServiceAccount.
+        access: without a path KUBECONFIG or ~/.kube/config is used; if there is none, the Pod's ServiceAccount.
     """
 
     def __init__(self, access: Access = NO_FLAGS) -> None:
@@ -47,12 +47,12 @@ class KubeAccess:
         try:
             return default_namespace(self._access, load(self._access.kubeconfig, os.environ), os.environ)
         except NoConfiguration:
-            return ""  # the caller says that the Secret must name one
+            return ""  # the caller reports that the Secret must name one
         except AccessError as error:
             raise InputError(f"invalid configuration: {error}") from None
 
     def connect(self) -> None:
-        """Read the kubeconfig now, so that its errors are not taken for those of a request. Raises InputError."""
+        """Read the kubeconfig now, so that its errors are told apart from those of a request. Raises InputError."""
         _ = self._way
 
     def get(self, path: str) -> Document:

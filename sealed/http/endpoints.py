@@ -41,12 +41,12 @@ Work = Callable[[dict[str, Any]], web.Response]
 
 
 class Undecodable(Exception):
-    """The body is not one SealedSecret."""
+    """The body is not exactly one SealedSecret."""
 
 
 @dataclass(frozen=True)
 class Admission:
-    """Who may ask, and how often."""
+    """Who may call, and how often."""
 
     limits: RateLimits
     callers: Callers
@@ -72,7 +72,7 @@ class SealingApi:
     Verify and rotate never render a template: the answer would reveal what an encrypted value makes of it.
 
     Args:
-        admission: who may ask, and how often.
+        admission: who may call, and how often.
         bodies: how bodies are read, and the threads that work on them.
     """
 
@@ -194,7 +194,7 @@ class _Asked:
 
 
 def _values(sealed: Mapping[str, Any]) -> int:
-    """Return how many values a SealedSecret has opened, each by an operation with a private key."""
+    """Return how many values of a SealedSecret must be opened, each with one private-key operation."""
     given = mapping(mapping(sealed.get("spec")).get("encryptedData"))
     return max(1, len(given))
 
@@ -216,6 +216,6 @@ def sealed_secret(body: bytes) -> dict[str, Any]:
 
 
 def method_label(request: web.Request) -> str:
-    """Return the method for a metric; what a caller invents must not become a series."""
+    """Return the method as a metric label; invented methods share one, so that callers cannot create series."""
     method = request.method.lower()
     return method if method in METHODS else "unknown"

@@ -28,20 +28,20 @@ KEPT = ("generateName", "name", "labels", "annotations")
 
 
 @dataclass(frozen=True)
-class Held:
-    """One labelled Secret of the key namespace."""
+class KeySecret:
+    """One labelled Secret in the namespace of the keys."""
 
     name: str
     label: str
     key: SealingKey | None
     problem: str = ""
-    """Why it holds no usable key."""
+    """Why its key is not usable; empty if it is."""
     body: Body | None = None
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """Which SealedSecrets of the cluster need a key."""
+class KeyUsage:
+    """Which SealedSecrets of the cluster need one key."""
 
     looked_at: int
     needing: tuple[str, ...]
@@ -62,18 +62,18 @@ class Keyring:
         self._namespace = namespace
         self._priority = priority
 
-    def held(self) -> list[Held]:
+    def key_secrets(self) -> list[KeySecret]:
         """Return every labelled Secret, the newest key first. Raises InputError."""
         path = f"/api/v1/namespaces/{quote(self._namespace, '')}/secrets?labelSelector={quote(SEALING_KEY_LABEL, '')}"
         found = [self._read(each) for each in pages(self._cluster, path)]
         oldest = datetime.min.replace(tzinfo=UTC)
         return sorted(found, key=lambda each: each.key.ordered_at if each.key else oldest, reverse=True)
 
-    def active(self) -> list[Held]:
+    def active(self) -> list[KeySecret]:
         """Return the keys that the controller uses, the current one first."""
-        return [each for each in self.held() if each.label == ACTIVE and each.key is not None]
+        return [each for each in self.key_secrets() if each.label == ACTIVE and each.key is not None]
 
-    def current(self) -> Held | None:
+    def current(self) -> KeySecret | None:
         """Return the key that the controller seals with."""
         return next((each for each in self.active() if each.key and not each.key.problem), None)
 
@@ -88,7 +88,7 @@ class Keyring:
         return {
             "apiVersion": "v1",
             "kind": "List",
-            "items": [_portable(each.body) for each in self.held() if each.body],
+            "items": [_portable(each.body) for each in self.key_secrets() if each.body],
         }
 
     def restore(self, documents: Iterable[Document]) -> tuple[list[str], list[str]]:
@@ -100,7 +100,7 @@ class Keyring:
         """
         wanted = [self._checked(each) for document in documents for each in document.get("items") or [document]]
         known = {each.key.id for each in self.active() if each.key}
-        names = {each.name for each in self.held()}
+        names = {each.name for each in self.key_secrets()}
         created, left = [], []
         for key, body in wanted:
             if key.id in known:
@@ -112,8 +112,8 @@ class Keyring:
             known.add(key.id)
         return created, left
 
-    def evidence(self, retired: Held, progress: Callable[[], None] = lambda: None) -> Evidence:
-        """Try every SealedSecret of the cluster without the key, and with it if that fails. Raises InputError."""
+    def usage(self, retired: KeySecret, progress: Callable[[], None] = lambda: None) -> KeyUsage:
+        """Open every SealedSecret of the cluster without the key and, if that fails, with it. Raises InputError."""
         others = [
             (each.key.id, each.key.private_key) for each in self.active() if each.key and each.name != retired.name
         ]
@@ -126,34 +126,34 @@ class Keyring:
             progress()
             if not _opens(sealed, others):
                 (needing if _opens(sealed, [*alone, *others]) else closed).append(_place(sealed))
-        return Evidence(count, tuple(needing), tuple(closed))
+        return KeyUsage(count, tuple(needing), tuple(closed))
 
-    def retire(self, held: Held) -> None:
+    def retire(self, key_secret: KeySecret) -> None:
         """Take a key out of use; its Secret stays, so that it can be restored. Raises InputError."""
-        meta = (held.body or {})["metadata"]
+        meta = (key_secret.body or {})["metadata"]
         metadata = {
             "uid": meta["uid"],
             "resourceVersion": meta["resourceVersion"],
             "labels": {SEALING_KEY_LABEL: RETIRED},
         }
-        path = object_path(self._namespace, "secrets", held.name)
+        path = object_path(self._namespace, "secrets", key_secret.name)
         self._cluster.call("PATCH", path, {"metadata": metadata}, "application/merge-patch+json")
 
-    def find(self, named: str) -> Held:
-        """Return the active key of a Secret's name or a fingerprint. Raises InputError."""
+    def find(self, named: str) -> KeySecret:
+        """Return the active key with this Secret name or fingerprint. Raises InputError."""
         for each in self.active():
             if named in (each.name, each.key.id if each.key else ""):
                 return each
         raise InputError(f"there is no active sealing key {named} in {self._namespace}")
 
-    def _read(self, body: Body) -> Held:
+    def _read(self, body: Body) -> KeySecret:
         meta = body["metadata"]
         label = (meta.get("labels") or {}).get(SEALING_KEY_LABEL, "")
         try:
-            return Held(meta["name"], label, read_key(body, self._priority), body=body)
+            return KeySecret(meta["name"], label, read_key(body, self._priority), body=body)
         except Exception as error:
             problem = str(error) if isinstance(error, ValueError) else type(error).__name__
-            return Held(meta["name"], label, None, problem, body)
+            return KeySecret(meta["name"], label, None, problem, body)
 
     def _checked(self, document: Document) -> tuple[SealingKey, Body]:
         body = _portable(document) if isinstance(document.get("metadata"), dict) else {}

@@ -186,7 +186,7 @@ class KeyRegistry:
             log.info("sealing key registered", secret=secret, key=entry.id)
 
     def remove(self, name: tuple[str, str], version: str) -> None:
-        """Forget a key whose Secret was gone, or no longer labelled active, at `version`; not one made since."""
+        """Forget a key whose Secret was gone, or not labelled active, at `version`; a newer Secret stays."""
         if newer(self._version.get(name, version), version):
             return
         self._version.pop(name, None)
@@ -194,13 +194,13 @@ class KeyRegistry:
             log.info("sealing key removed", secret="/".join(name))
             self._announce_change()
 
-    def doubt(self, namespace: str) -> None:
-        """Take what comes next of a namespace for true, though it is older: etcd was restored from a backup."""
+    def expect_rollback(self, namespace: str) -> None:
+        """Accept older versions from a namespace next: its etcd was restored from a backup."""
         for name in [each for each in self._version if each[0] == namespace]:
             del self._version[name]
 
     def keep_only(self, names: set[tuple[str, str]], namespace: str, version: str) -> None:
-        """Forget the keys of a namespace that a list of `version` does not show."""
+        """Forget the keys of a namespace that are missing from a list made at `version`."""
         for name in [each for each in self._of_secret if each[0] == namespace and each not in names]:
             self.remove(name, version)
 

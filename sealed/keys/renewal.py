@@ -24,9 +24,7 @@ from sealed.crypto import key_pair
 from sealed.keys.registry import ACTIVE, KeyRegistry, SealingKey
 from sealed.keys.watch import KeyWatch
 
-SIGNAL_SECONDS = (
-    60.0  # seconds that a signal counts: a standby that leads much later must not make a key out of the blue
-)
+SIGNAL_SECONDS = 60.0  # seconds that a signal counts: a standby that becomes leader later must not make a key for it
 NEVER = float("-inf")
 MAX_WAIT = timedelta(days=1)  # between two checks of the schedule, to notice a changed clock
 UNUSABLE = "SealingKeyUnusable"
@@ -114,7 +112,7 @@ class Renewal:
         for name in ("privatekey_labels", "privatekey_annotations"):
             pairs(f"sealed.{name}", getattr(self._settings, name))
 
-    async def obey(self) -> None:
+    async def follow_signals(self) -> None:
         """Create a key at each SIGUSR1, as the original does; never returns."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self.ask)
         await asyncio.Event().wait()
@@ -128,7 +126,7 @@ class Renewal:
     async def reconcile(self, key: Key) -> Requeue:
         """Create a key if one is due."""
         if not self._watch.listed:
-            return Requeue(after=0.2)  # before the list is known, a new key may be one too many
+            return Requeue(after=0.2)  # before the first list, a new key may not be needed
         await self._tell()
         if self._clock.monotonic() - self._asked < SIGNAL_SECONDS:
             await self._create_asked(key.namespace)
@@ -137,13 +135,13 @@ class Renewal:
         if not self._due():
             await self._create(key.namespace, self._clock.now())
         wait = self._due()
-        if not wait:  # the cause would spoil the next key too
+        if not wait:  # the next key would have the same problem
             log.error("a new sealing key did not become the current one")
             return Requeue(backoff=True)
         return Requeue(after=wait.total_seconds())
 
     async def _tell(self) -> None:
-        """Report what is wrong with each unusable key, at its Secret."""
+        """Post an Event on the Secret of each unusable key, with the reason."""
         for each in self._registry.broken:
             await self._events.warning(
                 Key(SECRETS, *each.secret), each.uid, UNUSABLE, f"{each.problem}; {CURE}", component=EVENT_COMPONENT

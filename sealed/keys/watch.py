@@ -99,7 +99,7 @@ class KeyWatch:
         before = self._listed_at.get(namespace, version)
         if before != version and newer(before, version):
             log.error("list of sealing keys is older than before: etcd was restored", namespace=namespace)
-            self._registry.doubt(namespace)
+            self._registry.expect_rollback(namespace)
         self._listed_at[namespace] = version
 
     async def _watch(self, namespace: str, version: str) -> str:

@@ -17,12 +17,12 @@ ITEMS = ("spec", "encryptedData")
 
 @dataclass(frozen=True)
 class Bulk:
-    """Works on files one after the other; one that fails holds up no other."""
+    """Processes files in order; a failure does not stop the others."""
 
     controller: ControllerClient
 
     def validate(self, files: Iterable[str]) -> None:
-        """Ask about every SealedSecret in the files. Raises InputError, with all failures, at the end."""
+        """Validate every SealedSecret in the files. Raises InputError with all failures at the end."""
         self._each(files, "validated", self._validated)
 
     def re_encrypt(self, files: Iterable[str]) -> None:
@@ -71,13 +71,13 @@ def _is_sealed(document: Document) -> bool:
 
 
 def _require_some(found: Sized, given: Iterable[Document]) -> None:
-    """Raise InputError when a file that was named holds no SealedSecret: nothing would happen, in silence."""
+    """Raise InputError if a named file has no SealedSecret: otherwise the command would do nothing and succeed."""
     if not found:
         raise InputError(f"there is no SealedSecret in it, but {kinds(given)}")
 
 
 def _require_same(before: Document, after: Any) -> None:
-    """Raise InputError unless the answer has exactly the items that were sent; a legacy value has none to replace."""
+    """Raise InputError unless the answer has exactly the items that were sent; that of a legacy value has none."""
     sent = (before.get("spec") or {}).get("encryptedData") or {}
     if (before.get("spec") or {}).get("data") is not None or set(sent) != set(after["spec"]["encryptedData"]):
         raise InputError("it has the legacy form, which cannot be changed in place: use -w")

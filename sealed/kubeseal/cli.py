@@ -55,10 +55,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class GoCommand(click.Command):
-    """Reads its arguments as Go's flag library does: `--raw=false` and `-o=yaml` are understood."""
+    """Parses arguments as Go's flag library does, such as `--raw=false` and `-o=yaml`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Rewrite what click does not know: every switch gets its value, no short option an equals sign."""
+        """Rewrite arguments for click: give every switch a value, and remove the equals sign of short options."""
         options = [each for each in self.params if isinstance(each, click.Option)]
         switches = {name for each in options if each.type is goflags.BOOL for name in each.opts}
         end = args.index("--") if "--" in args else len(args)
@@ -66,7 +66,7 @@ class GoCommand(click.Command):
         try:
             return super().parse_args(ctx, flags + args[end:])
         except click.UsageError as error:
-            error.ctx = error.ctx or ctx  # without it the usage is not shown
+            error.ctx = error.ctx or ctx  # click shows the usage only if it is set
             raise
 
 
@@ -90,7 +90,7 @@ def _list(*names: str, **settings: Any) -> Callable[[Command], Command]:
         variable = os.environ.get(_variable(*names), "")
         if not variable and not values:
             return ()
-        import csv  # a slow import
+        import csv  # imported late: it is slow
 
         return tuple(each for text in (variable, *values) if text for each in next(csv.reader([text])))
 
@@ -98,7 +98,7 @@ def _list(*names: str, **settings: Any) -> Callable[[Command], Command]:
 
 
 def _ignored(command: Command) -> Command:
-    """Accept klog's flags, which have nothing to say here."""
+    """Accept klog's flags, which have no effect."""
     for name in LOGGING_SWITCHES:
         command = click.option(f"--{name}", type=goflags.BOOL, default=False, expose_value=False, hidden=True)(command)
     for name, kind in LOGGING.items():
@@ -159,7 +159,7 @@ def _scope(_context: click.Context, _option: click.Parameter, value: str) -> str
 @_ignored
 @_switch("--version", help="Print the version.")
 def main(version: bool, rotate: bool, re_encrypt: bool, **flags: Any) -> None:
-    """Seal a Secret, so that it can be kept in Git and opened only by the controller of one cluster."""
+    """Seal a Secret so that it can be kept in Git and only the controller of one cluster can open it."""
     if version:
         from manager import VERSION
 

@@ -1,4 +1,4 @@
-"""What the flags ask for, the first mode that is asked for wins."""
+"""Run the mode that the flags select; of several, the first in the original's order."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Flags:
-    """The command line, by name."""
+    """The values of all flags."""
 
     secret_file: str
     sealed_secret_file: str
@@ -53,7 +53,7 @@ class Flags:
 
     @property
     def all_files(self) -> tuple[str, ...]:
-        """Those, and the one of --secret-file."""
+        """These files, and the one of --secret-file."""
         return (*((self.secret_file,) if self.secret_file else ()), *self.files)
 
     @property
@@ -68,7 +68,7 @@ class Flags:
 
 
 def run(flags: Flags) -> None:
-    """Do what the flags ask for. Raises InputError."""
+    """Run the selected mode. Raises InputError."""
     if flags.from_file and not flags.raw:
         raise InputError("--from-file requires --raw")
     form = flags.form
@@ -81,21 +81,21 @@ def run(flags: Flags) -> None:
 
 @dataclass(frozen=True)
 class Task:
-    """One run: what it is given, and what it may ask for."""
+    """One run: its input, and what it reads when a mode needs it."""
 
     flags: Flags
     form: str
     given: bytes | None
-    """What the file of --secret-file holds."""
+    """The content of --secret-file."""
 
     @cached_property
     def cluster(self) -> KubeAccess:
-        """The cluster of the kubeconfig."""
+        """The cluster that the kubeconfig chooses."""
         return KubeAccess(self.flags.access)
 
     @cached_property
     def controller(self) -> ControllerClient:
-        """The controller there."""
+        """The controller in that cluster."""
         return ControllerClient(self.cluster, self.flags.controller_name, self.flags.controller_namespace)
 
     @cached_property
@@ -105,21 +105,21 @@ class Task:
 
     @property
     def key(self) -> RSAPublicKey:
-        """The key of the certificate; an expired one is refused."""
+        """The key of the certificate. Raises InputError if the certificate has expired."""
         return public_key(self.certificate, datetime.now(UTC))
 
     @property
     def options(self) -> Options:
-        """What the flags say about sealing."""
+        """The flags that affect sealing."""
         flags = self.flags
         return Options(Scope(flags.scope), flags.name, flags.namespace, self.cluster.namespace, flags.allow_empty_data)
 
     def input(self, expected: str = "json/yaml k8s resource") -> bytes:
-        """Return what --secret-file or standard input holds."""
+        """Return the content of --secret-file or standard input."""
         return _stdin(expected) if self.given is None else self.given
 
     def known(self) -> "Known":
-        """Return how the values of a SealedSecret are known, so that unchanged ones keep their ciphertext."""
+        """Return a function from a SealedSecret to its known values, so that unchanged ones keep their ciphertext."""
         from sealed.cluster.known_values import known_in_cluster
 
         if self.flags.recovery_private_key:
@@ -192,7 +192,7 @@ def _raw(task: Task) -> None:
 
 
 def _seal(task: Task) -> None:
-    given = task.input()  # first: whatever runs to reach a cluster must find nothing on standard input
+    given = task.input()  # first: a plug-in that runs to reach the cluster must find nothing on standard input
     key, options = task.key, task.options
     task.write(render(seal_secret(each, key, options), task.form) for each in read(given))
 
@@ -222,7 +222,7 @@ MODES: tuple[tuple[Callable[[Flags], bool | str], Callable[[Task], None]], ...] 
 
 
 def _sealed(raw: bytes, problem: str) -> list[Document]:
-    """Return the documents of a stream; an empty one holds none, and is no error in the original either."""
+    """Return the documents of a stream; as in the original, an empty stream is no error."""
     if not raw.strip():
         return []
     try:
@@ -232,7 +232,7 @@ def _sealed(raw: bytes, problem: str) -> list[Document]:
 
 
 def _titled(sealed: Document) -> Document:
-    """Return what the controller answered as a manifest."""
+    """Return the controller's answer as a manifest."""
     dropped = ("creationTimestamp", "deletionTimestamp", "generation")
     metadata = {name: value for name, value in (sealed.get("metadata") or {}).items() if name not in dropped}
     return {"kind": "SealedSecret", "apiVersion": "bitnami.com/v1alpha1", **sealed, "metadata": metadata}

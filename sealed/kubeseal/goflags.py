@@ -1,4 +1,4 @@
-"""Values of flags as Go's flag packages and klog read them: what the original refuses is refused here too."""
+"""Parse values of flags as Go's flag packages and klog do, and refuse what they refuse."""
 
 import re
 from collections.abc import Callable
@@ -15,14 +15,14 @@ GROUPED = re.compile(r"0[xXbBoO]_?[0-9a-fA-F]+(_[0-9a-fA-F]+)*|[0-9]+(_[0-9]+)*"
 
 
 class GoValue(click.ParamType[object]):
-    """A flag's value that is read by one of the functions below."""
+    """A flag's value, parsed by one of the functions below."""
 
     def __init__(self, name: str, read: Callable[[str], object]) -> None:
         self.name = name
         self._read = read
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
-        """Return what Go would have; anything else is a usage error."""
+        """Return the value as Go parses it; otherwise raise a usage error."""
         if not isinstance(value, str):
             return value
         try:

@@ -33,10 +33,10 @@ def keys_of(file: str, now: datetime) -> dict[str, RSAPublicKey]:
 
 
 def seal_for_each(keys: dict[str, RSAPublicKey], pattern: str, seal: Callable[[RSAPublicKey], bytes]) -> None:
-    """Write one file a cluster; `{cluster}` in the pattern becomes its name. Nothing is written unless all are sealed.
+    """Write one file for each cluster; `{cluster}` in the pattern becomes its name. Seal all before writing any.
 
     Raises:
-        InputError: the pattern would put all into one file, or a name leads elsewhere.
+        InputError: the pattern names one file for all clusters, or a cluster's name leads to another folder.
 
     """
     if PLACE not in pattern:

@@ -1,4 +1,4 @@
-"""Streams of Kubernetes objects in YAML or JSON, read with care and written as the original writes them."""
+"""Read streams of Kubernetes objects in YAML or JSON, within limits; write them as the original does."""
 
 import errno
 import json
@@ -15,10 +15,10 @@ from manager.core.documents import Caps, Loader, Unreadable, json_stream, yaml_n
 from sealed.manifests.goyaml import in_order, is_text
 
 MAX_INPUT_BYTES = 16 * 1024 * 1024  # a Secret holds 1 MiB
-MAX_NODES = 200_000  # values after aliases are expanded: a 323-byte file can ask for gigabytes
-MAX_LEVELS = 100  # of nesting; the scanner looks a thousand characters ahead at each, so that 5,000 brackets took 2 s
+MAX_NODES = 200_000  # values after aliases are expanded: 323 bytes can expand to gigabytes
+MAX_LEVELS = 100  # of nesting; the scanner reads a thousand characters ahead at each: 5,000 brackets took 2 s
 NOTHING_FOUND = "no secrets found. Ensure the input is valid and UTF-8 encoded"
-# Go's JSON encoder writes these as escapes, also within text.
+# Go's JSON encoder escapes these characters.
 ESCAPED = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
 ODD_CHARACTER = re.compile("[\x85\u2028\u2029\ufeff\U00010000-\U0010ffff]")
 BASE64, LONG = re.compile("[A-Za-z0-9+/]*={0,2}"), 64
@@ -30,19 +30,19 @@ Document = dict[str, Any]
 
 
 class InputError(Exception):
-    """The user's input or flags cannot be used; the text is what kubeseal prints after `error: `."""
+    """The user's input or flags are wrong; kubeseal prints the text after `error: `."""
 
 
 class _Loader(Loader):
     """YAML 1.1 as Kubernetes tools read it: `y` and `n` are booleans; dates, times of day and fractions are text.
 
-    A number that 64 bits cannot hold keeps its text too, where the original rounds it.
+    A number of more than 64 bits stays text too; the original rounds it.
     """
 
     caps = Caps(MAX_INPUT_BYTES, MAX_NODES, MAX_LEVELS)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Make every key a text: for Python 1 and true are the same key."""
+        """Turn every key into text: in Python, 1 and true would be one key."""
         self.flatten_mapping(node)
         return {
             text_of(self.construct_object(key, deep=True)): self.construct_object(value, deep=deep)
@@ -56,36 +56,36 @@ class _Dumper(yaml.SafeDumper):
     blocks = True
 
     def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
-        """Return the tag that a reader sees in a plain text."""
+        """Return the tag that a YAML reader gives to an unquoted text."""
         if kind is yaml.ScalarNode and is_text(value):
             return TEXT
         return str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
-        """Return the node of a text."""
+        """Return the node of a text: quoted, as a block, or plain."""
         known = any(pattern.match(data) for _, pattern in self.yaml_implicit_resolvers.get(data[:1], ()))
         quoted = known or not is_text(data) or ODD_CHARACTER.search(data)
         style = "|" if "\n" in data and self.blocks and not ODD_CHARACTER.search(data) else '"' if quoted else None
         return self.represent_scalar(TEXT, data, style)
 
     def represent_dict(self, data: Any) -> yaml.MappingNode:
-        """Return the node of a mapping, its keys in order."""
+        """Return the node of a mapping, with sorted keys."""
         pairs: Any = sorted(data.items(), key=lambda pair: in_order(pair[0]))
         return self.represent_mapping("tag:yaml.org,2002:map", pairs)
 
     def check_simple_key(self) -> bool:
-        """Return True if a key stands on one line with its value; the empty one does."""
+        """Return True if a key and its value fit on one line; PyYAML says no for an empty key."""
         empty = isinstance(self.event, yaml.ScalarEvent) and not self.event.value
         return empty or bool(super().check_simple_key())
 
     def analyze_scalar(self, scalar: str) -> Any:
-        """Look at a text; one of base64, which may be a megabyte, needs no look at every character."""
+        """Analyse a text; skip this for base64, which may be a megabyte long."""
         if len(scalar) > LONG and BASE64.fullmatch(scalar):
             return yaml.emitter.ScalarAnalysis(scalar, False, False, True, True, True, True, True)
         return super().analyze_scalar(scalar)
 
     def write_plain(self, text: str, split: bool = True) -> None:
-        """Write a text without quotes, one of base64 as a whole."""
+        """Write an unquoted text; write base64 without looking for line breaks."""
         if len(text) <= LONG or not BASE64.fullmatch(text):
             super().write_plain(text, split)
             return
@@ -96,7 +96,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 class _Inline(_Dumper):
-    """Keeps a text of several lines on one."""
+    """Writes a text of several lines on one line."""
 
     blocks = False
 
@@ -117,17 +117,17 @@ _Dumper.add_representer(dict, _Dumper.represent_dict)
 def read(raw: bytes) -> list[Document]:
     """Return the objects of a stream: YAML documents, or JSON objects one after the other; empty ones are skipped.
 
-    Lists, as kubectl prints them, are taken apart.
+    A List, as kubectl prints it, is replaced by its items.
 
     Raises:
         InputError: nothing usable is in it.
 
     """
-    return [each for document in read_whole(raw) for each in taken_apart(document)]
+    return [each for document in read_whole(raw) for each in split_list(document)]
 
 
-def taken_apart(document: Document) -> list[Document]:
-    """Return the objects of a List, or the one object that it is. Raises InputError."""
+def split_list(document: Document) -> list[Document]:
+    """Return the items of a List, or the object itself if it is none. Raises InputError."""
     items = document.get("items")
     if not str(document.get("kind")).endswith("List") or not isinstance(items, list):
         return [document]
@@ -137,14 +137,14 @@ def taken_apart(document: Document) -> list[Document]:
 
 
 def read_whole(raw: bytes) -> list[Document]:
-    """Return the objects of a stream, Lists as they are. Raises InputError as `read` does."""
+    """Return the objects of a stream without splitting Lists. Raises InputError as `read` does."""
     if len(raw) > MAX_INPUT_BYTES:
         raise InputError(f"input is larger than {MAX_INPUT_BYTES} bytes")
     try:
         documents = [each for each in _documents(raw.decode("utf-8-sig")) if each]
     except InputError:
         raise
-    except Exception:  # beside its own errors PyYAML lets through whatever an odd text does to it
+    except Exception:  # odd input makes PyYAML raise more than its own errors
         raise InputError(NOTHING_FOUND) from None
     if not documents or not all(isinstance(each, dict) for each in documents):
         raise InputError(NOTHING_FOUND)
@@ -166,7 +166,7 @@ def render(document: Document, form: str) -> bytes:
 
 
 def read_file(path: Path) -> bytes:
-    """Return what a file holds. Raises InputError in the original's words."""
+    """Return the content of a file. Raises InputError in the original's words."""
     try:
         return path.read_bytes()
     except (OSError, ValueError) as error:
@@ -174,15 +174,15 @@ def read_file(path: Path) -> bytes:
 
 
 def replace_file(path: Path, content: bytes, *, keep_mode: bool = False) -> None:
-    """Write a file as a whole or not at all, a new one readable by its owner only; a failure leaves the old one.
+    """Replace the content of a file completely, or leave the file unchanged.
 
-    A link stays one, and its file changes. The owner stays. Where no other file can take the place of the old one, such
-    as a mounted one, that one is written over.
+    A new file is readable by its owner only. The owner of an old file stays the same. A symbolic link stays a link; the
+    file behind it changes. A file that cannot be replaced by rename, such as a mounted one, is overwritten in place.
 
     Args:
-        path: where.
-        content: what.
-        keep_mode: who could read the old file can read the new one.
+        path: the file.
+        content: its new content.
+        keep_mode: keep the permissions of the old file.
 
     Raises:
         InputError: it cannot be written.
@@ -204,7 +204,7 @@ def replace_file(path: Path, content: bytes, *, keep_mode: bool = False) -> None
 
 
 def _put_in_place(target: Path, content: bytes, *, keep_mode: bool) -> None:
-    from tempfile import NamedTemporaryFile  # a slow import
+    from tempfile import NamedTemporaryFile  # imported late: it is slow
 
     with NamedTemporaryFile("wb", dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
         temporary = Path(file.name)
@@ -218,7 +218,7 @@ def _put_in_place(target: Path, content: bytes, *, keep_mode: bool) -> None:
                     os.chown(temporary, before.st_uid, before.st_gid)
             if keep_mode:
                 temporary.chmod(target.stat().st_mode)
-            file.close()  # Windows renames no open file
+            file.close()  # Windows cannot rename an open file
             temporary.replace(target)
         except BaseException:
             temporary.unlink()
@@ -235,7 +235,7 @@ def _write_over(target: Path, content: bytes) -> None:
 
 
 def text_of(value: object) -> str:
-    """Return a scalar as it lands in a string field: null is empty, booleans and numbers become their text."""
+    """Return a scalar as the API server stores it in a string field: null becomes empty, numbers become text."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -243,7 +243,7 @@ def text_of(value: object) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, str):
-        # JSON may write a character as two escapes, which YAML's reader does not join; half a pair is replaced.
+        # JSON may escape a character as a surrogate pair, which PyYAML does not join; half a pair is replaced.
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     raise InputError(f"a text was expected where the input has a {type(value).__name__}")
 
@@ -254,7 +254,7 @@ def _documents(text: str) -> list[Any]:
 
 
 def json_objects(text: str) -> list[Any] | None:
-    """Return the objects of a JSON stream, None when it is none: YAML may begin like that too."""
+    """Return the objects of a JSON stream; None for other text: a YAML document may also begin with a brace."""
     if text.lstrip().startswith("{"):
         with suppress(Unreadable):
             return list(json_stream(text, _Loader.caps))
@@ -262,7 +262,7 @@ def json_objects(text: str) -> list[Any] | None:
 
 
 def compose(text: str) -> Iterator[yaml.Node]:
-    """Yield the nodes of YAML documents, which know their place in the text. Raises InputError for a bomb."""
+    """Yield the nodes of YAML documents, with their positions. Raises InputError if aliases expand too far."""
     try:
         yield from yaml_nodes(text, _Loader)
     except Unreadable as error:
@@ -271,8 +271,8 @@ def compose(text: str) -> Iterator[yaml.Node]:
         raise InputError(NOTHING_FOUND) from None
 
 
-def plain_value(text: str) -> Any:
-    """Return what the text of a single value means. Raises InputError."""
+def parsed_value(text: str) -> Any:
+    """Return the value of a YAML text that holds a single value. Raises InputError."""
     return next(iter(_yaml_stream(text)), None)
 
 

@@ -1,4 +1,4 @@
-"""The page on which a person edits the values of a SealedSecret, and what is read back from it. Pure."""
+"""The text in which a user edits the values of a SealedSecret: write it, and read it back. Pure."""
 
 import base64
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ HIDDEN = "# Not shown, because neither a key nor the cluster's Secret tells them
 
 
 def written(place: str, values: Mapping[str, SecretValue], hidden: Iterable[str]) -> str:
-    """Return the page: texts under stringData, everything else as base64 under data."""
+    """Return the text to edit: text values under stringData, all others in base64 under data."""
     texts, binary = {}, {}
     for name, value in sorted(values.items()):
         try:
@@ -28,7 +28,7 @@ def written(place: str, values: Mapping[str, SecretValue], hidden: Iterable[str]
 
 
 def read_back(page: str) -> dict[str, SecretValue]:
-    """Return the values of an edited page. Raises InputError, without a word of it."""
+    """Return the values of an edited text. Raises InputError, which quotes nothing of it."""
     try:
         documents = read(page.encode())
     except InputError:

@@ -1,4 +1,4 @@
-"""Files of SealedSecrets in which single values change and every other byte stays: comments, order, style."""
+"""Change single values in files of SealedSecrets; comments, order, style and all other bytes stay the same."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -13,20 +13,20 @@ from sealed.manifests.documents import (
     compose,
     json_objects,
     one_line,
-    plain_value,
+    parsed_value,
     read,
     read_whole,
     render,
-    taken_apart,
+    split_list,
 )
 
 Path = Sequence[str]
 
 
 class ManifestFile:
-    """The text of a file and the documents in it; a change of one value touches no other line.
+    """The text of a file and the documents in it; changing one value changes no other line.
 
-    JSON has no comments, so the whole text is written again in the same order of keys.
+    JSON has no comments, so it is rewritten completely, with keys in the same order.
 
     Raises:
         InputError: there is no document in it.
@@ -35,10 +35,10 @@ class ManifestFile:
 
     def __init__(self, raw: bytes) -> None:
         self._whole = read_whole(raw)
-        self.documents: list[Document] = [item for each in self._whole for item in taken_apart(each)]
+        self.documents: list[Document] = [item for each in self._whole for item in split_list(each)]
         self._text = raw.decode("utf-8")
         self._is_json = json_objects(self._text) is not None
-        # Lines that end as on Windows are edited as others and end as they did; where both kinds stand, both stay.
+        # Windows line breaks are kept, also in files that mix both kinds.
         self._windows = self._text.count("\n") == self._text.count("\r\n") > 0
         if self._windows:
             self._text = self._text.replace("\r\n", "\n")
@@ -49,17 +49,17 @@ class ManifestFile:
         return text.replace(b"\n", b"\r\n") if self._windows else text
 
     def _objects(self) -> Iterator[Document]:
-        """Yield the objects of the file with what has become of them, Lists as such."""
+        """Yield the objects of the file with the changes made so far, without splitting Lists."""
         now = iter(self.documents)
         for each in self._whole:
-            inner = [next(now) for _ in taken_apart(each)]
-            yield inner[0] if taken_apart(each) == [each] else {**each, "items": inner}
+            inner = [next(now) for _ in split_list(each)]
+            yield inner[0] if split_list(each) == [each] else {**each, "items": inner}
 
     def put(self, position: int, path: Path, value: str) -> None:
-        """Set the text at a path of one document; mappings that are missing on the way are made.
+        """Set the text at a path of one document; create missing mappings on the way.
 
         Raises:
-            InputError: the file is written in a way that cannot be changed in place; it stays as it was.
+            InputError: the file has a form that cannot be edited in place; it is unchanged.
 
         """
         wanted = deepcopy(self.documents[position])
@@ -67,7 +67,7 @@ class ManifestFile:
         self._become(position, wanted, lambda root: _put(self._text, root, path, value))
 
     def drop(self, position: int, path: Path) -> None:
-        """Remove what stands at a path of one document. Raises InputError as `put` does."""
+        """Remove the field at a path of one document. Raises InputError as `put` does."""
         wanted = deepcopy(self.documents[position])
         _holder(wanted, path).pop(path[-1])
         self._become(position, wanted, lambda root: _drop(self._text, root, path))
@@ -80,7 +80,7 @@ class ManifestFile:
                 known = read(edited.encode())
             except (InputError, LookupError, yaml.YAMLError):
                 known = []
-            # What was written is read back: a file is never left meaning something else.
+            # The result is parsed again: an edit must not change any other value.
             if known != [*self.documents[:position], wanted, *self.documents[position + 1 :]]:
                 raise InputError("the file is written in a way that cannot be changed in place")
             self._text = edited
@@ -93,7 +93,7 @@ class ManifestFile:
 
 
 def _items(root: yaml.MappingNode) -> list[Any]:
-    """Return the nodes of a List's items, or the one node that is no List."""
+    """Return the nodes of a List's items, or the node itself if it is no List."""
     kind, items = _entry(root, "kind"), _entry(root, "items")
     if kind is None or not str(kind[1].value).endswith("List") or not items:
         return [root]
@@ -165,13 +165,13 @@ def _found(mapping: yaml.MappingNode, name: str) -> tuple[yaml.ScalarNode, yaml.
 
 def _refuse_alias(entry: tuple[yaml.Node, yaml.Node]) -> None:
     key, node = entry
-    if node.start_mark.index < key.end_mark.index:  # it stands elsewhere in the file, where others use it too
+    if node.start_mark.index < key.end_mark.index:  # an alias: other fields use the same node
         raise InputError("a value is written as an alias")
 
 
 def _plain(text: str, node: yaml.Node) -> Any:
-    """Return what a value inside braces means."""
-    return plain_value(text[node.start_mark.index : node.end_mark.index]) if text else None
+    """Return the value of a node in flow style."""
+    return parsed_value(text[node.start_mark.index : node.end_mark.index]) if text else None
 
 
 def _nested(path: Path, value: str) -> Document:
@@ -183,24 +183,24 @@ def _nested(path: Path, value: str) -> Document:
 
 def _replace(text: str, node: yaml.Node, new: str) -> str:
     start, end = node.start_mark.index, node.end_mark.index
-    space = " " if start == end else ""  # nothing stands behind the colon
+    space = " " if start == end else ""  # there is nothing behind the colon
     return text[:start] + space + new + _newline(text, end, start) + text[end:]
 
 
 def _newline(text: str, end: int, start: int = 0) -> str:
-    """Return the line break that a block ends with, and that its replacement must end with too."""
+    """Return the line break at the end of a block; its replacement must end with the same."""
     return "\n" if end > start and text[end - 1] == "\n" else ""
 
 
 def _styled(text: str, node: yaml.Node, value: str) -> str:
-    """Return a value in the quotes that the old one had."""
+    """Return a value in the same quotes as the old one."""
     if text[node.start_mark.index : node.start_mark.index + 1] == '"':
         return json.dumps(value, ensure_ascii=False)
     return one_line({"k": value}).removeprefix("k: ")
 
 
 def _end(text: str, node: yaml.Node) -> int:
-    """Return where a value ends: that of a block is the end of its last entry, not the next thing after comments."""
+    """Return the end of a value; for a block, the end of its last entry, before any comments that follow."""
     if isinstance(node, yaml.CollectionNode) and node.value and not node.flow_style:
         last = node.value[-1]
         return _end(text, last[1] if isinstance(last, tuple) else last)
@@ -208,7 +208,7 @@ def _end(text: str, node: yaml.Node) -> int:
 
 
 def _line_end(text: str, at: int) -> int:
-    """Return the beginning of the line after `at`, which may be that beginning itself."""
+    """Return the beginning of the next line; `at` itself if a line begins there."""
     if at > 0 and text[at - 1] == "\n":
         return at
     found = text.find("\n", at)

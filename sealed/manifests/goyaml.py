@@ -1,4 +1,4 @@
-"""Decide as the original's YAML writer which texts are plain, and the order of keys."""
+"""Decide which texts need no quotes, and the order of keys, as the original's YAML writer does."""
 
 import re
 from functools import cmp_to_key
@@ -10,7 +10,7 @@ WORDS = frozenset(
         for form in (word, word.capitalize(), word.upper())
     ), *(f"{sign}{word}" for word in (".inf", ".Inf", ".INF") for sign in ("", "+", "-")), ".nan", ".NaN", ".NAN"}
 )  # fmt: skip
-"""Booleans, nothing and numbers that are words."""
+"""Words that YAML reads as booleans, null or numbers."""
 INTEGER = re.compile(r"[-+]?(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|[1-9][0-9]*|0)")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
@@ -22,7 +22,7 @@ TIMESTAMP = re.compile(
 
 
 def is_text(text: str) -> bool:
-    """Return True if a text without quotes is read as a text again."""
+    """Return True if a reader takes a text without quotes for a text."""
     if text in WORDS:
         return False
     if text[0] not in "+-.0123456789":
@@ -49,7 +49,7 @@ def _in_64_bits(text: str) -> bool:
 
 
 def _compared(left: str, right: str) -> int:
-    """Compare two keys: letters behind everything else, digits as the numbers that they make."""
+    """Compare two keys: letters come last, and digits compare as numbers."""
     for at, (a, b) in enumerate(zip(left, right, strict=False)):
         if a == b:
             continue

@@ -14,14 +14,14 @@ from sealed.manifests.sealing import LAST_APPLIED, plaintext
 Known = Callable[[Document], Mapping[str, SecretValue]]
 """Returns the known values of a SealedSecret; an unchanged value keeps its ciphertext."""
 
-NOT_COPIED = frozenset({*LAST_APPLIED, CLUSTER_WIDE, NAMESPACE_WIDE})  # the file's own scope stands
+NOT_COPIED = frozenset({*LAST_APPLIED, CLUSTER_WIDE, NAMESPACE_WIDE})  # the scope in the file wins
 
 
 def merge_into(file: ManifestFile, secret: Document, key: RSAPublicKey, known: Known) -> None:
-    """Put a Secret's values into the file's SealedSecret, sealed for that one's name, namespace and scope.
+    """Seal a Secret's values into a SealedSecret of the file, for the name, namespace and scope of that SealedSecret.
 
     Raises:
-        InputError: the file holds none, or several and none with the name of the Secret.
+        InputError: the file has no SealedSecret, or several and none of them has the name of the Secret.
 
     """
     position = _position(file, secret)

@@ -1,6 +1,6 @@
-"""Read the RSA key and the end of an ordinary certificate, without slow imports.
+"""Read the RSA key and the expiry of a common certificate, without slow imports.
 
-Only certificates of the plainest form are read here; of any other the caller asks the library.
+Only the most common form is read here; for any other the caller uses the library.
 """
 
 import base64
@@ -14,11 +14,11 @@ BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END \1-----")
 RSA = bytes.fromhex("300d06092a864886f70d0101010500")
 """The algorithm's identifier, as it stands before an RSA key."""
 SEQUENCE, INTEGER, BITS, UTC_TIME, VERSION = 0x30, 0x02, 0x03, 0x17, 0xA0
-LENGTH, FIRST_YEAR = 13, 50  # characters of such a time; its years are those from 1950 on
+LENGTH, FIRST_YEAR = 13, 50  # characters of such a time; its two-digit years begin in 1950
 
 
 def recipient(pem: bytes) -> tuple[RSAPublicKey, datetime] | None:
-    """Return the key of the first certificate and when that ends, None when it is not of the plainest form."""
+    """Return key and expiry of the first certificate; None if it has another than the most common form."""
     block = next((each for each in BLOCK.finditer(pem) if each.group(1) == b"CERTIFICATE"), None)
     if block is None:
         return None
@@ -44,7 +44,7 @@ def recipient(pem: bytes) -> tuple[RSAPublicKey, datetime] | None:
 
 
 def _parts(content: bytes, *kinds: int) -> list[bytes]:
-    """Return what DER holds one after the other. Raises ValueError, LookupError when it is not of these kinds first."""
+    """Return the contents of consecutive DER elements. Raises ValueError or LookupError if the kinds differ."""
     found: list[bytes] = []
     at = 0
     while at < len(content):

@@ -17,7 +17,7 @@ TEMPLATES = "spec.template.data holds templates: only the whole of Coffer render
 
 
 def read_keys(places: Iterable[str]) -> Keys:
-    """Return the keys of files: PEM, key Secrets, or lists of them as kubectl writes. Raises InputError."""
+    """Return the keys in files: PEM, key Secrets, or Lists of these as kubectl prints them. Raises InputError."""
     found = {}
     for place in places:
         for pem in _pems(read_file(Path(place))):
@@ -32,7 +32,7 @@ def read_keys(places: Iterable[str]) -> Keys:
 def unsealed(sealed: Document, keys: Keys) -> Document:
     """Return the Secret of a SealedSecret, in the original's order of fields. Raises InputError."""
     if sealed.get("kind", "SealedSecret") != "SealedSecret":
-        # The Secret would be empty, and users would apply it.
+        # Otherwise the result is an empty Secret, which a user may apply.
         raise InputError(f"the input is no SealedSecret, but {kinds([sealed])}")
     template = mapping(mapping(sealed.get("spec")).get("template"))
     metadata = mapping(sealed.get("metadata"))
@@ -62,13 +62,13 @@ def opened(sealed: Document, keys: Keys) -> dict[str, SecretValue]:
 def _filled(values: dict[str, SecretValue], texts: object) -> dict[str, SecretValue]:
     if not texts:
         return values
-    import asyncio  # slow imports, for templates alone
+    import asyncio  # imported late: slow, and only templates need them
 
     return asyncio.run(_rendered(values, texts))
 
 
 async def _rendered(values: Mapping[str, SecretValue], texts: object) -> dict[str, SecretValue]:
-    """Render templates as the controller does, where its sandbox is installed too."""
+    """Render templates as the controller does, if its sandbox is installed."""
     from manager.core.errors import SandboxUnavailable, TemplateDelayed
     from manager.gotemplate.sandbox import Sandbox
     from sealed.rendering import fill
@@ -76,7 +76,7 @@ async def _rendered(values: Mapping[str, SecretValue], texts: object) -> dict[st
     sandbox = Sandbox()
     try:
         while True:
-            with suppress(TemplateDelayed):  # the first template on this machine waits for the compiler
+            with suppress(TemplateDelayed):  # the sandbox is compiled for this machine first
                 return (await fill(sandbox, "", values, texts)).data
     except UnsealFailed as error:
         raise InputError(str(error)) from None

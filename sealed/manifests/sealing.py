@@ -32,7 +32,7 @@ EMPTY = (
 
 @dataclass(frozen=True)
 class Options:
-    """The flags about sealing."""
+    """The flags that affect sealing."""
 
     scope: Scope = Scope.STRICT
     name: str = ""
@@ -45,10 +45,10 @@ class Options:
 
 
 def public_key(pem: bytes, now: datetime) -> RSAPublicKey:
-    """Return the key of a certificate. Raises InputError when it is unusable or has expired."""
+    """Return the key of a certificate. Raises InputError if it is unusable or expired."""
     found = recipient(pem)
     if found is None:
-        from sealed.crypto.key_pair import first_certificate  # loads slowly, and tells exactly what is wrong
+        from sealed.crypto.key_pair import first_certificate  # imported late: slow, but it says exactly what is wrong
 
         try:
             certificate = first_certificate(pem)
@@ -65,7 +65,7 @@ def public_key(pem: bytes, now: datetime) -> RSAPublicKey:
 
 
 def seal_secret(secret: Document, key: RSAPublicKey, options: Options) -> Document:
-    """Return the SealedSecret of one Secret; rules and fields in the order of the original.
+    """Seal one Secret; apply rules and write fields in the order of the original.
 
     Raises:
         InputError: with the original's text.
@@ -94,7 +94,7 @@ def seal_secret(secret: Document, key: RSAPublicKey, options: Options) -> Docume
 
 
 def seal_value(value: SecretValue, key: RSAPublicKey, options: Options) -> str:
-    """Return one sealed value. Raises InputError when the flags do not say for whom."""
+    """Return one sealed value. Raises InputError if the flags do not name namespace and name as the scope needs."""
     scope, namespace = options.scope, options.namespace
     if scope is not Scope.CLUSTER_WIDE:
         namespace = namespace or options.default_namespace()
@@ -129,8 +129,8 @@ def _decoded(name: object, value: object) -> SecretValue:
 def _metadata(given: Mapping[Any, Any], options: Options) -> Document:
     """Return the metadata for the template, in the original's order.
 
-    Only known fields: what the API server fills in has no place in Git, and a field that is unknown here may be a
-    misplaced `stringData`. Annotations that hold a copy of the plaintext are dropped.
+    Only known fields are kept: those that the API server fills in do not belong in Git, and an unknown field may be a
+    misplaced `stringData`. Annotations with a copy of the plaintext are dropped.
     """
     annotations = {name: text for name, text in _texts(given, "annotations").items() if name not in LAST_APPLIED}
     if options.scope in ANNOTATION_OF:
@@ -190,5 +190,5 @@ def _mapping(holder: Mapping[Any, Any], field: str) -> Mapping[Any, Any]:
 
 
 def _without_empty(fields: Document) -> Document:
-    """Leave out what is empty; `false` is a value."""
+    """Drop empty fields; `false` is not empty."""
     return {field: value for field, value in fields.items() if value or value is False}

@@ -7,6 +7,7 @@ Dockerfile. Needs root, `unshare` and `chroot`.
 import fnmatch
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -19,6 +20,8 @@ from tests.cluster.pythons import DOCKERFILE, image_python
 
 CONTEXT = DOCKERFILE.parent
 SYSTEM = ("bin", "sbin", "lib", "lib64", "usr", "etc", "proc", "dev")
+ARGUMENT = re.compile(r"\$\{\w+\}")
+"""An argument of the build, which a build without arguments leaves empty."""
 SKELETON = ("tmp", "root", "opt", "src", "var/tmp")
 BIND = 'for each in $BOUND; do mkdir -p "$ROOT$each"; mount --rbind "$each" "$ROOT$each"; done'
 READ_ONLY = 'mount --bind "$ROOT" "$ROOT"'
@@ -105,7 +108,8 @@ def _carry_out(stage: Stage, word: str, rest: str, stages: Mapping[str, Stage]) 
     elif word == "USER":
         stage.user = rest
     elif word == "ENV":
-        stage.environment |= dict(each.split("=", 1) for each in shlex.split(rest))
+        pairs = dict(each.split("=", 1) for each in shlex.split(rest))
+        stage.environment |= {name: ARGUMENT.sub("", value) for name, value in pairs.items()}
     elif word == "ENTRYPOINT":
         stage.entrypoint = json.loads(rest)
     elif word == "CMD":

@@ -59,8 +59,8 @@ def put(moto: Moto, service: str = "SecretsManager", /, **values: str) -> None:
 
 def read(client: Any, *keys: str | SecretRequest) -> Mapping[str, Any]:
     """Read; return values, and errors as their classes."""
-    wants = [key if isinstance(key, SecretRequest) else SecretRequest(key) for key in keys]
-    return {want.key: _shown(found) for want, found in client.read(wants).items()}
+    requests = [key if isinstance(key, SecretRequest) else SecretRequest(key) for key in keys]
+    return {request.key: _shown(found) for request, found in client.read(requests).items()}
 
 
 def _shown(found: SecretValue | ProviderError) -> Any:
@@ -169,10 +169,10 @@ def test_parameters_have_versions_labels_and_tags_too(moto: Moto, opened: Open) 
     aws.label_parameter_version(Name="/a", ParameterVersion=1, Labels=["old"])
     client = opened("ParameterStore")
 
-    wants = [SecretRequest("/a"), SecretRequest("/a", "1"), SecretRequest("/a", "old"), SecretRequest("/b")]
-    answers = client.read(wants)
+    requests = [SecretRequest("/a"), SecretRequest("/a", "1"), SecretRequest("/a", "old"), SecretRequest("/b")]
+    answers = client.read(requests)
 
-    assert [answers[want].reveal() for want in wants] == [b"2", b"1", b"1", b"x"]
+    assert [answers[request].reveal() for request in requests] == [b"2", b"1", b"1", b"x"]
     assert read(client, SecretRequest("/a", metadata=True)) == {"/a": '{"team":"1"}'}
 
 
@@ -306,12 +306,12 @@ def test_a_region_that_is_none_is_named_as_the_fault(opened: Open) -> None:
 def test_a_list_names_the_versions_that_come_with_values(moto: Moto, opened: Open, service: str) -> None:
     put(moto, service, a="1", b="2", c="3")
     slash = "/" if service == "ParameterStore" else ""
-    client, wants = opened(service), [SecretRequest(f"{slash}{key}") for key in ("a", "b", "c", "missing")]
-    together, alone = client.read(wants[:2]), client.read(wants[2:3])
+    client, requests = opened(service), [SecretRequest(f"{slash}{key}") for key in ("a", "b", "c", "missing")]
+    together, alone = client.read(requests[:2]), client.read(requests[2:3])
 
-    listed = client.stamps(wants, 1)
+    listed = client.list_versions(requests, 1)
 
-    assert listed == {want: given.stamp for want, given in [*together.items(), *alone.items()]}
+    assert listed == {request: given.version for request, given in [*together.items(), *alone.items()]}
     assert len(set(listed.values())) == 3 or service == "ParameterStore"
     if service == "SecretsManager":
         moto.client().put_secret_value(SecretId="a", SecretString="new")
@@ -321,21 +321,21 @@ def test_a_list_names_the_versions_that_come_with_values(moto: Moto, opened: Ope
         moto.client("ssm").put_parameter(Name="/a", Value="new", Type="SecureString", Overwrite=True)
         moto.client("ssm").delete_parameter(Name="/b")
         put(moto, service, b="2")
-    again = client.stamps(wants, 1)
-    assert again[wants[0]] == client.read(wants[:1])[wants[0]].stamp != listed[wants[0]]
-    assert again[wants[1]] != listed[wants[1]], "deleted and made anew is another version"
-    assert again[wants[2]] == listed[wants[2]]
+    again = client.list_versions(requests, 1)
+    assert again[requests[0]] == client.read(requests[:1])[requests[0]].version != listed[requests[0]]
+    assert again[requests[1]] != listed[requests[1]], "deleted and made anew is another version"
+    assert again[requests[2]] == listed[requests[2]]
 
 
 def test_a_list_that_lags_tells_the_version_before(moto: Moto, opened: Open) -> None:
     put(moto, a="1")
-    client, want = opened(), SecretRequest("a")
+    client, request = opened(), SecretRequest("a")
     moto.freeze("ListSecrets")
-    before = client.stamps([want], 1)
+    before = client.list_versions([request], 1)
     moto.client().put_secret_value(SecretId="a", SecretString="new")
 
-    assert client.stamps([want], 1) == before
-    assert client.read([want])[want].stamp != before[want]
+    assert client.list_versions([request], 1) == before
+    assert client.read([request])[request].version != before[request]
 
 
 def test_a_list_ends_where_it_would_cost_more_than_it_may(
@@ -345,9 +345,9 @@ def test_a_list_ends_where_it_would_cost_more_than_it_may(
     put(moto, a="1", b="2", c="3", d="4", e="5")
     client, last = opened(), [SecretRequest("e"), SecretRequest("missing")]
 
-    assert client.stamps(last, 0) is None
-    assert client.stamps(last, 2) is None
-    assert list(client.stamps(last, 3)) == [SecretRequest("e")]
+    assert client.list_versions(last, 0) is None
+    assert client.list_versions(last, 2) is None
+    assert list(client.list_versions(last, 3)) == [SecretRequest("e")]
     assert moto.counts(KEY)["ListSecrets"] == 2 + 3
     assert client.reads(41) == 3
 
@@ -359,7 +359,7 @@ def test_who_may_not_list_is_told_so(moto: Moto, opened: Open, service: str, cal
     moto.fail(call)
 
     with pytest.raises(ProviderDenied, match="AccessDenied"):
-        opened(service).stamps([SecretRequest("a")], 1)
+        opened(service).list_versions([SecretRequest("a")], 1)
 
 
 @pytest.mark.parametrize(

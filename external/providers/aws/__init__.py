@@ -27,15 +27,15 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
 """Prices are those of AWS's public list for us-east-1; standard parameters cost nothing."""
 
 
-async def connect(spec: AwsProvider, around: ConnectContext) -> Client:
+async def connect(spec: AwsProvider, context: ConnectContext) -> Client:
     """Return the client of one service, account and region."""
     service = CLIENTS.get(spec.service)
     if service is None:
         raise NeedsHuman(INVALID, f"{AT}.service: {spec.service} is not served by this version")
-    identity = await identity_of(spec, around)
-    return await around.run(lambda: service(opened(spec, identity, around, service.label)))
+    identity = await identity_of(spec, context)
+    return await context.run(lambda: service(opened(spec, identity, context, service.label)))
 
 
-def opened(spec: AwsProvider, identity: Identity, around: ConnectContext, label: str) -> AwsConnection:
+def opened(spec: AwsProvider, identity: Identity, context: ConnectContext, label: str) -> AwsConnection:
     """Return the connection under an identity; loads the SDK, which blocks, and calls nothing."""
-    return AwsConnection(spec, identity, around.retries, around.count, around.timeout, label)
+    return AwsConnection(spec, identity, context.retries, context.count, context.timeout, label)

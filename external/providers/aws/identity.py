@@ -44,22 +44,22 @@ class Identity:
     roles: tuple[Role, ...] = ()
 
 
-async def identity_of(spec: AwsProvider, around: ConnectContext) -> Identity:
+async def identity_of(spec: AwsProvider, context: ConnectContext) -> Identity:
     """Read the Secrets and ServiceAccounts that make up the identity. Raises NeedsHuman."""
-    roles = (*(Role(arn) for arn in spec.additional_roles or ()), *_last_role(spec, around))
+    roles = (*(Role(arn) for arn in spec.additional_roles or ()), *_last_role(spec, context))
     auth = spec.auth
     if auth is not None and auth.jwt is not None and auth.jwt.service_account_ref is not None:
-        return Identity(web=await _web(spec, around), roles=roles)
+        return Identity(web=await _web(spec, context), roles=roles)
     if auth is not None and auth.secret_ref is not None:
-        return Identity(keys=await _keys(auth.secret_ref, around), roles=roles)
-    if not around.ambient:
+        return Identity(keys=await _keys(auth.secret_ref, context), roles=roles)
+    if not context.ambient:
         text = f"{AT}.auth is missing, and this namespace may not use the controller's own identity"
         cure = "add secretRef or jwt, or ask an administrator for external.ambient_namespaces"
         raise NeedsHuman(INVALID, f"{text}: {cure}")
     return Identity(roles=roles)
 
 
-async def _keys(reference: AwsSecretRef, around: ConnectContext) -> Mapping[str, SecretValue]:
+async def _keys(reference: AwsSecretRef, context: ConnectContext) -> Mapping[str, SecretValue]:
     at = f"{AT}.auth.secretRef"
     wanted = {
         "access_key_id": (reference.access_key_id_secret_ref, f"{at}.accessKeyIDSecretRef"),
@@ -67,18 +67,18 @@ async def _keys(reference: AwsSecretRef, around: ConnectContext) -> Mapping[str,
         "session_token": (reference.session_token_secret_ref, f"{at}.sessionTokenSecretRef"),
     }
     return {
-        name: await around.lookup.secret(selector, place)
+        name: await context.lookup.secret(selector, place)
         for name, (selector, place) in wanted.items()
         if selector is not None or name != "session_token"
     }
 
 
-async def _web(spec: AwsProvider, around: ConnectContext) -> WebIdentity:
+async def _web(spec: AwsProvider, context: ConnectContext) -> WebIdentity:
     at = f"{AT}.auth.jwt.serviceAccountRef"
     reference = spec.auth.jwt.service_account_ref if spec.auth and spec.auth.jwt else None
     if reference is None:
         raise NeedsHuman(INVALID, f"{at} is missing")
-    account = await around.lookup.account(reference, at)
+    account = await context.lookup.account(reference, at)
     annotations = account["metadata"].get("annotations") or {}
     role = annotations.get(ROLE)
     if not role:
@@ -87,18 +87,18 @@ async def _web(spec: AwsProvider, around: ConnectContext) -> WebIdentity:
             INVALID, f"{at}: {text}: annotate it with {ROLE}"
         )  # ServiceAccounts are not watched: no event says that the annotation was added
     audiences = [annotations.get(AUDIENCE) or STS, *(reference.audiences or ())]
-    return WebIdentity(str(role), around.lookup.token_source(reference, audiences, None, at))
+    return WebIdentity(str(role), context.lookup.token_source(reference, audiences, None, at))
 
 
-def _last_role(spec: AwsProvider, around: ConnectContext) -> tuple[Role, ...]:
+def _last_role(spec: AwsProvider, context: ConnectContext) -> tuple[Role, ...]:
     """Return all roles; external ID and tags belong to `role`, the last one."""
     if not spec.role:
         return ()
     tags = {each.key: each.value for each in spec.session_tags or ()}
     if spec.session_tags_policy in ("Simple", "Custom"):
-        store = around.lookup.store
+        store = context.lookup.store
         tags = {
-            "esoNamespace": around.lookup.namespace,
+            "esoNamespace": context.lookup.namespace,
             "esoStoreName": store.name,
             "esoStoreKind": store.resource.kind,
         }

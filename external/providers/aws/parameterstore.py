@@ -44,14 +44,16 @@ class ParameterStore:
     def close(self) -> None:
         """Do nothing: sessions end by themselves."""
 
-    def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
+    def read(self, requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
         """Return values, a StringList as one text with commas; with `metadata` the tags."""
-        values = self._values([self._name(want) for want in wants if not want.metadata])
-        return {want: self._tags(want) if want.metadata else values[self._name(want)] for want in wants}
+        values = self._values([self._name(request) for request in requests if not request.metadata])
+        return {
+            request: self._tags(request) if request.metadata else values[self._name(request)] for request in requests
+        }
 
-    def place(self, want: SecretRequest) -> str:
+    def location(self, request: SecretRequest) -> str:
         """Return service, region, role and, where the store puts a prefix before the key, the whole name."""
-        return self._amazon.place("AWS Parameter Store", want)
+        return self._amazon.location("AWS Parameter Store", request)
 
     def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
         """Return the parameters below the path whose name matches and which have all tags."""
@@ -77,9 +79,9 @@ class ParameterStore:
         """Return how many calls it takes to read so many parameters."""
         return -(-number // MAX_PAGE_PARAMETERS) if self._together else number
 
-    def stamps(self, wants: Sequence[SecretRequest], most: int) -> Mapping[SecretRequest, str] | None:
+    def list_versions(self, requests: Sequence[SecretRequest], most: int) -> Mapping[SecretRequest, str] | None:
         """Return the versions of parameters. Raises ProviderError."""
-        wanted = {self._prefix + want.key: want for want in wants if not want.key.startswith("arn:")}
+        wanted = {self._prefix + request.key: request for request in requests if not request.key.startswith("arn:")}
         names, found = list(wanted), dict[SecretRequest, str]()
         if -(-len(names) // MAX_DESCRIBED_PARAMETERS) > most:
             return None
@@ -90,8 +92,8 @@ class ParameterStore:
                 found |= {wanted[each["Name"]]: _stamp(each) for each in page.get("Parameters") or ()}
         return found
 
-    def _name(self, want: SecretRequest) -> str:
-        return self._prefix + want.key + (f":{want.version}" if want.version else "")
+    def _name(self, request: SecretRequest) -> str:
+        return self._prefix + request.key + (f":{request.version}" if request.version else "")
 
     def _values(self, names: list[str]) -> Mapping[str, SecretValue | ProviderError]:
         found: dict[str, SecretValue | ProviderError] = {}
@@ -139,8 +141,8 @@ class ParameterStore:
         self._alone.discard(name)
         return _value(answer["Parameter"])
 
-    def _tags(self, want: SecretRequest) -> SecretValue | ProviderError:
-        arguments = {"ResourceType": "Parameter", "ResourceId": self._prefix + want.key}
+    def _tags(self, request: SecretRequest) -> SecretValue | ProviderError:
+        arguments = {"ResourceType": "Parameter", "ResourceId": self._prefix + request.key}
         try:
             answer = self._amazon.call("ListTagsForResource", self._client.list_tags_for_resource, arguments)
         except ProviderUnavailable:

@@ -43,17 +43,19 @@ class SecretsManager:
     def close(self) -> None:
         """Do nothing: sessions end by themselves."""
 
-    def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
+    def read(self, requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
         """Return SecretString, or SecretBinary if there is none; with `metadata` the tags."""
         found: dict[SecretRequest, SecretValue | ProviderError] = {}
-        current = {self._prefix + want.key: want for want in wants if not (want.version or want.metadata)}
+        current = {
+            self._prefix + request.key: request for request in requests if not (request.version or request.metadata)
+        }
         if len(current) > 1 and self._together:
             found |= {current[name]: value for name, value in self._several(list(current)).items()}
-        return {want: found[want] if want in found else self._one(want) for want in wants}
+        return {request: found[request] if request in found else self._one(request) for request in requests}
 
-    def place(self, want: SecretRequest) -> str:
+    def location(self, request: SecretRequest) -> str:
         """Return service, region, role and, where the store puts a prefix before the key, the whole name."""
-        return self._amazon.place("AWS Secrets Manager", want)
+        return self._amazon.location("AWS Secrets Manager", request)
 
     def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
         """Return the secrets whose name matches and which have all tags, each with its value."""
@@ -80,9 +82,9 @@ class SecretsManager:
         """Return how many calls it takes to read so many secrets."""
         return -(-number // self.batch) if self._together else number
 
-    def stamps(self, wants: Sequence[SecretRequest], most: int) -> Mapping[SecretRequest, str] | None:
+    def list_versions(self, requests: Sequence[SecretRequest], most: int) -> Mapping[SecretRequest, str] | None:
         """Return the version ids of secrets from a list of the whole account. Raises ProviderError."""
-        wanted = {self._prefix + want.key: want for want in wants}
+        wanted = {self._prefix + request.key: request for request in requests}
         found: dict[SecretRequest, str] = {}
         for number, page in enumerate(self._pages({"MaxResults": MAX_PAGE_SECRETS}) if most else (), 1):
             for each in page.get("SecretList") or ():
@@ -145,9 +147,9 @@ class SecretsManager:
             pass  # AWS refuses the call for one malformed name: the others are then read one by one
         return found
 
-    def _one(self, want: SecretRequest) -> SecretValue | ProviderError:
-        name = self._prefix + want.key
-        return self._tags(name) if want.metadata else self._single(name, want.version)
+    def _one(self, request: SecretRequest) -> SecretValue | ProviderError:
+        name = self._prefix + request.key
+        return self._tags(name) if request.metadata else self._single(name, request.version)
 
     def _single(self, name: str, version: str) -> SecretValue | ProviderError:
         arguments = {"SecretId": name, **_version(version)}

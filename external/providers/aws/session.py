@@ -68,12 +68,12 @@ class AwsConnection:
         """Return the SDK's client of a service; an environment variable may name another endpoint."""
         return self.guard(lambda: self._made(self._session, service, variable))
 
-    def place(self, service: str, want: SecretRequest) -> str:
+    def location(self, service: str, request: SecretRequest) -> str:
         """Return service, region, role (its ARN names the account) and name, for condition texts."""
         spec = self.spec
         parts = [service, f"region {spec.region}"]
         parts += [f"role {spec.role}"] if spec.role else []
-        parts += [f"name {spec.prefix}{want.key}"] if spec.prefix else []
+        parts += [f"name {spec.prefix}{request.key}"] if spec.prefix else []
         return ", ".join(parts)
 
     def call(

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from external.providers.kubernetes.connection import Connection
 from external.providers.protocol import (
-    Inside,
+    DocumentPath,
     ProviderDenied,
     ProviderError,
     ProviderUnavailable,
@@ -80,13 +80,13 @@ class Cluster:
         """Close the connections; a token ends by itself."""
         self._connection.close()
 
-    def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
+    def read(self, requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
         """Return whole Secrets, for `pick` and `members`."""
-        return one_by_one(wants, self._whole)
+        return one_by_one(requests, self._whole)
 
-    def place(self, want: SecretRequest) -> str:
+    def location(self, request: SecretRequest) -> str:
         """Return namespace and cluster."""
-        del want
+        del request
         return f"namespace {self._namespace} of {self._cluster}"
 
     def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
@@ -100,7 +100,7 @@ class Cluster:
                 found[name] = _texts(_decoded("ListSecrets", secret))
         return found
 
-    def pick(self, whole: SecretValue, path: str) -> SecretValue | Inside | None:
+    def property_value(self, whole: SecretValue, path: str) -> SecretValue | DocumentPath | None:
         """Return a value by its key, or the value that a path leads into; all of them as JSON for an empty path."""
         kind, members = _opened(whole)
         if not path:
@@ -113,7 +113,7 @@ class Cluster:
         inner = members[head]
         if isinstance(inner, dict):
             return SecretValue(inner[rest].encode()) if rest in inner else None
-        return Inside(SecretValue(inner), rest)
+        return DocumentPath(SecretValue(inner), rest)
 
     def missing(self, key: str, path: str, *, metadata: bool, extract: bool) -> str:
         """Return external-secrets' text for a property that does not exist."""
@@ -133,14 +133,14 @@ class Cluster:
             pass
         return None
 
-    def _whole(self, want: SecretRequest) -> SecretValue:
-        if not want.key or "/" in want.key or want.key in (".", ".."):
+    def _whole(self, request: SecretRequest) -> SecretValue:
+        if not request.key or "/" in request.key or request.key in (".", ".."):
             raise ProviderDenied("the key is no name of a Secret")
-        path = f"{self._path()}/{quote(want.key, safe='')}"
+        path = f"{self._path()}/{quote(request.key, safe='')}"
         secret = self._connection.request("GetSecret", "GET", path)
         if secret.get("kind") != "Secret":
             raise ProviderUnavailable("GetSecret: the answer is no Secret")
-        if want.metadata:
+        if request.metadata:
             meta = _mapping("GetSecret", secret, "metadata")
             told = {name: _checked("GetSecret", meta, name) for name in ("annotations", "labels")}
             return _whole("told", told, sum(map(_size, told.values())))

@@ -26,36 +26,36 @@ OWN = frozenset(
 """Names of the API server inside every cluster."""
 
 
-async def connect(spec: KubernetesProvider, around: ConnectContext) -> Client:
+async def connect(spec: KubernetesProvider, context: ConnectContext) -> Client:
     """Return the client of one namespace of a cluster."""
     if spec.auth is not None and spec.auth_ref is not None:
         raise NeedsHuman(INVALID, f"{AT}: {ONE}")
     if spec.auth_ref is not None:
-        text = await around.lookup.secret(spec.auth_ref, f"{AT}.authRef")
-        server = await asyncio.to_thread(_configured, text, around)
+        text = await context.lookup.secret(spec.auth_ref, f"{AT}.authRef")
+        server = await asyncio.to_thread(_configured, text, context)
         cluster = "the cluster that the kubeconfig names"  # its server is not shown: the kubeconfig comes from a Secret
     else:
-        server = await _server(spec, around)
-        home = around.home is not None and server.url == around.home.url
+        server = await _server(spec, context)
+        home = context.home is not None and server.url == context.home.url
         cluster = "this cluster" if home else f"the cluster at {host_of(server.url)}"
 
     def make() -> Client:
-        connection = Connection(server, around.count, around.timeout)
-        return Cluster(connection, spec.remote_namespace, around.timeout, cluster)
+        connection = Connection(server, context.count, context.timeout)
+        return Cluster(connection, spec.remote_namespace, context.timeout, cluster)
 
-    return await around.run(make)
+    return await context.run(make)
 
 
-async def _server(spec: KubernetesProvider, around: ConnectContext) -> Server:
-    authorities = await around.lookup.authority(spec.server.ca_bundle, spec.server.ca_provider, f"{AT}.server")
-    context = await asyncio.to_thread(trusting, authorities)
-    url, egress = spec.server.url.strip(), around.egress
+async def _server(spec: KubernetesProvider, context: ConnectContext) -> Server:
+    authorities = await context.lookup.authority(spec.server.ca_bundle, spec.server.ca_provider, f"{AT}.server")
+    tls_context = await asyncio.to_thread(trusting, authorities)
+    url, egress = spec.server.url.strip(), context.egress
     host = url.partition("://")[2].partition("/")[0].removesuffix(":443") if "://" in url else url
-    foreign = host not in OWN and (around.home is None or url.rstrip("/") != around.home.url.rstrip("/"))
-    if host in OWN and around.home is not None:
+    foreign = host not in OWN and (context.home is None or url.rstrip("/") != context.home.url.rstrip("/"))
+    if host in OWN and context.home is not None:
         # The tenant did not choose this address, and acts there as its own ServiceAccount: the egress policy is met.
-        url, egress = around.home.url, EgressPolicy(everything=True)
-        context = context or around.home.trusting()
+        url, egress = context.home.url, EgressPolicy(everything=True)
+        tls_context = tls_context or context.home.trusting()
     elif "://" not in url:
         url = f"https://{url}"
     if urlsplit(url).scheme != "https":
@@ -63,25 +63,27 @@ async def _server(spec: KubernetesProvider, around: ConnectContext) -> Server:
     if spec.auth is None:
         raise NeedsHuman(INVALID, f"{AT}: {ONE}")
     if foreign and spec.auth.service_account is not None:
-        await _require_audience(spec.auth.service_account, around)
-    token, certificate = await _identity(spec.auth, around)
-    return Server(url, context, egress, token, certificate)
+        await _require_audience(spec.auth.service_account, context)
+    token, certificate = await _identity(spec.auth, context)
+    return Server(url, tls_context, egress, token, certificate)
 
 
-async def _require_audience(account: ServiceAccountSelector, around: ConnectContext) -> None:
+async def _require_audience(account: ServiceAccountSelector, context: ConnectContext) -> None:
     """Raise NeedsHuman for a token that this cluster's API server accepts too: the other server could use it here."""
     at = f"{AT}.auth.serviceAccount"
     given = set(account.audiences or ())
     cure = "a server that is not this cluster's needs an audience of its own, such as its URL"
     if not given:
         raise NeedsHuman(INVALID, f"{at}.audiences is missing: {cure}")
-    taken = sorted(given & await around.lookup.own_audiences(account, at))
+    taken = sorted(given & await context.lookup.own_audiences(account, at))
     if taken:
         raise NeedsHuman(INVALID, f"{at}.audiences: {', '.join(taken)} is one of this cluster's API server: {cure}")
 
 
-async def _identity(auth: KubernetesAuth, around: ConnectContext) -> tuple[Any, tuple[SecretValue, SecretValue] | None]:
-    place, lookup = f"{AT}.auth", around.lookup
+async def _identity(
+    auth: KubernetesAuth, context: ConnectContext
+) -> tuple[Any, tuple[SecretValue, SecretValue] | None]:
+    place, lookup = f"{AT}.auth", context.lookup
     given = [name for name in ("cert", "token", "service_account") if getattr(auth, name) is not None]
     if len(given) != 1:
         raise NeedsHuman(INVALID, f"{place}: exactly one of cert, token and serviceAccount must be set")
@@ -97,14 +99,14 @@ async def _identity(auth: KubernetesAuth, around: ConnectContext) -> tuple[Any, 
     return lookup.token_source(account, list(account.audiences or ()), TOKEN_SECONDS, at), None
 
 
-def _configured(text: SecretValue, around: ConnectContext) -> Server:
+def _configured(text: SecretValue, context: ConnectContext) -> Server:
     """Return the server of a kubeconfig's current context. Raises NeedsHuman for references to files or programs."""
     at = f"{AT}.authRef"
     try:
         parsed = read_yaml(text.reveal(), CONFIGURATION)
-        context = _named(parsed, "contexts", _text(parsed, "current-context"), "context")
-        cluster = _named(parsed, "clusters", _text(context, "cluster"), "cluster")
-        user = _named(parsed, "users", _text(context, "user"), "user")
+        chosen = _named(parsed, "contexts", _text(parsed, "current-context"), "context")
+        cluster = _named(parsed, "clusters", _text(chosen, "cluster"), "cluster")
+        user = _named(parsed, "users", _text(chosen, "user"), "user")
         url, bearer = _text(cluster, "server"), _text(user, "token")
         authority = _bytes(cluster, "certificate-authority-data")
         pair = tuple(_bytes(user, f"client-{each}-data") for each in ("certificate", "key"))
@@ -121,7 +123,7 @@ def _configured(text: SecretValue, around: ConnectContext) -> Server:
     certificate = (SecretValue(pair[0]), SecretValue(pair[1])) if all(pair) else None
     if token is None and certificate is None:
         raise NeedsHuman(INVALID, f"{at}: its user has neither token nor client certificate")
-    return Server(url, trusting(authority or None), around.egress, token, certificate)
+    return Server(url, trusting(authority or None), context.egress, token, certificate)
 
 
 def _named(parsed: object, place: str, name: str, inner: str) -> dict[str, Any]:

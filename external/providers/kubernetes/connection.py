@@ -28,7 +28,7 @@ class Server:
     """The address of an API server and the identity shown to it."""
 
     url: str
-    context: ssl.SSLContext | None
+    tls_context: ssl.SSLContext | None
     """Whom to trust; None for the system's authorities."""
     egress: Egress
     token: Callable[[], SecretValue] | SecretValue | None = field(default=None, repr=False)
@@ -41,13 +41,13 @@ class Connection:
     """Sends requests to one API server under one identity; used by several threads."""
 
     def __init__(self, server: Server, count: CountCall, timeout: float) -> None:
-        context = server.context
+        tls_context = server.tls_context
         if server.certificate is not None:
-            context = context or verifying()
-            show(context, *server.certificate)
+            tls_context = tls_context or verifying()
+            show(tls_context, *server.certificate)
         token = server.token
         self._url = server.url.rstrip("/")
-        options = HttpOptions(LABEL, server.egress, count, timeout, context)
+        options = HttpOptions(LABEL, server.egress, count, timeout, tls_context)
         self._http = HttpClient(options, TokenKeeper(_issuing(token)) if callable(token) else token)
 
     def request(

@@ -27,9 +27,9 @@ class GuardedAdapter(HTTPAdapter):
         context: TLS settings; None for the system's.
     """
 
-    def __init__(self, egress: Egress, context: Any = None) -> None:
+    def __init__(self, egress: Egress, tls_context: Any = None) -> None:
         self._egress = egress
-        self._context = context
+        self._context = tls_context
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
@@ -101,13 +101,13 @@ class GuardedSession(requests.Session):
         max_bytes: of an answer's body.
     """
 
-    def __init__(self, egress: Egress, context: Any, timeout_seconds: float, max_bytes: int) -> None:
+    def __init__(self, egress: Egress, tls_context: Any, timeout_seconds: float, max_bytes: int) -> None:
         super().__init__()
         self.trust_env = False
         self._timeout_seconds = timeout_seconds
         self._max_bytes = max_bytes
         for scheme in ("http://", "https://"):
-            self.mount(scheme, GuardedAdapter(egress, context))
+            self.mount(scheme, GuardedAdapter(egress, tls_context))
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Send a request and read its answer.

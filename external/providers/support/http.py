@@ -60,7 +60,7 @@ class HttpOptions:
     count: CountCall
     timeout_seconds: float
     """For a call as a whole: name, connection, redirects, headers and body."""
-    context: ssl.SSLContext | None = None
+    tls_context: ssl.SSLContext | None = None
     """TLS settings; None for the system's authorities."""
     max_answer_bytes: int = MAX_ANSWER_BYTES
     redirects: Redirects = Redirects.NONE
@@ -128,7 +128,7 @@ class HttpClient:
         self._options = options
         self._token = token
         timeout = options.timeout_seconds
-        self._session = GuardedSession(options.egress, options.context, timeout, options.max_answer_bytes)
+        self._session = GuardedSession(options.egress, options.tls_context, timeout, options.max_answer_bytes)
         self._session.headers.update(options.headers)
         self._timeouts = (min(MAX_CONNECT_SECONDS, timeout / 2), timeout / 2)
 

@@ -47,17 +47,21 @@ class KeyValue:
         """Give the token back."""
         self._connection.close()
 
-    def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
+    def read(self, requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
         """Return the whole data as a JSON object; with `metadata` its custom metadata."""
-        return one_by_one(wants, self._one)
+        return one_by_one(requests, self._one)
 
-    def _one(self, want: SecretRequest) -> SecretValue:
-        return self._metadata(want.key) if want.metadata else self._data(self._user_path(want.key), want.version)
+    def _one(self, request: SecretRequest) -> SecretValue:
+        return (
+            self._metadata(request.key)
+            if request.metadata
+            else self._data(self._user_path(request.key), request.version)
+        )
 
-    def place(self, want: SecretRequest) -> str:
+    def location(self, request: SecretRequest) -> str:
         """Return server, namespace and path, which begins with the mount."""
-        path = self._user_path(want.key, "metadata" if want.metadata and self._is_v2 else "data")
-        return f"{self._connection.place}, path {path}"
+        path = self._user_path(request.key, "metadata" if request.metadata and self._is_v2 else "data")
+        return f"{self._connection.location}, path {path}"
 
     def missing(self, key: str, path: str, *, metadata: bool, extract: bool) -> str:
         """Return what is said of a property that does not exist."""
@@ -106,7 +110,7 @@ class KeyValue:
             except SecretAbsent:
                 continue
         # Only a read of the value proves an absence, by which a target may be deleted.
-        where = self.place(SecretRequest(key, metadata=True))
+        where = self.location(SecretRequest(key, metadata=True))
         raise ProviderDenied(f"secret not found: nothing is told of it (looked in {where})")
 
     def _tags(self, key: str) -> dict[str, str]:

@@ -14,14 +14,14 @@ VAULT = "HashiCorp/Vault"
 OPEN_BAO = "OpenBao"
 
 
-async def connect_vault(spec: VaultProvider, around: ConnectContext) -> Client:
+async def connect_vault(spec: VaultProvider, context: ConnectContext) -> Client:
     """Return the client of a key-value engine of Vault."""
     at = "spec.provider.vault"
     if spec.check_and_set is not None and spec.check_and_set.required and spec.version == "v1":
         raise NeedsHuman(INVALID, f"{at}.checkAndSet.required: only version v2 of the engine knows it")
-    authorities = await around.lookup.authority(spec.ca_bundle, spec.ca_provider, at)
-    login = await login_of(spec.auth, around, at)
-    shown = await _certificate(spec.tls, around, at) or (login.certificate if login else None)
+    authorities = await context.lookup.authority(spec.ca_bundle, spec.ca_provider, at)
+    login = await login_of(spec.auth, context, at)
+    shown = await _certificate(spec.tls, context, at) or (login.certificate if login else None)
     headers = dict(spec.headers or {})
     if spec.read_your_writes and spec.forward_inconsistent:
         headers["X-Vault-Inconsistent"] = "forward-active-node"
@@ -35,13 +35,13 @@ async def connect_vault(spec: VaultProvider, around: ConnectContext) -> Client:
         certificate=shown,
         label=VAULT,
     )
-    return await _opened(server, login, around, spec.path or "", spec.version)
+    return await _opened(server, login, context, spec.path or "", spec.version)
 
 
-async def connect_open_bao(spec: OpenBaoProvider, around: ConnectContext) -> Client:
+async def connect_open_bao(spec: OpenBaoProvider, context: ConnectContext) -> Client:
     """Return the client of a key-value engine of OpenBao."""
     at = "spec.provider.openBao"
-    authorities = await around.lookup.authority(spec.ca_bundle, spec.ca_provider, at)
+    authorities = await context.lookup.authority(spec.ca_bundle, spec.ca_provider, at)
     if spec.auth is None:
         raise NeedsHuman(INVALID, f"{at}.auth is missing")
     namespace = spec.namespace or ""
@@ -54,21 +54,23 @@ async def connect_open_bao(spec: OpenBaoProvider, around: ConnectContext) -> Cli
         certificate=None,
         label=OPEN_BAO,
     )
-    login = await login_of(spec.auth, around, at)
-    return await _opened(server, login, around, spec.path or OPEN_BAO_PATH, spec.version)
+    login = await login_of(spec.auth, context, at)
+    return await _opened(server, login, context, spec.path or OPEN_BAO_PATH, spec.version)
 
 
-async def _opened(server: Server, login: Login | None, around: ConnectContext, mount: str, version: str) -> Client:
+async def _opened(server: Server, login: Login | None, context: ConnectContext, mount: str, version: str) -> Client:
     def make() -> Client:
-        connection = Connection(server, login, around.egress, around.count, around.timeout)
-        return KeyValue(connection, mount, version, around.timeout)
+        connection = Connection(server, login, context.egress, context.count, context.timeout)
+        return KeyValue(connection, mount, version, context.timeout)
 
-    return await around.run(make)
+    return await context.run(make)
 
 
-async def _certificate(tls: VaultTls | None, around: ConnectContext, at: str) -> tuple[SecretValue, SecretValue] | None:
+async def _certificate(
+    tls: VaultTls | None, context: ConnectContext, at: str
+) -> tuple[SecretValue, SecretValue] | None:
     if tls is None or (tls.cert_secret_ref is None and tls.key_secret_ref is None):
         return None
-    certificate = await around.lookup.secret(tls.cert_secret_ref, f"{at}.tls.certSecretRef", "tls.crt")
-    key = await around.lookup.secret(tls.key_secret_ref, f"{at}.tls.keySecretRef", "tls.key")
+    certificate = await context.lookup.secret(tls.cert_secret_ref, f"{at}.tls.certSecretRef", "tls.crt")
+    key = await context.lookup.secret(tls.key_secret_ref, f"{at}.tls.keySecretRef", "tls.key")
     return certificate, key

@@ -69,17 +69,17 @@ class Connection:
             egress=egress,
             count=count,
             timeout_seconds=timeout,
-            context=_context(server),
+            tls_context=_context(server),
             max_answer_bytes=MAX_ANSWER_BYTES,
             redirects=Redirects.ANY_HOST,
             headers=server.headers,
             token_header=TOKEN_HEADER,
         )
         self._http = HttpClient(options, self._keeper or (login.token if login is not None else None))
-        self.place = f"{server.label.rpartition('/')[2]} {host_of(server.url)}"
+        self.location = f"{server.label.rpartition('/')[2]} {host_of(server.url)}"
         """Server and namespace, for condition texts."""
         if server.namespace:
-            self.place += f", namespace {server.namespace}"
+            self.location += f", namespace {server.namespace}"
 
     def get(self, call: str, path: str, *, method: str = "get", params: Mapping[str, str] | None = None) -> Any:
         """Send a request and return the parsed answer.
@@ -188,7 +188,7 @@ def _parsed(answer: HttpAnswer, sent: Sequence[str]) -> dict[str, Any]:
 def _context(server: Server) -> ssl.SSLContext | None:
     if server.authorities is None and server.certificate is None:
         return None
-    context = trusting(server.authorities) or verifying()
+    tls_context = trusting(server.authorities) or verifying()
     if server.certificate is not None:
-        show(context, *server.certificate)
-    return context
+        show(tls_context, *server.certificate)
+    return tls_context

@@ -46,12 +46,12 @@ def _text(value: str | Callable[[], SecretValue] | SecretValue) -> str:
     return (value if isinstance(value, SecretValue) else value()).reveal().decode().strip()
 
 
-async def login_of(auth: VaultAuth | OpenBaoAuth | None, around: ConnectContext, at: str) -> Login | None:
+async def login_of(auth: VaultAuth | OpenBaoAuth | None, context: ConnectContext, at: str) -> Login | None:
     """Return the login of the first method that is set, None without `auth`. Raises NeedsHuman."""
     if auth is None:
         return None
     methods = {name: value for name, value in auth if value is not None and name != "namespace"}
-    lookup, place = around.lookup, f"{at}.auth"
+    lookup, place = context.lookup, f"{at}.auth"
     match next(iter(methods.values()), None):
         case SecretKeySelector() as selector:
             token = await lookup.secret(selector, f"{place}.tokenSecretRef")
@@ -59,7 +59,7 @@ async def login_of(auth: VaultAuth | OpenBaoAuth | None, around: ConnectContext,
         case AppRole() as given:
             return await _app_role(given, lookup, f"{place}.appRole")
         case KubernetesLogin() as given:
-            return await _kubernetes(given, around, f"{place}.kubernetes")
+            return await _kubernetes(given, context, f"{place}.kubernetes")
         case LdapLogin() | UserPassLogin() as given:
             name = "ldap" if isinstance(given, LdapLogin) else "userPass"
             password = await lookup.secret(given.secret_ref, f"{place}.{name}.secretRef", "password")
@@ -80,18 +80,18 @@ async def _app_role(given: AppRole, lookup: Lookup, at: str) -> Login:
     return Login(f"{given.path}/login", {"role_id": role, "secret_id": secret})
 
 
-async def _kubernetes(given: KubernetesLogin, around: ConnectContext, at: str) -> Login:
+async def _kubernetes(given: KubernetesLogin, context: ConnectContext, at: str) -> Login:
     path = f"{given.mount_path}/login"
     if given.service_account_ref is not None:
         reference = given.service_account_ref
-        token = around.lookup.token_source(
+        token = context.lookup.token_source(
             reference, list(reference.audiences or ()), TOKEN_SECONDS, f"{at}.serviceAccountRef"
         )
         return Login(path, {"role": given.role, "jwt": token})
     if given.secret_ref is not None:
-        secret = await around.lookup.secret(given.secret_ref, f"{at}.secretRef", "token")
+        secret = await context.lookup.secret(given.secret_ref, f"{at}.secretRef", "token")
         return Login(path, {"role": given.role, "jwt": secret})
-    if not around.ambient:
+    if not context.ambient:
         text = f"{at}: serviceAccountRef or secretRef is missing, and this namespace may not act as the controller"
         raise NeedsHuman(INVALID, f"{text}: ask an administrator for external.ambient_namespaces")
     return Login(path, {"role": given.role, "jwt": _own_token})

@@ -44,7 +44,7 @@ class WebhookContext:
     """Namespace of the ExternalSecret."""
     render: Render | None
     egress: Egress
-    context: Any
+    tls_context: Any
     """TLS context; None for the system's authorities."""
     count: CountCall
     timeout: float
@@ -55,17 +55,17 @@ class Webhook:
 
     natural = True
     batch = 1
-    asks_property = True
+    sends_property = True
 
-    def __init__(self, spec: WebhookProvider, around: WebhookContext) -> None:
+    def __init__(self, spec: WebhookProvider, context: WebhookContext) -> None:
         self._spec = spec
-        self._around = around
+        self._around = context
         options = HttpOptions(
             label=LABEL,
-            egress=around.egress,
-            count=around.count,
-            timeout_seconds=around.timeout,
-            context=around.context,
+            egress=context.egress,
+            count=context.count,
+            timeout_seconds=context.timeout,
+            tls_context=context.tls_context,
             max_answer_bytes=MAX_ANSWER_BYTES,
             redirects=Redirects.SAME_HOST,
         )
@@ -81,13 +81,13 @@ class Webhook:
         """Close the connections."""
         self._http.close()
 
-    def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
+    def read(self, requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
         """Return the answers, or what `result.jsonPath` finds in them."""
-        return one_by_one(wants, self._one)
+        return one_by_one(requests, self._one)
 
-    def place(self, want: SecretRequest) -> str:
+    def location(self, request: SecretRequest) -> str:
         """Return the host as the store writes it: a rendered host may hold a value."""
-        del want
+        del request
         host = host_of(self._spec.url)
         return "the host that the store's url gives" if ACTION in host or not host else f"host {host}"
 
@@ -96,9 +96,9 @@ class Webhook:
         del find
         raise ProviderDenied("not implemented: the webhook provider cannot find secrets")
 
-    def _one(self, want: SecretRequest) -> SecretValue:
-        spec, data = self._spec, self._data(want)
-        url = self._rendered("url", "url", spec.url, self._data(want, quoted=True))
+    def _one(self, request: SecretRequest) -> SecretValue:
+        spec, data = self._spec, self._data(request)
+        url = self._rendered("url", "url", spec.url, self._data(request, quoted=True))
         headers = {
             name: self._rendered(f"header {name}", f"headers.{name}", text, data)
             for name, text in (spec.headers or {}).items()
@@ -118,8 +118,8 @@ class Webhook:
             raise ProviderDenied(f"{INVALID_REQUEST}: {error}") from None
         return _body(self._http.send(replace(request, failed=FAILED_CALL, invalid=INVALID_REQUEST)))
 
-    def _data(self, want: SecretRequest, *, quoted: bool = False) -> Groups:
-        said = {"key": want.key, "version": want.version, "property": want.property}
+    def _data(self, request: SecretRequest, *, quoted: bool = False) -> Groups:
+        said = {"key": request.key, "version": request.version, "property": request.property}
         shown = {name: SecretValue((quote_plus(text) if quoted else text).encode()) for name, text in said.items()}
         shown["namespace"] = SecretValue(self._around.namespace.encode())
         return {**self._around.secrets, "remoteRef": shown}

@@ -13,25 +13,25 @@ CONSENT_LABEL = ("external-secrets.io/type", "webhook")
 """The label by which the owner of a Secret agrees that webhooks send it."""
 
 
-async def connect(spec: WebhookProvider, around: ConnectContext) -> Client:
+async def connect(spec: WebhookProvider, context: ConnectContext) -> Client:
     """Return the client of one HTTP API."""
     if spec.auth:
         raise NeedsHuman(INVALID, f"{AT}.auth: ntlm is not served by this version")
-    authorities = await around.lookup.authority(spec.ca_bundle, spec.ca_provider, AT)
+    authorities = await context.lookup.authority(spec.ca_bundle, spec.ca_provider, AT)
     secrets = {}
     for index, each in enumerate(spec.secrets or ()):
         place = f"{AT}.secrets[{index}]"
         if each.name == "remoteRef":
             raise NeedsHuman(INVALID, f"{place}.name: remoteRef is what templates call the remote reference")
-        secrets[each.name] = await around.lookup.members(each.secret_ref, f"{place}.secretRef", label=CONSENT_LABEL)
+        secrets[each.name] = await context.lookup.members(each.secret_ref, f"{place}.secretRef", label=CONSENT_LABEL)
     wanted = parse_duration(spec.timeout) if spec.timeout else 0.0
-    timeout = min(wanted, around.timeout) if wanted > 0 else around.timeout
+    timeout = min(wanted, context.timeout) if wanted > 0 else context.timeout
 
     def make() -> Client:
-        context = trusting(authorities)
+        tls_context = trusting(authorities)
         surroundings = WebhookContext(
-            secrets, around.lookup.namespace, around.render, around.egress, context, around.count, timeout
+            secrets, context.lookup.namespace, context.render, context.egress, tls_context, context.count, timeout
         )
         return Webhook(spec, surroundings)
 
-    return await around.run(make)
+    return await context.run(make)

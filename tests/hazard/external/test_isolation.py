@@ -24,9 +24,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     keys: list[str] = []
     answer = FakeClient.read
 
-    def read(client: FakeClient, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
-        keys.extend(want.key for want in wants)
-        return answer(client, wants)
+    def read(
+        client: FakeClient, requests: Sequence[SecretRequest]
+    ) -> Mapping[SecretRequest, SecretValue | ProviderError]:
+        keys.extend(request.key for request in requests)
+        return answer(client, requests)
 
     monkeypatch.setattr(FakeClient, "read", read)
     return keys

@@ -32,8 +32,8 @@ def empty(_: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | Pr
     return {}
 
 
-def denied(wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
-    return {want: ProviderDenied("GetSecretValue: AccessDeniedException") for want in wants}
+def denied(requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
+    return {request: ProviderDenied("GetSecretValue: AccessDeniedException") for request in requests}
 
 
 class Provider:
@@ -44,16 +44,16 @@ class Provider:
         self.instead: Answer | None = None
         self.missing = False
         self.calls = 0
-        monkeypatch.setattr(FakeClient, "read", lambda _, wants: self.read(wants))
+        monkeypatch.setattr(FakeClient, "read", lambda _, requests: self.read(requests))
 
-    def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
+    def read(self, requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
         self.calls += 1
         if self.instead is not None:
-            return self.instead(wants)
-        return {want: self.one(want) for want in wants}
+            return self.instead(requests)
+        return {request: self.one(request) for request in requests}
 
-    def one(self, want: SecretRequest) -> SecretValue | ProviderError:
-        if self.missing and int(want.key[1:]) % 2:
+    def one(self, request: SecretRequest) -> SecretValue | ProviderError:
+        if self.missing and int(request.key[1:]) % 2:
             return SecretAbsent("Secret does not exist")
         return SecretValue(self.value.encode())
 

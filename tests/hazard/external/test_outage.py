@@ -20,12 +20,12 @@ class Line:
         answer = FakeClient.read
 
         def read(
-            client: FakeClient, wants: Sequence[SecretRequest]
+            client: FakeClient, requests: Sequence[SecretRequest]
         ) -> Mapping[SecretRequest, SecretValue | ProviderError]:
-            self.asked.extend(want.key for want in wants)
+            self.asked.extend(request.key for request in requests)
             if not self.up:
                 raise ProviderUnavailable("busy")
-            return answer(client, wants)
+            return answer(client, requests)
 
         monkeypatch.setattr(FakeClient, "read", read)
 

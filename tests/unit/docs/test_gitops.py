@@ -78,7 +78,7 @@ def test_flux_reads_ready(kind: str, status: Object, verdict: str) -> None:
 
 
 def test_every_kind_with_conditions_has_a_rule() -> None:
-    crds = [yaml.safe_load(each.read_text()) for each in (PAGE.parents[1] / "charts/coffer/crds").glob("*.yaml")]
+    crds = [yaml.safe_load(each.read_text()) for each in (PAGE.parents[1] / "charts/coffer/files/crds").glob("*.yaml")]
     with_conditions = {each["spec"]["names"]["kind"] for each in crds if "conditions:" in yaml.safe_dump(each)}
 
     assert rules().keys() >= with_conditions - {"ClusterGenerator"}

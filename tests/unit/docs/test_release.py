@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tools.version import README, rendered, version
@@ -42,3 +43,21 @@ def test_issue_forms_have_what_github_asks_for() -> None:
         fields = [each for each in read["body"] if each["type"] != "markdown"]
         assert len({each["id"] for each in fields}) == len(fields)
         assert all(each["attributes"]["label"] for each in fields)
+
+
+@pytest.mark.parametrize("path", sorted((GITHUB / "workflows").glob("*.yaml")), ids=lambda path: path.name)
+def test_workflows_run_targets_that_exist(path: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    read = yaml.safe_load(path.read_text())
+    commands = "\n".join(step.get("run", "") for job in read["jobs"].values() for step in job["steps"])
+    told = {target for line in re.findall(r"\bmake ([a-z -]+)", commands) for target in line.split()}
+
+    assert told <= targets
+    assert read["permissions"] == {"contents": "read"}, "a job asks for more by itself"
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    site = (ROOT / "mkdocs.yml").read_text()
+    pages = {each.name for each in (ROOT / "docs").glob("*.md")}
+
+    assert {each for each in pages if f": {each}\n" not in site} == set()

@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from external.api.external_secret import DataFrom
-from external.external_secrets.fetch import _want
+from external.external_secrets.fetch import _request_of
 from external.providers.kubernetes.client import Cluster
 from external.providers.protocol import ProviderDenied, SearchRequest
 from external.providers.vault.client import KeyValue
 from tests.builders.external_module import ExternalModule
 
 
-def want(**find: Any) -> Any:
-    return _want(DataFrom.model_validate({"find": find}))
+def request(**find: Any) -> Any:
+    return _request_of(DataFrom.model_validate({"find": find}))
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def want(**find: Any) -> Any:
     ],
 )
 def test_a_form_that_is_given_is_told_from_one_that_is_not(find: Any, wanted: SearchRequest) -> None:
-    assert want(**find) == wanted
+    assert request(**find) == wanted
 
 
 class Api:
@@ -54,10 +54,10 @@ def test_kubernetes_lists_all_for_empty_labels(find: Any, names: set[str] | None
     cluster = Cluster(api, "remote", 5, "x")
     if names is None:
         with pytest.raises(ProviderDenied, match="unexpected find operator"):
-            cluster.find(want(**find))
+            cluster.find(request(**find))
         return
 
-    assert set(cluster.find(want(**find))) == names
+    assert set(cluster.find(request(**find))) == names
     assert "labelSelector" not in api.params
 
 
@@ -65,7 +65,7 @@ def test_vaults_first_version_refuses_tags_even_without_a_pair() -> None:
     connection: Any = None
 
     with pytest.raises(ProviderDenied, match="cannot perform find by tag operations with kv version v1"):
-        KeyValue(connection, "kv", "v1", 5).find(want(tags={}, name={"regexp": "x"}))
+        KeyValue(connection, "kv", "v1", 5).find(request(tags={}, name={"regexp": "x"}))
 
 
 REMOTE = {"app/user": "canary-1", "app/password": "canary-2", "app b": "canary-3"}

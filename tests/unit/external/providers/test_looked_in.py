@@ -18,7 +18,7 @@ from external.providers.vault.connection import Connection, Server
 from external.providers.webhook.client import Webhook, WebhookContext
 from manager.core.secret_value import SecretValue
 from tests.builders.external_module import ExternalModule
-from tests.unit.external.providers.kubernetes.test_client import around, kubeconfig
+from tests.unit.external.providers.kubernetes.test_client import context, kubeconfig
 
 
 def aws(service: str, **fields: str) -> str:
@@ -26,7 +26,7 @@ def aws(service: str, **fields: str) -> str:
     amazon.spec = AwsProvider.model_validate({"service": service, **fields})
     client: Any = object.__new__(CLIENTS[service])
     client._amazon = amazon
-    return str(client.place(SecretRequest("app/db")))
+    return str(client.location(SecretRequest("app/db")))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_amazon_names_service_region_role_and_prefix(service: str, fields: dict[
 
 
 @pytest.mark.parametrize(
-    ("server", "namespace", "mount", "version", "want", "text"),
+    ("server", "namespace", "mount", "version", "secret", "text"),
     [
         ("https://v.example:8200", "", "kv", "v2", SecretRequest("app"), "Vault v.example:8200, path kv/data/app"),
         ("https://v", "team-a", "kv", "v2", SecretRequest("app"), "Vault v, namespace team-a, path kv/data/app"),
@@ -62,12 +62,12 @@ def test_amazon_names_service_region_role_and_prefix(service: str, fields: dict[
     ],
 )
 def test_vault_names_server_namespace_mount_and_path(
-    server: str, namespace: str, mount: str, version: str, want: SecretRequest, text: str
+    server: str, namespace: str, mount: str, version: str, secret: SecretRequest, text: str
 ) -> None:
     where = Server(server, namespace, "", {}, None, None, "HashiCorp/Vault")
     connection = Connection(where, None, _NOBODY, lambda *_: None, 5)
 
-    assert KeyValue(connection, mount, version, 5).place(want) == text
+    assert KeyValue(connection, mount, version, 5).location(secret) == text
 
 
 @pytest.mark.parametrize(
@@ -82,16 +82,16 @@ async def test_kubernetes_names_namespace_and_cluster(server: dict[str, str], te
     auth = {"token": {"bearerToken": {"name": "t", "key": "token"}}}
     spec = KubernetesProvider.model_validate({"remoteNamespace": "far", "server": server, "auth": auth})
 
-    assert (await connect(spec, around("token"))).place(SecretRequest("a")) == text
+    assert (await connect(spec, context("token"))).location(SecretRequest("a")) == text
 
 
 async def test_the_server_in_a_kubeconfig_is_a_value_and_not_shown() -> None:
     reference = {"name": "kubeconfig", "key": "config"}
     spec = KubernetesProvider.model_validate({"remoteNamespace": "far", "authRef": reference})
 
-    client = await connect(spec, around(kubeconfig()))
+    client = await connect(spec, context(kubeconfig()))
 
-    assert client.place(SecretRequest("a")) == "namespace far of the cluster that the kubeconfig names"
+    assert client.location(SecretRequest("a")) == "namespace far of the cluster that the kubeconfig names"
 
 
 @pytest.mark.parametrize(
@@ -109,13 +109,13 @@ def test_a_webhook_names_its_host_but_no_rendered_text(url: str, text: str) -> N
     surroundings = WebhookContext(secrets, "ns", None, _NOBODY, None, lambda *_: None, 5)
     spec = WebhookProvider.model_validate({"url": url, "result": {"jsonPath": "$"}})
 
-    assert Webhook(spec, surroundings).place(SecretRequest("k")) == text
+    assert Webhook(spec, surroundings).location(SecretRequest("k")) == text
 
 
 def test_the_fake_provider_names_its_field() -> None:
     spec = FakeProvider.model_validate({"data": []})
 
-    assert FakeClient(spec).place(SecretRequest("k")) == "the store's spec.provider.fake.data"
+    assert FakeClient(spec).location(SecretRequest("k")) == "the store's spec.provider.fake.data"
 
 
 HERE = "(looked in the store's spec.provider.fake.data"

@@ -31,9 +31,9 @@ def calls(bench: ExternalModule, monkeypatch: pytest.MonkeyPatch) -> list[list[s
     made: list[list[str]] = []
     read = FakeClient.read
 
-    def counted(client: FakeClient, wants: Sequence[SecretRequest]) -> Any:
-        made.append([want.key for want in wants])
-        return read(client, wants)
+    def counted(client: FakeClient, requests: Sequence[SecretRequest]) -> Any:
+        made.append([request.key for request in requests])
+        return read(client, requests)
 
     monkeypatch.setattr(FakeClient, "batch", BATCH)
     monkeypatch.setattr(FakeClient, "read", counted)
@@ -135,7 +135,7 @@ def test_whose_pass_has_begun_is_expected_no_longer() -> None:
 
     expected.remove(keys[0])
 
-    assert expected.take(STORE, CLIENT, lambda want, _: want.key != "es1", 10) == [SecretRequest("es2")]
+    assert expected.take(STORE, CLIENT, lambda request, _: request.key != "es1", 10) == [SecretRequest("es2")]
     assert expected.take(STORE, CLIENT, lambda *_: True, 10) == []
 
 
@@ -153,8 +153,8 @@ def test_looking_for_what_is_needed_costs_no_more_than_its_bound(entries: int, *
         bodies.note({"metadata": meta, "spec": {"secretStoreRef": {"name": "store"}, "data": data}})
         expected.add(Key(EXTERNAL_SECRETS, "ns", f"es{at}"), (STORE,))
 
-    def needed(want: SecretRequest, _: float) -> bool:
-        read.append(want.key)
+    def needed(request: SecretRequest, _: float) -> bool:
+        read.append(request.key)
         return False
 
     expected.take(STORE, CLIENT, needed, 20)
@@ -168,8 +168,8 @@ def test_what_there_was_no_time_to_look_at_is_expected_still() -> None:
     for at in range(MAX_COST_PER_LOOK):
         expected.add(Key(EXTERNAL_SECRETS, "ns", f"es{at}"), (STORE,))
 
-    first = expected.take(STORE, CLIENT, lambda want, _: want.key == f"es{MAX_COST_PER_LOOK - 1}", 20)
-    then = expected.take(STORE, CLIENT, lambda want, _: want.key == f"es{MAX_COST_PER_LOOK - 1}", 20)
+    first = expected.take(STORE, CLIENT, lambda request, _: request.key == f"es{MAX_COST_PER_LOOK - 1}", 20)
+    then = expected.take(STORE, CLIENT, lambda request, _: request.key == f"es{MAX_COST_PER_LOOK - 1}", 20)
 
     assert (first, then) == ([], [SecretRequest(f"es{MAX_COST_PER_LOOK - 1}")])
 
@@ -200,9 +200,9 @@ async def test_only_a_call_under_the_stores_own_identity_takes_anything_along(co
     class Noting(FakeClient):
         batch = 20
 
-        def read(self, wants: Sequence[SecretRequest]) -> Any:
-            read.extend(want.key for want in wants)
-            return {want: SecretValue(b"v") for want in wants}
+        def read(self, requests: Sequence[SecretRequest]) -> Any:
+            read.extend(request.key for request in requests)
+            return {request: SecretValue(b"v") for request in requests}
 
     threads, metrics = ThreadPool(2, 10), ExternalMetrics(CollectorRegistry())
     reader = SharedReader(threads, clock, metrics, workers=2, expected=expected)

@@ -110,12 +110,12 @@ async def test_what_is_kept_of_one_namespace_is_bounded(bench: ExternalModule, m
             return work()
 
     generators._threads = Direct()  # type: ignore[assignment]
-    found: Any = runner.Found("u 1", recipe)
+    found: Any = runner.LoadedGenerator("u 1", recipe)
     reference = ("v1", "Fake", "made")
     for at in range(5):
-        occasion = runner.Occasion({reference: found}, None, due=True)
+        run = runner.GeneratorRun({reference: found}, None, due=True)
         key = Key(SECRETS, "evil", f"es-{at}")
-        assert set(await generators.make(key, {"spec.dataFrom[0]": reference}, occasion)) == {"spec.dataFrom[0]"}
+        assert set(await generators.make(key, {"spec.dataFrom[0]": reference}, run)) == {"spec.dataFrom[0]"}
 
     assert [key.name for key in generators._made] == ["es-4"]
     assert generators._kept.total <= 3_000

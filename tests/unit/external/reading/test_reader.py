@@ -46,13 +46,16 @@ class Provider:
         self.error: Exception | None = None
         self.answers: dict[str, SecretValue | ProviderError] = {}
 
-    def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
-        self.calls.append([want.key for want in wants])
+    def read(self, requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
+        self.calls.append([request.key for request in requests])
         number = len(self.calls)
         self.open.wait(10)
         if self.error is not None:
             raise self.error
-        return {want: self.answers.get(want.key, SecretValue(f"{want.key} {number}".encode())) for want in wants}
+        return {
+            request: self.answers.get(request.key, SecretValue(f"{request.key} {number}".encode()))
+            for request in requests
+        }
 
     def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
         self.calls.append([find.name])
@@ -88,21 +91,23 @@ class Desk:
     def fresh(self, asker: str = "a", max_age: float = 30, *, now: bool = False) -> MaxAge:
         return MaxAge(asker, self.clock.monotonic() if now else ALWAYS, 2 * max_age)
 
-    async def read(self, fresh: MaxAge, identity: str = "store", want: SecretRequest = WANT) -> bytes:
+    async def read(self, fresh: MaxAge, identity: str = "store", request: SecretRequest = WANT) -> bytes:
         opened = ProviderSession(self.provider, (identity,), "tenant")
-        found = await self.reader.read([(opened, want)], fresh)
-        return _plain(found[opened.identity, want].coming.result())
+        found = await self.reader.read([(opened, request)], fresh)
+        return _plain(found[opened.identity, request].coming.result())
 
     async def keys(self, *keys: str, asker: str = "a", interval: float = 120) -> dict[str, bytes | str]:
         """Read several keys at once; return values and the texts of errors."""
         opened = ProviderSession(self.provider, ("store",), "tenant", self.meter)
         found = await self.reader.read([(opened, SecretRequest(key)) for key in keys], MaxAge(asker, ALWAYS, interval))
-        return {want.key: _shown(answer) for (_, want), answer in found.items() if isinstance(want, SecretRequest)}
+        return {
+            request.key: _shown(answer) for (_, request), answer in found.items() if isinstance(request, SecretRequest)
+        }
 
-    async def answered(self, fresh: MaxAge, want: SecretRequest = WANT) -> bytes:
+    async def answered(self, fresh: MaxAge, request: SecretRequest = WANT) -> bytes:
         """Read until the answer is there, as a reconciler that is told to come again does."""
         self.resume()
-        return await self.read(fresh, want=want)
+        return await self.read(fresh, request=request)
 
 
 def _shown(answer: Answer) -> bytes | str:
@@ -135,8 +140,8 @@ async def test_what_was_read_a_moment_ago_is_shared(desk: Desk) -> None:
     "other",
     [
         lambda desk: desk.read(desk.fresh(), identity="other credentials"),
-        lambda desk: desk.read(desk.fresh(), want=SecretRequest("remote", "v1")),
-        lambda desk: desk.read(desk.fresh(), want=SecretRequest("remote", metadata=True)),
+        lambda desk: desk.read(desk.fresh(), request=SecretRequest("remote", "v1")),
+        lambda desk: desk.read(desk.fresh(), request=SecretRequest("remote", metadata=True)),
     ],
     ids=["identity", "version", "metadata"],
 )
@@ -208,13 +213,13 @@ async def test_a_provider_that_does_not_answer_is_not_called_at_once(desk: Desk)
     desk.provider.error = ProviderUnavailable("busy")
     for key in ("one", "two", "three"):
         with pytest.raises(ProviderUnavailable, match="busy"):
-            await desk.read(desk.fresh(), want=SecretRequest(key))
+            await desk.read(desk.fresh(), request=SecretRequest(key))
     assert len(desk.provider.calls) == 1
 
     desk.provider.error = None
     desk.clock.pass_by(FIRST_OPEN_SECONDS)
     assert await desk.read(desk.fresh()) == b"remote 2"
-    assert await desk.read(desk.fresh(), want=SecretRequest("two")) == b"two 3"
+    assert await desk.read(desk.fresh(), request=SecretRequest("two")) == b"two 3"
 
 
 async def test_a_silent_provider_is_tried_by_one_call_at_a_time(desk: Desk) -> None:
@@ -227,7 +232,7 @@ async def test_a_silent_provider_is_tried_by_one_call_at_a_time(desk: Desk) -> N
     with pytest.raises(Pending):
         await desk.read(desk.fresh())
     with pytest.raises(ProviderUnavailable):
-        await desk.read(desk.fresh(), want=SecretRequest("other"))
+        await desk.read(desk.fresh(), request=SecretRequest("other"))
 
     assert len(desk.provider.calls) == 2
 
@@ -263,10 +268,10 @@ async def test_what_was_there_before_the_last_answer_is_not_read_again(desk: Des
         await desk.keys("early", "late")
     desk.clock.pass_by(29)
 
-    await desk.answered(desk.fresh(max_age=0.1), want=SecretRequest("late"))
+    await desk.answered(desk.fresh(max_age=0.1), request=SecretRequest("late"))
 
     assert desk.provider.calls == [["early"], ["late"]]
-    assert await desk.read(desk.fresh(max_age=0.1), want=SecretRequest("early")) == b"early 1"
+    assert await desk.read(desk.fresh(max_age=0.1), request=SecretRequest("early")) == b"early 1"
 
 
 async def test_several_keys_share_a_call_if_the_provider_takes_them() -> None:

@@ -18,8 +18,8 @@ def unchanged(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     keys: set[str] = set()
     value = FakeClient._value
 
-    def answered(client: FakeClient, want: SecretRequest) -> Any:
-        return NotModified("304") if want.key in keys else value(client, want)
+    def answered(client: FakeClient, request: SecretRequest) -> Any:
+        return NotModified("304") if request.key in keys else value(client, request)
 
     monkeypatch.setattr(FakeClient, "_value", answered)
     return keys

@@ -36,7 +36,7 @@ class Vendor:
 @pytest.fixture
 def vendor(bench: ExternalModule, monkeypatch: pytest.MonkeyPatch) -> Vendor:
     made = Vendor()
-    monkeypatch.setattr(FakeClient, "_value", lambda _, want: made.read(want))
+    monkeypatch.setattr(FakeClient, "_value", lambda _, request: made.read(request))
     bench.store()
     return made
 

@@ -81,7 +81,7 @@ async def test_values_of_many_keys_do_not_pile_up_in_memory(desk: Desk, monkeypa
         await desk.keys(key)
     kept = desk.reader._queues["store",].answers
 
-    assert {want.key for want in kept if isinstance(want, SecretRequest)} == set(keys[10:])
+    assert {request.key for request in kept if isinstance(request, SecretRequest)} == set(keys[10:])
     assert len(desk.provider.calls) == 20
     await desk.keys("k19")
     assert len(desk.provider.calls) == 20, "what is kept is shared"

@@ -36,26 +36,28 @@ class Account:
     def now(self) -> float:
         return self.bench.stage.clock.monotonic()
 
-    def read(self, wants: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
-        self.reads += [want.key for want in wants]
+    def read(self, requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
+        self.reads += [request.key for request in requests]
         values = self.history[-1][1]
-        return {want: Versioned(values[want.key].encode(), values[want.key]) for want in wants}
+        return {request: Versioned(values[request.key].encode(), values[request.key]) for request in requests}
 
-    def stamps(self, wants: Sequence[SecretRequest], most: int) -> Mapping[SecretRequest, str] | None:
+    def list_versions(self, requests: Sequence[SecretRequest], most: int) -> Mapping[SecretRequest, str] | None:
         if self.pages > most:
             return None
         self.lists += 1
         if self.error is not None:
             raise self.error
         shown = [values for at, values in self.history if at <= self.now - self.lag][-1]
-        return {want: shown[want.key] for want in wants}
+        return {request: shown[request.key] for request in requests}
 
 
 @pytest.fixture
 def account(bench: ExternalModule, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     made = Account(bench)
-    monkeypatch.setattr(FakeClient, "read", lambda _, wants: made.read(wants))
-    monkeypatch.setattr(FakeClient, "stamps", lambda _, wants, most: made.stamps(wants, most), raising=False)
+    monkeypatch.setattr(FakeClient, "read", lambda _, requests: made.read(requests))
+    monkeypatch.setattr(
+        FakeClient, "list_versions", lambda _, requests, most: made.list_versions(requests, most), raising=False
+    )
     monkeypatch.setattr(FakeClient, "reads", lambda _, number: number, raising=False)
     return made
 
@@ -194,7 +196,7 @@ async def test_an_unforeseen_fault_of_a_list_is_logged_by_place_only(
 
     await converged(bench)
     account.reads.clear()
-    monkeypatch.setattr(FakeClient, "stamps", broken)
+    monkeypatch.setattr(FakeClient, "list_versions", broken)
     bench.pass_by(HOUR + 120)
     with structlog.testing.capture_logs() as logs:
         await bench.settle()
@@ -212,7 +214,7 @@ async def test_a_list_that_hangs_keeps_nobody_from_reading(
     hang = threading.Event()
     await converged(bench)
     account.reads.clear()
-    monkeypatch.setattr(FakeClient, "stamps", lambda *_: hang.wait(10))
+    monkeypatch.setattr(FakeClient, "list_versions", lambda *_: hang.wait(10))
     bench.pass_by(HOUR + 120)
 
     await bench.settle()

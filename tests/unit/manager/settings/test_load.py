@@ -6,7 +6,6 @@ from dataclasses import fields
 import pytest
 from click.testing import CliRunner
 
-from manager import VERSION
 from manager.cli.main import main
 from manager.core.errors import SettingsError
 from manager.settings.load import documentation, load, option_names
@@ -103,10 +102,6 @@ def test_every_setting_has_a_flag_with_its_default_in_the_help() -> None:
         assert f"--{section}-{name}".replace("_", "-") in shown
         assert text in shown
     assert "[default: sealed-secrets-key]" in shown
-
-
-def test_the_version_is_printed() -> None:
-    assert CliRunner().invoke(main, ["version"]).output == f"coffer version: {VERSION}\n"
 
 
 def test_a_settings_file_that_cannot_be_read_is_named(tmp_path: object) -> None:

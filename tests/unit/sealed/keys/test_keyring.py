@@ -64,8 +64,8 @@ def new() -> Body:
 def test_keys_are_listed_newest_first_and_broken_ones_last() -> None:
     ring, _ = keyring(key_secret("broken", **dict[str, Any]({"tls.key": b""})), old(), new())
 
-    assert [each.name for each in ring.held()] == ["new", "old", "broken"]
-    assert ring.held()[2].problem
+    assert [each.name for each in ring.key_secrets()] == ["new", "old", "broken"]
+    assert ring.key_secrets()[2].problem
     assert [each.name for each in ring.active()] == ["new", "old"]
 
 
@@ -126,7 +126,7 @@ def test_what_needs_a_key_is_found_by_trying() -> None:
         each["metadata"]["name"] = "a" if position < 2 else "broken"
     ring, _ = keyring(old(), new(), sealed=sealed)
 
-    found = ring.evidence(ring.find("old"))
+    found = ring.usage(ring.find("old"))
 
     assert (found.looked_at, found.needing, found.closed) == (3, ("ns/a",), ("ns/broken",))
 
@@ -136,13 +136,13 @@ def test_an_object_with_values_of_both_keys_needs_both() -> None:
     both["spec"]["encryptedData"] |= sealed_secret({"two": "v"}, other_key())["spec"]["encryptedData"]
     ring, _ = keyring(old(), new(), sealed=[both])
 
-    assert ring.evidence(ring.find("old")).needing == ring.evidence(ring.find("new")).needing == ("ns/a",)
+    assert ring.usage(ring.find("old")).needing == ring.usage(ring.find("new")).needing == ("ns/a",)
 
 
 def test_one_key_in_two_secrets_can_lose_one() -> None:
     ring, _ = keyring(old(), key_secret("copy"), new(), sealed=[sealed_secret({"k": "v"})])
 
-    assert ring.evidence(ring.find("copy")).needing == ()
+    assert ring.usage(ring.find("copy")).needing == ()
 
 
 def test_a_retired_key_is_only_relabelled_and_exactly_as_it_was_read() -> None:
@@ -154,7 +154,7 @@ def test_a_retired_key_is_only_relabelled_and_exactly_as_it_was_read() -> None:
         {"metadata": {"uid": "uid-old", "resourceVersion": "1", "labels": {SEALING_KEY_LABEL: "retired"}}}
     ]
     assert [each.name for each in ring.active()] == ["new"]
-    assert [each.name for each in ring.held()] == ["new", "old"]
+    assert [each.name for each in ring.key_secrets()] == ["new", "old"]
 
 
 @pytest.mark.parametrize("named", [lambda _: "old", lambda ring: ring.active()[1].key.id], ids=["name", "fingerprint"])

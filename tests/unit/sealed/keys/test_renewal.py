@@ -220,7 +220,7 @@ async def test_a_signal_makes_a_key_though_none_is_due_and_only_one() -> None:
     keys = Keys(key_renew_period="0")
     await keys.watch.refresh()
     await keys.look()
-    task = asyncio.create_task(keys.renewal.obey())
+    task = asyncio.create_task(keys.renewal.follow_signals())
     await asyncio.sleep(0)
 
     os.kill(os.getpid(), signal.SIGUSR1)

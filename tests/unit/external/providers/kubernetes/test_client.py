@@ -15,8 +15,8 @@ from external.providers.kubernetes.client import Cluster, ParsedSecret
 from external.providers.kubernetes.connect import connect
 from external.providers.protocol import (
     ConnectContext,
+    DocumentPath,
     Home,
-    Inside,
     ProviderDenied,
     ProviderUnavailable,
     SecretAbsent,
@@ -52,18 +52,18 @@ def cluster_of(api: Any) -> Cluster:
 
 
 def found(api: Api, path: str, *, metadata: bool = False) -> SecretValue | None:
-    cluster, want = cluster_of(api), SecretRequest("name", metadata=metadata)
-    whole = cluster.read([want])[want]
+    cluster, request = cluster_of(api), SecretRequest("name", metadata=metadata)
+    whole = cluster.read([request])[request]
     assert isinstance(whole, SecretValue)
     if not path:
         return whole
-    picked = cluster.pick(whole, path)
-    return take(picked.document.reveal(), picked.path) if isinstance(picked, Inside) else picked
+    picked = cluster.property_value(whole, path)
+    return take(picked.document.reveal(), picked.path) if isinstance(picked, DocumentPath) else picked
 
 
 def picked(api: Api, path: str, *, metadata: bool = False) -> bytes | None:
     there = found(api, path, metadata=metadata)
-    there = cluster_of(api).pick(there, "") if isinstance(there, ParsedSecret) else there
+    there = cluster_of(api).property_value(there, "") if isinstance(there, ParsedSecret) else there
     return there.reveal() if isinstance(there, SecretValue) else None
 
 
@@ -125,8 +125,8 @@ def test_extracting_what_is_told_gives_both() -> None:
 
 @pytest.mark.parametrize("key", ["", "..", "a/b", "../../configmaps/x"])
 def test_a_key_leads_to_secrets_of_this_namespace_alone(key: str) -> None:
-    want = SecretRequest(key)
-    assert isinstance(cluster_of(Api()).read([want])[want], ProviderDenied)
+    request = SecretRequest(key)
+    assert isinstance(cluster_of(Api()).read([request])[request], ProviderDenied)
 
 
 @pytest.mark.parametrize(
@@ -156,16 +156,16 @@ def test_an_answer_of_other_types_is_the_servers_fault(broken: dict[str, Any], m
 
 
 def test_a_secret_that_no_api_server_would_hold_is_refused() -> None:
-    want = SecretRequest("name")
-    answer = cluster_of(Api(k=b"x" * (1 << 20))).read([want])[want]
+    request = SecretRequest("name")
+    answer = cluster_of(Api(k=b"x" * (1 << 20))).read([request])[request]
 
     assert isinstance(answer, ProviderDenied)
     assert "no Secret does" in str(answer)
 
 
 def test_a_whole_secret_tells_its_size_and_shows_nothing() -> None:
-    want = SecretRequest("name")
-    whole = cluster_of(Api(key=b"canary")).read([want])[want]
+    request = SecretRequest("name")
+    whole = cluster_of(Api(key=b"canary")).read([request])[request]
 
     assert isinstance(whole, SecretValue)
     assert len(whole) == len("key") + len("canary")
@@ -174,13 +174,13 @@ def test_a_whole_secret_tells_its_size_and_shows_nothing() -> None:
 
 def test_a_secret_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parsing eight megabytes for every entry held up the event loop for seconds."""
-    cluster, want = cluster_of(Api(a=b"1", b=b"2")), SecretRequest("name")
-    whole = cluster.read([want])[want]
+    cluster, request = cluster_of(Api(a=b"1", b=b"2")), SecretRequest("name")
+    whole = cluster.read([request])[request]
     assert isinstance(whole, SecretValue)
     monkeypatch.setattr("base64.b64decode", None)
     monkeypatch.setattr("json.loads", None)
 
-    assert [cluster.pick(whole, each) for each in "ab"] == [SecretValue(b"1"), SecretValue(b"2")]
+    assert [cluster.property_value(whole, each) for each in "ab"] == [SecretValue(b"1"), SecretValue(b"2")]
     assert sorted(cluster.members(whole) or ()) == ["a", "b"]
 
 
@@ -190,7 +190,9 @@ def test_a_path_inside_a_value_is_found_by_the_shared_engine(value: bytes) -> No
     whole = found(Api(config=value), "")
     assert whole is not None
 
-    assert cluster_of(Api()).pick(whole, "config.users.#.name") == Inside(SecretValue(value), "users.#.name")
+    assert cluster_of(Api()).property_value(whole, "config.users.#.name") == DocumentPath(
+        SecretValue(value), "users.#.name"
+    )
 
 
 def test_half_a_character_becomes_a_question_mark() -> None:
@@ -203,8 +205,8 @@ def test_what_is_no_secret_is_no_answer() -> None:
     with pytest.raises(ProviderUnavailable):
         picked(api, "")
     api.error = SecretAbsent("Secret does not exist")
-    want = SecretRequest("name")
-    assert isinstance(cluster_of(api).read([want])[want], SecretAbsent)
+    request = SecretRequest("name")
+    assert isinstance(cluster_of(api).read([request])[request], SecretAbsent)
 
 
 class Desk:
@@ -230,7 +232,7 @@ class Desk:
         return lambda: SecretValue(b"token")
 
 
-def around(text: str = "") -> ConnectContext:
+def context(text: str = "") -> ConnectContext:
     async def run(make: Any) -> Any:
         return make()
 
@@ -262,7 +264,7 @@ REFERENCE = {"authRef": {"name": "kubeconfig", "key": "config"}}
 async def test_a_kubeconfig_is_enough() -> None:
     spec = KubernetesProvider.model_validate(REFERENCE)
 
-    assert (await connect(spec, around(kubeconfig()))).place(SecretRequest("a"))
+    assert (await connect(spec, context(kubeconfig()))).location(SecretRequest("a"))
 
 
 @pytest.mark.parametrize(
@@ -292,7 +294,7 @@ async def test_a_kubeconfig_is_enough() -> None:
 )
 async def test_what_a_kubeconfig_may_not_hold_is_named(text: str, told: str) -> None:
     with pytest.raises(NeedsHuman, match=told) as caught:
-        await connect(KubernetesProvider.model_validate(REFERENCE), around(text))
+        await connect(KubernetesProvider.model_validate(REFERENCE), context(text))
     assert caught.value.message.startswith("spec.provider.kubernetes.authRef")
     assert "canary" not in caught.value.message
 
@@ -312,7 +314,7 @@ TOKEN = {"token": {"bearerToken": {"name": "t", "key": "token"}}}
 )
 async def test_who_speaks_must_be_said_once(spec: dict[str, Any], told: str) -> None:
     with pytest.raises(NeedsHuman, match=told):
-        await connect(KubernetesProvider.model_validate(spec), around())
+        await connect(KubernetesProvider.model_validate(spec), context())
 
 
 @pytest.mark.parametrize(
@@ -364,7 +366,7 @@ def as_account(url: str = "", *audiences: str) -> KubernetesProvider:
     ],
 )
 async def test_a_token_of_this_cluster_does_not_go_to_another_server(spec: KubernetesProvider, told: str) -> None:
-    given = replace(around(), home=HOME)
+    given = replace(context(), home=HOME)
 
     with pytest.raises(NeedsHuman, match=told) as caught:
         await connect(spec, given)
@@ -383,7 +385,7 @@ async def test_a_token_of_this_cluster_does_not_go_to_another_server(spec: Kuber
     ],
 )
 async def test_a_token_for_another_cluster_needs_its_own_audience(spec: KubernetesProvider) -> None:
-    given = replace(around(), home=HOME)
+    given = replace(context(), home=HOME)
 
     await connect(spec, given)
 

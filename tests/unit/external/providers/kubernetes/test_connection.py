@@ -64,8 +64,8 @@ def api(running: Api) -> Api:
 
 
 def read(cluster: Cluster) -> SecretValue | ProviderError:
-    want = SecretRequest("a")
-    return cluster.read([want])[want]
+    request = SecretRequest("a")
+    return cluster.read([request])[request]
 
 
 @pytest.mark.parametrize(

@@ -56,8 +56,8 @@ def test_an_answer_is_no_larger_than_a_secret(monkeypatch: pytest.MonkeyPatch) -
     served = Served(answer)
     url = Server(served.start(), "", "", {}, None, None, "Vault")
     connection = Connection(url, None, EgressPolicy(everything=True), lambda *_: None, 5)
-    want = SecretRequest("a")
-    found = engine(connection).read([want])[want]
+    request = SecretRequest("a")
+    found = engine(connection).read([request])[request]
     connection.close()
     served.stop()
 

@@ -35,8 +35,8 @@ class Lookup:
 
 
 async def login(lookup: Lookup, **auth: Any) -> Login:
-    around: Any = SimpleNamespace(lookup=lookup, ambient=False)
-    made = await login_of(VaultAuth.model_validate(auth), around, "spec.provider.vault")
+    context: Any = SimpleNamespace(lookup=lookup, ambient=False)
+    made = await login_of(VaultAuth.model_validate(auth), context, "spec.provider.vault")
     assert made is not None
     return made
 

@@ -60,12 +60,12 @@ class Site:
         def count(*call: Any) -> None:
             self.calls.append(call)
 
-        around = WebhookContext(secrets or {}, "ns", render, egress or EgressPolicy(LOCAL), None, count, timeout)
-        return Webhook(model, around)
+        context = WebhookContext(secrets or {}, "ns", render, egress or EgressPolicy(LOCAL), None, count, timeout)
+        return Webhook(model, context)
 
     def read(self, client: Webhook, key: str = "k", version: str = "", path: str = "") -> str | ProviderError:
-        want = SecretRequest(key, version, property=path)
-        found = client.read([want])[want]
+        request = SecretRequest(key, version, property=path)
+        found = client.read([request])[request]
         return found if isinstance(found, ProviderError) else found.reveal().decode()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
