@@ -238,22 +238,20 @@ def test_a_cluster_moves_over_and_back_with_the_printed_commands(scene: Scene) -
 
 def cascades(scene: Scene) -> None:
     """Delete CRDs as tools do, with and without keep; what `check` said comes true."""
-    kube = scene.world.kube
-    kube.annotate("customresourcedefinitions", CRD, None, TRACKED)
-    assert "Argo CD" in blocking(scene.check()[1])[CRD]
-    kube.annotate("customresourcedefinitions", CRD, None, {KEEP: "keep"})
-    assert CRD not in blocking(scene.check()[1])
+    kube, stores = scene.world.kube, "clustersecretstores.external-secrets.io"
+    kube.annotate("customresourcedefinitions", CRD, None, {**TRACKED, KEEP: "keep"})
     prune(scene, CRD)
-    assert scene.migrate("verify before.json").returncode == 0
+    assert kube.find("customresourcedefinitions", CRD) is not None
 
     kube.annotate("customresourcedefinitions", CRD, None, {KEEP: None})
-    prune(scene, CRD)
-    # external-secrets: the annotation on the object does not help, only that in the release does
     chart = scene.charts["external"]
     scene.must(f"helm upgrade external-secrets {chart} -n {HOME} --reset-values --set webhook.create=false")
-    stores = "clustersecretstores.external-secrets.io"
-    kube.annotate("customresourcedefinitions", stores, None, {KEEP: "keep"})
-    assert "helm uninstall" in blocking(scene.check()[1])[stores]
+    kube.annotate("customresourcedefinitions", stores, None, {KEEP: "keep"})  # on the object, and not in the release
+    told = blocking(scene.check()[1])
+    assert "Argo CD" in told[CRD]
+    assert "helm uninstall" in told[stores]
+
+    prune(scene, CRD)
     scene.must(f"helm uninstall external-secrets -n {HOME}")
     wait_until(
         lambda: not [each for each in scene.versions() if each[1] == scene.namespaces["sealed"]],

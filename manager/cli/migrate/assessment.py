@@ -151,7 +151,14 @@ def _hazards(listed: Listed) -> Iterator[Hazard]:
     homes = frozenset(each["metadata"]["namespace"] for each in deployments)
     rbac = Rbac(tuple(listed.cluster_roles), tuple(listed.bindings), releases_of(deployments), homes)
     yield from role_hazards(rbac, REPLACEMENT)
+    yield from (_cron_job(each) for each in listed.cron_jobs if not (each.get("spec") or {}).get("suspend"))
     for module, place in listed.live.items():
         if place:
             text = "it runs and writes: Coffer's module only observes until it stops"
             yield Hazard(Kind.WRITER, module, f"Deployment {place}", text, "scale it down, as the plan does")
+
+
+def _cron_job(body: Body) -> Hazard:
+    about = f"CronJob {body['metadata']['namespace']}/{body['metadata']['name']}"
+    text = "it starts the original again and again, and Coffer looks for Deployments only: both would write"
+    return Hazard(Kind.WRITER, "reflector", about, text, "suspend it", blocks=True)

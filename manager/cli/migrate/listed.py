@@ -23,6 +23,7 @@ BINDINGS = (
     _resource(RBAC, "clusterrolebindings", "ClusterRoleBinding"),
     _resource(RBAC, "rolebindings", "RoleBinding", namespaced=True),
 )
+CRON_JOBS = _resource("batch", "cronjobs", "CronJob", namespaced=True)
 SERVICES = _resource("", "services", "Service", namespaced=True)
 
 
@@ -42,6 +43,8 @@ class Listed:
     """Module -> the Deployments of its original."""
     live: dict[str, str] = field(default_factory=dict)
     """Module -> `namespace/name` of the original that runs, as the controller finds it."""
+    cron_jobs: list[Body] = field(default_factory=list)
+    """Those that start kubernetes-reflector again and again."""
     services: list[Body] = field(default_factory=list)
     """Those of the originals."""
     webhooks: list[Body] = field(default_factory=list)

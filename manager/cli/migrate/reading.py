@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from external.generators.registry import CLUSTER_GENERATORS
 from external.migration import needs_data, target_key
-from manager.cli.migrate.listed import BINDINGS, CLUSTER_ROLES, CRDS, SERVICES, WEBHOOKS, Listed
+from manager.cli.migrate.listed import BINDINGS, CLUSTER_ROLES, CRDS, CRON_JOBS, SERVICES, WEBHOOKS, Listed
 from manager.cli.migrate.originals import NAME_LABEL, ORIGINALS, ReleaseKey, release_of
 from manager.cli.migrate.releases import read_release
 from manager.core.errors import Forbidden
@@ -126,6 +126,7 @@ class Reader:
             for name in original.names:
                 self._listed.services += await self._all(SERVICES, f"{NAME_LABEL}={name}")
         self._listed.services += await self._all(SERVICES, "name=sealed-secrets-controller")
+        self._listed.cron_jobs = await self._all(CRON_JOBS, f"{NAME_LABEL}={ORIGINALS['reflector'].names[0]}")
 
     async def _access(self) -> None:
         for resource in WEBHOOKS:

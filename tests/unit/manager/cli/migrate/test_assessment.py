@@ -9,7 +9,7 @@ from external.migration import PUSH_SECRETS
 from manager.cli.migrate.assessment import OURS, Report, assessed
 from manager.cli.migrate.crds import Served
 from manager.cli.migrate.hazards import Hazard, Kind
-from manager.cli.migrate.listed import BINDINGS, CLUSTER_ROLES
+from manager.cli.migrate.listed import BINDINGS, CLUSTER_ROLES, CRON_JOBS
 from manager.findings import ObjectFinding, Verdict
 from manager.kube.resources import CLUSTER_EXTERNAL_SECRETS, EXTERNAL_SECRETS, SEALED_SECRETS, SECRETS, Key, Resource
 from manager.settings.model import Settings
@@ -50,6 +50,18 @@ async def test_originals_that_run_are_named_as_writers() -> None:
         "Deployment kube-system/reflector",
     ]
     assert not any(each.blocks for each in found)
+
+
+@pytest.mark.parametrize(("suspended", "blocking"), [(False, 1), (True, 0)])
+async def test_a_cron_job_that_runs_an_original_is_not_safe(suspended: bool, blocking: int) -> None:
+    cluster = ClusterStandIn()
+    meta = {"namespace": "tools", "name": "r", "labels": {"app.kubernetes.io/name": "reflector"}}
+    cluster.put(CRON_JOBS, {"metadata": meta, "spec": {"suspend": suspended}})
+
+    found = await report(cluster)
+
+    assert [each.about for each in found.hazards] == ["CronJob tools/r"] * blocking
+    assert found.blocking == blocking
 
 
 async def test_a_role_without_a_replacement_is_not_safe() -> None:
