@@ -106,7 +106,7 @@ def _reconciler(
     delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
     renderer = Renderer(context.client, context.sandbox, locks, delimiters)
     reconciler = Reconciler(context, state, fetcher, renderer, kinds, metrics)
-    state.expected.sources += [state.unsynced.asked, reconciler.converged.asked]
+    state.expected.sources += [state.unsynced.requests_of, reconciler.converged.requests_of]
     freshness = Freshness(context.cache, context.clock, state.refreshed)
     metrics.oldest.set_function(freshness.oldest)
     metrics.failing.set_function(freshness.failing)

@@ -38,7 +38,7 @@ def namespace_options(command: Command) -> Command:
     text = "Every namespace, the default."
     first: dict[str, Any] = {"is_flag": True, "is_eager": True, "expose_value": False, "callback": everywhere}
     command = click.option("-A", "--all-namespaces", help=text, **first)(command)
-    return click.option("-n", "--namespace", default="", callback=chosen, help="Only this one.", metavar="NAME")(
+    return click.option("-n", "--namespace", default="", callback=chosen, help="Only this namespace.", metavar="NAME")(
         command
     )
 
@@ -46,9 +46,7 @@ def namespace_options(command: Command) -> Command:
 def output_option(command: Command) -> Command:
     """Add kubectl's option for the output format; the command gets `output`."""
     kind = click.Choice(FORMS)
-    return click.option("-o", "--output", type=kind, default="table", show_default=True, help="Form of output.")(
-        command
-    )
+    return click.option("-o", "--output", type=kind, default="table", show_default=True, help="Output format.")(command)
 
 
 class Told(click.Command):

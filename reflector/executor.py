@@ -177,7 +177,7 @@ class Executor:
     async def _replace(self, view: View, step: Step, content: Content, meta: Body) -> None:
         """Delete a mirror of ours and create it again: the only way to change its type or an immutable one."""
         require_made_by_a_reflector(view.key, step.target, meta)
-        await self._delete(view, step, meta, "it is immutable, or its type has changed: it is made anew")
+        await self._delete(view, step, meta, "it is immutable, or its type has changed: it is created again")
         await self._create(view, step, content)
 
     async def _holds(self, mirror: Mirror, step: Step, content: Content) -> bool:

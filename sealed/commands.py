@@ -32,7 +32,7 @@ ITEMS = ("spec", "encryptedData")
 
 
 def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    option = click.option("-n", "--namespace", default="kube-system", show_default=True, help="Where the keys are.")
+    option = click.option("-n", "--namespace", default="kube-system", show_default=True, help="Namespace of the keys.")
     return cluster_options(option(command))
 
 
@@ -57,7 +57,7 @@ def keys() -> None:
 @keys.command("list")
 @_cluster_options
 @output_option
-@click.option("--objects", is_flag=True, help="Name the SealedSecrets under each key, too.")
+@click.option("--objects", is_flag=True, help="List the SealedSecrets of each key too.")
 def list_keys(kubeconfig: str, context: str, namespace: str, output: str, objects: bool) -> None:
     """Show every key: its age and end, and how many SealedSecrets it opened."""
     cluster = KubeAccess(Access(kubeconfig, context))
@@ -144,7 +144,7 @@ def restore(kubeconfig: str, context: str, namespace: str, output: str, file: st
 @_cluster_options
 @output_option
 @click.argument("key")
-@click.option("--force", is_flag=True, help="Retire it although SealedSecrets need it: it was stolen.")
+@click.option("--force", is_flag=True, help="Retire it even if SealedSecrets need it: for a stolen key.")
 def retire(kubeconfig: str, context: str, namespace: str, output: str, key: str, force: bool) -> None:
     """Take KEY, a Secret's name or a fingerprint, out of use once no SealedSecret needs it. Its Secret stays."""
     keyring = Keyring(KubeAccess(Access(kubeconfig, context)), namespace)
@@ -161,7 +161,7 @@ def retire(kubeconfig: str, context: str, namespace: str, output: str, key: str,
     state = "needed" if stays else "retired"
     _show_keys(output, _report(key_secret, found, retired=not stays), namespace, {key_secret.name: state}, **about)
     if stays:
-        raise InputError(f"{key_secret.name} stays: seal those anew with `kubeseal --re-encrypt` first")
+        raise InputError(f"{key_secret.name} stays: re-encrypt those with `kubeseal --re-encrypt` first")
 
 
 def _report(key_secret: KeySecret, found: KeyUsage, *, retired: bool) -> Iterator[str]:
@@ -207,16 +207,18 @@ class EditOptions:
 @cluster_options
 @output_option
 @click.argument("file")
-@click.option("-n", "--namespace", default="", help="Of a SealedSecret that names none; the context's otherwise.")
-@click.option("--name", default="", help="Which SealedSecret, where the file holds several.")
-@click.option("--cert", default="", help="Certificate: a file or a URL. Otherwise the controller is asked.")
-@click.option("--controller-name", default="sealed-secrets-controller", show_default=True, help="Its Service.")
-@click.option("--controller-namespace", default="kube-system", show_default=True, help="Where that is.")
-@click.option("--recovery-private-key", multiple=True, help="Private keys, for those who hold them.")
+@click.option("-n", "--namespace", default="", help="For a SealedSecret without one; default: the context's.")
+@click.option("--name", default="", help="Name of the SealedSecret, if the file has several.")
+@click.option("--cert", default="", help="Certificate, a file or a URL; default: the controller's.")
+@click.option(
+    "--controller-name", default="sealed-secrets-controller", show_default=True, help="Service of the controller."
+)
+@click.option("--controller-namespace", default="kube-system", show_default=True, help="Its namespace.")
+@click.option("--recovery-private-key", multiple=True, help="File with private keys, to open values offline.")
 def edit(kubeconfig: str, context: str, output: str, file: str, **given: Any) -> None:
     """Edit the values of a SealedSecret in FILE; changed values are sealed again, all else stays.
 
-    They are shown to who may read the Secret in the cluster, or holds the private key.
+    The values come from the Secret in the cluster, if you may read it, or are opened with a private key.
     """
     options = EditOptions(**given)
     cluster = KubeAccess(Access(kubeconfig, context))
@@ -238,7 +240,7 @@ def edit(kubeconfig: str, context: str, output: str, file: str, **given: Any) ->
     for item in gone:
         manifest.drop(position, (*ITEMS, item))
     replace_file(Path(file), manifest.content(), keep_mode=True)
-    text = f"{len(changed)} sealed, {len(gone)} taken away, in {file}"
+    text = f"{len(changed)} sealed, {len(gone)} removed, in {file}"
     _show_edited(output, text, sealed, file, sorted(changed), gone)
 
 

@@ -251,11 +251,11 @@ def _require_ours(view: View, secret: Body, annotations: Mapping[str, str]) -> N
 def _require_mutable(secret: Body, wanted: Body) -> None:
     if secret.get("immutable") and decoded(secret) != decoded(wanted):
         name = f"{secret['metadata']['namespace']}/{secret['metadata']['name']}"
-        message = f"error updating {name}, the target Secret is immutable: delete it and it is made anew"
+        message = f"error updating {name}, the target Secret is immutable: delete it to have it created again"
         raise NeedsHuman(UPDATE_FAILED, message)
     if wanted.get("type", "Opaque") != secret.get("type", "Opaque"):
         message = f"spec.template.type is {wanted.get('type')}, but the Secret has type {secret.get('type')}"
-        raise NeedsHuman(UPDATE_FAILED, f"{message}, which cannot change: delete it and it is made anew")
+        raise NeedsHuman(UPDATE_FAILED, f"{message}, which cannot change: delete it to have it created again")
 
 
 def owner_reference(sealed: Body) -> Body:

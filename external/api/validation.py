@@ -1,4 +1,4 @@
-"""What an ExternalSecret may not ask for. Pure.
+"""Rules that a valid ExternalSecret keeps. Pure.
 
 The CRD has the same rules in CEL as far as it can express them. They are checked here again: the CRD of
 external-secrets has none. The texts are those of its admission webhook.
@@ -38,7 +38,7 @@ def problems(spec: ExternalSecretSpec) -> list[str]:
 
 
 def unserved(spec: ExternalSecretSpec) -> list[str]:
-    """Return the fields that are not served, by the original neither: without them another Secret would be written."""
+    """Return the fields that neither this version nor the original serves: ignoring one writes another Secret."""
     return [
         f"spec.data[{index}].sourceRef.generatorRef"
         for index, each in enumerate(spec.data or ())

@@ -35,7 +35,7 @@ class Seen:
     """None if it writes no target."""
     version: str
     """The resourceVersion of the target, empty for none."""
-    asked: Sequence[tuple[Key, ReadRequest]]
+    requested: Sequence[tuple[Key, ReadRequest]]
     """What it reads, and from which stores."""
     fingerprint: bytes
     """Of the answers."""
@@ -60,19 +60,19 @@ class Converged:
         if fetched.data is None:
             return  # nothing was written: what was remembered still holds, or never did
         plain = view.resource is SECRETS and decided.reason == SYNCED and not decided.random
-        if not plain or fetched.absent or not fetched.fingerprint or len(fetched.asked) > MAX_REMEMBERED_REQUESTS:
+        if not plain or fetched.absent or not fetched.fingerprint or len(fetched.requested) > MAX_REMEMBERED_REQUESTS:
             self.forget(view.key)
             return
         target = view.target if view.spec.target.creation_policy != "None" else None
         current = view.external_secret.summary.current
         self._seen[view.key] = Seen(
-            view.uid, current, target, version if target else "", fetched.asked, fetched.fingerprint
+            view.uid, current, target, version if target else "", fetched.requested, fetched.fingerprint
         )
 
-    def asked(self, key: Key) -> tuple[int, Sequence[tuple[Key, ReadRequest]]]:
+    def requests_of(self, key: Key) -> tuple[int, Sequence[tuple[Key, ReadRequest]]]:
         """Return what an ExternalSecret requested in its last pass, and how many; (0, ()) if that is not known."""
         seen = self._seen.get(key)
-        return (len(seen.asked), seen.asked) if seen is not None else (0, ())
+        return (len(seen.requested), seen.requested) if seen is not None else (0, ())
 
     def forget(self, key: Key) -> None:
         """Drop what is known of an ExternalSecret."""
@@ -99,7 +99,7 @@ class Converged:
         asker = (key, seen.uid, seen.current, last.identity, since, seen.version)
         fresh = MaxAge(asker, since, summary.interval)
         try:
-            fetched = await self._fetcher.repeat(key.namespace, seen.asked, fresh, last, seen.fingerprint)
+            fetched = await self._fetcher.repeat(key.namespace, seen.requested, fresh, last, seen.fingerprint)
             if fetched is None or not self._stands(key, seen, last, self._context.cache.get(key)):
                 return None
             await self._persist(key, meta, started - timedelta(seconds=0.0 if fetched.fingerprint else fetched.age))

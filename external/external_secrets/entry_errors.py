@@ -1,4 +1,4 @@
-"""Which entries failed, and why: all of them are named in one condition, each with its field."""
+"""Collect the errors of entries, so that one condition names all of them, each with its field."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Gathers the data of one ExternalSecret from its providers, entry by entry."""
+"""Read the data of one ExternalSecret from its providers, entry by entry."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,7 +40,7 @@ from manager.core.secret_value import SecretValue
 from manager.gotemplate.sandbox import Sandbox
 from manager.kube.resources import Key
 
-MAX_PARSE_SECONDS = 60.0  # to take the values of one ExternalSecret apart; a worker held longer counts as stuck
+MAX_PARSE_SECONDS = 60.0  # to parse the values of one ExternalSecret; a worker that is busy longer counts as stuck
 MAX_KEYS = 5 * MAX_MEMBERS  # of all entries together, each name counted again for every step of a rewrite
 MAX_BYTES = 16 << 20  # of all values together; templates may make a smaller Secret of larger values
 
@@ -50,17 +50,17 @@ class Fetched:
     """The merged data, and the identity under which they were read."""
 
     data: dict[str, SecretValue] | None
-    """None if it is proven, or the provider says, that nothing has changed: then there is nothing to write."""
+    """None if nothing has changed, by a version list or the provider's answer: then there is nothing to write."""
     identity: tuple[str, ...]
     age: float
-    """Seconds since the oldest of the values was read, or since the moment for which the proof is."""
+    """Seconds since the oldest value was read, or since the moment for which a version list proves it."""
     absent: tuple[str, ...]
     """Entries that the provider proved absent, if the deletion policy lets them be skipped."""
     mark: str = ""
     """A fingerprint of the versions of all that was read; empty if the provider has no versions."""
     random: bool = False
     """Whether reading again would give other values: a generator has made some of the data."""
-    asked: tuple[tuple[Key, ReadRequest], ...] = ()
+    requested: tuple[tuple[Key, ReadRequest], ...] = ()
     """What was requested of which stores, each request once."""
     fingerprint: bytes = b""
     """Of all answers; empty if one is an error, nothing was read, or a generator ran too."""
@@ -123,7 +123,7 @@ class Fetcher:
                 continue
             with errors.at(at, _about(entry)):
                 session = await self._session(view, entry)
-                listed.append((session, _asked(session.client, entry)))
+                listed.append((session, _request_to(session.client, entry)))
         errors.settle()
         return Requests(listed)
 
@@ -168,32 +168,34 @@ class Fetcher:
         age = self._reader.age(answers.values())
         # Each request once: thousands of entries may read the same, and it is kept for as long as the object.
         once = {(each.identity, request): each.store for each, request in requests.listed}
-        asked = tuple((store, request) for (_, request), store in once.items() if store is not None)
-        seal = b"" if made else fingerprint(answers[name] for name in once)
-        return Fetched(merge.data, requests.identity, age, tuple(merge.absent), mark, bool(made), asked, seal)
+        requested = tuple((store, request) for (_, request), store in once.items() if store is not None)
+        known = b"" if made else fingerprint(answers[name] for name in once)
+        return Fetched(merge.data, requests.identity, age, tuple(merge.absent), mark, bool(made), requested, known)
 
     async def repeat(
-        self, namespace: str, asked: Sequence[tuple[Key, ReadRequest]], fresh: MaxAge, last: Refreshed, seal: bytes
+        self, namespace: str, requested: Sequence[tuple[Key, ReadRequest]], fresh: MaxAge, last: Refreshed, known: bytes
     ) -> Fetched | None:
         """Repeat earlier requests; None if the answers differ now, or come under another identity.
 
         Args:
             last: the refresh with which they are compared.
-            seal: the fingerprint of the answers then.
+            known: the fingerprint of the answers then.
 
         Raises as `fetch` does.
         """
-        requests = Requests([(await self._clients.for_consumer(store, namespace), request) for store, request in asked])
+        requests = Requests(
+            [(await self._clients.for_consumer(store, namespace), request) for store, request in requested]
+        )
         if requests.identity != last.identity:
             return None
         confirmed = await self.confirmed(requests, last, fresh)
         if confirmed is not None:
             return confirmed
         answers = await self._reader.read(requests.listed, fresh)
-        if fingerprint(answers[each.identity, request] for each, request in requests.listed) != seal:
+        if fingerprint(answers[each.identity, request] for each, request in requests.listed) != known:
             return None
         mark, age = self._reader.mark(answers), self._reader.age(answers.values())
-        return Fetched(None, requests.identity, age, (), mark, fingerprint=seal)
+        return Fetched(None, requests.identity, age, (), mark, fingerprint=known)
 
     async def confirmed(self, requests: Requests, last: Refreshed, fresh: MaxAge) -> Fetched | None:
         """Return that nothing has changed since the last refresh if lists of versions prove it; None otherwise.
@@ -356,7 +358,7 @@ def _request_of(entry: Data | DataFrom) -> ReadRequest:
     return SecretRequest(reference.key, reference.version or "", reference.metadata_policy == "Fetch")
 
 
-def _asked(client: Client, entry: Data | DataFrom) -> ReadRequest:
+def _request_to(client: Client, entry: Data | DataFrom) -> ReadRequest:
     """Return what is requested of a client for an entry."""
     request = _request_of(entry)
     if isinstance(request, SecretRequest) and isinstance(client, SendsProperty) and entry.secret is not None:

@@ -1,4 +1,4 @@
-"""How old the values in targets may be: computed when metrics are scraped, over all ExternalSecrets."""
+"""Compute the age of the oldest values over all ExternalSecrets, when metrics are scraped."""
 
 from collections.abc import Mapping
 

@@ -16,7 +16,7 @@ class Refreshed:
     at: float
     """Unix time."""
     identity: tuple[str, ...]
-    """The stores and credentials that were read with."""
+    """The stores and credentials that were used."""
     mark: str = ""
     """A fingerprint of the versions that were read; empty if the provider has no versions."""
     began: float = 0.0
@@ -28,13 +28,13 @@ class Refreshed:
 
 
 class Reason(Flag):
-    """Why the provider is read now; several may hold."""
+    """Why the provider is read now; several reasons may apply."""
 
     NONE = 0
     DUE = auto()
     """There was no refresh yet, the interval has passed, or the object has changed."""
     ASKED = auto()
-    """The user has changed the object, or touched it to have a refresh."""
+    """The user has changed the object, or forced a refresh."""
     MOVED = auto()
     """The store or its credentials have changed: other values may be behind the same keys."""
     REPAIR = auto()
@@ -43,10 +43,10 @@ class Reason(Flag):
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What a pass saw that bears on the question whether a refresh is due."""
+    """What a pass observed that can make a refresh due."""
 
     identity: tuple[str, ...]
-    """The stores and credentials that would be read with now."""
+    """The stores and credentials that would be used now."""
     marked_stale: bool
     """Whether the watches saw a store, its credentials or a template change since the last pass."""
     intact: bool
@@ -69,7 +69,7 @@ def refresh_reason(summary: ExternalSecretSummary, last: Refreshed | None, seen:
         if summary.synced and summary.synced != summary.current:
             reason |= Reason.ASKED
     other_identity = last is not None and last.identity != seen.identity
-    # CreatedOnce, OnChange and interval 0 ask for the first value to stay, whatever the store becomes.
+    # CreatedOnce, OnChange and interval 0 keep the first value, whatever happens to the store.
     if (seen.marked_stale or other_identity) and summary.policy == "Periodic" and summary.interval > 0:
         reason |= Reason.MOVED
     if not (summary.ready and seen.intact):
@@ -78,7 +78,7 @@ def refresh_reason(summary: ExternalSecretSummary, last: Refreshed | None, seen:
 
 
 def last_refresh(summary: ExternalSecretSummary, last: Refreshed | None) -> float | None:
-    """Return the Unix time of the last refresh, as this process or else the status knows it; None for never."""
+    """Return the Unix time of this process's last refresh, otherwise that in the status; None for never."""
     return last.at if last else summary.refreshed
 
 

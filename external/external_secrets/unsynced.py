@@ -1,4 +1,4 @@
-"""ExternalSecrets that were never synced, as the watch showed them: their first pass needs no read."""
+"""Keep the bodies of never-synced ExternalSecrets from the watch, so that their first pass needs no read."""
 
 import json
 from collections import OrderedDict
@@ -6,45 +6,45 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from external.reading.expected_requests import BYTES_PER_COST, TEXT_COST, Asked, asked_in
+from external.reading.expected_requests import BYTES_PER_COST, TEXT_COST, StoreRequest, requests_in
 from external.summaries import ExternalSecretSummary, external_secret_summary
 from manager.core.documents import read_json
 from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
 
 MAX_BYTES = 8 << 20  # of all bodies together; a first pass reads those that were evicted
-MAX_BODY_CHARACTERS = 32 << 10  # of one: larger ones, which tenants may write, would hold up the event loop
+MAX_BODY_CHARACTERS = 32 << 10  # of one body: parsing a larger one would hold up the event loop
 
 
 class Unsynced:
-    """Keeps bodies from their first sight until their first pass."""
+    """Keeps a body from its first event until its first pass."""
 
     def __init__(self) -> None:
         self._bodies: OrderedDict[Key, tuple[str, bytes]] = OrderedDict()
         self._size = 0
 
     def summarize(self, body: Body) -> ExternalSecretSummary:
-        """Summarize an ExternalSecret for the cache, and keep its body if its first pass is to come."""
+        """Summarize an ExternalSecret for the cache, and keep its body if it was never synced."""
         self.note(body)
         return external_secret_summary(body)
 
     def note(self, body: Body) -> None:
-        """Keep a body if its first pass is to come."""
+        """Keep a body if the object was never synced."""
         key = key_of(EXTERNAL_SECRETS, body)
         self.forget(key)
         if not (body.get("status") or {}).get("syncedResourceVersion") and "deletionTimestamp" not in body["metadata"]:
             self._keep(key, body)
 
     def take(self, key: Key, version: str) -> Body | None:
-        """Return the body of this resourceVersion, once: later passes read from the API server."""
+        """Remove and return the body, None if it has another resourceVersion: then the pass reads the object."""
         seen, text = self._bodies.get(key, ("", b""))
         self.forget(key)
         found: Body | None = read_json(text) if seen == version and text else None
         return found
 
-    def asked(self, key: Key) -> tuple[int, Iterable[Asked]]:
-        """Return the cost of parsing a kept body, and what it requests, parsed when it is iterated."""
+    def requests_of(self, key: Key) -> tuple[int, Iterable[StoreRequest]]:
+        """Return the cost of parsing a kept body, and its requests, which are parsed when they are iterated."""
         _, text = self._bodies.get(key, ("", b""))
-        return (TEXT_COST + len(text) // BYTES_PER_COST if text else 0), _asked(text)
+        return (TEXT_COST + len(text) // BYTES_PER_COST if text else 0), _requests_in(text)
 
     def forget(self, key: Key) -> None:
         """Drop the body of an object."""
@@ -62,9 +62,9 @@ class Unsynced:
             self.forget(next(iter(self._bodies)))
 
 
-def _asked(text: bytes) -> Iterator[Asked]:
+def _requests_in(text: bytes) -> Iterator[StoreRequest]:
     if text:
-        yield from asked_in(read_json(text))
+        yield from requests_in(read_json(text))
 
 
 def _small(body: Body) -> bool:

@@ -1,4 +1,4 @@
-"""Calls providers: gathers requests into batches, within the rate and the number of calls that an identity may use."""
+"""Call providers: collect requests into batches, within the rate and number of calls of an identity."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -143,12 +143,12 @@ class ProviderCalls:
         queue.answers |= {each.request: each for each in found}
         return found
 
-    async def _call(self, queue: IdentityQueue, asked: list[Answer]) -> None:
+    async def _call(self, queue: IdentityQueue, batch: list[Answer]) -> None:
         started = self._clock.monotonic()
-        for each in asked:
+        for each in batch:
             each.started = started
         queue.running.append(started)
-        session, requests = queue.session, [each.request for each in asked]
+        session, requests = queue.session, [each.request for each in batch]
         results: Mapping[Any, Given | ProviderError] = {}
         prints: Mapping[Any, bytes] = {}
         error: ProviderError = ProviderUnavailable("no answer")
@@ -162,9 +162,9 @@ class ProviderCalls:
             log.error("provider failed unexpectedly", tenant=session.tenant, error=describe(fault))
         queue.calls -= 1
         queue.running.remove(started)
-        for each in asked:
+        for each in batch:
             each.fingerprint = prints.get(each.request, b"")
-        self._settlement.settle(queue, [(each, results.get(each.request, error)) for each in asked])
+        self._settlement.settle(queue, [(each, results.get(each.request, error)) for each in batch])
         if not queue.window.running:
             self.send(queue)
 

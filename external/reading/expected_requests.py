@@ -7,7 +7,7 @@ from external.providers.protocol import Client, SearchRequest, SecretRequest, Se
 from external.summaries import MAX_ENTRIES, store_key
 from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
 
-Asked = tuple[Key, SecretRequest]
+StoreRequest = tuple[Key, SecretRequest]
 """The store, and the request."""
 Source = Callable[[Key], tuple[int, Iterable[tuple[Key, SecretRequest | SearchRequest]]]]
 """From an ExternalSecret to the cost of looking at it (one a request, two microseconds; 0 if nothing is known), and
@@ -72,11 +72,11 @@ class ExpectedRequests:
             left -= 1
             if key.namespace not in admitted:
                 admitted[key.namespace] = self._shares(store, key.namespace)
-            cost, asked = self._known(key) if admitted[key.namespace] else (0, ())
+            cost, requests = self._known(key) if admitted[key.namespace] else (0, ())
             if not 0 < cost <= MAX_COST_PER_OBJECT:
                 continue
             left, since = left - cost, self._since(key)
-            for request in _of_store(asked, store, whole=whole):
+            for request in _of_store(requests, store, whole=whole):
                 if len(found) < room and needed(request, since):
                     found[request] = None
         return list(found)
@@ -96,18 +96,18 @@ class ExpectedRequests:
 
 
 def _of_store(
-    asked: Iterable[tuple[Key, SecretRequest | SearchRequest]], store: Key, *, whole: bool
+    requests: Iterable[tuple[Key, SecretRequest | SearchRequest]], store: Key, *, whole: bool
 ) -> Iterator[SecretRequest]:
     """Yield the requests of one store by name, with the property only if its client takes it.
 
     Versions and metadata are left out: at AWS each costs a call, for which the first in the queue would wait.
     """
-    for place, request in asked:
+    for place, request in requests:
         if place == store and isinstance(request, SecretRequest) and not (request.version or request.metadata):
             yield request if whole or not request.property else SecretRequest(request.key)
 
 
-def asked_in(body: Body) -> Iterator[Asked]:
+def requests_in(body: Body) -> Iterator[StoreRequest]:
     """Yield the secrets that an ExternalSecret requests by name; its body may be malformed."""
     spec, namespace = _mapping(body.get("spec")), key_of(EXTERNAL_SECRETS, body).namespace
     for place, inner in (("data", "remoteRef"), ("dataFrom", "extract")):

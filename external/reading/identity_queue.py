@@ -15,7 +15,7 @@ from manager.core.secret_value import SecretValue
 ReadRequest = SecretRequest | SearchRequest
 Given = SecretValue | Mapping[str, SecretValue]
 """One secret, or all that were found by their names."""
-Asked = tuple[tuple[str, ...], ReadRequest]
+RequestKey = tuple[tuple[str, ...], ReadRequest]
 """Under which identity, and what."""
 
 

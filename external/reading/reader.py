@@ -1,4 +1,4 @@
-"""One provider call for everyone who wants the same value now; a provider that does not answer is left in peace."""
+"""Read with one provider call for all ExternalSecrets that need the same value; pause if the provider is down."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from external.providers.session import ProviderSession
 from external.reading.calls import ProviderCalls
 from external.reading.expected_requests import ExpectedRequests
 from external.reading.fingerprints import combined
-from external.reading.identity_queue import Answer, Asked, Given, IdentityQueue, MaxAge, ReadRequest, promised
+from external.reading.identity_queue import Answer, Given, IdentityQueue, MaxAge, ReadRequest, RequestKey, promised
 from external.reading.rate_limit import TokenBucket
 from external.reading.thread_pool import SLOW_AFTER_SECONDS, ThreadPool
 from external.reading.value_budget import MAX_SHARED_SECONDS
@@ -56,8 +56,8 @@ class SharedReader:
 
     async def read(
         self, wanted: Iterable[tuple[ProviderSession, ReadRequest]], fresh: MaxAge
-    ) -> Mapping[Asked, Answer]:
-        """Return a settled answer for every (identity, question); all are requested at the same time.
+    ) -> Mapping[RequestKey, Answer]:
+        """Return a settled answer for every (identity, request); all are requested at the same time.
 
         An error stands in its answer. It is shared only with those who wait for it; "no answer" also while the circuit
         breaker is open.
@@ -67,7 +67,7 @@ class SharedReader:
             NeedsRemote: they are too large together.
 
         """
-        found, breath = dict[Asked, Answer](), CooperativeYield()
+        found, breath = dict[RequestKey, Answer](), CooperativeYield()
         for session, request in wanted:
             found[session.identity, request] = self._answer(session, request, fresh)
             await breath.take()
@@ -103,7 +103,7 @@ class SharedReader:
         self._metrics.saved.inc(number)
         return age
 
-    def mark(self, answers: Mapping[Asked, Answer]) -> str:
+    def mark(self, answers: Mapping[RequestKey, Answer]) -> str:
         """Return the fingerprint of the versions of some answers, empty if one has no version."""
         return versions_fingerprint({asked: version_of(each.coming.result()) for asked, each in answers.items()})
 

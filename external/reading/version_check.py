@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import structlog
 
 from external.providers.protocol import ListsVersions, ProviderError, ProviderUnavailable, SecretRequest
-from external.reading.identity_queue import Asked, IdentityQueue, MaxAge, ReadRequest
+from external.reading.identity_queue import IdentityQueue, MaxAge, ReadRequest, RequestKey
 from external.reading.thread_pool import SLOW_AFTER_SECONDS, ThreadPool
 from external.reading.version_lists import (
     LIST_LAG_SECONDS,
@@ -48,7 +48,7 @@ class VersionCheck:
         """
         if interval < MIN_INTERVAL_SECONDS or not marked:
             return None
-        now, oldest, found = self._clock.monotonic(), float("inf"), dict[Asked, str]()
+        now, oldest, found = self._clock.monotonic(), float("inf"), dict[RequestKey, str]()
         for queue, request in wanted:
             listed = None
             if has_listed_version(queue.session.client, request):

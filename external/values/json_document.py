@@ -179,7 +179,7 @@ class Document:
     def _value(self, start: int, *, decimals: bool, lines: bool) -> SecretValue:
         text = self._text[start : self._end(start)]
         if text[0] in "{[":
-            return _written_anew(text) if lines else SecretValue(text.encode())
+            return _rewritten(text) if lines else SecretValue(text.encode())
         value = DECODER.decode(text)
         if isinstance(value, str):
             # Half a surrogate pair becomes U+FFFD, as in Go: encoding it as UTF-8 would raise.
@@ -250,7 +250,7 @@ def _replacement(character: str, strategy: str | None) -> str:
     return f"_U{ord(character):04x}_" if strategy == "Unicode" else "_"
 
 
-def _written_anew(text: str) -> SecretValue:
+def _rewritten(text: str) -> SecretValue:
     """Return an object or a list as Go's encoder writes it; a list of texts as lines."""
     try:
         value = read_json(text, ANSWER)

@@ -128,9 +128,11 @@ class MirrorsOptions:
 
 
 @click.command()
-@click.option("--config", help="The controller's settings file: its rules decide here too.", metavar="FILE")
-@click.option("--controller-namespace", "own", default="", help="Coffer's: nothing is pushed there.", metavar="NAME")
-@click.option("--plan", "target", default="", help="What a change would do: secret/NAMESPACE/NAME.", metavar="OBJECT")
+@click.option("--config", help="The controller's settings file, for its rules.", metavar="FILE")
+@click.option("--controller-namespace", "own", default="", help="Coffer's; it gets no mirrors.", metavar="NAME")
+@click.option(
+    "--plan", "target", default="", help="Source whose change is shown: secret/NAMESPACE/NAME.", metavar="OBJECT"
+)
 @click.argument("annotations", nargs=-1)
 def mirrors(annotations: tuple[str, ...], **given: Any) -> None:
     """List sources with their mirrors and state, or plan a change.

@@ -1,4 +1,4 @@
-"""Finds the compiled sandbox, and compiles it to machine code in a process of its own.
+"""Find the compiled sandbox, or compile it to machine code in a separate process.
 
 `template.wasm` lies beside this file: `make template` and the build of a wheel put it there. Compiling it to machine
 code takes ten seconds and 300 MB, so that is done once and never by the process that renders: for the baseline CPU when
@@ -30,7 +30,7 @@ DESCRIPTORS: Final = Path("/proc/self/fd")
 
 
 def engine(limits: Limits, target: str = "") -> "wasmtime.Engine":
-    """Return the engine that runs instances; code that another configuration compiled does not load."""
+    """Return the engine that runs instances; it loads only code that was compiled with the same configuration."""
     import wasmtime
 
     config = wasmtime.Config()
@@ -52,7 +52,7 @@ def load(machine: "wasmtime.Engine", extra: Path | None = None) -> "wasmtime.Mod
         extra: where machine code may be beside the package and the user's cache.
 
     Raises:
-        NotCompiled: there is none that fits.
+        NotCompiled: there is none for this artefact and machine.
         SandboxUnavailable: there is no artefact; the message names the cure.
     """
     import wasmtime
@@ -61,7 +61,7 @@ def load(machine: "wasmtime.Engine", extra: Path | None = None) -> "wasmtime.Mod
         try:
             return wasmtime.Module.deserialize_file(machine, str(place))
         except wasmtime.WasmtimeError:
-            continue  # of another wasmtime or CPU
+            continue  # compiled by another wasmtime or for another CPU
     raise NotCompiled("the template sandbox is not compiled for this machine")
 
 
@@ -71,7 +71,7 @@ def compiled() -> bool:
 
 
 def cache_place() -> Path:
-    """Return where the user's machine code is kept."""
+    """Return the path of the machine code in the user's cache."""
     return _cache() / _cached_name()
 
 
@@ -84,14 +84,14 @@ def _places(extra: Path | None) -> Iterator[Path]:
 
 
 def compile_to(place: Path, *, baseline: bool) -> None:
-    """Compile, and write the machine code to a place.
+    """Compile, and write the machine code to a path.
 
     Args:
         baseline: for the oldest CPU of this architecture, so that an image runs on every one; otherwise for this one.
 
     Raises:
         SandboxUnavailable: the artefact is missing or damaged.
-        OSError: the place cannot be written.
+        OSError: the path cannot be written.
     """
     import wasmtime
 
@@ -108,7 +108,7 @@ def compile_to(place: Path, *, baseline: bool) -> None:
 
 
 def _cached_name() -> str:
-    """Name what the machine code depends on: the module, wasmtime and the settings."""
+    """Return a file name made from all that the machine code depends on: module, wasmtime and settings."""
     stat = ARTEFACT.stat()
     parts = (str(ARTEFACT), stat.st_size, stat.st_mtime_ns, metadata.version("wasmtime"), Limits().stack_bytes)
     return f"template-{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}.cwasm"
@@ -122,7 +122,7 @@ def _cache() -> Path:
 
 
 def _usable(place: Path) -> bool:
-    """Return True if the code is of this artefact and only this user or root can have written it: it runs unchecked."""
+    """Return True if the code is of this artefact and only this user or root could write it: it runs unchecked."""
     try:
         made = [each.stat() for each in (place, place.parent)]
         newer = made[0].st_mtime_ns >= ARTEFACT.stat().st_mtime_ns
@@ -132,7 +132,7 @@ def _usable(place: Path) -> bool:
 
 
 def _keep(code: bytes, place: Path) -> None:
-    """Write a temporary file, then rename it, so that no process loads half a file."""
+    """Write a temporary file and rename it, so that no process loads an incomplete file."""
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.", delete=False) as fresh:
         fresh.write(code)
@@ -141,7 +141,7 @@ def _keep(code: bytes, place: Path) -> None:
 
 
 def main() -> int:
-    """Compile to a place: `--cache` for the user's, by default the package. An error ends the build of an image."""
+    """Compile into the user's cache (`--cache`) or the package (default). An error ends the build of an image."""
     named = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
         place = cache_place() if named == CACHE else Path(named) if named else INSTALLED

@@ -1,4 +1,4 @@
-"""One running copy of the sandbox: no environment, no files, no network, a cap on memory, and a deadline."""
+"""One running copy of the sandbox, without environment, files and network, with limits on memory and time."""
 
 import ctypes
 import time
@@ -19,7 +19,7 @@ _LOW: Final = 0xFFFFFFFF
 
 
 class Machine:
-    """What all instances share: the loaded module, the watchdog and the maker of keys. Raises SandboxUnavailable."""
+    """What all instances share: the loaded module, watchdog and key maker. Raises SandboxUnavailable."""
 
     def __init__(self, limits: Limits, extra: Path | None = None) -> None:
         self.limits: Final = limits
@@ -30,7 +30,7 @@ class Machine:
         _give_back()
 
     def close(self) -> None:
-        """End the threads and give back the machine code."""
+        """End the threads and unload the machine code."""
         self.watchdog.close()
         self.keys.close()
         self.module.close()
@@ -39,15 +39,15 @@ class Machine:
 
 def _give_back() -> None:
     """Return freed heap memory to the system: the import of wasmtime leaves 11 MiB."""
-    with suppress(OSError, AttributeError):  # glibc alone has it
+    with suppress(OSError, AttributeError):  # only glibc has it
         ctypes.CDLL(None).malloc_trim(0)
 
 
 class Instance:
-    """Serves one request at a time. After it has raised an error it must not be used again.
+    """Answers one request at a time; must not be used again after an error.
 
     Args:
-        memory_bytes: what it may use; 0 for what a render may use at most.
+        memory_bytes: its limit; 0 for the limit of a render.
     """
 
     def __init__(self, machine: Machine, memory_bytes: int = 0) -> None:
@@ -57,7 +57,7 @@ class Instance:
         self._until = 0.0
         self._store = store = wasmtime.Store(machine.engine)
         store.set_limits(memory_size=memory_bytes or machine.limits.memory_bytes)
-        store.set_wasi(wasmtime.WasiConfig())  # empty: nothing is inherited, output goes nowhere
+        store.set_wasi(wasmtime.WasiConfig())  # empty: it inherits nothing, and its output is dropped
         linker = wasmtime.Linker(machine.engine)
         linker.define_wasi()
         number = wasmtime.ValType.i32()
@@ -100,11 +100,11 @@ class Instance:
 
     @property
     def size(self) -> int:
-        """Bytes of its memory."""
+        """Bytes of memory that it has."""
         return int(self._memory.data_len(self._store))
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
         self._store.close()
 
     def _arm(self, until: float) -> None:
@@ -112,7 +112,7 @@ class Instance:
         self._store.set_epoch_deadline(Watchdog.ticks(max(until - time.monotonic(), 0.0)))
 
     def _reached(self, error: Exception) -> TemplateLimit:
-        """Return which limit ended the render; the trap's own text is a stack trace of the sandbox."""
+        """Return the limit that ended the render; the text of the trap is only a stack trace."""
         import wasmtime
 
         limits = self._machine.limits

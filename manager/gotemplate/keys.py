@@ -1,4 +1,4 @@
-"""Private keys made outside the sandbox: an RSA key of 4096 bits takes 3 s inside, more than a render may."""
+"""Make private keys outside the sandbox: inside, an RSA key of 4096 bits takes 3 s, longer than a render may."""
 
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, rsa
 
 
 class Kind(IntEnum):
-    """What may be asked for (go/keys.go)."""
+    """Kinds of keys that a template can request (go/keys.go)."""
 
     RSA_4096 = 0
     RSA_2048 = 1
@@ -17,7 +17,7 @@ class Kind(IntEnum):
 
 
 class KeyTooLate(Exception):
-    """The deadline of the render came before the key."""
+    """The key was not ready before the deadline of the render."""
 
 
 class KeyMaker:
@@ -36,7 +36,7 @@ class KeyMaker:
             raise KeyTooLate from None
 
     def close(self) -> None:
-        """End the thread after the key at hand."""
+        """End the thread after the current key."""
         self._thread.shutdown(cancel_futures=True)
 
 

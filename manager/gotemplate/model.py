@@ -1,4 +1,4 @@
-"""What is rendered, what comes out, and how much a render may use."""
+"""Inputs, outputs and limits of a render."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -6,12 +6,12 @@ from typing import Final
 
 from manager.core.secret_value import SecretValue
 
-SHOWN_ERROR_CHARACTERS: Final = 2048  # a condition's message may hold 32,768, an Event's 1,024 after being cut
+SHOWN_ERROR_CHARACTERS: Final = 2048  # a condition's message may have 32,768, an Event's 1,024
 SHOWN_NAME_CHARACTERS: Final = 64
 
 
 class Profile(StrEnum):
-    """Whose templates: the functions and the treatment of missing keys are those of that controller."""
+    """The original whose functions and treatment of missing keys a template gets."""
 
     ESO = "eso"
     SEALED = "sealed"
@@ -28,20 +28,20 @@ class Missing(StrEnum):
 
 @dataclass(frozen=True)
 class Template:
-    """One template, and all that its compilation depends on."""
+    """One template, and everything that its compilation depends on."""
 
     profile: Profile
     source: str
     name: str
-    """What errors call it: the key, in external-secrets' KeysAndValues scope the whole source."""
+    """Its name in errors: the key; in external-secrets' KeysAndValues scope the whole source."""
     missing: Missing
     delimiters: tuple[str, str] = ("{{", "}}")
     timezone: str = "UTC"
-    """IANA name of what Go's Local is."""
+    """IANA name of the time zone that Go calls Local."""
 
     @property
     def label(self) -> str:
-        """What an error of ours calls it."""
+        """Its name in errors of our own."""
         line = self.name.partition("\n")[0]
         return line if len(line) <= SHOWN_NAME_CHARACTERS else f"{line[:SHOWN_NAME_CHARACTERS]}…"
 
@@ -67,7 +67,7 @@ class Rendered:
 
     value: SecretValue
     random: bool
-    """The next render may differ though nothing has changed (`now`, `genCA`, ...): compare inputs, not outputs."""
+    """Whether the next render may differ although nothing changed (`now`, `genCA`): compare inputs, not outputs."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class RenderedMap:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one render may use, and how many may run."""
+    """Limits of one render, and how many may run at a time."""
 
     source_bytes: int = 1 << 20
     """Of a template; a Secret holds no more."""

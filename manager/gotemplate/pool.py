@@ -1,8 +1,8 @@
 """Worker threads and instances, so that the event loop never waits and tenants never meet.
 
-An instance belongs to one namespace from its start to its end: the reset between two tenants is a new one (4 ms), and
-what one has left in memory goes with it. A namespace renders one at a time. A render that takes long makes way: it
-goes on in a place for slow ones. A namespace whose last render was slow waits for its turn among its like.
+An instance serves one namespace only. Another tenant gets a new instance (4 ms), so nothing of one stays in the memory
+of another. A namespace renders one template at a time. A render that takes long continues in a place for slow ones.
+Namespaces whose last render was slow take turns.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ from manager.gotemplate.render_time import charge
 
 Answer = TypeVar("Answer", bytes, bytes | None)
 _Ran = tuple[Answer, float]
-"""The answer, and the seconds that an instance worked on it."""
+"""The answer, and the seconds for which an instance worked."""
 
 SLOW_REMEMBERED = 256
 SLOW_AFTER_SECONDS = 0.1
-REMEMBERED_AFTER_SECONDS = 0.5  # that a render takes whose namespace counts as slow from then on
-KEPT_BYTES = 24 << 20  # an instance with 64 compiled templates has 20 MiB, and what has grown never shrinks
+REMEMBERED_AFTER_SECONDS = 0.5  # of a render after which its namespace counts as slow
+KEPT_BYTES = 24 << 20  # an instance with 64 compiled templates has 20 MiB, and memory never shrinks
 
 
 class Pool:
@@ -44,12 +44,12 @@ class Pool:
         self._slow: OrderedDict[str, None] = OrderedDict()
         self._slow_turn = asyncio.Lock()
         self._large_turn = asyncio.Lock()
-        """Of the one render that may use all the memory of an instance. Who waits for it holds no place of others."""
+        """Held by the one render that may use all memory of an instance; those that wait for it hold nothing else."""
         self._places = asyncio.Semaphore(limits.workers)
         self._slow_places = _Places(limits.slow_workers)
 
     def prepare(self) -> None:
-        """Let the sandbox be compiled now where it is not: a template is on its way."""
+        """Start compiling the sandbox if necessary, because a template will follow."""
         self._preparation.begin()
 
     async def run(self, namespace: str, request: bytes) -> bytes:
@@ -88,12 +88,12 @@ class Pool:
             late.cancel()
             _release(held)
 
-        # A cancelled caller does not end the work, so the turn ends with the work and not with the caller.
+        # Cancelling the caller does not stop the work, so the places are released when the work ends.
         running.add_done_callback(lambda _: loop.call_soon_threadsafe(ended))
         return await self._followed(namespace, running)
 
     def _make_way(self, held: "list[_Held]") -> None:
-        """Move to a slow place, if one is free, and release this one."""
+        """Move the render to a place for slow ones, if one is free, and release its own."""
         if self._slow_places.taken():
             held[-1] = self._slow_places
             self._places.release()
@@ -114,7 +114,7 @@ class Pool:
         return answer
 
     def _remember(self, namespace: str) -> None:
-        """Count a namespace as slow: slow ones take turns, or four of them would hold every place."""
+        """Count a namespace as slow: slow ones take turns, or four of them would hold all places."""
         self._slow[namespace] = None
         self._slow.move_to_end(namespace)
         while len(self._slow) > SLOW_REMEMBERED:
@@ -128,7 +128,7 @@ class Pool:
             instance.close()
 
     async def close(self) -> None:
-        """Wait for the renders under way, then give everything back."""
+        """Wait for running renders, then free everything."""
         await asyncio.to_thread(self._threads.shutdown)
         for instance in self._idle.values():
             instance.close()
@@ -137,20 +137,20 @@ class Pool:
 
     @property
     def idle(self) -> tuple[str, ...]:
-        """The namespaces for which an instance is kept, the next to go first."""
+        """The namespaces for which an instance is kept, in the order of eviction."""
         with self._guard:
             return tuple(self._idle)
 
     def _work(self, machine: Machine, namespace: str, request: bytes) -> _Ran[bytes | None]:
-        """Answer in as much memory as several may use beside each other; None where that is not enough."""
-        started = time.thread_time()  # what other threads take of the processor is not the template's
+        """Answer within the memory that concurrent renders may use; return None if that is too little."""
+        started = time.thread_time()  # processor time of other threads does not count against the template
         usual = min(self._limits.usual_bytes, self._limits.memory_bytes)
         instance = self._kept(namespace) or Instance(machine, usual)
         try:
             answer = self._called(instance, request)
         except BaseException as error:
             instance.close()
-            # Go's heap does not shrink and may have come apart; what fits must not depend on the past, nor on others.
+            # Go's heap fragments and does not shrink; whether a render fits must not depend on earlier renders.
             if not isinstance(error, TemplateLimit) or error.limit != "memory":
                 raise
             return None, time.thread_time() - started
@@ -158,20 +158,20 @@ class Pool:
         return answer, time.thread_time() - started
 
     def _work_alone(self, machine: Machine, request: bytes) -> _Ran[bytes]:
-        """Answer in all the memory that a render may use."""
+        """Answer within all the memory that a render may use."""
         started = time.thread_time()
         instance = Instance(machine)
         try:
             answer = self._called(instance, request)
         finally:
-            instance.close()  # otherwise it could grow while others run
+            instance.close()  # otherwise it could grow while other renders run
         return answer, time.thread_time() - started
 
     def _called(self, instance: Instance, request: bytes) -> bytes:
         return instance.call(request, time.monotonic() + self._limits.deadline_seconds)
 
     def _kept(self, namespace: str) -> Instance | None:
-        """Take the namespace's instance, or make room for one: memory never holds more than may be kept."""
+        """Take the namespace's instance, or evict another so that there is room for a new one."""
         with self._guard:
             instance = self._idle.pop(namespace, None)
             leaving = [] if instance else self._oldest(self._limits.idle_instances - 1)
@@ -192,7 +192,7 @@ class Pool:
 
 
 class _Places:
-    """A number of places that can be taken without waiting."""
+    """A counter of places that are taken without waiting."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -205,7 +205,7 @@ class _Places:
         return True
 
     def release(self) -> None:
-        """Give it back."""
+        """Release a place."""
         self._number += 1
 
 

@@ -1,6 +1,6 @@
-"""Brings the machine that renders: from machine code that is there, otherwise after a child process has compiled it.
+"""Load the sandbox from machine code; if there is none, let a child process compile it first.
 
-Neither is the time of a template's author. Whoever wants to render waits a moment, then is told to come again.
+This time does not count against a template. A render waits a moment for it, then raises TemplateDelayed.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from manager.gotemplate.artefact import DESCRIPTORS, NotCompiled
 from manager.gotemplate.instance import Machine
 from manager.gotemplate.model import Limits
 
-PATIENCE_SECONDS = 5.0  # a worker that waits longer is missing for others
-COMPILE_TIMEOUT_SECONDS = 600.0  # ten seconds of one core; a node that throttles gives a twentieth of it
-RETRY_SECONDS = 60.0  # until a compilation that failed is tried again
+PATIENCE_SECONDS = 5.0  # a worker that waits longer serves no other object
+COMPILE_TIMEOUT_SECONDS = 600.0  # it takes ten seconds of one core; a throttled container may get a twentieth of that
+RETRY_SECONDS = 60.0  # until a failed compilation is tried again
 MODULE = "manager.gotemplate.artefact"
 
 
@@ -37,11 +37,11 @@ class Preparation:
         self._task: asyncio.Task[Machine] | None = None
         self._compiling: asyncio.Task[Path | None] | None = None
         self._again_at = 0.0
-        self._memory = -1  # descriptor of machine code that no folder could take
+        self._memory = -1  # descriptor of machine code in memory, if no folder is writable
 
     def begin(self) -> None:
-        """Start the compilation if there is no machine code; nothing is loaded yet."""
-        with suppress(SandboxUnavailable):  # raised again when a template is rendered
+        """Start the compilation if there is no machine code; load nothing yet."""
+        with suppress(SandboxUnavailable):  # the next render raises it again
             if self._compiling is None and self._machine is None and not artefact.compiled():
                 self._compiling = asyncio.create_task(self._compile(), name="sandbox compiler")
 
@@ -63,7 +63,7 @@ class Preparation:
         return self._machine
 
     async def close(self) -> None:
-        """End the compiler and give the machine back."""
+        """End the compiler and unload the sandbox."""
         for task in (self._task, self._compiling):
             if task is not None and not task.done():
                 task.cancel()
@@ -90,7 +90,7 @@ class Preparation:
         return await asyncio.get_running_loop().run_in_executor(self._threads, make)
 
     async def _compile(self) -> Path | None:
-        """Compile in a child process; returns where the code is, None for the cache."""
+        """Compile in a child process; return the path of the code, None for the cache."""
         place = artefact.cache_place()
         extra = None if _writable(place.parent) else self._in_memory()
         command = (sys.executable, "-P", "-m", MODULE, str(extra or place))
@@ -119,7 +119,7 @@ class Preparation:
         return extra
 
     def _in_memory(self) -> Path:
-        """Return the path of a file in memory, for a Pod in which no folder can be written."""
+        """Return the path of a file in memory, for a Pod without a writable folder."""
         if self._memory < 0:
             self._memory = os.memfd_create("coffer-sandbox")
         return DESCRIPTORS / str(self._memory)
@@ -134,6 +134,6 @@ def _writable(folder: Path) -> bool:
 
 
 def _first_to_go(pid: int) -> None:
-    """Let the kernel end the compiler first when memory runs out, not the controller."""
+    """Make the kernel end the compiler, not the controller, if memory runs out."""
     with suppress(OSError):
         Path(f"/proc/{pid}/oom_score_adj").write_text("1000")

@@ -1,4 +1,4 @@
-"""Takes the data out of an error text before it leaves the renderer.
+"""Remove the data from an error text before it leaves the renderer.
 
 The engine quotes values: `range can't iterate over …`, `parsing time "…"`, whatever `fail` is given. Two steps:
 every value of four bytes or more is replaced where it stands; then, of what a function or the engine said about data,
@@ -17,11 +17,11 @@ from manager.core.secret_value import SecretValue
 from manager.gotemplate.model import SHOWN_ERROR_CHARACTERS
 
 MIN_VALUE_BYTES = 4
-"""Bytes; shorter values are not distinguishable from ordinary text."""
+"""Bytes; shorter values cannot be told from ordinary text."""
 
-MAX_CASE_INSENSITIVE_CHARACTERS: Final = 4096  # a longer expression takes longer to compile than it is worth
+MAX_CASE_INSENSITIVE_CHARACTERS: Final = 4096  # a longer expression takes too long to compile
 
-MARK: Final = "***"  # shorter than any value that is replaced, so it is never one itself
+MARK: Final = "***"  # shorter than any value that is replaced, so that it is never replaced itself
 
 _WORD: Final = re.compile(r"\w+")
 _EDGES: Final = re.compile(r"""^(["':,;(]{0,2})(.*?)([)"':,;]{0,2})$""", re.DOTALL)
@@ -33,7 +33,7 @@ _SHORT_NUMBER: Final = re.compile(r"\d{1,3}")
 
 
 class Redaction:
-    """Knows the values that must not be shown, and the texts whose words may be.
+    """Knows the values to hide, and the texts whose words may be shown.
 
     Args:
         values: the data.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass
 class RenderTime:
-    """Seconds that instances worked for one task."""
+    """Seconds for which instances worked for one task."""
 
     seconds: float = 0.0
 

@@ -1,4 +1,4 @@
-"""Requests as the sandbox understands them (go/serve.go)."""
+"""Encode requests for the sandbox (go/serve.go)."""
 
 from collections.abc import Iterator, Mapping
 from enum import Enum
@@ -39,7 +39,7 @@ def render(template: Template, data: Data | Groups, scope: Scope, limits: Limits
 
 
 def flat(data: Data | Groups) -> tuple[list[SecretValue], list[str]]:
-    """Return all values, and all keys and names of groups."""
+    """Return all values, and all names of keys and groups."""
     entries = list(_entries(data))
     return [value for *_, value in entries], [name for *names, _ in entries for name in names]
 

@@ -1,4 +1,4 @@
-"""What other packages call: templates, JSON paths and regular expressions, exactly as Go does them."""
+"""The interface for other packages: templates, JSON paths and regular expressions with Go's exact results."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ _STAGES: Final = {Status.PARSE_FAILED: "parse", Status.EXECUTE_FAILED: "execute"
 
 
 class JsonValue(NamedTuple):
-    """What a JSON path leads to."""
+    """The value at a JSON path."""
 
     text: SecretValue
     """A JSON string's own characters; everything else as it stands in the document."""
@@ -40,7 +40,7 @@ class Sandbox:
         self._pool = Pool(self.limits)
 
     def prepare(self) -> None:
-        """Let it be compiled now where it is not, so that the first template does not wait for it."""
+        """Start compiling the sandbox if necessary, so that the first template does not wait for it."""
         self._pool.prepare()
 
     async def render(self, namespace: str, template: Template, data: Data | Groups) -> Rendered:
@@ -61,7 +61,7 @@ class Sandbox:
         return Rendered(SecretValue(answer.fields[0]), answer.random)
 
     async def json_get(self, namespace: str, document: SecretValue, path: str) -> JsonValue | None:
-        """Return what a gjson path finds; None where there is nothing."""
+        """Return the value at a gjson path; None if there is none."""
         request = [b"json-get", document.reveal(), requests.encoded(path)]
         answer = await self._answered(namespace, request, Redaction([document], path))
         return JsonValue(SecretValue(answer.fields[0]), SecretValue(answer.fields[1])) if answer.fields else None
@@ -87,11 +87,11 @@ class Sandbox:
         return [text.decode(errors="replace") for text in answer.fields]
 
     def forget(self, namespace: str) -> None:
-        """Give back what is kept for a namespace that is gone."""
+        """Free what is kept for a namespace that is gone."""
         self._pool.drop(namespace)
 
     async def close(self) -> None:
-        """Wait for the renders under way, then give everything back."""
+        """Wait for running renders, then free everything."""
         await self._pool.close()
 
     async def _rendered(self, namespace: str, template: Template, data: Data | Groups, scope: Scope) -> Answer:
@@ -123,7 +123,7 @@ class Sandbox:
         if answer.status is Status.BAD_REQUEST:
             raise SandboxUnavailable("the template sandbox and this program do not fit together; run `make template`")
         text, executed = answer.fields[0].decode(errors="replace"), answer.status is not Status.PARSE_FAILED
-        # In a thread: a tenant's megabyte of source is a megabyte of words to compare with.
+        # In a thread: a megabyte of source has many words to compare with.
         raise TemplateInvalid(
             _STAGES[answer.status], await asyncio.to_thread(redaction.applied, text, executed=executed)
         )

@@ -1,7 +1,7 @@
-"""Ends renders that run too long: while any runs, a thread advances the engine's epoch; otherwise nothing ticks.
+"""End renders that run too long: while any runs, a thread advances the engine's epoch.
 
-What counts is the processor time of the render that gets most of it: on a busy node a template has its two seconds all
-the same. A render that gets next to nothing ends at last by the clock.
+The processor time of the render that gets most of it counts, so a template has its two seconds on a busy node too. A
+render that gets hardly any is ended by the clock.
 """
 
 import math
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Final
 
 TICK_SECONDS: Final = 0.05
-MAX_STRETCH: Final = 5  # times that a tick may be longer by the clock than by the processor
+MAX_STRETCH: Final = 5  # a tick by the clock is at most so many times a tick of processor time
 
 
 class Watchdog:
@@ -21,7 +21,7 @@ class Watchdog:
     def __init__(self, advance: Callable[[], None]) -> None:
         self._advance = advance
         self._running: dict[int, float] = {}
-        """Clock of the processor time of each thread that renders, and what it showed at the last look."""
+        """The processor clock of each rendering thread, and its last reading."""
         self._changed = threading.Condition()
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -44,7 +44,7 @@ class Watchdog:
 
     @staticmethod
     def ticks(seconds: float) -> int:
-        """Return the epochs after which so many seconds have surely passed."""
+        """Return the number of epochs after which so many seconds have certainly passed."""
         return math.ceil(seconds / TICK_SECONDS) + 1
 
     def close(self) -> None:
@@ -65,7 +65,7 @@ class Watchdog:
                     self._changed.wait()
 
     def _until_the_next(self) -> None:
-        """Wait one tick whole: a render that starts meanwhile must not shorten the time of those that run."""
+        """Wait for one whole tick: a render that starts meanwhile must not shorten the time of others."""
         started, spent = time.monotonic(), 0.0
         while not self._closed and self._running and spent < TICK_SECONDS:
             self._changed.wait(max(TICK_SECONDS - spent, TICK_SECONDS / 10))
@@ -74,7 +74,7 @@ class Watchdog:
                 return
 
     def _progress(self) -> float:
-        """Return the seconds of the processor that the busiest render has had since the last look."""
+        """Return the processor time that the busiest render used since the last tick."""
         most = 0.0
         for clock, before in self._running.items():
             self._running[clock] = now = time.clock_gettime(clock)

@@ -1,4 +1,4 @@
-"""The form of requests and answers: parts of any bytes, each after its length (go/wire.go)."""
+"""Encode requests and decode answers: parts of bytes, each preceded by its length (go/wire.go)."""
 
 import struct
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ class Status(IntEnum):
 
 
 class Answer(NamedTuple):
-    """What the sandbox says; an error text in `fields` is not yet redacted."""
+    """An answer of the sandbox; an error text in `fields` is not redacted yet."""
 
     status: Status
     random: bool

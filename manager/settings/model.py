@@ -15,12 +15,12 @@ NONE: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class ProcessSettings:
-    """The process and its surroundings."""
+    """The process and its environment."""
 
     kubeconfig: str = ""
     """Path of a kubeconfig; empty: KUBECONFIG, the Pod's ServiceAccount, ~/.kube/config."""
     context: str = ""
-    """Context of the kubeconfig; empty: its current one."""
+    """Context of the kubeconfig; empty: the current context."""
     namespace: str = ""
     """Namespace of Coffer itself: lease and sealing keys. Empty: POD_NAMESPACE, the ServiceAccount's, the context's."""
     instance: str = ""
@@ -36,16 +36,16 @@ class ProcessSettings:
     metrics_authorization: bool = False
     """True: /metrics wants a token that may `get` the URL /metrics. Needs the certificate."""
     log_level: str = "INFO"
-    """DEBUG, INFO, WARNING or ERROR; kopf itself never logs below WARNING, because its DEBUG prints bodies."""
+    """DEBUG, INFO, WARNING or ERROR; kopf itself always logs at WARNING: at DEBUG it prints bodies of objects."""
     log_format: str = "json"
     """json or text."""
     skip_tls_verify: bool = False
-    """True: believe any certificate of the API server. For a test cluster; whoever is in between reads every Secret."""
+    """True: accept any certificate of the API server. Only for test clusters: others could read every Secret."""
     request_timeout: float = 15.0
-    """Seconds until a request to the API server counts as unanswered."""
+    """Seconds after which a request to the API server fails."""
     sweep_interval: float = 600.0
-    """Seconds between two metadata sweeps, which find the deletions that a broken watch hides, and between two looks
-    for an original controller that was started later."""
+    """Seconds between two metadata sweeps, which find deletions that a broken watch missed, and between two checks for
+    an original controller that is still running."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +53,20 @@ class LeaseSettings:
     """Leader election; the defaults give a takeover within 20 s of a crash."""
 
     enabled: bool = True
-    """False only for a single replica on a developer's machine: two of them would both write."""
+    """False only for a single replica on a developer's machine: two replicas without a lease would both write."""
     name: str = "coffer"
     """Name of the Lease in Coffer's namespace."""
     duration: float = 15.0
     """Seconds after which another replica may take an unrenewed lease."""
     renew_deadline: float = 10.0
-    """Seconds without a successful renewal after which the leader ends itself; below `duration`."""
+    """Seconds without a successful renewal after which the leader exits; less than `duration`."""
     retry: float = 2.0
-    """Seconds between two attempts to renew or to take the lease."""
+    """Seconds between two attempts to renew the lease or to acquire it."""
 
 
 @dataclass(frozen=True)
 class ModulesSettings:
-    """Which of the three jobs this release does; what is off needs no RBAC."""
+    """Which of the three modules run; a module that is off needs no RBAC."""
 
     sealed: bool = True
     """SealedSecrets, sealing keys and the /v1 endpoints."""
@@ -75,10 +75,10 @@ class ModulesSettings:
     reflector: bool = True
     """Mirrors of Secrets and ConfigMaps."""
     takeover: bool = False
-    """True: write although an original controller is still running. False: the module only observes then."""
+    """True: write even while an original controller is running. False: the module only observes then."""
     deletes_per_minute: int = 50
-    """Deletes that a module makes in a minute before it pauses and alerts; raise it to withdraw many on purpose.
-    0 puts every delete off."""
+    """Maximum number of deletes of one module in a minute; then it pauses and an alert fires. Raise it to delete many
+    objects on purpose. 0 allows none."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class SealedSettings:
     """SealedSecrets; `SEALED_SECRETS_*` variables of the original are read too."""
 
     key_prefix: str = "sealed-secrets-key"
-    """generateName of new key Secrets, and the name of the original's legacy key."""
+    """generateName of new key Secrets, and the name of the original's legacy key Secret."""
     key_namespaces: tuple[str, ...] = ()
     """Further namespaces to read sealing keys from; Coffer's own is always read."""
     key_size: int = 4096
@@ -94,7 +94,7 @@ class SealedSettings:
     key_ttl: str = "87600h"
     """Validity of a new certificate, as a Go duration."""
     key_renew_period: str = "720h"
-    """Age of the newest key at which another is made; 0 never."""
+    """Age of the newest key after which a new one is made; 0: never."""
     key_cutoff_time: str = ""
     """A key older than this moment (RFC 1123 with numeric zone) is replaced at start."""
     key_order_priority: str = "CertNotBefore"
@@ -102,19 +102,19 @@ class SealedSettings:
     my_cn: str = ""
     """Common name in a new certificate."""
     threads: int = 0
-    """Threads for RSA; 0: one a usable core."""
+    """Threads for RSA; 0: one for each usable core."""
     concurrency: int = 16
-    """SealedSecrets worked on at a time; of one namespace no more than it leaves free, so at most half."""
+    """SealedSecrets processed at a time; one namespace gets at most half of these workers."""
     skip_recreate: bool = False
-    """True: a deleted Secret stays away until its SealedSecret changes."""
+    """True: a deleted Secret is not created again until its SealedSecret changes."""
     repair_drift: bool = False
-    """True: a Secret of ours that somebody edited is set right. False leaves it, as the original does."""
+    """True: repair a Secret that was edited. False: leave it, as the original does."""
     update_status: bool = True
-    """False writes no status; every restart decrypts everything then."""
+    """False: write no status. Then every restart decrypts everything."""
     all_namespaces: bool = True
     """False: only Coffer's own namespace."""
     additional_namespaces: tuple[str, ...] = ()
-    """With any entry, only these and Coffer's own namespace; with the other modules off, Roles in these are enough."""
+    """Only these namespaces and Coffer's own; empty: all. With the other modules off, Roles in these are enough."""
     label_selector: str = ""
     """Only SealedSecrets with these labels, as in `kubectl get -l`."""
     privatekey_labels: tuple[str, ...] = ()
@@ -122,25 +122,25 @@ class SealedSettings:
     privatekey_annotations: tuple[str, ...] = ()
     """`key=value` annotations for new key Secrets."""
     object_metrics: bool = False
-    """True: the original's gauge condition_info, which has a series for every SealedSecret."""
+    """True: export the original's gauge condition_info, which has a series for every SealedSecret."""
     metrics_omit_secret_labels: bool = False
-    """With object_metrics: leave the labels that name the object empty."""
+    """With object_metrics: leave the labels with the object's name and namespace empty."""
     accept_deprecated_v1_data: bool = True
     """Read the legacy `spec.data`."""
     rate_limit: float = 2.0
-    """Requests to /v1/verify and /v1/rotate that a caller may make a second; all together ten times that. 0: any."""
+    """Requests to /v1/verify and /v1/rotate per second and caller; all callers together ten times that. 0: no limit."""
     rate_limit_burst: int = 2
-    """Requests more that a caller may make at once."""
+    """Requests that a caller may make at once beyond this rate."""
     read_timeout: str = "2m"
-    """How long the body of such a request may take to arrive, as a Go duration."""
+    """Time in which the body of such a request must arrive, as a Go duration."""
     proxies: tuple[str, ...] = ()
-    """Networks from which the API server's proxy comes: callers behind it are told apart, and not counted as one.
-    Empty: the addresses in EndpointSlice default/kubernetes; where Pods see others (Konnectivity), name those here.
-    X-Forwarded-For is believed from all who come from there, Pods in the host's network and masqueraded traffic of
-    control-plane nodes included: they may pass for any caller. One allowance for all: name an address nobody has."""
+    """Networks of the API server's proxy, so that the callers behind it are counted one by one. Empty: the addresses in
+    EndpointSlice default/kubernetes; if Pods see other addresses (Konnectivity), name those. X-Forwarded-For is trusted
+    from all of these networks, so Pods in the host's network and masqueraded traffic of control-plane nodes can pretend
+    to be any caller. To count all callers together, name an address that nobody has."""
     require_token: bool = False
-    """True: verify and rotate want a token with the right to post to their path. Through the API server's proxy, and
-    so with the original kubeseal, no token arrives."""
+    """True: verify and rotate need a token with the right to post to their path. The API server's proxy removes tokens,
+    so the original kubeseal cannot use these endpoints then."""
 
 
 @dataclass(frozen=True)
@@ -148,33 +148,33 @@ class ExternalSettings:
     """ExternalSecrets and stores."""
 
     controller_class: str = "default"
-    """Stores whose `spec.controller` names another class are left alone."""
+    """Class of this controller; stores whose `spec.controller` names another class are ignored."""
     store_requeue_interval: float = 300.0
-    """Seconds between two validations of a store that names none."""
+    """Seconds between two validations of a store without a `refreshInterval`."""
     concurrency: int = 16
-    """ExternalSecrets worked on at a time."""
+    """ExternalSecrets processed at a time."""
     provider_threads: int = 32
-    """Threads for blocking SDKs: calls to all providers at a time; four at most for one, and made when needed."""
+    """Threads for calls to providers; one namespace or cluster store uses at most four. Created when needed."""
     provider_timeout: float = 20.0
-    """Seconds until a provider's answer is given up."""
+    """Seconds after which a call to a provider fails."""
     ambient_namespaces: tuple[str, ...] = ()
     """Namespaces whose own stores may use Coffer's cloud identity; `*` for all. Cluster stores always may."""
     egress_allowed: tuple[str, ...] = ()
-    """Networks (CIDR) on loopback or link-local addresses that the namespaces' own stores may reach all the same."""
+    """Networks (CIDR) on loopback or link-local addresses that stores of namespaces may reach; others are closed."""
     adopt_foreign: bool = False
-    """True restores the original's taking-over of any Secret that has the target's name."""
+    """True: take over any Secret that has the target's name, as the original does."""
     partial_namespace_regexes: bool = False
-    """True restores the original's reading of a cluster store's `namespaceRegexes`: they may match a part of a name."""
+    """True: a cluster store's `namespaceRegexes` may match a part of a name, as in the original."""
     cluster_stores: bool = True
-    """False: ClusterSecretStores, and the ExternalSecrets that name one, are left to another controller."""
+    """False: ignore ClusterSecretStores and the ExternalSecrets that name one."""
     object_metrics: bool = False
-    """True: the original's externalsecret_status_condition, _sync_calls_total and so on, a series for each object."""
+    """True: export the original's series for each object, such as externalsecret_status_condition."""
     generic_targets: bool = False
     """True: `target.manifest` may name any kind that the chart's `rbac.genericTargets` gives rights for."""
     template_left_delimiter: str = "{{"
-    """What opens an action in the templates of targets."""
+    """Left delimiter of actions in templates of targets."""
     template_right_delimiter: str = "}}"
-    """What closes an action in the templates of targets."""
+    """Right delimiter of actions in templates of targets."""
 
 
 @dataclass(frozen=True)
@@ -182,31 +182,31 @@ class ReflectorSettings:
     """Mirrors."""
 
     excluded_namespaces: tuple[str, ...] = ()
-    """Globs; sources and pulls in these namespaces are ignored; they stay valid targets."""
+    """Globs of namespaces whose sources and pulls are ignored. They are still targets of pushes."""
     protected_namespaces: tuple[str, ...] = ("kube-system",)
-    """Globs; never a target of a push. Coffer's own namespace is always protected."""
+    """Globs of namespaces that are never a target of a push; Coffer's own namespace never is."""
     provenance: str = "warn"
-    """Mirroring what an ExternalSecret made: warn, deny or allow."""
+    """Whether Secrets of an ExternalSecret may be mirrored: warn, deny or allow."""
     allow: tuple[str, ...] = ()
-    """Rules `source -> target`, both globs of namespaces: only between these are mirrors made; empty: between all."""
+    """Rules `source -> target`, both globs of namespaces: mirrors are made only between these; empty: between all."""
     deny: tuple[str, ...] = ()
-    """Rules `source -> target`: between these none are made, whatever is allowed; pushed ones that exist go."""
+    """Rules `source -> target` between which no mirrors are made, even if allowed; existing pushed ones are deleted."""
     label_mirrors: bool = False
     """Label pushed mirrors `coffer.dev/mirror: <namespace>.<name>` of their source; the original sets no label."""
     recreate: bool = True
-    """Bring a deleted auto mirror back; False waits for the source's next change, as the original does."""
+    """True: create a deleted pushed mirror again at once. False: at the source's next change, as the original."""
     absent_source_grace: float = 30.0
-    """Seconds a source may be away (GitOps deletes and re-creates) before its mirrors go."""
+    """Seconds after a source is deleted until its mirrors are deleted; GitOps tools delete and re-create."""
     concurrency: int = 16
-    """Mirrors written at a time."""
+    """Number of mirrors that are written at a time."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All of them."""
+    """All settings."""
 
     process: ProcessSettings = field(default_factory=ProcessSettings)
-    """The process and its surroundings."""
+    """The process and its environment."""
     lease: LeaseSettings = field(default_factory=LeaseSettings)
     """Leader election."""
     modules: ModulesSettings = field(default_factory=ModulesSettings)

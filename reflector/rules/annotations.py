@@ -33,21 +33,21 @@ NEEDS = {
     AUTO_NAMESPACES: AUTO,
     AUTO_SELECTOR: AUTO,
 }
-"""Which annotation has no effect without which other."""
+"""Annotations that have an effect only together with another one: the former, and the latter."""
 GLOB = re2.compile(r"(?:^|[^.\])}*+?\\])\*")
-"""A star that repeats a single letter: who wrote it meant any text."""
-MAX_SHOWN_ITEMS, MAX_SHOWN_CHARACTERS = 3, 60  # items of a faulty list that a message quotes, and their characters
+"""A star that repeats a single letter; its author most likely meant any text."""
+MAX_SHOWN_ITEMS, MAX_SHOWN_CHARACTERS = 3, 60  # items of a faulty list that a message quotes, and characters of each
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One dimension of consent: names or labels of namespaces; either may admit."""
+    """Namespaces that are admitted, by name or by label; one of the two is enough."""
 
     names: str
     selector: str
 
     def admits(self, namespace: str, labels: Mapping[str, str] | None) -> bool:
-        """Return True if a namespace is meant; labels are None while the namespace is not known."""
+        """Return True if a namespace is admitted; its labels are None while it is not known."""
         if not self.names and not self.selector:
             return True
         if self.names and patterns(self.names).match(namespace).whole:
@@ -57,7 +57,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What the annotations of one object say."""
+    """The parsed annotations of one object."""
 
     allowed: bool
     allowed_scope: Scope
@@ -69,21 +69,21 @@ class Marks:
     version: str
     """The source's resourceVersion when this mirror was written; blank asks for a new copy."""
     target_name: str = ""
-    """The name of pushed mirrors, where it is not the source's own."""
+    """The name of pushed mirrors; empty if it is that of the source."""
     adopted_by: tuple[str, str] | None = None
-    """Namespace and name of the source that may take over this object, which others have made."""
+    """Namespace and name of the source that may take over this object, which somebody else created."""
     shape: Selection = PLAIN
-    """What is copied."""
+    """Which parts of the source are copied."""
     copied: Copied = NOTHING
-    """What of the object is a copy of its source's labels and annotations."""
+    """Which labels and annotations of a mirror are copies of its source's."""
     faults: tuple[str, ...] = ()
-    """What a user should mend in the annotations."""
+    """Problems in the annotations that the user should fix."""
     understood: bool = True
-    """Whether all annotations under our own prefix are known: one that is misspelt must not widen what is copied."""
+    """Whether all annotations under our own prefix are known: a misspelt one must not cause more to be copied."""
 
     @property
     def source(self) -> bool:
-        """Whether the object offers itself; a mirror is never pushed on."""
+        """Whether the object is a source; a mirror never is."""
         return self.reflects is None and self.allowed
 
     def permits(self, namespace: str, labels: Mapping[str, str] | None) -> bool:
@@ -91,12 +91,12 @@ class Marks:
         return self.allowed and self.allowed_scope.admits(namespace, labels)
 
     def pushes(self, namespace: str, labels: Mapping[str, str] | None) -> bool:
-        """Return True if a namespace gets a mirror unasked."""
+        """Return True if a namespace gets a pushed mirror."""
         return self.permits(namespace, labels) and self.auto and self.auto_scope.admits(namespace, labels)
 
 
 def read(annotations: Mapping[str, str]) -> Marks | None:
-    """Return what an object's annotations say, None for the many that have none of them."""
+    """Parse the annotations of an object; return None if it has none of ours."""
     if not any(name.startswith((PREFIX, OURS)) for name in annotations):
         return None
 
@@ -121,7 +121,7 @@ def read(annotations: Mapping[str, str]) -> Marks | None:
 
 
 def problems(marks: Marks) -> tuple[str, ...]:
-    """Return what a user should mend, a sentence an annotation; such a part matches nothing meanwhile."""
+    """Return one sentence for each annotation that the user should fix; until then it matches nothing."""
     found = list(marks.faults)
     for name, text in ((ALLOWED_NAMESPACES, marks.allowed_scope.names), (AUTO_NAMESPACES, marks.auto_scope.names)):
         invalid = patterns(text).invalid
@@ -141,7 +141,7 @@ def problems(marks: Marks) -> tuple[str, ...]:
 
 
 def ambiguous(marks: Marks, namespace: str) -> bool:
-    """Return True if a full match of the patterns would answer differently from the original's first match."""
+    """Return True if a full match of the patterns gives another result than the original's first match."""
     answers = [patterns(each.names).match(namespace) for each in (marks.allowed_scope, marks.auto_scope) if each.names]
     return any(each.fully != each.whole for each in answers)
 
@@ -160,7 +160,7 @@ def _faults(annotations: Mapping[str, str]) -> Iterator[str]:
         yield f"{REFLECTS}: write NAMESPACE/NAME of the source"
     for name in (ALLOWED_NAMESPACES, AUTO_NAMESPACES):
         text = annotations.get(name, "")
-        wrong = patterns(text.strip()).invalid  # told as such
+        wrong = patterns(text.strip()).invalid  # reported as a problem of its own
         meant = [each for item in text.split(",") if GLOB.search(each := item.strip()) and each not in wrong]
         if meant:
             shown = meant[0][:MAX_SHOWN_CHARACTERS]
@@ -174,7 +174,7 @@ def _faults(annotations: Mapping[str, str]) -> Iterator[str]:
 
 
 def _unknown(annotations: Mapping[str, str]) -> Iterator[str]:
-    """Yield the annotations under one of the prefixes that mean nothing, the first of them."""
+    """Yield the first unknown annotations under our prefixes."""
     for prefix, known in ((PREFIX, THEIRS_KNOWN), (OURS, OURS_KNOWN)):
         wrong = sorted(name for name in annotations if name.startswith(prefix) and name not in known)
         for name in wrong[:MAX_SHOWN_ITEMS]:
@@ -190,8 +190,8 @@ def _reference(text: str) -> tuple[str, str] | None:
     parts = [part.strip() for part in text.split("/")]
     if not 1 <= len(parts) <= 2 or not all(parts):
         return None
-    # A name alone has an empty namespace in the original: a mirror whose source is never found. So has what no
-    # object can be named: `..` or `?` would lead a request for the source to another place.
+    # As in the original, a name alone has an empty namespace, so its source is never found. The same holds for text
+    # that cannot be a name: `..` or `?` would change the URL of the request for the source.
     named = len(parts) == 2 and all(NAME.fullmatch(part) for part in parts)
     return (parts[0], parts[1]) if named else ("", parts[-1][:MAX_OBJECT_NAME_CHARACTERS])
 

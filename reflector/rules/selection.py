@@ -1,4 +1,4 @@
-"""Which parts of a source are copied, and under which names: our own annotations. Pure."""
+"""Decide by our own annotations which parts of a source are copied, and under which names. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,21 +20,21 @@ NAMES = frozenset(
 )
 NEVER_COPIED = (
     "reflector.coffer.dev/*,reflector.v1.k8s.emberstack.com/*,coffer.dev/*,"  # our own: a mirror is no source
-    "kubectl.kubernetes.io/*,"  # last-applied-configuration holds the values
-    "sealedsecrets.bitnami.com/*,reconcile.external-secrets.io/*,external-secrets.io/*,"  # marks of ownership
-    "kubernetes.io/service-account.*"  # grants rights
+    "kubectl.kubernetes.io/*,"  # last-applied-configuration contains the values
+    "sealedsecrets.bitnami.com/*,reconcile.external-secrets.io/*,external-secrets.io/*,"  # they mark ownership
+    "kubernetes.io/service-account.*"  # they grant rights
 )
 """Labels and annotations that are never copied."""
 TRACKING = (
     "argocd.argoproj.io/*,kustomize.toolkit.fluxcd.io/*,helm.toolkit.fluxcd.io/*,meta.helm.sh/*,helm.sh/*,"
     "app.kubernetes.io/managed-by,app.kubernetes.io/instance,cert-manager.io/*,controller.cert-manager.io/*"
 )
-"""Labels by which tools find their objects: copied only if listed by full name, or the tool prunes the mirror."""
+"""Labels by which tools find their objects: copied only if listed by full name; otherwise tools prune the mirror."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A choice of names."""
+    """Chosen names and exceptions."""
 
     only: str = ""
     """Globs of the chosen names."""
@@ -49,7 +49,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """The labels and annotations of a mirror that are our copies; removed when they are no longer copied."""
+    """The labels and annotations of a mirror that are copies; they are removed when they are no longer selected."""
 
     labels: frozenset[str] = frozenset()
     annotations: frozenset[str] = frozenset()
@@ -60,7 +60,7 @@ NOTHING = Copied()
 
 
 def copied(annotations: Mapping[str, str]) -> Copied:
-    """Read the records of a mirror."""
+    """Read from a mirror's annotations what was copied."""
     records = {COPIED_LABELS, COPIED_ANNOTATIONS} & set(annotations)
     if not records:
         return NOTHING
@@ -81,7 +81,7 @@ class Selection:
     """True if a mirror of an immutable source is immutable."""
 
     def data(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the chosen keys under their new names; if two get one name, the later in the alphabet stays."""
+        """Return the chosen keys under their new names; if two get one name, the alphabetically later one wins."""
         names = dict(self.renamed)
         return {names.get(key, key): values[key] for key in sorted(values) if self.keys.takes(key)}
 
@@ -113,7 +113,7 @@ def selection_of(annotations: Mapping[str, str]) -> Selection:
 
 
 def selection_problems(annotations: Mapping[str, str]) -> Iterator[str]:
-    """Yield what a user should mend, one sentence for each annotation."""
+    """Yield one sentence for each annotation that the user should fix."""
     for name in (KEYS, KEYS_EXCEPT, LABELS, LABELS_EXCEPT, ANNOTATIONS, ANNOTATIONS_EXCEPT):
         if not globs(annotations.get(name, "")).valid:
             yield f"{name}: the list is too large, and matches nothing"

@@ -8,7 +8,7 @@ from sealed.manifests.documents import InputError, read, render
 from sealed.manifests.sealing import plaintext
 
 HEAD = """\
-# Values of {place}. What you change here is sealed anew, all else in the file stays as it is.
+# Values of {place}. Values that you change here are sealed again; everything else in the file stays.
 # Take a line away to take the value away; leave everything as it is to change nothing.
 """
 HIDDEN = "# Not shown, because neither a key nor the cluster's Secret tells them, and kept: {names}\n"

@@ -15,6 +15,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kube import Kube, Object
 from tests.controller import CHART, CRDS
 from tests.e2e.test_chart import helm
+from tests.unit.charts.snapshots import CASES
 
 HOME = "coffer-system"
 KINDS = "customresourcedefinitions"
@@ -116,9 +117,23 @@ def test_install_upgrade_rollback_uninstall(plane: ControlPlane, kube: Kube) -> 
     release(plane, "install", CHART)  # takes its own CRDs back
 
 
-def test_crds_of_the_version_before_are_updated_by_hand_or_handed_over(
-    plane: ControlPlane, kube: Kube, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("case", ["network", "platform-team"])
+def test_the_api_server_takes_what_values_make(plane: ControlPlane, kube: Kube, tmp_path: Path, case: str) -> None:
+    """A field that it does not know is an error here; `helm template` would print it."""
+    extra = {"extraObjects": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-x"}}]}
+    dashboards = {"grafanaDashboard": {"enabled": True}}
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump({**CASES[case].values, **extra, **dashboards}))
+
+    one_family = "--set=crds.install=false,service.ipFamilies={IPv4},service.ipFamilyPolicy=SingleStack"
+    release(plane, "install", CHART, f"--values={file}", one_family)
+
+    assert kube.find("configmaps", "coffer-x", HOME) is not None
+    assert kube.find("configmaps", "coffer-dashboard-overview", HOME) is not None
+    assert (kube.find("networkpolicies", "coffer", HOME) is not None) is (case == "network")
+
+
+def test_crds_of_the_version_before_are_applied_or_handed_over(plane: ControlPlane, kube: Kube, tmp_path: Path) -> None:
     release(plane, "install", version_before(tmp_path))
     assert "scope" not in status_fields(kube.get(KINDS, SEALED))
 

@@ -90,7 +90,7 @@ def test_a_value_is_edited_by_who_may_read_the_secret(arena: World, arena_coffer
     said = coffer(arena, "seal", "edit", str(file), "--cert", str(pem), EDITOR=str(editor), VISUAL="")
 
     edited = yaml.safe_load(file.read_text())
-    assert "1 sealed, 0 taken away" in said
+    assert "1 sealed, 0 removed" in said
     assert edited["spec"]["encryptedData"]["kept"] == applied["spec"]["encryptedData"]["kept"]
     arena.apply(edited)
     arena.await_data(ns, "app", {"kept": before["kept"], "changed": after}, timeout=DEFAULT_TIMEOUT_SECONDS)

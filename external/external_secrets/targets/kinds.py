@@ -71,7 +71,7 @@ class TargetKinds:
         """Return the resource of a kind.
 
         Raises:
-            NeedsHuman: generic targets are switched off, or the kind stands outside of namespaces.
+            NeedsHuman: generic targets are switched off, or the kind is cluster-scoped.
             NotServed: the API server does not serve it, or not yet.
 
         """
@@ -134,7 +134,7 @@ class TargetKinds:
         async for items, listed in self._client.pages(resource, selector=selector):
             version = version or listed
             for body in items:
-                before.pop(self._tell(resource, body), None)
+                before.pop(self._report(resource, body), None)
         for key in before:  # its DELETE event was missed between two watches
             del seen[key]
             self._changed(key, "")
@@ -145,10 +145,10 @@ class TargetKinds:
                 seen.pop(key_of(resource, body), None)
                 self._changed(key_of(resource, body), "")
             elif event != "BOOKMARK":
-                self._tell(resource, body)
+                self._report(resource, body)
 
-    def _tell(self, resource: Resource, body: Body) -> Key:
-        """Report an object in a version that was not seen before: the list of every few minutes repeats most."""
+    def _report(self, resource: Resource, body: Body) -> Key:
+        """Report an object if its version is new: most objects of a list were reported before."""
         key, version = key_of(resource, body), body["metadata"].get("resourceVersion", "")
         if self._seen[resource].get(key) != version:
             self._seen[resource][key] = version

@@ -14,7 +14,7 @@ from manager.kube.resources import Body
 from manager.kube.secret_data import LARGEST, decoded, encoded, size
 
 DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
-KEPT = "secret kept as it is: its target is immutable; delete it and it is made anew"
+KEPT = "secret kept as it is: its target is immutable; delete it to have it created again"
 
 
 class SecretTarget:
@@ -58,8 +58,8 @@ class SecretTarget:
             meta["finalizers"] = [*(meta.get("finalizers") or ()), *missing]
         wanted = {**secret, "metadata": with_owner(view, meta)}
         if content.type and content.type != secret.get("type"):
-            text = f"the Secret is of type {secret.get('type')}, which nobody can change to {content.type}: delete it"
-            raise _refused(f"{text}, and it is made anew")
+            text = f"the Secret is of type {secret.get('type')}, which nobody can change to {content.type}"
+            raise _refused(f"{text}: delete it to have it created again")
         if values != view.values or "data" not in secret:
             wanted["data"] = encoded(values)
         if view.spec.target.immutable:
@@ -76,7 +76,8 @@ class SecretTarget:
         if self._view.spec.target.immutable:
             return KEPT
         if self._view.values != decoded(wanted):
-            text = f"could not update secret, target is immutable: delete {self._view.target.name} and it is made anew"
+            cure = f"delete {self._view.target.name} to have it created again"
+            text = f"could not update secret, target is immutable: {cure}"
             raise NeedsHuman(FAILED, text, event=UPDATE_FAILED)
         return ""
 

@@ -2,12 +2,14 @@
 
 import itertools
 import json
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.conformance.charts import nested
+from tests.controller import CRDS
 from tests.unit.charts import rendering
 from tests.unit.charts.test_chart import CHART, MODULES, helm, one, only, rendered
 from tools import chart_originals, chart_readme, chart_schema, chart_values
@@ -144,6 +146,15 @@ def test_users_may_do_with_our_kinds_what_they_may_do_with_their_namespace(switc
     assert not {"secrets", "configmaps"} & (seen | written), "these roles have their own rules for them"
     into = [name for name in view["metadata"]["labels"] if "aggregate-to" in name]
     assert [name.rpartition("-")[2] for name in into] == ["view", "edit", "admin"]
+
+
+def test_users_may_see_every_kind_that_has_a_crd() -> None:
+    (view,) = [each for each in rendered() if each["metadata"]["name"] == "coffer-view"]
+
+    seen = {f"{name}.{rule['apiGroups'][0]}" for rule in view["rules"] for name in rule["resources"]}
+    assert seen == {
+        name for file in CRDS.glob("*.yaml") for name in re.findall(r"(?m)^  name: (\S+)$", file.read_text())
+    }
 
 
 def test_aggregated_roles_can_be_left_out() -> None:

@@ -50,7 +50,7 @@ def test_only_what_was_changed_is_sealed_anew(file: Path, monkeypatch: pytest.Mo
     result = edited(monkeypatch, lambda page: page.replace("password: old", "password: new"))
 
     after = file.read_text().splitlines()
-    assert "1 sealed, 0 taken away" in result.output
+    assert "1 sealed, 0 removed" in result.output
     assert [one.split(":")[0] for one, other in zip(before, after, strict=True) if one != other] == ["    password"]
 
 

@@ -100,7 +100,7 @@ def test_edited_items_are_told_by_name_and_without_values(monkeypatch: pytest.Mo
     assert items("seal", "edit", "sealed.yaml", *flags) == [wanted | {"sealed": [], "removed": []}]
 
 
-def test_every_command_that_asks_a_cluster_has_the_forms_of_output() -> None:
+def test_every_command_with_a_cluster_has_all_output_formats() -> None:
     """But for `run`, whose output is its log."""
     found = {
         name: [tuple(getattr(each.type, "choices", ())) for each in command.params if "--output" in each.opts]

@@ -19,7 +19,7 @@ def of(problems: str = CLOSED, bits: Any = (2048, 2048, 4096), **more: Any) -> s
     return explained(body, problems, bits)
 
 
-def test_it_begins_with_the_originals_text_and_names_what_was_tried() -> None:
+def test_the_originals_text_is_followed_by_what_was_tried() -> None:
     text = of()
 
     assert text.startswith(f"{CLOSED}: tried 3 keys with scope strict, namespace ns, name a; ")

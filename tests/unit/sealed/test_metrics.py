@@ -111,7 +111,7 @@ def labels(name: str = "a", namespace: str = "ns", instance: str = "") -> dict[s
     }
 
 
-async def test_the_condition_of_each_object_is_a_series_where_that_is_wanted() -> None:
+async def test_conditions_are_series_if_the_setting_asks_for_them() -> None:
     body = sealed_secret({"k": "v"})
     body["metadata"]["labels"] = {INSTANCE: "release"}
 
@@ -135,7 +135,7 @@ async def test_without_names_the_worst_of_all_counts() -> None:
     assert collected.get_sample_value(CONDITION, labels("", "")) == -1
 
 
-async def test_an_object_that_nobody_has_looked_at_is_zero_and_one_that_goes_takes_its_series_along() -> None:
+async def test_a_new_object_counts_zero_and_a_deleted_one_nothing() -> None:
     bench, collected = SealedModule(), CollectorRegistry()
     collected.register(ConditionCollector(bench.cache, omit=False))
     bench.place(sealed_secret({"k": "v"}))

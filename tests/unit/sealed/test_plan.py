@@ -177,7 +177,7 @@ def test_a_pushed_mirror_gives_way() -> None:
     assert action.body["metadata"]["ownerReferences"] == [OURS]
 
 
-def test_without_owner_references_the_servers_record_is_the_proof() -> None:
+def test_without_an_owner_reference_managed_fields_are_the_proof() -> None:
     template = {"metadata": annotated(**{SKIP_OWNER: "true"})}
     assert "ownerReferences" not in decided(template=template).body["metadata"]
     fields = [{"manager": MANAGER, "fieldsV1": {"f:data": {"f:k": {}}}}]
@@ -250,7 +250,7 @@ def test_reflector_annotations_on_the_wrong_object_are_told(annotations: dict[st
 
 
 @pytest.mark.parametrize(("generation", "kept"), [(1, True), (2, False)])
-def test_what_comes_out_differently_every_time_is_kept_within_a_generation(generation: int, kept: bool) -> None:
+def test_random_output_is_kept_within_a_generation(generation: int, kept: bool) -> None:
     body = sealed(generation=generation)
     body["status"] = {"observedGeneration": 1, "conditions": [{"type": "Synced", "status": "True"}]}
     values = {"k": SecretValue(b"v"), "random": SecretValue(b"new")}

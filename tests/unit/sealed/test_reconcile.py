@@ -53,9 +53,7 @@ async def test_a_restart_asks_for_nothing(bench: SealedModule) -> None:
 
 
 @pytest.mark.parametrize("annotation", [MANAGED, PATCH])
-async def test_a_secret_put_in_the_place_of_ours_is_filled_though_the_status_is_good(
-    bench: SealedModule, annotation: str
-) -> None:
+async def test_a_replaced_secret_is_filled_although_the_status_is_good(bench: SealedModule, annotation: str) -> None:
     bench.place(sealed_secret({"k": "v"}))
     await bench.work()
 
@@ -111,7 +109,7 @@ async def test_a_key_that_comes_while_a_value_is_tried_is_not_missed(
     assert again.after == 0
 
 
-async def test_a_changed_spec_that_is_not_synced_yet_is_woken_by_a_key_too(bench: SealedModule) -> None:
+async def test_a_key_wakes_a_changed_spec_that_is_not_synced(bench: SealedModule) -> None:
     """Its status still tells of the last generation's success."""
     bench.place(sealed_secret({"k": "v"}))
     await bench.work()
@@ -157,7 +155,7 @@ async def test_a_forbidden_secret_is_tried_again_soon(bench: SealedModule) -> No
     assert again.backoff
 
 
-async def test_a_namespace_that_is_being_deleted_is_waited_out_without_a_word(bench: SealedModule) -> None:
+async def test_a_terminating_namespace_causes_no_event(bench: SealedModule) -> None:
     bench.place(sealed_secret({"k": "v"}))
     bench.api.fail("create", Forbidden(403, "NamespaceTerminating", "create Secret ns/a"))
 

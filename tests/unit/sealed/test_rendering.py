@@ -77,7 +77,7 @@ FAILING = ["{{", "{{ nofunc }}", "{{ .a.b }}", '{{ fail "x" }}', "{{ env }}", '{
 
 
 @pytest.mark.parametrize("template", FAILING)
-async def test_a_template_that_fails_is_told_by_its_key_and_without_a_value(sandbox: Sandbox, template: str) -> None:
+async def test_a_failing_template_is_named_by_its_key_without_a_value(sandbox: Sandbox, template: str) -> None:
     with pytest.raises(UnsealFailed) as failed:
         await filled(sandbox, {"a": CANARY, "b": CANARY}, {"cfg": template, "good": "{{ .b }}"})
 
@@ -164,7 +164,7 @@ async def test_a_template_that_fails_keeps_all_back_and_says_why() -> None:
     assert CANARY not in bench.everything_said()
 
 
-async def test_a_sandbox_that_is_being_compiled_is_waited_for_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_waiting_for_the_sandbox_causes_no_event(monkeypatch: pytest.MonkeyPatch) -> None:
     async def compiling(*_: Any) -> Any:
         raise TemplateDelayed("being compiled")
 

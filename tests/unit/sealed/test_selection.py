@@ -35,7 +35,7 @@ def test_a_malformed_selector_is_refused_by_name() -> None:
         selection_of(SealedSettings(label_selector="a in ("), "own")
 
 
-async def test_what_is_not_selected_is_left_alone_until_its_label_says_otherwise() -> None:
+async def test_an_unselected_object_is_ignored_until_its_label_matches() -> None:
     bench = SealedModule(Settings(sealed=SealedSettings(label_selector="app=x")))
     bench.place(sealed_secret({"k": "v"}))
     await bench.registry.put(key_secret())

@@ -308,7 +308,7 @@ async def test_equal_requests_of_many_entries_are_remembered_once(bench: Externa
     requests = await synced(bench, data=data)
     reconciler = bench.module.controllers[0].reconcile.__self__  # type: ignore[attr-defined]
 
-    assert reconciler.converged.asked(KEY)[0] == 2
+    assert reconciler.converged.requests_of(KEY)[0] == 2
     await refreshed(bench)
     assert asked(bench, requests) == [], "an unchanged refresh still costs nothing"
 
@@ -322,7 +322,7 @@ async def test_of_an_object_with_too_many_questions_nothing_is_kept(bench: Exter
     await synced(bench, data=data)
     reconciler = bench.module.controllers[0].reconcile.__self__  # type: ignore[attr-defined]
 
-    assert reconciler.converged.asked(KEY) == (0, ())
+    assert reconciler.converged.requests_of(KEY) == (0, ())
     vendor.answer = SecretValue(b"two")
     await refreshed(bench)
     assert bench.data() == {f"k{at}": b"two" for at in range(MAX_REMEMBERED_REQUESTS + 1)}

@@ -11,7 +11,7 @@ from external.metrics import ExternalMetrics
 from external.providers.fake import FakeClient
 from external.providers.protocol import SecretRequest
 from external.providers.session import ProviderSession
-from external.reading.expected_requests import MAX_COST_PER_LOOK, MAX_COST_PER_OBJECT, ExpectedRequests, asked_in
+from external.reading.expected_requests import MAX_COST_PER_LOOK, MAX_COST_PER_OBJECT, ExpectedRequests, requests_in
 from external.reading.identity_queue import MaxAge
 from external.reading.reader import SharedReader
 from external.reading.thread_pool import ThreadPool
@@ -104,7 +104,7 @@ def test_what_is_odd_asks_for_nothing() -> None:
         {"dataFrom": [{"extract": {"key": "a"}, "sourceRef": {"generatorRef": {}}}], "secretStoreRef": {"name": "s"}},
     ]
     for spec in odd:
-        assert list(asked_in({"metadata": {"name": "es", "namespace": "ns"}, "spec": spec})) == []
+        assert list(requests_in({"metadata": {"name": "es", "namespace": "ns"}, "spec": spec})) == []
 
 
 def test_each_entry_asks_its_own_store() -> None:
@@ -117,7 +117,7 @@ def test_each_entry_asks_its_own_store() -> None:
         "dataFrom": [{"extract": {"key": "c"}}],
     }
 
-    found = list(asked_in({"metadata": {"name": "es", "namespace": "ns"}, "spec": spec}))
+    found = list(requests_in({"metadata": {"name": "es", "namespace": "ns"}, "spec": spec}))
 
     assert found == [
         (STORE, SecretRequest("a", "2", metadata=True, property="p")),
@@ -147,7 +147,7 @@ def test_looking_for_what_is_needed_costs_no_more_than_its_bound(entries: int, *
     expected = ExpectedRequests(lambda *_: True, lambda _: 0.0)
     data = [{"secretKey": f"k{at}", "remoteRef": {"key": "same"}} for at in range(entries)]
     asked = [(STORE, SecretRequest("same"))] * entries
-    expected.sources.append(bodies.asked if kept else lambda key: (len(asked), asked))
+    expected.sources.append(bodies.requests_of if kept else lambda key: (len(asked), asked))
     for at in range(1_000):
         meta = {"name": f"es{at}", "namespace": "ns", "resourceVersion": "1"}
         bodies.note({"metadata": meta, "spec": {"secretStoreRef": {"name": "store"}, "data": data}})
@@ -190,7 +190,7 @@ def test_a_namespace_is_judged_once_for_a_call() -> None:
 
 
 @pytest.mark.parametrize(("consumer", "asked"), [("", ["mine", "theirs"]), ("other", ["mine"])])
-async def test_only_a_call_under_the_stores_own_identity_takes_anything_along(consumer: str, asked: list[str]) -> None:
+async def test_only_calls_under_the_stores_identity_take_requests_along(consumer: str, asked: list[str]) -> None:
     """A store may change hands between the opening of a client and the call."""
     clock, read = HandClock(), list[str]()
     expected = ExpectedRequests(lambda *_: True, lambda _: 0.0)

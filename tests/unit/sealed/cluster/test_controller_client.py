@@ -247,7 +247,7 @@ def live(server: Server, text: str, secret_data: dict[str, str], *, version: str
     ],
     ids=["same", "other value", "edited since", "absent"],
 )
-def test_a_value_that_the_cluster_proves_unchanged_keeps_its_ciphertext(
+def test_a_value_proven_unchanged_keeps_its_ciphertext(
     server: Server, folder: Path, secret_data: dict[str, str], written: str, kept: bool
 ) -> None:
     text = sealed()

@@ -200,7 +200,7 @@ def fetch(config: str, context: str = "") -> bytes:
     return ControllerClient(cluster, "sealed-secrets-controller", "kube-system").certificate()
 
 
-def test_the_certificate_is_fetched_through_the_first_port_of_the_service(tmp_path: Path, site: Site) -> None:
+def test_the_certificate_comes_from_the_services_first_port(tmp_path: Path, site: Site) -> None:
     site.answers |= {SERVICE: service({"name": "http", "port": 8080}, {"name": "metrics"}), PROXY: (200, PEM)}
 
     assert fetch(kubeconfig(tmp_path, site.url)) == PEM
@@ -218,7 +218,7 @@ def test_a_port_without_a_name_is_left_open(tmp_path: Path, site: Site, ports: l
     assert fetch(kubeconfig(tmp_path, site.url)) == PEM
 
 
-def test_a_missing_service_is_told_in_the_servers_words_with_the_cure(tmp_path: Path, site: Site) -> None:
+def test_a_missing_service_is_reported_with_the_cure(tmp_path: Path, site: Site) -> None:
     site.answers[SERVICE] = status_object(404, 'services "sealed-secrets-controller" not found')
 
     problem = fails(fetch, kubeconfig(tmp_path, site.url))
@@ -259,7 +259,7 @@ def test_an_answer_that_is_no_service_is_an_error_not_a_crash(
         ((500, b"cannot get certificate\n"), "cannot fetch certificate: the server answered 500"),
     ],
 )
-def test_a_controller_that_does_not_answer_is_told_apart_from_a_missing_service(
+def test_a_silent_controller_differs_from_a_missing_service(
     tmp_path: Path, site: Site, answer: tuple[int, bytes], problem: str
 ) -> None:
     site.answers |= {SERVICE: service({"name": "http"}), PROXY: answer}
@@ -314,7 +314,7 @@ def test_the_namespace_is_the_one_of_the_chosen_context(tmp_path: Path, context:
     assert KubeAccess(Access(kubeconfig(tmp_path), context)).namespace() == namespace
 
 
-def test_a_context_that_does_not_exist_has_no_namespace_not_the_current_ones(tmp_path: Path) -> None:
+def test_a_missing_context_has_no_namespace(tmp_path: Path) -> None:
     assert "third" in fails(KubeAccess(Access(kubeconfig(tmp_path), "third")).namespace)
 
 

@@ -58,7 +58,7 @@ def test_the_extensions_have_the_bytes_of_the_original(made: x509.Certificate) -
     assert der.endswith(KEY_USAGE_DER + BASIC_CONSTRAINTS_DER + key_id), "in this order, and no others"
 
 
-def test_the_certificate_is_version_3_signed_by_itself_with_sha256_rsa(made: x509.Certificate) -> None:
+def test_the_certificate_is_version_3_and_self_signed(made: x509.Certificate) -> None:
     key = made.public_key()
     assert isinstance(key, RSAPublicKey)
     assert made.signature_hash_algorithm is not None
@@ -197,7 +197,7 @@ def test_of_a_chain_the_first_certificate_counts() -> None:
     assert first_certificate(chain).public_key() == private_key().public_key()
 
 
-def test_the_extensions_of_foreign_certificates_are_not_looked_at(made: x509.Certificate) -> None:
+def test_extensions_of_foreign_certificates_are_ignored(made: x509.Certificate) -> None:
     """The library refuses to parse the original's own KeyUsage, so nothing may ask for it."""
     with pytest.raises(ValueError, match="encipher_only"):
         _ = made.extensions
@@ -280,7 +280,7 @@ MERSENNE = {bits: 2**bits - 1 for bits in (607, 1279, 2203, 3217, 4253, 4423)}
 """Primes that are there without being looked for."""
 
 
-def test_a_large_key_is_proven_without_the_validation_that_holds_the_interpreter(
+def test_a_large_key_is_checked_without_blocking_validation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With 8,192 bits that takes four seconds, in which no thread of the process does anything."""
@@ -297,7 +297,7 @@ def test_a_large_key_is_proven_without_the_validation_that_holds_the_interpreter
     assert asked == [True]
 
 
-def test_a_key_larger_than_any_is_refused_before_it_does_anything() -> None:
+def test_a_key_that_is_too_large_is_refused_first() -> None:
     with pytest.raises(ValueError, match=r"^the key has 8676 bits, and at most 8192 are served$"):
         load_private_key(of_primes(MERSENNE[4253], MERSENNE[4423]))
 

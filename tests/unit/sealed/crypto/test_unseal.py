@@ -37,7 +37,7 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return counted
 
 
-def test_all_items_are_opened_and_the_keys_that_opened_them_named() -> None:
+def test_all_items_open_and_their_keys_are_named() -> None:
     unsealed = decrypt_items({"a": sealed("1"), "b": sealed("2", other_key())}, LABEL, [NEW, OLD])
 
     assert {name: value.reveal() for name, value in unsealed.values.items()} == {"a": b"1", "b": b"2"}
@@ -62,7 +62,7 @@ def test_a_field_that_is_no_mapping_is_an_empty_one(odd: object) -> None:
 
 
 @pytest.mark.parametrize("odd", [1, None, {}, [], True, 1.5, {"a": "b"}, ""])
-def test_an_item_that_is_no_text_counts_as_empty_and_fails_to_decrypt(odd: object) -> None:
+def test_an_item_that_is_no_text_fails_to_decrypt(odd: object) -> None:
     with pytest.raises(UnsealFailed, match=r"^no key could decrypt secret \(b\)$"):
         decrypt_items({"a": sealed("1"), "b": odd}, LABEL, [OLD])
 
@@ -88,7 +88,7 @@ def test_different_failures_have_a_line_each() -> None:
     assert str(failed.value) == "\n".join(failed.value.problems)
 
 
-def test_broken_base64_names_the_field_and_is_not_called_a_failure_to_decrypt() -> None:
+def test_broken_base64_names_the_field_and_not_decryption() -> None:
     with pytest.raises(UnsealFailed) as failed:
         decrypt_items({"foo": "NOTVALIDBASE64!!!"}, LABEL, [OLD])
 
@@ -174,7 +174,7 @@ def test_whatever_a_user_writes_is_opened_or_refused(encrypted: Any) -> None:
     assert list(problems) == sorted(problems)
 
 
-def test_a_large_object_is_opened_in_steps_that_others_can_go_between(attempts: Counter[str]) -> None:
+def test_a_large_object_is_opened_in_steps_with_turns_for_others(attempts: Counter[str]) -> None:
     items = {f"k{at:03}": A.sealed for at in range(STEP_ITEMS * 2 + 1)}
     metadata = {"namespace": "myns", "name": "mysecret"}
     steps, seen = opening({"metadata": metadata, "spec": {"encryptedData": items}}, [OLD], legacy=True), []

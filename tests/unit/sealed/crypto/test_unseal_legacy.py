@@ -82,7 +82,7 @@ def test_its_errors_name_no_item(data: Any, problem: str) -> None:
         {**INNER, "stringData": {"k": 5}},
     ],
 )
-def test_what_is_inside_but_no_secret_is_refused_without_a_word_of_it(inner: Any) -> None:
+def test_legacy_content_that_is_no_secret_is_refused_unquoted(inner: Any) -> None:
     with pytest.raises(UnsealFailed) as failed:
         open_object(legacy(inner), KEYS, legacy=True)
 
@@ -98,7 +98,7 @@ async def made(body: Body, **settings: Any) -> SealedModule:
     return bench
 
 
-async def test_metadata_and_type_come_from_inside_and_the_template_is_ignored() -> None:
+async def test_a_legacy_value_brings_metadata_and_type() -> None:
     bench = await made(legacy(template={"type": "Opaque", "metadata": {"labels": {"outer": "1"}}, "data": {"x": "y"}}))
 
     secret = bench.api.objects[TARGET]

@@ -38,7 +38,7 @@ def test_what_the_original_sealed_opens(vector: Vector) -> None:
 
 
 @pytest.mark.parametrize("vector", VECTORS)
-def test_a_sealed_value_has_the_length_and_the_prefix_of_the_format(vector: Vector) -> None:
+def test_a_sealed_value_has_the_formats_length_and_prefix(vector: Vector) -> None:
     ours = seal(private_key().public_key(), SecretValue(vector.plaintext), vector.label)
 
     assert len(decode_blob(ours)) == len(decode_blob(vector.sealed)) == 2 + RSA_LENGTH + len(vector.plaintext) + 16
@@ -52,7 +52,7 @@ def test_a_value_opens_under_no_label_but_its_own(wrong: bytes) -> None:
         unseal(private_key(), decode_blob(A.sealed), wrong)
 
 
-def test_the_strict_label_separates_namespace_and_name_by_a_slash() -> None:
+def test_the_strict_label_is_namespace_slash_name() -> None:
     assert label(Scope.STRICT, "myns", "myname") == b"myns/myname"
     assert label(Scope.NAMESPACE_WIDE, "myns", "myname") == b"myns"
     assert label(Scope.CLUSTER_WIDE, "myns", "myname") == b""
@@ -71,7 +71,7 @@ def test_the_strict_label_separates_namespace_and_name_by_a_slash() -> None:
         ({"cluster-wide": "true"}, Scope.STRICT),
     ],
 )
-def test_only_the_exact_text_true_widens_a_scope_and_cluster_wins(annotations: dict[str, str], scope: Scope) -> None:
+def test_only_the_exact_text_true_widens_a_scope(annotations: dict[str, str], scope: Scope) -> None:
     assert scope_of(annotations) is scope
 
 
@@ -159,7 +159,7 @@ def test_a_foreign_key_does_not_open() -> None:
 
 
 @pytest.mark.parametrize(("length", "opens"), [(16, True), (24, True), (32, True), (8, False), (31, False), (0, False)])
-def test_a_session_key_of_any_aes_length_is_taken_as_the_original_takes_it(length: int, opens: bool) -> None:
+def test_session_keys_of_every_aes_length_open(length: int, opens: bool) -> None:
     session = bytes(range(length))
     wrapped = private_key().public_key().encrypt(session, padding.OAEP(padding.MGF1(SHA256()), SHA256(), b"label"))
     body = AESGCM(session).encrypt(bytes(12), b"value", None) if opens else bytes(30)

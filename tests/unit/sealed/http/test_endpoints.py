@@ -282,7 +282,7 @@ async def test_a_header_that_a_caller_writes_gives_no_new_allowance(api: Api) ->
     assert [each.status for each in answers] == [200, 200, 200, 429, 429]
 
 
-async def test_behind_the_api_server_callers_are_told_apart_by_the_hop_that_it_added() -> None:
+async def test_callers_behind_the_proxy_are_named_by_the_hop_it_added() -> None:
     api = Api(proxies=("127.0.0.0/8", "::1/128"))
     await api.registry.put(key_secret())
     async with api.client:
@@ -302,7 +302,7 @@ async def statuses(api: Api, *hops: str) -> list[int]:
     ]
 
 
-async def test_the_api_server_is_known_by_the_addresses_that_it_publishes(api: Api) -> None:
+async def test_the_api_server_is_known_by_its_published_addresses(api: Api) -> None:
     api.server.addresses = ["10.9.9.9", "127.0.0.1"]
 
     found = await statuses(api, *(f"1.1.1.{at}, 10.0.0.1" for at in range(4)), "10.0.0.2", "9.9.9.9, 10.0.0.2")
@@ -323,7 +323,7 @@ async def test_who_is_no_api_server_is_asked_about_once_a_minute(api: Api) -> No
     assert api.server.asked == 2
 
 
-async def test_who_is_an_api_server_no_more_is_not_believed_for_longer_than_a_minute(api: Api) -> None:
+async def test_a_former_api_server_is_trusted_for_at_most_a_minute(api: Api) -> None:
     api.server.addresses = ["127.0.0.1"]
     assert await statuses(api, *(f"1.1.1.{at}" for at in range(4))) == [200] * 4
     api.clock.pass_by(60)
@@ -332,7 +332,7 @@ async def test_who_is_an_api_server_no_more_is_not_believed_for_longer_than_a_mi
     assert await statuses(api, *(f"1.1.1.{at}" for at in range(4))) == [200, 200, 200, 429]
 
 
-async def test_an_api_server_stays_known_while_the_addresses_cannot_be_read(api: Api) -> None:
+async def test_known_api_servers_stay_while_addresses_are_unreadable(api: Api) -> None:
     api.server.addresses = ["127.0.0.1"]
     await statuses(api, "1.1.1.1")
     api.clock.pass_by(60)
@@ -348,7 +348,7 @@ async def test_a_hop_that_is_no_address_tells_nobody_apart(api: Api, hop: str) -
     assert await statuses(api, *(f"1.1.1.1, {hop}{at}" if hop != " " else hop for at in range(4))) == [200] * 3 + [429]
 
 
-async def test_while_the_addresses_cannot_be_read_no_header_is_believed(api: Api) -> None:
+async def test_no_header_is_trusted_while_addresses_are_unreadable(api: Api) -> None:
     api.server.away = True
 
     assert await statuses(api, "1.1.1.1", "1.1.1.2", "1.1.1.3", "1.1.1.4") == [200, 200, 200, 429]

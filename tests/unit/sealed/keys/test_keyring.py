@@ -145,7 +145,7 @@ def test_one_key_in_two_secrets_can_lose_one() -> None:
     assert ring.usage(ring.find("copy")).needing == ()
 
 
-def test_a_retired_key_is_only_relabelled_and_exactly_as_it_was_read() -> None:
+def test_retiring_a_key_only_relabels_the_secret_that_was_read() -> None:
     ring, there = keyring(old(), new())
 
     ring.retire(ring.find("old"))
@@ -186,7 +186,7 @@ def test_objects_are_sorted_by_what_their_statuses_say() -> None:
     assert found == {"a": ["ns/one", "ns/both"], "b": ["ns/both"], "": ["ns/changed", "ns/bare"]}
 
 
-def test_a_key_with_the_certificate_of_another_is_not_the_current_one() -> None:
+def test_a_key_with_a_foreign_certificate_is_not_current() -> None:
     newest = certificate(private_key(), begins=timedelta(minutes=-1))
     ring, _ = keyring(old(), key_secret("mixed-up", other_key(), cert=newest))
 

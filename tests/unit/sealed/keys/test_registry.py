@@ -109,7 +109,7 @@ async def test_the_newest_certificate_is_the_current_key(registry: KeyRegistry) 
     assert registry.current.secret == ("coffer", "new")
 
 
-async def test_one_key_in_two_secrets_is_one_key_with_the_newer_certificate(registry: KeyRegistry) -> None:
+async def test_one_key_in_two_secrets_has_the_newer_certificate(registry: KeyRegistry) -> None:
     newer = certificate(private_key(), begins=timedelta(hours=-1))
     await registry.put(key_secret("a", cert=newer))
     await registry.put(key_secret("b"))
@@ -184,7 +184,7 @@ async def test_no_part_of_a_key_is_shown(registry: KeyRegistry) -> None:
     assert "PRIVATE" not in repr(registry.keys)
 
 
-async def test_a_certificate_of_another_key_never_seals_but_its_key_still_opens(registry: KeyRegistry) -> None:
+async def test_a_key_with_a_foreign_certificate_opens_but_never_seals(registry: KeyRegistry) -> None:
     """The original hands it out, and whatever is sealed with it is lost."""
     await registry.put(key_secret("good"))
     newer = certificate(private_key(), begins=timedelta(hours=-1))

@@ -118,7 +118,7 @@ async def test_the_first_key_is_laid_out_as_the_originals() -> None:
     assert keys.registry.current is not None
 
 
-async def test_new_keys_carry_the_labels_and_annotations_that_are_wanted() -> None:
+async def test_new_keys_have_the_configured_labels_and_annotations() -> None:
     keys = Keys(privatekey_labels=("team=ops", f"{SEALING_KEY_LABEL}=other"), privatekey_annotations=("note=a=b",))
     await keys.watch.refresh()
     await keys.look()
@@ -163,7 +163,7 @@ async def test_a_cutoff_still_to_come_makes_no_key_after_key() -> None:
     assert len(keys.made()) == 2
 
 
-async def test_a_key_that_another_replica_has_just_made_is_seen_before_one_is_made() -> None:
+async def test_a_key_made_by_another_replica_prevents_a_second_one() -> None:
     keys = Keys()
     await keys.watch.refresh()
     keys.stage.api.put(SECRETS, key_secret())  # the watch has not shown it yet
@@ -185,7 +185,7 @@ async def test_no_key_is_made_while_the_api_server_does_not_answer() -> None:
     assert keys.made() == []
 
 
-async def test_a_key_that_cannot_become_the_current_one_is_not_followed_by_another_at_once(
+async def test_a_new_key_that_is_not_current_causes_no_further_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def unusable(*_: object) -> Any:

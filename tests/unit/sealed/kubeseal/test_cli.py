@@ -18,7 +18,7 @@ from tests.builders.sealed_vectors import certificate, private_key
 pytestmark = pytest.mark.usefixtures("folder")
 
 
-def test_a_secret_is_sealed_from_standard_input_to_standard_output() -> None:
+def test_a_secret_is_sealed_from_stdin_to_stdout() -> None:
     result = sealing()
 
     assert result.exit_code == 0
@@ -70,7 +70,7 @@ def test_another_format_is_refused() -> None:
     refused(sealing("-o", "xml"), "unsupported output format: xml")
 
 
-def test_each_yaml_document_follows_a_separator_and_none_ends_the_stream() -> None:
+def test_a_separator_precedes_each_yaml_document() -> None:
     text = sealing("-o", "yaml", stdin=TWO).stdout
 
     assert text.startswith("---\n")
@@ -86,7 +86,7 @@ def test_json_documents_follow_one_another() -> None:
     assert [json.loads(each)["metadata"]["name"] for each in (first + "}", "{" + second)] == ["a", "b"]
 
 
-def test_a_document_that_fails_ends_the_stream_after_those_before_it(folder: Path) -> None:
+def test_a_failing_document_ends_the_stream(folder: Path) -> None:
     stdin = TWO.replace("name: b", "nom: b")
 
     result = sealing(stdin=stdin)

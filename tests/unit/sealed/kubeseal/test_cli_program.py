@@ -42,7 +42,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert loaded_by("from sealed.kubeseal.cli import main; main(['--help'], standalone_mode=False)") == set()
 
 
-def test_sealing_with_a_certificate_at_hand_loads_no_client_and_nothing_of_the_controller(cert: str) -> None:
+def test_sealing_with_a_local_certificate_loads_no_client(cert: str) -> None:
     arguments = ["--cert", cert, "--fetch-cert"]
 
     loaded = loaded_by(f"from sealed.kubeseal.cli import main; main({arguments!r}, standalone_mode=False)")
@@ -62,7 +62,7 @@ def slow_after(*arguments: str) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-def test_sealing_offline_loads_nothing_that_only_other_commands_need(cert: str, tmp_path: Path) -> None:
+def test_sealing_offline_loads_only_what_it_needs(cert: str, tmp_path: Path) -> None:
     (tmp_path / "secret.yaml").write_bytes(SECRET)
 
     assert slow_after("--cert", cert, "-f", str(tmp_path / "secret.yaml")) == set()

@@ -111,7 +111,7 @@ def test_a_flag_beats_its_variable_and_an_empty_variable_is_none() -> None:
     }
 
 
-def test_a_switch_can_be_set_by_its_variable_and_unset_by_its_flag() -> None:
+def test_a_flag_unsets_a_switch_that_its_variable_sets() -> None:
     env = {"SEALED_SECRETS_FETCH_CERT": "true"}
 
     assert sealing(env=env).stdout_bytes == CERTIFICATE

@@ -56,7 +56,7 @@ MERGE_BOMB = "a: &a {x: y}\n" + "".join(f"{new}: &{new} {{<<: [{aliases(old)}]}}
         '{"a": 1}null{"a": 2}',
     ],
 )
-def test_a_stream_of_documents_is_read_in_order_and_empty_ones_are_skipped(text: str) -> None:
+def test_documents_are_read_in_order_without_empty_ones(text: str) -> None:
     assert read(text.encode()) == [{"a": 1}, {"a": 2}]
 
 
@@ -109,7 +109,7 @@ def test_what_holds_no_object_is_refused_in_the_originals_words(raw: bytes) -> N
 @pytest.mark.parametrize(
     "text", [LIST_BOMB, MERGE_BOMB, "a: &a [*a]", "a: &a {b: *a}", "&a {<<: *a}"], ids=lambda text: text[:12]
 )
-def test_a_document_that_grows_when_expanded_is_refused_before_it_does(text: str) -> None:
+def test_a_document_with_expanding_aliases_is_refused(text: str) -> None:
     assert len(text) < 1000
 
     with pytest.raises(InputError, match=r"^input expands to too many values$"):
@@ -262,7 +262,7 @@ def test_json_escapes_what_gos_encoder_escapes_and_nothing_else() -> None:
     assert json.loads(text) == {"a": "<&>\u2028é😀"}
 
 
-def test_yaml_documents_begin_with_a_separator_and_have_sorted_keys() -> None:
+def test_yaml_documents_have_a_separator_and_sorted_keys() -> None:
     assert render({"kind": "X", "apiVersion": "v1", "a": {"z": 1, "b": ["c"]}}, "yaml") == (
         b"---\na:\n  b:\n  - c\n  z: 1\napiVersion: v1\nkind: X\n"
     )
@@ -341,9 +341,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_write_that_is_interrupted_leaves_the_old_file_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_write_leaves_only_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "sealed.yaml"
     target.write_bytes(b"old")
 
@@ -358,7 +356,7 @@ def test_a_write_that_is_interrupted_leaves_the_old_file_and_nothing_else(
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_paths_that_cannot_be_written_or_read_are_named_as_go_names_them(tmp_path: Path) -> None:
+def test_errors_of_paths_are_worded_as_in_go(tmp_path: Path) -> None:
     for path, reason in ((tmp_path / "no" / "x", "no such file or directory"), (tmp_path, "is a directory")):
         with pytest.raises(InputError, match=f"^open {path}: {reason}$"):
             replace_file(path, b"")
@@ -389,7 +387,7 @@ def test_a_list_of_no_objects_is_refused() -> None:
 
 
 @pytest.mark.parametrize("text", [".dockerconfigjson", "1.2.3", "10.0.0.1", "1,000", "a.b", "-x", "0x"])
-def test_names_and_versions_stand_without_quotes_as_the_original_writes_them(text: str) -> None:
+def test_names_and_versions_are_unquoted_as_in_the_original(text: str) -> None:
     assert render({text: text}, "yaml") == f"---\n{text}: {text}\n".encode()
 
 
@@ -424,9 +422,7 @@ def test_a_file_of_several_names_keeps_them(tmp_path: Path) -> None:
     assert first.read_text() == "new"
 
 
-def test_where_nothing_can_take_the_place_the_file_is_written_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_cannot_be_replaced_is_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def busy(*_: object) -> None:
         raise OSError(errno.EBUSY, "Device or resource busy")
 

@@ -84,7 +84,7 @@ def test_one_value_is_one_change(path: tuple[str, ...], value: str | None, diff:
     assert changed(edited(path, value)) == diff
 
 
-def test_a_new_value_follows_the_last_one_before_any_comment_that_follows() -> None:
+def test_a_new_value_is_placed_before_comments_that_follow() -> None:
     lines = edited((*ITEMS, "added")).splitlines()
 
     assert lines[lines.index("    last: AgA5  # the last") + 1] == "    added: NEW"

@@ -44,7 +44,7 @@ def merge(*flags: str, stdin: str = SECRET, file: str = "sealed.yaml") -> None:
     assert (result.exit_code, result.stdout) == (0, ""), result.stderr
 
 
-def test_values_labels_and_annotations_are_joined_under_the_files_own_name(file: Path) -> None:
+def test_values_labels_and_annotations_merge_into_the_file(file: Path) -> None:
     before = file.read_text()
 
     merge()
@@ -89,7 +89,7 @@ def test_the_scope_of_the_file_stands(folder: Path) -> None:
     assert opened((folder / "wide.yaml").read_text())["added"] == "new"
 
 
-def test_every_document_of_the_file_is_kept_and_the_named_one_changes(folder: Path) -> None:
+def test_only_the_named_document_of_a_file_changes(folder: Path) -> None:
     """The original drops all but the first."""
     sealing("-w", "two.yaml", stdin=TWO)
 

@@ -121,7 +121,7 @@ def test_a_file_that_holds_no_usable_key_says_which(folder: Path) -> None:
     assert result.stderr.startswith("error: broken.pem: ")
 
 
-def test_what_is_no_sealed_secret_is_refused_and_not_shown_as_an_empty_secret(folder: Path) -> None:
+def test_an_object_that_is_no_sealed_secret_is_refused(folder: Path) -> None:
     (folder / "key.pem").write_bytes(pem(private_key()))
     text = "apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: ns}\n"
 

@@ -40,7 +40,7 @@ def template(document: dict[str, Any]) -> dict[str, Any]:
     return metadata
 
 
-def test_a_sealed_secret_has_the_shape_and_the_order_of_the_original() -> None:
+def test_a_sealed_secret_has_the_originals_shape_and_order() -> None:
     document = sealed(secret(type="Opaque", immutable=True))
 
     assert list(document) == ["kind", "apiVersion", "metadata", "spec"]
@@ -82,7 +82,7 @@ def test_an_empty_or_null_value_is_sealed_as_an_empty_one(field: str) -> None:
     assert opened(sealed(secret(stringData=None) | {field: {"a": None, "b": ""}})) == {"a": b"", "b": b""}
 
 
-def test_values_are_at_least_a_hundred_characters_long_and_show_nothing() -> None:
+def test_sealed_values_are_long_and_contain_no_plaintext() -> None:
     value = sealed(secret(stringData={"k": CANARY}))["spec"]["encryptedData"]["k"]
 
     assert len(value) >= 100
@@ -140,7 +140,7 @@ def test_the_name_flag_overrides_the_name_everywhere() -> None:
         (None, "", "default", "default"),
     ],
 )
-def test_the_namespace_is_the_documents_then_the_flags_then_the_contexts(
+def test_the_namespace_comes_from_document_flag_then_context(
     own: str | None, given: str, context: str, namespace: str
 ) -> None:
     document = sealed(secret({"namespace": own}), namespace=given, default_namespace=lambda: context)
@@ -150,7 +150,7 @@ def test_the_namespace_is_the_documents_then_the_flags_then_the_contexts(
     assert opened(document) == {"k": b"v"}
 
 
-def test_a_document_of_another_namespace_than_the_flag_names_is_refused() -> None:
+def test_a_document_of_another_namespace_is_refused() -> None:
     with pytest.raises(InputError) as refused:
         sealed(secret({"namespace": "a"}), namespace="b")
 
@@ -174,7 +174,7 @@ def test_the_kubeconfig_is_not_asked_when_the_namespace_is_known() -> None:
 
 @pytest.mark.parametrize("given", ["", "other"])
 @pytest.mark.parametrize("own", ["", "ns"])
-def test_a_cluster_wide_secret_keeps_its_namespace_and_is_given_none(own: str, given: str) -> None:
+def test_a_cluster_wide_secret_keeps_its_own_namespace(own: str, given: str) -> None:
     document = sealed(secret({"namespace": own}), scope=Scope.CLUSTER_WIDE, namespace=given)
 
     assert document["metadata"].get("namespace", "") == own
@@ -196,7 +196,7 @@ def test_a_cluster_wide_secret_keeps_its_namespace_and_is_given_none(own: str, g
         ({NAMESPACE_WIDE: "true"}, Scope.CLUSTER_WIDE, Scope.CLUSTER_WIDE),
     ],
 )
-def test_the_flag_sets_the_scope_unless_it_is_strict_then_the_annotations_do(
+def test_the_flag_sets_the_scope_and_if_strict_the_annotations(
     annotations: dict[str, Any], flag: Scope, scope: Scope
 ) -> None:
     document = sealed(secret({"annotations": annotations}), scope=flag)
@@ -265,7 +265,7 @@ def test_a_template_without_annotations_has_no_empty_map() -> None:
 
 
 @pytest.mark.parametrize("misplaced", ["stringData", "data", "password", "status"])
-def test_a_value_that_slipped_under_the_metadata_is_never_written_as_plain_text(misplaced: str) -> None:
+def test_a_value_misplaced_in_metadata_is_never_written(misplaced: str) -> None:
     document = sealed(secret({misplaced: {"password": CANARY}}, **{f"x-{misplaced}": CANARY}))
 
     assert CANARY not in repr(document)
@@ -426,7 +426,7 @@ keys = st.text("abcdefghijklmnopqrstuvwxyzABC0123456789-_.", min_size=1, max_siz
     st.dictionaries(keys, st.text(max_size=50), min_size=1, max_size=3),
     st.sampled_from(Scope),
 )
-def test_every_secret_comes_back_as_the_api_server_would_store_it(
+def test_a_secret_opens_as_the_api_server_would_store_it(
     data: dict[str, bytes], texts: dict[str, str], scope: Scope
 ) -> None:
     encoded = {name: base64.b64encode(value).decode() for name, value in data.items()}
