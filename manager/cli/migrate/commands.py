@@ -65,7 +65,7 @@ def _reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     command = click.option("--config", help=text, metavar="FILE")(command)
     text = "Leave this module to its original."
     command = click.option("--without", multiple=True, type=click.Choice(MODULES), help=text)(command)
-    text = "Where Coffer is, or will be; by default where the sealing keys are."
+    text = "Where Coffer is, or will be; by default where sealed-secrets is."
     command = click.option("--controller-namespace", "own", default="", help=text, metavar="NAME")(command)
     return cluster_options(command)
 

@@ -77,7 +77,8 @@ def _helm(crd: Body, releases: Mapping[ReleaseKey, Release | None], objects: int
     release = releases[owner]
     if release is None:
         text = f"it belongs to Helm release {owner}, whose record cannot be read: an uninstall may delete it"
-        yield _hazard(crd, text, "let this user get Secrets in the release's namespace", blocks=True)
+        cure = "let this user get Secrets in the release's namespace; records that Helm keeps elsewhere are not read"
+        yield _hazard(crd, text, cure, blocks=True)
     elif not release.crds.get(name, True):
         text = f"`helm uninstall` of release {owner} deletes it, {objects} objects and what they own"
         product = ORIGINALS[module_of_crd(crd)].product

@@ -6,7 +6,7 @@ from external.generators.registry import CLUSTER_GENERATORS
 from external.migration import needs_data, target_key
 from manager.cli.migrate.listed import BINDINGS, CLUSTER_ROLES, CRDS, CRON_JOBS, SERVICES, WEBHOOKS, Listed
 from manager.cli.migrate.originals import NAME_LABEL, ORIGINALS, ReleaseKey, release_of
-from manager.cli.migrate.releases import read_release
+from manager.cli.migrate.releases import Release, read_release
 from manager.core.errors import Forbidden
 from manager.kube.auto_mirrors import REFLECTS
 from manager.kube.client import KubeClient
@@ -53,7 +53,7 @@ class Reader:
         self._listed = listed
         self._remembered = remembered
         self._records: dict[ReleaseKey, tuple[int, Key]] = {}
-        """The last deployed revision of every Helm release, and the Secret that records it."""
+        """The last revision of every Helm release, and the Secret that records it."""
 
     async def read(self) -> None:
         """Read everything. Raises ApiError."""
@@ -106,8 +106,9 @@ class Reader:
         return (key.resource.kind, key.namespace, key.name) in self._remembered
 
     def _note_record(self, key: Key, body: Body) -> None:
+        """Remember the last revision of a release, whatever became of it: `helm uninstall` goes by that."""
         labels = body["metadata"].get("labels") or {}
-        if labels.get("owner") == "helm" and labels.get("status") == "deployed" and key.resource is SECRETS:
+        if labels.get("owner") == "helm" and key.resource is SECRETS:
             release = ReleaseKey(key.namespace, str(labels.get("name", "")))
             version = str(labels.get("version", ""))
             revision = int(version) if version.isdecimal() else 0
@@ -136,17 +137,20 @@ class Reader:
             self._listed.bindings += [{"kind": resource.kind, **each} for each in await self._all(resource)]
 
     async def _releases(self) -> None:
-        objects = [each for found in self._listed.deployments.values() for each in found]
-        owners = {release_of(each["metadata"]) for each in (*objects, *self._listed.crds)}
-        for owner in owners:
-            record = self._records.get(owner) if owner is not None else None
-            if owner is None or record is None:
-                continue  # the annotations are left of a release that is gone
-            try:
-                body = await self._client.find(record[1])
-            except Forbidden:
-                body = None
-            self._listed.releases[owner] = None if body is None else read_release(body)
+        deployments = [each for found in self._listed.deployments.values() for each in found]
+        living = {release_of(each["metadata"]) for each in deployments}
+        for owner in living | {release_of(each["metadata"]) for each in self._listed.crds}:
+            # Without a record and a Deployment, the annotations are left of a release that is gone.
+            if owner is not None and (owner in living or owner in self._records):
+                self._listed.releases[owner] = await self._release(self._records.get(owner))
+
+    async def _release(self, record: tuple[int, Key] | None) -> Release | None:
+        """Return a release; None if its record cannot be read, or is kept in another place than a Secret."""
+        try:
+            body = await self._client.find(record[1]) if record is not None else None
+        except Forbidden:
+            body = None
+        return None if body is None else read_release(body)
 
     def _keys(self, resource: Resource) -> Iterable[Key]:
         return (key_of(resource, each) for each in self._listed.of(resource))

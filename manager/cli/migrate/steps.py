@@ -4,14 +4,12 @@ import shlex
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from manager.cli.migrate.assessment import OURS, Report
+from manager.cli.migrate.assessment import Report
 from manager.cli.migrate.crds import guarded, module_of_crd, tracked_by
 from manager.cli.migrate.listed import Listed
 from manager.cli.migrate.originals import (
     NAME_LABEL,
     ORIGINALS,
-    RELEASE_NAME,
-    RELEASE_NAMESPACE,
     Original,
     ReleaseKey,
     chart_version,
@@ -28,7 +26,7 @@ MOVE, UNDO, BACK = "move", "undo", "back"
 ASIDE = "coffer-sealing"
 """What Coffer's Service is called while the original's has that name."""
 DEFAULT_NAMESPACE = "kube-system"
-BEFORE, KEYS = "before.json", "sealing-keys.yaml"
+BEFORE = "before.json"
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ class Planner:
     """Makes the steps.
 
     Args:
-        own: Coffer's namespace; empty to choose the one in which the sealing keys are.
+        own: Coffer's namespace; empty for that of sealed-secrets, whose keys are there.
         without: modules that stay with their originals; so do those with objects that are not served.
     """
 
@@ -118,7 +116,7 @@ class Planner:
         self._unserved = unserved - set(without)
         self._staying = unserved | set(without)
         self._moved = [self._original(module) for module in ORIGINALS if listed.deployments.get(module)]
-        self._own = own or next(iter(self._homes("sealed")), DEFAULT_NAMESPACE)
+        self._own = own or next(iter(self._homes()), DEFAULT_NAMESPACE)
 
     def steps(self) -> list[Step]:
         """Return every step, those of the move first."""
@@ -132,12 +130,12 @@ class Planner:
         charts = self._charts
         for each in moving:
             for release in each.releases:
-                values = shlex.quote(_values(release))
-                command = charts.helm("get", "values", release.name, "-n", release.namespace, "-o", "yaml")
-                yield Step(MOVE, each.module, "save the original's values for the way back", f"{command} > {values}")
+                get = charts.helm("get", "values", release.name, "-n", release.namespace, "-o", "yaml")
+                command = f"(umask 077; {get} > {shlex.quote(_values(release))})"
+                yield Step(MOVE, each.module, "save the original's values for the way back", command)
         for namespace in self._key_namespaces():
-            command = charts.own("keys backup", "-n", namespace, KEYS)
-            yield Step(MOVE, "sealed", f"save the sealing keys; {KEYS} holds private keys, keep it safe", command)
+            command = charts.own("keys backup", "-n", namespace, f"sealing-keys-{namespace}.yaml")
+            yield Step(MOVE, "sealed", "save the sealing keys; the file holds private keys, keep it safe", command)
         for each in moving:
             yield from self._keep(each)
         stay = [word for each in sorted(self._staying) for word in ("--without", each)]
@@ -166,7 +164,7 @@ class Planner:
                 yield Step(MOVE, each.module, why, "")
 
     def _install(self) -> Iterator[Step]:
-        words = ["install", "coffer", self._charts.coffer, "-n", self._own, "--create-namespace"]
+        words = ["upgrade", "--install", "coffer", self._charts.coffer, "-n", self._own, "--create-namespace"]
         words += ["--skip-crds"] if self._listed.crds else []  # Helm 4 writes a chart's crds folder over those present
         for module in sorted(self._staying):
             words += ["--set", f"modules.{module}=false"]
@@ -218,32 +216,16 @@ class Planner:
         words = ["uninstall", "coffer", "-n", self._own, "--wait"]
         yield Step(BACK, "", "uninstall Coffer; CRDs, Secrets and sealing keys stay", charts.helm(*words))
         for each in moving:
-            yield from self._adopt_crds(each)
             for release in each.releases:
                 words = ["install", release.name, *charts.original(each.original, each.version)]
                 words += ["-n", release.namespace, "-f", _values(release)]
-                words += ["--set-string", each.original.keep_value] if self._has_crds(release) else []
+                if self._has_crds(release):  # some may have come with Coffer's chart, and helm refuses to import those
+                    words += ["--set-string", each.original.keep_value, "--take-ownership"]
                 yield Step(BACK, each.module, "install the original with its own values", charts.helm(*words))
             if self._unreleased(each):
                 why = f"apply the manifest again that {each.original.product} was installed from"
                 yield Step(BACK, each.module, why, "")
         yield Step(BACK, "", "prove that nothing was rewritten or lost on the way back", self._verify())
-
-    def _adopt_crds(self, moved: Moved) -> Iterator[Step]:
-        """Yield what lets helm install an original whose CRDs are templates, where Coffer's chart made some of them."""
-        owners = [each for each in moved.releases if self._has_crds(each)]
-        there = {each["metadata"]["name"] for each in self._listed.crds}
-        new = sorted(
-            name for name in OURS if name not in there and name.partition(".")[2] in moved.original.groups and owners
-        )
-        if new:
-            owner = owners[0]
-            marks = [f"{RELEASE_NAME}={owner.name}", f"{RELEASE_NAMESPACE}={owner.namespace}"]
-            why = "let the original's release own the CRDs that came with Coffer"
-            command = self._charts.kubectl("annotate", "crd", *new, *marks, "--overwrite")
-            yield Step(BACK, moved.module, why, command)
-            label = ["app.kubernetes.io/managed-by=Helm", "--overwrite"]
-            yield Step(BACK, moved.module, why, self._charts.kubectl("label", "crd", *new, *label))
 
     def _verify(self) -> str:
         return self._charts.own("migrate verify", BEFORE)
@@ -270,17 +252,20 @@ class Planner:
         found = self._listed.releases.get(release)
         return found is not None and bool(found.crds)
 
-    def _homes(self, module: str) -> list[str]:
-        places = [each["metadata"]["namespace"] for each in self._listed.deployments.get(module, [])]
-        return self._key_namespaces() + places if module == "sealed" else places
-
     def _key_namespaces(self) -> list[str]:
-        labelled = (
+        """Return where the original's sealing keys are.
+
+        Anyone may label a Secret as one; a key that a tenant made must not seal for all.
+        """
+        keys = {
             key.namespace
             for key, body in self._listed.metadata.items()
             if SEALING_KEY_LABEL in (body["metadata"].get("labels") or {})
-        )
-        return sorted(set(labelled))
+        }
+        return [each for each in self._homes() if each in keys]
+
+    def _homes(self) -> list[str]:
+        return sorted({each["metadata"]["namespace"] for each in self._listed.deployments.get("sealed", [])})
 
     def _crds(self, module: str) -> list[Body]:
         return [each for each in self._listed.crds if module_of_crd(each) == module]

@@ -49,9 +49,9 @@ def test_without_a_command_the_plan_is_printed(cluster: ClusterStandIn, words: t
 
 
 def test_the_plan_is_a_script_of_comments_and_commands(cluster: ClusterStandIn) -> None:
-    lines = run("plan", "--only", "back").stdout.splitlines()
+    lines = run("plan", "--only", "undo").stdout.splitlines()
 
-    assert lines[0] == "# The way back after the originals were uninstalled"
+    assert lines[0] == "# The way back before an original is uninstalled"
     assert {line.split(" ")[0] for line in lines} == {"#", "helm", "kubectl", "coffer"}
 
 

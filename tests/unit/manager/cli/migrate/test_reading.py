@@ -46,9 +46,19 @@ async def test_a_deployment_that_is_scaled_down_is_known_and_not_live() -> None:
     assert listed.live["reflector"] == ""
 
 
-async def test_the_last_deployed_revision_of_a_release_is_read() -> None:
+async def test_a_release_that_runs_and_has_no_record_in_a_secret_is_noted() -> None:
+    """Helm may keep its records in ConfigMaps or a database; a release that is gone leaves only annotations."""
+    cluster = ClusterStandIn()
+    cluster.deployment("reflector", "reflector", "tools")
+    cluster.crd("SealedSecret", "sealedsecrets", "bitnami.com", "v1alpha1", annotations=owned("gone", "tools"))
+
+    assert (await cluster.listed()).releases == {ReleaseKey("tools", "reflector"): None}
+
+
+async def test_the_last_revision_of_a_release_is_read_whatever_became_of_it() -> None:
     cluster = three_originals()
     cluster.release("external-secrets", "kube-system", "external-secrets", {"x": True}, revision=11)
+    cluster.objects["", "secrets"][-1]["metadata"]["labels"]["status"] = "failed"
     cluster.release("external-secrets", "kube-system", "external-secrets", {"y": True}, revision=9)
 
     release = (await cluster.listed()).releases[ReleaseKey("kube-system", "external-secrets")]
