@@ -10,7 +10,7 @@ NO_WEBHOOK = "Coffer has no webhook: the CRDs check objects when they are writte
 LEADS = "replicas always elect a leader"
 TIMES = "times are written as RFC 3339"
 PUSH = "this version pushes no secrets: keep the original for PushSecrets"
-ALL_NAMESPACES = "the module external works in every namespace"
+SCOPE = "Roles follow from `scope`"
 MONITOR_DEFAULTS = {
     "namespace": "",
     "interval": "30s",
@@ -77,8 +77,8 @@ CONTROLLER = (
     Rule("processSecretStore", "", "the module external handles all of its kinds", default=True),
     Rule("processClusterGenerator", "", "the module external handles all of its kinds", default=True),
     *unneeded(PUSH, "processPushSecret", "processClusterPushSecret", default=True),
-    Rule("scopedNamespace", "", ALL_NAMESPACES, default=""),
-    Rule("scopedRBAC", "", ALL_NAMESPACES, default=False),
+    Rule("scopedNamespace", "scope", "it limits all modules of the release", default="", convert=to.in_a_list),
+    *unneeded(SCOPE, "scopedRBAC", default=False),
     Rule(
         "genericTargets.enabled",
         "settings.external.generic_targets",

@@ -59,12 +59,15 @@ def test_the_last_file_wins_and_values_are_printed_alone(tmp_path: Path) -> None
 
 def test_what_is_lost_comes_first_and_gives_the_exit_code() -> None:
     done = run(
-        "--from=external-secrets", "--values=-", "--output=json", stdin="webhook: {port: 1}\nscopedNamespace: a\n"
+        "--from=external-secrets",
+        "--values=-",
+        "--output=json",
+        stdin="webhook: {port: 1}\nprocessSecretStore: false\n",
     )
 
     assert done.exit_code == LOST
     assert json.loads(done.stdout) == {}
-    assert [line[:3] for line in done.stderr.splitlines()] == ["! s", "  w"]
+    assert [line[:3] for line in done.stderr.splitlines()] == ["! p", "  w"]
 
 
 def test_an_empty_file_is_an_empty_translation() -> None:

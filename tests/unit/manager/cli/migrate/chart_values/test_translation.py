@@ -73,9 +73,14 @@ def test_known_arguments_become_settings() -> None:
     }
 
 
+def test_one_namespace_of_external_secrets_is_a_scope() -> None:
+    assert ours(EXTERNAL, {"scopedNamespace": "team-a", "scopedRBAC": True}) == {"scope": ["team-a"]}
+    assert ours(EXTERNAL, {"scopedNamespace": "", "scopedRBAC": False}) == {}
+
+
 def test_what_has_no_counterpart_matters_only_if_it_is_lost() -> None:
-    assert lost(EXTERNAL, {"scopedNamespace": "a", "webhook": {"replicaCount": 3}, "leaderElect": True}) == [
-        "scopedNamespace"
+    assert lost(EXTERNAL, {"processSecretStore": False, "webhook": {"replicaCount": 3}, "leaderElect": True}) == [
+        "processSecretStore"
     ]
     assert lost(EXTERNAL, {"scopedNamespace": "", "createOperator": True}) == []
     assert lost(EXTERNAL, {"extraArgs": {"zap-devel": "", "loglevel": "loud"}}) == [
