@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from manager import VERSION
+from manager.cli.migrate.values_command import values
 from manager.command_line import cluster_options, namespace_options, output_option, show, told
 from manager.core.errors import CofferError, SettingsError
 
@@ -76,6 +77,9 @@ def migrate() -> None:
     Without a command: `plan`. Needs rights to read only, and writes nothing into the cluster. Ends with 0 if nothing
     must be cured, with 1 if something must, and with 2 if the cluster cannot be read.
     """
+
+
+migrate.add_command(values)
 
 
 @migrate.command()

@@ -1,4 +1,4 @@
-"""What the record of a Helm release says about CustomResourceDefinitions. Pure.
+"""What the record of a Helm release says about CustomResourceDefinitions, and which values it was given. Pure.
 
 `helm uninstall` reads `helm.sh/resource-policy` from the manifest in this record. The annotation on the object in the
 cluster counts only for an upgrade that drops the object from the chart.
@@ -19,6 +19,7 @@ KEEP = "helm.sh/resource-policy"
 MAX_BYTES = 64 << 20  # of a record that is unpacked: charts with large CRDs have 15 MB
 RECORD = Caps(size=MAX_BYTES, values=500_000, levels=100)
 CRD_KIND = "CustomResourceDefinition"
+UNREADABLE = (KeyError, TypeError, AttributeError, binascii.Error, zlib.error, Unreadable)
 SEPARATOR = re.compile(r"^---.*$", re.MULTILINE)
 SPEC = re.compile(r"^spec:", re.MULTILINE)
 
@@ -34,15 +35,37 @@ class Release:
     """Name of each CRD that is a template of its chart -> whether `helm uninstall` keeps it."""
 
 
+@dataclass(frozen=True)
+class Given:
+    """The values that a release was given, as `helm get values` prints them."""
+
+    chart: str
+    values: Body
+
+
 def read_release(secret: Body) -> Release | None:
     """Read the Secret in which Helm records a release; None if it cannot be read."""
     try:
-        packed = base64.b64decode(base64.b64decode((secret.get("data") or {})["release"]))
-        record = read_json(_unpacked(packed), RECORD)
+        record = _record(secret)
         manifest, about = record["manifest"], record["chart"]["metadata"]
         return Release(str(about["name"]), str(about["version"]), _crds(str(manifest)))
-    except (KeyError, TypeError, binascii.Error, zlib.error, Unreadable):
+    except UNREADABLE:
         return None
+
+
+def read_values(secret: Body) -> Given | None:
+    """Read the values from the Secret in which Helm records a release; None if it cannot be read."""
+    try:
+        record = _record(secret)
+        values = record.get("config") or {}
+        return Given(str(record["chart"]["metadata"]["name"]), values) if isinstance(values, dict) else None
+    except UNREADABLE:
+        return None
+
+
+def _record(secret: Body) -> Any:
+    packed = base64.b64decode(base64.b64decode((secret.get("data") or {})["release"]))
+    return read_json(_unpacked(packed), RECORD)
 
 
 def _unpacked(packed: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Reads the record of a Helm release: which CRDs its manifest keeps."""
+"""Reads the record of a Helm release: which CRDs its manifest keeps, and which values it was given."""
 
 import base64
 import gzip
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from manager.cli.migrate.releases import MAX_BYTES, Release, read_release
+from manager.cli.migrate.releases import MAX_BYTES, Given, Release, read_release, read_values
 
 CRD = """# Source: x/templates/crd.yaml
 apiVersion: apiextensions.k8s.io/v1
@@ -71,6 +71,16 @@ def test_other_orders_and_kinds_are_read(manifest: str, expected: Any) -> None:
 )
 def test_a_record_that_cannot_be_read_is_none(body: Any) -> None:
     assert read_release(body) is None
+
+
+@pytest.mark.parametrize(("config", "expected"), [({"a": {"b": 1}}, {"a": {"b": 1}}), (None, {})])
+def test_the_values_are_those_that_the_release_was_given(config: Any, expected: Any) -> None:
+    assert read_values(secret("", config=config)) == Given("c", expected)
+
+
+@pytest.mark.parametrize("body", [{}, secret("", chart=[]), secret("", config=["a"])])
+def test_values_that_cannot_be_read_are_none(body: Any) -> None:
+    assert read_values(body) is None
 
 
 def test_a_record_that_unpacks_to_too_much_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
