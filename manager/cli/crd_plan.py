@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from manager.kube.managed_fields import manages
 from manager.kube.resources import Body
 
 MANAGER = "coffer-crds"
-"""Our field manager: a CRD that carries it was last written by this command."""
+"""Our field manager: a CRD whose versions it manages was last written by this command."""
 RELEASE, HOME = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
 GITOPS = {
     "argocd.argoproj.io/tracking-id": "Argo CD",
@@ -103,7 +104,8 @@ def _narrows(live: Body, lost: tuple[str, ...], consent: Consent) -> str:
 
 
 def _ours(live: Body) -> bool:
-    return any(each.get("manager") == MANAGER for each in live["metadata"].get("managedFields") or ())
+    """Return True if this command wrote the versions: the list is atomic, so another writer of it takes it over."""
+    return manages(live["metadata"], MANAGER, "spec", "versions")
 
 
 def _fields(crd: Body) -> set[str]:

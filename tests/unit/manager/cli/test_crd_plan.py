@@ -63,7 +63,15 @@ def of_flux(crd: Body) -> None:
 
 
 def applied_by_us(crd: Body) -> None:
-    crd["metadata"]["managedFields"].append({"manager": MANAGER})
+    crd["metadata"]["managedFields"].append({"manager": MANAGER, "fieldsV1": {"f:spec": {"f:versions": {}}}})
+
+
+def once_applied_by_us(crd: Body) -> None:
+    """Another tool has written the versions since: the record keeps us for what it left as it was."""
+    crd["metadata"]["managedFields"] += [
+        {"manager": MANAGER, "fieldsV1": {"f:spec": {"f:group": {}}}},
+        {"manager": "kubectl", "fieldsV1": {"f:spec": {"f:versions": {}}}},
+    ]
 
 
 def stored_newer(crd: Body) -> None:
@@ -86,6 +94,7 @@ ROWS: list[tuple[str, tuple[Change, ...], Consent, Action, str]] = [
     ("more fields", (wider,), Consent(), Action.REFUSE, "agree with --narrow"),
     ("more fields, agreed", (wider,), Consent(narrow=True), Action.UPDATE, ""),
     ("more fields, but ours", (wider, applied_by_us), Consent(), Action.UPDATE, ""),
+    ("more fields, ours once", (wider, once_applied_by_us), Consent(), Action.REFUSE, "agree with --narrow"),
     ("of a release", (narrower, of_release), Consent(), Action.REFUSE, "Helm release eso/external-secrets keeps it"),
     ("of a release, agreed", (narrower, of_release), Consent(take_over=True), Action.UPDATE, ""),
     ("of our release", (narrower, of_our_release), Consent(), Action.REFUSE, "`helm upgrade` updates it"),
