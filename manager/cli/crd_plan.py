@@ -60,9 +60,9 @@ def decide(ours: Body, live: Body | None, consent: Consent) -> Step:
         return Step(name, Action.CREATE, "it is not installed", gained=tuple(sorted(_fields(ours))))
     mine, theirs = _fields(ours), _fields(live)
     gained, lost = tuple(sorted(mine - theirs)), tuple(sorted(theirs - mine))
-    if _same(ours, live):
+    if _same(ours, live) and not _webhook(live):
         return Step(name, Action.NOTHING)
-    refusal = _breaks(ours, live) or _kept_by_another(live, consent) or _narrows(live, lost, consent)
+    refusal = _breaks(ours, live) or _webhook(live) or _kept_by_another(live, consent) or _narrows(live, lost, consent)
     return Step(name, Action.REFUSE if refusal else Action.UPDATE, refusal, gained, lost)
 
 
@@ -86,6 +86,16 @@ def _breaks(ours: Body, live: Body) -> str:
         versions = ", ".join(sorted(missing))
         return f"objects may be stored as {versions}, which this version of Coffer cannot read: use a newer one"
     return ""
+
+
+def _webhook(live: Body) -> str:
+    """Return why a CRD whose versions a webhook converts is refused: ours names no conversion, so an apply keeps it."""
+    if (live["spec"].get("conversion") or {}).get("strategy") != "Webhook":
+        return ""
+    return (
+        "a webhook converts its versions, and would still do so: objects cannot be read once it is gone; "
+        "remove spec.conversion first"
+    )
 
 
 def _kept_by_another(live: Body, consent: Consent) -> str:

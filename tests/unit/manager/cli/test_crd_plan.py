@@ -82,6 +82,11 @@ def without_keep(crd: Body) -> None:
     crd["metadata"]["annotations"] = {}
 
 
+def converted(crd: Body) -> None:
+    service = {"namespace": "eso", "name": "external-secrets-webhook"}
+    crd["spec"]["conversion"] = {"strategy": "Webhook", "webhook": {"clientConfig": {"service": service}}}
+
+
 def other_scope(crd: Body) -> None:
     crd["spec"]["scope"] = "Cluster"
 
@@ -102,6 +107,8 @@ ROWS: list[tuple[str, tuple[Change, ...], Consent, Action, str]] = [
     ("of Argo CD", (narrower, of_argo), Consent(), Action.REFUSE, "Argo CD keeps it"),
     ("of Flux", (narrower, of_flux), Consent(), Action.REFUSE, "Flux keeps it"),
     ("stored as v2", (narrower, stored_newer), Consent(True, True), Action.REFUSE, "may be stored as v2"),
+    ("converted by a webhook", (narrower, converted), Consent(True, True), Action.REFUSE, "remove spec.conversion"),
+    ("as ours, but converted", (converted,), Consent(True, True), Action.REFUSE, "remove spec.conversion"),
     ("another scope", (narrower, other_scope), Consent(True, True), Action.REFUSE, "spec.scope is Cluster there"),
 ]
 
