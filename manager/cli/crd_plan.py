@@ -103,7 +103,7 @@ def _kept_by_another(live: Body, consent: Consent) -> str:
     if not found or consent.take_over:
         return ""
     if (live["metadata"].get("labels") or {}).get("helm.sh/chart", "").startswith("coffer-"):
-        return f"{found} keeps it: `helm upgrade` updates it"
+        return f"{found} keeps it: `helm upgrade` updates it; if that release is gone, agree with --take-over"
     return f"{found} keeps it, and will set it back: leave it, or take it over with --take-over"
 
 
