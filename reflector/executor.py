@@ -176,7 +176,7 @@ class Executor:
 
     async def _replace(self, view: View, step: Step, content: Content, meta: Body) -> None:
         """Delete a mirror of ours and create it again: the only way to change its type or an immutable one."""
-        _require_made_by_a_reflector(view.key, step.target, meta)
+        require_made_by_a_reflector(view.key, step.target, meta)
         await self._delete(view, step, meta, "it is immutable, or its type has changed: it is created again")
         await self._create(view, step, content)
 
@@ -213,7 +213,7 @@ class Executor:
         if mirror is None or not _ours_still(mirror, view.key):
             return
         meta = mirror["metadata"]
-        _require_made_by_a_reflector(view.key, step.target, meta)
+        require_made_by_a_reflector(view.key, step.target, meta)
         why = "its source is gone" if view.meta is None else "its source no longer pushes here"
         await self._delete(view, step, meta, why)
         self._metrics.writes.labels(step.target.resource.kind, step.do.value).inc()
@@ -254,7 +254,7 @@ def _ours_still(mirror: Body, source: Key) -> bool:
     return ours(read(meta.get("annotations") or {}), owner.kind if owner else None, source)
 
 
-def _require_made_by_a_reflector(source: Key, target: Key, meta: Body) -> None:
+def require_made_by_a_reflector(source: Key, target: Key, meta: Body) -> None:
     """Raise NeedsHuman if something else wrote the marks of a mirror: a copy of one is not ours to delete."""
     renamed = target.name != source.name  # the original never renames, so managedFields must name us
     author = author_of(meta, {MANAGER} if renamed else {MANAGER, ORIGINAL_MANAGER})

@@ -19,9 +19,10 @@ helm upgrade coffer charts/coffer --namespace kube-system --reuse-values --set r
 helm uninstall coffer --namespace kube-system    # CRDs, their objects and all Secrets stay
 ```
 
-A key that is not in these tables is refused before anything is rendered. A value of the originals' charts that means
-nothing here is refused with what to do instead. Labels, annotations and pull secrets are added to those of `global`; of
-other values that are in both places, the one outside `global` wins.
+A key that is not in these tables is refused before anything is rendered. Values of the originals' charts are refused
+with what they are here, or why they have no counterpart: `coffer migrate values` translates a whole file. Labels,
+annotations and pull secrets are added to those of `global`; of other values that are in both places, the one outside
+`global` wins.
 
 CRDs come with the release, `helm upgrade` updates them, and `helm uninstall` leaves them. A CRD that the cluster has
 from elsewhere is left as it is: `coffer crds diff` compares it with ours, `coffer crds apply` updates it.

@@ -1,4 +1,4 @@
-"""Writes charts/coffer/values.schema.json from the chart's values and the settings; with --check only compares.
+"""Writes the schema of the chart's values, and what the chart says of other charts' values; with --check compares.
 
 Helm refuses a misspelt key by it before anything is rendered: a key that nobody reads would have no effect in silence.
 """
@@ -11,7 +11,8 @@ from typing import Any, get_type_hints
 
 from manager.settings.load import documentation
 from manager.settings.model import Settings
-from tools.chart_values import CHART, VALUES, Value, refused, values
+from tools import chart_originals
+from tools.chart_values import CHART, VALUES, Value, values
 from tools.generated import Generated
 
 FILE = CHART / "values.schema.json"
@@ -30,6 +31,8 @@ FAMILY_POLICIES = ["", "SingleStack", "PreferDualStack", "RequireDualStack"]
 FAMILIES = {"type": "array", "items": {"enum": ["IPv4", "IPv6"]}, "maxItems": 2}
 PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
 COUNT_OR_SHARE = {"type": ["integer", "string"], "pattern": "^([0-9]+%?)?$", "minimum": 0}
+NUMBER_OR_EMPTY = {"type": ["integer", "string"], "minimum": 0, "pattern": "^$"}
+"""sealed-secrets' chart writes an empty text where no number is set."""
 DURATION = {"type": "string", "pattern": "^([0-9]+(ms|s|m|h))*$"}
 Schema = dict[str, Any]
 NARROWED: Mapping[str, Any] = MappingProxyType(
@@ -40,14 +43,14 @@ NARROWED: Mapping[str, Any] = MappingProxyType(
         "openshift.adaptSecurityContext": {"enum": ["auto", "force", "disabled"]},
         "dnsPolicy": {"enum": ["", "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"]},
         "hostUsers": {"enum": [True, False, ""]},
-        "revisionHistoryLimit": {"type": "integer", "minimum": 0},
+        "revisionHistoryLimit": NUMBER_OR_EMPTY,
         "terminationGracePeriodSeconds": {"type": "integer", "minimum": 1},
         "podDisruptionBudget.minAvailable": COUNT_OR_SHARE,
         "podDisruptionBudget.maxUnavailable": COUNT_OR_SHARE,
         "podDisruptionBudget.unhealthyPodEvictionPolicy": {"enum": ["", "IfHealthyBudget", "AlwaysAllow"]},
         "service.type": {"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
         "service.port": PORT,
-        "service.nodePort": {"type": "integer", "minimum": 0, "maximum": 65535},
+        "service.nodePort": NUMBER_OR_EMPTY | {"maximum": 65535},
         "service.ipFamilyPolicy": {"enum": FAMILY_POLICIES},
         "service.ipFamilies": FAMILIES,
         "metrics.port": PORT,
@@ -82,8 +85,7 @@ def rendered() -> str:
     schema["properties"]["settings"] = _settings()
     # A parent chart puts more there, and helm adds it where this chart is a dependency.
     schema["properties"]["global"]["additionalProperties"] = True
-    for row in refused():
-        _let_pass(schema, row["path"])
+    chart_originals.pass_in(schema)
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
 
 
@@ -128,20 +130,11 @@ def _settings() -> Schema:
     return {"type": "object", "additionalProperties": False, "properties": sections}
 
 
-def _let_pass(schema: Schema, path: str) -> None:
-    """Let a value pass that the templates refuse with a reason, which a schema cannot give.
-
-    Everything else under a name that is not ours passes with it: `cron.schedule` says nothing while cron is off.
-    """
-    for name in path.split("."):
-        known = schema["properties"]
-        if name not in known:
-            known[name] = {}
-            return
-        schema = known[name]
-
-
-SCHEMA = Generated("schema of the chart's values", lambda: {FILE: rendered()}, "make crds")
+SCHEMA = Generated(
+    "schema of the chart's values",
+    lambda: {FILE: rendered(), chart_originals.FILE: chart_originals.rendered()},
+    "make crds",
+)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import yaml
 
 CHART = Path(__file__).parent.parent / "charts" / "coffer"
 VALUES = CHART / "values.yaml"
-FOREIGN = CHART / "files" / "foreign-values.yaml"
 FREE = (
     *("global.affinity", "global.commonLabels", "global.nodeSelector", "global.podAnnotations", "global.podLabels"),
     *("affinity", "nodeSelector", "resources", "dnsConfig", "strategy", "settings"),
@@ -46,12 +45,6 @@ def values(text: str) -> list[Value]:
             yaml.compose(text, Loader=yaml.CSafeLoader), "", text.splitlines(), yaml.load(text, Loader=yaml.CSafeLoader)
         )
     )
-
-
-def refused() -> list[Mapping[str, Any]]:
-    """Return the values of other charts that the templates refuse by name."""
-    found: list[Mapping[str, Any]] = yaml.safe_load(FOREIGN.read_text())["refused"]
-    return found
 
 
 def _of(tree: Any, parent: str, lines: list[str], content: Mapping[str, Any]) -> Iterator[Value]:

@@ -369,9 +369,8 @@ def _request_of(entry: Data | DataFrom) -> ReadRequest:
 def _request_to(client: Client, entry: Data | DataFrom) -> ReadRequest:
     """Return what is requested of a client for an entry."""
     request = _request_of(entry)
-    reference = entry.remote_ref if isinstance(entry, Data) else entry.extract
-    if isinstance(request, SecretRequest) and sends_property(client) and reference is not None:
-        return replace(request, property=reference.property or "")
+    if isinstance(request, SecretRequest) and sends_property(client) and entry.secret is not None:
+        return replace(request, property=entry.secret.property or "")
     return request
 
 

@@ -46,7 +46,7 @@ def plan(view: View, data: Mapping[str, SecretValue] | None, rendered: Content |
         NeedsHuman: a foreign or immutable object is in the way, or the data do not fit the kind.
 
     """
-    target: Target = GenericTarget(view, templated=rendered is not None) if view.generic else SecretTarget(view)
+    target = target_of(view, templated=rendered is not None)
     if data is None or view.policy == "None":
         return Plan(reason=f"{target.word}Synced")
     if not data and view.spec.target.deletion_policy != "Merge":
@@ -58,7 +58,7 @@ def plan(view: View, data: Mapping[str, SecretValue] | None, rendered: Content |
         message = f"{target.word.lower()} will not be created due to CreationPolicy=Merge"
         return Plan(None, f"{target.word}Missing", message)
     if view.present is not None:
-        _require_ours(view, target)
+        require_ours(view, target)
     wanted = target.wanted(content)
     synced = Plan(reason=f"{target.word}Synced", random=content.random)
     if view.present is None:
@@ -102,7 +102,12 @@ def _without_data(view: View, word: str) -> Plan:
     return Plan(action, f"{word}Deleted", "secret deleted due to DeletionPolicy=Delete")
 
 
-def _require_ours(view: View, target: Target) -> None:
+def target_of(view: View, *, templated: bool) -> Target:
+    """Return the rules of a target's kind."""
+    return GenericTarget(view, templated=templated) if view.generic else SecretTarget(view)
+
+
+def require_ours(view: View, target: Target) -> None:
     """Raise NeedsHuman unless the target is ours, or someone with rights to it has agreed that it is written."""
     owner = view.owner
     if owner is not None and owner.kind == EXTERNAL_SECRETS.kind and target.other_external_secret(owner):

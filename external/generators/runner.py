@@ -164,7 +164,7 @@ class Generators:
         elif kind in KINDS:
             key = resolve(owner, KINDS[kind].resource, name, None, at="sourceRef.generatorRef")
         else:
-            raise NeedsHuman(FAILED, _unserved("kind", kind))
+            raise NeedsHuman(FAILED, unserved("kind", kind))
         try:
             body = await self._client.find(key)
         except Forbidden as error:
@@ -173,10 +173,10 @@ class Generators:
             raise ProviderError(f"there is no {key}, or its CRD is not installed")
         spec, at = body.get("spec"), f"{key}: spec"
         if key.resource is CLUSTER_GENERATORS:
-            kind, spec, at = _embedded(spec, at)
+            kind, spec, at = embedded(spec, at)
         self._require_ours(spec)
         if kind not in KINDS:
-            raise ProviderError(_unserved(at, kind))
+            raise ProviderError(unserved(at, kind))
         meta = body["metadata"]
         recipe = await beside_values(spec, partial(KINDS[kind].prepare, {} if spec is None else spec, at))
         return LoadedGenerator(f"{meta['uid']} {meta.get('generation')}", recipe)
@@ -198,7 +198,7 @@ def _sound(found: LoadedGenerator | ProviderError | NeedsHuman) -> LoadedGenerat
     raise found
 
 
-def _embedded(spec: Any, at: str) -> tuple[str, Any, str]:
+def embedded(spec: Any, at: str) -> tuple[str, Any, str]:
     """Return kind, spec and field path of the generator inside a ClusterGenerator."""
     given = spec.get("generator") if isinstance(spec, dict) else None
     if not isinstance(given, dict) or len(given) != 1:
@@ -210,5 +210,6 @@ def _embedded(spec: Any, at: str) -> tuple[str, Any, str]:
     return kind, inner, f"{at}.generator.{name}"
 
 
-def _unserved(at: str, kind: str) -> str:
+def unserved(at: str, kind: str) -> str:
+    """Say that a kind of generator is not served, and what is."""
     return f"{at}: this version serves {SERVED}, and not {kind}; take one of these, or keep external-secrets for it"

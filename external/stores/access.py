@@ -6,7 +6,7 @@ from manager.core.clock import Clock, parse_rfc3339
 from manager.core.errors import NeedsHuman
 from manager.kube.cache import Meta, MetadataCache
 from manager.kube.resources import CLUSTER_SECRET_STORES, NAMESPACES, Key, Resource
-from manager.settings.model import Settings
+from manager.settings.model import ExternalSettings, Settings
 
 VALIDATION_SECONDS = 10.0  # a store that is older and has no condition has something wrong with it
 
@@ -22,8 +22,7 @@ class StoreAccess:
 
     def serves(self, resource: Resource, controller: str) -> bool:
         """Return True if a store of this kind and controller class is ours."""
-        kind = self._settings.cluster_stores or resource is not CLUSTER_SECRET_STORES
-        return kind and controller in ("", self._settings.controller_class)
+        return serves_class(self._settings, resource, controller)
 
     def serves_store(self, store: Key) -> bool:
         """Return True if a store is ours, or does not exist and would be."""
@@ -80,6 +79,12 @@ class StoreAccess:
     def _age(self, meta: Meta) -> float:
         created = parse_rfc3339(meta.created)
         return abs((self._clock.now() - created).total_seconds()) if created else VALIDATION_SECONDS
+
+
+def serves_class(settings: ExternalSettings, resource: Resource, controller: str) -> bool:
+    """Return True if a store of this kind and controller class is served under these settings."""
+    kind = settings.cluster_stores or resource is not CLUSTER_SECRET_STORES
+    return kind and controller in ("", settings.controller_class)
 
 
 def missing(store: Key) -> str:

@@ -2,6 +2,7 @@
 
 from external.api.fields import parsed
 from external.api.store import ORIGINAL_PROVIDERS, SecretStoreSpec
+from external.providers.kind import ProviderKind
 from external.providers.protocol import Client, ConnectContext, CountCall, Home
 from external.providers.registry import PROVIDERS, StoreSpec
 from external.providers.support.egress import EgressPolicy
@@ -57,10 +58,7 @@ class Connector:
         """
         await self._servers.look()
         spec = await parsed(StoreSpec, body.get("spec"), reason=INVALID)
-        name, provider = _provider_of(spec)
-        kind = PROVIDERS.get(name)
-        if kind is None:
-            raise NeedsHuman(INVALID, _not_served(name))
+        kind, provider = served_provider(spec)
         return await kind.connect(provider, self._context(store, spec, consumer, count))
 
     def _context(self, store: Key, spec: SecretStoreSpec, consumer: str, count: CountCall) -> ConnectContext:
@@ -94,6 +92,15 @@ class Connector:
 def tenant_of(store: Key) -> str:
     """Return whose share of the threads a store's calls take."""
     return f"namespace {store.namespace}" if store.namespace else f"cluster store {store.name}"
+
+
+def served_provider(spec: SecretStoreSpec) -> tuple[ProviderKind, object]:
+    """Return the kind and the model of the one provider that a store names. Raises NeedsHuman."""
+    name, provider = _provider_of(spec)
+    kind = PROVIDERS.get(name)
+    if kind is None:
+        raise NeedsHuman(INVALID, _not_served(name))
+    return kind, provider
 
 
 def _provider_of(spec: SecretStoreSpec) -> tuple[str, object]:

@@ -7,16 +7,14 @@ import json
 import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from manager import VERSION
-from manager.core.documents import read_yaml
 from manager.core.errors import CofferError, SettingsError
 from manager.core.optional_imports import UNUSED, without
-from manager.settings.load import load, option_names
+from manager.settings.load import load, option_names, settings_file
 from manager.settings.model import Settings
 from manager.settings.predecessors import WITHOUT_EFFECT, aliases, bare_switches, ignored
 
@@ -27,6 +25,7 @@ OF_MODULES = {
     "cost": "external.commands",
     "crds": "manager.cli.crds",
     "keys": "sealed.commands",
+    "migrate": "manager.cli.migrate.commands",
     "seal": "sealed.commands",
 }
 
@@ -104,7 +103,7 @@ def run(config: str | None, **flags: Any) -> None:
         raise _missing(error) from error
     unused = [flag for flag in WITHOUT_EFFECT if flags.pop(f"unused_{flag.replace('-', '_')}") is not None]
     try:
-        settings = load(flags, os.environ, _document(config))
+        settings = load(flags, os.environ, settings_file(config))
         logging.setup(settings.process.log_level, settings.process.log_format)
         for name, why in ignored(unused, os.environ).items():
             structlog.get_logger(__name__).warning("accepted without effect", name=name, reason=why)
@@ -153,7 +152,7 @@ def mirrors(annotations: tuple[str, ...], **given: Any) -> None:
         raise SettingsError(f"-o {options.output}: a plan is printed as a table only")
 
     async def read() -> MirrorListing:
-        settings = load({}, os.environ, _document(options.config))
+        settings = load({}, os.environ, settings_file(options.config))
         own = options.own or settings.process.namespace
         listing = MirrorListing(settings.reflector, own, settings.modules.namespaces)
         client = KubeClient(await connect(options.kubeconfig, options.context), f"coffer/{VERSION}")
@@ -184,15 +183,6 @@ def _end(ending: "Ending") -> NoReturn:
         arguments = [sys.executable, *sys.orig_argv[1:]]
         os.execv(sys.executable, arguments)
     os._exit(ending)
-
-
-def _document(config: str | None) -> object:
-    if not config:
-        return None
-    try:
-        return read_yaml(Path(config).read_text())
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"--config {config}: {type(error).__name__}") from error
 
 
 def _options() -> list[click.Parameter]:

@@ -111,7 +111,7 @@ async def find_predecessor(client: KubeClient, module: str, within: Confinement 
     for selector in SELECTORS.get(module, ()):
         for place in within.places if within else ("",):
             async for body in _running(client, module, place, selector):
-                if (within and place == within.home) or await _may_write(client, body, within):
+                if (within and place == within.home) or await may_write(client, body, within):
                     return f"{body['metadata']['namespace']}/{body['metadata']['name']}"
     return ""
 
@@ -129,7 +129,15 @@ async def _running(client: KubeClient, module: str, place: str, selector: str) -
         log.warning("cannot look for an original controller", module=module, namespace=place, status=error.status)
 
 
-async def _may_write(client: KubeClient, body: Body, within: Confinement | None) -> bool:
+async def labelled(client: KubeClient, module: str) -> AsyncIterator[Body]:
+    """Yield the Deployments with the labels of a module's original, which any tenant may have set. Raises ApiError."""
+    for selector in SELECTORS.get(module, ()):
+        async for items, _ in client.pages(DEPLOYMENTS, selector=selector):
+            for body in items:
+                yield body
+
+
+async def may_write(client: KubeClient, body: Body, within: Confinement | None = None) -> bool:
     """Return True if a Deployment's ServiceAccount may create Secrets in every namespace, or if that is unknown."""
     for namespace in within.namespaces if within else ("",):
         if not await _may_write_in(client, body, namespace):

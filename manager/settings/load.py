@@ -7,9 +7,11 @@ system used, file (`sealed: {key_prefix: …}`), default.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_type_hints
 
+from manager.core.documents import read_yaml
 from manager.core.errors import SettingsError
 from manager.core.field_docs import field_docs
 from manager.settings.model import NONE, REFLECTOR, Settings
@@ -57,6 +59,16 @@ def option_names() -> list[tuple[str, str, type, str]]:
         for section, settings in sections
         for name, kind in get_type_hints(settings).items()
     ]
+
+
+def settings_file(path: str | None) -> object:
+    """Return the content of a settings file, None without one. Raises SettingsError."""
+    if not path:
+        return None
+    try:
+        return read_yaml(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"--config {path}: {type(error).__name__}") from error
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str] = NONE, document: object = None) -> Settings:

@@ -71,19 +71,29 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "coffer.account" -}}
 {{ .Values.serviceAccount.name | default "coffer" }}
 {{- end -}}
-{{/* Refuses what files/foreign-values.yaml lists: values of other charts that have no place here. */}}
+{{/* Refuses the values of the originals' charts that files/originals.json lists, all of them in one message. */}}
 {{- define "coffer.translated" -}}
+{{- $lines := list }}
 {{- if regexMatch "(kubernetes-reflector|external-secrets|sealed-secrets)" .Values.image.repository }}
-{{- fail (printf "image.repository: %s is the image of another program; set Coffer's image" .Values.image.repository) }}
+{{- $lines = append $lines (printf "image.repository: %s is the image of another program; set Coffer's image" .Values.image.repository) }}
 {{- end }}
-{{- range (.Files.Get "files/foreign-values.yaml" | fromYaml).refused }}
-{{- $found := $.Values }}
+{{- range (.Files.Get "files/originals.json" | fromJson).refused }}
+{{- $found := dict "value" $.Values }}
 {{- range $name := splitList "." .path }}
-{{- $found = ternary (get (ternary $found dict (kindIs "map" $found)) $name) "" (kindIs "map" $found) }}
+{{- $here := $found.value }}
+{{- $found = dict }}
+{{- if kindIs "map" $here }}
+{{- if hasKey $here $name }}{{ $found = dict "value" (get $here $name) }}{{ end }}
 {{- end }}
-{{- if and $found (not (has (toString $found) (default list .harmless))) }}
-{{- fail (printf "%s: %s" .path .says) }}
 {{- end }}
+{{- if hasKey $found "value" }}
+{{- if and (kindIs (.kind | default (kindOf $found.value)) $found.value) (not (has (toJson $found.value) .harmless)) }}
+{{- $lines = append $lines .says }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if $lines }}
+{{- fail (printf "values of other charts; `coffer migrate values` translates a whole file:\n  %s" (join "\n  " $lines)) }}
 {{- end }}
 {{- end -}}
 {{- define "coffer.checked" -}}

@@ -1,32 +1,39 @@
 """Values that nobody reads are refused, and users keep the rights that they have on their namespaces."""
 
 import itertools
+import json
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.conformance.charts import nested
 from tests.controller import CRDS
+from tests.unit.charts import rendering
 from tests.unit.charts.test_chart import CHART, MODULES, helm, one, only, rendered
-from tools import chart_readme, chart_schema, chart_values
+from tools import chart_originals, chart_readme, chart_schema, chart_values
 
 REFUSED = [
     ("modules.seald=false", "additional properties 'seald' not allowed"),
-    ("rbac.create=false", "additional properties 'create' not allowed"),
+    ("rbac.create=false", "rbac.create of sealed-secrets and external-secrets: here rbac.enabled"),
     ("settings.reflector.provenence=deny", "additional properties 'provenence' not allowed"),
     ("settings.reflectr.provenance=deny", "additional properties 'reflectr' not allowed"),
     ("settings.process.listen=:9090", "additional properties 'listen' not allowed"),
     ("settings.process.listen_metrics=:9091", "additional properties 'listen_metrics' not allowed"),
     ("replicaCount=two", "got string, want integer"),
-    ("installCRDs=false", "additional properties 'installCRDs' not allowed"),
+    ("installCRDs=false", "installCRDs of external-secrets: here crds.install"),
     ("service.prt=80", "additional properties 'prt' not allowed"),
     ("settings.sealed.key_size=[]", "want integer"),
     ("image.repository=emberstack/kubernetes-reflector", "image.repository"),
-    ("cron.enabled=true", "cron.enabled: Coffer watches"),
-    ("autoscaling.enabled=true", "autoscaling.enabled"),
-    ("nameOverride=other", "nameOverride: the names are fixed"),
-    ("fullnameOverride=other", "fullnameOverride: the names are fixed"),
+    ("cron.enabled=true", "cron.enabled of reflector: no counterpart: Coffer watches"),
+    ("autoscaling.enabled=true", "autoscaling.enabled of reflector"),
+    ("nameOverride=other", "external-secrets and reflector: no counterpart: the names of Coffer's objects"),
+    ("fullnameOverride=other", "fullnameOverride of sealed-secrets: here service.name"),
+    ("extraArgs.loglevel=debug", "extraArgs of external-secrets: no counterpart"),
+    ("podSecurityContext.enabled=true", "podSecurityContext.enabled of sealed-secrets and external-secrets"),
+    ("log.lvel=debug", "at '/log': additional properties 'lvel' not allowed"),
+    ("revisionHistoryLimit=many", "does not match pattern"),
     ("metrics.serviceMonitor.intervall=1s", "additional properties 'intervall' not allowed"),
     ("image.pullPolicy=Sometimes", "value must be one of 'Always', 'IfNotPresent', 'Never'"),
     ("image.digest=sha256:1", "does not match pattern"),
@@ -79,14 +86,32 @@ def test_the_values_of_reflectors_chart_are_taken_as_they_are(tmp_path: Path) ->
     assert [each["name"] for each in subjects] == ["coffer"]
 
 
-def test_every_refused_value_is_refused_with_its_reason() -> None:
-    """What asks for nothing passes: values files of other charts name all of their values."""
-    for row in chart_values.refused():
-        done = helm("template", "coffer", str(CHART), "--set=crds.install=false", f"--set={row['path']}=x")
-        assert done.returncode != 0
-        assert f"{row['path']}: {row['says']}" in done.stderr
-        for nothing in ("", "null", *row.get("harmless", ())):
-            rendered(f"{row['path']}={nothing}")
+def test_every_foreign_value_is_refused_with_its_reason_in_one_message(tmp_path: Path) -> None:
+    odd = {"map": {"a": 1}, "bool": True}
+    rows = chart_originals.refused()
+    deepest_first = sorted(rows, key=lambda row: -row.path.count("."))
+    given = nested({row.path: odd.get(row.kind, "odd") for row in deepest_first})
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump(given))
+
+    done = helm("template", "coffer", str(CHART), f"--values={tmp_path / 'values.yaml'}")
+
+    assert done.returncode != 0
+    assert "`coffer migrate values` translates a whole file" in done.stderr
+    said = done.stderr.splitlines()
+    assert [f"  {row.says}" for row in rows] == [line for line in said if line.startswith("  ")]
+
+
+def test_a_foreign_value_that_asks_for_nothing_passes() -> None:
+    """Values files of other charts name all of their values."""
+    rows = [row for row in chart_originals.refused() if row.harmless]
+    outer = [row for row in rows if not any(row.path.startswith(f"{each.path}.") for each in rows)]
+    rounds = range(max(len(row.harmless) for row in outer))
+    cases = {
+        f"round-{at}": nested({row.path: json.loads(row.harmless[at % len(row.harmless)]) for row in outer})
+        for at in rounds
+    }
+
+    assert all(rendering.many(cases).values())
 
 
 def test_the_schema_of_the_values_follows_from_values_and_settings() -> None:

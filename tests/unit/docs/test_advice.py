@@ -17,6 +17,7 @@ import yaml
 from external.external_secrets.view import ADOPT as EXTERNAL_ADOPT
 from external.module import build as external
 from manager.cli.main import main
+from manager.cli.migrate.chart_values.translation import TABLES
 from manager.runtime.metrics import Metrics
 from manager.settings.model import Settings
 from reflector.content import MIRROR_LABEL
@@ -36,10 +37,11 @@ KUBECTL = {
     "annotate": {"--overwrite", "-n"},
     "apply": {"-f"},
     "auth can-i": {"-A", "--as"},
+    "delete": {"-f"},
     "create secret": {"--from-file"},
     "describe": set(),
     "events": {"--for", "-n"},
-    "get": {"-A", "-l", "-n", "-o"},
+    "get": {"--raw", "-A", "-l", "-n", "-o"},
     "logs": {"-f", "-l", "-n"},
 }
 """What of kubectl is named; a word or flag that is not here is looked up once, and added."""
@@ -190,11 +192,13 @@ def test_every_setting_that_is_told_exists() -> None:
 
 def test_every_value_of_the_chart_that_is_told_exists() -> None:
     values = yaml.safe_load((ROOT / "charts" / "coffer" / "values.yaml").read_text())
-    asked = found(r"\b((?:rbac|image|service|modules)\.[a-z]\w*)\b(?![\w(]|\.py)", everything())
+    theirs = {".".join(path.split(".")[:2]) for each in TABLES.values() for path in each.rules}
+    asked = found(r"(?<![\w.])((?:rbac|image|service|modules)\.[a-z]\w*)\b(?![\w(]|\.py|\.k8s)", everything())
     wrong = {
         each: where
         for each, where in asked
-        if each.partition(".")[2] not in values.get(each.partition(".")[0], {})
+        if each not in theirs
+        and each.partition(".")[2] not in values.get(each.partition(".")[0], {})
         and not hasattr(SECTIONS.get(each.partition(".")[0]), each.partition(".")[2])
     }
 

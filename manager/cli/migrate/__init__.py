@@ -1,0 +1,1 @@
+"""`coffer migrate`: move a cluster from the originals to Coffer, and back."""

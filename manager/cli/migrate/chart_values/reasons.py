@@ -1,0 +1,11 @@
+"""Reasons that several charts share."""
+
+NAMES = "the names of Coffer's objects are fixed, so that a second release is refused"
+MIRROR = "mirror Coffer's image too, and set image.registry and image.repository"
+OWN_IMAGE = "Coffer has an image of its own"
+SIZED = "sized for another program: Coffer does the work of three, and has defaults of its own"
+CONTEXT = "leave it out; instead of false set openshift.adaptSecurityContext to force, or single fields to null"
+ACCOUNT = "the original's release may still own this ServiceAccount"
+IDENTITY = "where a cloud's policy names the ServiceAccount, name the new one there too"
+PROBES = "the probes of Coffer are always on"
+MANY_REPLICAS = "one replica works and the others stand by"
