@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from manager.cli.migrate.assessment import Report
-from manager.cli.migrate.crds import guarded, module_of_crd, tracked_by
+from manager.cli.migrate.crds import guarded, guards, module_of_crd, tracked_by
 from manager.cli.migrate.listed import Listed
 from manager.cli.migrate.originals import (
     NAME_LABEL,
@@ -16,7 +16,7 @@ from manager.cli.migrate.originals import (
     module_of,
     release_of,
 )
-from manager.cli.migrate.releases import KEEP, Release
+from manager.cli.migrate.releases import Release
 from manager.cli.migrate.webhooks import webhook_module
 from manager.findings import Verdict
 from manager.kube.resources import Body
@@ -151,10 +151,12 @@ class Planner:
                 words = ["upgrade", owner.name, *self._charts.original(moved.original, moved.version)]
                 words += ["-n", owner.namespace, "--reuse-values", "--set-string", moved.original.keep_value]
                 yield Step(MOVE, moved.module, why, self._charts.helm(*words))
-        tracked = [each for each in self._crds(moved.module) if _unguarded(each)]
-        if tracked:
-            names = [each["metadata"]["name"] for each in tracked]
-            command = self._charts.kubectl("annotate", "crd", *names, f"{KEEP}=keep", "--overwrite")
+        tracked: dict[tuple[str, ...], list[str]] = {}
+        for crd in self._crds(moved.module):
+            if wanted := _missing_guards(crd):
+                tracked.setdefault(wanted, []).append(crd["metadata"]["name"])
+        for wanted, names in tracked.items():
+            command = self._charts.kubectl("annotate", "crd", *names, *wanted, "--overwrite")
             yield Step(MOVE, moved.module, "keep a GitOps tool from pruning the CRDs; put it into Git too", command)
 
     def _stay(self) -> Iterator[Step]:
@@ -287,9 +289,10 @@ def _values(release: ReleaseKey) -> str:
     return f"{release.name}-values.yaml"
 
 
-def _unguarded(crd: Body) -> bool:
+def _missing_guards(crd: Body) -> tuple[str, ...]:
+    """Return the annotations that a CRD needs to outlive a prune; none if no tool tracks it, or if it has them."""
     tool = tracked_by(crd["metadata"])
-    return bool(tool) and not guarded(crd["metadata"], tool)
+    return guards(crd["metadata"], tool) if tool and not guarded(crd["metadata"], tool) else ()
 
 
 def _by_namespace(deployments: list[Body]) -> dict[str, list[str]]:
