@@ -41,6 +41,7 @@ def crd_hazards(
     """
     yield from _helm(crd, releases, objects)
     yield from _gitops(crd)
+    yield from _conversion(crd)
     yield from _versions(crd, ours)
 
 
@@ -109,6 +110,12 @@ def _gitops(crd: Body) -> Iterator[Hazard]:
         text = f"{tool} tracks it and deletes it, with all of its objects, once it is no longer in Git"
         wanted = " and ".join(each.replace("=", ": ", 1) for each in guards(crd["metadata"], tool))
         yield _hazard(crd, text, f"annotate it in Git: {wanted}", blocks=True)
+
+
+def _conversion(crd: Body) -> Iterator[Hazard]:
+    if (crd["spec"].get("conversion") or {}).get("strategy") == "Webhook":
+        text = "a webhook of the original converts its versions: without it the API server cannot read the objects"
+        yield _hazard(crd, text, "remove spec.conversion from it while the original still runs", blocks=True)
 
 
 def _versions(crd: Body, ours: Mapping[str, Served]) -> Iterator[Hazard]:

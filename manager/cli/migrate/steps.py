@@ -17,7 +17,7 @@ from manager.cli.migrate.originals import (
     release_of,
 )
 from manager.cli.migrate.releases import Release
-from manager.cli.migrate.webhooks import webhook_module
+from manager.cli.migrate.webhooks import is_of_original, webhook_module
 from manager.findings import Verdict
 from manager.kube.resources import Body
 from manager.kube.writer import SEALING_KEY_LABEL
@@ -272,9 +272,12 @@ class Planner:
         return [each for each in self._listed.crds if module_of_crd(each) == module]
 
     def _webhooks(self, module: str) -> dict[str, list[str]]:
+        """Return the names of webhook configurations that are the original's beyond doubt, by kind."""
         found: dict[str, list[str]] = {}
+        metas = (each["metadata"] for each in self._listed.services if module_of(each["metadata"]) == module)
+        services = {(each["namespace"], each["name"]) for each in metas}
         for each in self._listed.webhooks:
-            if webhook_module(each) == module:
+            if webhook_module(each) == module and is_of_original(each, services):
                 found.setdefault(each["kind"].lower(), []).append(each["metadata"]["name"])
         return found
 

@@ -110,6 +110,16 @@ def test_what_is_guarded_is_no_hazard(annotations: Any, labels: Any) -> None:
     assert said(crd(annotations, labels)) == []
 
 
+def test_a_conversion_webhook_must_go_before_its_server() -> None:
+    body = crd()
+    body["spec"]["conversion"] = {"strategy": "Webhook", "webhook": {"clientConfig": {}}}
+
+    (found,) = said(body)
+
+    assert found.blocks
+    assert found.cure.startswith("remove spec.conversion")
+
+
 @pytest.mark.parametrize("served", [("v1beta1",), ()])
 def test_a_version_that_coffer_reads_must_be_served(served: tuple[str, ...]) -> None:
     (found,) = said(crd(served=served))

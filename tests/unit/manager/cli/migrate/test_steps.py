@@ -7,7 +7,7 @@ import pytest
 
 from external.migration import PUSH_SECRETS
 from manager.cli.migrate.assessment import assessed
-from manager.cli.migrate.listed import WEBHOOKS
+from manager.cli.migrate.listed import SERVICES, WEBHOOKS
 from manager.cli.migrate.steps import BACK, MOVE, UNDO, Charts, Planner, Step
 from manager.settings.model import Settings
 from tests.builders.migration_cluster import ClusterStandIn, three_originals
@@ -77,6 +77,23 @@ async def test_both_ways_back_start_without_coffer_and_end_with_a_proof() -> Non
     assert installs[1].endswith(r"--set-string 'crds.annotations.helm\.sh/resource-policy=keep' --take-ownership")
 
 
+@pytest.mark.parametrize(("service", "deleted"), [("external-secrets-webhook", True), ("our-policies", False)])
+async def test_webhooks_are_deleted_if_they_are_the_originals(service: str, deleted: bool) -> None:
+    """A policy of the administrators may watch the same kinds: only labels or the Service tell them apart."""
+    cluster, home = three_originals(), "kube-system"
+    labels = {"app.kubernetes.io/name": "external-secrets-webhook"}
+    cluster.put(SERVICES, {"metadata": {"namespace": home, "name": "external-secrets-webhook", "labels": labels}})
+    hook = {
+        "rules": [{"apiGroups": ["external-secrets.io"], "resources": ["externalsecrets"]}],
+        "clientConfig": {"service": {"namespace": home, "name": service}},
+    }
+    cluster.put(WEBHOOKS[0], {"metadata": {"name": "check"}, "webhooks": [hook]})
+
+    found = [each for each in commands(await planned(cluster), MOVE) if "delete validatingwebhook" in each]
+
+    assert bool(found) is deleted
+
+
 async def test_a_release_that_keeps_its_crds_needs_no_upgrade() -> None:
     assert not [each for each in commands(await planned(three_originals(keep=True)), MOVE) if "./eso" in each]
 
@@ -96,7 +113,11 @@ async def test_every_command_reaches_the_cluster_that_was_read() -> None:
         assert re.search(r"helm .*--kube-context prod" if "helm " in each else r"--context prod", each)
 
 
-ARGO_CD, SYNC_OPTIONS, KEEP = "argocd.argoproj.io/tracking-id", "argocd.argoproj.io/sync-options", "helm.sh/resource-policy"
+ARGO_CD, SYNC_OPTIONS, KEEP = (
+    "argocd.argoproj.io/tracking-id",
+    "argocd.argoproj.io/sync-options",
+    "helm.sh/resource-policy",
+)
 GUARDED = {SYNC_OPTIONS: "Prune=false", KEEP: "keep"}
 
 

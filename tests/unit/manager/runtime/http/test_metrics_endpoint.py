@@ -176,7 +176,6 @@ async def test_an_outage_of_the_api_server_forgets_no_scraper(scene: Scene) -> N
     await asyncio.gather(*flood)
 
 
-
 async def test_remembered_tokens_are_bounded(scene: Scene) -> None:
     for at in range(MAX_ADMITTED + 1):
         assert await scene.status(f"Bearer good{at}") == 200
