@@ -25,8 +25,8 @@ log = structlog.get_logger(__name__)
 class Scrapers:
     """Admits callers whose token may `get` /metrics, and remembers them for a minute.
 
-    A flood of unknown tokens is refused at once and keeps no scraper that is known from its metrics: not when its minute
-    is over either, because a token that was admitted before is checked beside the unknown ones.
+    A flood of unknown tokens is refused at once and keeps no scraper that is known from its metrics, not even when its
+    minute is over: a token that was admitted before is checked beside the unknown ones.
     """
 
     def __init__(self, check: TokenCheck, clock: Clock) -> None:
