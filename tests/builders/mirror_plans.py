@@ -16,12 +16,16 @@ AUTO = {**ALLOWED, f"{PREFIX}reflection-auto-enabled": "true"}
 
 
 class World:
-    """Objects in a cache, and the plan for one source."""
+    """Objects in a cache, and the plan for one source.
 
-    def __init__(self, **settings: Any) -> None:
+    Args:
+        scope: the namespaces of the installation; None: the whole cluster.
+    """
+
+    def __init__(self, scope: frozenset[str] | None = None, **settings: Any) -> None:
         self.cache = MetadataCache()
         self.settings = ReflectorSettings(**settings)
-        self.lookout = ViewBuilder(self.cache, self.settings, "coffer", SystemClock())
+        self.lookout = ViewBuilder(self.cache, self.settings, "coffer", SystemClock(), scope)
         self.version = 10
         for name in ("src", "team-1", "team-2", "kube-system", "coffer"):
             self.namespace(name)

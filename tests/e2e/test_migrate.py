@@ -36,7 +36,8 @@ from tests.e2e.test_sealed_takeover import key_of_the_original, left_by_the_orig
 from tests.e2e.test_upgrade import left_behind
 from tests.e2e.world import World
 
-COUNT = 200  # of each original
+FEW, MANY = 20, 200
+"""Objects of each original: what `make test` moves, and `make soak`."""
 HOME = "kube-system"
 RELEASES = {"sealed": "sealed-secrets-controller", "external": "external-secrets", "reflector": "reflector"}
 KEEP = "helm.sh/resource-policy"
@@ -58,6 +59,8 @@ class Scene:
     world: World
     folder: Path
     charts: dict[str, Path]
+    count: int
+    """Objects of each original."""
     namespaces: dict[str, str] = field(default_factory=dict)
     coffer: Coffer | None = None
     said: list[str] = field(default_factory=list)
@@ -129,7 +132,7 @@ class Scene:
                 coffer.metric, "coffer_api_requests_total", 'resource="secrets",status="200",verb="get"'
             ),
         }
-        wait_until(lambda: seen[module]() >= COUNT, timeout=60, what=f"{module} to look at every object")
+        wait_until(lambda: seen[module]() >= self.count, timeout=60, what=f"{module} to look at every object")
 
 
 def fill(scene: Scene) -> None:
@@ -142,10 +145,10 @@ def fill(scene: Scene) -> None:
     namespaces["external"], namespaces["sources"] = place(world, "AKIAMIGRATE"), world.namespace()
     namespaces["mirrors"] = world.namespace("mirrors")
     auto = allowed(auto=namespaces["mirrors"])
-    names = [f"{world.unique}-{at}" for at in range(COUNT)]
+    names = [f"{world.unique}-{at}" for at in range(scene.count)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda name: left_by_the_original(world, namespaces["sealed"], name, certificate), names))
-        list(pool.map(partial(leave, world, namespaces["external"], value, now), range(COUNT)))
+        list(pool.map(partial(leave, world, namespaces["external"], value, now), range(scene.count)))
         sources = pool.map(
             lambda name: world.apply(secret(namespaces["sources"], name, {"k": value}, annotations=auto))[0], names
         )
@@ -153,11 +156,11 @@ def fill(scene: Scene) -> None:
         list(pool.map(world.kube.create, mirrors))
 
 
-@pytest.fixture
-def scene(tmp_path: Path, moto: Moto) -> Iterator[Scene]:
+@pytest.fixture(params=[FEW, pytest.param(MANY, marks=pytest.mark.soak)])
+def scene(request: pytest.FixtureRequest, tmp_path: Path, moto: Moto) -> Iterator[Scene]:
     """A cluster that runs the three originals."""
     with ControlPlane() as plane, closing(plane.client()) as kube:
-        scene = Scene(World(plane, kube, moto), tmp_path, write_charts(tmp_path / "charts"))
+        scene = Scene(World(plane, kube, moto), tmp_path, write_charts(tmp_path / "charts"), request.param)
         for module, release in RELEASES.items():
             values = "--set webhook.create=false" if module == "external" else ""  # nothing would answer it here
             scene.must(f"helm install {release} {scene.charts[module]} -n {HOME} {values}")
@@ -198,10 +201,10 @@ def test_a_cluster_moves_over_and_back_with_the_printed_commands(scene: Scene) -
     verdicts = Counter((each["kind"], each["verdict"]) for each in found if each.get("verdict"))
     assert code == 1
     assert verdicts == {
-        ("SealedSecret", "nothing"): COUNT,
-        ("ExternalSecret", "nothing"): COUNT,
+        ("SealedSecret", "nothing"): scene.count,
+        ("ExternalSecret", "nothing"): scene.count,
         ("SecretStore", "nothing"): 1,
-        ("Secret", "nothing"): 2 * COUNT,
+        ("Secret", "nothing"): 2 * scene.count,
     }, "sources and mirrors are Secrets"
     assert all(
         name.endswith("external-secrets.io") and "helm uninstall" in why for name, why in blocking(found).items()
@@ -209,7 +212,7 @@ def test_a_cluster_moves_over_and_back_with_the_printed_commands(scene: Scene) -
     assert len(blocking(found)) == 9
 
     before, mark = scene.versions(), scene.world.mark()
-    assert len(before) == 4 * COUNT + 1, "sealed, synced, sources, mirrors, and the credentials of the store"
+    assert len(before) == 4 * scene.count + 1, "sealed, synced, sources, mirrors, and the credentials of the store"
     steps = planned(scene)
 
     carry_out(scene, steps, "move")
@@ -264,7 +267,7 @@ def cascades(scene: Scene) -> None:
     assert f"!  lost  CustomResourceDefinition {CRD}" in lost
     assert f"!  lost  CustomResourceDefinition {stores}" in lost
     assert f"!  lost  SecretStore {scene.namespaces['external']}/store" in lost
-    assert sum(f"Secret {scene.namespaces['sealed']}/" in line for line in lost) == COUNT * 2, "and their Secrets"
+    assert sum(f"Secret {scene.namespaces['sealed']}/" in line for line in lost) == scene.count * 2, "and their Secrets"
 
 
 def prune(scene: Scene, name: str) -> None:
