@@ -289,7 +289,8 @@ class Planner:
 
 
 def _values(release: ReleaseKey) -> str:
-    return f"{release.name}-values.yaml"
+    """Return a file for a release's values; releases of two namespaces may have one name."""
+    return f"{release.namespace}.{release.name}-values.yaml"
 
 
 def _missing_guards(crd: Body) -> tuple[str, ...]:

@@ -39,9 +39,9 @@ async def test_a_move_goes_step_by_step() -> None:
     verify, new = "coffer migrate verify before.json", "--create-namespace"
     keep = r"'crds.annotations.helm\.sh/resource-policy=keep'"
     assert commands(steps, MOVE) == [
-        f"(umask 077; helm get values sealed-secrets {home} -o yaml > sealed-secrets-values.yaml)",
-        f"(umask 077; helm get values external-secrets {home} -o yaml > external-secrets-values.yaml)",
-        f"(umask 077; helm get values reflector {home} -o yaml > reflector-values.yaml)",
+        f"(umask 077; helm get values sealed-secrets {home} -o yaml > kube-system.sealed-secrets-values.yaml)",
+        f"(umask 077; helm get values external-secrets {home} -o yaml > kube-system.external-secrets-values.yaml)",
+        f"(umask 077; helm get values reflector {home} -o yaml > kube-system.reflector-values.yaml)",
         f"coffer keys backup {home} sealing-keys-kube-system.yaml",
         f"helm upgrade external-secrets ./eso {home} --reuse-values --set-string {keep}",
         "coffer migrate check --save before.json",
@@ -72,8 +72,12 @@ async def test_both_ways_back_start_without_coffer_and_end_with_a_proof() -> Non
     assert "kubectl -n kube-system scale deployment/external-secrets --replicas=2" in undo
     assert not [each for each in undo if "webhook" in each], "its webhooks were never stopped"
     installs = [each for each in back if each.startswith("helm install")]
-    assert installs[0] == "helm install sealed-secrets ./sealed -n kube-system -f sealed-secrets-values.yaml"
-    assert installs[1].startswith("helm install external-secrets ./eso -n kube-system -f external-secrets-values.yaml")
+    assert (
+        installs[0] == "helm install sealed-secrets ./sealed -n kube-system -f kube-system.sealed-secrets-values.yaml"
+    )
+    assert installs[1].startswith(
+        "helm install external-secrets ./eso -n kube-system -f kube-system.external-secrets-values.yaml"
+    )
     assert installs[1].endswith(r"--set-string 'crds.annotations.helm\.sh/resource-policy=keep' --take-ownership")
 
 
