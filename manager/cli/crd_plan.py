@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from manager.kube.managed_fields import manages
 from manager.kube.resources import Body
 
 MANAGER = "coffer-crds"
-"""Our field manager: a CRD that carries it was last written by this command."""
+"""Our field manager: a CRD whose versions it manages was last written by this command."""
 RELEASE, HOME = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
 GITOPS = {
     "argocd.argoproj.io/tracking-id": "Argo CD",
@@ -59,9 +60,9 @@ def decide(ours: Body, live: Body | None, consent: Consent) -> Step:
         return Step(name, Action.CREATE, "it is not installed", gained=tuple(sorted(_fields(ours))))
     mine, theirs = _fields(ours), _fields(live)
     gained, lost = tuple(sorted(mine - theirs)), tuple(sorted(theirs - mine))
-    if _same(ours, live):
+    if _same(ours, live) and not _webhook(live):
         return Step(name, Action.NOTHING)
-    refusal = _breaks(ours, live) or _kept_by_another(live, consent) or _narrows(live, lost, consent)
+    refusal = _breaks(ours, live) or _webhook(live) or _kept_by_another(live, consent) or _narrows(live, lost, consent)
     return Step(name, Action.REFUSE if refusal else Action.UPDATE, refusal, gained, lost)
 
 
@@ -87,12 +88,22 @@ def _breaks(ours: Body, live: Body) -> str:
     return ""
 
 
+def _webhook(live: Body) -> str:
+    """Return why a CRD whose versions a webhook converts is refused: ours names no conversion, so an apply keeps it."""
+    if (live["spec"].get("conversion") or {}).get("strategy") != "Webhook":
+        return ""
+    return (
+        "a webhook converts its versions, and would still do so: objects cannot be read once it is gone; "
+        "remove spec.conversion first"
+    )
+
+
 def _kept_by_another(live: Body, consent: Consent) -> str:
     found = owner(live)
     if not found or consent.take_over:
         return ""
     if (live["metadata"].get("labels") or {}).get("helm.sh/chart", "").startswith("coffer-"):
-        return f"{found} keeps it: `helm upgrade` updates it"
+        return f"{found} keeps it: `helm upgrade` updates it; if that release is gone, agree with --take-over"
     return f"{found} keeps it, and will set it back: leave it, or take it over with --take-over"
 
 
@@ -103,7 +114,8 @@ def _narrows(live: Body, lost: tuple[str, ...], consent: Consent) -> str:
 
 
 def _ours(live: Body) -> bool:
-    return any(each.get("manager") == MANAGER for each in live["metadata"].get("managedFields") or ())
+    """Return True if this command wrote the versions: the list is atomic, so another writer of it takes it over."""
+    return manages(live["metadata"], MANAGER, "spec", "versions")
 
 
 def _fields(crd: Body) -> set[str]:

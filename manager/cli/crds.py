@@ -50,8 +50,9 @@ def apply(names: tuple[str, ...], kubeconfig: str, context: str, output: str, **
     """Install and update CRDs by server-side apply.
 
     NAMES are CRDs such as sealedsecrets.bitnami.com; all of Coffer's by default. A CRD is refused if objects may be
-    stored in a version that ours lacks, if a Helm release or a GitOps tool keeps it (--take-over), or if it is not ours
-    and has fields that ours lacks (--narrow). Exits with 1 if one is refused; the others are applied.
+    stored in a version that ours lacks, if a webhook converts its versions, if a Helm release or a GitOps tool keeps it
+    (--take-over), or if it is not ours and has fields that ours lacks (--narrow). Exits with 1 if one is refused; the
+    others are applied.
     """
     consent = Consent(**agreed)
 
@@ -75,7 +76,7 @@ async def _compare(client: KubeClient, ours: Body) -> Step:
 
 
 def _for(live: Body | None, ours: Body) -> Body:
-    """Return what to apply: to the object that was read and in no other state, or to none."""
+    """Return what to apply: to the object that was read, in no other state; one that is created meanwhile is merged."""
     seen = {name: live["metadata"][name] for name in ("uid", "resourceVersion")} if live else {}
     return {**ours, "metadata": {**ours["metadata"], **seen}}
 

@@ -180,6 +180,8 @@ async def _assessed(where: Where, remembered: "frozenset[Place]" = frozenset()) 
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # its lines would mix with our output
     settings = load({}, os.environ, settings_file(where.config))
+    if settings.modules.scope:  # the verdicts would be those of the whole cluster, such as for a ClusterSecretStore
+        raise SettingsError("modules.scope: a move is judged for the whole cluster only; leave it out of the settings")
     own = where.own or settings.process.namespace
     listed = Listed(MetadataCache())
     builder = ViewBuilder(listed.cache, settings.reflector, own, SystemClock(), settings.modules.namespaces)

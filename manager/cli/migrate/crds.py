@@ -10,6 +10,7 @@ from manager.kube.resources import Body
 
 ARGO_CD = "argocd.argoproj.io/"
 SYNC_OPTIONS = f"{ARGO_CD}sync-options"
+NO_PRUNE = "Prune=false"
 FLUX_PRUNE = "kustomize.toolkit.fluxcd.io/prune"
 TRACKED_LABELS = {f"{ARGO_CD}instance": "Argo CD", "kustomize.toolkit.fluxcd.io/name": "Flux"}
 TRACKED_ANNOTATIONS = {f"{ARGO_CD}tracking-id": "Argo CD"}
@@ -40,6 +41,7 @@ def crd_hazards(
     """
     yield from _helm(crd, releases, objects)
     yield from _gitops(crd)
+    yield from _conversion(crd)
     yield from _versions(crd, ours)
 
 
@@ -53,12 +55,27 @@ def tracked_by(metadata: Body) -> str:
 
 
 def guarded(metadata: Body, tool: str) -> bool:
-    """Return True if a GitOps tool would not prune an object. Argo CD honours Helm's annotation too."""
+    """Return True if a GitOps tool would neither prune an object nor delete it with its application.
+
+    Argo CD honours Helm's annotation when an application is deleted, and ignores it when it prunes.
+    """
     annotations = metadata.get("annotations") or {}
     if tool == "Flux":
         return bool(annotations.get(FLUX_PRUNE) == "disabled")
-    options = {each.strip() for each in str(annotations.get(SYNC_OPTIONS, "")).split(",")}
-    return bool(annotations.get(KEEP) == "keep" or {"Prune=false", "Delete=false"} <= options)
+    options = _sync_options(annotations)
+    return NO_PRUNE in options and (annotations.get(KEEP) == "keep" or "Delete=false" in options)
+
+
+def guards(metadata: Body, tool: str) -> tuple[str, ...]:
+    """Return the annotations that make an object guarded, as kubectl takes them; other options of a tool stay."""
+    if tool == "Flux":
+        return (f"{FLUX_PRUNE}=disabled",)
+    options = dict.fromkeys([*_sync_options(metadata.get("annotations") or {}), NO_PRUNE])
+    return f"{SYNC_OPTIONS}={','.join(options)}", f"{KEEP}=keep"
+
+
+def _sync_options(annotations: Body) -> list[str]:
+    return [name for each in str(annotations.get(SYNC_OPTIONS, "")).split(",") if (name := each.strip())]
 
 
 def module_of_crd(crd: Body) -> str:
@@ -91,8 +108,14 @@ def _gitops(crd: Body) -> Iterator[Hazard]:
     tool = tracked_by(crd["metadata"])
     if tool and not guarded(crd["metadata"], tool):
         text = f"{tool} tracks it and deletes it, with all of its objects, once it is no longer in Git"
-        cure = f"annotate it in Git: {FLUX_PRUNE}: disabled" if tool == "Flux" else f"annotate it in Git: {KEEP}: keep"
-        yield _hazard(crd, text, cure, blocks=True)
+        wanted = " and ".join(each.replace("=", ": ", 1) for each in guards(crd["metadata"], tool))
+        yield _hazard(crd, text, f"annotate it in Git: {wanted}", blocks=True)
+
+
+def _conversion(crd: Body) -> Iterator[Hazard]:
+    if (crd["spec"].get("conversion") or {}).get("strategy") == "Webhook":
+        text = "a webhook of the original converts its versions: without it the API server cannot read the objects"
+        yield _hazard(crd, text, "remove spec.conversion from it while the original still runs", blocks=True)
 
 
 def _versions(crd: Body, ours: Mapping[str, Served]) -> Iterator[Hazard]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from manager.cli.migrate.assessment import Report
-from manager.cli.migrate.crds import guarded, module_of_crd, tracked_by
+from manager.cli.migrate.crds import guarded, guards, module_of_crd, tracked_by
 from manager.cli.migrate.listed import Listed
 from manager.cli.migrate.originals import (
     NAME_LABEL,
@@ -16,8 +16,8 @@ from manager.cli.migrate.originals import (
     module_of,
     release_of,
 )
-from manager.cli.migrate.releases import KEEP, Release
-from manager.cli.migrate.webhooks import webhook_module
+from manager.cli.migrate.releases import Release
+from manager.cli.migrate.webhooks import is_of_original, webhook_module
 from manager.findings import Verdict
 from manager.kube.resources import Body
 from manager.kube.writer import SEALING_KEY_LABEL
@@ -151,10 +151,12 @@ class Planner:
                 words = ["upgrade", owner.name, *self._charts.original(moved.original, moved.version)]
                 words += ["-n", owner.namespace, "--reuse-values", "--set-string", moved.original.keep_value]
                 yield Step(MOVE, moved.module, why, self._charts.helm(*words))
-        tracked = [each for each in self._crds(moved.module) if _unguarded(each)]
-        if tracked:
-            names = [each["metadata"]["name"] for each in tracked]
-            command = self._charts.kubectl("annotate", "crd", *names, f"{KEEP}=keep", "--overwrite")
+        tracked: dict[tuple[str, ...], list[str]] = {}
+        for crd in self._crds(moved.module):
+            if wanted := _missing_guards(crd):
+                tracked.setdefault(wanted, []).append(crd["metadata"]["name"])
+        for wanted, names in tracked.items():
+            command = self._charts.kubectl("annotate", "crd", *names, *wanted, "--overwrite")
             yield Step(MOVE, moved.module, "keep a GitOps tool from pruning the CRDs; put it into Git too", command)
 
     def _stay(self) -> Iterator[Step]:
@@ -270,9 +272,12 @@ class Planner:
         return [each for each in self._listed.crds if module_of_crd(each) == module]
 
     def _webhooks(self, module: str) -> dict[str, list[str]]:
+        """Return the names of webhook configurations that are the original's beyond doubt, by kind."""
         found: dict[str, list[str]] = {}
+        metas = (each["metadata"] for each in self._listed.services if module_of(each["metadata"]) == module)
+        services = {(each["namespace"], each["name"]) for each in metas}
         for each in self._listed.webhooks:
-            if webhook_module(each) == module:
+            if webhook_module(each) == module and is_of_original(each, services):
                 found.setdefault(each["kind"].lower(), []).append(each["metadata"]["name"])
         return found
 
@@ -284,12 +289,14 @@ class Planner:
 
 
 def _values(release: ReleaseKey) -> str:
-    return f"{release.name}-values.yaml"
+    """Return a file for a release's values; releases of two namespaces may have one name."""
+    return f"{release.namespace}.{release.name}-values.yaml"
 
 
-def _unguarded(crd: Body) -> bool:
+def _missing_guards(crd: Body) -> tuple[str, ...]:
+    """Return the annotations that a CRD needs to outlive a prune; none if no tool tracks it, or if it has them."""
     tool = tracked_by(crd["metadata"])
-    return bool(tool) and not guarded(crd["metadata"], tool)
+    return guards(crd["metadata"], tool) if tool and not guarded(crd["metadata"], tool) else ()
 
 
 def _by_namespace(deployments: list[Body]) -> dict[str, list[str]]:

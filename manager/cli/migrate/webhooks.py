@@ -24,6 +24,17 @@ def webhook_module(configuration: Body) -> str:
     return ""
 
 
+def is_of_original(configuration: Body, services: Collection[Place]) -> bool:
+    """Return True if a webhook configuration is an original's, by its labels or because its Services are.
+
+    A policy of the cluster's administrators may watch the same kinds alone.
+    """
+    hooks = configuration.get("webhooks") or ()
+    return bool(module_of(configuration["metadata"])) or bool(
+        hooks and all(service_of(each) in services for each in hooks)
+    )
+
+
 def service_of(webhook: Body) -> Place | None:
     """Return the Service that answers a webhook; None if a URL does."""
     service = (webhook.get("clientConfig") or {}).get("service")
@@ -51,7 +62,8 @@ def webhook_hazards(
         when = "once its Service stops answering" if answered else "now: nothing answers it"
         about = f"{each['kind']} {each['metadata']['name']}"
         text = f"it refuses every change of {', '.join(kinds)} {when}"
-        yield Hazard(Kind.WEBHOOK, module, about, text, "delete it, as the plan does", blocks=not answered)
+        cure = "delete it, as the plan does" if is_of_original(each, services) else "delete it if it is the original's"
+        yield Hazard(Kind.WEBHOOK, module, about, text, cure, blocks=not answered)
 
 
 def _only(webhook: Body, groups: tuple[str, ...]) -> bool:

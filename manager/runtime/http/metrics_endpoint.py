@@ -25,14 +25,17 @@ log = structlog.get_logger(__name__)
 class Scrapers:
     """Admits callers whose token may `get` /metrics, and remembers them for a minute.
 
-    A flood of unknown tokens is refused at once and keeps no scraper that is known from its metrics.
+    A flood of unknown tokens is refused at once and keeps no scraper that is known from its metrics, not even when its
+    minute is over: a token that was admitted before is checked beside the unknown ones.
     """
 
     def __init__(self, check: TokenCheck, clock: Clock) -> None:
         self._check = check
         self._clock = clock
         self._until: dict[bytes, float] = {}
+        """Hashes of tokens that were admitted, and until when they are admitted without another check."""
         self._checks = 0
+        """Checks of unknown tokens under way."""
 
     async def refusal(self, request: web.Request) -> int:
         """Return the status with which a caller is refused; 0 for one that is admitted."""
@@ -40,19 +43,24 @@ class Scrapers:
         mark = hashlib.sha256(bearer(given).encode("utf-8", "surrogateescape")).digest()
         if self._until.get(mark, 0.0) > self._clock.monotonic():
             return 0
-        if self._checks >= MAX_CHECKS:
-            return UNAVAILABLE
-        self._checks += 1
-        try:
-            refused = await self._check.refusal(given, PATH)
-        finally:
-            self._checks -= 1
+        refused = await (self._check.refusal(given, PATH) if mark in self._until else self._checked_in_turn(given))
+        if refused == UNAVAILABLE:
+            return refused  # it says nothing about the token
         self._until.pop(mark, None)
         if not refused:
             while len(self._until) >= MAX_ADMITTED:
                 del self._until[next(iter(self._until))]
             self._until[mark] = self._clock.monotonic() + ADMITTED_SECONDS
         return refused
+
+    async def _checked_in_turn(self, given: str) -> int:
+        if self._checks >= MAX_CHECKS:
+            return UNAVAILABLE
+        self._checks += 1
+        try:
+            return await self._check.refusal(given, PATH)
+        finally:
+            self._checks -= 1
 
 
 def route(render: Callable[[], bytes], scrapers: Scrapers | None) -> web.RouteDef:

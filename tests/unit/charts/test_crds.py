@@ -54,6 +54,18 @@ def test_crds_get_annotations_and_common_labels() -> None:
         assert ("external-secrets.io/component" in each["labels"]) is name.endswith("external-secrets.io")
 
 
+def test_sync_options_of_users_leave_the_crds_kept() -> None:
+    """Argo CD reads one annotation for all of its options."""
+    given = "crds.annotations.argocd\\.argoproj\\.io/sync-options=ServerSideApply=true"
+    (kept,) = {each["annotations"]["argocd.argoproj.io/sync-options"] for each in metadata(given).values()}
+    (free,) = {
+        each["annotations"]["argocd.argoproj.io/sync-options"] for each in metadata(given, "crds.keep=false").values()
+    }
+
+    assert kept == "Prune=false,ServerSideApply=true"
+    assert free == "ServerSideApply=true"
+
+
 def test_only_the_crds_of_modules_that_are_on_are_installed() -> None:
     assert metadata("crds.install=false") == {}
     assert metadata("scope={a}") == {}

@@ -105,6 +105,11 @@ def test_the_clusters_administrator_gives_what_the_roles_give() -> None:
     assert needed <= held
 
 
+def test_names_of_digits_are_texts() -> None:
+    """YAML would read them as numbers, and the API server would refuse the Roles."""
+    assert {place for place, name in granted(MODULES, "scope={123,1e3}") if name == "coffer-scope"} >= {"123", "1e3"}
+
+
 def test_the_process_gets_the_scope() -> None:
     for given, flag in ((SCOPE, "--modules-scope=a,b"), ("scope={}", "")):
         container = one(rendered(given), "Deployment")["spec"]["template"]["spec"]["containers"][0]

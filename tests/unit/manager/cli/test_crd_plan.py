@@ -63,7 +63,15 @@ def of_flux(crd: Body) -> None:
 
 
 def applied_by_us(crd: Body) -> None:
-    crd["metadata"]["managedFields"].append({"manager": MANAGER})
+    crd["metadata"]["managedFields"].append({"manager": MANAGER, "fieldsV1": {"f:spec": {"f:versions": {}}}})
+
+
+def once_applied_by_us(crd: Body) -> None:
+    """Another tool has written the versions since: the record keeps us for what it left as it was."""
+    crd["metadata"]["managedFields"] += [
+        {"manager": MANAGER, "fieldsV1": {"f:spec": {"f:group": {}}}},
+        {"manager": "kubectl", "fieldsV1": {"f:spec": {"f:versions": {}}}},
+    ]
 
 
 def stored_newer(crd: Body) -> None:
@@ -72,6 +80,11 @@ def stored_newer(crd: Body) -> None:
 
 def without_keep(crd: Body) -> None:
     crd["metadata"]["annotations"] = {}
+
+
+def converted(crd: Body) -> None:
+    service = {"namespace": "eso", "name": "external-secrets-webhook"}
+    crd["spec"]["conversion"] = {"strategy": "Webhook", "webhook": {"clientConfig": {"service": service}}}
 
 
 def other_scope(crd: Body) -> None:
@@ -86,6 +99,7 @@ ROWS: list[tuple[str, tuple[Change, ...], Consent, Action, str]] = [
     ("more fields", (wider,), Consent(), Action.REFUSE, "agree with --narrow"),
     ("more fields, agreed", (wider,), Consent(narrow=True), Action.UPDATE, ""),
     ("more fields, but ours", (wider, applied_by_us), Consent(), Action.UPDATE, ""),
+    ("more fields, ours once", (wider, once_applied_by_us), Consent(), Action.REFUSE, "agree with --narrow"),
     ("of a release", (narrower, of_release), Consent(), Action.REFUSE, "Helm release eso/external-secrets keeps it"),
     ("of a release, agreed", (narrower, of_release), Consent(take_over=True), Action.UPDATE, ""),
     ("of our release", (narrower, of_our_release), Consent(), Action.REFUSE, "`helm upgrade` updates it"),
@@ -93,6 +107,8 @@ ROWS: list[tuple[str, tuple[Change, ...], Consent, Action, str]] = [
     ("of Argo CD", (narrower, of_argo), Consent(), Action.REFUSE, "Argo CD keeps it"),
     ("of Flux", (narrower, of_flux), Consent(), Action.REFUSE, "Flux keeps it"),
     ("stored as v2", (narrower, stored_newer), Consent(True, True), Action.REFUSE, "may be stored as v2"),
+    ("converted by a webhook", (narrower, converted), Consent(True, True), Action.REFUSE, "remove spec.conversion"),
+    ("as ours, but converted", (converted,), Consent(True, True), Action.REFUSE, "remove spec.conversion"),
     ("another scope", (narrower, other_scope), Consent(True, True), Action.REFUSE, "spec.scope is Cluster there"),
 ]
 

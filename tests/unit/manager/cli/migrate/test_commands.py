@@ -98,6 +98,18 @@ def test_wrong_words_end_with_two(cluster: ClusterStandIn, words: tuple[str, ...
     assert run(*words).exit_code == 2
 
 
+@pytest.mark.parametrize("command", ["check", "plan"])
+def test_a_scope_is_refused(cluster: ClusterStandIn, tmp_path: Path, command: str) -> None:
+    """Verdicts do not know a scope: they would call served what an installation in a scope does not read."""
+    config = tmp_path / "settings.yaml"
+    config.write_text("modules: {scope: [team-a]}\n")
+
+    done = run(command, "--config", str(config))
+
+    assert done.exit_code == 2
+    assert "modules.scope: a move is judged for the whole cluster only" in done.output
+
+
 def test_objects_that_stay_are_counted_and_named_on_request(cluster: ClusterStandIn) -> None:
     cluster.objects["", "secrets"][-1]["metadata"].pop("labels")
     short, long = run("check").stdout, run("check", "--all").stdout

@@ -87,6 +87,7 @@ def test_a_crd_that_kubectl_applied_goes_with_its_manifest() -> None:
         ({}, {"argocd.argoproj.io/instance": "x"}, "Argo CD"),
         ({}, FLUX, "Flux"),
         (ARGO_CD | {SYNC_OPTIONS: "Prune=false"}, {}, "Argo CD"),
+        (ARGO_CD | {KEEP: "keep"}, {}, "Argo CD"),
         ({KEEP: "keep"}, FLUX, "Flux"),
     ],
 )
@@ -101,12 +102,22 @@ def test_a_gitops_tool_would_prune_what_is_not_guarded(annotations: Any, labels:
     ("annotations", "labels"),
     [
         (ARGO_CD | {SYNC_OPTIONS: "Prune=false, Delete=false"}, {}),
-        (ARGO_CD | {KEEP: "keep"}, {}),
+        (ARGO_CD | {KEEP: "keep", SYNC_OPTIONS: "ServerSideApply=true,Prune=false"}, {}),
         ({FLUX_PRUNE: "disabled"}, FLUX),
     ],
 )
 def test_what_is_guarded_is_no_hazard(annotations: Any, labels: Any) -> None:
     assert said(crd(annotations, labels)) == []
+
+
+def test_a_conversion_webhook_must_go_before_its_server() -> None:
+    body = crd()
+    body["spec"]["conversion"] = {"strategy": "Webhook", "webhook": {"clientConfig": {}}}
+
+    (found,) = said(body)
+
+    assert found.blocks
+    assert found.cure.startswith("remove spec.conversion")
 
 
 @pytest.mark.parametrize("served", [("v1beta1",), ()])

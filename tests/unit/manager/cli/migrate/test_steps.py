@@ -7,7 +7,7 @@ import pytest
 
 from external.migration import PUSH_SECRETS
 from manager.cli.migrate.assessment import assessed
-from manager.cli.migrate.listed import WEBHOOKS
+from manager.cli.migrate.listed import SERVICES, WEBHOOKS
 from manager.cli.migrate.steps import BACK, MOVE, UNDO, Charts, Planner, Step
 from manager.settings.model import Settings
 from tests.builders.migration_cluster import ClusterStandIn, three_originals
@@ -39,9 +39,9 @@ async def test_a_move_goes_step_by_step() -> None:
     verify, new = "coffer migrate verify before.json", "--create-namespace"
     keep = r"'crds.annotations.helm\.sh/resource-policy=keep'"
     assert commands(steps, MOVE) == [
-        f"(umask 077; helm get values sealed-secrets {home} -o yaml > sealed-secrets-values.yaml)",
-        f"(umask 077; helm get values external-secrets {home} -o yaml > external-secrets-values.yaml)",
-        f"(umask 077; helm get values reflector {home} -o yaml > reflector-values.yaml)",
+        f"(umask 077; helm get values sealed-secrets {home} -o yaml > kube-system.sealed-secrets-values.yaml)",
+        f"(umask 077; helm get values external-secrets {home} -o yaml > kube-system.external-secrets-values.yaml)",
+        f"(umask 077; helm get values reflector {home} -o yaml > kube-system.reflector-values.yaml)",
         f"coffer keys backup {home} sealing-keys-kube-system.yaml",
         f"helm upgrade external-secrets ./eso {home} --reuse-values --set-string {keep}",
         "coffer migrate check --save before.json",
@@ -72,9 +72,30 @@ async def test_both_ways_back_start_without_coffer_and_end_with_a_proof() -> Non
     assert "kubectl -n kube-system scale deployment/external-secrets --replicas=2" in undo
     assert not [each for each in undo if "webhook" in each], "its webhooks were never stopped"
     installs = [each for each in back if each.startswith("helm install")]
-    assert installs[0] == "helm install sealed-secrets ./sealed -n kube-system -f sealed-secrets-values.yaml"
-    assert installs[1].startswith("helm install external-secrets ./eso -n kube-system -f external-secrets-values.yaml")
+    assert (
+        installs[0] == "helm install sealed-secrets ./sealed -n kube-system -f kube-system.sealed-secrets-values.yaml"
+    )
+    assert installs[1].startswith(
+        "helm install external-secrets ./eso -n kube-system -f kube-system.external-secrets-values.yaml"
+    )
     assert installs[1].endswith(r"--set-string 'crds.annotations.helm\.sh/resource-policy=keep' --take-ownership")
+
+
+@pytest.mark.parametrize(("service", "deleted"), [("external-secrets-webhook", True), ("our-policies", False)])
+async def test_webhooks_are_deleted_if_they_are_the_originals(service: str, deleted: bool) -> None:
+    """A policy of the administrators may watch the same kinds: only labels or the Service tell them apart."""
+    cluster, home = three_originals(), "kube-system"
+    labels = {"app.kubernetes.io/name": "external-secrets-webhook"}
+    cluster.put(SERVICES, {"metadata": {"namespace": home, "name": "external-secrets-webhook", "labels": labels}})
+    hook = {
+        "rules": [{"apiGroups": ["external-secrets.io"], "resources": ["externalsecrets"]}],
+        "clientConfig": {"service": {"namespace": home, "name": service}},
+    }
+    cluster.put(WEBHOOKS[0], {"metadata": {"name": "check"}, "webhooks": [hook]})
+
+    found = [each for each in commands(await planned(cluster), MOVE) if "delete validatingwebhook" in each]
+
+    assert bool(found) is deleted
 
 
 async def test_a_release_that_keeps_its_crds_needs_no_upgrade() -> None:
@@ -96,21 +117,35 @@ async def test_every_command_reaches_the_cluster_that_was_read() -> None:
         assert re.search(r"helm .*--kube-context prod" if "helm " in each else r"--context prod", each)
 
 
+ARGO_CD, SYNC_OPTIONS, KEEP = (
+    "argocd.argoproj.io/tracking-id",
+    "argocd.argoproj.io/sync-options",
+    "helm.sh/resource-policy",
+)
+GUARDED = {SYNC_OPTIONS: "Prune=false", KEEP: "keep"}
+
+
 @pytest.mark.parametrize(
     ("annotations", "labels", "annotated"),
     [
-        ({"argocd.argoproj.io/tracking-id": "x"}, {}, True),
-        ({"argocd.argoproj.io/tracking-id": "x", "helm.sh/resource-policy": "keep"}, {}, False),
-        ({}, {}, False),
+        ({ARGO_CD: "x"}, {}, f"{SYNC_OPTIONS}=Prune=false {KEEP}=keep"),
+        ({ARGO_CD: "x", KEEP: "keep"}, {}, f"{SYNC_OPTIONS}=Prune=false {KEEP}=keep"),
+        ({ARGO_CD: "x", SYNC_OPTIONS: "Replace=true"}, {}, f"{SYNC_OPTIONS}=Replace=true,Prune=false {KEEP}=keep"),
+        ({ARGO_CD: "x", **GUARDED}, {}, ""),
+        ({KEEP: "keep"}, {"kustomize.toolkit.fluxcd.io/name": "x"}, "kustomize.toolkit.fluxcd.io/prune=disabled"),
+        ({}, {}, ""),
     ],
 )
-async def test_crds_that_a_gitops_tool_tracks_are_annotated(annotations: Any, labels: Any, annotated: bool) -> None:
+async def test_crds_that_a_gitops_tool_tracks_are_annotated(annotations: Any, labels: Any, annotated: str) -> None:
+    """Each tool has an annotation of its own; Argo CD prunes in spite of Helm's."""
     cluster = ClusterStandIn()
     cluster.crd("SealedSecret", "sealedsecrets", "bitnami.com", "v1alpha1", annotations=annotations, labels=labels)
     cluster.deployment("sealed-secrets", "", "kube-system")
 
-    found = "kubectl annotate crd sealedsecrets.bitnami.com helm.sh/resource-policy=keep --overwrite"
-    assert (found in commands(await planned(cluster), MOVE)) is annotated
+    found = [each for each in commands(await planned(cluster), MOVE) if "annotate" in each]
+
+    wanted = f"kubectl annotate crd sealedsecrets.bitnami.com {annotated} --overwrite"
+    assert found == ([wanted] if annotated else [])
 
 
 async def test_a_module_with_unserved_objects_stays_with_its_original() -> None:

@@ -138,6 +138,44 @@ async def test_a_flood_of_tokens_is_refused_and_known_scrapers_go_on(scene: Scen
     assert sorted(await asyncio.gather(*flood)) == [401] * MAX_CHECKS + [503] * 5
 
 
+async def test_a_known_scraper_is_checked_again_during_a_flood(scene: Scene) -> None:
+    """Otherwise whoever keeps all checks busy ends its metrics a minute later."""
+    assert await scene.status("Bearer good") == 200
+    scene.clock.pass_by(ADMITTED_SECONDS)
+    scene.api.slow = asyncio.Event()
+    flood = [asyncio.create_task(scene.status(f"Bearer wrong{at}")) for at in range(MAX_CHECKS)]
+    while len(scene.api.asked) < 2 + MAX_CHECKS:
+        await asyncio.sleep(0)
+
+    known = asyncio.create_task(scene.status("Bearer good"))
+    while len(scene.api.asked) < 3 + MAX_CHECKS and not known.done():
+        await asyncio.sleep(0)
+    scene.api.slow.set()
+
+    assert await known == 200
+    assert await asyncio.gather(*flood) == [401] * MAX_CHECKS
+
+
+async def test_an_outage_of_the_api_server_forgets_no_scraper(scene: Scene) -> None:
+    assert await scene.status("Bearer good") == 200
+    scene.clock.pass_by(ADMITTED_SECONDS)
+    scene.api.away = True
+    assert await scene.status("Bearer good") == 503
+
+    scene.api.away, scene.api.slow = False, asyncio.Event()
+    asked = len(scene.api.asked)
+    flood = [asyncio.create_task(scene.status(f"Bearer wrong{at}")) for at in range(MAX_CHECKS)]
+    while len(scene.api.asked) < asked + MAX_CHECKS:
+        await asyncio.sleep(0)
+    known = asyncio.create_task(scene.status("Bearer good"))
+    while len(scene.api.asked) < asked + MAX_CHECKS + 1 and not known.done():
+        await asyncio.sleep(0)
+    scene.api.slow.set()
+
+    assert await known == 200
+    await asyncio.gather(*flood)
+
+
 async def test_remembered_tokens_are_bounded(scene: Scene) -> None:
     for at in range(MAX_ADMITTED + 1):
         assert await scene.status(f"Bearer good{at}") == 200
