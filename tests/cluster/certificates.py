@@ -43,6 +43,7 @@ class Authority:
         builder = _builder(name, name, key).add_extension(
             x509.BasicConstraints(ca=True, path_length=None), critical=True
         )
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         certificate = builder.sign(key, hashes.SHA256())
         (folder / "ca.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         return cls(folder, certificate, key)
@@ -70,7 +71,9 @@ class Authority:
     ) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder(subject, self.certificate.subject, key)
-        for extension, critical in ((x509.ExtendedKeyUsage([usage]), False), *extensions):
+        # Python 3.13 refuses a certificate that does not name its issuer's key.
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        for extension, critical in ((x509.ExtendedKeyUsage([usage]), False), (issuer, False), *extensions):
             builder = builder.add_extension(extension, critical)
         pair = Pair(self.folder / f"{file}.crt", self.folder / f"{file}.key")
         pair.certificate.write_bytes(builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))

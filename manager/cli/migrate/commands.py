@@ -1,10 +1,12 @@
 """`coffer migrate …`: check a cluster, print the commands of a move, and prove it afterwards. Writes nothing there."""
 
 import asyncio
+import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,9 +167,20 @@ def _calls(before: "Sequence[Seen]", page: str | None, now: float) -> tuple[list
     return [f"{'!' if calls and not due else ' '}  provider calls: {listing}; {told_due}"], bool(calls) and not due
 
 
-async def _assessed(where: Where, remembered: "frozenset[Place]" = frozenset()) -> "tuple[Listed, Report]":
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Log nothing within: the lines would mix with our output."""
     import structlog
 
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+async def _assessed(where: Where, remembered: "frozenset[Place]" = frozenset()) -> "tuple[Listed, Report]":
     from manager.cli.migrate.assessment import assessed
     from manager.cli.migrate.listed import Listed
     from manager.cli.migrate.reading import Reader
@@ -178,18 +191,18 @@ async def _assessed(where: Where, remembered: "frozenset[Place]" = frozenset()) 
     from manager.settings.load import load, settings_file
     from reflector.view import ViewBuilder
 
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # its lines would mix with our output
     settings = load({}, os.environ, settings_file(where.config))
     if settings.modules.scope:  # the verdicts would be those of the whole cluster, such as for a ClusterSecretStore
         raise SettingsError("modules.scope: a move is judged for the whole cluster only; leave it out of the settings")
     own = where.own or settings.process.namespace
     listed = Listed(MetadataCache())
     builder = ViewBuilder(listed.cache, settings.reflector, own, SystemClock(), settings.modules.namespaces)
-    client = KubeClient(await connect(where.kubeconfig, where.context), f"coffer/{VERSION}")
-    try:
-        await Reader(client, listed, remembered).read()
-    finally:
-        await client.close()
+    with _silent():
+        client = KubeClient(await connect(where.kubeconfig, where.context), f"coffer/{VERSION}")
+        try:
+            await Reader(client, listed, remembered).read()
+        finally:
+            await client.close()
     return listed, assessed(listed, builder, settings, own, time.time()).without(where.without)
 
 

@@ -99,7 +99,3 @@ def test_every_command_takes_the_same_options(arguments: list[str]) -> None:
     found = CliRunner().invoke(main, [*arguments, "--help"]).output
 
     assert all(flag in found for flag in ("--kubeconfig", "--context", "-n, --namespace"))
-
-
-def test_the_version_is_a_flag_too() -> None:
-    assert CliRunner().invoke(main, ["--version"]).output == CliRunner().invoke(main, ["version"]).output

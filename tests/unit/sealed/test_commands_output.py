@@ -101,7 +101,7 @@ def test_edited_items_are_told_by_name_and_without_values(monkeypatch: pytest.Mo
 
 
 def test_every_command_with_a_cluster_has_all_output_formats() -> None:
-    """But for `run`, whose output is its log."""
+    """But for `run`, whose output is its log, and `migrate values`, whose output is a file."""
     found = {
         name: [tuple(getattr(each.type, "choices", ())) for each in command.params if "--output" in each.opts]
         for name, command in commands(main)
@@ -109,5 +109,6 @@ def test_every_command_with_a_cluster_has_all_output_formats() -> None:
     }
 
     assert found.pop("run") == []
+    assert found.pop("migrate values") == [("yaml", "json")]
     assert found
     assert set(map(tuple, found.values())) == {(FORMS,)}, found
