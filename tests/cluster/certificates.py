@@ -13,6 +13,19 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 VALIDITY = dt.timedelta(days=2)  # a demo may stay overnight
 
+SIGNS = x509.KeyUsage(
+    digital_signature=True,
+    key_cert_sign=True,
+    crl_sign=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+"""What the key of an authority is for."""
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -43,6 +56,7 @@ class Authority:
         builder = _builder(name, name, key).add_extension(
             x509.BasicConstraints(ca=True, path_length=None), critical=True
         )
+        builder = builder.add_extension(SIGNS, critical=True)
         builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         certificate = builder.sign(key, hashes.SHA256())
         (folder / "ca.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
@@ -71,7 +85,7 @@ class Authority:
     ) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder(subject, self.certificate.subject, key)
-        # Python 3.13 refuses a certificate that does not name its issuer's key.
+        # Python 3.13 refuses a certificate that does not name its issuer's key, and an authority without SIGNS.
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         for extension, critical in ((x509.ExtendedKeyUsage([usage]), False), (issuer, False), *extensions):
             builder = builder.add_extension(extension, critical)
