@@ -52,8 +52,6 @@ NO_SETTINGS = {
     "external.commands",
     "sealed.commands",
     "reflector.coffer",  # the beginning of annotations
-    "reflector.md",
-    "sealed.md",
 }
 
 
