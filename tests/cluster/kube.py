@@ -2,7 +2,9 @@
 
 import base64
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +22,7 @@ Objects = list[Object]
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _MERGE, _APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 AGENT = "coffer-test"
+_CRDS = "customresourcedefinitions"
 DAY = 86400
 
 
@@ -193,8 +196,14 @@ class Kube:
         """Apply every CRD of a folder and wait until all are served."""
         applied = [crd for file in sorted(folder.glob("*.yaml")) for crd in self.apply_file(file)]
         for name in (crd["metadata"]["name"] for crd in applied):
-            wait_until(partial(self.get, "customresourcedefinitions", name), _established, timeout, f"CRD {name}")
+            wait_until(partial(self.get, _CRDS, name), _established, timeout, f"CRD {name}")
         self._served = {}
+
+    def delete_crds(self, *names: str, timeout: float = 60.0) -> None:
+        """Delete CRDs and wait until they are gone."""
+        for name in names:
+            self.delete(_CRDS, name)
+        wait_until(lambda: _remaining(self, names), lambda left: not left, timeout, "the CRDs to go")
 
     def _path_of(self, manifest: Object, *, named: bool = True) -> str:
         metadata = manifest["metadata"]
@@ -205,6 +214,19 @@ class Kube:
 def _established(crd: Object) -> bool:
     conditions = crd.get("status", {}).get("conditions", [])
     return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
+
+
+def _remaining(kube: Kube, names: Sequence[str]) -> list[str]:
+    """Touch the CRDs that still exist, and return their names.
+
+    The API server tries a deletion again only after it has seen a change that is not its own; after a conflict in
+    its first moments it would wait for its resync, five minutes.
+    """
+    left = [name for name in names if kube.find(_CRDS, name) is not None]
+    for name in left:
+        with suppress(ApiError):
+            kube.annotate(_CRDS, name, None, {"coffer.test/touched": str(time.monotonic())})
+    return left
 
 
 def decoded(secret: Object) -> dict[str, str]:

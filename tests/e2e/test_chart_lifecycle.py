@@ -36,10 +36,7 @@ def kube(plane: ControlPlane) -> Iterator[Kube]:
         found.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}})
         yield found
         helm(plane, "uninstall", "coffer", f"--namespace={HOME}")
-        for name in NAMES:
-            if found.find(KINDS, name) is not None:
-                found.delete(KINDS, name)
-        found.wait_until(lambda: [found.find(KINDS, name) for name in NAMES], lambda all_: not any(all_), timeout=30)
+        found.delete_crds(*NAMES)
 
 
 def release(plane: ControlPlane, verb: str, chart: Path, *flags: str) -> str:

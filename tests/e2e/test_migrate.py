@@ -273,5 +273,4 @@ def prune(scene: Scene, name: str) -> None:
     """Do what Argo CD does with an object that is no longer in Git: delete it unless an annotation keeps it."""
     found: Any = scene.world.kube.get("customresourcedefinitions", name)
     if found["metadata"]["annotations"].get(KEEP) != "keep":
-        scene.world.kube.delete("customresourcedefinitions", name)
-        scene.world.await_gone("customresourcedefinitions", "", name, timeout=60)
+        scene.world.kube.delete_crds(name)

@@ -8,6 +8,7 @@ from sealed.crypto.key_pair import generate
 from sealed.crypto.wire_format import Scope
 from tests.builders.manifests import SEALED, canary, encoded, sealed_secret
 from tests.cluster.kube import Object
+from tests.cluster.wait import wait_until
 from tests.controller import Coffer, Installation
 from tests.e2e.conftest import QUICK, SMALL_KEY, finish
 from tests.e2e.world import World
@@ -87,6 +88,12 @@ def fingerprints(coffer: Coffer, statuses: list[Object]) -> set[str]:
     """Return the two keys in the statuses; the metrics count half of the objects for each."""
     named = {each["sealingKeys"][0] for each in statuses}
     assert len(named) == 2
-    found = coffer.metrics()
-    assert found['coffer_sealed_objects{key="current"}'] == found['coffer_sealed_objects{key="older"}']
+    halves = dict.fromkeys(("current", "older"), len(statuses) / 2)
+    wait_until(lambda: counted(coffer), lambda found: found == halves, what="the metrics to follow the statuses")
     return named
+
+
+def counted(coffer: Coffer) -> dict[str, float]:
+    """Return how many SealedSecrets each key opens; its watch tells Coffer of its own writes a moment later."""
+    found = coffer.metrics()
+    return {key: found[f'coffer_sealed_objects{{key="{key}"}}'] for key in ("current", "older")}
