@@ -3,16 +3,20 @@
 from collections.abc import Mapping
 
 from external.api.cluster_external_secret import ClusterExternalSecretSpec, ClusterExternalSecretStatus
+from external.api.cluster_push_secret import ClusterPushSecretSpec, ClusterPushSecretStatus
 from external.api.external_secret import ExternalSecretSpec, ExternalSecretStatus
 from external.api.fields import Model
+from external.api.push_secret import PushSecretSpec, PushSecretStatus
 from external.api.store import SecretStoreStatus
 from external.crd_models import EveryClusterGeneratorSpec, EveryStoreSpec
 from external.generators.registry import ALL, CLUSTER_GENERATORS
 from manager.kube.crds import CustomResource
 from manager.kube.resources import (
     CLUSTER_EXTERNAL_SECRETS,
+    CLUSTER_PUSH_SECRETS,
     CLUSTER_SECRET_STORES,
     EXTERNAL_SECRETS,
+    PUSH_SECRETS,
     SECRET_STORES,
     Resource,
 )
@@ -27,9 +31,12 @@ MESSAGE: Mapping[str, str | int] = {
     "priority": 1,
     "jsonPath": '.status.conditions[?(@.type=="Ready")].message',
 }
-STORE_COLUMNS = (
+AGE_AND_STATUS: tuple[Mapping[str, str | int], ...] = (
     {"name": "AGE", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
     {"name": "Status", "type": "string", "jsonPath": REASON},
+)
+STORE_COLUMNS = (
+    *AGE_AND_STATUS,
     {"name": "Capabilities", "type": "string", "jsonPath": ".status.capabilities"},
     {"name": "Ready", "type": "string", "jsonPath": READY},
     MESSAGE,
@@ -84,6 +91,27 @@ CRDS = (
             {"name": "Refresh Interval", "type": "string", "jsonPath": ".spec.refreshTime"},
             {"name": "Ready", "type": "string", "jsonPath": READY},
         ),
+    ),
+    CustomResource(
+        resource=PUSH_SECRETS,
+        spec=PushSecretSpec,
+        status=PushSecretStatus,
+        short_names=("ps",),
+        categories=CATEGORIES,
+        labels=LABELS,
+        columns=(
+            *AGE_AND_STATUS,
+            {"name": "Last Sync", "type": "date", "jsonPath": ".status.refreshTime"},
+            MESSAGE,
+        ),
+    ),
+    CustomResource(
+        resource=CLUSTER_PUSH_SECRETS,
+        spec=ClusterPushSecretSpec,
+        status=ClusterPushSecretStatus,
+        categories=CATEGORIES,
+        labels=LABELS,
+        columns=AGE_AND_STATUS,
     ),
     *(
         CustomResource(

@@ -10,9 +10,24 @@ from prometheus_client.registry import Collector
 from external.prices import Spending
 from manager.core.clock import Clock, SystemClock
 from manager.kube.cache import MetadataCache
-from manager.kube.resources import CLUSTER_EXTERNAL_SECRETS, CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, SECRET_STORES, Key
+from manager.kube.resources import (
+    CLUSTER_EXTERNAL_SECRETS,
+    CLUSTER_PUSH_SECRETS,
+    CLUSTER_SECRET_STORES,
+    EXTERNAL_SECRETS,
+    PUSH_SECRETS,
+    SECRET_STORES,
+    Key,
+)
 
-KINDS = (EXTERNAL_SECRETS, CLUSTER_EXTERNAL_SECRETS, SECRET_STORES, CLUSTER_SECRET_STORES)
+KINDS = (
+    EXTERNAL_SECRETS,
+    CLUSTER_EXTERNAL_SECRETS,
+    SECRET_STORES,
+    CLUSTER_SECRET_STORES,
+    PUSH_SECRETS,
+    CLUSTER_PUSH_SECRETS,
+)
 LABELS = ("name", "namespace", "condition", "status")
 
 OBJECT = ("name", "namespace")
@@ -119,6 +134,56 @@ class ExternalMetrics:
             self.called(provider, call, status)
 
         return count
+
+
+class PushMetrics:
+    """Counts passes over PushSecrets and what they wrote.
+
+    Args:
+        per_object: whether the duration of the last pass over each is told, as by external-secrets.
+    """
+
+    def __init__(self, registry: CollectorRegistry, cache: MetadataCache, *, per_object: bool = False) -> None:
+        self._cache = cache
+        self._passes = Counter("coffer_push_passes_total", "Passes over PushSecrets", registry=registry)
+        self._errors = Counter("coffer_push_errors_total", "Passes over PushSecrets that failed", registry=registry)
+        self._writes = Counter("coffer_push_writes_total", "Values written to providers", registry=registry)
+        self._deletes = Counter("coffer_push_deletes_total", "Values deleted at providers", registry=registry)
+        failing = Gauge("coffer_push_not_ready", "PushSecrets that are not ready", registry=registry)
+        failing.set_function(self._failing)
+        self._per_object = per_object
+        self._durations = Gauge(
+            "pushsecret_reconcile_duration",
+            "Nanoseconds that the last work on a PushSecret took",
+            OBJECT,
+            registry=registry if per_object else None,
+        )
+
+    def passed(self, key: Key, seconds: float) -> None:
+        """Count one pass."""
+        self._passes.inc()
+        if self._per_object:
+            self._durations.labels(key.name, key.namespace).set(seconds * NANOSECONDS)
+
+    def failed(self) -> None:
+        """Count one that failed."""
+        self._errors.inc()
+
+    def wrote(self) -> None:
+        """Count one value that was written."""
+        self._writes.inc()
+
+    def deleted(self) -> None:
+        """Count one value that was deleted."""
+        self._deletes.inc()
+
+    def forget(self, key: Key) -> None:
+        """Drop the series of a PushSecret that is gone."""
+        if self._per_object:
+            self._durations.remove(key.name, key.namespace)
+
+    def _failing(self) -> float:
+        return float(sum(not meta.digest.ready for _, meta in self._cache.items(PUSH_SECRETS)))
 
 
 class ConditionCollector(Collector):

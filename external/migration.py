@@ -45,11 +45,6 @@ from manager.kube.resources import (
 )
 from manager.settings.model import ExternalSettings
 
-PUSH_SECRETS = Resource("external-secrets.io", "v1alpha1", "pushsecrets", "PushSecret")
-CLUSTER_PUSH_SECRETS = Resource(
-    "external-secrets.io", "v1alpha1", "clusterpushsecrets", "ClusterPushSecret", namespaced=False
-)
-UNSERVED_KINDS = (PUSH_SECRETS, CLUSTER_PUSH_SECRETS)
 CURE = "keep external-secrets for it (modules.external=false), or remove it"
 
 ELSEWHERE = "settings.external.controller_class or settings.external.cluster_stores leaves it to another controller"

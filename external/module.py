@@ -15,6 +15,7 @@ from external.metrics import ConditionCollector, ExternalMetrics
 from external.providers.kubernetes.home import home_of
 from external.providers.protocol import ConnectContext
 from external.providers.registry import PRICES
+from external.push_module import Shared, build_pushes, joined
 from external.reading.expected_requests import ExpectedRequests
 from external.reading.reader import SharedReader
 from external.reading.request_times import BurstGate, RequestTimes
@@ -58,10 +59,13 @@ def build(context: Context) -> Module:
         enabled=settings.generic_targets,
         namespaces=context.settings.modules.namespaces,
     )
-    reconciler = _reconciler(context, state, clients, threads, kinds, metrics)
+    shared = Shared(context, clients, threads, metrics, NamespaceLock())
+    reconciler = _reconciler(shared, state, kinds)
     validator = StoreReconciler(context, clients, threads, queues.stores.add, watches.stores.written)
     spreader = ClusterReconciler(context)
     clock, measured = context.clock, context.metrics
+    pushing = build_pushes(shared)
+    watches.stores.listeners.append(pushing.watches.store)
     syncs = Controller("external", queues.external_secrets, reconciler.reconcile, settings.concurrency, clock, measured)
     validations = Controller("stores", queues.stores, validator.reconcile, STORE_WORKERS, clock, measured)
     spreads = Controller("clusters", queues.clusters, spreader.reconcile, CLUSTER_WORKERS, clock, measured)
@@ -76,8 +80,8 @@ def build(context: Context) -> Module:
 
     return Module(
         name="external",
-        handlers=watches.table(),
-        controllers=(syncs, validations, spreads),
+        handlers=joined(watches.table(), pushing.watches.table()),
+        controllers=(syncs, validations, spreads, pushing.controller),
         verify=verify,
         known=partial(_prepare, context),
         namespaces=context.settings.modules.namespaces,
@@ -92,15 +96,15 @@ def _state(context: Context, clients: Clients) -> SyncState:
     return state
 
 
-def _reconciler(
-    context: Context,
-    state: SyncState,
-    clients: Clients,
-    threads: ThreadPool,
-    kinds: TargetKinds,
-    metrics: ExternalMetrics,
-) -> Reconciler:
-    settings, locks = context.settings.external, NamespaceLock()
+def _reconciler(shared: Shared, state: SyncState, kinds: TargetKinds) -> Reconciler:
+    context, clients, threads, metrics, locks = (
+        shared.context,
+        shared.clients,
+        shared.threads,
+        shared.metrics,
+        shared.locks,
+    )
+    settings = context.settings.external
     workers = max(1, settings.concurrency // 2)  # a namespace has half of them
     reader = SharedReader(threads, context.clock, metrics, workers=workers, expected=state.expected)
     clients.on_close.append(reader.forget)

@@ -147,7 +147,7 @@ def external_secret_summary(body: Body) -> ExternalSecretSummary:
         synced=str(status.get("syncedResourceVersion") or ""),
         current=synced_version(body),
         refreshed=refreshed.timestamp() if refreshed else None,
-        interval=_interval(spec.get("refreshInterval")),
+        interval=interval_seconds(spec.get("refreshInterval")),
         policy=str(spec.get("refreshPolicy") or "Periodic"),
         templated=any(_mapping(target.get("template")).get(each) for each in ("data", "templateFrom")),
         windows=windows_of(_mapping(spec.get("syncWindows"))),
@@ -210,7 +210,8 @@ def _store_interval(given: object) -> float:
     return max(seconds, MIN_INTERVAL_SECONDS) if seconds > 0 else 0.0
 
 
-def _interval(text: object) -> float:
+def interval_seconds(text: object) -> float:
+    """Return the seconds of a refresh interval; an hour without one that can be read, zero or less for none."""
     try:
         seconds = parse_duration(text) if isinstance(text, str) else DEFAULT_INTERVAL_SECONDS
     except ValueError:

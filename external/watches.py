@@ -201,6 +201,8 @@ class StoreWatches:
         self._queue = queue
         self._requests = requests
         self._started = started
+        self.listeners: list[Callable[[Key, str], None]] = []
+        """Called with a store that changed, and the namespace that alone is concerned; empty for all."""
         self._by_credential = []
         self._by_authority = []
         for resource in (SECRET_STORES, CLUSTER_SECRET_STORES):
@@ -221,6 +223,9 @@ class StoreWatches:
         moved = before is None or after is None or _spec_moved(before, after)
         if moved or (before and after and _verdict(before) != _verdict(after)):
             self._requests.wake_consumers(change.key, everyone=before is not None and moved)
+            self._tell(change.key)
+        elif before and after and (before.labels, before.deleting) != (after.labels, after.deleting):
+            self._tell(change.key)
 
     def written(self, store: Key, body: Body) -> None:
         """Take in a status that we wrote: ExternalSecrets that wait for it need not wait for the watch as well.
@@ -259,6 +264,11 @@ class StoreWatches:
         if not consumer:
             self._queue.add(store)
         self._requests.wake_consumers(store, everyone=True, consumer=consumer)
+        self._tell(store, consumer)
+
+    def _tell(self, store: Key, consumer: str = "") -> None:
+        for each in self.listeners:
+            each(store, consumer)
 
 
 class ClusterWatches:

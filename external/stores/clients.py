@@ -71,6 +71,11 @@ class Clients:
         """
         return (await self._current(store, "", body)).client
 
+    def identity(self, store: Key, namespace: str) -> tuple[str, ...]:
+        """Return the identity that a client has which is opened now for a namespace; empty without the store."""
+        meta = self._cache.get(store)
+        return self._identity(store, namespace if meta is not None and meta.digest.per_consumer else "")
+
     def kept(self, store: Key) -> Client | None:
         """Return the client that was opened with a store's own credentials, if neither has changed since."""
         kept = self._sessions.get((store, ""))

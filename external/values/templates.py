@@ -30,7 +30,6 @@ WAIT_SECONDS = 90.0  # waits included; a worker that is held longer counts as st
 BUSY_DELAY_SECONDS = 10.0  # until an object that found the sandbox busy is tried again
 RETRY_SECONDS = 600.0  # after an error of a template or the sandbox
 MAX_SHOWN_KEYS = 10
-AT = "spec.target.template"
 UPDATE_FAILED = "UpdateFailed"
 
 
@@ -52,15 +51,32 @@ class Content:
 
 
 class Renderer:
-    """Renders the templates of ExternalSecrets; each namespace has its own instance of the sandbox."""
+    """Renders the templates of ExternalSecrets; each namespace has its own instance of the sandbox.
+
+    Args:
+        at: the field of the template, for errors.
+        failing: with what an error begins.
+    """
 
     def __init__(
-        self, client: KubeClient, sandbox: Sandbox, turns: NamespaceLock, delimiters: tuple[str, str] = ("{{", "}}")
+        self,
+        client: KubeClient,
+        sandbox: Sandbox,
+        turns: NamespaceLock,
+        delimiters: tuple[str, str] = ("{{", "}}"),
+        at: str = "spec.target.template",
+        failing: str = "could not update secret",
     ) -> None:
         self._client = client
         self._sandbox = sandbox
         self._delimiters = delimiters
         self._turns = turns
+        self.at = at
+        self._failing = failing
+
+    def failed(self, at: str, text: str) -> str:
+        """Return the text of an error at a field."""
+        return f"{self._failing}: {at}: {text}"
 
     async def content(
         self, owner: Key, wanted: Wanted, values: Mapping[str, SecretValue], *, free: bool = False
@@ -88,9 +104,9 @@ class Renderer:
         key = resolve(owner, SECRETS if secret else CONFIGMAPS, source.name, None, at=at)
         body = await self._client.find(key)
         if body is None:
-            raise NeedsHuman(FAILED, _failed(at, f"{key} does not exist"), event=UPDATE_FAILED)
+            raise NeedsHuman(FAILED, self.failed(at, f"{key} does not exist"), event=UPDATE_FAILED)
         if SEALING_KEY_LABEL in (body["metadata"].get("labels") or {}):
-            raise NeedsHuman(FAILED, _failed(at, "a sealing key is no template"), event=UPDATE_FAILED)
+            raise NeedsHuman(FAILED, self.failed(at, "a sealing key is no template"), event=UPDATE_FAILED)
         return _texts(body, secret=secret)
 
     async def one(
@@ -134,6 +150,7 @@ class _Rendering:
         free: bool,
     ) -> None:
         self._renderer = renderer
+        self._failed = renderer.failed
         self._owner = owner
         self._wanted = wanted
         self._values = values
@@ -151,14 +168,14 @@ class _Rendering:
     async def done(self) -> Content:
         """Render all parts; the later wins: templateFrom in order, data, then labels and annotations."""
         for index, source in enumerate(self._wanted.template_from or ()):
-            async for place, named, scope in self._sources(source, f"{AT}.templateFrom[{index}]"):
+            async for place, named, scope in self._sources(source, f"{self._renderer.at}.templateFrom[{index}]"):
                 await self._from(source, place, named, scope)
-        await self._group("data", f"{AT}.data", self._wanted.data)
+        await self._group("data", f"{self._renderer.at}.data", self._wanted.data)
         for name, given in _metadata(self._wanted).items():
             if self._free:  # used as written, without rendering
                 self._made[name] |= {key: SecretValue(text.encode()) for key, text in given.items()}
             else:
-                await self._group(name, f"{AT}.metadata.{name}", given)
+                await self._group(name, f"{self._renderer.at}.metadata.{name}", given)
         labels, annotations = ({key: _text(each) for key, each in self._made[name].items()} for name in TEXTS)
         finalizers = tuple((self._wanted.metadata and self._wanted.metadata.finalizers) or ())
         data, kind = self._made["data"], self._wanted.type or ""
@@ -178,7 +195,7 @@ class _Rendering:
             for index, item in enumerate(given.items):
                 if item.key not in texts:
                     text = f"error in {name.lower()} {given.name}: missing key {item.key}"
-                    raise NeedsHuman(FAILED, _failed(f"{place}.items[{index}]", text), event=UPDATE_FAILED)
+                    raise NeedsHuman(FAILED, self._failed(f"{place}.items[{index}]", text), event=UPDATE_FAILED)
                 yield f"{place}.items[{index}]", (item.key, texts[item.key]), item.template_as
         if source.literal is not None:
             yield f"{at}.literal", ("literal", source.literal), "KeysAndValues"
@@ -195,15 +212,19 @@ class _Rendering:
                 found, random = await self._renderer.several(self._owner.namespace, text, self._values)
                 self._random |= random
         for name, value in found.items():
-            failing = partial(_undecoded, at, name)
+            failing = partial(self._undecoded, at, name)
             self._made[target][name] = decode(value, source.values_decoding_strategy, failing)
+
+    def _undecoded(self, at: str, name: str, text: str) -> WaitFor:
+        message = f"failed to decode rendered template value for key {name}: {text}"
+        return WaitFor(FAILED, self._failed(at, message), delay=RETRY_SECONDS, event=UPDATE_FAILED)
 
     async def _place(self, target: str, at: str, text: str, scope: str) -> None:
         """Render a document for a path; a map is merged with the map at that path, but replaces it at the top."""
         try:
             steps = parse_path("spec" if target.lower() == "spec" else target)
         except PathError as error:
-            raise NeedsHuman(FAILED, _failed(at, f"target {target}: {error}"), event=UPDATE_FAILED) from None
+            raise NeedsHuman(FAILED, self._failed(at, f"target {target}: {error}"), event=UPDATE_FAILED) from None
         with self._placed(at):
             value = await self._document(text, scope)
         self._placements.append(Placement(steps, value, joins=scope != "Values" and len(steps) > 1))
@@ -230,17 +251,17 @@ class _Rendering:
         """Return an error of the engine with its field path and what to do. Raises WaitFor after a time-out."""
         if self._spent.seconds > RENDER_BUDGET_SECONDS:
             text = f"the templates take more than {RENDER_BUDGET_SECONDS:g} seconds together; let them do less"
-            raise WaitFor(FAILED, _failed(AT, text), delay=RETRY_SECONDS, event=UPDATE_FAILED)
+            raise WaitFor(FAILED, self._failed(self._renderer.at, text), delay=RETRY_SECONDS, event=UPDATE_FAILED)
         try:
             yield
         except TemplateInvalid as error:
             if error.stage == "parse":
                 text = f"unable to parse template: {error}; correct the template"
-                raise NeedsHuman(FAILED, _failed(at, text), event=UPDATE_FAILED) from None
+                raise NeedsHuman(FAILED, self._failed(at, text), event=UPDATE_FAILED) from None
             text = f"unable to execute template: {error}; correct it, or what it is given: {_listed(self._values)}"
-            raise WaitFor(FAILED, _failed(at, text), delay=RETRY_SECONDS, event=UPDATE_FAILED) from None
+            raise WaitFor(FAILED, self._failed(at, text), delay=RETRY_SECONDS, event=UPDATE_FAILED) from None
         except (TemplateLimit, SandboxUnavailable) as error:
-            raise WaitFor(FAILED, _failed(at, str(error)), delay=RETRY_SECONDS, event=UPDATE_FAILED) from None
+            raise WaitFor(FAILED, self._failed(at, str(error)), delay=RETRY_SECONDS, event=UPDATE_FAILED) from None
 
 
 TEXTS = ("labels", "annotations")
@@ -266,15 +287,6 @@ def _read(made: SecretValue) -> Any:
 
 def _text(value: SecretValue) -> str:
     return value.reveal().decode(errors="replace")
-
-
-def _failed(at: str, text: str) -> str:
-    return f"could not update secret: {at}: {text}"
-
-
-def _undecoded(at: str, name: str, text: str) -> WaitFor:
-    message = f"failed to decode rendered template value for key {name}: {text}"
-    return WaitFor(FAILED, _failed(at, message), delay=RETRY_SECONDS, event=UPDATE_FAILED)
 
 
 def _listed(values: Mapping[str, SecretValue]) -> str:

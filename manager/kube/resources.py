@@ -59,6 +59,10 @@ CLUSTER_SECRET_STORES = Resource(
 CLUSTER_EXTERNAL_SECRETS = Resource(
     "external-secrets.io", "v1", "clusterexternalsecrets", "ClusterExternalSecret", namespaced=False
 )
+PUSH_SECRETS = Resource("external-secrets.io", "v1alpha1", "pushsecrets", "PushSecret")
+CLUSTER_PUSH_SECRETS = Resource(
+    "external-secrets.io", "v1alpha1", "clusterpushsecrets", "ClusterPushSecret", namespaced=False
+)
 
 
 class Key(NamedTuple):

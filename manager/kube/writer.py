@@ -119,6 +119,10 @@ class Writer:
         """The field manager of writes that name no other."""
         self._brake = DeleteBrake(clock, paused, deletes)
 
+    def require_leader(self) -> None:
+        """Raise NotLeader unless this replica may write; for writes that go elsewhere than to the API server."""
+        self._certain()
+
     async def apply(self, action: Action, *, manager: str = "") -> Body | None:
         """Execute one action; return the object as the server has it now, None after a delete.
 

@@ -11,8 +11,6 @@ from external.api.hashes import data_hash, field_manager, owner_hash, synced_ver
 from external.cluster_external_secrets.plan import Copies
 from external.external_secrets.view import ADOPT, CREATED_BY, DATA_HASH, MANAGED
 from external.migration import (
-    CLUSTER_PUSH_SECRETS,
-    PUSH_SECRETS,
     Surroundings,
     cluster_finding,
     finding,
@@ -27,8 +25,10 @@ from manager.findings import ObjectFinding, Verdict
 from manager.kube.cache import MetadataCache
 from manager.kube.resources import (
     CLUSTER_EXTERNAL_SECRETS,
+    CLUSTER_PUSH_SECRETS,
     CLUSTER_SECRET_STORES,
     NAMESPACES,
+    PUSH_SECRETS,
     SECRET_STORES,
     SECRETS,
     Key,

@@ -5,13 +5,20 @@ from typing import Any
 import pytest
 
 from external.crds import CRDS as EXTERNAL_CRDS
-from external.migration import PUSH_SECRETS
 from manager.cli.migrate.assessment import OURS, Report, assessed
 from manager.cli.migrate.crds import Served
 from manager.cli.migrate.hazards import Hazard, Kind
 from manager.cli.migrate.listed import BINDINGS, CLUSTER_ROLES, CRON_JOBS
 from manager.findings import ObjectFinding, Verdict
-from manager.kube.resources import CLUSTER_EXTERNAL_SECRETS, EXTERNAL_SECRETS, SEALED_SECRETS, SECRETS, Key, Resource
+from manager.kube.resources import (
+    CLUSTER_EXTERNAL_SECRETS,
+    EXTERNAL_SECRETS,
+    PUSH_SECRETS,
+    SEALED_SECRETS,
+    SECRETS,
+    Key,
+    Resource,
+)
 from manager.settings.model import Settings
 from sealed.api import CRDS as SEALED_CRDS
 from tests.builders.manifests import allowed, external_secret, secret

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from external.migration import PUSH_SECRETS
 from manager.cli.migrate.assessment import assessed
 from manager.cli.migrate.listed import SERVICES, WEBHOOKS
 from manager.cli.migrate.steps import BACK, MOVE, UNDO, Charts, Planner, Step
+from manager.kube.resources import PUSH_SECRETS
 from manager.settings.model import Settings
 from tests.builders.migration_cluster import ClusterStandIn, three_originals
 

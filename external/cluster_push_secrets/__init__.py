@@ -1,0 +1,1 @@
+"""ClusterPushSecrets: a PushSecret in each namespace that is chosen."""

@@ -1,0 +1,1 @@
+"""PushSecrets: from Secrets and generators to providers."""

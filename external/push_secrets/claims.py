@@ -1,0 +1,49 @@
+"""Which PushSecret may push to a remote key: the oldest that claims it. Nothing here asks the API server."""
+
+from collections.abc import Iterator
+
+from external.push_summaries import Claim, PushSecretSummary
+from manager.kube.cache import Meta, MetadataCache
+from manager.kube.resources import PUSH_SECRETS, Key
+
+
+class Claims:
+    """Finds claims by what the cache shows of all PushSecrets."""
+
+    def __init__(self, cache: MetadataCache) -> None:
+        self._cache = cache
+        self._by_place = cache.index(PUSH_SECRETS, _places)
+
+    def older(self, key: Key, created: str, claim: Claim) -> Key | None:
+        """Return the oldest PushSecret that claims a place before this one; None if this one may have it."""
+        own = (created, key.namespace, key.name)
+        found = [
+            (meta.created, other.namespace, other.name)
+            for other, meta in self._others(key, claim)
+            if (meta.created, other.namespace, other.name) < own
+        ]
+        return Key(PUSH_SECRETS, *min(found)[1:]) if found else None
+
+    def any_other(self, key: Key, claim: Claim) -> bool:
+        """Return True if another PushSecret claims a place: then it is not deleted."""
+        return any(True for _ in self._others(key, claim))
+
+    def any_of_key(self, key: Key, claim: Claim) -> bool:
+        """Return True if another PushSecret claims any part of a remote key."""
+        return self.any_other(key, claim._replace(property=""))
+
+    def rivals(self, key: Key, claims: frozenset[Claim]) -> frozenset[Key]:
+        """Return the other PushSecrets that claim any of these places."""
+        return frozenset(other for claim in claims for other, _ in self._others(key, claim))
+
+    def _others(self, key: Key, claim: Claim) -> Iterator[tuple[Key, Meta]]:
+        for other in self._by_place.find((claim.store, claim.remote_key)):
+            meta = self._cache.get(other)
+            if other != key and meta is not None and not meta.deleting:
+                summary: PushSecretSummary = meta.digest
+                if any(each.overlaps(claim) for each in summary.claims):
+                    yield other, meta
+
+
+def _places(_key: Key, meta: Meta) -> Iterator[tuple[Key, str]]:
+    return ((claim.store, claim.remote_key) for claim in meta.digest.claims)

@@ -1,0 +1,244 @@
+"""Push to all stores of a PushSecret, then clean up what it no longer wants, and say what came of both."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from external.api.push_secret import PushSecretSpec
+from external.errors import Pending
+from external.providers.protocol import ProviderError, ProviderUnavailable
+from external.providers.push import Pushes, pushes
+from external.providers.session import ProviderSession
+from external.push_secrets.cleanup import TAKES_NONE, Cleaned, CleanUp
+from external.push_secrets.entries import Entry, Expansion, Source
+from external.push_secrets.memory import PushMemory, versions_stamp
+from external.push_secrets.outcome import Outcome, success_message
+from external.push_secrets.plan import next_record, removals
+from external.push_secrets.push import PASS_SECONDS, Job, Pusher, StoreResult
+from external.push_secrets.record import store_name, without
+from external.push_secrets.refresh import Known
+from external.push_secrets.stores import Chosen, ChosenStores
+from external.push_secrets.view import ERRORED, EntryState, PushSecret
+from external.stores.clients import Clients
+from external.values.documents import Documents
+from external.values.namespace_lock import NamespaceLock
+from manager.core.errors import NeedsHuman, ReconcileError, Retry
+from manager.kube.resources import Key
+from manager.runtime.module import Context
+
+CONTINUE_SECONDS = 1.0  # until a pass goes on that had more to push than its time allows
+FAILED = "set secret failed: "
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one pass has found before it pushes."""
+
+    push_secret: PushSecret
+    spec: PushSecretSpec
+    stores: ChosenStores
+    known: Known
+    started: float
+    """Unix time."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A store of a pass: its client, or why there is none."""
+
+    chosen: Chosen
+    session: ProviderSession | None = None
+    client: Pushes | None = None
+    error: str = ""
+    unavailable: bool = False
+
+
+@dataclass
+class Delivered:
+    """What came of the stores of a pass."""
+
+    wanted: dict[Key, list[Entry]] = field(default_factory=dict)
+    results: dict[Key, StoreResult] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> list[str]:
+        """What went wrong, in the order of stores and entries."""
+        return [FAILED + each for result in self.results.values() for each in result.errors]
+
+    @property
+    def states(self) -> list[EntryState]:
+        """What became of each entry."""
+        return [each for result in self.results.values() for each in result.states]
+
+
+class Delivery:
+    """Pushes to stores one after the other; each stands alone, and a failed one stops no other."""
+
+    def __init__(
+        self,
+        context: Context,
+        clients: Clients,
+        pusher: Pusher,
+        cleanup: CleanUp,
+        memory: PushMemory,
+        locks: NamespaceLock,
+    ) -> None:
+        self._context = context
+        self._clients = clients
+        self._pusher = pusher
+        self._cleanup = cleanup
+        self._memory = memory
+        self._locks = locks
+
+    async def open(self, this: Pass) -> list[Target]:
+        """Open the clients of all stores."""
+        return [await self._target(each, this.push_secret.key.namespace) for each in this.stores.served]
+
+    async def deliver(
+        self, this: Pass, targets: Sequence[Target], sources: Sequence[Source], trusted: float
+    ) -> Outcome:
+        """Push all entries; clean up if all are at their providers.
+
+        Args:
+            this: the pass.
+            targets: the stores.
+            sources: the values.
+            trusted: Unix time; what was pushed or compared since then is taken for equal.
+
+        """
+        push_secret, done = this.push_secret, Delivered()
+        documents = Documents(self._context.sandbox, self._locks, push_secret.key.namespace)
+        for target in targets:
+            expansion = Expansion(this.spec, target.chosen, documents)
+            done.wanted[target.chosen.key] = await expansion.entries(sources)
+        deadline = self._context.clock.monotonic() + PASS_SECONDS
+        for target in targets:
+            key, entries = target.chosen.key, done.wanted[target.chosen.key]
+            if target.session is None or target.client is None:
+                done.results[key] = _unopened(target, entries)
+                continue
+            replaces = this.spec.update_policy == "Replace"
+            job = Job(push_secret, key, target.session, target.client, entries, trusted, deadline, replaces)
+            done.results[key] = await self._pusher.push(job)
+        return await self._settle(this, done)
+
+    async def withdraw(self, this: Pass) -> Outcome:
+        """Delete everything that is recorded at stores that can be used: the source is gone."""
+        return await self._settle(this, Delivered({each.key: [] for each in this.stores.served}))
+
+    def undeleted(self, push_secret: PushSecret, cleaned: Cleaned) -> Outcome:
+        """Return that a deleted PushSecret could not be cleaned up, with what remains."""
+        text = f"Failed to Delete Secrets from Provider: {_several(cleaned.errors)}"
+        outcome = Outcome(error=Retry(ERRORED, text), record=without(push_secret.record, cleaned.done))
+        return _with_cleanup(outcome, cleaned)
+
+    async def _target(self, chosen: Chosen, namespace: str) -> Target:
+        about = f"could not get secrets client for store {chosen.key.name}"
+        try:
+            session = await self._clients.for_consumer(chosen.key, namespace)
+        except Pending:
+            raise
+        except (ReconcileError, ProviderError) as error:
+            return Target(chosen, error=f"{about}: {error}", unavailable=isinstance(error, ProviderUnavailable))
+        client = session.client
+        return Target(chosen, session, client) if pushes(client) else Target(chosen, error=f"{about}: {TAKES_NONE}")
+
+    async def _settle(self, this: Pass, done: Delivered) -> Outcome:
+        """Clean up unless something failed, and compose the outcome."""
+        push_secret, cleaned = this.push_secret, Cleaned()
+        left = any(result.left for result in done.results.values())
+        failed = bool(done.errors) or left
+        refs = {store: [each.ref for each in entries] for store, entries in done.wanted.items()}
+        gone = removals(push_secret.record, push_secret.key.namespace, refs, this.stores.kept)
+        if push_secret.summary.deletes and not failed:
+            cleaned = await self._cleanup.clean(push_secret, gone, refs)
+        unremoved = (
+            []
+            if not (push_secret.summary.deletes or failed)
+            else [each.recorded for each in gone if each.recorded not in cleaned.done]
+        )
+        outcome = Outcome(
+            record=next_record(
+                push_secret.record,
+                {store_name(store): _pushed(done, store) for store in done.wanted},
+                _unpushed(done),
+                [store_name(each) for each in this.stores.kept],
+                unremoved,
+            ),
+            states=done.states,
+            message=success_message(this.spec),
+            wrote=any(result.wrote for result in done.results.values()) or bool(cleaned.done),
+        )
+        errors = [*this.stores.absent, *done.errors, *cleaned.errors]
+        return self._judged(this, done, _with_cleanup(outcome, cleaned), errors, left=left)
+
+    def _judged(self, this: Pass, done: Delivered, outcome: Outcome, errors: Sequence[str], *, left: bool) -> Outcome:
+        away = next((store for store, result in done.results.items() if result.unavailable), None)
+        if away is not None:
+            outcome.gate = ("push", away)
+        elif done.results:
+            outcome.answered = ("push", next(iter(done.results)))
+        if left:
+            outcome.after = CONTINUE_SECONDS
+        retries = any(result.retries for result in done.results.values())
+        outcome.backoff |= retries and not outcome.gate
+        if errors:
+            outcome.error = (Retry if retries else NeedsHuman)(ERRORED, _several(errors))
+        outcome.synced = not errors and not left and outcome.after is None
+        if outcome.synced:
+            outcome.versions = self._versions(this, done)
+        return outcome
+
+    def _versions(self, this: Pass, done: Delivered) -> str:
+        """Return the stamp of the providers' versions, and drop what is remembered of other places."""
+        remembered = self._memory.of(this.push_secret.key, this.push_secret.uid)
+        refs = {(store, each.ref) for store, entries in done.wanted.items() for each in entries}
+        remembered.proofs = {at: proof for at, proof in remembered.proofs.items() if (at.store, at.ref) in refs}
+        keys = {(store, ref.key) for store, ref in refs}
+        remembered.version_of = {at: text for at, text in remembered.version_of.items() if at in keys}
+        if any(each.state != "Synced" for each in done.states) or this.spec.update_policy == "IfNotExists":
+            return ""
+        return versions_stamp({at: remembered.version_of.get(at, "") for at in keys})
+
+
+def _unopened(target: Target, entries: Sequence[Entry]) -> StoreResult:
+    name = store_name(target.chosen.key)
+    states = [EntryState(name, each.ref.key, each.ref.property, "Failed", target.error) for each in entries]
+    return StoreResult(states, errors=[target.error], unavailable=target.unavailable, retries=target.unavailable)
+
+
+def _pushed(done: Delivered, store: Key) -> Mapping[str, Mapping[str, object]]:
+    return done.results[store].pushed if store in done.results else {}
+
+
+def _unpushed(done: Delivered) -> list[tuple[str, str]]:
+    """Return store and status key of entries that are not at the provider, or not as they should be."""
+    return [
+        (store_name(store), each.key)
+        for store, entries in done.wanted.items()
+        for each in entries
+        if each.key not in _pushed(done, store) and not _kept(done, store, each)
+    ]
+
+
+def _kept(done: Delivered, store: Key, entry: Entry) -> bool:
+    result = done.results.get(store)
+    return result is not None and any(
+        (each.remote_key, each.property, each.state) == (*entry.ref, "Kept") for each in result.states
+    )
+
+
+def _with_cleanup(outcome: Outcome, cleaned: Cleaned) -> Outcome:
+    if cleaned.wait:
+        outcome.after = cleaned.wait
+    elif cleaned.lost:
+        outcome.after = CONTINUE_SECONDS
+    elif cleaned.unavailable is not None:
+        outcome.gate = ("push", cleaned.unavailable)
+    elif cleaned.errors:
+        outcome.backoff = True
+    return outcome
+
+
+def _several(errors: Sequence[str]) -> str:
+    more = len(errors) - 1
+    return errors[0] + (f" (and {more} more; status.pushState tells of each)" if more else "")

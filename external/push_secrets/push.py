@@ -1,0 +1,226 @@
+"""Push the entries of one store: claims, what exists already, then the provider."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+
+import structlog
+
+from external.metrics import PushMetrics
+from external.providers.protocol import ProviderError, ProviderUnavailable
+from external.providers.push import Pushed, Pushes, PushRefused, PushRequest, ReferencedObject, RemoteRef
+from external.providers.session import ProviderSession
+from external.push_secrets.claims import Claims
+from external.push_secrets.entries import Entry
+from external.push_secrets.memory import Place, Proof, PushMemory, request_fingerprint
+from external.push_secrets.record import joined, merge_patch, store_name
+from external.push_secrets.view import COMPONENT, EntryState, PushSecret
+from external.push_summaries import Claim
+from external.reading.thread_pool import ThreadPool
+from manager.core.secret_value import SecretValue
+from manager.kube.resources import CONFIGMAPS, SECRETS, Key
+from manager.kube.secret_data import decoded
+from manager.kube.status import write_status
+from manager.kube.writer import SEALING_KEY_LABEL
+from manager.runtime.controller import describe
+from manager.runtime.module import Context
+
+AT_ONCE = 4  # remote keys of one PushSecret and store; what was written is recorded after so many
+PASS_SECONDS = 100.0  # of one pass; the rest waits for the next, so that a worker is free again
+CLAIMED = "RemoteKeyClaimed"
+Result = TypeVar("Result")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Job:
+    """The entries of one store."""
+
+    push_secret: PushSecret
+    store: Key
+    session: ProviderSession
+    client: Pushes
+    """The session's."""
+    entries: Sequence[Entry]
+    trusted: float
+    """Unix time; what was pushed or compared since then is taken for equal without a look."""
+    deadline: float
+    """Monotonic second."""
+    replaces: bool
+    """Whether values that exist are replaced."""
+
+    @property
+    def name(self) -> str:
+        """The name of the store in the record."""
+        return store_name(self.store)
+
+
+@dataclass
+class StoreResult:
+    """What came of one store."""
+
+    states: list[EntryState] = field(default_factory=list)
+    pushed: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What the provider has from this PushSecret, by status key."""
+    errors: list[str] = field(default_factory=list)
+    unavailable: bool = False
+    retries: bool = False
+    """Whether an error may end without an event."""
+    left: bool = False
+    """Whether time ran out before all entries were pushed."""
+    wrote: bool = False
+
+
+class Pusher:
+    """Pushes, remembers and records."""
+
+    def __init__(
+        self, context: Context, threads: ThreadPool, claims: Claims, memory: PushMemory, metrics: PushMetrics
+    ) -> None:
+        self._context = context
+        self._threads = threads
+        self._claims = claims
+        self._memory = memory
+        self._metrics = metrics
+
+    async def push(self, job: Job) -> StoreResult:
+        """Push what the provider lacks; what was written is recorded before the next group is."""
+        result = StoreResult()
+        groups: dict[str, list[Entry]] = {}
+        for each in job.entries:
+            groups.setdefault(each.ref.key, []).append(each)
+        waiting = list(groups.values())
+        for at in range(0, len(waiting), AT_ONCE):
+            if self._context.clock.monotonic() > job.deadline:
+                result.left = True
+                break
+            await asyncio.gather(*(self._group(job, each, result) for each in waiting[at : at + AT_ONCE]))
+            await self.record(job.push_secret, job.name, result.pushed)
+            if result.unavailable:
+                break
+        order = {each.key: index for index, each in enumerate(job.entries)}
+        result.states.sort(key=lambda each: order.get(_name(each), 0))
+        return result
+
+    async def record(self, push_secret: PushSecret, name: str, pushed: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write new entries into the status, so that a crash loses none; known ones are written with the result."""
+        before = push_secret.record
+        if pushed.keys() <= before.get(name, {}).keys():
+            return
+        patch = merge_patch(before, joined(before, {name: pushed}))
+        push_secret.body = await write_status(
+            self._context.client, push_secret.key, push_secret.body, {"syncedPushSecrets": patch}
+        )
+
+    async def call(self, session: ProviderSession, push_secret: PushSecret, work: Callable[[], Result]) -> Result:
+        """Call a provider in a thread. Raises ProviderError, NotLeader."""
+        self._context.writer.require_leader()
+        tenant = session.tenant
+        if session.store is not None and not session.store.namespace:
+            tenant = f"{tenant} for namespace {push_secret.key.namespace}"  # its pushes must not stop those of others
+        try:
+            return await self._threads.run(tenant, work)
+        except ProviderError:
+            raise
+        except Exception as fault:  # its text may quote a value
+            log.error("provider failed unexpectedly", object=str(push_secret.key), error=describe(fault))
+            raise ProviderError("the provider's client failed unexpectedly; the log names the place") from None
+
+    async def _group(self, job: Job, entries: Sequence[Entry], result: StoreResult) -> None:
+        """Push what belongs to one remote key, one after the other."""
+        for each in entries:
+            try:
+                await self._one(job, each, result)
+            except ProviderError as error:
+                about = f"could not write remote ref {each.secret_key} to target secretstore {job.store.name}"
+                text = str(error) if str(error).startswith(UNVERIFIED) else f"{about}: {error}"
+                result.states.append(_state(job, each, "Failed", str(error)))
+                result.errors.append(text)
+                result.unavailable |= isinstance(error, ProviderUnavailable)
+                result.retries |= not isinstance(error, PushRefused)
+
+    async def _one(self, job: Job, entry: Entry, result: StoreResult) -> None:
+        if await self._claimed(job, entry, result):
+            return
+        recorded = entry.key in job.push_secret.record.get(job.name, {})
+        request = await self._request(job, entry, recorded=recorded)
+        remembered = self._memory.of(job.push_secret.key, job.push_secret.uid)
+        place, known = Place(job.store, job.session.identity, entry.ref), request_fingerprint(request)
+        proof = remembered.proofs.get(place)
+        if proof is None or proof.fingerprint != known or proof.at < job.trusted:
+            if not job.replaces and await self._exists(job, entry.ref):
+                state = "Synced" if recorded else "Kept"
+                result.states.append(_state(job, entry, state))
+                if recorded:
+                    result.pushed[entry.key] = entry.data
+                return
+            done: Pushed = await self.call(job.session, job.push_secret, partial(job.client.push, request))
+            if done.written:
+                result.wrote = True
+                self._metrics.wrote()
+            remembered.proofs[place] = Proof(known, self._context.clock.now().timestamp())
+            remembered.version_of[job.store, entry.ref.key] = done.version
+        result.pushed[entry.key] = entry.data
+        result.states.append(_state(job, entry, "Synced"))
+
+    async def _claimed(self, job: Job, entry: Entry, result: StoreResult) -> bool:
+        """Return True if an older PushSecret claims the place; both are told."""
+        push_secret, claim = job.push_secret, Claim(job.store, entry.ref.key, entry.ref.property)
+        older = self._claims.older(push_secret.key, str(push_secret.metadata.get("creationTimestamp", "")), claim)
+        if older is None:
+            return False
+        where = f'remote key "{entry.key}" of {job.name}'
+        text = f"{where} is claimed by PushSecret {older.namespace}/{older.name}, which is older; push to another key"
+        result.states.append(_state(job, entry, "Claimed", text))
+        result.errors.append(text)
+        meta = self._context.cache.get(older)
+        told = f"{where} is claimed by PushSecret {push_secret.owner} too, which is younger and does not push to it"
+        await self._context.events.warning(older, meta.uid if meta else "", CLAIMED, told, component=COMPONENT)
+        return True
+
+    async def _exists(self, job: Job, ref: RemoteRef) -> bool:
+        try:
+            return await self.call(job.session, job.push_secret, partial(job.client.exists, ref))
+        except ProviderError as error:
+            raise type(error)(f"{UNVERIFIED}: {error}") from error
+
+    async def _request(self, job: Job, entry: Entry, *, recorded: bool) -> PushRequest:
+        referenced = {each: await self._referenced(job, each) for each in job.client.references(entry.metadata)}
+        return PushRequest(
+            ref=entry.ref,
+            secret_key=entry.secret_key,
+            values=entry.values,
+            owner=job.push_secret.owner,
+            recorded=recorded,
+            metadata=entry.metadata,
+            referenced=referenced,
+            adopts=job.push_secret.adopts,
+        )
+
+    async def _referenced(self, job: Job, named: ReferencedObject) -> SecretValue:
+        """Read a key of an object that an entry's metadata names, in the PushSecret's namespace."""
+        resource = SECRETS if named.kind == SECRETS.kind else CONFIGMAPS
+        body = await self._context.client.find(Key(resource, job.push_secret.key.namespace, named.name))
+        if body is None or SEALING_KEY_LABEL in (body["metadata"].get("labels") or {}):
+            raise PushRefused(f"metadata names {named.kind} {named.name}, which does not exist or may not be read")
+        values = decoded(body) if resource is SECRETS else {}
+        values |= {
+            name: SecretValue(str(text).encode()) for name, text in (body.get("data") or {}).items() if not values
+        }
+        if named.key not in values:
+            raise PushRefused(f"metadata names key {named.key} of {named.kind} {named.name}, which does not exist")
+        return values[named.key]
+
+
+UNVERIFIED = "could not verify if secret exists in store"
+
+
+def _state(job: Job, entry: Entry, state: str, message: str = "") -> EntryState:
+    return EntryState(job.name, entry.ref.key, entry.ref.property, state, message)
+
+
+def _name(state: EntryState) -> str:
+    return f"{state.remote_key}/{state.property}" if state.property else state.remote_key

@@ -1,0 +1,197 @@
+"""What the cache keeps of PushSecrets, so that a converged one costs no request. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, NamedTuple
+
+from external.api.external_secret import GENERATORS
+from external.api.hashes import spec_hash, synced_version
+from external.summaries import MAX_ENTRIES, interval_seconds, store_key
+from manager.core.clock import parse_rfc3339
+from manager.kube.cache import controller_of
+from manager.kube.conditions import find_condition
+from manager.kube.resources import (
+    CLUSTER_PUSH_SECRETS,
+    CLUSTER_SECRET_STORES,
+    CONFIGMAPS,
+    PUSH_SECRETS,
+    SECRET_STORES,
+    SECRETS,
+    Body,
+    Key,
+    key_of,
+)
+
+FINALIZER = "pushsecret.externalsecrets.io/finalizer"
+MAX_CLAIMS = 2_000  # kept of one object; its other remote keys are guarded by the provider's marks only
+OURS = "coffer.dev/"
+
+
+class Claim(NamedTuple):
+    """A place at a provider that a PushSecret pushes to."""
+
+    store: Key
+    remote_key: str
+    property: str
+
+    def overlaps(self, other: "Claim") -> bool:
+        """Return True if what one writes changes the other: the same property, or the whole secret."""
+        same = (self.store, self.remote_key) == (other.store, other.remote_key)
+        return same and (self.property == other.property or not (self.property and other.property))
+
+
+@dataclass(frozen=True, slots=True)
+class PushSecretSummary:
+    """One PushSecret."""
+
+    ready: bool
+    judged: bool
+    """Whether it has the condition Ready, true or false."""
+    source: Key | None
+    """The Secret that it names."""
+    selects: bool
+    """Whether it selects Secrets by their labels."""
+    stores: tuple[Key, ...]
+    """The stores that it names or has pushed to."""
+    selected_stores: tuple[tuple[str, str], ...]
+    """Kind and namespace of stores that it selects by their labels."""
+    templates: tuple[Key, ...]
+    """ConfigMaps and Secrets that hold its templates."""
+    generator: tuple[str, str, str] | None
+    claims: tuple[Claim, ...]
+    """What it is known to push to: by its spec and by its record."""
+    synced: str
+    current: str
+    """The value that `synced` has after a sync of this version of the object."""
+    refreshed: float | None
+    """Unix time of the last refresh by the status."""
+    interval: float
+    sources: str
+    """`status.pushState.sources`; empty if Coffer has not pushed it, or the CRD has no such field."""
+    versions: str
+    """`status.pushState.versions`."""
+    recorded: bool
+    """Whether it has pushed anything."""
+    deletes: bool
+    """Whether its deletion policy is Delete."""
+    finalizer: bool
+    leaves: str
+    """The annotation that lets stores go which do not exist any more."""
+    spec: str = ""
+    """A hash of the spec; empty unless a ClusterPushSecret created it."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """All annotations if a ClusterPushSecret created it, otherwise none."""
+
+
+LEAVE = f"{OURS}leave-pushed"
+"""Annotation of a PushSecret: `Kind/name` of stores, separated by commas, whose secrets are left where they are."""
+ADOPT = f"{OURS}adopt"
+"""Annotation of a PushSecret: `namespace/name` of another one, whose secrets it takes over."""
+
+
+def push_secret_summary(body: Body) -> PushSecretSummary:
+    """Read a PushSecret, which may be malformed."""
+    spec, status = mapping(body.get("spec")), mapping(body.get("status"))
+    state, meta = mapping(status.get("pushState")), body["metadata"]
+    selector, owner = mapping(spec.get("selector")), controller_of(meta)
+    secret, generator = mapping(selector.get("secret")), mapping(selector.get("generatorRef"))
+    name, namespace = secret.get("name"), key_of(PUSH_SECRETS, body).namespace
+    refreshed = parse_rfc3339(status.get("refreshTime"))
+    copied = owner is not None and owner.kind == CLUSTER_PUSH_SECRETS.kind
+    ready = find_condition(status.get("conditions"), "Ready")
+    claims = tuple(dict.fromkeys(islice(_claims(namespace, spec, status), MAX_CLAIMS)))
+    annotations = mapping(meta.get("annotations"))
+    return PushSecretSummary(
+        ready=(ready or {}).get("status") == "True",
+        judged=ready is not None,
+        source=Key(SECRETS, namespace, name) if name and isinstance(name, str) else None,
+        selects=not name and secret.get("selector") is not None,
+        stores=tuple(sorted({*_named(namespace, spec), *(each.store for each in claims)}, key=str)),
+        selected_stores=tuple(sorted(set(_selected(namespace, spec)))),
+        templates=tuple(sorted(set(_templates(namespace, mapping(spec.get("template")))), key=str)),
+        generator=_generator(generator) if generator else None,
+        claims=claims,
+        synced=str(status.get("syncedResourceVersion") or ""),
+        current=synced_version(body),
+        refreshed=refreshed.timestamp() if refreshed else None,
+        interval=interval_seconds(spec.get("refreshInterval")),
+        sources=str(state.get("sources") or ""),
+        versions=str(state.get("versions") or ""),
+        recorded=any(mapping(status.get("syncedPushSecrets")).values()),
+        deletes=spec.get("deletionPolicy") == "Delete",
+        finalizer=FINALIZER in (meta.get("finalizers") or ()),
+        leaves=str(annotations.get(LEAVE) or ""),
+        spec=spec_hash(spec) if copied else "",
+        annotations=dict(annotations) if copied else {},
+    )
+
+
+def recorded_refs(status: Mapping[str, Any], namespace: str) -> Iterator[tuple[Key, str, Claim]]:
+    """Yield store, key in the status and place of all that the status says was pushed."""
+    for place, entries in mapping(status.get("syncedPushSecrets")).items():
+        store = recorded_store(place, namespace)
+        for name, data in mapping(entries).items():
+            ref = mapping(mapping(mapping(data).get("match")).get("remoteRef"))
+            key = ref.get("remoteKey")
+            if store is not None and isinstance(key, str):
+                yield store, name, Claim(store, key, str(ref.get("property") or ""))
+
+
+def recorded_store(place: str, namespace: str) -> Key | None:
+    """Return the store that `Kind/name` in the status means; None if it means none."""
+    kind, _, name = place.partition("/")
+    if not name or kind not in (SECRET_STORES.kind, CLUSTER_SECRET_STORES.kind):
+        return None
+    return store_key(namespace, name, kind)
+
+
+def _claims(namespace: str, spec: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[Claim]:
+    for _, _, claim in recorded_refs(status, namespace):
+        yield claim
+    stores = list(_named(namespace, spec))
+    for each in listing(spec.get("data"))[:MAX_ENTRIES]:
+        ref = mapping(mapping(mapping(each).get("match")).get("remoteRef"))
+        if isinstance(ref.get("remoteKey"), str):
+            yield from (Claim(store, ref["remoteKey"], str(ref.get("property") or "")) for store in stores)
+    for each in listing(spec.get("dataTo"))[:MAX_ENTRIES]:
+        ref, key = mapping(mapping(each).get("storeRef")), mapping(each).get("remoteKey")
+        if isinstance(key, str) and key and isinstance(ref.get("name"), str):
+            yield Claim(store_key(namespace, ref["name"], ref.get("kind")), key, "")
+
+
+def _named(namespace: str, spec: Mapping[str, Any]) -> Iterator[Key]:
+    for each in listing(spec.get("secretStoreRefs"))[:MAX_ENTRIES]:
+        ref = mapping(each)
+        if isinstance(ref.get("name"), str) and ref["name"] and ref.get("labelSelector") is None:
+            yield store_key(namespace, ref["name"], ref.get("kind"))
+
+
+def _selected(namespace: str, spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for each in listing(spec.get("secretStoreRefs"))[:MAX_ENTRIES]:
+        ref = mapping(each)
+        if ref.get("labelSelector") is not None:
+            cluster = ref.get("kind") == CLUSTER_SECRET_STORES.kind
+            yield (CLUSTER_SECRET_STORES.kind, "") if cluster else (SECRET_STORES.kind, namespace)
+
+
+def _templates(namespace: str, template: Mapping[str, Any]) -> Iterator[Key]:
+    for each in listing(template.get("templateFrom"))[:MAX_ENTRIES]:
+        for at, resource in (("configMap", CONFIGMAPS), ("secret", SECRETS)):
+            name = mapping(mapping(each).get(at)).get("name")
+            if name and isinstance(name, str):
+                yield Key(resource, namespace, name)
+
+
+def _generator(given: Mapping[str, Any]) -> tuple[str, str, str]:
+    return str(given.get("apiVersion") or GENERATORS), str(given.get("kind") or ""), str(given.get("name") or "")
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return a value if it is a map, otherwise an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def listing(value: object) -> list[Any]:
+    """Return a value if it is a list, otherwise an empty one."""
+    return value if isinstance(value, list) else []

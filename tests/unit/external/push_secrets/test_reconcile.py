@@ -1,0 +1,254 @@
+"""PushSecrets over an API in memory and a provider in memory."""
+
+import pytest
+
+from external.providers.protocol import ProviderError, ProviderUnavailable
+from manager.kube.resources import PUSH_SECRETS, SECRETS
+from tests.builders.external_module import ExternalModule
+from tests.builders.push_provider import (
+    Remote,
+    entry,
+    install,
+    later,
+    push_secret,
+    ready,
+    recorded,
+    restarted,
+    started,
+    status,
+)
+
+OK = ("True", "Synced", "PushSecret synced successfully")
+
+
+@pytest.fixture
+def remote(monkeypatch: pytest.MonkeyPatch) -> Remote:
+    return install(monkeypatch)
+
+
+async def test_a_restart_asks_no_provider(bench: ExternalModule, remote: Remote) -> None:
+    await started(bench)
+    remote.calls.clear()
+
+    second = await restarted(bench)
+
+    assert not remote.calls
+    assert not [each for each in second.api.calls if each[1].startswith("PushSecret")]
+    await second.close()
+
+
+async def test_a_value_is_pushed_and_told_as_the_original_does(bench: ExternalModule, remote: Remote) -> None:
+    await started(bench)
+
+    assert remote.text("remote") == "v"
+    assert ready(bench) == OK
+    data = {"match": {"secretKey": "k", "remoteRef": {"remoteKey": "remote"}}, "conversionStrategy": "None"}
+    assert status(bench)["syncedPushSecrets"] == {"SecretStore/store": {"remote": data}}
+    assert status(bench)["syncedResourceVersion"].startswith("1-")
+    assert status(bench)["refreshTime"] == "2026-01-01T00:00:00Z"
+    assert [(each["reason"], each["source"]["component"]) for each in bench.api.events if each["type"] == "Normal"][
+        -1
+    ] == ("Synced", "pushsecret")
+
+
+async def test_a_changed_source_is_pushed_at_once(bench: ExternalModule, remote: Remote) -> None:
+    await started(bench)
+
+    bench.secret("src", k="new")
+    await bench.settle()
+
+    assert remote.text("remote") == "new"
+
+
+async def test_an_unchanged_value_costs_neither_write_nor_read(bench: ExternalModule, remote: Remote) -> None:
+    await started(bench)
+    before = remote.calls.copy()
+
+    bench.secret("src", meta={"labels": {"l": "1"}}, k="v", other="changed")
+    await bench.settle()
+
+    assert remote.calls == before
+    assert ready(bench) == OK
+
+
+async def test_a_source_that_is_recreated_is_noticed(bench: ExternalModule, remote: Remote) -> None:
+    await started(bench, deletionPolicy="Delete")
+    bench.remove(SECRETS, "src")
+    await bench.settle()
+    assert remote.text("remote") == "v", "GitOps tools delete and re-create"
+    await later(bench, 31)
+    assert remote.text("remote") is None
+    assert ready(bench) == ("False", "SourceDeleted", "source secret deleted; provider secrets cleaned up")
+    assert recorded(bench) == {"SecretStore/store": []}
+
+    bench.secret("src", k="again")
+    await bench.settle()
+
+    assert (remote.text("remote"), ready(bench)) == ("again", OK)
+
+
+async def test_without_a_source_the_condition_says_so(bench: ExternalModule, remote: Remote) -> None:
+    bench.store()
+    push_secret(bench)
+    await bench.settle()
+
+    assert ready(bench)[:2] == ("False", "Errored")
+    assert ready(bench)[2].startswith("could not get source secret")
+    assert not remote.calls
+
+
+async def test_a_store_that_appears_is_pushed_to(bench: ExternalModule, remote: Remote) -> None:
+    bench.secret("src", k="v")
+    push_secret(bench)
+    await bench.settle()
+    assert ready(bench)[2].startswith('could not get SecretStore "store"')
+
+    bench.store()
+    await bench.settle()
+
+    assert (remote.text("remote"), ready(bench)) == ("v", OK)
+
+
+async def test_a_store_that_leads_elsewhere_is_pushed_to(bench: ExternalModule, remote: Remote) -> None:
+    await started(bench)
+
+    bench.store(values={"place": "b"})
+    await bench.settle()
+
+    assert remote.text("remote", "b") == "v"
+
+
+async def test_a_store_that_does_not_answer_stops_only_its_own(bench: ExternalModule, remote: Remote) -> None:
+    remote.failing["b"] = ProviderUnavailable("away")
+    bench.store("away", values={"place": "b"})
+    await started(bench, secretStoreRefs=[{"name": "away"}, {"name": "store"}])
+    assert (remote.text("remote"), remote.text("remote", "b")) == ("v", None)
+    assert ready(bench)[0] == "False"
+
+    del remote.failing["b"]
+    for _ in range(4):
+        await later(bench, 15)
+
+    assert (remote.text("remote", "b"), ready(bench)) == ("v", OK)
+    assert recorded(bench) == {"SecretStore/away": ["remote"], "SecretStore/store": ["remote"]}
+
+
+async def test_what_exists_is_kept_and_not_recorded_as_ours(bench: ExternalModule, remote: Remote) -> None:
+    remote.foreign("remote", "theirs")
+    await started(bench, updatePolicy="IfNotExists", data=[entry(), entry("other", "mine")])
+
+    assert (remote.text("remote"), remote.text("mine")) == ("theirs", "w")
+    assert ready(bench) == (OK[0], OK[1], f"{OK[2]}. Existing secrets in providers unchanged.")
+    assert recorded(bench) == {"SecretStore/store": ["mine"]}
+    states = {each["remoteKey"]: each["state"] for each in status(bench)["pushState"]["entries"]}
+    assert states == {"remote": "Kept", "mine": "Synced"}
+
+
+async def test_an_existence_that_is_unknown_is_an_error(bench: ExternalModule, remote: Remote) -> None:
+    remote.failing["exists"] = ProviderError("don't know")
+    await started(bench, updatePolicy="IfNotExists")
+
+    assert ready(bench)[2] == "set secret failed: could not verify if secret exists in store: don't know"
+
+
+async def test_a_missing_key_is_told_as_the_original_does(bench: ExternalModule, remote: Remote) -> None:
+    await started(bench, data=[entry("unexisting")])
+
+    assert ready(bench)[2] == "set secret failed: secret key unexisting does not exist"
+
+
+async def test_a_start_over_the_originals_object_writes_nothing(bench: ExternalModule, remote: Remote) -> None:
+    await started(bench, deletionPolicy="Delete")
+    body = bench.body(PUSH_SECRETS, "ps") or {}
+    del body["status"]["pushState"]
+    bench.api.put(PUSH_SECRETS, body)
+    remote.calls.clear()
+    second = await restarted(bench)
+
+    assert not remote.calls
+    assert not [each for each in second.api.calls if each[1].startswith("PushSecret")]
+    await second.close()
+
+
+async def test_a_source_that_changed_while_no_one_looked_is_pushed(bench: ExternalModule, remote: Remote) -> None:
+    await started(bench)
+    bench.api.put(SECRETS, (bench.body(SECRETS, "src") or {}) | {"data": {"k": "bmV3"}})
+    second = await restarted(bench)
+
+    assert remote.text("remote") == "new"
+    await second.close()
+
+
+async def test_other_classes_stores_are_left_alone(bench: ExternalModule, remote: Remote) -> None:
+    bench.store(controller="other")
+    bench.secret("src", k="v")
+    push_secret(bench)
+    await bench.settle()
+    assert (status(bench), remote.calls) == ({}, {})
+
+    bench.store("mine")
+    push_secret(bench, secretStoreRefs=[{"name": "store"}, {"name": "mine"}])
+    await bench.settle()
+    assert (ready(bench), recorded(bench)) == (OK, {"SecretStore/mine": ["remote"]})
+
+
+async def test_a_provider_without_push_is_told(bench: ExternalModule) -> None:
+    from external.providers.fake import FakeClient
+
+    if hasattr(FakeClient, "push"):
+        pytest.skip("the fake provider takes secrets")
+    await started(bench)
+    assert "takes no secrets" in ready(bench)[2]
+
+
+async def test_interval_zero_pushes_changes_only(bench: ExternalModule, remote: Remote) -> None:
+    await started(bench, refreshInterval="0")
+    before = remote.calls.copy()
+    await later(bench, 100_000)
+    assert remote.calls == before
+
+    bench.secret("src", k="new")
+    await bench.settle()
+    assert remote.text("remote") == "new"
+
+
+async def test_drift_at_the_provider_is_repaired_at_the_next_refresh(bench: ExternalModule, remote: Remote) -> None:
+    await started(bench, refreshInterval="1m")
+    remote.values["a", "remote"] = b"edited"
+
+    await later(bench, 70)
+
+    assert remote.text("remote") == "v"
+
+
+async def test_a_generated_value_is_used_again_until_it_is_pushed(bench: ExternalModule, remote: Remote) -> None:
+    from external.generators.registry import KINDS
+
+    remote.failing["remote"] = ProviderError("boom")
+    bench.store()
+    bench.api.put(
+        KINDS["Password"].resource,
+        {"metadata": {"name": "gen", "namespace": "ns", "generation": 1}, "spec": {"length": 12}},
+    )
+    push_secret(
+        bench,
+        selector={"generatorRef": {"kind": "Password", "name": "gen"}},
+        data=[entry("password", "other"), entry("password", "remote")],
+    )
+    await bench.settle()
+    first = remote.text("other")
+    for _ in range(3):
+        await later(bench, 61)
+    assert first
+    assert remote.text("other") == first
+
+    remote.failing.clear()
+    await later(bench, 61)
+    assert remote.text("remote") == first
+
+
+async def test_the_template_is_applied_and_source_keys_stay(bench: ExternalModule, remote: Remote) -> None:
+    await started(bench, template={"data": {"made": "{{ .k }}-{{ .other }}"}}, data=[entry("made"), entry("", "all")])
+
+    assert remote.text("remote") == "v-w"
+    assert remote.text("all") == '{"k": "v", "made": "v-w", "other": "w"}'
