@@ -29,8 +29,8 @@ from external.values.templates import Renderer
 from external.watches import Queues, Watches
 from manager.core.fair_executor import FairExecutor
 from manager.kube.api_servers import ApiServers, published_in
-from manager.kube.resources import EXTERNAL_SECRETS, Key
-from manager.runtime.controller import Controller
+from manager.kube.resources import CLUSTER_PUSH_SECRETS, EXTERNAL_SECRETS, Key
+from manager.runtime.controller import Controller, Requeue
 from manager.runtime.module import Context, Module
 from manager.runtime.work_queue import WorkQueue
 
@@ -64,11 +64,16 @@ def build(context: Context) -> Module:
     validator = StoreReconciler(context, clients, threads, queues.stores.add, watches.stores.written)
     spreader = ClusterReconciler(context)
     clock, measured = context.clock, context.metrics
-    pushing = build_pushes(shared)
+    pushing = build_pushes(shared, queues.clusters)
     watches.stores.listeners.append(pushing.watches.store)
     syncs = Controller("external", queues.external_secrets, reconciler.reconcile, settings.concurrency, clock, measured)
     validations = Controller("stores", queues.stores, validator.reconcile, STORE_WORKERS, clock, measured)
-    spreads = Controller("clusters", queues.clusters, spreader.reconcile, CLUSTER_WORKERS, clock, measured)
+
+    async def spread(key: Key) -> Requeue:
+        copier = pushing.copies if key.resource is CLUSTER_PUSH_SECRETS else spreader
+        return await copier.reconcile(key)
+
+    spreads = Controller("clusters", queues.clusters, spread, CLUSTER_WORKERS, clock, measured)
 
     def verify() -> Iterable[tuple[Controller, Key]]:
         return [(syncs, key) for key, _ in context.cache.items(EXTERNAL_SECRETS)]

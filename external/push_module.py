@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from external.cluster_external_secrets.reconcile import ClusterReconciler
+from external.cluster_push_secrets.kind import PUSH_COPIES
 from external.generators.runner import Generators
 from external.metrics import ExternalMetrics, PushMetrics
 from external.providers.protocol import ConnectContext
@@ -47,13 +49,14 @@ class Pushing:
 
     watches: PushWatches
     controller: Controller
+    copies: ClusterReconciler
 
 
-def build_pushes(shared: Shared) -> Pushing:
-    """Return the reconciler of PushSecrets and its watches."""
+def build_pushes(shared: Shared, clusters: WorkQueue) -> Pushing:
+    """Return the reconcilers and watches of PushSecrets and ClusterPushSecrets, which use the queue `clusters`."""
     context, clients, threads = shared.context, shared.clients, shared.threads
     queue, memory = WorkQueue(context.clock, context.jitter, PUSH_WORKERS), PushMemory()
-    watches = PushWatches(context, queue, memory)
+    watches = PushWatches(context, queue, clusters, memory)
     metrics = PushMetrics(context.metrics.registry, context.cache, per_object=context.settings.external.object_metrics)
 
     async def for_generator(generator: Key, for_all: bool) -> ConnectContext:
@@ -77,7 +80,7 @@ def build_pushes(shared: Shared) -> Pushing:
     )
     reconciler = PushReconciler(context, clients, parts, memory)
     controller = Controller("pushes", queue, reconciler.reconcile, PUSH_WORKERS, context.clock, context.metrics)
-    return Pushing(watches, controller)
+    return Pushing(watches, controller, ClusterReconciler(context, PUSH_COPIES))
 
 
 def joined(*tables: Mapping[Resource, Handler]) -> dict[Resource, Handler]:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 
+from external.cluster_external_secrets.watches import ClusterWatches, only_status_moved
+from external.cluster_push_secrets.kind import PUSH_COPIES
 from external.push_secrets.claims import Claims
 from external.push_secrets.memory import PushMemory
 from external.push_summaries import Claim, PushSecretSummary, push_secret_summary
 from external.watches import existed_before
 from manager.kube.cache import Change, Index, Meta
-from manager.kube.resources import CONFIGMAPS, NAMESPACES, PUSH_SECRETS, SECRETS, Key, Resource
+from manager.kube.resources import CLUSTER_PUSH_SECRETS, CONFIGMAPS, NAMESPACES, PUSH_SECRETS, SECRETS, Key, Resource
 from manager.runtime.module import Context, Handler
 from manager.runtime.work_queue import WorkQueue
 
@@ -17,7 +19,7 @@ SELECTED_SECONDS = 1.0  # until Secrets are listed after a change in the namespa
 class PushWatches:
     """Queues PushSecrets; a converged one costs no request."""
 
-    def __init__(self, context: Context, queue: WorkQueue, memory: PushMemory) -> None:
+    def __init__(self, context: Context, queue: WorkQueue, clusters: WorkQueue, memory: PushMemory) -> None:
         cache = context.cache
         self._cache = cache
         self._queue = queue
@@ -25,6 +27,7 @@ class PushWatches:
         self._started = context.clock.now()
         self._confined = context.settings.modules.namespaces is not None
         cache.digest(PUSH_SECRETS, push_secret_summary)
+        self._clusters = ClusterWatches(context, clusters, PUSH_COPIES)
         self.claims = Claims(cache)
         self.by_store: Index = cache.index(PUSH_SECRETS, lambda _, meta: meta.digest.stores)
         """The PushSecrets that name a store or have pushed to it."""
@@ -39,12 +42,21 @@ class PushWatches:
             SECRETS: self.secret,
             CONFIGMAPS: self.config_map,
         }
-        return within if self._confined else {**within, NAMESPACES: self.namespace}
+        return (
+            within
+            if self._confined
+            else {
+                **within,
+                NAMESPACES: self.namespace,
+                CLUSTER_PUSH_SECRETS: self._clusters.cluster,
+            }
+        )
 
     def push_secret(self, change: Change) -> None:
         """Work on a PushSecret unless only its status changed, and on those that claim what it has claimed."""
+        self._clusters.copy(change)
         before, after = change.before, change.after
-        if before is None or after is None or not _only_status_moved(before, after):
+        if before is None or after is None or not only_status_moved(before, after):
             self._queue.add(change.key, urgent=not existed_before(self._started, change))
         if existed_before(self._started, change):
             return  # its rivals are new to us too
@@ -81,6 +93,7 @@ class PushWatches:
 
     def namespace(self, change: Change) -> None:
         """Work on those that are not ready when the labels of their namespace change: a store may admit it now."""
+        self._clusters.namespace(change)
         before, after = change.before, change.after
         if before is None or after is None or before.labels == after.labels:
             return
@@ -101,8 +114,3 @@ def _sources(_key: Key, meta: Meta) -> tuple[Key, ...]:
 
 def _claims(meta: Meta | None) -> frozenset[Claim]:
     return frozenset() if meta is None or meta.deleting else frozenset(meta.digest.claims)
-
-
-def _only_status_moved(before: Meta, after: Meta) -> bool:
-    same = (before.uid, before.digest.current, before.deleting) == (after.uid, after.digest.current, after.deleting)
-    return same and before.generation == after.generation

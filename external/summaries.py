@@ -83,11 +83,11 @@ class ExternalSecretSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class ClusterExternalSecretSummary:
-    """One ClusterExternalSecret."""
+class ClusterSummary:
+    """One ClusterExternalSecret or ClusterPushSecret."""
 
     copies: str
-    """The name of its ExternalSecrets."""
+    """The name of its ExternalSecrets or PushSecrets."""
     current: str
     """Changes with its spec and metadata."""
     ready: bool
@@ -95,14 +95,16 @@ class ClusterExternalSecretSummary:
     """Whether it has the condition Ready, true or false."""
 
 
-def cluster_external_secret_summary(body: Body) -> ClusterExternalSecretSummary:
-    """Read a ClusterExternalSecret, which may be malformed."""
-    name = _mapping(body.get("spec")).get("externalSecretName")
+def cluster_summary(body: Body, name_field: str) -> ClusterSummary:
+    """Read a ClusterExternalSecret or ClusterPushSecret, which may be malformed.
+
+    Args:
+        name_field: the field of the spec with the name of its copies.
+    """
+    name = _mapping(body.get("spec")).get(name_field)
     ready = find_condition(_mapping(body.get("status")).get("conditions"), "Ready")
     shown = str(name or body["metadata"]["name"])
-    return ClusterExternalSecretSummary(
-        shown, synced_version(body), (ready or {}).get("status") == "True", ready is not None
-    )
+    return ClusterSummary(shown, synced_version(body), (ready or {}).get("status") == "True", ready is not None)
 
 
 def summarized_store(body: Body, referred: Sequence[Reference], *, per_consumer: bool) -> StoreSummary:

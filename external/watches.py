@@ -5,16 +5,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from external.cluster_external_secrets.plan import namespace_summary
+from external.cluster_external_secrets.plan import EXTERNAL_COPIES, namespace_summary
+from external.cluster_external_secrets.watches import ClusterWatches, only_status_moved
 from external.external_secrets.expiry import CACHED_TARGETS, target_refresh_by
 from external.external_secrets.refresh import due_in
 from external.external_secrets.sync_state import SyncState
 from external.external_secrets.view import MANAGED
 from external.reading.request_times import BurstGate
 from external.stores.summary import store_summary
-from external.summaries import ExternalSecretSummary, cluster_external_secret_summary
+from external.summaries import ExternalSecretSummary
 from manager.core.clock import parse_rfc3339
-from manager.core.fair_share import FairBudget
 from manager.kube.cache import Change, Meta, Oversized
 from manager.kube.resources import (
     CLUSTER_EXTERNAL_SECRETS,
@@ -31,9 +31,6 @@ from manager.kube.resources import (
 from manager.runtime.module import Context, Handler
 from manager.runtime.work_queue import WorkQueue
 
-CLUSTER_WAKES_PER_SECOND = 10.0  # of ClusterExternalSecrets, by the ExternalSecrets of one namespace
-CLUSTER_WAKES_BURST = 1_000.0  # of them at once: a start sees all ExternalSecrets
-MAX_CLUSTER_WAKE_SECONDS = 60.0  # until such an object is looked at, however many ExternalSecrets changed before
 NEVER_DUE_RECHECK_SECONDS = 86_400.0  # until an ExternalSecret is looked at that asks for no further refresh
 READY_STORE_CHECK_SECONDS = 60.0  # until a store is validated that was ready before we started
 
@@ -271,43 +268,6 @@ class StoreWatches:
             each(store, consumer)
 
 
-class ClusterWatches:
-    """Wakes up ClusterExternalSecrets by their namespaces and ExternalSecrets."""
-
-    def __init__(self, context: Context, queue: WorkQueue) -> None:
-        self._cache = context.cache
-        self._queue = queue
-        # A pass looks at all namespaces of an object: a namespace whose ExternalSecrets change without end must wait.
-        self._wakes = FairBudget(CLUSTER_WAKES_PER_SECOND, CLUSTER_WAKES_BURST, context.clock, together=1_000)
-        context.cache.digest(CLUSTER_EXTERNAL_SECRETS, cluster_external_secret_summary)
-        context.cache.digest(NAMESPACES, namespace_summary)
-
-    def cluster(self, change: Change) -> None:
-        """Work on a ClusterExternalSecret unless only its status changed."""
-        if change.before is None or change.after is None or not _only_status_moved(change.before, change.after):
-            self._queue.add(change.key)
-
-    def namespace(self, change: Change) -> None:
-        """Work on all of them when a namespace may be chosen differently; release one that is being deleted."""
-        if change.after is not None and change.after.deleting and change.after.digest.finalizers:
-            self._queue.add(change.key)
-        if _choice(change.before) != _choice(change.after):
-            self._queue.add_all(key for key, _ in self._cache.items(CLUSTER_EXTERNAL_SECRETS))
-
-    def external_secret(self, change: Change) -> None:
-        """Work on those that own an ExternalSecret, or whose name for theirs it has taken."""
-        before, after = change.before, change.after
-        if before is not None and after is not None and _only_status_moved(before, after):
-            return
-        names = {each.owner.name for each in (before, after) if each is not None and each.owner is not None}
-        for key, meta in self._cache.items(CLUSTER_EXTERNAL_SECRETS):
-            if key.name in names or meta.digest.copies == change.key.name:
-                wait = self._wakes.wait(change.key.namespace)
-                self._queue.add_after(key, min(wait, MAX_CLUSTER_WAKE_SECONDS))
-                if wait < MAX_CLUSTER_WAKE_SECONDS:  # further debt would only make later changes wait longer
-                    self._wakes.spend(change.key.namespace, 1.0)
-
-
 class Watches:
     """Hands each change to whom it concerns.
 
@@ -332,7 +292,8 @@ class Watches:
         self._requests = RefreshRequests(context, self._queue, state, bursts)
         self.targets = TargetWatches(context, self._queue, state, self._requests, started)
         self.stores = StoreWatches(context, queues.stores, self._requests, started)
-        self._clusters = ClusterWatches(context, queues.clusters)
+        context.cache.digest(NAMESPACES, namespace_summary)
+        self._clusters = ClusterWatches(context, queues.clusters, EXTERNAL_COPIES)
 
     def table(self) -> Mapping[Resource, Handler]:
         """Return what must be watched, and the handler of each resource."""
@@ -354,7 +315,7 @@ class Watches:
     def external_secret(self, change: Change) -> None:
         """Work on an ExternalSecret, or only schedule its next refresh if it is converged."""
         meta = change.after
-        self._clusters.external_secret(change)
+        self._clusters.copy(change)
         if meta is None:
             self._requests.forget(change.key)
             return
@@ -362,7 +323,7 @@ class Watches:
         if remaining is not None:
             if change.before is None:
                 self._queue.add_after(change.key, self._jitter.spread(remaining))
-        elif change.before is None or not _only_status_moved(change.before, meta):
+        elif change.before is None or not only_status_moved(change.before, meta):
             self._requests.request(change.key)
 
     def secret(self, change: Change) -> None:
@@ -399,16 +360,6 @@ def existed_before(started: datetime, change: Change) -> bool:
 
 def _target(key: Key, meta: Meta) -> tuple[str, ...]:
     return (*meta.digest.manifest, key.namespace, meta.digest.target)
-
-
-def _choice(namespace: Meta | None) -> tuple[Mapping[str, str], bool] | None:
-    """Return what decides whether a ClusterExternalSecret chooses a namespace."""
-    return None if namespace is None else (namespace.labels, namespace.deleting)
-
-
-def _only_status_moved(before: Meta, after: Meta) -> bool:
-    same = (before.uid, before.digest.current, before.deleting) == (after.uid, after.digest.current, after.deleting)
-    return same and before.generation == after.generation
 
 
 def _verdict(store: Meta) -> tuple[bool, bool]:

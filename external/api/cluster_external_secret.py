@@ -32,6 +32,16 @@ class ClusterExternalSecretSpec(Model):
     refresh_time: Duration | None = None
     """Time between two looks at the namespaces."""
 
+    @property
+    def copy_name(self) -> str | None:
+        """The name of the copies, if it is not that of this object."""
+        return self.external_secret_name
+
+    @property
+    def copy_metadata(self) -> CopiedMetadata | None:
+        """The metadata of the copies."""
+        return self.external_secret_metadata
+
 
 class FailedNamespace(Model):
     """A namespace without its ExternalSecret."""

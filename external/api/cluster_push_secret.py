@@ -21,6 +21,26 @@ class ClusterPushSecretSpec(Model):
     namespace_selectors: list[LabelSelector] | None = None
     """Namespaces by label; one match is enough."""
 
+    @property
+    def namespace_selector(self) -> LabelSelector | None:
+        """A selector beside the list; only ClusterExternalSecrets have one."""
+        return None
+
+    @property
+    def namespaces(self) -> list[str] | None:
+        """Namespaces by name; only ClusterExternalSecrets have them."""
+        return None
+
+    @property
+    def copy_name(self) -> str | None:
+        """The name of the copies, if it is not that of this object."""
+        return self.push_secret_name
+
+    @property
+    def copy_metadata(self) -> CopiedMetadata | None:
+        """The metadata of the copies."""
+        return self.push_secret_metadata
+
 
 class ClusterPushSecretStatus(Model):
     """Namespaces with and without their PushSecret."""

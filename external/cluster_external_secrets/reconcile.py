@@ -1,27 +1,24 @@
-"""One ClusterExternalSecret: observe, plan, act, report."""
+"""One object that is copied into namespaces, such as a ClusterExternalSecret: observe, plan, act, report."""
 
 import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-from external.api.cluster_external_secret import ClusterExternalSecretSpec
 from external.api.fields import parsed
 from external.api.hashes import synced_version
 from external.cluster_external_secrets.plan import (
-    FINALIZER,
-    KIND,
-    MANAGER,
-    NAMESPACE_FINALIZER,
-    REASON,
-    TAKEN,
+    EXTERNAL_COPIES,
     Copies,
+    CopyKind,
     chooses,
     chosen,
     require_selectors,
 )
 from manager.core.errors import AlreadyExists, Conflict, Forbidden, Invalid, NeedsHuman, ReconcileError
-from manager.kube.cache import Meta, controller_of
+from manager.kube.cache import controller_of
 from manager.kube.conditions import brief
-from manager.kube.resources import EXTERNAL_SECRETS, NAMESPACES, Body, Key
+from manager.kube.resources import NAMESPACES, Body, Key
 from manager.kube.status import write_status
 from manager.kube.writer import Create, Delete, Patch, Update
 from manager.runtime.controller import NO_REQUEUE, Requeue, requeue_for
@@ -29,20 +26,24 @@ from manager.runtime.module import Context
 
 TERMINATING = "NamespaceTerminating"  # a namespace that is being deleted is no failure
 FAILED = "one or more namespaces failed"
+NONE_FAILED: Mapping[str, str] = MappingProxyType({})
 MAX_CONCURRENT_NAMESPACES = 8  # of one object: a thousand take two seconds, and other objects still progress
 
 
 class ClusterReconciler:
-    """Keeps an ExternalSecret in every namespace that a ClusterExternalSecret chooses."""
+    """Keeps a copy in every namespace that an object chooses."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, kind: CopyKind = EXTERNAL_COPIES) -> None:
         self._context = context
-        self._owned = context.cache.index(EXTERNAL_SECRETS, _owner_uid)
+        self._kind = kind
+        self._owned = context.cache.index(
+            kind.copy, lambda _, meta: (meta.owner.uid,) if meta.owner is not None and kind.owns(meta) else ()
+        )
         self._seen: dict[Key, str] = {}
-        """The version of each object under which its ExternalSecrets were last compared one by one."""
+        """The version of each object under which its copies were last compared one by one."""
 
     async def reconcile(self, key: Key) -> Requeue:
-        """Bring the ExternalSecrets of one object to their desired state."""
+        """Bring the copies of one object to their desired state."""
         if key.resource is NAMESPACES:
             return await self._release_namespace(key, "")
         body = await self._context.client.find(key)
@@ -52,8 +53,9 @@ class ClusterReconciler:
         if "deletionTimestamp" in body["metadata"]:
             return await self._gone(key, body)
         try:
-            copies = Copies(body, await parsed(ClusterExternalSecretSpec, body.get("spec"), reason=REASON))
-            require_selectors(copies.spec)
+            spec: Any = await parsed(self._kind.model, body.get("spec"), reason=self._kind.reason)
+            copies = Copies(body, spec, self._kind)
+            require_selectors(copies.spec, self._kind.reason)
             there, failed = await self._act(key, copies)
         except NeedsHuman as error:
             await self._report(key, body, {}, [], brief(error.message))
@@ -61,13 +63,15 @@ class ClusterReconciler:
         except ReconcileError as error:
             return requeue_for(error)
         await self._report(key, body, failed, there, FAILED if failed else "", copies.name)
-        return Requeue(backoff=True) if any(text != TAKEN for text in failed.values()) else NO_REQUEUE
+        return Requeue(backoff=True) if any(text != self._kind.taken for text in failed.values()) else NO_REQUEUE
 
     async def _act(self, key: Key, copies: Copies) -> tuple[list[str], dict[str, str]]:
         """Create, repair and delete; return the namespaces that have one, and what is wrong in the others."""
         cache = self._context.cache
         namespaces = chosen(copies.spec, cache.items(NAMESPACES))
-        await self._remove(copies, {copies.key(each) for each in namespaces})
+        wanted = {copies.key(each) for each in namespaces}
+        if not self._kind.hands_over:
+            await self._remove(copies, wanted)
         version = synced_version(copies.body)
         compare = self._seen.get(key) not in (None, version)
         told: dict[str, str] = {}
@@ -79,11 +83,13 @@ class ClusterReconciler:
                     raise done
                 told[each] = done
         self._seen[key] = version
+        if self._kind.hands_over:
+            await self._remove(copies, {each for each in wanted if not told[each.namespace]}, keeps=told)
         told = {each: text for each, text in told.items() if text != TERMINATING}
         return [each for each, text in told.items() if not text], {each: text for each, text in told.items() if text}
 
     async def _one(self, copies: Copies, namespace: str, *, compare: bool) -> str:
-        """Return what is wrong in a namespace; empty if its ExternalSecret is as it should be."""
+        """Return what is wrong in a namespace; empty if its copy is as it should be."""
         try:
             return await self._kept(copies, copies.key(namespace), compare=compare)
         except (Forbidden, Invalid) as error:
@@ -93,34 +99,47 @@ class ClusterReconciler:
         meta = self._context.cache.get(key)
         if meta is None:
             try:
-                await self._context.writer.apply(Create(key, copies.new(key.namespace)), manager=MANAGER)
+                body = copies.new(key.namespace, self._earlier(copies, key.namespace))
+                await self._context.writer.apply(Create(key, body), manager=self._kind.manager)
             except AlreadyExists as error:
                 # Created a moment ago: observe again.
                 raise Conflict(error.status, error.reason, error.place) from error
             return ""
         if not copies.ours(meta):
-            return TAKEN
+            return self._kind.taken
         if copies.stands(meta) and not compare:
             return ""
         present = await self._context.client.get(key)
         owner = controller_of(present["metadata"])
         if owner is None or owner.uid != copies.uid:
-            return TAKEN  # deleted and recreated by another owner since the last event of the watch
+            return self._kind.taken  # deleted and recreated by another owner since the last event of the watch
         mended = copies.mended(present)
         if mended != present:
-            await self._context.writer.apply(Update(key, mended), manager=MANAGER)
+            await self._context.writer.apply(Update(key, mended), manager=self._kind.manager)
         return ""
 
-    async def _remove(self, copies: Copies, wanted: set[Key]) -> None:
-        """Delete what was created under another name or in namespaces that are no longer chosen."""
+    def _earlier(self, copies: Copies, namespace: str) -> str:
+        """Return the name of the copy that a new one takes over from; empty for none."""
+        owned = sorted(key.name for key in self._owned.find(copies.uid) if key.namespace == namespace)
+        return owned[0] if owned and self._kind.hands_over else ""
+
+    async def _remove(self, copies: Copies, wanted: set[Key], keeps: Mapping[str, str] = NONE_FAILED) -> None:
+        """Delete what was created under another name or in namespaces that are no longer chosen.
+
+        Args:
+            copies: of the object.
+            wanted: the copies that stay.
+            keeps: namespace -> what is wrong with its new copy: then the earlier one stays.
+
+        """
         for key in self._owned.find(copies.uid):
-            if not isinstance(key, Key) or key in wanted or await self._still_chosen(copies, key):
+            if key in wanted or keeps.get(key.namespace) or await self._still_chosen(copies, key):
                 continue
             present = await self._context.client.find(key)
             owner = controller_of(present["metadata"]) if present else None
             if present is not None and owner is not None and owner.uid == copies.uid:
                 meta = present["metadata"]
-                why = "its ClusterExternalSecret does not choose this namespace or name any more"
+                why = f"its {self._kind.cluster.kind} does not choose this namespace or name any more"
                 await self._context.writer.apply(Delete(key, meta["uid"], meta["resourceVersion"], why))
 
     async def _still_chosen(self, copies: Copies, key: Key) -> bool:
@@ -133,14 +152,15 @@ class ClusterReconciler:
         return chooses(copies.spec, key.namespace, namespace["metadata"].get("labels") or {})
 
     async def _gone(self, key: Key, body: Body) -> Requeue:
-        """Remove the original's finalizers of a deleted object; garbage collection deletes its ExternalSecrets."""
+        """Remove the original's finalizers of a deleted object; garbage collection deletes its copies."""
         finalizers = body["metadata"].get("finalizers") or []
-        if FINALIZER not in finalizers:
+        finalizer, prefix = self._kind.finalizer, self._kind.namespace_finalizer
+        if not finalizer or finalizer not in finalizers:
             return NO_REQUEUE
         for namespace, meta in list(self._context.cache.items(NAMESPACES)):
-            if NAMESPACE_FINALIZER + key.name in meta.digest.finalizers:
+            if prefix + key.name in meta.digest.finalizers:
                 await self._release_namespace(namespace, key.name)
-        await self._set_finalizers(key, body, [each for each in finalizers if each != FINALIZER])
+        await self._set_finalizers(key, body, [each for each in finalizers if each != finalizer])
         return NO_REQUEUE
 
     async def _release_namespace(self, key: Key, name: str) -> Requeue:
@@ -149,7 +169,7 @@ class ClusterReconciler:
         if body is None:
             return NO_REQUEUE
         present = body["metadata"].get("finalizers") or []
-        prefix = NAMESPACE_FINALIZER + name
+        prefix = self._kind.namespace_finalizer + name
         kept = [each for each in present if not (each == prefix if name else each.startswith(prefix))]
         if kept != present:
             await self._set_finalizers(key, body, kept)
@@ -170,8 +190,4 @@ class ClusterReconciler:
             "failedNamespaces": [{"namespace": each, "reason": failed[each]} for each in sorted(failed)] or None,
             "provisionedNamespaces": there or None,
         }
-        await write_status(self._context.client, key, body, wanted | ({"externalSecretName": name} if name else {}))
-
-
-def _owner_uid(_key: Key, meta: Meta) -> tuple[str, ...]:
-    return (meta.owner.uid,) if meta.owner is not None and meta.owner.kind == KIND else ()
+        await write_status(self._context.client, key, body, wanted | ({self._kind.name: name} if name else {}))

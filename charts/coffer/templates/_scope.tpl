@@ -86,13 +86,13 @@
   resources: [secretstores{{ if .wide }}, clustersecretstores{{ end }}]
   verbs: [get, list, watch, patch]  # patch: removes the original's finalizers
 {{- if .wide }}
-- {apiGroups: [external-secrets.io], resources: [externalsecrets], verbs: [get, list, watch, create, update, patch, delete]}
-- {apiGroups: [external-secrets.io], resources: [clusterexternalsecrets], verbs: [get, list, watch, patch]}
+- {apiGroups: [external-secrets.io], resources: [externalsecrets, pushsecrets], verbs: [get, list, watch, create, update, patch, delete]}
+- {apiGroups: [external-secrets.io], resources: [clusterexternalsecrets, clusterpushsecrets], verbs: [get, list, watch, patch]}
 {{- else }}
-- {apiGroups: [external-secrets.io], resources: [externalsecrets], verbs: [get, list, watch, patch]}
+- {apiGroups: [external-secrets.io], resources: [externalsecrets, pushsecrets], verbs: [get, list, watch, patch]}
 {{- end }}
 - apiGroups: [external-secrets.io]
-  resources: [externalsecrets/status, secretstores/status{{ if .wide }}, clusterexternalsecrets/status, clustersecretstores/status{{ end }}]
+  resources: [externalsecrets/status, pushsecrets/status, secretstores/status{{ if .wide }}, clusterexternalsecrets/status, clusterpushsecrets/status, clustersecretstores/status{{ end }}]
   verbs: [patch]
 - {apiGroups: [generators.external-secrets.io], resources: {{ ternary (concat $generators.cluster $generators.namespaced) $generators.namespaced .wide | toJson }}, verbs: [get]}
 {{- with .root.Values }}
@@ -108,5 +108,5 @@
 {{- end }}
 {{- end }}
 # Needed because targets block their owner's deletion, as the original's do.
-- {apiGroups: [external-secrets.io], resources: [externalsecrets/finalizers{{ if .wide }}, clusterexternalsecrets/finalizers{{ end }}], verbs: [update]}
+- {apiGroups: [external-secrets.io], resources: [externalsecrets/finalizers{{ if .wide }}, clusterexternalsecrets/finalizers, clusterpushsecrets/finalizers{{ end }}], verbs: [update]}
 {{- end -}}

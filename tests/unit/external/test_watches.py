@@ -8,17 +8,16 @@ from typing import Any
 
 import pytest
 
+from external.cluster_external_secrets.watches import (
+    CLUSTER_WAKES_BURST,
+    CLUSTER_WAKES_PER_SECOND,
+    MAX_CLUSTER_WAKE_SECONDS,
+)
 from external.external_secrets.sync_state import SyncState
 from external.reading.expected_requests import ExpectedRequests
 from external.reading.request_times import BurstGate, RequestTimes
 from external.summaries import external_secret_summary
-from external.watches import (
-    CLUSTER_WAKES_BURST,
-    CLUSTER_WAKES_PER_SECOND,
-    MAX_CLUSTER_WAKE_SECONDS,
-    Queues,
-    Watches,
-)
+from external.watches import Queues, Watches
 from manager.core.clock import rfc3339
 from manager.kube.cache import Change
 from manager.kube.resources import (
