@@ -63,6 +63,8 @@ class PushRequest:
     """The values of `references(metadata)`."""
     source: SourceMeta = field(default=SourceMeta(), repr=False)
     """For a provider of Secrets, which copies it."""
+    adopts: str = ""
+    """Another owner whose mark is accepted and replaced by ours: a user has named it; empty for none."""
 
 
 class Pushed(NamedTuple):
@@ -71,7 +73,10 @@ class Pushed(NamedTuple):
     written: bool
     """False if the provider already had this value and this metadata."""
     version: str = ""
-    """The provider's version of the secret afterwards; empty if it has none that `current_versions` could list."""
+    """The provider's version of the secret afterwards; empty if it has none that `current_versions` could list.
+
+    It must not follow from the value alone: a hash of it is kept in the status of the PushSecret.
+    """
 
 
 class Pushes(Protocol):
