@@ -23,7 +23,8 @@ RESULT_UNKNOWN = 1  # value of `validationResult`
 
 async def connect(spec: FakeProvider, context: ConnectContext) -> Client:
     """Return the client."""
-    return FakeClient(spec, *values_of(context.lookup.store))
+    store = context.lookup.store
+    return FakeClient(spec, *values_of(store), place=f'{store.resource.kind} "{store.name}"')
 
 
 class FakeClient(DelegatesPushes):
@@ -32,6 +33,7 @@ class FakeClient(DelegatesPushes):
     Args:
         pushed: what was pushed to the store.
         neighbours: what was pushed to it and to the stores that share its budget.
+        place: kind and name of the store.
     """
 
     natural = False
@@ -43,8 +45,10 @@ class FakeClient(DelegatesPushes):
         spec: FakeProvider,
         pushed: PushedValues | None = None,
         neighbours: Mapping[str, PushedValues] | None = None,
+        place: str = "the store",
     ) -> None:
         self._spec = spec
+        self._place = place
         self._pushed = PushedValues() if pushed is None else pushed
         given = frozenset(each.key for each in spec.data)
         fake_push = FakePush(self._pushed, given, neighbours or {"": self._pushed})
@@ -65,7 +69,7 @@ class FakeClient(DelegatesPushes):
     def location(self, request: SecretRequest) -> str:
         """Return the field of the store that holds the values."""
         del request
-        return "the store's spec.provider.fake.data"
+        return f"spec.provider.fake.data of {self._place}"
 
     def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
         """Return the newest value of every key that matches; there are no tags."""

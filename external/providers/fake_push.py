@@ -88,7 +88,7 @@ class FakePush:
         """Keep the value. Raises RemoteUnmanaged for a key of the store's list, or of another PushSecret."""
         key, name = request.ref
         with self._pushed.lock:
-            before = self._ours(key, request.owner)
+            before = self._ours(key, request.owners)
             old = before.value.reveal() if before is not None else b""
             value = SecretValue(document_with(old, name, payload_text(request))) if name else payload(request)
             if before is not None and (before.value, before.owner) == (value, request.owner):
@@ -108,7 +108,7 @@ class FakePush:
         """Forget a value, or one property. Raises RemoteUnmanaged."""
         del metadata
         with self._pushed.lock:
-            before = self._ours(ref.key, owner)
+            before = self._ours(ref.key, (owner,))
             if before is None:
                 return False
             if not ref.property:
@@ -128,12 +128,12 @@ class FakePush:
         found = {key: self._pushed.get(key) for key in keys}
         return {key: str(each.version) for key, each in found.items() if each is not None}
 
-    def _ours(self, key: str, owner: str) -> PushedValue | None:
+    def _ours(self, key: str, owners: tuple[str, ...]) -> PushedValue | None:
         if key in self._given:
             raise RemoteUnmanaged(f"{UNMANAGED}: key already exists in the store's spec.provider.fake.data")
         found = self._pushed.get(key)
         if found is not None:
-            require_no_other(found.owner, owner, "mark")
+            require_no_other(found.owner, owners, "mark")
         return found
 
     def _require_room(self, more: int) -> None:

@@ -66,6 +66,11 @@ class PushRequest:
     adopts: str = ""
     """Another owner whose mark is accepted and replaced by ours: a user has named it; empty for none."""
 
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Whose mark the push may replace."""
+        return (self.owner, self.adopts) if self.adopts else (self.owner,)
+
 
 class Pushed(NamedTuple):
     """What a push did."""

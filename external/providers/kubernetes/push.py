@@ -60,7 +60,7 @@ class ClusterPush:
         place = self._place(request.ref, spec)
         found = self._found(place)
         if found is not None:
-            _require_ours(found, request.owner, recorded=request.recorded)
+            _require_ours(found, request.owners, recorded=request.recorded)
         wanted = desired_secret(found, place.name, request, spec)
         if wanted == found:
             return Pushed(written=False)
@@ -81,7 +81,7 @@ class ClusterPush:
         found = self._found(place)
         if found is None:
             return False
-        _require_ours(found, owner, recorded=False)
+        _require_ours(found, (owner,), recorded=False)
         data = found.get("data") or {}
         if ref.property and ref.property not in data:
             return False
@@ -131,11 +131,11 @@ class ClusterPush:
             raise Forbidden(f"{error}; its role needs {verbs}, on secrets in namespace {place.namespace}") from None
 
 
-def _require_ours(found: Mapping[str, Any], owner: str, *, recorded: bool) -> None:
+def _require_ours(found: Mapping[str, Any], owners: tuple[str, ...], *, recorded: bool) -> None:
     """Raise RemoteUnmanaged unless a PushSecret's name is on the Secret, or external-secrets has pushed it."""
     annotations = found["metadata"].get("annotations") or {}
     named = annotations.get(OWNER) if isinstance(annotations, dict) else None
     if not named and not recorded:
-        cure = f"annotate it with {OWNER}: {owner} to hand it over, or push to another remoteKey"
+        cure = f"annotate it with {OWNER}: {owners[0]} to hand it over, or push to another remoteKey"
         raise RemoteUnmanaged(f"{UNMANAGED}: no PushSecret has written this Secret; {cure}")
-    require_no_other(str(named or ""), owner, "annotation")
+    require_no_other(str(named or ""), owners, "annotation")

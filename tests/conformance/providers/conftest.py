@@ -1,28 +1,44 @@
 """The benches, each started by the first test that asks for it."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from tests.conformance.providers.amazon import ParameterStoreBench, SecretsManagerBench
 from tests.conformance.providers.bench import Bench
 from tests.conformance.providers.cluster import ClusterBench
 from tests.conformance.providers.in_memory import FakeBench
 
-BENCHES = ("fake", "kubernetes")
+Get = Callable[[str], Any]
+
+
+def _cluster(get: Get) -> Bench:
+    return ClusterBench(get("control_plane"), get("kube"), get("namespace")("push"))
+
+
+BENCHES: Mapping[str, Callable[[Get], Bench]] = {
+    "fake": lambda _: FakeBench(),
+    "kubernetes": _cluster,
+    "secretsmanager": lambda get: SecretsManagerBench(get("amazon")),
+    "parameterstore": lambda get: ParameterStoreBench(get("amazon")),
+}
 
 
 @pytest.fixture
 def bench(request: pytest.FixtureRequest) -> Bench:
     """The bench of the provider that a test is parametrised with."""
-    name: str = request.param
-    return FakeBench() if name == "fake" else request.getfixturevalue(f"{name}_bench")
+    return BENCHES[request.param](request.getfixturevalue)
 
 
 @pytest.fixture
-def kubernetes_bench(request: pytest.FixtureRequest) -> ClusterBench:
-    """A namespace of the control plane."""
-    make = request.getfixturevalue("namespace")
-    return ClusterBench(request.getfixturevalue("control_plane"), request.getfixturevalue("kube"), make("push"))
+def amazon(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """AWS, to which the SDK's variables lead."""
+    moto = request.getfixturevalue("moto")
+    for name, value in moto.environment().items():
+        monkeypatch.setenv(name, value)
+    return moto
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The marks by which a provider's secret is ours to overwrite and delete. Pure."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from external.providers.push import RemoteUnmanaged
@@ -35,23 +35,24 @@ def owner_mark(owner: str, room: int = MAX_SHOWN_CHARACTERS) -> str:
     return f"{owner[: room - DIGEST_CHARACTERS - 1]}={digest}"
 
 
-def require_ours(found: Mapping[str, str], owner: str, place: str, room: int = MAX_SHOWN_CHARACTERS) -> None:
+def require_ours(found: Mapping[str, str], owners: Iterable[str], place: str, room: int = MAX_SHOWN_CHARACTERS) -> None:
     """Raise RemoteUnmanaged unless a secret is marked, and with no other PushSecret's name.
 
     A mark without a name is external-secrets': it is taken over.
 
     Args:
+        owners: whose name may be there.
         place: what holds the marks, such as `tag`, for the cure.
     """
     if found.get(MANAGED_BY) != MANAGER:
         cure = f"to hand it over, give it the {place} {MANAGED_BY}={MANAGER}"
         raise RemoteUnmanaged(f"{UNMANAGED}: it was not written by a PushSecret; {cure}, or push to another remoteKey")
-    require_no_other(found.get(OWNER, ""), owner_mark(owner, room), place)
+    require_no_other(found.get(OWNER, ""), [owner_mark(each, room) for each in owners], place)
 
 
-def require_no_other(named: str, owner: str, place: str) -> None:
+def require_no_other(named: str, owners: Iterable[str], place: str) -> None:
     """Raise RemoteUnmanaged if a mark names another PushSecret."""
-    if named and named != owner:
+    if named and named not in owners:
         shown = named[:MAX_SHOWN_CHARACTERS] if named.isprintable() else "another"
         cure = f"push all of it from one PushSecret, or remove the {place} {OWNER} to hand it over"
         raise RemoteUnmanaged(f"{UNMANAGED} here: PushSecret {shown} has written it; {cure}")
