@@ -26,7 +26,7 @@ class AwsBench(Bench):
         super().__init__()
         self.moto = moto
 
-    def client(self, *, timeout: float = 10, **fields: Any) -> Any:
+    def client(self, *, timeout: float = 60, **fields: Any) -> Any:
         given = {"service": self.SERVICE, "region": REGION, "prefix": PREFIX, **fields}
         connection = AwsConnection(
             AwsProvider.model_validate(given), Identity(KEYS), None, self.count, timeout, self.CLIENT.label

@@ -9,6 +9,7 @@ import pytest
 from tests.conformance.providers.amazon import ParameterStoreBench, SecretsManagerBench
 from tests.conformance.providers.bench import Bench
 from tests.conformance.providers.cluster import ClusterBench
+from tests.conformance.providers.engines import EngineBench
 from tests.conformance.providers.in_memory import FakeBench
 
 Get = Callable[[str], Any]
@@ -23,6 +24,8 @@ BENCHES: Mapping[str, Callable[[Get], Bench]] = {
     "kubernetes": _cluster,
     "secretsmanager": lambda get: SecretsManagerBench(get("amazon")),
     "parameterstore": lambda get: ParameterStoreBench(get("amazon")),
+    "vault-v1": lambda get: EngineBench(get("vault"), "v1"),
+    "vault-v2": lambda get: EngineBench(get("vault"), "v2"),
 }
 
 
