@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from external.providers.protocol import ProviderError
@@ -35,6 +36,14 @@ class ReferencedObject(NamedTuple):
     key: str
 
 
+class SourceMeta(NamedTuple):
+    """What a source Secret has beside its values, after the template."""
+
+    type: str = ""
+    labels: Mapping[str, str] = MappingProxyType({})
+    annotations: Mapping[str, str] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class PushRequest:
     """One entry to push."""
@@ -47,13 +56,20 @@ class PushRequest:
     owner: str
     """Which PushSecret pushes, as `namespace/name`; the provider's mark names it where there is room for one."""
     recorded: bool
-    """Whether the PushSecret's status says that it has pushed this entry: then a mark without an owner is enough."""
+    """Whether the PushSecret's status says that it has pushed this entry: enough where the original leaves no mark."""
     metadata: Any = None
     """`metadata` of the entry, as the user wrote it."""
     referenced: Mapping[ReferencedObject, SecretValue] = field(default_factory=dict, repr=False)
     """The values of `references(metadata)`."""
+    source: SourceMeta = field(default=SourceMeta(), repr=False)
+    """For a provider of Secrets, which copies it."""
     adopts: str = ""
     """Another owner whose mark is accepted and replaced by ours: a user has named it; empty for none."""
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Whose mark the push may replace."""
+        return (self.owner, self.adopts) if self.adopts else (self.owner,)
 
 
 class Pushed(NamedTuple):
@@ -89,12 +105,19 @@ class Pushes(Protocol):
         """
         ...
 
-    def exists(self, ref: RemoteRef) -> bool:
-        """Return True if the ref, its property included, has a value. Raises ProviderError if that is unknown."""
+    def exists(self, ref: RemoteRef, metadata: object = None) -> bool:
+        """Return True if the ref, its property included, has a value. Raises ProviderError if that is unknown.
+
+        Args:
+            metadata: of the entry; it may say where the ref is.
+        """
         ...
 
-    def delete(self, ref: RemoteRef, owner: str) -> bool:
+    def delete(self, ref: RemoteRef, owner: str, metadata: object = None) -> bool:
         """Delete what a PushSecret has pushed; return False if it was gone.
+
+        Args:
+            metadata: with which it was pushed; it may say where the ref is.
 
         Raises:
             RemoteUnmanaged: the secret is not marked, or another PushSecret's name is on it; nothing is deleted.

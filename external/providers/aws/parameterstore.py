@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from external.providers.aws.parameterstore_push import MAX_DESCRIBED_PARAMETERS, ParameterStorePush, stamp
+from external.providers.aws.push_calls import PushCalls
 from external.providers.aws.session import AwsConnection, Forbidden
 from external.providers.protocol import (
     ProviderDenied,
@@ -14,14 +16,14 @@ from external.providers.protocol import (
     Versioned,
 )
 from external.providers.support.naming import compiled, tags_text
+from external.providers.support.pushing.delegation import DelegatesPushes
 from manager.core.secret_value import SecretValue
 
 MAX_PAGE_PARAMETERS = 10  # the maximum of GetParameters and GetParametersByPath
-MAX_DESCRIBED_PARAMETERS = 50  # the maximum of DescribeParameters
 
 
-class ParameterStore:
-    """Reads parameters of one account and region; AWS decrypts SecureStrings."""
+class ParameterStore(DelegatesPushes):
+    """Reads and pushes parameters of one account and region; AWS decrypts SecureStrings."""
 
     label = "AWS/ParameterStore"
     natural = False
@@ -32,6 +34,9 @@ class ParameterStore:
         self.weight = amazon.weight
         self._client = amazon.client("ssm", "AWS_SSM_ENDPOINT")
         self._prefix = amazon.spec.prefix or ""
+        pusher = ParameterStorePush(PushCalls(amazon, self._client, "ssm"), self._prefix)
+        super().__init__(pusher)
+        self.current_versions = pusher.current_versions
         self._together = True
         """Whether IAM lets this identity read several at once; the first refusal turns it off."""
         self._alone: set[str] = set()
@@ -89,7 +94,7 @@ class ParameterStore:
             some = [{"Key": "Name", "Option": "Equals", "Values": names[start : start + MAX_DESCRIBED_PARAMETERS]}]
             arguments: dict[str, Any] = {"ParameterFilters": some, "MaxResults": MAX_DESCRIBED_PARAMETERS}
             for page in self._pages("DescribeParameter", self._client.describe_parameters, arguments):
-                found |= {wanted[each["Name"]]: _stamp(each) for each in page.get("Parameters") or ()}
+                found |= {wanted[each["Name"]]: stamp(each) for each in page.get("Parameters") or ()}
         return found
 
     def _name(self, request: SecretRequest) -> str:
@@ -182,9 +187,4 @@ class ParameterStore:
 
 
 def _value(parameter: Any) -> SecretValue:
-    return Versioned(parameter["Value"].encode(), _stamp(parameter))
-
-
-def _stamp(parameter: Any) -> str:
-    """Return version and time: a parameter that is deleted and created again starts at version 1."""
-    return f"{parameter.get('Version')}@{parameter.get('LastModifiedDate')}"
+    return Versioned(parameter["Value"].encode(), stamp(parameter))

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from external.providers.aws.push_calls import PushCalls
+from external.providers.aws.secretsmanager_push import CURRENT, MAX_PAGE_SECRETS, NEGATION, SecretsManagerPush
 from external.providers.aws.session import AwsConnection, Forbidden, error_of_code
 from external.providers.protocol import (
     ProviderDenied,
@@ -14,15 +16,12 @@ from external.providers.protocol import (
     Versioned,
 )
 from external.providers.support.naming import compiled, tags_text
+from external.providers.support.pushing.delegation import DelegatesPushes
 from manager.core.secret_value import SecretValue
 
-MAX_PAGE_SECRETS = 100  # the maximum of ListSecrets
-CURRENT = "AWSCURRENT"
-NEGATION = "!"  # in front of a value it negates a filter of ListSecrets
 
-
-class SecretsManager:
-    """Reads secrets of one account and region."""
+class SecretsManager(DelegatesPushes):
+    """Reads and pushes secrets of one account and region."""
 
     label = "AWS/SecretsManager"
     natural = False
@@ -33,6 +32,10 @@ class SecretsManager:
         self.weight = amazon.weight
         self._client = amazon.client("secretsmanager", "AWS_SECRETSMANAGER_ENDPOINT")
         self._prefix = amazon.spec.prefix or ""
+        calls = PushCalls(amazon, self._client, "secretsmanager")
+        pusher = SecretsManagerPush(calls, self._prefix, amazon.spec.secrets_manager)
+        super().__init__(pusher)
+        self.current_versions = pusher.current_versions
         self._together = True
         """Whether IAM lets this identity read several at once; the first refusal turns it off."""
 

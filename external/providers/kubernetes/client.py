@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from external.providers.kubernetes.connection import Connection
+from external.providers.kubernetes.push import ClusterPush
 from external.providers.protocol import (
     DocumentPath,
     ProviderDenied,
@@ -19,6 +20,7 @@ from external.providers.protocol import (
     one_by_one,
 )
 from external.providers.support.naming import compiled
+from external.providers.support.pushing.delegation import DelegatesPushes
 from external.providers.support.search import SearchResults
 from manager.core.documents import ANSWER, Unreadable, read_json
 from manager.core.secret_value import SecretValue
@@ -49,18 +51,28 @@ class ParsedSecret(SecretValue):
             yield value if isinstance(value, bytes) else _json(value).encode()
 
 
-class Cluster:
-    """Reads Secrets of one namespace.
+class Cluster(DelegatesPushes):
+    """Reads and pushes Secrets of one namespace.
 
     Args:
         seconds: maximum duration of a search.
         cluster: name of the cluster in condition texts.
+        chooses_namespace: whether pushed entries may name another namespace.
     """
 
     natural = False
     batch = 1
 
-    def __init__(self, connection: Connection, namespace: str, seconds: float, cluster: str) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        namespace: str,
+        seconds: float,
+        cluster: str,
+        *,
+        chooses_namespace: bool = False,
+    ) -> None:
+        super().__init__(ClusterPush(connection, namespace, chooses_namespace=chooses_namespace))
         self._connection = connection
         self._cluster = cluster
         self._namespace = namespace

@@ -41,7 +41,8 @@ async def connect(spec: KubernetesProvider, context: ConnectContext) -> Client:
 
     def make() -> Client:
         connection = Connection(server, context.count, context.timeout)
-        return Cluster(connection, spec.remote_namespace, context.timeout, cluster)
+        of_cluster = not context.lookup.store.namespace
+        return Cluster(connection, spec.remote_namespace, context.timeout, cluster, chooses_namespace=of_cluster)
 
     return await context.run(make)
 

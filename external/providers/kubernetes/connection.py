@@ -37,6 +37,10 @@ class Server:
     """A client certificate and its key."""
 
 
+class Forbidden(ProviderDenied):
+    """RBAC or admission refuses the request; it may allow another one."""
+
+
 class Connection:
     """Sends requests to one API server under one identity; used by several threads."""
 
@@ -58,7 +62,7 @@ class Connection:
         Raises:
             SecretAbsent: the API server says that there is no such object.
             ProviderDenied: the identity is not accepted, or may not.
-            ProviderUnavailable: there is no answer, or one that is the server's fault.
+            ProviderUnavailable: there is no answer, one that is the server's fault, or the object has changed.
 
         """
         headers = {"Accept": "application/json"}
@@ -87,9 +91,12 @@ def _parsed(answer: HttpAnswer) -> Mapping[str, Any]:
     if status == 404 and parsed.get("kind") == "Status" and parsed.get("reason") == "NotFound":
         raise SecretAbsent(ABSENCE)
     words = reason(parsed.get("message"), [answer.token])
-    if status in (401, 403):
-        text = f"{call}: {status}: the identity {'is not accepted' if status == 401 else 'may not'}"
-        raise ProviderDenied(text + words)
+    if status == 401:
+        raise ProviderDenied(f"{call}: {status}: the identity is not accepted{words}")
+    if status == 403:
+        raise Forbidden(f"{call}: {status}: the identity may not{words}")
+    if status == 409:
+        raise ProviderUnavailable(f"{call}: {status}: the object was changed or created meanwhile{words}")
     if status >= 300:
         raise ProviderDenied(f"{call}: {status}{words}")
     return parsed

@@ -15,6 +15,7 @@ from external.providers.protocol import (
 from external.providers.support.naming import compiled, document
 from external.providers.support.search import SearchResults
 from external.providers.vault.connection import ABSENCE, Connection
+from external.providers.vault.paths import EnginePaths
 from manager.core.secret_value import SecretValue
 
 MAX_FOLDERS = 10_000  # that wait at a time in a search
@@ -35,8 +36,8 @@ class KeyValue:
     def __init__(self, connection: Connection, mount: str, version: str, seconds: float) -> None:
         self._connection = connection
         self._mount = mount.strip("/")
-        self._prefix = f"{mount}/" if mount else ""
         self._is_v2 = version == "v2"
+        self._paths = EnginePaths(mount, is_v2=self._is_v2)
         self._seconds = seconds
 
     def validate(self) -> None:
@@ -55,12 +56,12 @@ class KeyValue:
         return (
             self._metadata(request.key)
             if request.metadata
-            else self._data(self._user_path(request.key), request.version)
+            else self._data(self._paths.of_key(request.key), request.version)
         )
 
     def location(self, request: SecretRequest) -> str:
         """Return server, namespace and path, which begins with the mount."""
-        path = self._user_path(request.key, "metadata" if request.metadata and self._is_v2 else "data")
+        path = self._paths.of_key(request.key, "metadata" if request.metadata and self._is_v2 else "data")
         return f"{self._connection.location}, path {path}"
 
     def missing(self, key: str, path: str, *, metadata: bool, extract: bool) -> str:
@@ -81,7 +82,7 @@ class KeyValue:
                 continue
             try:
                 if set(find.tags or ()) <= set(self._tags(name).items() if find.tags else ()):
-                    found[name] = self._data(self._listed_path("data", name), "")
+                    found[name] = self._data(self._paths.listed("data", name), "")
             except SecretAbsent:
                 continue  # it went between the calls, or has no version that lives
         return found
@@ -104,7 +105,7 @@ class KeyValue:
         if not self._is_v2:
             raise ProviderDenied("cannot perform metadata fetch operations with kv version v1")
         # Versions of the original differ in whether the mount in front of the key is taken away here.
-        for path in dict.fromkeys((self._listed_path("metadata", key), self._user_path(key, "metadata"))):
+        for path in dict.fromkeys((self._paths.listed("metadata", key), self._paths.of_key(key, "metadata"))):
             try:
                 return document(self._tags_at(path))
             except SecretAbsent:
@@ -114,7 +115,7 @@ class KeyValue:
         raise ProviderDenied(f"secret not found: nothing is told of it (looked in {where})")
 
     def _tags(self, key: str) -> dict[str, str]:
-        return self._tags_at(self._listed_path("metadata", key))
+        return self._tags_at(self._paths.listed("metadata", key))
 
     def _tags_at(self, path: str) -> dict[str, str]:
         data = self._connection.get("ReadSecretData", path).get("data") or {}
@@ -134,7 +135,7 @@ class KeyValue:
             if time.monotonic() > until:
                 raise ProviderDenied(f"find takes over {self._seconds:g} s: narrow it by find.path")
             try:
-                answer = self._connection.get("ListSecrets", self._listed_path("metadata", folder), method="list")
+                answer = self._connection.get("ListSecrets", self._paths.listed("metadata", folder), method="list")
             except SecretAbsent:
                 continue
             for name in (answer.get("data") or {}).get("keys") or ():
@@ -142,28 +143,3 @@ class KeyValue:
                     folders.append(folder + str(name))
                 else:
                     yield folder + str(name)
-
-    def _user_path(self, key: str, kind: str = "data") -> str:
-        """Return the path of data or metadata of a key that a user has written.
-
-        The mount in front of it is taken away and, only where that stood there, the `data` of the second version: a
-        folder may be called `data`, or like its mount.
-        """
-        if not self._mount:
-            return self._listed_path(kind, key.strip("/"))
-        rest = key.removeprefix(self._prefix)
-        if rest != key and self._is_v2:
-            rest = rest.removeprefix("data/")
-        return self._listed_path(kind, rest.strip("/"))
-
-    def _listed_path(self, kind: str, key: str) -> str:
-        """Return the path of data or metadata of a key that was listed, or names a folder: nothing is taken away."""
-        if not self._is_v2:
-            return f"{self._mount}/{key}" if self._mount else key
-        if self._mount:
-            return f"{self._mount}/{kind}/{key}"
-        key = key.lstrip("/")
-        if "/data/" in key:
-            return key if kind == "data" else key.replace("/data/", f"/{kind}/", 1)
-        mount, _, rest = key.partition("/")
-        return f"{mount}/{kind}/{rest}"

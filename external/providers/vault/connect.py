@@ -6,6 +6,7 @@ from external.providers.support.lookup import INVALID
 from external.providers.vault.client import KeyValue
 from external.providers.vault.connection import Connection, Server
 from external.providers.vault.login import Login, login_of
+from external.providers.vault.push import VaultKeyValue
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
 
@@ -20,7 +21,7 @@ async def connect_vault(spec: VaultProvider, context: ConnectContext) -> Client:
     if spec.check_and_set is not None and spec.check_and_set.required and spec.version == "v1":
         raise NeedsHuman(INVALID, f"{at}.checkAndSet.required: only version v2 of the engine knows it")
     server, login = await vault_server(spec, context, at)
-    return await _opened(server, login, context, spec.path or "", spec.version)
+    return await _opened(VaultKeyValue, server, login, context, (spec.path or "", spec.version))
 
 
 async def vault_server(spec: VaultProvider, context: ConnectContext, at: str) -> tuple[Server, Login | None]:
@@ -61,13 +62,15 @@ async def connect_open_bao(spec: OpenBaoProvider, context: ConnectContext) -> Cl
         label=OPEN_BAO,
     )
     login = await login_of(spec.auth, context, at)
-    return await _opened(server, login, context, spec.path or OPEN_BAO_PATH, spec.version)
+    return await _opened(KeyValue, server, login, context, (spec.path or OPEN_BAO_PATH, spec.version))
 
 
-async def _opened(server: Server, login: Login | None, context: ConnectContext, mount: str, version: str) -> Client:
+async def _opened(
+    kind: type[KeyValue], server: Server, login: Login | None, context: ConnectContext, engine: tuple[str, str]
+) -> Client:
     def make() -> Client:
         connection = Connection(server, login, context.egress, context.count, context.timeout)
-        return KeyValue(connection, mount, version, context.timeout)
+        return kind(connection, *engine, context.timeout)
 
     return await context.run(make)
 

@@ -3,6 +3,7 @@
 import ssl
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -36,6 +37,7 @@ ABSENCE = "Secret does not exist"
 READ_FAILED = "cannot read secret data from Vault: "
 READ_CALLS = frozenset({"ReadSecretData", "ListSecrets"})
 LOGIN_REFUSED = frozenset({400, 401, 403, 404})
+OTHER_VERSION = "check-and-set parameter did not match"
 PRECONDITION_FAILED = 412  # a standby server that has not yet the state which the request needs
 
 
@@ -53,6 +55,14 @@ class Server:
     """A client certificate and its key."""
     label: str
     """Its name in the metric of provider calls."""
+
+
+class Forbidden(ProviderDenied):
+    """The token's policies refuse the request; they may allow another one."""
+
+
+class Changed(ProviderUnavailable):
+    """The secret is not the version any more that was read."""
 
 
 class Connection:
@@ -92,6 +102,21 @@ class Connection:
         """
         answer = self._http.send(self._request(call, path, method=method, params=params, json=json))
         return _parsed(answer, [answer.token])
+
+    def exchange(self, call: str, path: str, *, method: str = "get", body: bytes | None = None) -> HttpAnswer:
+        """Send a request and return the answer, whose status is 404 if there is no such secret.
+
+        Raises:
+            Forbidden: the token's policies refuse it.
+            Changed: the secret has another version than `body` says.
+            ProviderError: as `get`.
+
+        """
+        request = replace(self._request(call, path, method=method), body=body)
+        answer = self._http.send(request)
+        with suppress(SecretAbsent):
+            _parsed(answer, [answer.token])
+        return answer
 
     def validate(self) -> None:
         """Check that the server accepts the identity. Raises ProviderError."""
@@ -188,6 +213,10 @@ def _parsed(answer: HttpAnswer, sent: Sequence[str]) -> dict[str, Any]:
         raise ProviderDenied(f"{failed}{call}: 404: there is no engine at this path{words}")
     if status == 404:
         raise SecretAbsent(ABSENCE)
+    if status == 403:
+        raise Forbidden(f"{failed}{call}: {status}{words}")
+    if status == 400 and OTHER_VERSION in words:
+        raise Changed(f"{call}: the secret was changed meanwhile")
     if status >= 300:
         raise ProviderDenied(f"{failed}{call}: {status}{words}")
     return parsed

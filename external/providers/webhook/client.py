@@ -22,6 +22,8 @@ from external.providers.protocol import (
 )
 from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest, Redirects, http_url
 from external.providers.support.naming import host_of
+from external.providers.support.pushing.delegation import DelegatesPushes
+from external.providers.webhook.push import WebhookPush
 from external.providers.webhook.results import value
 from manager.core.secret_value import SecretValue
 
@@ -50,8 +52,8 @@ class WebhookContext:
     timeout: float
 
 
-class Webhook:
-    """Reads secrets from an HTTP API."""
+class Webhook(DelegatesPushes):
+    """Reads secrets from an HTTP API, and pushes to it."""
 
     natural = True
     batch = 1
@@ -70,6 +72,7 @@ class Webhook:
             redirects=Redirects.SAME_HOST,
         )
         self._http = HttpClient(options)
+        super().__init__(WebhookPush(self.send, spec.method))
 
     def validate(self) -> None:
         """Check that the URL's host accepts connections; nothing is sent. Raises ProviderError."""
@@ -97,26 +100,40 @@ class Webhook:
         raise ProviderDenied("not implemented: the webhook provider cannot find secrets")
 
     def _one(self, request: SecretRequest) -> SecretValue:
-        return self._asked(self._data(request), self._data(request, quoted=True))
+        said = {"key": request.key, "version": request.version, "property": request.property}
+        return self._asked(self._data(said), self._data(said, quoted=True))
 
     def ask(self) -> SecretValue:
         """Send the request without a reference to a secret; its templates have the values of Secrets only."""
         return self._asked(self._around.secrets, self._around.secrets)
 
-    def _asked(self, data: Groups, quoted: Groups) -> SecretValue:
+    def send(self, method: str, said: Mapping[str, str | bytes], body: bytes | None = None) -> bytes:
+        """Send a request and return the body of its answer. Raises ProviderError.
+
+        Args:
+            said: what templates know as `.remoteRef`.
+            body: sent where the store has no template for it.
+        """
+        return self._sent(method, self._data(said), self._data(said, quoted=True), body)
+
+    def _sent(self, method: str, data: Groups, quoted: Groups, body: bytes | None = None) -> bytes:
         spec = self._spec
-        url = self._rendered("url", "url", spec.url, quoted)
+        url = self._rendered("url", "url", spec.url, quoted).decode(errors="replace")
         headers = {
-            name: self._rendered(f"header {name}", f"headers.{name}", text, data)
+            name: self._rendered(f"header {name}", f"headers.{name}", text, data).decode(errors="replace")
             for name, text in (spec.headers or {}).items()
         }
-        body = self._rendered("body", "body", spec.body, data) if spec.body else None
-        content = body.encode() if body is not None else None
-        answer = self._call(HttpRequest("HTTPRequest", spec.method or "GET", url, headers, body=content))
+        content = self._rendered("body", "body", spec.body, data) if spec.body else body
+        return self._call(HttpRequest("HTTPRequest", method, url, headers, body=content))
+
+    def _asked(self, data: Groups, quoted: Groups) -> SecretValue:
+        spec = self._spec
+        answer = self._sent(spec.method or "GET", data, quoted)
         path = (spec.result.json_path if spec.result else None) or ""
         if not path:
             return SecretValue(answer)
-        return value(answer, self._rendered("jsonPath", "result.jsonPath", path, data), path)
+        rendered = self._rendered("jsonPath", "result.jsonPath", path, data).decode(errors="replace")
+        return value(answer, rendered, path)
 
     def _call(self, request: HttpRequest) -> bytes:
         try:
@@ -125,19 +142,19 @@ class Webhook:
             raise ProviderDenied(f"{INVALID_REQUEST}: {error}") from None
         return _body(self._http.send(replace(request, failed=FAILED_CALL, invalid=INVALID_REQUEST)))
 
-    def _data(self, request: SecretRequest, *, quoted: bool = False) -> Groups:
-        said = {"key": request.key, "version": request.version, "property": request.property}
-        shown = {name: SecretValue((quote_plus(text) if quoted else text).encode()) for name, text in said.items()}
+    def _data(self, said: Mapping[str, str | bytes], *, quoted: bool = False) -> Groups:
+        texts = {name: each if isinstance(each, bytes) else each.encode() for name, each in said.items()}
+        shown = {name: SecretValue(quote_plus(each).encode() if quoted else each) for name, each in texts.items()}
         shown["namespace"] = SecretValue(self._around.namespace.encode())
         return {**self._around.secrets, "remoteRef": shown}
 
-    def _rendered(self, noun: str, field_name: str, source: str, data: Groups) -> str:
+    def _rendered(self, noun: str, field_name: str, source: str, data: Groups) -> bytes:
         if ACTION not in source:
-            return source
+            return source.encode()
         if self._around.render is None:
             raise ProviderDenied(f"failed to parse {noun}: templates cannot be rendered here")
         try:
-            return self._around.render(field_name, source, data).reveal().decode(errors="replace")
+            return self._around.render(field_name, source, data).reveal()
         except ProviderError as error:
             raise type(error)(f"failed to parse {noun}: {error}") from None
 

@@ -2,6 +2,8 @@
 
 from tests.builders.external_module import ExternalModule
 
+LOOKED = 'looked in spec.provider.fake.data of SecretStore "store"'
+
 
 async def test_every_failed_entry_is_named_and_nothing_is_written(bench: ExternalModule) -> None:
     bench.store(values={"there": "1", "document": '{"a": 1}'})
@@ -24,7 +26,7 @@ async def test_every_failed_entry_is_named_and_nothing_is_written(bench: Externa
 
     assert bench.ready()[2] == (
         "could not get secret data from provider: spec.data[1] (key: absent), spec.data[2] (key: gone): "
-        "Secret does not exist (looked in the store's spec.provider.fake.data); spec.data[3] (key: document): "
-        "key b does not exist in secret document (looked in the store's spec.provider.fake.data)"
+        f"Secret does not exist ({LOOKED}); spec.data[3] (key: document): "
+        f"key b does not exist in secret document ({LOOKED})"
     )
     assert bench.data() is None

@@ -13,7 +13,7 @@ from manager.kube.resources import EXTERNAL_SECRETS, SECRET_STORES, SECRETS
 from tests.builders.external_module import ExternalModule
 from tests.builders.external_objects import encoded
 
-LOOKED = "(looked in the store's spec.provider.fake.data)"
+LOOKED = '(looked in spec.provider.fake.data of SecretStore "store")'
 SYNCED = ("True", "SecretSynced", "secret synced")
 
 

@@ -115,10 +115,10 @@ def test_a_webhook_names_its_host_but_no_rendered_text(url: str, text: str) -> N
 def test_the_fake_provider_names_its_field() -> None:
     spec = FakeProvider.model_validate({"data": []})
 
-    assert FakeClient(spec).location(SecretRequest("k")) == "the store's spec.provider.fake.data"
+    assert FakeClient(spec).location(SecretRequest("k")) == "spec.provider.fake.data of the store"
 
 
-HERE = "(looked in the store's spec.provider.fake.data"
+HERE = '(looked in spec.provider.fake.data of SecretStore "store"'
 
 
 @pytest.mark.parametrize(

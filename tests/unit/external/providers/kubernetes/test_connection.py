@@ -92,7 +92,7 @@ def test_only_the_api_servers_own_word_proves_an_absence(
         with pytest.raises(ProviderUnavailable):
             read(api.cluster())
     else:
-        assert type(read(api.cluster())) is error
+        assert isinstance(read(api.cluster()), error)
     assert api.calls == [("Kubernetes", "GetSecret", "success" if status < 400 else "error")]
 
 

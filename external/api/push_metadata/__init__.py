@@ -1,0 +1,1 @@
+"""`metadata` of a PushSecret's entry: one model a provider that has settings there."""

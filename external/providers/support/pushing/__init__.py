@@ -1,0 +1,1 @@
+"""What providers that take secrets share: metadata, marks, values, JSON documents."""

@@ -1,0 +1,69 @@
+"""Pushes to an HTTP API: one request for each push and each delete.
+
+The API has no place for a mark and no way to ask for what was pushed, so every push is a write, and only the API itself
+can say whose a secret is.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from external.providers.protocol import NotModified, SecretAbsent
+from external.providers.push import Pushed, PushRequest, ReferencedObject, RemoteRef
+from external.providers.support.pushing.payload import payload
+
+
+class Send(Protocol):
+    """Sends a request made from the store's templates."""
+
+    def __call__(self, method: str, said: Mapping[str, str | bytes], body: bytes | None = None) -> bytes:
+        """Return the body of the answer. Raises ProviderError."""
+        ...
+
+
+class WebhookPush:
+    """Pushes by the store's method, POST by default; its URL, headers and body are the store's templates."""
+
+    deletes_property = False
+
+    def __init__(self, send: Send, method: str | None) -> None:
+        self._send = send
+        self._method = method
+
+    def references(self, metadata: object) -> tuple[ReferencedObject, ...]:
+        """Return nothing: metadata has no effect."""
+        del metadata
+        return ()
+
+    def push(self, request: PushRequest) -> Pushed:
+        """Send the value: as the body where the store has no template for it. Raises ProviderError."""
+        value = payload(request).reveal()
+        # As in the original, templates find the value under the name of the remote key too.
+        said = {**_said(request.ref, request.secret_key), request.ref.key: value}
+        self._send(self._method or "POST", said, value)
+        return Pushed(written=True)
+
+    def exists(self, ref: RemoteRef, metadata: object = None) -> bool:
+        """Return True if a read of the secret succeeds, False for 404. Raises ProviderError."""
+        del metadata
+        try:
+            self._send(self._method or "GET", _said(ref))
+        except SecretAbsent:
+            return False
+        except NotModified:
+            return True
+        return True
+
+    def delete(self, ref: RemoteRef, owner: str, metadata: object = None) -> bool:
+        """Send DELETE; return False for 404. Raises ProviderError."""
+        del owner, metadata
+        try:
+            self._send("DELETE", _said(ref))
+        except SecretAbsent:
+            return False
+        return True
+
+
+def _said(ref: RemoteRef, secret_key: str = "") -> dict[str, str | bytes]:
+    """Return what templates know as `.remoteRef`: the names of a read, and those of a push."""
+    read = {"key": ref.key, "version": "", "property": ref.property}
+    return {**read, "remoteKey": ref.key, "secretKey": secret_key}
