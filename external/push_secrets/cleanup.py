@@ -139,7 +139,7 @@ class CleanUp:
             elsewhere = await self._elsewhere(push_secret, removal, wanted)
             if fate(removal, self._around(push_secret, opened, removal, wanted, elsewhere)) is Fate.DELETE:
                 self._brake.take(push_secret.key.namespace)
-                delete = partial(opened.client.delete, removal.ref, push_secret.owner)
+                delete = partial(opened.client.delete, removal.ref, push_secret.owner, removal.metadata)
                 if await self._pusher.call(opened.session, push_secret, delete):
                     self._metrics.deleted()
                 cleaned.lost |= await self._lost(push_secret, removal, elsewhere)
@@ -184,7 +184,9 @@ class CleanUp:
     async def _lost(self, push_secret: PushSecret, removal: Removal, elsewhere: Sequence["_Opened"]) -> bool:
         """Return True if a value was deleted that another store leads to: it is pushed again at once."""
         for each in elsewhere:
-            there = await self._pusher.call(each.session, push_secret, partial(each.client.exists, removal.ref))
+            there = await self._pusher.call(
+                each.session, push_secret, partial(each.client.exists, removal.ref, removal.metadata)
+            )
             if not there:
                 self._memory.of(push_secret.key, push_secret.uid).proofs.clear()
                 return True

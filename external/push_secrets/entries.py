@@ -8,7 +8,7 @@ from typing import Any
 
 from external.api.push_secret import PushSecretData, PushSecretDataTo, PushSecretRewrite, PushSecretSpec
 from external.api.regular_expressions import expression
-from external.providers.push import RemoteRef
+from external.providers.push import RemoteRef, SourceMeta
 from external.push_secrets.record import status_key
 from external.push_secrets.stores import Chosen, selected_by
 from external.push_secrets.view import ERRORED, MAX_BYTES, MAX_ENTRIES
@@ -28,6 +28,7 @@ class Source:
 
     name: str
     values: Mapping[str, SecretValue] = field(repr=False)
+    meta: SourceMeta = field(default=SourceMeta(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Entry:
 
     at: str
     """The field that asks for it."""
-    source: str
+    source: Source = field(repr=False)
     """The Secret that it comes from."""
     ref: RemoteRef
     secret_key: str
@@ -109,7 +110,7 @@ class Expansion:
         if key and key not in values:
             raise _wrong(f"secret key {key} does not exist")
         data = _data(key, remote.remote_key, remote.property or "", given.metadata, given.conversion_strategy)
-        return Entry(at, source.name, RemoteRef(remote.remote_key, remote.property or ""), key, values, data)
+        return Entry(at, source, RemoteRef(remote.remote_key, remote.property or ""), key, values, data)
 
     async def _several(self, source: Source, at: str, given: PushSecretDataTo, taken: set[str]) -> list[Entry]:
         names = converted({name: SecretValue(name.encode()) for name in source.values}, given.conversion_strategy)
@@ -121,13 +122,13 @@ class Expansion:
         if given.remote_key:
             values = {name: source.values[original] for name, original in matching.items()}
             data = _data("", given.remote_key, "", given.metadata, given.conversion_strategy)
-            return [Entry(at, source.name, RemoteRef(given.remote_key), "", values, data)]
+            return [Entry(at, source, RemoteRef(given.remote_key), "", values, data)]
         found = []
         for remote, original in zip(await self._rewritten(at, list(matching), given), matching.values(), strict=True):
             if not remote:
                 raise _wrong(f"{at}: the rewrite of key {original} is empty")
             data = _data(original, remote, "", given.metadata, "None")
-            found.append(Entry(at, source.name, RemoteRef(remote), original, source.values, data))
+            found.append(Entry(at, source, RemoteRef(remote), original, source.values, data))
         return found
 
     async def _rewritten(self, at: str, names: list[str], given: PushSecretDataTo) -> list[str]:
@@ -178,7 +179,7 @@ def require_distinct(entries: Iterable[Entry]) -> None:
 
 
 def _told(entry: Entry) -> str:
-    return f"{entry.at} of Secret {entry.source}" if entry.source else entry.at
+    return f"{entry.at} of Secret {entry.source.name}"
 
 
 def _original(values: Mapping[str, SecretValue], name: str, strategy: str) -> str:

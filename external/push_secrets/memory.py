@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from external.generators.credentials import CredentialUsers
-from external.providers.push import PushRequest, RemoteRef
+from external.providers.push import PushRequest, RemoteRef, SourceMeta
 from external.push_secrets.entries import metadata_text
 from external.reading.fingerprints import fingerprint_of
 from manager.core.secret_value import SecretValue
@@ -92,5 +92,10 @@ def request_fingerprint(request: PushRequest) -> bytes:
     chosen = {key: request.values[key]} if key else request.values
     about = {f"value {name}": value for name, value in chosen.items()}
     about["metadata"] = SecretValue(metadata_text(request.metadata).encode())
+    about["source"] = SecretValue(metadata_text([request.source.type, _pairs(request.source)]).encode())
     about |= {f"referenced {'/'.join(name)}": value for name, value in request.referenced.items()}
     return fingerprint_of(about)
+
+
+def _pairs(source: SourceMeta) -> list[dict[str, str]]:
+    return [dict(source.labels), dict(source.annotations)]

@@ -26,6 +26,8 @@ class Removal:
     claim: Claim
     name: str
     """Its status key."""
+    metadata: Any = None
+    """With which it was pushed; it may say where it is."""
 
     @property
     def store(self) -> Key:
@@ -72,7 +74,7 @@ def removals(
 
     """
     return [
-        Removal(claim, name)
+        Removal(claim, name, record[store_name(store)][name].get("metadata"))
         for store, claims in recorded_claims(record, namespace).items()
         for name, claim in claims.items()
         if store not in kept and RemoteRef(claim.remote_key, claim.property) not in wanted.get(store, ())

@@ -10,7 +10,7 @@ import structlog
 
 from external.metrics import PushMetrics
 from external.providers.protocol import ProviderError, ProviderUnavailable
-from external.providers.push import Pushed, Pushes, PushRefused, PushRequest, ReferencedObject, RemoteRef
+from external.providers.push import Pushed, Pushes, PushRefused, PushRequest, ReferencedObject
 from external.providers.session import ProviderSession
 from external.push_secrets.claims import Claims
 from external.push_secrets.entries import Entry
@@ -151,7 +151,7 @@ class Pusher:
         place, known = Place(job.store, job.session.identity, entry.ref), request_fingerprint(request)
         proof = remembered.proofs.get(place)
         if proof is None or proof.fingerprint != known or proof.at < job.trusted:
-            if not job.replaces and await self._exists(job, entry.ref):
+            if not job.replaces and await self._exists(job, entry):
                 state = "Synced" if recorded else "Kept"
                 result.states.append(_state(job, entry, state))
                 if recorded:
@@ -181,9 +181,9 @@ class Pusher:
         await self._context.events.warning(older, meta.uid if meta else "", CLAIMED, told, component=COMPONENT)
         return True
 
-    async def _exists(self, job: Job, ref: RemoteRef) -> bool:
+    async def _exists(self, job: Job, entry: Entry) -> bool:
         try:
-            return await self.call(job.session, job.push_secret, partial(job.client.exists, ref))
+            return await self.call(job.session, job.push_secret, partial(job.client.exists, entry.ref, entry.metadata))
         except ProviderError as error:
             raise type(error)(f"{UNVERIFIED}: {error}") from error
 
@@ -197,6 +197,7 @@ class Pusher:
             recorded=recorded,
             metadata=entry.metadata,
             referenced=referenced,
+            source=entry.source.meta,
             adopts=job.push_secret.adopts,
         )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from external.api.push_secret import PushSecretSpec
 from external.api.selectors import selects
 from external.generators.runner import GeneratorRun, Generators
+from external.providers.push import SourceMeta
 from external.push_secrets.entries import Source
 from external.push_secrets.view import ERRORED, PushSecret
 from external.values.templates import Renderer
@@ -73,7 +74,7 @@ class Sources:
         if observed.bodies is None:
             sources, ends = await self._generated(push_secret, spec, run)
         else:
-            sources, ends = [Source(str(each["metadata"]["name"]), decoded(each)) for each in observed.bodies], None
+            sources, ends = [_source(each) for each in observed.bodies], None
         if spec.template is not None:
             sources = [await self._rendered(push_secret, spec, each) for each in sources]
         if sum(len(value) for each in sources for value in each.values.values()) > MAX_SOURCE_BYTES:
@@ -108,7 +109,8 @@ class Sources:
         if spec.template is None:
             return source
         made = await self._renderer.content(push_secret.key, spec.template, source.values)
-        return Source(source.name, {**source.values, **made.data})
+        labels, annotations = {**source.meta.labels, **made.labels}, {**source.meta.annotations, **made.annotations}
+        return Source(source.name, {**source.values, **made.data}, SourceMeta(made.type, labels, annotations))
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,12 @@ class RunWhen:
     due: bool
     asked: bool
     now: float
+
+
+def _source(body: Body) -> Source:
+    meta = body["metadata"]
+    about = SourceMeta(str(body.get("type") or ""), meta.get("labels") or {}, meta.get("annotations") or {})
+    return Source(str(meta["name"]), decoded(body), about)
 
 
 def selector_text(selector: Body) -> str:

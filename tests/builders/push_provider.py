@@ -106,14 +106,21 @@ def install(monkeypatch: pytest.MonkeyPatch, *, versions: bool = False) -> Remot
 
     methods: dict[str, Any] = {
         "push": lambda client, request: remote.push(place(client), request),
-        "exists": lambda client, ref: remote.exists(place(client), ref),
-        "delete": lambda client, ref, owner: remote.delete(place(client), ref, owner),
+        "exists": lambda client, ref, metadata=None: remote.exists(place(client), ref),
+        "delete": lambda client, ref, owner, metadata=None: remote.delete(place(client), ref, owner),
         "location": lambda client, request: f"{place(client)} {request.key}",
         "references": lambda client, metadata: _references(metadata),
-        "deletes_property": property(lambda client: remote.deletes_property),
     }
-    if versions:
-        methods["current_versions"] = lambda client, keys: remote.current_versions(place(client), keys)
+    begin = FakeClient.__init__
+
+    def init(client: Any, *given: Any, **named: Any) -> None:
+        begin(client, *given, **named)
+        del client.current_versions
+        client.deletes_property = remote.deletes_property
+        if versions:
+            client.current_versions = lambda keys: remote.current_versions(place(client), keys)
+
+    methods["__init__"] = init
     for name, method in methods.items():
         monkeypatch.setattr(FakeClient, name, method, raising=False)
     monkeypatch.setattr("external.push_secrets.versions.GATHER_SECONDS", 0.0)

@@ -1,0 +1,98 @@
+"""A list of versions proves that nothing has changed: no value is read, and nothing is written."""
+
+import pytest
+
+from external.providers.protocol import ProviderDenied, ProviderUnavailable
+from tests.builders.external_module import ExternalModule
+from tests.builders.push_provider import Remote, entry, install, later, push_secret, ready, restarted, started, status
+
+OK = ("True", "Synced", "PushSecret synced successfully")
+
+
+@pytest.fixture
+def remote(monkeypatch: pytest.MonkeyPatch) -> Remote:
+    return install(monkeypatch, versions=True)
+
+
+async def test_a_refresh_costs_one_list_and_no_value(bench: ExternalModule, remote: Remote) -> None:
+    await started(bench, refreshInterval="1m")
+    remote.calls.clear()
+
+    await later(bench, 70)
+
+    assert remote.calls == {"list": 1}
+
+
+async def test_many_share_one_list_and_write_nothing(bench: ExternalModule, remote: Remote) -> None:
+    bench.store()
+    for at in range(50):
+        bench.secret(f"s{at}", k=f"v{at}")
+        push_secret(
+            bench,
+            f"ps{at}",
+            selector={"secret": {"name": f"s{at}"}},
+            data=[entry(remote=f"r{at}")],
+            refreshInterval="5m",
+        )
+    await bench.settle()
+    assert remote.calls["write"] == 50
+    remote.calls.clear()
+    bench.api.calls.clear()
+
+    await later(bench, 310)
+
+    assert set(remote.calls) == {"list"}
+    assert remote.calls["list"] <= 2
+    assert {verb for verb, _ in bench.api.calls} == {"get"}
+
+
+async def test_drift_shows_in_the_versions_and_is_repaired(bench: ExternalModule, remote: Remote) -> None:
+    await started(bench, refreshInterval="1m")
+    remote.values["a", "remote"], remote.versions["a", "remote"] = b"edited", "other"
+
+    await later(bench, 70)
+
+    assert remote.text("remote") == "v"
+
+
+async def test_a_value_that_is_gone_at_the_provider_comes_back(bench: ExternalModule, remote: Remote) -> None:
+    await started(bench, refreshInterval="1m")
+    for each in (remote.values, remote.owners, remote.versions):
+        del each["a", "remote"]  # type: ignore[attr-defined]
+
+    await later(bench, 70)
+
+    assert remote.text("remote") == "v"
+
+
+async def test_the_proof_outlives_a_restart(bench: ExternalModule, remote: Remote) -> None:
+    await started(bench, refreshInterval="30s")
+    remote.calls.clear()
+
+    second = await restarted(bench)
+
+    assert remote.calls == {"list": 1}
+    await second.close()
+
+
+async def test_who_may_not_list_compares_values(bench: ExternalModule, remote: Remote) -> None:
+    remote.failing["list"] = ProviderDenied("may not list")
+    await started(bench, refreshInterval="1m")
+    remote.calls.clear()
+
+    await later(bench, 70)
+
+    assert (remote.calls["push"], remote.calls["write"], ready(bench)) == (1, 0, OK)
+
+
+async def test_a_provider_that_is_away_keeps_what_is_recorded(bench: ExternalModule, remote: Remote) -> None:
+    await started(bench, refreshInterval="1m")
+    before = status(bench)["syncedPushSecrets"]
+    remote.failing["a"] = ProviderUnavailable("away")
+    await later(bench, 70)
+    assert (ready(bench)[0], status(bench)["syncedPushSecrets"]) == ("False", before)
+
+    remote.failing.clear()
+    for _ in range(3):
+        await later(bench, 15)
+    assert ready(bench) == OK
