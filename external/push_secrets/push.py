@@ -17,7 +17,7 @@ from external.push_secrets.entries import Entry
 from external.push_secrets.memory import Place, Proof, PushMemory, request_fingerprint
 from external.push_secrets.record import joined, merge_patch, store_name
 from external.push_secrets.view import COMPONENT, EntryState, PushSecret
-from external.push_summaries import Claim
+from external.push_summaries import Claim, mapping
 from external.reading.thread_pool import ThreadPool
 from manager.core.secret_value import SecretValue
 from manager.kube.resources import CONFIGMAPS, SECRETS, Key
@@ -145,7 +145,7 @@ class Pusher:
     async def _one(self, job: Job, entry: Entry, result: StoreResult) -> None:
         if await self._claimed(job, entry, result):
             return
-        recorded = entry.key in job.push_secret.record.get(job.name, {})
+        recorded = _recorded(job, entry)
         request = await self._request(job, entry, recorded=recorded)
         remembered = self._memory.of(job.push_secret.key, job.push_secret.uid)
         place, known = Place(job.store, job.session.identity, entry.ref), request_fingerprint(request)
@@ -221,6 +221,12 @@ UNVERIFIED = "could not verify if secret exists in store"
 
 def _state(job: Job, entry: Entry, state: str, message: str = "") -> EntryState:
     return EntryState(job.name, entry.ref.key, entry.ref.property, state, message)
+
+
+def _recorded(job: Job, entry: Entry) -> bool:
+    """Return True if this very place is recorded; another one may have its name."""
+    data = job.push_secret.record.get(job.name, {}).get(entry.key)
+    return bool(mapping(mapping(data).get("match")).get("remoteRef") == entry.data["match"]["remoteRef"])
 
 
 def _name(state: EntryState) -> str:

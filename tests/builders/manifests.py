@@ -196,3 +196,16 @@ def _remote(remote: Remote) -> Object:
         return remote
     key, *rest = (remote,) if isinstance(remote, str) else remote
     return {"key": key, **({"property": rest[0]} if rest else {})}
+
+
+def push_secret(namespace: str, name: str, store_name: str, data: Mapping[str, str], **spec: Any) -> Object:
+    """Return a PushSecret of the Secret `source` that pushes each key to a remote key."""
+    entries = [{"match": {"secretKey": key, "remoteRef": {"remoteKey": remote}}} for key, remote in data.items()]
+    whole: Object = {
+        "secretStoreRefs": [{"name": store_name}],
+        "selector": {"secret": {"name": "source"}},
+        "data": entries,
+        **spec,
+    }
+    about = {"apiVersion": "external-secrets.io/v1alpha1", "kind": "PushSecret"}
+    return {**about, "metadata": meta(namespace, name), "spec": whole}

@@ -115,7 +115,7 @@ def install(monkeypatch: pytest.MonkeyPatch, *, versions: bool = False) -> Remot
 
     def init(client: Any, *given: Any, **named: Any) -> None:
         begin(client, *given, **named)
-        del client.current_versions
+        client.__dict__.pop("current_versions", None)
         client.deletes_property = remote.deletes_property
         if versions:
             client.current_versions = lambda keys: remote.current_versions(place(client), keys)
