@@ -89,6 +89,8 @@ def test_labels_and_annotations_follow_the_merge_policies(fields: dict[str, Any]
         "kubectl.kubernetes.io/last-applied-configuration",
         "reconcile.external-secrets.io/managed",
         "reflector.v1.k8s.emberstack.com/reflects",
+        "reflector.v1.k8s.emberstack.com/reflected-version",
+        "reflector.v1.k8s.emberstack.com/auto-reflects",
         "sealedsecrets.bitnami.com/sealed-secrets-key",
         "argocd.argoproj.io/tracking-id",
         "coffer.dev/push-secret",
@@ -101,6 +103,17 @@ def test_what_says_whose_the_source_is_stays_with_it(name: str) -> None:
     meta = wanted(None, request("p", "a", source, a="1"))["metadata"]
 
     assert meta == {"name": "app", "annotations": MARK}
+
+
+@pytest.mark.parametrize(
+    "name", ["team", "argocd.argoproj.io/secret-type", "reflector.v1.k8s.emberstack.com/reflection-allowed"]
+)
+def test_what_says_how_the_secret_is_used_goes_with_it(name: str) -> None:
+    source = SourceMeta("Opaque", {name: "x"}, {name: "x"})
+
+    meta = wanted(None, request("p", "a", source, a="1"))["metadata"]
+
+    assert (meta["labels"], meta["annotations"]) == ({name: "x"}, {name: "x"} | MARK)
 
 
 @pytest.mark.parametrize(
