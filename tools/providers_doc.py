@@ -1,8 +1,12 @@
 """Writes docs/providers.md from the declarations of providers; with --check it only tells whether the page differs."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import BaseModel as Model
+
+from external.api.fields import model_in
 from external.providers.kind import Service
 from external.providers.registry import KINDS
 from tools.generated import Generated
@@ -20,6 +24,20 @@ one says in its condition that it is not supported by this version.
 """
 
 
+PUSHES = """
+## Pushes
+
+How a service takes what a PushSecret sends. Where there is room for a mark, Coffer neither overwrites nor deletes what
+another has written ([which is that](decisions/marks-of-pushed-secrets.md)). "Calls unchanged" is how many calls a push
+takes that finds nothing to change; a webhook's is the write itself. "Versions listed" means that Coffer can see for
+several secrets at once that nothing has changed. `metadata.spec` has the fields of `data[].metadata`, in an envelope
+with `apiVersion: kubernetes.external-secrets.io/v1alpha1` and `kind: PushSecretMetadata`.
+
+| metric label | mark of the owner | calls unchanged | deletes one property | versions listed | `metadata.spec` |
+|---|---|---|---|---|---|
+"""
+
+
 def rendered() -> str:
     """Return the page."""
     rows = []
@@ -29,7 +47,26 @@ def rendered() -> str:
             able = "ReadWrite" if kind.pushes else "ReadOnly"
             cells = (name, kind.about, f"`{service.label}`", str(service.batch), _price(service), able)
             rows.append(f"| {' | '.join(cells)} |\n")
-    return "".join([HEAD, *rows])
+    return "".join([HEAD, *rows, PUSHES, *_pushes()])
+
+
+def _pushes() -> Iterator[str]:
+    """Yield a row for each service that takes secrets."""
+    for service in (service for kind in KINDS for service in kind.services.values()):
+        if service.push is not None:
+            push = service.push
+            words = ("yes" if each else "no" for each in (push.deletes_property, push.lists_versions))
+            fields = ", ".join(f"`{name}`" for name in _fields(push.metadata)) or "no effect"
+            cells = (f"`{service.label}`", push.mark or "none", str(push.calls), *words, fields)
+            yield f"| {' | '.join(cells)} |\n"
+
+
+def _fields(model: type[Model] | None) -> Iterator[str]:
+    """Yield the paths of a model's fields."""
+    for name, field in (model.model_fields if model is not None else {}).items():
+        inner = model_in(field.annotation)
+        path = field.alias or name
+        yield from (f"{path}.{each}" for each in _fields(inner)) if inner is not None else (path,)
 
 
 def _price(service: Service) -> str:

@@ -1,5 +1,6 @@
 """The fields of `spec.target` of an ExternalSecret."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -113,3 +114,28 @@ class Target(Model):
     """Kind of the target; a Secret by default."""
     template: Annotated[Template | None, Field(repr=False)] = None
     """How the target is made from the values."""
+
+
+ARGO_CD = ("tracking-id", "instance", "installation-id", "hook", "hook-delete-policy", "compare-options")
+ARGO_CD_SYNC = "argocd.argoproj.io/sync-"
+FLUX = ("name", "namespace", "checksum", "prune", "reconcile", "ssa", "force", "substitute", "driftDetection")
+NOT_COPIED = frozenset(
+    {
+        "kubectl.kubernetes.io/last-applied-configuration",
+        "kopf.zalando.org/last-handled-configuration",
+        "applyset.kubernetes.io/part-of",
+        "objectset.rio.cattle.io/hash",
+        *(f"argocd.argoproj.io/{each}" for each in ARGO_CD),
+        *(f"{place}.toolkit.fluxcd.io/{each}" for place in ("kustomize", "helm") for each in FLUX),
+    }
+)
+"""Labels and annotations that describe the object itself.
+
+On a copy they would leak the applied manifest, or let a GitOps tool delete it. Others with the same prefixes have a
+meaning of their own there: `argocd.argoproj.io/secret-type` makes the Secret a repository or a cluster of Argo CD.
+"""
+
+
+def copied(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels or annotations that a copy of an object may have."""
+    return {key: text for key, text in given.items() if key not in NOT_COPIED and not key.startswith(ARGO_CD_SYNC)}

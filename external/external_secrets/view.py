@@ -8,6 +8,7 @@ from functools import cached_property
 from external.api.external_secret import ExternalSecretSpec
 from external.api.fields import parsed
 from external.api.hashes import content_hash, data_hash, field_manager, owner_hash
+from external.api.target import copied
 from external.errors import FAILED
 from external.summaries import ExternalSecretSummary, external_secret_summary
 from external.values.templates import Content
@@ -29,25 +30,6 @@ REFRESH_BY = "coffer.dev/refresh-by"
 
 NOT_CONTENT = frozenset({"apiVersion", "kind", "metadata", "status", "type", "immutable"})
 """Fields of an object that are not its content."""
-
-ARGO_CD = ("tracking-id", "instance", "installation-id", "hook", "hook-delete-policy", "compare-options")
-ARGO_CD_SYNC = "argocd.argoproj.io/sync-"
-FLUX = ("name", "namespace", "checksum", "prune", "reconcile", "ssa", "force", "substitute", "driftDetection")
-NOT_COPIED = frozenset(
-    {
-        "kubectl.kubernetes.io/last-applied-configuration",
-        "kopf.zalando.org/last-handled-configuration",
-        "applyset.kubernetes.io/part-of",
-        "objectset.rio.cattle.io/hash",
-        *(f"argocd.argoproj.io/{each}" for each in ARGO_CD),
-        *(f"{place}.toolkit.fluxcd.io/{each}" for place in ("kustomize", "helm") for each in FLUX),
-    }
-)
-"""Labels and annotations that describe the ExternalSecret itself.
-
-On the target they would leak the applied manifest, or let a GitOps tool delete it. Others with the same prefixes have a
-meaning of their own there: `argocd.argoproj.io/secret-type` makes the Secret a repository or a cluster of Argo CD.
-"""
 
 
 @dataclass(frozen=True)
@@ -104,8 +86,7 @@ class ExternalSecret:
         return self._inherited("annotations")
 
     def _inherited(self, name: str) -> Mapping[str, str]:
-        given = self.metadata.get(name) or {}
-        return {key: text for key, text in given.items() if key not in NOT_COPIED and not key.startswith(ARGO_CD_SYNC)}
+        return copied(self.metadata.get(name) or {})
 
     async def spec(self) -> ExternalSecretSpec:
         """Return the typed spec. Raises NeedsHuman for wrong and unknown fields."""

@@ -9,6 +9,22 @@ from external.providers.protocol import Connect
 
 
 @dataclass(frozen=True)
+class Pushing:
+    """How a service takes secrets."""
+
+    calls: int
+    """How many calls a push takes that finds nothing to change."""
+    mark: str = ""
+    """What says there which PushSecret has written a secret; empty where nothing can."""
+    deletes_property: bool = True
+    """Whether one property is deleted without the others."""
+    lists_versions: bool = False
+    """Whether one call tells the versions of several pushed secrets."""
+    metadata: type[Model] | None = None
+    """The settings of an entry, None if its metadata has no effect."""
+
+
+@dataclass(frozen=True)
 class Service:
     """A service of a provider, as metrics and `coffer cost` tell it apart."""
 
@@ -18,6 +34,8 @@ class Service:
     """How many secrets one call answers at most."""
     dollars_per_call: float = 0.0
     """Public list price in US dollars; zero where calls are free, or where there is no price."""
+    push: Pushing | None = None
+    """How it takes secrets; None where external-secrets pushes none to it."""
 
 
 def _never(given: object) -> bool:
@@ -37,7 +55,6 @@ class ProviderKind:
         services: by the value of the field `service`; a provider without that field has one, under "".
         per_consumer: tells from the raw fields whether the provider sees which namespace asks, so that no two
             namespaces may share an answer.
-        pushes: whether external-secrets pushes secrets to it.
         ports: TCP ports on which it usually listens, for the chart's NetworkPolicy.
     """
 
@@ -47,7 +64,6 @@ class ProviderKind:
     connect: Connect
     services: Mapping[str, Service]
     per_consumer: Callable[[object], bool] = _never
-    pushes: bool = True
     ports: tuple[int, ...] = (443,)
 
     def service(self, given: object) -> Service:
@@ -58,11 +74,16 @@ class ProviderKind:
         return self.services.get(named) or Service(f"{self.family}/{named}")
 
     @property
+    def pushes(self) -> bool:
+        """Whether secrets are pushed to it."""
+        return any(service.push is not None for service in self.services.values())
+
+    @property
     def family(self) -> str:
         """The part before the slash that all its labels share."""
         return next(iter(self.services.values())).label.partition("/")[0]
 
 
-def single(label: str, batch: int = 1, dollars_per_call: float = 0.0) -> Mapping[str, Service]:
+def single(label: str, *, push: Pushing | None = None) -> Mapping[str, Service]:
     """Return the services of a provider that has one."""
-    return MappingProxyType({"": Service(label, batch, dollars_per_call)})
+    return MappingProxyType({"": Service(label, push=push)})

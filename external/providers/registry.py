@@ -14,16 +14,22 @@ from external.api.providers.fake import FakeProvider
 from external.api.providers.kubernetes import KubernetesProvider
 from external.api.providers.vault import OpenBaoProvider, VaultProvider
 from external.api.providers.webhook import WebhookProvider, says_namespace
+from external.api.push_metadata.kubernetes import KubernetesPushSpec
 from external.api.references import Reference, references
 from external.api.store import Provider, SecretStoreSpec
 from external.providers import aws, fake
-from external.providers.kind import ProviderKind, Service, single
+from external.providers.kind import ProviderKind, Pushing, Service, single
 from external.providers.kubernetes.connect import connect as connect_kubernetes
 from external.providers.kubernetes.connection import LABEL as KUBERNETES
 from external.providers.vault import connect as vault
 from external.providers.webhook.client import LABEL as WEBHOOK
 from external.providers.webhook.connect import connect as connect_webhook
 from manager.kube.resources import Body
+
+FAKE = Pushing(calls=0, mark="the store's memory", lists_versions=True)
+SECRETS = Pushing(calls=1, mark="annotation", metadata=KubernetesPushSpec)
+ENGINES = Pushing(calls=1, mark="custom metadata")
+REQUESTS = Pushing(calls=1, deletes_property=False)
 
 KINDS: tuple[ProviderKind, ...] = (
     ProviderKind(
@@ -35,14 +41,19 @@ KINDS: tuple[ProviderKind, ...] = (
         per_consumer=tells_consumers_apart,
     ),
     ProviderKind(
-        "fake", "Values in the store itself, for tests.", FakeProvider, fake.connect, single("fake"), ports=()
+        "fake",
+        "Values in the store itself, for tests.",
+        FakeProvider,
+        fake.connect,
+        single("fake", push=FAKE),
+        ports=(),
     ),
     ProviderKind(
         "kubernetes",
         "Secrets of a cluster.",
         KubernetesProvider,
         connect_kubernetes,
-        single(KUBERNETES),
+        single(KUBERNETES, push=SECRETS),
         ports=(443, 6443),
     ),
     ProviderKind(
@@ -51,13 +62,19 @@ KINDS: tuple[ProviderKind, ...] = (
         model=OpenBaoProvider,
         connect=vault.connect_open_bao,
         services=single(vault.OPEN_BAO),
-        pushes=False,
         ports=(443, 8200),
     ),
     ProviderKind(
-        "vault", "HashiCorp Vault.", VaultProvider, vault.connect_vault, single(vault.VAULT), ports=(443, 8200)
+        "vault",
+        "HashiCorp Vault.",
+        VaultProvider,
+        vault.connect_vault,
+        single(vault.VAULT, push=ENGINES),
+        ports=(443, 8200),
     ),
-    ProviderKind("webhook", "Any HTTP API.", WebhookProvider, connect_webhook, single(WEBHOOK), says_namespace),
+    ProviderKind(
+        "webhook", "Any HTTP API.", WebhookProvider, connect_webhook, single(WEBHOOK, push=REQUESTS), says_namespace
+    ),
 )
 PROVIDERS: Mapping[str, ProviderKind] = MappingProxyType({kind.name: kind for kind in KINDS})
 MODELS: Mapping[str, tuple[type, str]] = MappingProxyType({kind.name: (kind.model, kind.about) for kind in KINDS})

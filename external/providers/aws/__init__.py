@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from external.api.providers.aws import AwsProvider
+from external.api.push_metadata.aws import ParameterStorePushSpec, SecretsManagerPushSpec
 from external.providers.aws.identity import Identity, identity_of
 from external.providers.aws.parameterstore import ParameterStore
 from external.providers.aws.secretsmanager import SecretsManager
 from external.providers.aws.session import AwsConnection
-from external.providers.kind import Service
+from external.providers.kind import Pushing, Service
 from external.providers.protocol import Client, ConnectContext
 from external.providers.support.lookup import INVALID
 from manager.core.errors import NeedsHuman
@@ -20,8 +21,19 @@ CLIENTS: Mapping[str, type[SecretsManager] | type[ParameterStore]] = MappingProx
 """The client of each value of `spec.provider.aws.service` that is served."""
 SERVICES: Mapping[str, Service] = MappingProxyType(
     {
-        "SecretsManager": Service(SecretsManager.label, SecretsManager.batch, dollars_per_call=0.05 / 10_000),
-        "ParameterStore": Service(ParameterStore.label, ParameterStore.batch),
+        "SecretsManager": Service(
+            SecretsManager.label,
+            SecretsManager.batch,
+            dollars_per_call=0.05 / 10_000,
+            push=Pushing(calls=2, mark="tag", lists_versions=True, metadata=SecretsManagerPushSpec),
+        ),
+        "ParameterStore": Service(
+            ParameterStore.label,
+            ParameterStore.batch,
+            push=Pushing(
+                calls=2, mark="tag", deletes_property=False, lists_versions=True, metadata=ParameterStorePushSpec
+            ),
+        ),
     }
 )
 """Prices are those of AWS's public list for us-east-1; standard parameters cost nothing."""

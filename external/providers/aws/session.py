@@ -88,6 +88,7 @@ class AwsConnection:
         status = "error"
         try:
             result = self.guard(lambda: function(**arguments), name)
+            _require_whole(function, result, name)
             status = "success"
             return result
         finally:
@@ -158,6 +159,17 @@ class AwsConnection:
         options = self._options.merge(Config(signature_version=UNSIGNED)) if unsigned else self._options
         endpoint = os.environ.get(variable) or None
         return session.create_client(service, region_name=self.spec.region, endpoint_url=endpoint, config=options)
+
+
+def _require_whole(function: Callable[..., Any], answer: Any, call: str) -> None:
+    """Raise ProviderUnavailable for an answer that has nothing of what the call returns.
+
+    The SDK makes it of a body that is cut off or no JSON: an empty list would look like secrets that are gone.
+    """
+    meta = function.__self__.meta  # type: ignore[attr-defined]
+    shape = meta.service_model.operation_model(meta.method_to_api_mapping[function.__name__]).output_shape
+    if shape is not None and shape.members and not shape.members.keys() & answer.keys():
+        raise ProviderUnavailable(f"{call}: the answer holds nothing of what the call returns")
 
 
 def error_of_answer(answer: Any, call: str) -> ProviderError:

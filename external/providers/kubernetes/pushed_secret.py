@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from external.api.push_metadata.kubernetes import KubernetesPushSpec
+from external.api.target import copied
 from external.providers.push import PushRefused, PushRequest
 from external.providers.support.pushing.marks import OWNER
 from external.providers.support.pushing.payload import payload
@@ -15,21 +16,18 @@ from manager.kube.writer import BOOTSTRAP_TOKEN, SERVICE_ACCOUNT_TOKEN
 
 DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 OPAQUE = "Opaque"
-NOT_COPIED = (
-    "kubectl.kubernetes.io/last-applied-configuration",  # it holds the values
-    "kubecfg.ksonnet.io/last-applied-configuration",
-    "reconcile.external-secrets.io/",  # these say whose an object is: the copy would count as theirs
+MARKS = (
+    "reconcile.external-secrets.io/",
     "external-secrets.io/",
-    "reflector.v1.k8s.emberstack.com/",
+    "reflector.v1.k8s.emberstack.com/reflects",  # not reflection-allowed and its like, which are settings
+    "reflector.v1.k8s.emberstack.com/reflected-",
+    "reflector.v1.k8s.emberstack.com/auto-reflects",
     "sealedsecrets.bitnami.com/",
     "coffer.dev/",
     "meta.helm.sh/",
-    "argocd.argoproj.io/",
-    "kustomize.toolkit.fluxcd.io/",
-    "helm.toolkit.fluxcd.io/",
     "kubernetes.io/service-account.",
 )
-"""Beginnings of labels and annotations that a copy of a source must not have."""
+"""Beginnings of labels and annotations that say whose the source is, or what may be done with it."""
 
 
 def desired_secret(
@@ -92,8 +90,8 @@ def _merged(
     own: Mapping[str, str] | None,
     spec: KubernetesPushSpec,
 ) -> dict[str, str]:
-    copied = {name: value for name, value in source.items() if not name.startswith(NOT_COPIED)}
-    pushed = (copied if spec.source_merge_policy == "Merge" else {}) | dict(own or {})
+    taken = {name: value for name, value in copied(source).items() if not name.startswith(MARKS)}
+    pushed = (taken if spec.source_merge_policy == "Merge" else {}) | dict(own or {})
     match spec.target_merge_policy:
         case "Ignore":
             return dict(remote or {})

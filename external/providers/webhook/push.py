@@ -7,7 +7,7 @@ can say whose a secret is.
 from collections.abc import Mapping
 from typing import Protocol
 
-from external.providers.protocol import NotModified, SecretAbsent
+from external.providers.protocol import NotModified, ProviderDenied, SecretAbsent
 from external.providers.push import Pushed, PushRequest, ReferencedObject, RemoteRef
 from external.providers.support.pushing.payload import payload
 
@@ -39,7 +39,12 @@ class WebhookPush:
         value = payload(request).reveal()
         # As in the original, templates find the value under the name of the remote key too.
         said = {**_said(request.ref, request.secret_key), request.ref.key: value}
-        self._send(self._method or "POST", said, value)
+        try:
+            self._send(self._method or "POST", said, value)
+        except NotModified:
+            return Pushed(written=False)
+        except SecretAbsent:
+            raise ProviderDenied("endpoint gave error 404 Not Found: check the store's url and method") from None
         return Pushed(written=True)
 
     def exists(self, ref: RemoteRef, metadata: object = None) -> bool:

@@ -37,6 +37,7 @@ class AwsBench(Bench):
 class SecretsManagerBench(AwsBench):
     """Secrets Manager."""
 
+    LABEL = SecretsManager.label
     SERVICE = "SecretsManager"
     CLIENT = SecretsManager
     WRITES = frozenset(
@@ -81,6 +82,7 @@ class SecretsManagerBench(AwsBench):
 class ParameterStoreBench(AwsBench):
     """Parameter Store."""
 
+    LABEL = ParameterStore.label
     SERVICE = "ParameterStore"
     CLIENT = ParameterStore
     WRITES = frozenset({"PutParameter", "DeleteParameter", "AddTagsToResource", "RemoveTagsFromResource"})

@@ -31,6 +31,8 @@ def metadata(**spec: Any) -> dict[str, Any]:
 class Bench(ABC):
     """One provider. Every test has keys of its own."""
 
+    LABEL: ClassVar[str]
+    """The provider's label in the metric."""
     WRITES: ClassVar[frozenset[str]] = frozenset()
     """Names of calls that write, in the metric."""
     documents = True

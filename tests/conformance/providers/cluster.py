@@ -21,6 +21,7 @@ PROPERTY = "value"
 class ClusterBench(Bench):
     """A namespace, in which the ServiceAccount `pusher` has the rights that the texts name."""
 
+    LABEL = "Kubernetes"
     WRITES = frozenset({"CreateSecret", "UpdateSecret", "DeleteSecret"})
     documents = False
     taken_over_if_recorded = True

@@ -24,6 +24,7 @@ path "{mount}/*" {{ capabilities = ["read", "create", "update", "delete"] }}
 class EngineBench(Bench):
     """An engine of its own, and a token with the rights that the texts name."""
 
+    LABEL = "HashiCorp/Vault"
     WRITES = frozenset({"WriteSecretData", "DeleteSecret"})
     binary = False
     max_bytes = 512 << 10

@@ -15,6 +15,8 @@ MARK = {"managed-by": "external-secrets"}
 class FakeBench(Bench):
     """Values in memory; the store's own list has what nobody may overwrite."""
 
+    LABEL = "fake"
+
     def __init__(self) -> None:
         super().__init__()
         self._pushed = PushedValues()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from external.providers.push import PushRefused, RemoteUnmanaged, proves_pushes, pushes
+from external.providers.registry import KINDS
 from tests.conformance.providers.bench import OTHER, OWNER, Bench, metadata, request
 
 MARKED = {"managed-by": "external-secrets"}
@@ -275,3 +276,20 @@ def test_metadata_of_all_fields_is_applied_once(bench: Bench, key: str) -> None:
 
     assert not client.push(request(bench.ref(key), metadata=given)).written
     assert bench.written() == 0
+
+
+def test_the_declaration_says_what_the_client_does(bench: Bench, key: str) -> None:
+    service = next(each for kind in KINDS for each in kind.services.values() if each.label == bench.LABEL)
+    client, declared = bench.client(), service.push
+    assert declared is not None
+    client.push(request(bench.ref(key)))
+    bench.calls.clear()
+    client.push(request(bench.ref(key)))
+
+    assert sum(bench.calls.values()) == declared.calls
+    assert client.deletes_property is declared.deletes_property
+    assert proves_pushes(client) is declared.lists_versions
+    assert bool(declared.mark) is bench.marks
+    fields = declared.metadata.model_fields if declared.metadata is not None else {}
+    assert set(bench.some_metadata) <= {field.alias or name for name, field in fields.items()}
+    assert bool(fields) is bool(bench.some_metadata)

@@ -16,6 +16,7 @@ PROPERTY = "data[].match.remoteRef.property"
 SEARCHING = frozenset("*?|#")
 FORCED_NAME = re.compile(r":\d+")
 DECODER = decoder(parse_int=float)  # Python refuses integers of 4,300 digits
+MAX_MEMBERS = 20_000
 BLANKS = " \t\r\n"
 NO_OBJECT = "what the provider holds is no JSON object, so it has no property to push to"
 
@@ -214,6 +215,8 @@ def _container(text: str, at: int) -> _Container:
             here = _skip(text, _skip(text, here) + 1)
         end = DECODER.raw_decode(text, here)[1]
         members.append(_Member(name, start, here, end))
+        if len(members) > MAX_MEMBERS:
+            raise PushRefused(f"the provider's document has an object or list of more than {MAX_MEMBERS} members")
         here = _skip(text, end)
         if text[here] == ",":
             here = _skip(text, here + 1)

@@ -1,0 +1,46 @@
+"""Whose a remote secret is."""
+
+import pytest
+
+from external.providers.push import RemoteUnmanaged
+from external.providers.support.pushing.marks import OWNER, marks, owner_mark, require_ours
+
+MANAGED = {"managed-by": "external-secrets"}
+
+
+@pytest.mark.parametrize(
+    "found",
+    [MANAGED, marks("ns/a"), {**MANAGED, OWNER: ""}, {**MANAGED, OWNER: "ns/old"}, {**marks("ns/a"), "team": "x"}],
+)
+def test_ours_is_what_is_marked_with_no_other_name(found: dict[str, str]) -> None:
+    require_ours(found, ("ns/a", "ns/old"), "tag")
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        ({}, "secret not managed by external-secrets: it was not written by a PushSecret; to hand it over, give it"),
+        ({OWNER: "ns/a"}, "give it the tag managed-by=external-secrets"),
+        ({"managed-by": "terraform"}, "secret not managed by external-secrets"),
+        (marks("ns/b"), "PushSecret ns/b has written it"),
+        ({**MANAGED, OWNER: "a\nb"}, "PushSecret another has written it"),
+    ],
+)
+def test_anything_else_is_not(found: dict[str, str], text: str) -> None:
+    with pytest.raises(RemoteUnmanaged, match=r"^secret not managed by external-secrets") as told:
+        require_ours(found, ("ns/a",), "tag")
+
+    assert text in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_a_long_name_is_cut_so_that_no_two_are_equal() -> None:
+    one, other = "n" * 63 + "/" + "a" * 253, "n" * 63 + "/" + "a" * 252 + "b"
+    cut = owner_mark(one, 256)
+
+    assert len(cut) == 256
+    assert cut != owner_mark(other, 256)
+    assert owner_mark(one) == one
+    require_ours({**MANAGED, OWNER: cut}, (one,), "tag", 256)
+    with pytest.raises(RemoteUnmanaged):
+        require_ours({**MANAGED, OWNER: cut}, (other,), "tag", 256)
