@@ -6,7 +6,15 @@ import click
 
 from manager import VERSION
 from manager.command_line import Told, cluster_options, namespace_options, output_option, show
-from manager.kube.resources import CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, SECRET_STORES, Body, Resource, key_of
+from manager.kube.resources import (
+    CLUSTER_SECRET_STORES,
+    EXTERNAL_SECRETS,
+    PUSH_SECRETS,
+    SECRET_STORES,
+    Body,
+    Resource,
+    key_of,
+)
 
 
 @click.command(cls=Told)
@@ -17,20 +25,24 @@ def cost(kubeconfig: str, context: str, namespace: str, output: str) -> None:
     """Explain, store by store, what a month of refreshes asks of providers, and what that costs.
 
     Estimated from intervals and keys as the objects stand, at public list prices; beside it, what external-secrets
-    would ask. With -n only what ExternalSecrets of that namespace ask for. Needs only the right to list stores and
-    ExternalSecrets; nothing is read from a provider.
+    would ask. With -n only what ExternalSecrets and PushSecrets of that namespace ask for. Needs only the right to list
+    stores, ExternalSecrets and PushSecrets; nothing is read from a provider.
     """
     from external.cost import bills, record, table
 
-    stores, secrets = asyncio.run(_read(kubeconfig, context))
-    wanted = [each for each in secrets if namespace in ("", each["metadata"].get("namespace"))]
-    found = bills({key_of(resource, body): body for resource, body in stores}, wanted)
-    shown = [each for each in found if not namespace or each.secrets + each.once]
+    stores, secrets, pushes = asyncio.run(_read(kubeconfig, context))
+    wanted, pushed = (
+        [each for each in bodies if namespace in ("", each["metadata"].get("namespace"))]
+        for bodies in (secrets, pushes)
+    )
+    found = bills({key_of(resource, body): body for resource, body in stores}, wanted, pushed)
+    shown = [each for each in found if not namespace or each.objects]
     names = (f"{each.store.resource.kind.lower()}/{each.store.name}" for each in shown)
     show(output, table(shown), [record(each) for each in shown], names)
 
 
-async def _read(kubeconfig: str, context: str) -> tuple[list[tuple[Resource, Body]], list[Body]]:
+async def _read(kubeconfig: str, context: str) -> tuple[list[tuple[Resource, Body]], list[Body], list[Body]]:
+    from manager.core.errors import NotFound
     from manager.kube.client import KubeClient
     from manager.kube.connection import connect
 
@@ -42,6 +54,11 @@ async def _read(kubeconfig: str, context: str) -> tuple[list[tuple[Resource, Bod
             async for items, _ in client.pages(resource)
             for body in items
         ]
-        return stores, [body async for items, _ in client.pages(EXTERNAL_SECRETS) for body in items]
+        secrets = [body async for items, _ in client.pages(EXTERNAL_SECRETS) for body in items]
+        try:
+            pushes = [body async for items, _ in client.pages(PUSH_SECRETS) for body in items]
+        except NotFound:
+            pushes = []  # an older installation has no such kind
+        return stores, secrets, pushes
     finally:
         await client.close()

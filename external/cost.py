@@ -1,6 +1,6 @@
 """`coffer cost`: the provider calls of each store in a month, and their price. Pure."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -9,11 +9,13 @@ from external.api.fields import parse
 from external.prices import MONTH_SECONDS
 from external.providers.kind import Service
 from external.providers.registry import service_of
+from external.push_summaries import push_secret_summary
 from external.stores.summary import store_summary
 from external.summaries import external_secret_summary, store_key
 from manager.core.errors import NeedsHuman
-from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
+from manager.kube.resources import EXTERNAL_SECRETS, PUSH_SECRETS, Body, Key, key_of
 
+KEYS_A_LIST = 10  # whose versions one call tells, at least
 MISSING = Service("")
 RequestName = tuple[str, ...]
 """One read: key, version and kind; a search begins with `find`."""
@@ -35,11 +37,20 @@ class StoreBill:
     """Calls a month of external-secrets: one for each key of each ExternalSecret."""
     wanted: dict[tuple[str, RequestName], float] = field(default_factory=dict)
     """(consumer's namespace if reads are not shared, read) -> the shortest interval in seconds."""
+    pushers: int = 0
+    """PushSecrets."""
+    compared: dict[tuple[str, str], float] = field(default_factory=dict)
+    """(PushSecret, name of an entry) -> interval in seconds at which it is compared with the provider."""
 
     @property
     def keys(self) -> int:
         """Number of different reads."""
         return len(self.wanted)
+
+    @property
+    def objects(self) -> int:
+        """Number of ExternalSecrets and PushSecrets."""
+        return self.secrets + self.once + self.pushers
 
     @property
     def calls(self) -> float:
@@ -51,7 +62,19 @@ class StoreBill:
             else:
                 together[consumer, interval] += 1
         batch = self.service.batch
-        return alone + sum(-(-number // batch) * MONTH_SECONDS / interval for (_, interval), number in together.items())
+        reads = sum(-(-number // batch) * MONTH_SECONDS / interval for (_, interval), number in together.items())
+        return alone + reads + self._comparisons
+
+    @property
+    def _comparisons(self) -> float:
+        """Calls a month that compare what was pushed: one list for many, or some calls for each entry."""
+        push = self.service.push
+        if push is not None and push.lists_versions:
+            by_interval = Counter(self.compared.values())
+            lists = {each: -(-number // KEYS_A_LIST) for each, number in by_interval.items()}
+            return sum(number * MONTH_SECONDS / interval for interval, number in lists.items())
+        calls = push.calls if push is not None else 1
+        return sum(calls * MONTH_SECONDS / interval for interval in self.compared.values())
 
     @property
     def price(self) -> float:
@@ -78,12 +101,23 @@ class StoreBill:
             place = consumer, request
             self.wanted[place] = min(interval, self.wanted.get(place, interval))
 
+    def add_push(self, owner: str, entries: Iterable[str], interval: float) -> None:
+        """Count one PushSecret; external-secrets reads each of its entries at each interval."""
+        self.pushers += 1
+        for each in entries if interval > 0 else ():
+            self.compared[owner, each] = interval
+            self.original += MONTH_SECONDS / interval
 
-def bills(stores: Mapping[Key, Body], external_secrets: Iterable[Body]) -> list[StoreBill]:
+
+def bills(
+    stores: Mapping[Key, Body], external_secrets: Iterable[Body], push_secrets: Iterable[Body] = ()
+) -> list[StoreBill]:
     """Return the bill of each store, the most expensive first; stores that are named but missing have one too."""
     found = {key: StoreBill(key, service_of(body), store_summary(body).per_consumer) for key, body in stores.items()}
     for body in external_secrets:
         _count(found, body)
+    for body in push_secrets:
+        _count_pushes(found, body)
     return sorted(found.values(), key=lambda each: (-each.original * each.price, -each.original, str(each.store)))
 
 
@@ -105,6 +139,16 @@ def _count(found: dict[Key, StoreBill], body: Body) -> None:
             bill.add(key.namespace, requests, digest.interval)
         else:
             bill.once += 1
+
+
+def _count_pushes(found: dict[Key, StoreBill], body: Body) -> None:
+    """Count what a PushSecret is known to push: by its spec, and by its record for what the spec only selects."""
+    key, summary = key_of(PUSH_SECRETS, body), push_secret_summary(body)
+    entries = defaultdict[Key, set[str]](set)
+    for claim in summary.claims:
+        entries[claim.store].add(f"{claim.remote_key}/{claim.property}")
+    for store, names in entries.items():
+        found.setdefault(store, StoreBill(store)).add_push(f"{key.namespace}/{key.name}", names, summary.interval)
 
 
 def _request(entry: Data | DataFrom) -> RequestName:
@@ -138,7 +182,8 @@ def record(bill: StoreBill) -> dict[str, object]:
         "namespace": bill.store.namespace,
         "name": bill.store.name,
         "provider": bill.provider or None,
-        "objects": bill.secrets + bill.once,
+        "objects": bill.objects,
+        "pushed": len(bill.compared),
         "keys": bill.keys,
         "callsPerMonth": round(bill.calls),
         "dollarsPerMonth": round(bill.calls * bill.price, 2) if bill.price else None,
@@ -151,7 +196,7 @@ def _row(bill: StoreBill) -> tuple[str, ...]:
     original, calls = (f"{round(number):,}" for number in (bill.original, bill.calls))
     dollars = [f"${number * bill.price:,.2f}" if bill.price else "-" for number in (bill.calls, bill.original)]
     name = f"{bill.store.namespace or '(cluster)'}/{bill.store.name}"
-    objects = f"{bill.secrets + bill.once:,}"
+    objects = f"{bill.objects:,}"
     return (name, bill.provider or "missing", objects, f"{bill.keys:,}", calls, dollars[0], original, dollars[1])
 
 

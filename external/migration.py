@@ -5,12 +5,12 @@ Targets are known by their metadata, except those whose ownership depends on the
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from external.api.cluster_external_secret import ClusterExternalSecretSpec
 from external.api.external_secret import ExternalSecretSpec
 from external.api.fields import parse
 from external.api.validation import require_allowed
-from external.cluster_external_secrets.plan import REASON, Copies, chosen, require_selectors
+from external.cluster_external_secrets.plan import EXTERNAL_COPIES, Copies, CopyKind, chosen, require_selectors
 from external.errors import FAILED
 from external.external_secrets.plan import require_ours, target_of
 from external.external_secrets.refresh import due_in
@@ -35,7 +35,6 @@ from manager.findings import ObjectFinding, Verdict, other_writers
 from manager.kube.cache import Meta
 from manager.kube.conditions import find_condition
 from manager.kube.resources import (
-    CLUSTER_EXTERNAL_SECRETS,
     EXTERNAL_SECRETS,
     SECRETS,
     Body,
@@ -113,28 +112,32 @@ def store_finding(resource: Resource, body: Body, settings: ExternalSettings) ->
     return _found(key, Verdict.NOTHING)
 
 
-def cluster_finding(body: Body, made: Iterable[Body], namespaces: Iterable[tuple[Key, Meta]]) -> ObjectFinding:
-    """Return what Coffer does with a ClusterExternalSecret.
+def cluster_finding(
+    body: Body, made: Iterable[Body], namespaces: Iterable[tuple[Key, Meta]], kind: CopyKind = EXTERNAL_COPIES
+) -> ObjectFinding:
+    """Return what Coffer does with a ClusterExternalSecret or ClusterPushSecret.
 
     Args:
-        body: the ClusterExternalSecret.
-        made: the ExternalSecrets that it owns.
+        body: the object.
+        made: the copies that it owns.
         namespaces: all of them.
+        kind: of the object.
 
     """
-    key = key_of(CLUSTER_EXTERNAL_SECRETS, body)
+    key, copy = key_of(kind.cluster, body), kind.copy.kind
     try:
-        copies = Copies(body, parse(ClusterExternalSecretSpec, body.get("spec"), reason=REASON))
-        require_selectors(copies.spec)
+        spec: Any = parse(kind.model, body.get("spec"), reason=kind.reason)
+        copies = Copies(body, spec, kind)
+        require_selectors(copies.spec, kind.reason)
     except NeedsHuman as error:
         return _found(key, Verdict.UNSERVED, f"{error.message}; {CURE}", blocks=True)
     owned = {each["metadata"]["namespace"]: each for each in made}
     wanted = set(chosen(copies.spec, namespaces))
     written = [name for name in sorted(owned.keys() & wanted) if copies.mended(owned[name]) != owned[name]]
     news = [
-        (f"Coffer deletes its ExternalSecret in {', '.join(sorted(owned.keys() - wanted))}", owned.keys() - wanted),
-        (f"Coffer writes its ExternalSecret once in {', '.join(written)}", written),
-        (f"Coffer creates its ExternalSecret in {', '.join(sorted(wanted - owned.keys()))}", wanted - owned.keys()),
+        (f"Coffer deletes its {copy} in {', '.join(sorted(owned.keys() - wanted))}", owned.keys() - wanted),
+        (f"Coffer writes its {copy} once in {', '.join(written)}", written),
+        (f"Coffer creates its {copy} in {', '.join(sorted(wanted - owned.keys()))}", wanted - owned.keys()),
     ]
     texts = [text for text, names in news if names]
     return _found(
@@ -144,9 +147,8 @@ def cluster_finding(body: Body, made: Iterable[Body], namespaces: Iterable[tuple
 
 def unserved_finding(resource: Resource, body: Body) -> ObjectFinding:
     """Return the finding for an object of a kind that is not served; a generator matters only to who names it."""
-    pushes = resource.kind.endswith("PushSecret")
     text = f"{resource.kind} is not served by this version; {CURE}"
-    return _found(key_of(resource, body), Verdict.UNSERVED, text, blocks=pushes)
+    return _found(key_of(resource, body), Verdict.UNSERVED, text)
 
 
 def _of_secret(view: View, summary: ExternalSecretSummary, now: float) -> ObjectFinding:

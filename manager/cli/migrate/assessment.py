@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from external.cluster_external_secrets.plan import EXTERNAL_COPIES, CopyKind
+from external.cluster_push_secrets.kind import PUSH_COPIES
 from external.generators.registry import ALL, CLUSTER_GENERATORS
 from external.migration import (
     Surroundings,
@@ -13,6 +15,7 @@ from external.migration import (
     target_key,
     unserved_finding,
 )
+from external.push_migration import push_finding
 from manager.cli.migrate.crds import Served, crd_hazards
 from manager.cli.migrate.hazards import Hazard, Kind
 from manager.cli.migrate.listed import Listed
@@ -24,9 +27,11 @@ from manager.findings import ObjectFinding, Verdict
 from manager.kube.cache import controller_of
 from manager.kube.resources import (
     CLUSTER_EXTERNAL_SECRETS,
+    CLUSTER_PUSH_SECRETS,
     CLUSTER_SECRET_STORES,
     EXTERNAL_SECRETS,
     NAMESPACES,
+    PUSH_SECRETS,
     SEALED_SECRETS,
     SECRET_STORES,
     SECRETS,
@@ -40,13 +45,13 @@ from reflector.view import ViewBuilder
 from sealed.migration import finding as sealed_finding
 from sealed.selection import selection_of
 
-NAMESPACED = (SEALED_SECRETS, EXTERNAL_SECRETS, SECRET_STORES, *(each.resource for each in ALL))
-CLUSTER = (CLUSTER_EXTERNAL_SECRETS, CLUSTER_SECRET_STORES, CLUSTER_GENERATORS)
-OLDER = {"external-secrets.io": "v1beta1"}
+NAMESPACED = (SEALED_SECRETS, EXTERNAL_SECRETS, PUSH_SECRETS, SECRET_STORES, *(each.resource for each in ALL))
+CLUSTER = (CLUSTER_EXTERNAL_SECRETS, CLUSTER_PUSH_SECRETS, CLUSTER_SECRET_STORES, CLUSTER_GENERATORS)
+OLDER = {("external-secrets.io", "v1"): "v1beta1"}
 """Versions that Coffer's own CRDs list beside the one that it reads."""
 OURS = {
     f"{each.plural}.{each.group}": Served(
-        each.version, frozenset({each.version, *filter(None, [OLDER.get(each.group)])})
+        each.version, frozenset({each.version, *filter(None, [OLDER.get((each.group, each.version))])})
     )
     for each in (*NAMESPACED, *CLUSTER)
 }
@@ -131,15 +136,22 @@ def _external(listed: Listed, settings: Settings, now: float) -> Iterator[Object
         yield finding(body, listed.metadata.get(target_key(body)), around)
     for key, body in stores.items():
         yield store_finding(key.resource, body, settings.external)
-    made: dict[str, list[Body]] = {}
-    for body in listed.of(EXTERNAL_SECRETS):
-        owner = controller_of(body["metadata"])
-        made.setdefault(owner.uid if owner is not None else "", []).append(body)
-    for body in listed.of(CLUSTER_EXTERNAL_SECRETS):
-        yield cluster_finding(body, made.get(body["metadata"]["uid"], []), listed.cache.items(NAMESPACES))
+    yield from (push_finding(body, around) for body in listed.of(PUSH_SECRETS))
+    yield from _copied(listed, EXTERNAL_COPIES)
+    yield from _copied(listed, PUSH_COPIES)
     for resource, bodies in listed.bodies.items():
         if f"{resource.plural}.{resource.group}" not in OURS and resource.plural not in INTERNAL:
             yield from (unserved_finding(resource, each) for each in bodies)
+
+
+def _copied(listed: Listed, kind: CopyKind) -> Iterator[ObjectFinding]:
+    """Yield what becomes of the objects that are copied into namespaces."""
+    made: dict[str, list[Body]] = {}
+    for body in listed.of(kind.copy):
+        owner = controller_of(body["metadata"])
+        made.setdefault(owner.uid if owner is not None else "", []).append(body)
+    for body in listed.of(kind.cluster):
+        yield cluster_finding(body, made.get(body["metadata"]["uid"], []), listed.cache.items(NAMESPACES), kind)
 
 
 def _hazards(listed: Listed) -> Iterator[Hazard]:

@@ -12,11 +12,13 @@ from manager.kube.auto_mirrors import REFLECTS
 from manager.kube.client import KubeClient
 from manager.kube.resources import (
     CLUSTER_EXTERNAL_SECRETS,
+    CLUSTER_PUSH_SECRETS,
     CLUSTER_SECRET_STORES,
     CONFIGMAPS,
     DEPLOYMENTS,
     EXTERNAL_SECRETS,
     NAMESPACES,
+    PUSH_SECRETS,
     SEALED_SECRETS,
     SECRET_STORES,
     SECRETS,
@@ -31,9 +33,11 @@ from manager.runtime.predecessors import find_predecessor, labelled, may_write
 READ_WHOLE = (
     SEALED_SECRETS,
     EXTERNAL_SECRETS,
+    PUSH_SECRETS,
     SECRET_STORES,
     CLUSTER_SECRET_STORES,
     CLUSTER_EXTERNAL_SECRETS,
+    CLUSTER_PUSH_SECRETS,
     CLUSTER_GENERATORS,
 )
 INSTANCE_LABEL = "app.kubernetes.io/instance"

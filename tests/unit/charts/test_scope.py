@@ -16,7 +16,13 @@ Rights = frozenset[tuple[str, str]]
 SCOPE = "scope={a,b}"
 FOR_THE_CLUSTER = CHART.parents[1] / "examples" / "scoped-releases.yaml"
 GENERATORS = CHART / "files" / "generators.json"
-CLUSTER_WIDE = ("clustersecretstores", "clusterexternalsecrets", "clustergenerators", "subjectaccessreviews")
+CLUSTER_WIDE = (
+    "clustersecretstores",
+    "clusterexternalsecrets",
+    "clusterpushsecrets",
+    "clustergenerators",
+    "subjectaccessreviews",
+)
 CHOICES = [
     tuple(name for name, on in zip(MODULES, switches, strict=True) if on)
     for switches in itertools.product([True, False], repeat=3)
@@ -25,11 +31,14 @@ ONLY_FOR_THE_CLUSTER = {
     ("externalsecrets", "create"),
     ("externalsecrets", "update"),
     ("externalsecrets", "delete"),
+    ("pushsecrets", "create"),
+    ("pushsecrets", "update"),
+    ("pushsecrets", "delete"),
     ("namespaces", "list"),
     ("namespaces", "watch"),
     ("namespaces", "patch"),
 }
-"""What only ClusterExternalSecrets need, and what a Role cannot give."""
+"""What only ClusterExternalSecrets and ClusterPushSecrets need, and what a Role cannot give."""
 
 
 @functools.cache

@@ -124,3 +124,27 @@ def test_calls_of_the_last_hour_are_counted_and_priced() -> None:
     assert registry.get_sample_value("externalsecret_provider_api_calls_count", labels) == 100
     unpriced = {"provider": "HashiCorp/Vault"}
     assert registry.get_sample_value("coffer_provider_cost_dollars_per_month", unpriced) is None
+
+
+def push(name: str, *remotes: str, interval: str = "1h") -> Body:
+    """Return a PushSecret with an entry a remote key."""
+    data = [{"match": {"secretKey": "k", "remoteRef": {"remoteKey": each}}} for each in remotes]
+    spec = {"secretStoreRefs": [{"name": "store"}], "refreshInterval": interval, "data": data}
+    return {"metadata": {"name": name, "namespace": "ns", "generation": 1}, "spec": spec}
+
+
+def test_pushes_are_compared_by_lists_where_there_are_any() -> None:
+    (found,) = bills(aws(), [], [push(f"p{at}", f"r{at}") for at in range(100)])
+
+    assert (found.objects, found.keys) == (100, 0)
+    assert found.original == 100 * 720
+    assert found.calls == 10 * 720
+
+
+def test_pushes_are_compared_one_by_one_elsewhere() -> None:
+    stores = {STORE: {"metadata": {"name": "store", "namespace": "ns"}, "spec": {"provider": {"vault": {}}}}}
+    (found,) = bills(stores, [], [push("p", "a", "b"), push("once", "c", interval="0")])
+
+    calls = found.service.push.calls if found.service.push else 0
+    assert calls >= 1
+    assert (found.objects, found.calls, found.original) == (2, 2 * calls * 720, 2 * 720)

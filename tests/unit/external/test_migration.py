@@ -25,10 +25,8 @@ from manager.findings import ObjectFinding, Verdict
 from manager.kube.cache import MetadataCache
 from manager.kube.resources import (
     CLUSTER_EXTERNAL_SECRETS,
-    CLUSTER_PUSH_SECRETS,
     CLUSTER_SECRET_STORES,
     NAMESPACES,
-    PUSH_SECRETS,
     SECRET_STORES,
     SECRETS,
     Key,
@@ -258,18 +256,11 @@ def test_a_target_of_another_kind_depends_on_the_setting(allowed: bool, verdict:
     assert (result.verdict, result.blocks) == (verdict, not allowed)
 
 
-@pytest.mark.parametrize(
-    ("resource", "blocks"),
-    [
-        (PUSH_SECRETS, True),
-        (CLUSTER_PUSH_SECRETS, True),
-        (Resource("generators.external-secrets.io", "v1alpha1", "grafanas", "Grafana"), False),
-    ],
-)
-def test_kinds_that_are_not_served(resource: Resource, blocks: bool) -> None:
+def test_kinds_that_are_not_served() -> None:
+    resource = Resource("generators.external-secrets.io", "v1alpha1", "grafanas", "Grafana")
     result = unserved_finding(resource, {"metadata": {"name": "x", "namespace": "ns"}})
 
-    assert (result.verdict, result.blocks) == (Verdict.UNSERVED, blocks)
+    assert (result.verdict, result.blocks) == (Verdict.UNSERVED, False)
     assert result.why.startswith(f"{resource.kind} is not served")
 
 

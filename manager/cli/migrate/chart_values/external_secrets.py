@@ -9,7 +9,6 @@ from manager.cli.migrate.chart_values.rules import Rule, beneath, same, table, u
 NO_WEBHOOK = "Coffer has no webhook: the CRDs check objects when they are written"
 LEADS = "replicas always elect a leader"
 TIMES = "times are written as RFC 3339"
-PUSH = "this version pushes no secrets: keep the original for PushSecrets"
 SCOPE = "Roles follow from `scope`"
 MONITOR_DEFAULTS = {
     "namespace": "",
@@ -76,7 +75,8 @@ CONTROLLER = (
     Rule("processClusterExternalSecret", "", "the module external handles all of its kinds", default=True),
     Rule("processSecretStore", "", "the module external handles all of its kinds", default=True),
     Rule("processClusterGenerator", "", "the module external handles all of its kinds", default=True),
-    *unneeded(PUSH, "processPushSecret", "processClusterPushSecret", default=True),
+    Rule("processPushSecret", "", "the module external handles all of its kinds", default=True),
+    Rule("processClusterPushSecret", "", "the module external handles all of its kinds", default=True),
     Rule("scopedNamespace", "scope", "it limits all modules of the release", default="", convert=to.in_a_list),
     *unneeded(SCOPE, "scopedRBAC", default=False),
     Rule(

@@ -15,6 +15,7 @@ from tools.crds import FOLDER, generators, rendered
 from tools.crds import GENERATORS as GENERATORS_FILE
 
 NAMES = ("sealedsecrets", "externalsecrets", "clusterexternalsecrets", "secretstores", "clustersecretstores")
+PUSHES = ("pushsecrets", "clusterpushsecrets")
 GENERATORS = (
     *("cloudsmithaccesstokens", "clustergenerators", "ecrauthorizationtokens", "fakes", "githubaccesstokens", "mfas"),
     *("passwords", "quayaccesstokens", "sshkeys", "stssessiontokens", "uuids", "vaultdynamicsecrets", "webhooks"),
@@ -38,7 +39,9 @@ def field(name: str, path: str) -> dict[str, Any]:
 
 
 def test_the_chart_has_what_the_models_say() -> None:
-    assert rendered() == {f"{name}.yaml": (FOLDER / f"{name}.yaml").read_text() for name in (*NAMES, *GENERATORS)}
+    assert rendered() == {
+        f"{name}.yaml": (FOLDER / f"{name}.yaml").read_text() for name in (*NAMES, *PUSHES, *GENERATORS)
+    }
 
 
 def test_the_chart_gives_rights_for_every_generator() -> None:
@@ -58,6 +61,8 @@ def test_the_page_of_providers_is_made_from_their_declarations() -> None:
         ("clusterexternalsecrets", "clusterexternalsecrets.external-secrets.io", "Cluster", ["ces"]),
         ("secretstores", "secretstores.external-secrets.io", "Namespaced", ["ss"]),
         ("clustersecretstores", "clustersecretstores.external-secrets.io", "Cluster", ["css"]),
+        ("pushsecrets", "pushsecrets.external-secrets.io", "Namespaced", ["ps"]),
+        ("clusterpushsecrets", "clusterpushsecrets.external-secrets.io", "Cluster", None),
     ],
 )
 def test_names_and_scopes(name: str, full: str, scope: str, short: Any) -> None:
@@ -78,7 +83,7 @@ def test_generators_are_as_the_originals(name: str) -> None:
     assert [(each["name"], each["storage"]) for each in found["spec"]["versions"]] == [("v1alpha1", True)]
 
 
-@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
+@pytest.mark.parametrize("name", [*NAMES, *PUSHES, *GENERATORS])
 def test_the_schema_is_structural(name: str) -> None:
     text = (FOLDER / f"{name}.yaml").read_text()
 
@@ -155,7 +160,7 @@ def every(name: str) -> list[tuple[str, bool, dict[str, Any]]]:
     return [*schemas(properties["spec"], "spec"), *schemas(properties["status"], "status")]
 
 
-@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
+@pytest.mark.parametrize("name", [*NAMES, *PUSHES, *GENERATORS])
 def test_unknown_fields_are_kept_only_where_the_original_keeps_them(name: str) -> None:
     kept = {path for path, _, schema in every(name) if schema.get("x-kubernetes-preserve-unknown-fields")}
 
@@ -163,29 +168,31 @@ def test_unknown_fields_are_kept_only_where_the_original_keeps_them(name: str) -
         "sealedsecrets": {"spec.encryptedData", "spec.template.metadata"},
         "clustergenerators": {"spec.generator.vaultDynamicSecretSpec.parameters"},
         "vaultdynamicsecrets": {"spec.parameters"},
+        "pushsecrets": {"spec.data[].metadata", "spec.dataTo[].metadata", "status.syncedPushSecrets[][].metadata"},
+        "clusterpushsecrets": {f"spec.pushSecretSpec.{each}[].metadata" for each in ("data", "dataTo")},
     }.get(name, set())
 
 
-@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
+@pytest.mark.parametrize("name", [*NAMES, *PUSHES, *GENERATORS])
 def test_no_default_is_inside_a_list_where_gitops_tools_would_see_drift(name: str) -> None:
     assert not [path for path, in_list, schema in every(name) if in_list and "default" in schema]
 
 
-@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
+@pytest.mark.parametrize("name", [*NAMES, *PUSHES, *GENERATORS])
 def test_every_field_is_explained(name: str) -> None:
     properties = [(path, schema) for path, _, schema in every(name) if not path.endswith("[]")]
 
     assert not [path for path, schema in properties if not schema.get("description", "").endswith((".", "…"))]
 
 
-@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
+@pytest.mark.parametrize("name", [*NAMES, *PUSHES, *GENERATORS])
 def test_every_field_has_a_type(name: str) -> None:
     free = ("x-kubernetes-preserve-unknown-fields", "x-kubernetes-int-or-string")
 
     assert not [path for path, _, each in every(name) if "type" not in each and not any(each.get(key) for key in free)]
 
 
-@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
+@pytest.mark.parametrize("name", [*NAMES, *PUSHES, *GENERATORS])
 def test_a_crd_is_small_enough_to_be_applied(name: str) -> None:
     """Client-side apply writes the whole object into an annotation, of 256 KiB at most with the others."""
     assert len(json.dumps(crd(name), separators=(",", ":"))) < 200_000
@@ -276,11 +283,13 @@ COLUMNS = {
     ],
     "secretstores": STORE,
     "clustersecretstores": STORE,
+    "pushsecrets": [*STORE[:2], ("Last Sync", "date", ".status.refreshTime")],
+    "clusterpushsecrets": STORE[:2],
 }
 """What `kubectl get` shows of the originals' kinds, in their order: name, type and path."""
 
 
-@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
+@pytest.mark.parametrize("name", [*NAMES, *PUSHES, *GENERATORS])
 def test_columns_are_the_originals_and_only_wide_ones_are_added(name: str) -> None:
     columns = crd(name)["spec"]["versions"][0].get("additionalPrinterColumns", [])
 
@@ -288,7 +297,7 @@ def test_columns_are_the_originals_and_only_wide_ones_are_added(name: str) -> No
     assert shown == COLUMNS.get(name, [])
 
 
-@pytest.mark.parametrize("name", [*NAMES, *GENERATORS])
+@pytest.mark.parametrize("name", [*NAMES, *PUSHES, *GENERATORS])
 def test_no_list_is_empty_that_the_api_server_would_drop(name: str) -> None:
     for version in crd(name)["spec"]["versions"]:
         assert version.get("additionalPrinterColumns", ["none"]), "applying the file again would be a conflict"

@@ -118,13 +118,14 @@ async def test_what_is_remembered_is_looked_at_whoever_names_it() -> None:
 
 async def test_kinds_that_are_not_served_are_counted_by_metadata() -> None:
     cluster = three_originals()
-    crd = cluster.crd("PushSecret", "pushsecrets", "external-secrets.io", "v1alpha1")
-    pushes = Resource("external-secrets.io", "v1alpha1", "pushsecrets", "PushSecret")
-    cluster.put(pushes, {"metadata": {"namespace": "ns", "name": "p"}, "spec": {"a": "b"}})
+    group = "generators.external-secrets.io"
+    crd = cluster.crd("Grafana", "grafanas", group, "v1alpha1")
+    tokens = Resource(group, "v1alpha1", "grafanas", "Grafana")
+    cluster.put(tokens, {"metadata": {"namespace": "ns", "name": "p"}, "spec": {"a": "b"}})
 
     listed = await cluster.listed()
 
-    (found,) = [bodies for resource, bodies in listed.bodies.items() if resource.plural == "pushsecrets"]
+    (found,) = [bodies for resource, bodies in listed.bodies.items() if resource.plural == "grafanas"]
     assert [set(each) for each in found] == [{"metadata"}]
     assert listed.count(crd) == 1
 

@@ -68,9 +68,9 @@ def test_rights_on_namespaced_kinds_that_nothing_replaces_block(verbs: Any) -> N
 
 
 def test_kinds_that_are_not_served_are_named_once_for_all_roles() -> None:
-    (found,) = said(role("pushsecrets", into=BUILT_IN))
+    (found,) = said(role("generatorstates", into=BUILT_IN))
 
-    assert found.problem == "lost by view, edit, admin: pushsecrets, which Coffer does not serve"
+    assert found.problem == "lost by view, edit, admin: generatorstates, which Coffer does not serve"
     assert not found.blocks
 
 
@@ -116,6 +116,6 @@ def test_the_originals_own_binding_is_no_hazard() -> None:
     ],
 )
 def test_a_role_belongs_to_an_original_by_its_release_too(metadata: Any, number: int) -> None:
-    given = role("pushsecrets", into=("view",), labels={}, **metadata)
+    given = role("generatorstates", into=("view",), labels={}, **metadata)
 
     assert len(said(given)) == number

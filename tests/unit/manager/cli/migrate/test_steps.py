@@ -151,7 +151,8 @@ async def test_crds_that_a_gitops_tool_tracks_are_annotated(annotations: Any, la
 async def test_a_module_with_unserved_objects_stays_with_its_original() -> None:
     cluster = three_originals()
     cluster.crd("PushSecret", "pushsecrets", "external-secrets.io", "v1alpha1")
-    cluster.put(PUSH_SECRETS, {"metadata": {"namespace": "ns", "name": "p"}})
+    status = {"conditions": [{"type": "Ready", "status": "True"}]}
+    cluster.put(PUSH_SECRETS, {"metadata": {"namespace": "ns", "name": "p"}, "spec": {}, "status": status})
 
     steps = await planned(cluster)
 
