@@ -75,7 +75,7 @@ class SecretsManagerPush:
         current = self._current(told["ARN"])
         content = _content(current, request)
         kept = current if current is not None and _same(current, content, spec) else None
-        field = _field(content, binary=_binary(spec)) if kept is None else {}
+        field = _field(content, binary=_binary(spec, current)) if kept is None else {}
         marked = self._settings.mark(told, spec, request.owner)
         version = kept.version if kept is not None else self._put(told["ARN"], field)
         settled = self._settings.bring(told, spec, policy)
@@ -162,7 +162,7 @@ class SecretsManagerPush:
             KmsKeyId=spec.kms_key_id or DEFAULT_KEY,
             Tags=tags,
             **_token(),
-            **_field(_content(None, request), binary=_binary(spec)),
+            **_field(_content(None, request), binary=_binary(spec, None)),
             **({"AddReplicaRegions": replicas(regions)} if regions else {}),
         )
         if policy is not None:
@@ -190,8 +190,11 @@ def _same(current: CurrentValue, content: bytes, spec: SecretsManagerPushSpec) -
     return current.content == content and spec.secret_push_format in formats
 
 
-def _binary(spec: SecretsManagerPushSpec) -> bool:
-    return spec.secret_push_format != "string"
+def _binary(spec: SecretsManagerPushSpec, current: CurrentValue | None) -> bool:
+    """Return True to write bytes: as the entry says, else as the secret is, for whoever reads it without Coffer."""
+    if spec.secret_push_format is not None or current is None:
+        return spec.secret_push_format != "string"
+    return current.binary
 
 
 def _field(content: bytes, *, binary: bool) -> dict[str, bytes | str]:

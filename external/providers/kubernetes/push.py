@@ -12,6 +12,7 @@ from external.providers.protocol import ProviderUnavailable, SecretAbsent
 from external.providers.push import Pushed, PushRefused, PushRequest, ReferencedObject, RemoteRef, RemoteUnmanaged
 from external.providers.support.pushing.marks import OWNER, UNMANAGED, require_no_other
 from external.providers.support.pushing.metadata import AT, metadata_spec
+from manager.kube.writer import SEALING_KEY_LABEL
 
 NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
 REMOTE_KEY = "data[].match.remoteRef.remoteKey"
@@ -105,6 +106,8 @@ class ClusterPush:
             raise PushRefused(f"{AT}.spec.remoteNamespace: {text}; remove it, or set remoteNamespace in the store")
         if OWNER in (spec.annotations or {}):
             raise PushRefused(f"{AT}.spec.annotations: {OWNER} is what Coffer writes itself; remove it")
+        if SEALING_KEY_LABEL in (spec.labels or {}):
+            raise PushRefused(f"{AT}.spec.labels: {SEALING_KEY_LABEL} makes a Secret a sealing key; remove it")
         return spec
 
     def _place(self, ref: RemoteRef, spec: KubernetesPushSpec) -> Place:

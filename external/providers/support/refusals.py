@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 MAX_REASON_CHARACTERS = 300  # one or two sentences
 MIN_HIDDEN_CHARACTERS = 4  # hiding a shorter text would hit parts of ordinary words
+ECHO_BYTES = 12  # a shorter piece of a value may be an ordinary word
 HIDDEN = "***"
 VARYING = re.compile(
     r"[\s(,;]*request ?id: ?[\w-]+\)?|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|\b\d{8}T\d{6}Z\b",
@@ -17,6 +18,17 @@ OPAQUE = re.compile(
 """Tokens, signatures, encoded messages."""
 ECHO = re.compile(r"the canonical string.*", re.IGNORECASE | re.DOTALL)
 """From here on AWS repeats the signed request."""
+
+
+def repeats(text: str, sent: Iterable[bytes]) -> bool:
+    """Return True if a text holds a value that was sent, or a piece of it."""
+    shown = text.encode()
+    pieces = {shown[at : at + ECHO_BYTES] for at in range(len(shown) - ECHO_BYTES + 1)}
+    return any(
+        each in shown if len(each) < ECHO_BYTES else any(piece in each for piece in pieces)
+        for each in sent
+        if len(each) >= MIN_HIDDEN_CHARACTERS
+    )
 
 
 def reason(text: object, said: Iterable[str] = ()) -> str:

@@ -37,8 +37,8 @@ class WebhookPush:
     def push(self, request: PushRequest) -> Pushed:
         """Send the value: as the body where the store has no template for it. Raises ProviderError."""
         value = payload(request).reveal()
-        # As in the original, templates find the value under the name of the remote key too.
-        said = {**_said(request.ref, request.secret_key), request.ref.key: value}
+        # Templates find the value under the name of the remote key, but never where a URL expects a name.
+        said = {request.ref.key: value, **_said(request.ref, request.secret_key)}
         try:
             self._send(self._method or "POST", said, value)
         except NotModified:

@@ -1,5 +1,6 @@
 """The benches of AWS, on moto's server."""
 
+import base64
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -87,6 +88,7 @@ class ParameterStoreBench(AwsBench):
     CLIENT = ParameterStore
     WRITES = frozenset({"PutParameter", "DeleteParameter", "AddTagsToResource", "RemoveTagsFromResource"})
     documents = False
+    whole_is_text = False
     takes_property = False
     binary = False
     empty = False
@@ -104,6 +106,9 @@ class ParameterStoreBench(AwsBench):
     def aws(self) -> Any:
         """A client round the provider."""
         return self.moto.client("ssm")
+
+    def in_whole(self, value: bytes) -> str:
+        return base64.b64encode(value).decode()
 
     def put(self, key: str, content: bytes, marks: Mapping[str, str] | None) -> None:
         if self.content(key) is not None:

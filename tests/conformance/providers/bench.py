@@ -47,6 +47,8 @@ class Bench(ABC):
     max_bytes = 1 << 20
     taken_over_if_recorded = False
     """Whether the original leaves no mark, so that only the record of a push tells."""
+    whole_is_text = True
+    """Whether the whole source becomes a document of texts, which holds no other bytes."""
     some_metadata: ClassVar[Mapping[str, Any]] = {}
     """Every setting of an entry."""
 
@@ -61,6 +63,10 @@ class Bench(ABC):
     def written(self) -> int:
         """Return how many calls wrote."""
         return sum(number for (call, _), number in self.calls.items() if call in self.WRITES)
+
+    def in_whole(self, value: bytes) -> str:
+        """Return a value as it is in the document of a whole source."""
+        return value.decode()
 
     def ref(self, key: str, name: str = "") -> RemoteRef:
         """Return where a single value goes."""

@@ -24,6 +24,7 @@ class ClusterBench(Bench):
     LABEL = "Kubernetes"
     WRITES = frozenset({"CreateSecret", "UpdateSecret", "DeleteSecret"})
     documents = False
+    whole_is_text = False
     taken_over_if_recorded = True
     some_metadata: ClassVar[Mapping[str, Any]] = {
         "sourceMergePolicy": "Replace",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from external.providers.push import PushRefused, RemoteUnmanaged, proves_pushes, pushes
+from external.providers.push import PushRefused, RemoteRef, RemoteUnmanaged, proves_pushes, pushes
 from external.providers.registry import KINDS
 from tests.conformance.providers.bench import OTHER, OWNER, Bench, metadata, request
 
@@ -135,6 +135,31 @@ def test_what_external_secrets_has_pushed_is_taken_over(bench: Bench, key: str) 
     with pytest.raises(RemoteUnmanaged, match=OWNER):
         client.push(request(bench.ref(key), b"second", owner=OTHER))
     assert client.delete(bench.ref(key), OWNER)
+
+
+def test_a_user_hands_a_secret_from_one_push_secret_to_another(bench: Bench, key: str) -> None:
+    bench.put(key, b"first", THEIRS)
+    client = bench.client()
+
+    assert client.push(request(bench.ref(key), b"first", adopts=OTHER)).written
+    assert bench.found_marks(key)["coffer.dev/push-secret"] == OWNER
+    assert not client.push(request(bench.ref(key), b"first", adopts=OTHER)).written
+    with pytest.raises(RemoteUnmanaged, match=OWNER):
+        client.push(request(bench.ref(key), owner=OTHER))
+
+
+def test_the_whole_source_is_one_document(bench: Bench, key: str) -> None:
+    client, ref, whole = bench.client(), RemoteRef(key), {"b": "é<".encode(), "a": b"1"}
+    assert client.push(request(ref, None, values=whole)).written
+    assert not client.push(request(ref, None, values=whole)).written
+    assert names(bench.content(key)) == {name: bench.in_whole(value) for name, value in whole.items()}
+
+    assert client.push(request(ref, None, values={"a": b"1"})).written
+    assert names(bench.content(key)) == {"a": bench.in_whole(b"1")}
+    if bench.whole_is_text:
+        with pytest.raises(PushRefused, match="secret key a is not UTF-8"):
+            client.push(request(ref, None, values={"a": BINARY}))
+        assert names(bench.content(key)) == {"a": bench.in_whole(b"1")}
 
 
 def test_a_property_of_a_new_secret_makes_a_document(bench: Bench, key: str) -> None:

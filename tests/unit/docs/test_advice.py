@@ -17,6 +17,9 @@ import yaml
 from external.external_secrets.view import ADOPT as EXTERNAL_ADOPT
 from external.external_secrets.view import REFRESH_BY
 from external.module import build as external
+from external.providers.aws.secretsmanager_settings import POLICY_TAG
+from external.providers.support.pushing.marks import OWNER as PUSH_OWNER
+from external.push_summaries import LEAVE
 from manager.cli.main import main
 from manager.cli.migrate.chart_values.translation import TABLES
 from manager.runtime.metrics import Metrics
@@ -206,7 +209,8 @@ def test_every_value_of_the_chart_that_is_told_exists() -> None:
     assert wrong == {}
 
 
-KNOWN = OURS_KNOWN | {EXTERNAL_ADOPT, REFRESH_BY, MIRROR_LABEL, ACCEPT_LABELS, REFUSE_PUSH}
+PUSHED = {PUSH_OWNER, *POLICY_TAG, LEAVE}  # at providers, and on PushSecrets
+KNOWN = OURS_KNOWN | {EXTERNAL_ADOPT, REFRESH_BY, MIRROR_LABEL, ACCEPT_LABELS, REFUSE_PUSH} | PUSHED
 MARKS = {"coffer.dev/made-for", "coffer.dev/never-set"}  # written by us, and read by nobody else
 
 

@@ -142,6 +142,8 @@ def test_the_format_is_kept_unless_an_entry_names_another(bench: SecretsManagerB
     bench.aws.put_secret_value(SecretId=f"{PREFIX}app", SecretString="v")
 
     assert not client.push(request(REF)).written
+    assert client.push(request(REF, b"second")).written
+    assert bench.aws.get_secret_value(SecretId=f"{PREFIX}app")["SecretString"] == "second"
     assert client.push(request(REF, metadata=metadata(secretPushFormat="binary"))).written
     assert client.push(request(REF, metadata=metadata(secretPushFormat="string"))).written
     with pytest.raises(PushRefused, match=r"data\[\].metadata.spec.secretPushFormat"):

@@ -116,6 +116,12 @@ def test_an_answer_that_is_no_secret_changes_nothing(answer: Any) -> None:
     assert len(api.asked) == 1
 
 
+def test_a_push_makes_no_sealing_key() -> None:
+    given = {**ENVELOPE, "spec": {"labels": {"sealedsecrets.bitnami.com/sealed-secrets-key": "active"}}}
+    with pytest.raises(PushRefused, match=r"data\[\].metadata.spec.labels: sealedsecrets"):
+        pusher(Api()).push(request(RemoteRef("app", "p"), metadata=given))
+
+
 def test_the_mark_is_no_annotation_of_an_entry() -> None:
     given = {**ENVELOPE, "spec": {"annotations": {OWNER: "ns/other"}}}
     with pytest.raises(PushRefused, match=r"data\[\].metadata.spec.annotations: coffer.dev/push-secret"):

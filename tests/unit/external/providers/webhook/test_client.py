@@ -3,7 +3,7 @@
 import asyncio
 import json
 import tracemalloc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -73,21 +73,6 @@ class Site:
         self.asked.append((request.method, request.path_qs, dict(request.headers), body))
         answer = self.answer(request)
         return await answer if asyncio.iscoroutine(answer) else answer
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Site]:
-    made = Site()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def site(running: Site) -> Site:
-    running.asked.clear()
-    running.calls.clear()
-    running.answer = lambda _: web.Response(text="value")
-    return running
 
 
 def test_url_headers_and_body_are_templates(site: Site) -> None:

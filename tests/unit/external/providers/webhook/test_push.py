@@ -1,6 +1,5 @@
 """What a webhook sends for a push, a delete and the question whether a secret exists."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,21 +12,6 @@ from manager.core.secret_value import SecretValue
 from tests.unit.external.providers.webhook.test_client import Site
 
 REF = RemoteRef("my key", "p")
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Site]:
-    made = Site()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def site(running: Site) -> Site:
-    running.asked.clear()
-    running.calls.clear()
-    running.answer = lambda _: web.Response(text="value")
-    return running
 
 
 def request(value: bytes | None = b"canary <&>", ref: RemoteRef = REF) -> PushRequest:
