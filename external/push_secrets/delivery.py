@@ -102,7 +102,7 @@ class Delivery:
             this: the pass.
             targets: the stores.
             sources: the values.
-            trusted: Unix time; what was pushed or compared since then is taken for equal.
+            trusted: Unix time; what was pushed or compared after it is taken for equal.
 
         """
         push_secret, done = this.push_secret, Delivered()

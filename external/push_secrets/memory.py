@@ -41,6 +41,8 @@ class Remembered:
     """The stamp of the provider's versions then; empty if they prove nothing."""
     at: float | None = None
     """Unix time for which it is proven that the provider has what it should; None before that."""
+    completed: float = 0.0
+    """Unix time at which the last pass without an error ended."""
     refresh_by: float | None = None
     """Unix time at which generated values must be replaced."""
     proofs: dict[Place, Proof] = field(default_factory=dict)

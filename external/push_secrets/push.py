@@ -46,7 +46,7 @@ class Job:
     """The session's."""
     entries: Sequence[Entry]
     trusted: float
-    """Unix time; what was pushed or compared since then is taken for equal without a look."""
+    """Unix time; what was pushed or compared after it is taken for equal without a look."""
     deadline: float
     """Monotonic second."""
     replaces: bool
@@ -150,7 +150,7 @@ class Pusher:
         remembered = self._memory.of(job.push_secret.key, job.push_secret.uid)
         place, known = Place(job.store, job.session.identity, entry.ref), request_fingerprint(request)
         proof = remembered.proofs.get(place)
-        if proof is None or proof.fingerprint != known or proof.at < job.trusted:
+        if proof is None or proof.fingerprint != known or proof.at <= job.trusted:
             if not job.replaces and await self._exists(job, entry):
                 state = "Synced" if recorded else "Kept"
                 result.states.append(_state(job, entry, state))

@@ -25,7 +25,6 @@ from manager.kube.resources import Key
 from manager.runtime.controller import NO_REQUEUE, Requeue
 from manager.runtime.module import Context
 
-MOMENT_SECONDS = 1e-3
 SOURCE_GRACE_SECONDS = 30.0  # until a Secret counts as deleted: GitOps tools delete and re-create
 
 
@@ -180,7 +179,7 @@ class PushReconciler:
         run = RunWhen(this.known.at, due, Reason.ASKED in reason, this.started)
         values, refresh_by = await self._parts.sources.read(this.push_secret, this.spec, observed, run)
         # At a refresh that is due, equal is only what was compared since the last success.
-        trusted = (this.known.at or 0.0) + MOMENT_SECONDS if due else 0.0
+        trusted = self._memory.of(this.push_secret.key, this.push_secret.uid).completed if due else 0.0
         outcome = await self._parts.delivery.deliver(this, targets, values, trusted)
         outcome.at, outcome.sources, outcome.refresh_by = this.started, sources, refresh_by
         return outcome

@@ -50,6 +50,7 @@ class Reporter:
             remembered = self._memory.of(key, push_secret.uid)
             remembered.sources, remembered.versions = outcome.sources, outcome.versions
             remembered.at, remembered.refresh_by = outcome.at, outcome.refresh_by
+            remembered.completed = self._context.clock.now().timestamp()
         return self._next(push_secret, outcome)
 
     def _status(self, push_secret: PushSecret, outcome: Outcome) -> dict[str, Any]:

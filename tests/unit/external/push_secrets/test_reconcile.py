@@ -210,6 +210,19 @@ async def test_interval_zero_pushes_changes_only(bench: ExternalModule, remote: 
     assert remote.text("remote") == "new"
 
 
+async def test_what_a_slow_push_proved_is_compared_again_when_it_is_due(
+    bench: ExternalModule, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A value that was pushed some time after its pass began must not count as compared since that pass."""
+    remote.after_write = lambda: bench.pass_by(5)
+    await started(bench, refreshInterval="1m")
+    remote.values["a", "remote"] = b"edited"
+
+    await later(bench, 70)
+
+    assert remote.text("remote") == "v"
+
+
 async def test_drift_at_the_provider_is_repaired_at_the_next_refresh(bench: ExternalModule, remote: Remote) -> None:
     await started(bench, refreshInterval="1m")
     remote.values["a", "remote"] = b"edited"
