@@ -27,7 +27,6 @@ from manager.runtime.controller import Controller
 from manager.runtime.module import Context, Handler
 from manager.runtime.work_queue import WorkQueue
 
-PUSH_WORKERS = 8  # PushSecrets at a time; a namespace has no more of them than it leaves free
 TEMPLATE = "spec.template"
 TEMPLATE_FAILED = "could not apply template"
 
@@ -55,7 +54,8 @@ class Pushing:
 def build_pushes(shared: Shared, clusters: WorkQueue) -> Pushing:
     """Return the reconcilers and watches of PushSecrets and ClusterPushSecrets, which use the queue `clusters`."""
     context, clients, threads = shared.context, shared.clients, shared.threads
-    queue, memory = WorkQueue(context.clock, context.jitter, PUSH_WORKERS), PushMemory()
+    workers = context.settings.external.concurrency
+    queue, memory = WorkQueue(context.clock, context.jitter, workers), PushMemory()
     watches = PushWatches(context, queue, clusters, memory)
     metrics = PushMetrics(context.metrics.registry, context.cache, per_object=context.settings.external.object_metrics)
 
@@ -79,7 +79,7 @@ def build_pushes(shared: Shared, clusters: WorkQueue) -> Pushing:
         metrics,
     )
     reconciler = PushReconciler(context, clients, parts, memory)
-    controller = Controller("pushes", queue, reconciler.reconcile, PUSH_WORKERS, context.clock, context.metrics)
+    controller = Controller("pushes", queue, reconciler.reconcile, workers, context.clock, context.metrics)
     return Pushing(watches, controller, ClusterReconciler(context, PUSH_COPIES))
 
 

@@ -116,8 +116,17 @@ class Delivery:
             if target.session is None or target.client is None:
                 done.results[key] = _unopened(target, entries)
                 continue
-            replaces = this.spec.update_policy == "Replace"
-            job = Job(push_secret, key, target.session, target.client, entries, trusted, deadline, replaces)
+            job = Job(
+                push_secret,
+                key,
+                target.session,
+                target.client,
+                entries,
+                trusted,
+                deadline,
+                replaces=this.spec.update_policy == "Replace",
+                last=target is targets[-1],
+            )
             done.results[key] = await self._pusher.push(job)
         return await self._settle(this, done)
 

@@ -51,6 +51,8 @@ class Job:
     """Monotonic second."""
     replaces: bool
     """Whether values that exist are replaced."""
+    last: bool
+    """Whether no other store follows: what the last group writes is recorded with the result of the pass."""
 
     @property
     def name(self) -> str:
@@ -98,7 +100,8 @@ class Pusher:
                 result.left = True
                 break
             await asyncio.gather(*(self._group(job, each, result) for each in waiting[at : at + AT_ONCE]))
-            await self.record(job.push_secret, job.name, result.pushed)
+            if not job.last or at + AT_ONCE < len(waiting):
+                await self.record(job.push_secret, job.name, result.pushed)
             if result.unavailable:
                 break
         order = {each.key: index for index, each in enumerate(job.entries)}
