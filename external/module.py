@@ -16,6 +16,7 @@ from external.providers.kubernetes.home import home_of
 from external.providers.protocol import ConnectContext
 from external.providers.registry import PRICES
 from external.push_module import Shared, build_pushes, joined
+from external.push_watches import OtherQueues
 from external.reading.expected_requests import ExpectedRequests
 from external.reading.reader import SharedReader
 from external.reading.request_times import BurstGate, RequestTimes
@@ -61,11 +62,13 @@ def build(context: Context) -> Module:
     )
     shared = Shared(context, clients, threads, metrics, NamespaceLock())
     reconciler = _reconciler(shared, state, kinds)
-    validator = StoreReconciler(context, clients, threads, queues.stores.add, watches.stores.written)
     spreader = ClusterReconciler(context)
     clock, measured = context.clock, context.metrics
-    pushing = build_pushes(shared, queues.clusters)
+    pushing = build_pushes(shared, OtherQueues(queues.stores, queues.clusters))
     watches.stores.listeners.append(pushing.watches.store)
+    validator = StoreReconciler(
+        context, clients, threads, queues.stores.add, watches.stores.written, pushing.watches.holds
+    )
     syncs = Controller("external", queues.external_secrets, reconciler.reconcile, settings.concurrency, clock, measured)
     validations = Controller("stores", queues.stores, validator.reconcile, STORE_WORKERS, clock, measured)
 

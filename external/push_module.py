@@ -16,7 +16,7 @@ from external.push_secrets.reconcile import Parts, PushReconciler
 from external.push_secrets.report import Reporter
 from external.push_secrets.sources import Sources
 from external.push_secrets.versions import VersionLists
-from external.push_watches import PushWatches
+from external.push_watches import OtherQueues, PushWatches
 from external.reading.thread_pool import ThreadPool
 from external.stores.clients import Clients
 from external.values.namespace_lock import NamespaceLock
@@ -51,12 +51,12 @@ class Pushing:
     copies: ClusterReconciler
 
 
-def build_pushes(shared: Shared, clusters: WorkQueue) -> Pushing:
-    """Return the reconcilers and watches of PushSecrets and ClusterPushSecrets, which use the queue `clusters`."""
+def build_pushes(shared: Shared, others: OtherQueues) -> Pushing:
+    """Return the reconcilers and watches of PushSecrets and ClusterPushSecrets."""
     context, clients, threads = shared.context, shared.clients, shared.threads
     workers = context.settings.external.concurrency
     queue, memory = WorkQueue(context.clock, context.jitter, workers), PushMemory()
-    watches = PushWatches(context, queue, clusters, memory)
+    watches = PushWatches(context, queue, others, memory)
     metrics = PushMetrics(context.metrics.registry, context.cache, per_object=context.settings.external.object_metrics)
 
     async def for_generator(generator: Key, for_all: bool) -> ConnectContext:

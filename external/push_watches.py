@@ -1,6 +1,7 @@
 """Which PushSecrets does a change touch? Nothing here asks the API server."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from external.cluster_external_secrets.watches import ClusterWatches, only_status_moved
 from external.cluster_push_secrets.kind import PUSH_COPIES
@@ -16,10 +17,18 @@ from manager.runtime.work_queue import WorkQueue
 SELECTED_SECONDS = 1.0  # until Secrets are listed after a change in the namespace: many changes need one list
 
 
+@dataclass(frozen=True, slots=True)
+class OtherQueues:
+    """Work queues of other kinds."""
+
+    stores: WorkQueue
+    clusters: WorkQueue
+
+
 class PushWatches:
     """Queues PushSecrets; a converged one costs no request."""
 
-    def __init__(self, context: Context, queue: WorkQueue, clusters: WorkQueue, memory: PushMemory) -> None:
+    def __init__(self, context: Context, queue: WorkQueue, others: "OtherQueues", memory: PushMemory) -> None:
         cache = context.cache
         self._cache = cache
         self._queue = queue
@@ -27,7 +36,8 @@ class PushWatches:
         self._started = context.clock.now()
         self._confined = context.settings.modules.namespaces is not None
         cache.digest(PUSH_SECRETS, push_secret_summary)
-        self._clusters = ClusterWatches(context, clusters, PUSH_COPIES)
+        self._clusters = ClusterWatches(context, others.clusters, PUSH_COPIES)
+        self._stores = others.stores
         self.claims = Claims(cache)
         self.by_store: Index = cache.index(PUSH_SECRETS, lambda _, meta: meta.digest.stores)
         """The PushSecrets that name a store or have pushed to it."""
@@ -58,10 +68,23 @@ class PushWatches:
         before, after = change.before, change.after
         if before is None or after is None or not only_status_moved(before, after):
             self._queue.add(change.key, urgent=not existed_before(self._started, change))
+        self._hold_stores(before, after)
         if existed_before(self._started, change):
             return  # its rivals are new to us too
         moved = _claims(before) ^ _claims(after)
         self._wake(self.claims.rivals(change.key, moved), stale=True)
+
+    def holds(self, store: Key) -> bool:
+        """Return True if a PushSecret needs a store to delete what it has pushed there."""
+        found = (self._cache.get(key) for key in self.by_store.find(store))
+        return any(meta is not None and meta.digest.deletes for meta in found)
+
+    def _hold_stores(self, before: Meta | None, after: Meta | None) -> None:
+        """Let the stores be looked at whose finalizer must come or go."""
+        for store in {each for meta in (before, after) if meta is not None for each in meta.digest.stores}:
+            meta = self._cache.get(store)
+            if meta is not None and meta.digest.finalizer != self.holds(store):
+                self._stores.add(store)
 
     def store(self, store: Key, consumer: str) -> None:
         """Work on those that push to a store which changed.

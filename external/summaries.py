@@ -25,6 +25,7 @@ from manager.kube.resources import (
     key_of,
 )
 
+STORE_FINALIZER = "secretstore.externalsecrets.io/finalizer"
 DEFAULT_INTERVAL_SECONDS = 3600.0
 MAX_ENTRIES = 5_000  # of a list; an object with more gets a condition, and nothing is read for it
 MIN_INTERVAL_SECONDS = 1.0  # a shorter interval would keep a worker and the provider busy for ever
@@ -48,6 +49,8 @@ class StoreSummary:
     """`spec.conditions` as written: which namespaces a cluster store admits."""
     interval: float
     """Seconds between two validations as the store wants them; zero if it names none, or none that can be parsed."""
+    finalizer: bool = False
+    """Whether it has the finalizer that keeps it for PushSecrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ def summarized_store(body: Body, referred: Sequence[Reference], *, per_consumer:
         per_consumer=not namespace and (per_consumer or any(not place for place, _, _ in referred)),
         conditions=() if namespace else tuple(each for each in _list(spec.get("conditions")) if isinstance(each, dict)),
         interval=_store_interval(spec.get("refreshInterval")),
+        finalizer=STORE_FINALIZER in (body["metadata"].get("finalizers") or ()),
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from external.api.hashes import owner_hash
+from external.api.refresh_reasons import Reason
 from external.api.validation import require_allowed
 from external.errors import FAILED, NeedsRemote
 from external.external_secrets.cleanup import CleanUp
@@ -10,7 +11,7 @@ from external.external_secrets.converged import Converged
 from external.external_secrets.fetch import Fetched, Fetcher
 from external.external_secrets.outcome import COMPONENT, MISSING, UNCHANGED, Outcome
 from external.external_secrets.plan import plan
-from external.external_secrets.refresh import Observed, Reason, last_refresh, refresh_reason
+from external.external_secrets.refresh import Observed, last_refresh, refresh_reason
 from external.external_secrets.report import Reporter
 from external.external_secrets.sync_state import SyncState
 from external.external_secrets.targets.kinds import TargetKinds

@@ -3,11 +3,9 @@
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Flag, auto
 
+from external.api.refresh_reasons import Reason, worth_persisting
 from external.summaries import ExternalSecretSummary
-
-MIN_PERSIST_SECONDS = 600.0  # between two writes of a refresh time that changes nothing else in the status
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +26,6 @@ class Refreshed:
     def answers(self, since: float) -> bool:
         """Return True if a list of versions may confirm what was read: nothing has been requested since."""
         return bool(self.mark) and self.began >= since
-
-
-class Reason(Flag):
-    """Why the provider is read now; several reasons may apply."""
-
-    NONE = 0
-    DUE = auto()
-    """There was no refresh yet, the interval has passed, or the object has changed."""
-    ASKED = auto()
-    """The user has changed the object, or forced a refresh."""
-    MOVED = auto()
-    """The store or its credentials have changed: other values may be behind the same keys."""
-    REPAIR = auto()
-    """The last pass failed, or the target was edited or removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,4 +107,4 @@ def due_in(
 
 def persist_due(summary: ExternalSecretSummary, now: float) -> bool:
     """Return True if the refresh time in the status is so old that it is worth a write."""
-    return summary.refreshed is None or now - summary.refreshed >= max(summary.interval, MIN_PERSIST_SECONDS)
+    return worth_persisting(summary.refreshed, summary.interval, now)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from external.api.refresh_reasons import Reason
 from external.errors import Pending
 from external.metrics import PushMetrics
 from external.providers.protocol import ProviderError, ProviderUnavailable
@@ -11,7 +12,7 @@ from external.push_secrets.delivery import Delivery, Pass
 from external.push_secrets.memory import PushMemory, Remembered, stamp, versions_stamp
 from external.push_secrets.outcome import DELETED, Outcome, success_message
 from external.push_secrets.record import store_name
-from external.push_secrets.refresh import Reason, due_in, known_of, reason_for
+from external.push_secrets.refresh import due_in, known_of, reason_for
 from external.push_secrets.report import Reporter
 from external.push_secrets.sources import Observed, RunWhen, Sources
 from external.push_secrets.stores import choose

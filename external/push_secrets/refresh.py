@@ -1,26 +1,10 @@
 """Why a PushSecret is pushed now, and when it is looked at next. Pure."""
 
 from dataclasses import dataclass
-from enum import Flag, auto
 
+from external.api.refresh_reasons import Reason, worth_persisting
 from external.push_secrets.memory import Remembered
 from external.push_summaries import PushSecretSummary
-
-MIN_PERSIST_SECONDS = 600.0  # between two writes of a refresh time that changes nothing else in the status
-
-
-class Reason(Flag):
-    """Why values are pushed, or compared; several reasons may apply."""
-
-    NONE = 0
-    DUE = auto()
-    """There was no success yet, or the interval has passed."""
-    ASKED = auto()
-    """The user has changed the object, or forced a refresh."""
-    MOVED = auto()
-    """A source, a template or a store has changed."""
-    REPAIR = auto()
-    """The last pass failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +58,4 @@ def reason_for(summary: PushSecretSummary, known: Known, sources: str, now: floa
 
 def persist_due(summary: PushSecretSummary, now: float) -> bool:
     """Return True if the refresh time in the status is so old that it is worth a write."""
-    return summary.refreshed is None or now - summary.refreshed >= max(summary.interval, MIN_PERSIST_SECONDS)
+    return worth_persisting(summary.refreshed, summary.interval, now)

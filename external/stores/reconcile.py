@@ -15,7 +15,7 @@ from external.stores.clients import Clients
 from external.stores.connect import tenant_of
 from external.stores.namespaces import TERMINATING_RETRY_SECONDS, is_terminating
 from external.stores.summary import store_summary
-from external.summaries import StoreSummary
+from external.summaries import STORE_FINALIZER, StoreSummary
 from manager.core.errors import NeedsHuman, ReconcileError, Retry
 from manager.kube.conditions import brief, find_condition, same_condition, set_condition
 from manager.kube.resources import CLUSTER_SECRET_STORES, NAMESPACES, Body, Key
@@ -26,7 +26,6 @@ from manager.runtime.module import Context
 
 COMPONENTS = {True: "cluster-secret-store", False: "secret-store"}
 CREATE_FAILED = "unable to create client"
-FINALIZER = "secretstore.externalsecrets.io/finalizer"  # of the original, for stores that PushSecrets have used
 WAIT_SECONDS = 1.0  # that a worker waits for a provider
 LOOK_AGAIN_SECONDS = 60.0  # until a validation that is still running is looked at again
 MAX_NAMESPACES_NAMED = 5  # in an Event
@@ -49,6 +48,7 @@ class StoreReconciler:
     Args:
         wake: called with a store whose slow provider has answered; no worker waited for it.
         written: called with a store and what its status became, before the watch shows it.
+        needed: returns True if a PushSecret needs the store to delete what it has pushed there.
     """
 
     def __init__(
@@ -58,12 +58,14 @@ class StoreReconciler:
         threads: ThreadPool,
         wake: Callable[[Key], None],
         written: Callable[[Key, Body], None] = lambda store, body: None,
+        needed: Callable[[Key], bool] = lambda store: False,
     ) -> None:
         self._context = context
         self._clients = clients
         self._threads = threads
         self._wake = wake
         self._written = written
+        self._needed = needed
         self._running: dict[Key, tuple[Client, asyncio.Task[None]]] = {}
 
     async def reconcile(self, key: Key) -> Requeue:
@@ -80,8 +82,8 @@ class StoreReconciler:
             return NO_REQUEUE
         if not self._clients.access.serves(key.resource, str((body.get("spec") or {}).get("controller") or "")):
             return NO_REQUEUE
+        body = await self._held(key, body)
         if "deletionTimestamp" in body["metadata"]:
-            await self._release(key, body)
             return NO_REQUEUE
         try:
             outcome = await self._validate(key, body)
@@ -98,6 +100,8 @@ class StoreReconciler:
         meta = self._context.cache.get(key)
         client = self._clients.kept(key)
         if meta is None or meta.deleting or not meta.digest.ready or client is None:
+            return None
+        if meta.digest.finalizer != self._needed(key):
             return None
         try:
             await self._answer(key, client, slow=False)
@@ -120,13 +124,21 @@ class StoreReconciler:
         del self._running[key]
         known[1].result()
 
-    async def _release(self, key: Key, body: Body) -> None:
-        """Remove the finalizer that the original left: without it the namespace could never go."""
+    async def _held(self, key: Key, body: Body) -> Body:
+        """Set the finalizer while PushSecrets need the store, otherwise remove it; return the store as it is then.
+
+        A namespace that is deleted would lose its stores first, and what was pushed would stay behind. A store that is
+        being deleted takes no new finalizer.
+        """
         meta = body["metadata"]
         finalizers = meta.get("finalizers") or []
-        if FINALIZER in finalizers:
-            patch = {"metadata": {"finalizers": [each for each in finalizers if each != FINALIZER]}}
-            await self._context.writer.apply(Patch(key, meta["uid"], meta["resourceVersion"], patch))
+        needed = self._needed(key)
+        if needed is (STORE_FINALIZER in finalizers) or (needed and "deletionTimestamp" in meta):
+            return body
+        others = [each for each in finalizers if each != STORE_FINALIZER]
+        patch = {"metadata": {"finalizers": [*others, STORE_FINALIZER] if needed else others}}
+        written = await self._context.writer.apply(Patch(key, meta["uid"], meta["resourceVersion"], patch))
+        return body if written is None else {**body, "metadata": written["metadata"]}
 
     async def _validate(self, key: Key, body: Body) -> Outcome:
         meta = self._context.cache.get(key)

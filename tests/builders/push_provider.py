@@ -13,6 +13,8 @@ from manager.kube.resources import PUSH_SECRETS, Body
 from tests.builders.external_module import ExternalModule
 
 UNMARKED = "-"
+OK = ("True", "Synced", "PushSecret synced successfully")
+"""The condition after a push."""
 Place = tuple[str, str]
 """The value `place` of a fake store, and the remote key."""
 

@@ -118,12 +118,30 @@ def test_a_switch_of_stores_leaves_no_entry_of_the_old_one(world: World, ns: str
     world.await_gone("pushsecrets", ns, "push")
 
 
+def test_a_store_waits_for_what_was_pushed_to_it(world: World, ns: str) -> None:
+    value, name = canary(), remote_name()
+    world.apply(secret(ns, "source", {"a": value}))
+    world.apply(push_secret(ns, "push", "aws", {"a": name}, deletionPolicy="Delete"))
+    await_remote(world, name, value)
+    wait_until(lambda: world.kube.get("secretstores", "aws", ns)["metadata"].get("finalizers"), what="the finalizer")
+
+    world.kube.delete("secretstores", "aws", ns)
+    world.kube.delete("pushsecrets", "push", ns)
+
+    world.await_gone("pushsecrets", ns, "push")
+    world.await_gone("secretstores", ns, "aws")
+    assert at_aws(world, name) is None
+
+
 def test_a_store_that_is_gone_holds_its_object_until_it_is_let_go(world: World, ns: str) -> None:
     value, name = canary(), remote_name()
     world.apply(secret(ns, "source", {"a": value}))
     world.apply(push_secret(ns, "push", "aws", {"a": name}, deletionPolicy="Delete"))
     await_remote(world, name, value)
+    wait_until(lambda: world.kube.get("secretstores", "aws", ns)["metadata"].get("finalizers"), what="the finalizer")
     world.kube.delete("secretstores", "aws", ns)
+    world.kube.patch("secretstores", "aws", ns, {"metadata": {"finalizers": None}})
+    world.await_gone("secretstores", ns, "aws")
     world.kube.delete("pushsecrets", "push", ns)
     world.await_condition("pushsecrets", ns, "push", "False", text="coffer.dev/leave-pushed")
 

@@ -6,7 +6,7 @@ from typing import Any
 from external.cluster_external_secrets.plan import FINALIZER as CLUSTER_FINALIZER
 from external.cluster_external_secrets.plan import NAMESPACE_FINALIZER
 from external.generators.registry import KINDS
-from external.stores.reconcile import FINALIZER
+from external.summaries import STORE_FINALIZER as FINALIZER
 from tests.builders.manifests import (
     allowed,
     aws_by_account,

@@ -6,9 +6,9 @@ from external.providers.protocol import ProviderError, ProviderUnavailable
 from manager.kube.resources import PUSH_SECRETS, SECRETS
 from tests.builders.external_module import ExternalModule
 from tests.builders.push_provider import (
+    OK,
     Remote,
     entry,
-    install,
     later,
     push_secret,
     ready,
@@ -17,13 +17,6 @@ from tests.builders.push_provider import (
     started,
     status,
 )
-
-OK = ("True", "Synced", "PushSecret synced successfully")
-
-
-@pytest.fixture
-def remote(monkeypatch: pytest.MonkeyPatch) -> Remote:
-    return install(monkeypatch)
 
 
 async def test_a_restart_asks_no_provider(bench: ExternalModule, remote: Remote) -> None:

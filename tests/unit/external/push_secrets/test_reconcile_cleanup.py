@@ -4,25 +4,19 @@ import pytest
 
 from external.providers.protocol import ProviderError
 from external.push_summaries import FINALIZER
+from external.summaries import STORE_FINALIZER
 from manager.kube.resources import PUSH_SECRETS, SECRET_STORES, SECRETS
 from tests.builders.external_module import ExternalModule
 from tests.builders.push_provider import (
+    OK,
     Remote,
     entry,
-    install,
     later,
     push_secret,
     ready,
     recorded,
     started,
 )
-
-OK = ("True", "Synced", "PushSecret synced successfully")
-
-
-@pytest.fixture
-def remote(monkeypatch: pytest.MonkeyPatch) -> Remote:
-    return install(monkeypatch)
 
 
 async def test_what_is_not_managed_is_never_overwritten(bench: ExternalModule, remote: Remote) -> None:
@@ -216,3 +210,31 @@ async def test_zero_matches_keep_the_record_without_delete(bench: ExternalModule
     await later(bench, 31)
 
     assert (recorded(bench), remote.text("remote")) == ({"SecretStore/store": ["remote"]}, "v")
+
+
+def store_finalizers(bench: ExternalModule) -> list[str]:
+    return ((bench.body(SECRET_STORES, "store") or {})["metadata"].get("finalizers")) or []
+
+
+async def test_a_store_is_held_while_pushed_secrets_need_it(bench: ExternalModule, remote: Remote) -> None:
+    await started(bench)
+    assert store_finalizers(bench) == []
+
+    push_secret(bench, deletionPolicy="Delete")
+    await bench.settle()
+    assert store_finalizers(bench) == [STORE_FINALIZER]
+
+    store = bench.body(SECRET_STORES, "store") or {}
+    meta = store["metadata"] | {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+    bench.api.put(SECRET_STORES, store | {"metadata": meta})
+    await bench.settle()
+    assert store_finalizers(bench) == [STORE_FINALIZER]
+    assert (remote.text("remote"), recorded(bench)) == ("v", {"SecretStore/store": ["remote"]})
+
+    body = bench.body(PUSH_SECRETS, "ps") or {}
+    bench.api.put(PUSH_SECRETS, body | {"metadata": body["metadata"] | {"deletionTimestamp": "2026-01-01T00:00:00Z"}})
+    await bench.settle()
+    assert remote.text("remote") is None
+    bench.remove(PUSH_SECRETS, "ps")
+    await bench.settle()
+    assert store_finalizers(bench) == []

@@ -4,9 +4,18 @@ import pytest
 
 from external.providers.protocol import ProviderDenied, ProviderUnavailable
 from tests.builders.external_module import ExternalModule
-from tests.builders.push_provider import Remote, entry, install, later, push_secret, ready, restarted, started, status
-
-OK = ("True", "Synced", "PushSecret synced successfully")
+from tests.builders.push_provider import (
+    OK,
+    Remote,
+    entry,
+    install,
+    later,
+    push_secret,
+    ready,
+    restarted,
+    started,
+    status,
+)
 
 
 @pytest.fixture

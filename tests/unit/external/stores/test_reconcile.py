@@ -8,7 +8,7 @@ from external.providers.fake import FakeClient
 from external.providers.kubernetes.client import Cluster
 from external.providers.protocol import ProviderDenied
 from external.providers.vault.client import KeyValue
-from external.stores.reconcile import FINALIZER
+from external.summaries import STORE_FINALIZER as FINALIZER
 from manager.kube.resources import CLUSTER_SECRET_STORES, SECRET_STORES, Resource
 from manager.settings.model import ExternalSettings, Settings
 from tests.builders.external_module import ExternalModule
