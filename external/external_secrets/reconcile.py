@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from external.api.hashes import owner_hash
-from external.api.refresh_reasons import Reason
+from external.refresh_reasons import Reason
 from external.api.validation import require_allowed
 from external.errors import FAILED, NeedsRemote
 from external.external_secrets.cleanup import CleanUp

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from external.api.refresh_reasons import Reason, worth_persisting
+from external.refresh_reasons import Reason, worth_persisting
 from external.summaries import ExternalSecretSummary
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from external.api.refresh_reasons import Reason
+from external.refresh_reasons import Reason
 from external.errors import Pending
 from external.metrics import PushMetrics
 from external.providers.protocol import ProviderError, ProviderUnavailable

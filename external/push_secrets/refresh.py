@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from external.api.refresh_reasons import Reason, worth_persisting
+from external.refresh_reasons import Reason, worth_persisting
 from external.push_secrets.memory import Remembered
 from external.push_summaries import PushSecretSummary
 

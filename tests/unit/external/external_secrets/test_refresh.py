@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from external.api.refresh_reasons import Reason
+from external.refresh_reasons import Reason
 from external.external_secrets.refresh import Observed, Refreshed, due_in, persist_due, refresh_reason
 from external.summaries import ExternalSecretSummary
 from manager.kube.resources import EXTERNAL_SECRETS, Key

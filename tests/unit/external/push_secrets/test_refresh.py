@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from external.api.refresh_reasons import Reason
+from external.refresh_reasons import Reason
 from external.push_secrets.memory import Remembered, stamp, versions_stamp
 from external.push_secrets.refresh import Known, due_in, known_of, persist_due, reason_for
 from external.push_summaries import PushSecretSummary, push_secret_summary
