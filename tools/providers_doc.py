@@ -37,6 +37,24 @@ with `apiVersion: kubernetes.external-secrets.io/v1alpha1` and `kind: PushSecret
 |---|---|---|---|---|---|
 """
 
+RIGHTS = """
+What the identity of a store must be allowed for pushes; a refused push names the right that is missing.
+
+- **AWS Secrets Manager** (`secretsmanager:`): `DescribeSecret`, `GetSecretValue`, `CreateSecret`, `PutSecretValue`,
+  `TagResource`. For settings of entries: `UpdateSecret`, `UntagResource`, `GetResourcePolicy`, `PutResourcePolicy`,
+  `DeleteResourcePolicy`, `ReplicateSecretToRegions`, `RemoveRegionsFromReplication`. For deletes: `DeleteSecret`. To
+  see many versions at once: `ListSecrets`.
+- **AWS Parameter Store** (`ssm:`): `GetParameter`, `ListTagsForResource`, `PutParameter`, `AddTagsToResource`. For
+  settings: `RemoveTagsFromResource`, `DescribeParameters`, with which versions are listed too. For deletes:
+  `DeleteParameter`.
+- **AWS Certificate Manager** (`acm:`): `ImportCertificate`, `GetCertificate`, `ListTagsForCertificate`,
+  `AddTagsToCertificate`, and `tag:GetResources`. For settings: `RemoveTagsFromCertificate`. For deletes:
+  `DeleteCertificate`. Reads need `DescribeCertificate` and `ExportCertificate`.
+- **Vault**, version 2: `read`, `create` and `update` on data and on metadata; for deletes `delete` on metadata. Version
+  1: `read`, `create`, `update` and `delete`.
+- **Secrets of a cluster**: `get`, `create` and `update`; for deletes `delete`.
+"""
+
 
 def rendered() -> str:
     """Return the page."""
@@ -47,7 +65,7 @@ def rendered() -> str:
             able = "ReadWrite" if kind.pushes else "ReadOnly"
             cells = (name, kind.about, f"`{service.label}`", str(service.batch), _price(service), able)
             rows.append(f"| {' | '.join(cells)} |\n")
-    return "".join([HEAD, *rows, PUSHES, *_pushes()])
+    return "".join([HEAD, *rows, PUSHES, *_pushes(), RIGHTS])
 
 
 def _pushes() -> Iterator[str]:

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from external.api.hashes import owner_hash
-from external.refresh_reasons import Reason
 from external.api.validation import require_allowed
 from external.errors import FAILED, NeedsRemote
 from external.external_secrets.cleanup import CleanUp
@@ -20,6 +19,7 @@ from external.external_secrets.write import TargetWriter
 from external.generators.runner import GeneratorRun, LoadedGenerators
 from external.metrics import ExternalMetrics
 from external.reading.identity_queue import MaxAge
+from external.refresh_reasons import Reason
 from external.values.templates import UPDATE_FAILED, Content, Renderer
 from manager.core.errors import Forbidden, ReconcileError, Retry
 from manager.kube.resources import SECRETS, Body, Key

@@ -34,7 +34,7 @@ REQUESTS = Pushing(calls=1, deletes_property=False)
 KINDS: tuple[ProviderKind, ...] = (
     ProviderKind(
         name="aws",
-        about="AWS Secrets Manager and Parameter Store.",
+        about="AWS Secrets Manager, Parameter Store and Certificate Manager.",
         model=AwsProvider,
         connect=aws.connect,
         services=aws.SERVICES,

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from external.refresh_reasons import Reason
 from external.errors import Pending
 from external.metrics import PushMetrics
 from external.providers.protocol import ProviderError, ProviderUnavailable
@@ -19,6 +18,7 @@ from external.push_secrets.stores import choose
 from external.push_secrets.versions import VersionLists
 from external.push_secrets.view import ERRORED, SOURCE_DELETED, PushSecret
 from external.push_summaries import PushSecretSummary
+from external.refresh_reasons import Reason
 from external.stores.clients import Clients
 from manager.core.errors import NeedsHuman, ReconcileError, Retry
 from manager.kube.conditions import find_condition

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from external.refresh_reasons import Reason, worth_persisting
 from external.push_secrets.memory import Remembered
 from external.push_summaries import PushSecretSummary
+from external.refresh_reasons import Reason, worth_persisting
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import boto3
 import urllib3
 from aiohttp import web
 
+from tests.cluster.moto_certificates import Certificates
 from tests.cluster.process import Folder, Process
 from tests.cluster.serving import Served, abort, passed_on
 from tests.cluster.wait import wait_until
@@ -126,7 +127,7 @@ class Moto:
 
     def environment(self) -> dict[str, str]:
         """Return the variables that direct a process to this AWS; they contain no credentials."""
-        services = ("SECRETSMANAGER", "STS", "SSM")
+        services = ("SECRETSMANAGER", "STS", "SSM", "ACM", "RESOURCE_GROUPS_TAGGING_API")
         return {"AWS_ENDPOINT_URL": self.url} | {f"AWS_{service}_ENDPOINT": self.url for service in services}
 
     def client(self, service: str = "secretsmanager") -> Any:
@@ -188,10 +189,7 @@ class Moto:
         if frozen is not None and body in frozen:
             return frozen[body].response()
         try:
-            async with self._session.request(
-                request.method, f"http://aws{request.raw_path}", data=body, headers=passed_on(request.headers)
-            ) as answer:
-                given = Kept(answer.status, await answer.read(), passed_on(answer.headers))
+            given = await self._passed(request, body)
         except aiohttp.ClientError:
             return abort(request)
         if self.partial and _action(request) == "BatchGetSecretValue":
@@ -199,6 +197,23 @@ class Moto:
         if frozen is not None:
             frozen[body] = given
         return given.response()
+
+    async def _passed(self, request: web.Request, body: bytes) -> Kept:
+        """Return moto's answer, with what moto leaves out of certificates."""
+        headers, action = passed_on(request.headers), _action(request)
+        certificates = Certificates(self._session, headers)
+        if action == "GetResources":
+            found = await certificates.with_tags(json.loads(body))
+            return Kept(200, json.dumps(found).encode(), {"Content-Type": JSON})
+        arn = str(json.loads(body).get("CertificateArn") or "") if action == "ImportCertificate" else ""
+        tags = await certificates.tags(arn) if arn else []
+        async with self._session.request(
+            request.method, f"http://aws{request.raw_path}", data=body, headers=headers
+        ) as answer:
+            given = Kept(answer.status, await answer.read(), passed_on(answer.headers))
+        if tags:
+            await certificates.tag(arn, tags)
+        return given
 
     def _note(self, request: web.Request, body: bytes) -> AwsFault | None:
         """Record the call; return the fault that affects it."""

@@ -59,7 +59,7 @@ CUSTOM_TAGS = checked((f"!self.exists(key, key in {list(RESERVED_TAGS)})", f"{',
 
 
 class AwsProvider(Model):
-    """AWS Secrets Manager and Parameter Store."""
+    """AWS Secrets Manager, Parameter Store and Certificate Manager."""
 
     service: Literal["SecretsManager", "ParameterStore", "CertificateManager"]
     """Service of AWS."""

@@ -44,6 +44,13 @@ class SecretsManagerPushSpec(Model):
     """All regions with a replica; an empty list removes them, without a list they stay."""
 
 
+class CertificateManagerPushSpec(Model):
+    """Settings of a certificate."""
+
+    tags: dict[str, str] | None = None
+    """All tags of the certificate; without any, tags stay as they are."""
+
+
 class ParameterTier(Model):
     """Tier of a parameter."""
 

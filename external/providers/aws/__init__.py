@@ -1,22 +1,25 @@
-"""AWS Secrets Manager and Parameter Store. The SDK is imported with the first AWS store."""
+"""AWS Secrets Manager, Parameter Store and Certificate Manager. The SDK is imported with the first AWS store."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from external.api.providers.aws import AwsProvider
-from external.api.push_metadata.aws import ParameterStorePushSpec, SecretsManagerPushSpec
+from external.api.push_metadata.aws import CertificateManagerPushSpec, ParameterStorePushSpec, SecretsManagerPushSpec
+from external.providers.aws.certificatemanager import CertificateManager
 from external.providers.aws.identity import Identity, identity_of
 from external.providers.aws.parameterstore import ParameterStore
 from external.providers.aws.secretsmanager import SecretsManager
 from external.providers.aws.session import AwsConnection
 from external.providers.kind import Pushing, Service
 from external.providers.protocol import Client, ConnectContext
-from external.providers.support.lookup import INVALID
-from manager.core.errors import NeedsHuman
 
-AT = "spec.provider.aws"
-CLIENTS: Mapping[str, type[SecretsManager] | type[ParameterStore]] = MappingProxyType(
-    {"SecretsManager": SecretsManager, "ParameterStore": ParameterStore}
+AwsClient = type[SecretsManager] | type[ParameterStore] | type[CertificateManager]
+CLIENTS: Mapping[str, AwsClient] = MappingProxyType(
+    {
+        "SecretsManager": SecretsManager,
+        "ParameterStore": ParameterStore,
+        "CertificateManager": CertificateManager,
+    }
 )
 """The client of each value of `spec.provider.aws.service` that is served."""
 SERVICES: Mapping[str, Service] = MappingProxyType(
@@ -34,6 +37,10 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
                 calls=2, mark="tag", deletes_property=False, lists_versions=True, metadata=ParameterStorePushSpec
             ),
         ),
+        "CertificateManager": Service(
+            CertificateManager.label,
+            push=Pushing(calls=2, mark="tag", deletes_property=False, metadata=CertificateManagerPushSpec),
+        ),
     }
 )
 """Prices are those of AWS's public list for us-east-1; standard parameters cost nothing."""
@@ -41,9 +48,7 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
 
 async def connect(spec: AwsProvider, context: ConnectContext) -> Client:
     """Return the client of one service, account and region."""
-    service = CLIENTS.get(spec.service)
-    if service is None:
-        raise NeedsHuman(INVALID, f"{AT}.service: {spec.service} is not served by this version")
+    service = CLIENTS[spec.service]
     identity = await identity_of(spec, context)
     return await context.run(lambda: service(opened(spec, identity, context, service.label)))
 

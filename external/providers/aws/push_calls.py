@@ -11,7 +11,9 @@ from external.providers.support.pushing.metadata import AT
 
 MAX_TAG_CHARACTERS = 256
 SYSTEM = "aws:"  # tags that only AWS may set
-KEPT_TAGS = frozenset({"coffer.dev/resource-policy"}) | RESERVED
+REMOTE_KEY = "external-secrets-remote-key"
+"""Tag of the original that names the key for which a certificate was imported."""
+KEPT_TAGS = frozenset({"coffer.dev/resource-policy", REMOTE_KEY}) | RESERVED
 WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
 

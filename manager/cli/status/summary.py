@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from external.cost import bills
 from external.external_secrets.freshness import OVERDUE_INTERVALS, SLACK_SECONDS
-from external.external_secrets.refresh import MIN_PERSIST_SECONDS
+from external.refresh_reasons import MIN_PERSIST_SECONDS
 from external.summaries import external_secret_summary
 from manager.cli.status.observed import OF_MODULE, Observed
 from manager.core.clock import parse_rfc3339

@@ -10,6 +10,8 @@ from aiohttp import web
 
 from external.api.providers.aws import AwsProvider
 from external.api.providers.webhook import WebhookProvider
+from external.providers.aws import AwsClient
+from external.providers.aws.certificatemanager import CertificateManager
 from external.providers.aws.identity import Identity
 from external.providers.aws.parameterstore import ParameterStore
 from external.providers.aws.secretsmanager import SecretsManager
@@ -25,6 +27,7 @@ from external.providers.webhook.client import Webhook, WebhookContext
 from manager.core.secret_value import SecretValue
 from tests.cluster.serving import Served, abort
 from tests.conformance.providers.bench import EVERYWHERE, OWNER, request
+from tests.unit.external.providers.aws.test_certificatemanager import ONE
 
 CANARY = b"canary-91bc"
 PATIENT, HASTY = 60.0, 0.5
@@ -47,7 +50,7 @@ def _vault(version: str) -> Callable[[str, float], Any]:
     return make
 
 
-def _amazon(kind: type[SecretsManager] | type[ParameterStore]) -> Callable[[str, float], Any]:
+def _amazon(kind: AwsClient) -> Callable[[str, float], Any]:
     def make(url: str, timeout: float) -> Any:
         del url
         spec = AwsProvider.model_validate({"service": kind.__name__, "region": "eu-west-1"})
@@ -85,6 +88,7 @@ SERVICES = {
     "vault-v2": Faulty(_vault("v2"), *VAULT, {"push": "must allow read on kv/data/app"}),
     "secretsmanager": Faulty(_amazon(SecretsManager), *AWS, {"push": "allow secretsmanager:DescribeSecret"}),
     "parameterstore": Faulty(_amazon(ParameterStore), *AWS, {"push": "allow ssm:GetParameter"}),
+    "certificatemanager": Faulty(_amazon(CertificateManager), *AWS, {"push": "allow tag:GetResources"}),
     "webhook": Faulty(_webhook, (403, {}), (429, {}), {"push": "endpoint gave error 403 Forbidden"}),
 }
 
@@ -118,7 +122,7 @@ def running() -> Iterator[Service]:
 
 @pytest.fixture
 def service(running: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
-    for name in ("SECRETSMANAGER", "SSM", "STS"):
+    for name in ("SECRETSMANAGER", "SSM", "STS", "ACM", "RESOURCE_GROUPS_TAGGING_API"):
         monkeypatch.setenv(f"AWS_{name}_ENDPOINT", running.url)
     return running
 
@@ -129,6 +133,8 @@ def attempts(client: Any) -> list[Callable[[], object]]:
     pushed = request(RemoteRef("app", "value"), b'"' + CANARY + b'"')
     if isinstance(client, ParameterStore):
         pushed = request(ref, CANARY)
+    if isinstance(client, CertificateManager):
+        pushed = request(ref, None, values={"tls.crt": ONE.certificate, "tls.key": CANARY})
     return [lambda: client.push(pushed), lambda: client.exists(ref), lambda: client.delete(ref, OWNER)]
 
 

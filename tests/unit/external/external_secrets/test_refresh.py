@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from external.refresh_reasons import Reason
 from external.external_secrets.refresh import Observed, Refreshed, due_in, persist_due, refresh_reason
+from external.refresh_reasons import Reason
 from external.summaries import ExternalSecretSummary
 from manager.kube.resources import EXTERNAL_SECRETS, Key
 from tests.builders.external_module import ExternalModule

@@ -54,6 +54,7 @@ def test_the_bill_knows_label_and_batch_of_aws_clients(name: str) -> None:
         ({"openBao": {}}, "OpenBao"),
         ({"webhook": {"service": "x"}}, "Webhook"),
         ({"aws": {"service": "CertificateManager"}}, "AWS/CertificateManager"),
+        ({"aws": {"service": "New"}}, "AWS/New"),
         ({"aws": None}, "AWS/"),
         ({"gcpsm": {}}, "gcpsm"),
         ({}, ""),
@@ -66,7 +67,7 @@ def test_the_label_of_a_raw_store(provider: Any, label: str) -> None:
 
 
 def test_a_service_that_is_not_served_has_no_price_and_no_batch() -> None:
-    assert service_of(store({"aws": {"service": "CertificateManager"}})) == Service("AWS/CertificateManager")
+    assert service_of(store({"aws": {"service": "New"}})) == Service("AWS/New")
 
 
 @pytest.mark.parametrize(("name", "told"), [("openBao", "ReadOnly"), ("vault", "ReadWrite"), ("aws", "ReadWrite")])

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from external.refresh_reasons import Reason
 from external.push_secrets.memory import Remembered, stamp, versions_stamp
 from external.push_secrets.refresh import Known, due_in, known_of, persist_due, reason_for
 from external.push_summaries import PushSecretSummary, push_secret_summary
+from external.refresh_reasons import Reason
 from manager.kube.resources import SECRET_STORES, Body, Key
 
 AT = 1_800_000_000.0
