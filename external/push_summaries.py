@@ -71,6 +71,8 @@ class PushSecretSummary:
     """`status.pushState.sources`; empty if Coffer has not pushed it, or the CRD has no such field."""
     versions: str
     """`status.pushState.versions`."""
+    refresh_by: float | None
+    """Unix time of `status.pushState.refreshBy`."""
     recorded: bool
     """Whether it has pushed anything."""
     deletes: bool
@@ -97,7 +99,7 @@ def push_secret_summary(body: Body) -> PushSecretSummary:
     selector, owner = mapping(spec.get("selector")), controller_of(meta)
     secret, generator = mapping(selector.get("secret")), mapping(selector.get("generatorRef"))
     name, namespace = secret.get("name"), key_of(PUSH_SECRETS, body).namespace
-    refreshed = parse_rfc3339(status.get("refreshTime"))
+    refreshed, ends = parse_rfc3339(status.get("refreshTime")), parse_rfc3339(state.get("refreshBy"))
     copied = owner is not None and owner.kind == CLUSTER_PUSH_SECRETS.kind
     ready = find_condition(status.get("conditions"), "Ready")
     claims = tuple(dict.fromkeys(islice(_claims(namespace, spec, status), MAX_CLAIMS)))
@@ -118,6 +120,7 @@ def push_secret_summary(body: Body) -> PushSecretSummary:
         interval=interval_seconds(spec.get("refreshInterval")),
         sources=str(state.get("sources") or ""),
         versions=str(state.get("versions") or ""),
+        refresh_by=ends.timestamp() if ends else None,
         recorded=any(mapping(status.get("syncedPushSecrets")).values()),
         deletes=spec.get("deletionPolicy") == "Delete",
         finalizer=FINALIZER in (meta.get("finalizers") or ()),

@@ -171,6 +171,8 @@ class PushState(Model):
     """Changes with the objects that are pushed from and the stores; made of no value."""
     versions: str | None = None
     """Changes with the provider's versions of what was pushed."""
+    refresh_by: Annotated[str | None, Field(json_schema_extra={"format": "date-time"})] = None
+    """When generated values end, and must be replaced."""
     entries: list[PushedEntry] | None = None
     """Entries, the ones with a problem first."""
     omitted: int | None = None

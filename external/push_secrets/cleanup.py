@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from external.errors import Pending
 from external.metrics import PushMetrics
 from external.providers.protocol import ProviderError, ProviderUnavailable, SecretRequest
 from external.providers.push import Pushes, RemoteRef, RemoteUnmanaged, pushes
@@ -76,6 +77,8 @@ class CleanUp:
         for store, these in by_store.items():
             try:
                 opened = await self._opened(push_secret, store)
+            except Pending:
+                raise
             except (ReconcileError, ProviderError) as error:
                 self._unreached(push_secret, store, these, str(error), cleaned)
                 continue

@@ -130,6 +130,13 @@ class Delivery:
             done.results[key] = await self._pusher.push(job)
         return await self._settle(this, done)
 
+    def unreachable(self, this: Pass, targets: Sequence[Target]) -> Outcome:
+        """Return that none of the stores can be pushed to; the record stays."""
+        errors = [*this.stores.absent, *(FAILED + each.error for each in targets)]
+        away = next((each.chosen.key for each in targets if each.unavailable), None)
+        error = (NeedsHuman if away is None else Retry)(ERRORED, _several(errors))
+        return Outcome(error=error, gate=None if away is None else ("push", away))
+
     async def withdraw(self, this: Pass) -> Outcome:
         """Delete everything that is recorded at stores that can be used: the source is gone."""
         return await self._settle(this, Delivered({each.key: [] for each in this.stores.served}))

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from external.generators.credentials import CredentialUsers
 from external.providers.push import PushRequest, RemoteRef, SourceMeta
@@ -45,6 +45,8 @@ class Remembered:
     """Unix time at which the last pass without an error ended."""
     refresh_by: float | None = None
     """Unix time at which generated values must be replaced."""
+    shown: Mapping[str, Any] | None = None
+    """The entries that were last written into the status; the original's CRD drops them."""
     proofs: dict[Place, Proof] = field(default_factory=dict)
     version_of: dict[tuple[Key, str], str] = field(default_factory=dict)
     """Store and remote key -> the provider's version after the last push."""

@@ -94,7 +94,9 @@ class PushReconciler:
             return None
         summary: PushSecretSummary = meta.digest
         known = known_of(summary, self._remembered(key, meta.uid))
-        if summary.selects or summary.deletes != summary.finalizer or (summary.source is None and known.at is None):
+        # What labels select is known only after a look at all Secrets or stores.
+        unknown = summary.selects or bool(summary.selected_stores) or (summary.source is None and known.at is None)
+        if unknown or summary.deletes != summary.finalizer:
             return None
         named = None if summary.source is None else self._context.cache.get(summary.source)
         if summary.source is not None and named is None:
@@ -102,8 +104,6 @@ class PushReconciler:
         sources = (f"{summary.source.name} {named.uid} {named.version}",) if named and summary.source else ()
         now, stale = self._context.clock.now().timestamp(), key in self._memory.stale
         found = self._stamp(key, sources, summary, summary.stores)
-        if summary.selected_stores and known.sources != found:
-            return None
         if reason_for(summary, known, found, now, stale=stale):
             return None
         after = due_in(summary, known, now)
@@ -139,7 +139,7 @@ class PushReconciler:
         reason = reason_for(push_secret.summary, known, sources, started, stale=stale)
         if not reason:
             return Outcome()
-        if reason == Reason.DUE and known.sources == sources:
+        if reason == Reason.DUE and known.sources == sources and observed.bodies is not None:
             confirmed = await self._confirmed(this, sources)
             if confirmed is not None:
                 return confirmed
@@ -176,7 +176,9 @@ class PushReconciler:
     async def _push(self, this: Pass, observed: Observed, sources: str, reason: Reason) -> Outcome:
         """Make the values, push what differs, and clean up."""
         due = Reason.DUE in reason
-        targets = await self._parts.delivery.open(this)  # before a generator runs: what it makes must have a place
+        targets = await self._parts.delivery.open(this)
+        if all(each.client is None for each in targets):  # a generator would make what has no place
+            return self._parts.delivery.unreachable(this, targets)
         run = RunWhen(this.known.at, due, Reason.ASKED in reason, this.started)
         values, refresh_by = await self._parts.sources.read(this.push_secret, this.spec, observed, run)
         # At a refresh that is due, equal is only what was compared since the last success.

@@ -21,7 +21,7 @@ def known_of(summary: PushSecretSummary, remembered: Remembered | None) -> Known
     """Return what is known of the last push; empty stamps if external-secrets made it."""
     if remembered is not None and remembered.at is not None:
         return Known(remembered.sources, remembered.versions, remembered.at, remembered.refresh_by)
-    return Known(summary.sources, summary.versions, summary.refreshed)
+    return Known(summary.sources, summary.versions, summary.refreshed, summary.refresh_by)
 
 
 def due_in(summary: PushSecretSummary, known: Known, now: float) -> float | None:

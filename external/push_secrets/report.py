@@ -68,8 +68,7 @@ class Reporter:
             after["pushState"] = state
         moved = outcome.synced and push_secret.summary.synced != push_secret.summary.current
         if outcome.synced and (after or moved or outcome.wrote or persist_due(push_secret.summary, outcome.at)):
-            moment = datetime.fromtimestamp(outcome.at, UTC)
-            after |= {"refreshTime": rfc3339(moment), "syncedResourceVersion": push_secret.summary.current}
+            after |= {"refreshTime": _moment(outcome.at), "syncedResourceVersion": push_secret.summary.current}
         return after
 
     def _state(self, push_secret: PushSecret, outcome: Outcome) -> dict[str, Any]:
@@ -85,13 +84,15 @@ class Reporter:
             for name, wanted, present in (
                 ("sources", outcome.sources, known.sources),
                 ("versions", outcome.versions, known.versions),
+                ("refreshBy", _moment(outcome.refresh_by), _moment(known.refresh_by)),
             ):
                 if wanted != present:
                     after[name] = wanted or None
         if outcome.states is not None:
-            shown = _shown(outcome.states)
-            if shown != {name: before.get(name) for name in shown} and (before or not known.sources):
+            shown, remembered = _shown(outcome.states), self._memory.of(push_secret.key, push_secret.uid)
+            if shown != ({name: before.get(name) for name in shown} if before else remembered.shown):
                 after |= shown
+            remembered.shown = shown
         return after
 
     async def _tell(self, push_secret: PushSecret, outcome: Outcome, *, news: bool) -> None:
@@ -134,6 +135,10 @@ def _condition(outcome: Outcome) -> dict[str, str]:
         return {"type": "Ready", "status": "False", "reason": ERRORED, "message": brief(outcome.error.message)}
     status = "False" if outcome.reason == SOURCE_DELETED else "True"
     return {"type": "Ready", "status": status, "reason": outcome.reason, "message": outcome.message}
+
+
+def _moment(at: float | None) -> str:
+    return "" if at is None else rfc3339(datetime.fromtimestamp(at, UTC))
 
 
 def _shown(states: Sequence[EntryState]) -> dict[str, Any]:

@@ -1,9 +1,13 @@
 """PushSecrets over an API in memory and a provider in memory."""
 
+from typing import Any
+
 import pytest
 
+from external.generators.registry import KINDS
+from external.generators.runner import Generators
 from external.providers.protocol import ProviderError, ProviderUnavailable
-from manager.kube.resources import PUSH_SECRETS, SECRETS
+from manager.kube.resources import PUSH_SECRETS, SECRET_STORES, SECRETS, Body
 from tests.builders.external_module import ExternalModule
 from tests.builders.push_provider import (
     OK,
@@ -226,8 +230,6 @@ async def test_drift_at_the_provider_is_repaired_at_the_next_refresh(bench: Exte
 
 
 async def test_a_generated_value_is_used_again_until_it_is_pushed(bench: ExternalModule, remote: Remote) -> None:
-    from external.generators.registry import KINDS
-
     remote.failing["remote"] = ProviderError("boom")
     bench.store()
     bench.api.put(
@@ -256,3 +258,87 @@ async def test_the_template_is_applied_and_source_keys_stay(bench: ExternalModul
 
     assert remote.text("remote") == "v-w"
     assert remote.text("all") == '{"k": "v", "made": "v-w", "other": "w"}'
+
+
+async def test_a_store_that_a_label_selects_later_is_pushed_to(bench: ExternalModule, remote: Remote) -> None:
+    bench.secret("src", k="v")
+    bench.put(SECRET_STORES, labelled("one", "a"))
+    push_secret(bench, secretStoreRefs=[{"labelSelector": {"matchLabels": {"push": "yes"}}}])
+    await bench.settle()
+    assert recorded(bench) == {"SecretStore/one": ["remote"]}
+
+    bench.put(SECRET_STORES, labelled("two", "b"))
+    await bench.settle()
+
+    assert (remote.text("remote", "b"), ready(bench)) == ("v", OK)
+    assert recorded(bench) == {"SecretStore/one": ["remote"], "SecretStore/two": ["remote"]}
+
+
+def labelled(name: str, place: str) -> Body:
+    """Return a fake store with a label."""
+    provider = {"fake": {"data": [{"key": "place", "value": place}]}}
+    return {"metadata": {"name": name, "namespace": "ns", "labels": {"push": "yes"}}, "spec": {"provider": provider}}
+
+
+def generator(bench: ExternalModule, **spec: Any) -> None:
+    """Let `ps` push what a Password generator makes."""
+    meta = {"name": "gen", "namespace": "ns", "generation": 1}
+    bench.api.put(KINDS["Password"].resource, {"metadata": meta, "spec": {"length": 12}})
+    selector = {"generatorRef": {"kind": "Password", "name": "gen"}}
+    push_secret(bench, selector=selector, data=[entry("password")], **spec)
+
+
+async def test_a_generator_makes_a_new_value_at_each_refresh(bench: ExternalModule, remote: Remote) -> None:
+    bench.store()
+    generator(bench, refreshInterval="1m")
+    await bench.settle()
+    first = remote.text("remote")
+
+    await later(bench, 70)
+
+    assert first
+    assert remote.text("remote") not in (None, first)
+
+
+async def test_without_a_store_no_generator_runs(
+    bench: ExternalModule, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[object] = []
+    make = Generators.make
+
+    async def counted(self: Generators, *given: Any) -> Any:
+        runs.append(given)
+        return await make(self, *given)
+
+    monkeypatch.setattr(Generators, "make", counted)
+    generator(bench)
+    await bench.settle()
+    assert ready(bench)[2].startswith('could not get SecretStore "store"')
+    assert runs == []
+
+    bench.store()
+    await bench.settle()
+    assert (len(runs), ready(bench)) == (1, OK)
+
+
+async def test_a_crd_that_drops_our_field_causes_no_write_loop(
+    bench: ExternalModule, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patch = bench.api.patch
+
+    async def pruned(key: Any, change: Any, **more: Any) -> Any:
+        status = {name: value for name, value in change.get("status", {}).items() if name != "pushState"}
+        return await patch(key, change | ({"status": status} if "status" in change else {}), **more)
+
+    monkeypatch.setattr(bench.api, "patch", pruned)
+    await started(bench, refreshInterval="1m", data=[entry(), entry("absent", "x")])
+    await later(bench, 1)
+    bench.secret("src", k="v", absent="w")
+    await bench.settle()
+    bench.api.calls.clear()
+
+    for _ in range(3):
+        await later(bench, 70)
+
+    assert ready(bench) == OK
+    assert [verb for verb, place in bench.api.calls if place.startswith("PushSecret") and verb != "get"] == []

@@ -2,6 +2,7 @@
 
 import pytest
 
+from external.generators.registry import KINDS
 from external.providers.protocol import ProviderDenied, ProviderUnavailable
 from tests.builders.external_module import ExternalModule
 from tests.builders.push_provider import (
@@ -105,3 +106,18 @@ async def test_a_provider_that_is_away_keeps_what_is_recorded(bench: ExternalMod
     for _ in range(3):
         await later(bench, 15)
     assert ready(bench) == OK
+
+
+async def test_a_generator_makes_new_values_though_versions_are_the_same(bench: ExternalModule, remote: Remote) -> None:
+    bench.store()
+    meta = {"name": "gen", "namespace": "ns", "generation": 1}
+    bench.api.put(KINDS["Password"].resource, {"metadata": meta, "spec": {"length": 12}})
+    selector = {"generatorRef": {"kind": "Password", "name": "gen"}}
+    push_secret(bench, selector=selector, data=[entry("password")], refreshInterval="1m")
+    await bench.settle()
+    first = remote.text("remote")
+
+    await later(bench, 70)
+
+    assert first
+    assert remote.text("remote") not in (None, first)
