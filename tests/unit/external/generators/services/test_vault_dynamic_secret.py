@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from external.generators.protocol import Generated
-from external.generators.vault_dynamic_secret import VAULT_DYNAMIC_SECRETS
+from external.generators.services.vault_dynamic_secret import VAULT_DYNAMIC_SECRETS
 from external.providers.protocol import ProviderDenied, ProviderError
 from tests.builders.generators import Desk, generate, generator_context, texts
 from tests.cluster.serving import Served

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from external.generators.webhook import CONSENT_LABEL, WEBHOOKS
+from external.generators.services.webhook import CONSENT_LABEL, WEBHOOKS
 from external.providers.protocol import ProviderError, SecretAbsent
 from external.providers.support.lookup import Lookup
 from manager.core.errors import NeedsHuman

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from external.generators import quay_access_token
 from external.generators.protocol import Generated
-from external.generators.quay_access_token import QUAY_ACCESS_TOKENS
+from external.generators.registries import quay_access_token
+from external.generators.registries.quay_access_token import QUAY_ACCESS_TOKENS
 from external.providers.protocol import ProviderError
 from tests.builders.generators import Desk, generate, generator_context, texts
 from tests.doubles.quay import Quay

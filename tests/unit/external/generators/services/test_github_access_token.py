@@ -8,8 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from external.generators.github_access_token import GITHUB_ACCESS_TOKENS
 from external.generators.protocol import Generated
+from external.generators.services.github_access_token import GITHUB_ACCESS_TOKENS
 from external.providers.protocol import ProviderError, ProviderUnavailable
 from tests.builders.generators import Desk, generate, generator_context, texts
 from tests.doubles.github import LIFE_SECONDS, GitHub

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from external.generators.cloudsmith_access_token import CLOUDSMITH_ACCESS_TOKENS
 from external.generators.protocol import Generated
+from external.generators.registries.cloudsmith_access_token import CLOUDSMITH_ACCESS_TOKENS
 from external.providers.protocol import ProviderError
 from tests.builders.generators import generate, texts
 from tests.doubles.cloudsmith import Cloudsmith

@@ -1,21 +1,18 @@
 """GithubAccessToken: an installation token of a GitHub App."""
 
-import base64
-import json
 import time
 from typing import Annotated
 from urllib.parse import quote
 
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import Field
 
 from external.api.credentials import RequiredSecretValue
 from external.api.fields import Model
 from external.generators.protocol import Generated, GeneratorKind, Make, resource
-from external.providers.protocol import ConnectContext, ProviderDenied
+from external.providers.protocol import ConnectContext
 from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest, http_url
-from external.providers.support.json_web_tokens import issued_token
+from external.providers.support.json_web_tokens import issued_token, rsa_key, signed
 from external.providers.support.naming import host_of
 from manager.core.clock import parse_rfc3339
 from manager.core.documents import ANSWER
@@ -72,35 +69,17 @@ async def connect(spec: GithubAccessTokenSpec, context: ConnectContext, at: str)
             json={name: value for name, value in wanted.items() if value},
         )
         try:
-            return _token(http.send_as(_signed(spec.app_id, _key(pem, place)), request), host_of(url))
+            return _token(http.send_as(_signed(spec.app_id, rsa_key(pem, place)), request), host_of(url))
         finally:
             http.close()
 
     return make
 
 
-def _key(pem: SecretValue, place: str) -> rsa.RSAPrivateKey:
-    try:
-        key = serialization.load_pem_private_key(pem.reveal(), None)
-    except (ValueError, TypeError):
-        raise ProviderDenied(f"{place}: it is no private key in PEM form without a password") from None
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise ProviderDenied(f"{place}: it is no RSA key")
-    return key
-
-
 def _signed(app: str, key: rsa.RSAPrivateKey) -> SecretValue:
     """Return the App's JWT (RS256), as GitHub describes it."""
     now = int(time.time())
-    claims = {"iat": now - BACKDATED_SECONDS, "exp": now + JWT_SECONDS, "iss": app}
-    parts = [{"alg": "RS256", "typ": "JWT"}, claims]
-    text = ".".join(_encoded(json.dumps(each, separators=(",", ":")).encode()) for each in parts)
-    signature = key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
-    return SecretValue(f"{text}.{_encoded(signature)}".encode())
-
-
-def _encoded(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+    return signed({"iat": now - BACKDATED_SECONDS, "exp": now + JWT_SECONDS, "iss": app}, key)
 
 
 def _token(answer: HttpAnswer, host: str) -> Generated:

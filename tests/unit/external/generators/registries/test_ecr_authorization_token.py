@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from external.generators.ecr_authorization_token import ECR_AUTHORIZATION_TOKENS
 from external.generators.protocol import Generated
+from external.generators.registries.ecr_authorization_token import ECR_AUTHORIZATION_TOKENS
 from external.providers.protocol import ProviderError
 from manager.core.errors import NeedsHuman
 from tests.builders.generators import Desk, generate, generator_context, texts

@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from external.generators.protocol import Generated
-from external.generators.sts_session_token import STS_SESSION_TOKENS
+from external.generators.services.sts_session_token import STS_SESSION_TOKENS
 from external.providers.protocol import ProviderError
 from manager.core.errors import NeedsHuman
 from tests.builders.generators import Desk, generate, generator_context, texts
