@@ -1,7 +1,7 @@
 """Read the data of one ExternalSecret from its providers, entry by entry."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -11,7 +11,8 @@ from external.external_secrets.entry_errors import EntryErrors
 from external.external_secrets.expiry import CACHED_TARGETS
 from external.external_secrets.refresh import Refreshed
 from external.external_secrets.view import ExternalSecret, View
-from external.generators.runner import GeneratorRun, Generators, LoadedGenerators
+from external.generators.loading import GeneratorReader, LoadedGenerators
+from external.generators.runner import GeneratorRun, Generators
 from external.providers.protocol import (
     Client,
     DocumentPath,
@@ -67,6 +68,8 @@ class Fetched:
     """Of all answers; empty if one is an error, nothing was read, or a generator ran too."""
     refresh_by: float | None = None
     """Unix time at which generated values that end must be replaced; None if there are none."""
+    states: tuple[tuple[str, str], ...] = ()
+    """Slot and name of the GeneratorState of each of the generated values that have one."""
 
     def refreshed(self, clock: Clock) -> Refreshed:
         """Return what is remembered of a refresh with these data.
@@ -93,10 +96,17 @@ class Fetcher:
     """Reads every entry of an ExternalSecret; all or nothing."""
 
     def __init__(
-        self, clients: Clients, reader: SharedReader, generators: Generators, sandbox: Sandbox, locks: NamespaceLock
+        self,
+        clients: Clients,
+        reader: SharedReader,
+        generators: Generators,
+        loading: GeneratorReader,
+        sandbox: Sandbox,
+        locks: NamespaceLock,
     ) -> None:
         self._clients = clients
         self._generators = generators
+        self._loading = loading
         self._reader = reader
         self._sandbox = sandbox
         self._locks = locks
@@ -111,11 +121,16 @@ class Fetcher:
         if not self.serves(summary.stores):
             return None
         key, resource = external_secret.key, CACHED_TARGETS.get(summary.manifest, SECRETS)
-        return await self._generators.read(key, summary.generators, Key(resource, key.namespace, summary.target))
+        return await self._loading.read(key, summary.generators, Key(resource, key.namespace, summary.target))
 
     def forget(self, key: Key) -> None:
         """Drop what was generated for an ExternalSecret that is deleted."""
         self._generators.forget(key)
+        self._loading.forget(key)
+
+    def held(self, key: Key, states: Collection[str]) -> None:
+        """Note that the target of an ExternalSecret holds the values of these GeneratorStates."""
+        self._generators.held(key, states)
 
     async def requests(self, view: View) -> Requests:
         """Return what the entries of an ExternalSecret request of their stores. Raises as `fetch` does."""
@@ -145,6 +160,7 @@ class Fetcher:
         spec = view.spec
         answers = await self._reader.read(requests.listed, fresh)
         merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, self._locks, view.key.namespace))
+        run = replace(run, sound=run.sound and _readable(answers.values(), spec.target.deletion_policy))
         results = await self._generators.make(view.key, spec.generators, run)
         made, read = results.entries, iter(requests.listed)
         try:
@@ -173,8 +189,8 @@ class Fetcher:
         once = {(each.identity, request): each.store for each, request in requests.listed}
         requested = tuple((store, request) for (_, request), store in once.items() if store is not None)
         known = b"" if made else fingerprint(answers[name] for name in once)
-        absent, ends = tuple(merge.absent), results.refresh_by
-        return Fetched(merge.data, requests.identity, age, absent, mark, bool(made), requested, known, ends)
+        absent, ends, states = tuple(merge.absent), results.refresh_by, results.states
+        return Fetched(merge.data, requests.identity, age, absent, mark, bool(made), requested, known, ends, states)
 
     async def repeat(
         self, namespace: str, requested: Sequence[tuple[Key, ReadRequest]], fresh: MaxAge, last: Refreshed, known: bytes
@@ -334,6 +350,13 @@ class _Merge:
         if found is None:
             raise _wrong(_missing(reference, client, extract=extract) + _looked_for(reference, client))
         return found
+
+
+def _readable(answers: Iterable[Answer], deletion_policy: str) -> bool:
+    """Return True if every answer is a value, or an absence that the policy lets be skipped."""
+    errors = (each.coming.exception() for each in answers)
+    skipped = SecretAbsent if deletion_policy != "Retain" else ()
+    return all(error is None or isinstance(error, skipped) for error in errors)
 
 
 def _whole(given: Given) -> SecretValue:

@@ -39,6 +39,7 @@ def plan(
     data: Mapping[str, SecretValue] | None,
     rendered: Content | None = None,
     refresh_by: float | None = None,
+    held: str | None = None,
 ) -> Plan:
     """Decide what to write for one ExternalSecret.
 
@@ -47,6 +48,7 @@ def plan(
         data: the fetched data; None if the provider says that nothing has changed.
         rendered: what the template makes of the data; None without a template.
         refresh_by: Unix time at which generated values that end must be replaced; None if there are none.
+        held: what the target says of the GeneratorStates whose values it holds; None for nothing.
 
     Raises:
         NeedsHuman: a foreign or immutable object is in the way, or the data do not fit the kind.
@@ -59,7 +61,7 @@ def plan(
         return _without_data(view, target.word)
     source = view.external_secret
     content = rendered or Content(data, source.inherited_labels, source.inherited_annotations)
-    content = replace(content, refresh_by=refresh_by)
+    content = replace(content, refresh_by=refresh_by, held=held)
     target.require_fit(content)
     if view.present is None and view.policy == "Merge":
         message = f"{target.word.lower()} will not be created due to CreationPolicy=Merge"

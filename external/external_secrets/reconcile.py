@@ -9,19 +9,22 @@ from external.external_secrets.cleanup import CleanUp
 from external.external_secrets.converged import Converged
 from external.external_secrets.fetch import Fetched, Fetcher
 from external.external_secrets.outcome import COMPONENT, MISSING, UNCHANGED, Outcome
-from external.external_secrets.plan import plan
+from external.external_secrets.plan import Plan, plan, require_ours, target_of
 from external.external_secrets.refresh import Observed, Reason, last_refresh, refresh_reason
 from external.external_secrets.report import Reporter
 from external.external_secrets.sync_state import SyncState
 from external.external_secrets.targets.kinds import TargetKinds
 from external.external_secrets.view import ExternalSecret, View
 from external.external_secrets.write import TargetWriter
-from external.generators.runner import GeneratorRun, LoadedGenerators
+from external.generators.loading import LoadedGenerators
+from external.generators.runner import GeneratorRun
+from external.generators.states import held_in, held_text
 from external.metrics import ExternalMetrics
 from external.reading.identity_queue import MaxAge
 from external.values.templates import UPDATE_FAILED, Content, Renderer
 from manager.core.errors import Forbidden, ReconcileError, Retry
 from manager.kube.resources import SECRETS, Body, Key
+from manager.kube.writer import Create, Update
 from manager.runtime.controller import NO_REQUEUE, Requeue
 from manager.runtime.module import Context
 
@@ -147,7 +150,10 @@ class Reconciler:
                 return confirmed
         gone = view.present is None  # users delete a target to have other values generated
         due, asked = gone or Reason.DUE in reason, gone or Reason.ASKED in reason
-        run = GeneratorRun(generators, last_refresh(summary, last), due, asked, now)
+        if generators and view.present is not None and view.policy != "None":
+            require_ours(view, target_of(view, templated=False))  # before anything is made for a foreign target
+        since = last_refresh(summary, last)
+        run = GeneratorRun(generators, since, due, asked, now, uid=view.uid, holds=view.takes_values)
         fetched = await self._fetcher.fetch(view, requests, fresh, run)
         if fetched.data is None and not view.as_last_synced:
             raise NeedsRemote(FAILED, UNCHANGED)
@@ -172,14 +178,30 @@ class Reconciler:
     async def _act(self, view: View, fetched: Fetched | None) -> Outcome:
         if fetched is None:
             return Outcome()
-        decided = plan(view, fetched.data, await self._render(view, fetched), fetched.refresh_by)
+        held = self._held_states(view, fetched)
+        decided = plan(view, fetched.data, await self._render(view, fetched), fetched.refresh_by, held)
         decided = replace(decided, random=decided.random or fetched.random)
         if view.generic and decided.action is None and view.present is not None and fetched.data:
             self._state.accepted[view.key] = view.content_hashes  # what the API server made of the requested content
         version = await self._writer.write(view, decided)
         self._state.refreshed[view.key] = fetched.refreshed(self._context.clock)
+        self._note_held(view, decided)
         self.converged.note(view, fetched, decided, version)
         return Outcome(decided, fetched)
+
+    def _held_states(self, view: View, fetched: Fetched) -> str | None:
+        """Return what the target says of GeneratorStates; None if it needs to say nothing.
+
+        One that holds none says so as long as there are any: they are ended for that.
+        """
+        known = fetched.states or self._state.generator_states.of(view.uid)
+        return held_text(fetched.states) if known else None
+
+    def _note_held(self, view: View, decided: Plan) -> None:
+        action = decided.action
+        body = action.body if isinstance(action, Create | Update) else view.present
+        annotations = {} if body is None else body["metadata"].get("annotations") or {}
+        self._fetcher.held(view.key, frozenset(name for _, name in held_in(annotations) or ()))
 
     async def _render(self, view: View, fetched: Fetched) -> Content | None:
         target, data = view.spec.target, fetched.data

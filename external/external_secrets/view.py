@@ -9,6 +9,7 @@ from external.api.external_secret import ExternalSecretSpec
 from external.api.fields import parsed
 from external.api.hashes import content_hash, data_hash, field_manager, owner_hash
 from external.errors import FAILED
+from external.generators.states import HELD
 from external.summaries import ExternalSecretSummary, external_secret_summary
 from external.values.templates import Content
 from manager.core.clock import parse_rfc3339, rfc3339
@@ -26,6 +27,9 @@ MADE_FOR = "coffer.dev/made-for"
 """Annotation of an object that was made without an ownerReference: the hash of the ExternalSecret's name."""
 REFRESH_BY = "coffer.dev/refresh-by"
 """Annotation of a target with values that end: when they are replaced. A restart finds it there."""
+
+GENERATED = (REFRESH_BY, HELD)
+"""Annotations of a target that say what its generated values need."""
 
 NOT_CONTENT = frozenset({"apiVersion", "kind", "metadata", "status", "type", "immutable"})
 """Fields of an object that are not its content."""
@@ -222,6 +226,13 @@ class View:
         return ("", "") if self.present is None else accepted_content(self.present)
 
     @property
+    def takes_values(self) -> bool:
+        """Whether the target can hold other values than now."""
+        if self.policy == "None" or (self.policy == "Merge" and self.present is None):
+            return False
+        return self.present is None or not self.present.get("immutable")
+
+    @property
     def as_last_synced(self) -> bool:
         """Whether the target is what the current spec produced before."""
         if self.policy == "None":
@@ -300,11 +311,11 @@ def refresh_by_in(annotations: Mapping[str, str]) -> float | None:
     return moment.timestamp() if moment else None
 
 
-def refresh_by_annotation(content: Content) -> dict[str, str]:
-    """Return the annotation for content that ends; nothing for other content."""
-    if content.refresh_by is None:
-        return {}
-    return {REFRESH_BY: rfc3339(datetime.fromtimestamp(content.refresh_by, UTC))}
+def generated_annotations(content: Content) -> dict[str, str]:
+    """Return the annotations for content that ends, or must be ended; nothing for other content."""
+    ends, held = content.refresh_by, content.held
+    found = {} if ends is None else {REFRESH_BY: rfc3339(datetime.fromtimestamp(ends, UTC))}
+    return found if held is None else found | {HELD: held}
 
 
 def version_of(body: Body | None) -> str:

@@ -49,6 +49,8 @@ class Content:
     """True if the same input may render differently (`now`, `genCA`)."""
     refresh_by: float | None = None
     """Unix time at which the values must be replaced; None if none of them ends."""
+    held: str | None = None
+    """What the target says of the GeneratorStates whose values it holds; None for nothing."""
 
 
 class Renderer:

@@ -121,7 +121,11 @@ class MemoryApi:
     async def patch(self, key: Key, patch: Body, *, subresource: str = "", manager: str = "coffer") -> Body:
         self._called(f"patch {subresource}".strip(), str(key))
         self._check(key, patch.get("metadata", {}))
-        return self.put(key.resource, merged(self.objects[key], patch))
+        wanted = merged(self.objects[key], patch)
+        if "deletionTimestamp" in wanted["metadata"] and not wanted["metadata"].get("finalizers"):
+            del self.objects[key]
+            return dict(wanted)
+        return self.put(key.resource, wanted)
 
     async def patch_operations(self, key: Key, operations: list[Body], *, manager: str = "coffer") -> Body:
         self._called("patch", str(key))
@@ -146,7 +150,12 @@ class MemoryApi:
     async def delete(self, key: Key, *, uid: str, version: str) -> None:
         self._called("delete", str(key))
         self._check(key, {"uid": uid, "resourceVersion": version})
-        del self.objects[key]
+        body = copy.deepcopy(self.objects[key])
+        if not body["metadata"].get("finalizers"):
+            del self.objects[key]
+            return
+        body["metadata"]["deletionTimestamp"] = EPOCH.isoformat()
+        self.put(key.resource, body)
 
     async def pages(
         self, resource: Resource, *, namespace: str = "", **_: Any
