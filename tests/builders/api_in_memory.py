@@ -63,6 +63,8 @@ class MemoryApi:
         self.calls: list[tuple[str, str]] = []
         self.events: list[Body] = []
         self.failures: dict[str, list[ApiError]] = {}
+        self.deleted: set[Key] = set()
+        """Objects that go with their last finalizer."""
         self._versions = count(100)
 
     def put(self, resource: Resource, body: Body) -> Body:
@@ -122,7 +124,8 @@ class MemoryApi:
         self._called(f"patch {subresource}".strip(), str(key))
         self._check(key, patch.get("metadata", {}))
         wanted = merged(self.objects[key], patch)
-        if "deletionTimestamp" in wanted["metadata"] and not wanted["metadata"].get("finalizers"):
+        if key in self.deleted and not wanted["metadata"].get("finalizers"):
+            self.deleted.discard(key)
             del self.objects[key]
             return dict(wanted)
         return self.put(key.resource, wanted)
@@ -154,8 +157,12 @@ class MemoryApi:
         if not body["metadata"].get("finalizers"):
             del self.objects[key]
             return
-        body["metadata"]["deletionTimestamp"] = EPOCH.isoformat()
-        self.put(key.resource, body)
+        self.finalize(key.resource, body)
+
+    def finalize(self, resource: Resource, body: Body) -> None:
+        """Let an object go as soon as its finalizers are removed."""
+        self.deleted.add(key_of(resource, body))
+        self.put(resource, body | {"metadata": body["metadata"] | {"deletionTimestamp": EPOCH.isoformat()}})
 
     async def pages(
         self, resource: Resource, *, namespace: str = "", **_: Any

@@ -16,6 +16,7 @@ import yaml
 
 from external.external_secrets.view import ADOPT as EXTERNAL_ADOPT
 from external.external_secrets.view import REFRESH_BY
+from external.generators.states import CLUSTER_GENERATOR, HELD
 from external.module import build as external
 from manager.cli.main import main
 from manager.cli.migrate.chart_values.translation import TABLES
@@ -205,7 +206,7 @@ def test_every_value_of_the_chart_that_is_told_exists() -> None:
     assert wrong == {}
 
 
-KNOWN = OURS_KNOWN | {EXTERNAL_ADOPT, REFRESH_BY, MIRROR_LABEL, ACCEPT_LABELS, REFUSE_PUSH}
+KNOWN = OURS_KNOWN | {EXTERNAL_ADOPT, REFRESH_BY, HELD, CLUSTER_GENERATOR, MIRROR_LABEL, ACCEPT_LABELS, REFUSE_PUSH}
 MARKS = {"coffer.dev/made-for", "coffer.dev/never-set"}  # written by us, and read by nobody else
 
 

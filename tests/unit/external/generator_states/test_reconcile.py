@@ -226,7 +226,7 @@ def restarted(bench: ExternalModule) -> ExternalModule:
     """Return another process over the same objects, at the same time."""
     again = ExternalModule()
     again.api.objects = bench.api.objects
-    again.api._versions = bench.api._versions
+    again.api._versions, again.api.deleted = bench.api._versions, bench.api.deleted
     again.stage.clock.seconds = bench.stage.clock.seconds
     return again
 
@@ -317,8 +317,7 @@ async def test_a_deleted_state_ends_what_it_records(bench: ExternalModule, token
     await bench.settle()
     (state,) = states(bench)
     bench.remove(EXTERNAL_SECRETS, "es")
-    state["metadata"]["deletionTimestamp"] = EPOCH.isoformat()
-    bench.api.put(GENERATOR_STATES, state)
+    bench.api.finalize(GENERATOR_STATES, state)
     tokens.refusals.append(ProviderDenied("Grafana: 403"))
     await bench.settle()
     assert tokens.alive == {"t1"}
@@ -333,8 +332,7 @@ async def test_what_may_not_be_ended_is_let_go_at_its_end(bench: ExternalModule,
     asks(bench)
     await bench.settle()
     (state,) = states(bench)
-    state["metadata"]["deletionTimestamp"] = EPOCH.isoformat()
-    bench.api.put(GENERATOR_STATES, state)
+    bench.api.finalize(GENERATOR_STATES, state)
     ends = bench.stage.clock.now().timestamp() + 300
     tokens.refusals += [NotRevoked("403", ends)] * 2
     await bench.settle()
@@ -349,8 +347,7 @@ async def test_a_namespace_that_goes_is_not_held(bench: ExternalModule, tokens: 
     asks(bench)
     await bench.settle()
     (state,) = states(bench)
-    state["metadata"]["deletionTimestamp"] = EPOCH.isoformat()
-    bench.api.put(GENERATOR_STATES, state)
+    bench.api.finalize(GENERATOR_STATES, state)
     going = {"name": "ns", "deletionTimestamp": EPOCH.isoformat()}
     bench.put(NAMESPACES, {"metadata": going})
     tokens.refusals.append(ProviderDenied("its Secret is gone"))
