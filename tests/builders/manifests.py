@@ -134,7 +134,9 @@ def aws_keys(access_key: str = KEYS["AWS_ACCESS_KEY_ID"]) -> dict[str, str]:
 
 
 EMBEDDED = {each: each.lower() for each in ("MFA", "UUID")} | {
+    "ACRAccessToken": "acrAccessToken",
     "ECRAuthorizationToken": "ecrAuthorizationToken",
+    "GCRAccessToken": "gcrAccessToken",
     "SSHKey": "sshKey",
     "STSSessionToken": "stsSessionToken",
 }
