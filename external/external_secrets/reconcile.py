@@ -8,6 +8,7 @@ from external.errors import FAILED, NeedsRemote
 from external.external_secrets.cleanup import CleanUp
 from external.external_secrets.converged import Converged
 from external.external_secrets.fetch import Fetched, Fetcher
+from external.external_secrets.kept_values import NO_NEEDS, options_of, with_previous
 from external.external_secrets.outcome import COMPONENT, MISSING, UNCHANGED, Outcome
 from external.external_secrets.plan import Plan, plan, require_ours, target_of
 from external.external_secrets.refresh import Observed, Reason, last_refresh, refresh_reason
@@ -18,7 +19,7 @@ from external.external_secrets.view import ExternalSecret, View
 from external.external_secrets.write import TargetWriter
 from external.generators.loading import LoadedGenerators
 from external.generators.runner import GeneratorRun
-from external.generators.states import held_in, held_text
+from external.generators.states import held_in
 from external.metrics import ExternalMetrics
 from external.reading.identity_queue import MaxAge
 from external.values.templates import UPDATE_FAILED, Content, Renderer
@@ -110,6 +111,7 @@ class Reconciler:
     async def _observe(self, external_secret: ExternalSecret, *, live: bool) -> View:
         spec = await external_secret.spec()
         require_allowed(spec)
+        options_of(external_secret.annotations, spec)
         adopts = self._context.settings.external.adopt_foreign
         accepted = self._state.accepted.get(external_secret.key, ("", ""))
         resource = await self._kinds.of(spec)
@@ -152,8 +154,18 @@ class Reconciler:
         due, asked = gone or Reason.DUE in reason, gone or Reason.ASKED in reason
         if generators and view.present is not None and view.policy != "None":
             require_ours(view, target_of(view, templated=False))  # before anything is made for a foreign target
-        since = last_refresh(summary, last)
-        run = GeneratorRun(generators, since, due, asked, now, uid=view.uid, holds=view.takes_values)
+        options = options_of(view.external_secret.annotations, view.spec)
+        run = GeneratorRun(
+            generators,
+            last_refresh(summary, last),
+            due,
+            asked,
+            now,
+            uid=view.uid,
+            holds=view.takes_values,
+            refreshes=Reason.DUE in reason,
+            if_absent=options.if_absent,
+        )
         fetched = await self._fetcher.fetch(view, requests, fresh, run)
         if fetched.data is None and not view.as_last_synced:
             raise NeedsRemote(FAILED, UNCHANGED)
@@ -178,8 +190,13 @@ class Reconciler:
     async def _act(self, view: View, fetched: Fetched | None) -> Outcome:
         if fetched is None:
             return Outcome()
-        held = self._held_states(view, fetched)
-        decided = plan(view, fetched.data, await self._render(view, fetched), fetched.refresh_by, held)
+        needs = NO_NEEDS
+        if fetched.data is not None:
+            most = options_of(view.external_secret.annotations, view.spec).keep_previous
+            recorded = bool(self._state.generator_states.of(view.uid))
+            data, needs = with_previous(view, fetched.data, fetched.made, most, recorded=recorded)
+            fetched = replace(fetched, data=data)
+        decided = plan(view, fetched.data, await self._render(view, fetched), needs)
         decided = replace(decided, random=decided.random or fetched.random)
         if view.generic and decided.action is None and view.present is not None and fetched.data:
             self._state.accepted[view.key] = view.content_hashes  # what the API server made of the requested content
@@ -188,14 +205,6 @@ class Reconciler:
         self._note_held(view, decided)
         self.converged.note(view, fetched, decided, version)
         return Outcome(decided, fetched)
-
-    def _held_states(self, view: View, fetched: Fetched) -> str | None:
-        """Return what the target says of GeneratorStates; None if it needs to say nothing.
-
-        One that holds none says so as long as there are any: they are ended for that.
-        """
-        known = fetched.states or self._state.generator_states.of(view.uid)
-        return held_text(fetched.states) if known else None
 
     def _note_held(self, view: View, decided: Plan) -> None:
         action = decided.action

@@ -28,7 +28,9 @@ MADE_FOR = "coffer.dev/made-for"
 REFRESH_BY = "coffer.dev/refresh-by"
 """Annotation of a target with values that end: when they are replaced. A restart finds it there."""
 
-GENERATED = (REFRESH_BY, HELD)
+PREVIOUS = "coffer.dev/previous"
+"""Annotation of a target: for how many refreshes each of the last values stays there."""
+GENERATED = (REFRESH_BY, HELD, PREVIOUS)
 """Annotations of a target that say what its generated values need."""
 
 NOT_CONTENT = frozenset({"apiVersion", "kind", "metadata", "status", "type", "immutable"})
@@ -43,6 +45,8 @@ NOT_COPIED = frozenset(
         "kopf.zalando.org/last-handled-configuration",
         "applyset.kubernetes.io/part-of",
         "objectset.rio.cattle.io/hash",
+        "coffer.dev/generate",
+        "coffer.dev/keep-previous",
         *(f"argocd.argoproj.io/{each}" for each in ARGO_CD),
         *(f"{place}.toolkit.fluxcd.io/{each}" for place in ("kustomize", "helm") for each in FLUX),
     }
@@ -96,6 +100,12 @@ class ExternalSecret:
     def name_hash(self) -> str:
         """The value of the created-by label of its targets."""
         return owner_hash(self.key.namespace, self.key.name)
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """Its annotations."""
+        found = self.metadata.get("annotations") or {}
+        return {str(name): str(text) for name, text in found.items()}
 
     @property
     def inherited_labels(self) -> Mapping[str, str]:
@@ -315,7 +325,8 @@ def generated_annotations(content: Content) -> dict[str, str]:
     """Return the annotations for content that ends, or must be ended; nothing for other content."""
     ends, held = content.refresh_by, content.held
     found = {} if ends is None else {REFRESH_BY: rfc3339(datetime.fromtimestamp(ends, UTC))}
-    return found if held is None else found | {HELD: held}
+    named = {HELD: held, PREVIOUS: content.previous}
+    return found | {name: text for name, text in named.items() if text is not None}
 
 
 def version_of(body: Body | None) -> str:

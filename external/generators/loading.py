@@ -157,3 +157,9 @@ def embedded(spec: Any, at: str) -> tuple[str, Any, str]:
 def unserved(at: str, kind: str) -> str:
     """Say that a kind of generator is not served, and what is."""
     return f"{at}: this version serves {SERVED}, and not {kind}; take one of these, or keep external-secrets for it"
+
+
+def fixed_names(generators: LoadedGenerators) -> Mapping[Reference, tuple[str, ...]]:
+    """Return the names of the values of each generator whose values do not end."""
+    loaded = {each: found for each, found in generators.items() if isinstance(found, LoadedGenerator)}
+    return {each: found.recipe.names for each, found in loaded.items() if found.recipe.names is not None}

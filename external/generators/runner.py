@@ -57,6 +57,10 @@ class GeneratorRun:
     """Whether a target will hold the values; otherwise nothing is made that must be ended at its provider."""
     sound: bool = True
     """Whether all else that the pass needs is there; otherwise nothing is made that must be ended at its provider."""
+    refreshes: bool = False
+    """Whether a refresh is due, and not only a repair."""
+    if_absent: bool = False
+    """Whether values that exist on the target are kept; the entries of which it has all are not asked for here."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,10 @@ class Generators:
         before: _GeneratedValues | None,
     ) -> _GeneratedValues:
         key, named = slot.owner, (reference, generator.identity)
+        if (
+            run.if_absent and generator.recipe.names is not None
+        ):  # the target lacks them: that is how they are asked for
+            run = replace(run, due=True, asked=True)
         if before is not None and before.recipe == named:
             lasting = before if _lasts(before, run) else await self._renewed(key, before, run)
             if lasting is not None:

@@ -51,6 +51,8 @@ class Content:
     """Unix time at which the values must be replaced; None if none of them ends."""
     held: str | None = None
     """What the target says of the GeneratorStates whose values it holds; None for nothing."""
+    previous: str | None = None
+    """What the target says of the last values that stay beside their successors; None for nothing."""
 
 
 class Renderer:

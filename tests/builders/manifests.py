@@ -143,7 +143,7 @@ EMBEDDED = {each: each.lower() for each in ("MFA", "UUID")} | {
 """Kind of a generator that begins with an abbreviation -> its field in a ClusterGenerator, without `Spec`."""
 
 
-def generator(namespace: str, kind: str, name: str, **spec: Any) -> Object:
+def generator(namespace: str, kind: str, name: str, /, **spec: Any) -> Object:
     """Return a generator, or with an empty namespace a ClusterGenerator that contains it."""
     if not namespace:
         embedded = {f"{EMBEDDED.get(kind) or kind[0].lower() + kind[1:]}Spec": spec}
