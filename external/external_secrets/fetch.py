@@ -191,7 +191,8 @@ class Fetcher:
         requested = tuple((store, request) for (_, request), store in once.items() if store is not None)
         known = b"" if made else fingerprint(answers[name] for name in once)
         states = (*kept_states(view, map(slot_of, kept)), *results.states)
-        generated = Made(merge.generated, states, run.refreshes, results.refresh_by)
+        made_at = run.now if results.fresh else None
+        generated = Made(merge.generated, states, run.refreshes, results.refresh_by, made_at)
         absent = tuple(merge.absent)
         return Fetched(merge.data, requests.identity, age, absent, mark, bool(made), requested, known, generated)
 

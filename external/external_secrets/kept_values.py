@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from external.api.external_secret import DataFrom, ExternalSecretSpec
 from external.errors import FAILED
-from external.external_secrets.view import GENERATED, PREVIOUS, View
-from external.generators.states import held_in, held_text
+from external.external_secrets.view import GENERATED, MADE_AT, PREVIOUS, View
+from external.generators.states import held_in, held_text, timestamp
+from manager.core.clock import parse_rfc3339
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
 from manager.core.suggestions import nearest
@@ -64,6 +65,8 @@ class Made:
     """Whether a refresh was due; otherwise the target is repaired, and nothing grows older."""
     refresh_by: float | None = None
     """Unix time at which values that end must be replaced; None if there are none."""
+    at: float | None = None
+    """Unix time at which some of them were made; None if all are those of an earlier pass."""
 
 
 NOTHING_MADE = Made()
@@ -79,6 +82,8 @@ class Needs:
     """The GeneratorStates whose values it holds; None for nothing."""
     previous: str | None = None
     """For how many refreshes the last values stay; None for nothing."""
+    made_at: str | None = None
+    """For which version of the ExternalSecret they were made, and when; None for nothing."""
 
 
 NO_NEEDS = Needs()
@@ -138,7 +143,30 @@ def with_previous(view: View, data: Data, made: Made, most: int, *, recorded: bo
     states = (*made.states, *_previous_states(view, made, rotated, {made.slots[name] for name in left}))
     held = held_text(states) if states or recorded else None
     text = ",".join(f"{name}={number}" for name, number in sorted(left.items()))
-    return {**data, **last}, Needs(made.refresh_by, held, text or None)
+    return {**data, **last}, Needs(made.refresh_by, held, text or None, _made_at(view, made))
+
+
+def unreported(view: View) -> float | None:
+    """Return the Unix time at which the target got its generated values, if the status does not say so yet.
+
+    A process that ends between the two writes leaves it so: nobody asks for other values then.
+    """
+    summary = view.external_secret.summary
+    current, _, text = view.annotations.get(MADE_AT, "").partition(" ")
+    moment = parse_rfc3339(text)
+    if moment is None or current != summary.current or not view.intact:
+        return None
+    at = moment.timestamp()
+    reported = summary.synced == current and summary.refreshed is not None and summary.refreshed >= at
+    return None if reported else at
+
+
+def _made_at(view: View, made: Made) -> str | None:
+    if not made.slots:
+        return None
+    if made.at is None:
+        return view.annotations.get(MADE_AT)
+    return f"{view.external_secret.summary.current} {timestamp(made.at)}"
 
 
 def kept_states(view: View, slots: Iterable[str]) -> tuple[tuple[str, str], ...]:

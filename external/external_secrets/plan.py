@@ -60,7 +60,9 @@ def plan(
         return _without_data(view, target.word)
     source = view.external_secret
     content = rendered or Content(data, source.inherited_labels, source.inherited_annotations)
-    content = replace(content, refresh_by=needs.refresh_by, held=needs.held, previous=needs.previous)
+    content = replace(
+        content, refresh_by=needs.refresh_by, held=needs.held, previous=needs.previous, made_at=needs.made_at
+    )
     target.require_fit(content)
     if view.present is None and view.policy == "Merge":
         message = f"{target.word.lower()} will not be created due to CreationPolicy=Merge"

@@ -8,10 +8,10 @@ from external.errors import FAILED, NeedsRemote
 from external.external_secrets.cleanup import CleanUp
 from external.external_secrets.converged import Converged
 from external.external_secrets.fetch import Fetched, Fetcher
-from external.external_secrets.kept_values import NO_NEEDS, options_of, with_previous
+from external.external_secrets.kept_values import NO_NEEDS, Made, options_of, unreported, with_previous
 from external.external_secrets.outcome import COMPONENT, MISSING, UNCHANGED, Outcome
 from external.external_secrets.plan import Plan, plan, require_ours, target_of
-from external.external_secrets.refresh import Observed, Reason, last_refresh, refresh_reason
+from external.external_secrets.refresh import Observed, Reason, due_in, last_refresh, refresh_reason
 from external.external_secrets.report import Reporter
 from external.external_secrets.sync_state import SyncState
 from external.external_secrets.targets.kinds import TargetKinds
@@ -139,6 +139,9 @@ class Reconciler:
         """Read the providers if a refresh is due; None if the target stands as it should."""
         summary, requests = view.external_secret.summary, await self._fetcher.requests(view)
         last, now = self._state.refreshed.get(view.key), self._context.clock.now().timestamp()
+        written = unreported(view) if generators and last is None else None
+        if written is not None and due_in(replace(summary, synced=summary.current), written, now, view.refresh_by) != 0:
+            return Fetched(None, requests.identity, max(0.0, now - written), (), made=Made(refresh_by=view.refresh_by))
         seen = Observed(requests.identity, stale, view.intact, view.refresh_by)
         reason = refresh_reason(summary, last, seen, now)
         if not reason:

@@ -30,7 +30,9 @@ REFRESH_BY = "coffer.dev/refresh-by"
 
 PREVIOUS = "coffer.dev/previous"
 """Annotation of a target: for how many refreshes each of the last values stays there."""
-GENERATED = (REFRESH_BY, HELD, PREVIOUS)
+MADE_AT = "coffer.dev/generated"
+"""Annotation of a target: the version of its ExternalSecret for which values were made, and when."""
+GENERATED = (REFRESH_BY, HELD, PREVIOUS, MADE_AT)
 """Annotations of a target that say what its generated values need."""
 
 NOT_CONTENT = frozenset({"apiVersion", "kind", "metadata", "status", "type", "immutable"})
@@ -325,7 +327,7 @@ def generated_annotations(content: Content) -> dict[str, str]:
     """Return the annotations for content that ends, or must be ended; nothing for other content."""
     ends, held = content.refresh_by, content.held
     found = {} if ends is None else {REFRESH_BY: rfc3339(datetime.fromtimestamp(ends, UTC))}
-    named = {HELD: held, PREVIOUS: content.previous}
+    named = {HELD: held, PREVIOUS: content.previous, MADE_AT: content.made_at}
     return found | {name: text for name, text in named.items() if text is not None}
 
 

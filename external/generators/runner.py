@@ -73,6 +73,8 @@ class GeneratorResults:
     """Unix time at which the first of the values must be replaced; None if none of them ends."""
     states: tuple[tuple[str, str], ...] = ()
     """Slot and name of the GeneratorState of each of the values that have one."""
+    fresh: bool = False
+    """Whether some of the values were made in this pass."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,8 @@ class Generators:
             self._kept.put(key.namespace, key, sum(weight_of(each.values) for each in kept.values()))
         ends = [each.refresh_by for at, each in kept.items() if at in results and each.refresh_by is not None]
         states = tuple((slot_of(at), each.state) for at, each in kept.items() if at in wanted and each.state)
-        return GeneratorResults(results, min(ends, default=None), states)
+        fresh = any(each is not last.get(at) for at, each in kept.items())
+        return GeneratorResults(results, min(ends, default=None), states, fresh)
 
     def held(self, key: Key, states: Collection[str]) -> None:
         """Note that a target holds the values of these states: they are used as long as they last."""

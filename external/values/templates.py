@@ -53,6 +53,8 @@ class Content:
     """What the target says of the GeneratorStates whose values it holds; None for nothing."""
     previous: str | None = None
     """What the target says of the last values that stay beside their successors; None for nothing."""
+    made_at: str | None = None
+    """What the target says of when its values were made; None for nothing."""
 
 
 class Renderer:

@@ -250,6 +250,36 @@ async def test_a_crash_after_the_target_keeps_what_it_holds(
         await again.close()
 
 
+async def test_a_crash_before_the_status_asks_for_nothing(
+    bench: ExternalModule, tokens: CountedTokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The target says for what it was written, so the next process only reports it."""
+
+    async def dying(*_: Any, **__: Any) -> Body:
+        raise KeyboardInterrupt
+
+    asks(bench)
+    bench.observe()
+    for made in (1, 2):
+        current: Any = restarted(bench)
+        if made == 2:
+            current.pass_by(3700)
+        current.observe()
+        with monkeypatch.context() as dead:
+            dead.setattr(current.api, "patch", dying)
+            with pytest.raises(KeyboardInterrupt):
+                await current.module.controllers[0].reconcile(Key(EXTERNAL_SECRETS, "ns", "es"))
+        await current.close()
+        bench.stage.clock.seconds = current.stage.clock.seconds
+        again = restarted(bench)
+        try:
+            await again.settle()
+            assert (tokens.made, again.data(), again.ready()[0]) == (made, {"token": f"t{made}".encode()}, "True")
+            assert deadlines(again)[f"t{made}"] is None
+        finally:
+            await again.close()
+
+
 def original(bench: ExternalModule, name: str, deadline: float | None = None, **more: Any) -> None:
     """Put a state as external-secrets leaves it: unlike ours it is named on no target."""
     external: Any = bench.body(EXTERNAL_SECRETS, "es")
