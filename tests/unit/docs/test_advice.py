@@ -210,18 +210,6 @@ def test_every_value_of_the_chart_that_is_told_exists() -> None:
 ON_TARGETS = {REFRESH_BY, HELD, MADE_AT, PREVIOUS, CLUSTER_GENERATOR}
 OPTIONS = {GENERATE, KEEP_PREVIOUS, EXTERNAL_ADOPT}
 KNOWN = OURS_KNOWN | OPTIONS | ON_TARGETS | {MIRROR_LABEL, ACCEPT_LABELS, REFUSE_PUSH}
-    GENERATE,
-    KEEP_PREVIOUS,
-    MADE_AT,
-    PREVIOUS,
-    EXTERNAL_ADOPT,
-    REFRESH_BY,
-    HELD,
-    CLUSTER_GENERATOR,
-    MIRROR_LABEL,
-    ACCEPT_LABELS,
-    REFUSE_PUSH,
-}
 MARKS = {"coffer.dev/made-for", "coffer.dev/never-set"}  # written by us, and read by nobody else
 
 
