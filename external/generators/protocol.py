@@ -136,6 +136,8 @@ class GeneratorKind(Generic[Spec]):
         weigh: returns (number of values, bytes of names and values) of what `generate` would make.
         revoke: for a kind whose values live at a provider until they are ended there.
         names: returns the names of values that do not end; None if they end, or nobody knows.
+        label: the service that it asks, in the metric of provider calls; empty if it asks none.
+        life_seconds: how long its values live unless the spec or the service says otherwise; 0: the interval decides.
     """
 
     resource: Resource
@@ -147,6 +149,8 @@ class GeneratorKind(Generic[Spec]):
     connect: Connect | None = None
     revoke: Revoke | None = None
     names: Callable[[Spec], tuple[str, ...] | None] = lambda _spec: None
+    label: str = ""
+    life_seconds: float = 0.0
 
     def prepare(self, raw: Any, at: str) -> Recipe:
         """Read a spec. Raises ProviderError for an invalid one, to be read again: no event tells of its change."""

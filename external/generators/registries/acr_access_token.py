@@ -247,4 +247,6 @@ ACR_ACCESS_TOKENS = GeneratorKind(
     embedded="acrAccessTokenSpec",
     about="An access token of an Azure Container Registry.",
     weigh=lambda _spec: (2, MAX_BYTES),
+    label=LABEL,
+    life_seconds=10_800.0,
 )

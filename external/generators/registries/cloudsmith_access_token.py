@@ -73,4 +73,6 @@ CLOUDSMITH_ACCESS_TOKENS = GeneratorKind(
     embedded="cloudsmithAccessTokenSpec",
     about="An access token of Cloudsmith.",
     weigh=lambda _spec: (2, 2 * MAX_BYTES),
+    label=LABEL,
+    life_seconds=7200.0,
 )

@@ -75,4 +75,6 @@ ECR_AUTHORIZATION_TOKENS = GeneratorKind(
     embedded="ecrAuthorizationTokenSpec",
     about="A token for registries of Amazon ECR.",
     weigh=lambda _spec: (4, MAX_BYTES),
+    label=LABEL,
+    life_seconds=43_200.0,
 )

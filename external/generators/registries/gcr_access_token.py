@@ -222,4 +222,6 @@ GCR_ACCESS_TOKENS = GeneratorKind(
     embedded="gcrAccessTokenSpec",
     about="An access token of Google Cloud.",
     weigh=lambda _spec: (3, MAX_BYTES),
+    label=LABEL,
+    life_seconds=3600.0,
 )

@@ -71,4 +71,6 @@ QUAY_ACCESS_TOKENS = GeneratorKind(
     embedded="quayAccessTokenSpec",
     about="A token of a Quay robot account.",
     weigh=lambda _spec: (3, 2 * MAX_BYTES),
+    label=LABEL,
+    life_seconds=3600.0,
 )

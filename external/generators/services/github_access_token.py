@@ -96,4 +96,6 @@ GITHUB_ACCESS_TOKENS = GeneratorKind(
     embedded="githubAccessTokenSpec",
     about="An installation token of a GitHub App.",
     weigh=lambda _spec: (1, MAX_BYTES),
+    label=LABEL,
+    life_seconds=3600.0,
 )

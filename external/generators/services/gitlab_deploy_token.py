@@ -199,4 +199,5 @@ GITLAB_DEPLOY_TOKENS = GeneratorKind(
     weigh=lambda _spec: (2, MAX_BYTES),
     revoke=revoke,
     names=lambda spec: None if spec.expires_at else ("username", "token"),
+    label=LABEL,
 )

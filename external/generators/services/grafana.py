@@ -219,4 +219,5 @@ GRAFANAS = GeneratorKind(
     weigh=lambda _spec: (2, MAX_BYTES),
     revoke=revoke,
     names=lambda spec: None if spec.service_account.seconds_to_live else ("login", "token"),
+    label=LABEL,
 )

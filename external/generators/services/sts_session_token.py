@@ -98,4 +98,6 @@ STS_SESSION_TOKENS = GeneratorKind(
     embedded="stsSessionTokenSpec",
     about="Temporary credentials of AWS STS.",
     weigh=lambda _spec: (4, MAX_BYTES),
+    label=STS,
+    life_seconds=43_200.0,
 )

@@ -15,7 +15,7 @@ from external.api.store import RetrySettings
 from external.generators.protocol import Generated, GeneratorKind, Make, NotRevoked, State, resource
 from external.providers.protocol import ConnectContext, ProviderDenied, ProviderError, SecretAbsent, Shared
 from external.providers.support.naming import document
-from external.providers.vault.connect import vault_server
+from external.providers.vault.connect import VAULT, vault_server
 from external.providers.vault.connection import Connection
 from external.providers.vault.lease import Lease, positive_seconds
 from external.values.json_document import to_map
@@ -178,4 +178,5 @@ VAULT_DYNAMIC_SECRETS = GeneratorKind(
     about="An answer of a Vault secrets engine.",
     weigh=lambda _spec: (MAX_NAMES, MAX_BYTES),
     revoke=revoke,
+    label=VAULT,
 )

@@ -6,7 +6,7 @@ from external.errors import FAILED
 from external.generators.protocol import Generated, GeneratorKind, Make, resource
 from external.providers.protocol import ConnectContext, ProviderError
 from external.providers.support.tls import trusting
-from external.providers.webhook.client import Webhook, WebhookContext
+from external.providers.webhook.client import LABEL, Webhook, WebhookContext
 from external.values.json_document import to_map
 from manager.core.durations import parse_duration
 from manager.core.errors import NeedsHuman
@@ -108,4 +108,5 @@ WEBHOOKS = GeneratorKind(
     embedded="webhookSpec",
     about="Values of an HTTP API.",
     weigh=lambda _spec: (MAX_NAMES, MAX_BYTES),
+    label=LABEL,
 )
