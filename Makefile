@@ -83,11 +83,12 @@ crds: setup ## the chart's CRDs, lists of generators and providers, values.schem
 	$(BIN)/python -m tools.crds
 	$(BIN)/python -m tools.chart_schema
 
-docs: setup ## what is made from code: docs/settings.md, docs/metrics.md, docs/providers.md, README and dashboards of the chart, the version
+docs: setup ## what is made from code: docs/settings.md, docs/metrics.md, docs/providers.md, docs/fields.md, README and dashboards of the chart, the version
 	$(BIN)/python -m tools.version
 	$(BIN)/python -m tools.settings_doc
 	$(BIN)/python -m tools.metrics_doc
 	$(BIN)/python -m tools.providers_doc
+	$(BIN)/python -m tools.fields_doc
 	$(BIN)/python -m tools.chart_readme
 	$(BIN)/python -m tools.dashboards
 

@@ -74,12 +74,6 @@ class ExternalMetrics:
             OBJECT,
             registry=registry if per_object else None,
         )
-        self.oldest = Gauge(
-            "coffer_external_last_success_age_seconds",
-            "Since the last success of the ExternalSecret that has waited longest for one",
-            registry=registry,
-        )
-        self.failing = Gauge("coffer_external_not_ready", "ExternalSecrets that are not ready", registry=registry)
         self.saved = Counter(
             "coffer_provider_calls_saved_total",
             "Calls that were not made: reads shared, made together, or spared by a list of versions",

@@ -138,9 +138,8 @@ def _reconciler(
     renderer = Renderer(context.client, context.sandbox, locks, delimiters)
     reconciler = Reconciler(context, state, fetcher, renderer, kinds, metrics)
     state.expected.sources += [state.unsynced.requests_of, reconciler.converged.requests_of]
-    freshness = Freshness(context.cache, context.clock, state.refreshed)
-    metrics.oldest.set_function(freshness.oldest)
-    metrics.failing.set_function(freshness.failing)
+    freshness = Freshness(context.cache, context.clock, state.refreshed, per_object=settings.object_metrics)
+    context.metrics.registry.register(freshness)
     if settings.object_metrics:
         context.metrics.registry.register(ConditionCollector(context.cache))
     return reconciler

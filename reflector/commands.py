@@ -112,6 +112,12 @@ class MirrorListing:
         """Return the sources and their mirrors for programs."""
         return [self._record(key) for key in self._listed(namespace)]
 
+    def states(self) -> Iterator[str]:
+        """Yield the state of every mirror, and of each that is missing."""
+        for key in self._sources():
+            view = self._view_builder.view(key)
+            yield from (each.partition("  ")[2] for each in _states(view, plan(view, self._provenance)).values())
+
     def _record(self, key: Key) -> dict[str, object]:
         view = self._view_builder.view(key)
         decided = plan(view, self._provenance)

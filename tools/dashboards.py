@@ -130,6 +130,18 @@ EXTERNAL = (
         "max(coffer_external_last_success_age_seconds{%})",
         "Since the last success of the ExternalSecret that has waited longest for one.",
     ),
+    number(
+        "ExternalSecrets without a success for two intervals",
+        "percentunit",
+        "max(coffer_external_overdue{%}) / max(coffer_external_waiting{%})",
+    ),
+    one(
+        "Longest wait by store",
+        "s",
+        "max by (kind, namespace, name) (coffer_external_store_age_seconds{%})",
+        "",
+        "{{name}}",
+    ),
     number("Cost of providers' calls in a month", "currencyUSD", "sum(coffer_provider_cost_dollars_per_month{%})"),
     one("Syncs", "ops", "sum(rate(externalsecret_sync_calls_total{%}[5m]))"),
     one("Failed syncs", "ops", "sum(rate(externalsecret_sync_calls_error{%}[5m]))"),

@@ -12,6 +12,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 import external.metrics
 import sealed.metrics
+from external.external_secrets.freshness import Freshness
 from manager.kube.cache import MetadataCache
 from manager.runtime.metrics import Metrics
 from reflector.metrics import ReflectorMetrics
@@ -65,6 +66,7 @@ def _of_modules() -> dict[str, CollectorRegistry]:
     nothing = cast("Any", None)  # a description reads neither keys nor clock
     found["sealed"].register(sealed.metrics.KeyCollector(nothing, MetadataCache(), nothing))
     external.metrics.ExternalMetrics(found["external"])
+    found["external"].register(Freshness(MetadataCache(), nothing, {}, per_object=False))
     ReflectorMetrics(found["reflector"], "warn")
     return found
 

@@ -10,13 +10,14 @@ from tools.chart_readme import PAGE as CHART_README
 from tools.chart_schema import SCHEMA
 from tools.crds import CRDS
 from tools.dashboards import PAGES as DASHBOARDS
+from tools.fields_doc import PAGE as FIELDS
 from tools.generated import ROOT, Generated, report
 from tools.metrics_doc import PAGE as METRICS
 from tools.providers_doc import PAGE as PROVIDERS
 from tools.settings_doc import PAGE as SETTINGS
 from tools.version import VERSION
 
-GENERATED = (CRDS, SCHEMA, CHART_README, DASHBOARDS, SETTINGS, METRICS, PROVIDERS, VERSION)
+GENERATED = (CRDS, SCHEMA, CHART_README, DASHBOARDS, SETTINGS, METRICS, PROVIDERS, FIELDS, VERSION)
 LOCKS = {"requirements.lock": "lock", "tools/audit.lock": "audit-lock", "tools/site.lock": "site-lock"}
 """Lock -> the make target that writes it, to the file that the variable of the same name in capitals says."""
 NO_NETWORK = ("error sending request", "failed to fetch", "dns error", "timed out", "connection")

@@ -1,7 +1,6 @@
 """Collect the errors of entries, so that one condition names all of them, each with its field."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 
 from external.errors import FAILED, FETCH_FAILED, NeedsRemote, StoreUnavailable
 from external.providers.protocol import ProviderError, ProviderUnavailable
@@ -18,18 +17,14 @@ class EntryErrors:
         self._reasons: dict[str, list[str]] = {}
         self._kinds: set[type[ReconcileError]] = set()
 
-    @contextmanager
-    def at(self, place: str, about: str = "") -> Iterator[None]:
-        """Keep an error of an entry.
+    def at(self, place: str, about: str = "") -> "_Entry":
+        """Return a context that keeps an error of an entry.
 
         Args:
             place: the entry's field.
             about: what the message adds to the field if the provider has answered.
         """
-        try:
-            yield
-        except (ProviderError, TemplateError, NeedsHuman) as error:
-            self.add(error, place, about)
+        return _Entry(self, place, about)
 
     def add(self, error: ProviderError | TemplateError | NeedsHuman, place: str, about: str = "") -> None:
         """Keep an error that was not raised: many entries may share one, and each raise makes its traceback longer."""
@@ -58,6 +53,24 @@ class EntryErrors:
     def _keep(self, kind: type[ReconcileError], place: str, text: str) -> None:
         self._kinds.add(kind)
         self._reasons.setdefault(text, []).append(place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One entry; a generator's frame would stay in the traceback of its error, and hold the frames above it."""
+
+    errors: EntryErrors
+    place: str
+    about: str
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, ProviderError | TemplateError | NeedsHuman):
+            return False
+        self.errors.add(error, self.place, self.about)
+        return True
 
 
 def _some(texts: list[str], most: int, between: str) -> str:

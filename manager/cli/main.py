@@ -27,6 +27,7 @@ OF_MODULES = {
     "keys": "sealed.commands",
     "migrate": "manager.cli.migrate.commands",
     "seal": "sealed.commands",
+    "status": "manager.cli.status.commands",
 }
 
 

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from manager.core.heap import trim_heaps
 
@@ -40,6 +40,28 @@ _TRIMS = _Trims()
 _COLLECTING = threading.Lock()
 
 
+class _Submitted(Generic[Result]):
+    """Work, and the future of its result.
+
+    An error's traceback holds the frames that it passed, and these hold the frames above. So no frame may hold the
+    future that holds the error: only a full collection of garbage would free them and what they had read.
+    """
+
+    def __init__(self, work: Callable[[], Result]) -> None:
+        self.coming: Future[Result] = Future()
+        self._work = work
+
+    def run(self) -> None:
+        """Do the work, unless its caller was cancelled before."""
+        if not self.coming.set_running_or_notify_cancel():
+            return
+        try:
+            self.coming.set_result(_alone(self._work))
+        except BaseException as error:  # raised in the caller, as by an executor
+            self.coming.set_exception(error)
+            del self
+
+
 async def in_background(work: Callable[[], Result], *, first: bool = False) -> Result:
     """Return the result of `work`, called in the background thread.
 
@@ -48,19 +70,15 @@ async def in_background(work: Callable[[], Result], *, first: bool = False) -> R
         first: run before all waiting work that is not `first`; for work that many objects wait for.
 
     """
-    coming: Future[Result] = Future()
-
-    def run() -> None:
-        if coming.set_running_or_notify_cancel():
-            try:
-                coming.set_result(_alone(work))
-            except BaseException as error:  # raised in the caller, as by an executor
-                # Without this frame, which holds `coming`: only a full collection would free the two and what was read.
-                coming.set_exception(error.with_traceback(error.__traceback__ and error.__traceback__.tb_next))
-
-    (_FIRST if first else _THEN).append(run)
+    submitted = _Submitted(work)
+    (_FIRST if first else _THEN).append(submitted.run)
     _THREAD.submit(_next)
-    return await asyncio.wrap_future(coming)
+    coming = asyncio.wrap_future(submitted.coming)
+    del submitted
+    try:
+        return await coming
+    finally:
+        del coming
 
 
 def _next() -> None:

@@ -90,7 +90,10 @@ class Pool:
 
         # Cancelling the caller does not stop the work, so the places are released when the work ends.
         running.add_done_callback(lambda _: loop.call_soon_threadsafe(ended))
-        return await self._followed(namespace, running)
+        try:
+            return await self._followed(namespace, running)
+        finally:
+            del running  # it holds the error whose traceback holds this frame
 
     def _make_way(self, held: "list[_Held]") -> None:
         """Move the render to a place for slow ones, if one is free, and release its own."""
@@ -106,6 +109,8 @@ class Pool:
                 charge(self._limits.deadline_seconds)
                 self._remember(namespace)
             raise
+        finally:
+            del work
         charge(seconds)
         if seconds >= REMEMBERED_AFTER_SECONDS:
             self._remember(namespace)

@@ -1,5 +1,6 @@
 """The image itself is tested: its files, its Python, its user and its read-only root."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,7 +19,8 @@ from tests.e2e.world import World
 pytestmark = [pytest.mark.skipif(bool(image.unavailable()), reason=image.unavailable()), pytest.mark.timeout(600)]
 
 PACKAGES = "opt/coffer/lib/python*/site-packages"
-PEAK_MIB = 170
+PEAK_MIB, ADDED_MIB = 170, 160
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,26 @@ def test_the_image_has_what_it_needs_and_nothing_more(tree: Stage) -> None:
     assert sandbox, "each start would compile at its first template"
     assert sandbox[0].stat().st_mtime_ns >= sandbox[0].with_suffix(".wasm").stat().st_mtime_ns
     assert (tree.user, tree.entrypoint, tree.command) == ("65532:65532", ["/opt/coffer/bin/coffer"], ["run"])
+
+
+def test_the_image_describes_every_aws_service_that_is_called(tree: Stage) -> None:
+    """The descriptions of the others are left out."""
+    code = "".join(file.read_text() for file in (ROOT / "external").rglob("*.py"))
+    called = set(re.findall(r"(?:client|_made)\((?:\w+(?:\(\))?, )?\"([a-z-]+)\", \"AWS_", code))
+    there = {each.parent.name for each in tree.root.glob(f"{PACKAGES}/botocore/data/*/*/")}
+
+    assert {"secretsmanager", "ssm", "sts", "ecr", "ecr-public"} <= called, "this test finds them"
+    assert called <= there
+    assert len(there) < 20
+
+
+def test_the_image_is_small(tree: Stage) -> None:
+    """What is added to the base image, as it lies on the disk."""
+    files = [each for each in (tree.root / "opt").rglob("*") if each.is_file() and not each.is_symlink()]
+    size = sum(each.stat().st_size for each in files) / 2**20
+
+    print(f"the image adds {size:.0f} MiB to its base")
+    assert size <= ADDED_MIB
 
 
 def test_the_image_has_bytecode_of_every_module(tree: Stage) -> None:

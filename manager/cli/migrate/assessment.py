@@ -18,6 +18,7 @@ from manager.cli.migrate.crds import Served, crd_hazards
 from manager.cli.migrate.hazards import Hazard, Kind
 from manager.cli.migrate.listed import Listed
 from manager.cli.migrate.originals import releases_of
+from manager.cli.migrate.release_values import value_hazards
 from manager.cli.migrate.roles import Rbac, Replacement, role_hazards
 from manager.cli.migrate.webhooks import webhook_hazards
 from manager.findings import ObjectFinding, Verdict
@@ -148,8 +149,9 @@ def _hazards(listed: Listed) -> Iterator[Hazard]:
     yield from webhook_hazards(listed.webhooks, services, running)
     deployments = [each for found in listed.deployments.values() for each in found]
     homes = frozenset(each["metadata"]["namespace"] for each in deployments)
-    rbac = Rbac(tuple(listed.cluster_roles), tuple(listed.bindings), releases_of(deployments), homes)
-    yield from role_hazards(rbac, REPLACEMENT)
+    releases = releases_of(deployments)
+    yield from role_hazards(Rbac(tuple(listed.cluster_roles), tuple(listed.bindings), releases, homes), REPLACEMENT)
+    yield from value_hazards(listed.releases, releases)
     yield from (_cron_job(each) for each in listed.cron_jobs if not (each.get("spec") or {}).get("suspend"))
     for module, place in listed.live.items():
         if place:

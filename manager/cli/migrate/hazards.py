@@ -11,6 +11,7 @@ class Kind(StrEnum):
     WEBHOOK = "webhook"
     ROLE = "role"
     WRITER = "writer"
+    VALUE = "value"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import binascii
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from manager.core.documents import OBJECT, Caps, Unreadable, read_json, read_yaml
@@ -26,21 +26,15 @@ SPEC = re.compile(r"^spec:", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Release:
-    """What matters of a release; none of its values."""
+    """What matters of a release."""
 
     chart: str
     version: str
     """The version of its chart."""
     crds: Mapping[str, bool]
     """Name of each CRD that is a template of its chart -> whether `helm uninstall` keeps it."""
-
-
-@dataclass(frozen=True)
-class Given:
-    """The values that a release was given, as `helm get values` prints them."""
-
-    chart: str
-    values: Body
+    values: Body = field(default_factory=dict, repr=False)
+    """What it was given, as `helm get values` prints it; it may hold secrets."""
 
 
 def read_release(secret: Body) -> Release | None:
@@ -48,17 +42,9 @@ def read_release(secret: Body) -> Release | None:
     try:
         record = _record(secret)
         manifest, about = record["manifest"], record["chart"]["metadata"]
-        return Release(str(about["name"]), str(about["version"]), _crds(str(manifest)))
-    except UNREADABLE:
-        return None
-
-
-def read_values(secret: Body) -> Given | None:
-    """Read the values from the Secret in which Helm records a release; None if it cannot be read."""
-    try:
-        record = _record(secret)
         values = record.get("config") or {}
-        return Given(str(record["chart"]["metadata"]["name"]), values) if isinstance(values, dict) else None
+        found = values if isinstance(values, dict) else {}
+        return Release(str(about["name"]), str(about["version"]), _crds(str(manifest)), found)
     except UNREADABLE:
         return None
 

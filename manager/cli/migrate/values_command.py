@@ -100,7 +100,7 @@ async def _of_release(chart: str, release: str, namespace: str, kubeconfig: str,
 
 async def read_release_values(client: "KubeClient", chart: str, release: str, namespace: str) -> "Body":
     """Read the values that a Helm release was given, from the one Secret that records it. Raises CofferError."""
-    from manager.cli.migrate.releases import read_values
+    from manager.cli.migrate.releases import read_release
     from manager.kube.resources import SECRETS, key_of
 
     selector = f"owner=helm,name={release}"
@@ -108,7 +108,7 @@ async def read_release_values(client: "KubeClient", chart: str, release: str, na
     newest = newest_record([each async for items, _ in pages for each in items])
     if newest is None:
         raise SettingsError(f"--release {release}: there is no deployed release of this name in {namespace}")
-    found = read_values(await client.get(key_of(SECRETS, newest)))
+    found = read_release(await client.get(key_of(SECRETS, newest)))
     if found is None:
         raise SettingsError(f"--release {release}: its record cannot be read")
     if found.chart != chart and chart not in found.values:

@@ -45,6 +45,7 @@ KUBECTL = {
     "describe": set(),
     "events": {"--for", "-n"},
     "get": {"--raw", "-A", "-l", "-n", "-o"},
+    "explain": set(),
     "logs": {"-f", "-l", "-n"},
 }
 """What of kubectl is named; a word or flag that is not here is looked up once, and added."""

@@ -1,9 +1,12 @@
 """The age of the oldest success over all ExternalSecrets; the original's series for each, where they are asked for."""
 
+import pytest
+
 from manager.kube.resources import CLUSTER_EXTERNAL_SECRETS, EXTERNAL_SECRETS
 from manager.settings.model import ExternalSettings, Settings
 from tests.builders.external_module import ExternalModule
 
+WAITING, OVERDUE, BY_STORE = (f"coffer_external_{each}" for each in ("waiting", "overdue", "store_age_seconds"))
 OLDEST, FAILING = "coffer_external_last_success_age_seconds", "coffer_external_not_ready"
 
 
@@ -27,6 +30,38 @@ async def test_the_oldest_success_counts_those_without_any(bench: ExternalModule
     bench.external("fine", refreshInterval="30m")
     await bench.settle()
     assert shown(bench, OLDEST) == 1000, "the one that never had a value"
+
+
+async def test_the_overdue_are_those_without_a_success_for_two_intervals(bench: ExternalModule) -> None:
+    bench.store(values={"remote": "x"})
+    bench.external("fine", refreshInterval="1h")
+    bench.external("broken", refreshInterval="1h", data=[{"secretKey": "k", "remoteRef": {"key": "absent"}}])
+    bench.external("once", refreshInterval="0")
+    await bench.settle()
+    assert (shown(bench, WAITING), shown(bench, OVERDUE)) == (2, 0)
+
+    bench.pass_by(7260)
+    assert shown(bench, OVERDUE) == 0, "twice the interval and a minute, and not more"
+    bench.pass_by(1)
+    assert shown(bench, OVERDUE) == 2, "one never had a value, the other was not refreshed while this clock jumped"
+
+
+@pytest.mark.parametrize(("per_object", "expected"), [(True, 100.0), (False, None)])
+async def test_each_store_shows_the_age_of_its_oldest_value(per_object: bool, expected: float | None) -> None:
+    bench = ExternalModule(Settings(external=ExternalSettings(object_metrics=per_object)))
+    bench.store(values={"remote": "x"})
+    bench.external("fine", secretStoreRef={"name": "store"})
+    bench.external("orphan", secretStoreRef={"name": "none", "kind": "ClusterSecretStore"})
+    await bench.settle()
+    bench.pass_by(100)
+
+    def age(kind: str, namespace: str, name: str) -> float | None:
+        labels = {"kind": kind, "namespace": namespace, "name": name}
+        return bench.stage.context.metrics.registry.get_sample_value(BY_STORE, labels)
+
+    assert age("SecretStore", "ns", "store") == expected, "tenants make them: a series for each is a setting"
+    assert age("ClusterSecretStore", "", "none") == 100
+    await bench.close()
 
 
 async def test_the_originals_series_for_every_object_are_a_setting() -> None:

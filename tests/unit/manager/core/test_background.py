@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import threading
+import weakref
+from contextlib import suppress
 
 import pytest
 
@@ -97,3 +99,28 @@ async def test_what_nobody_waits_for_any_more_is_not_begun() -> None:
     await in_background(lambda: done.append("last"))
 
     assert done == ["last"]
+
+
+async def test_an_error_leaves_no_garbage() -> None:
+    class Big:
+        pass
+
+    seen: list[weakref.ref[Big]] = []
+
+    async def asks() -> None:
+        big = Big()
+        seen.append(weakref.ref(big))
+        await in_background(fails)
+
+    def fails() -> None:
+        raise LookupError
+
+    gc.collect()
+    gc.disable()
+    try:
+        with suppress(LookupError):
+            await asks()
+        await in_background(str)  # the thread has dropped what it did before
+        assert [each() for each in seen] == [None], "only a full collection would free it"
+    finally:
+        gc.enable()

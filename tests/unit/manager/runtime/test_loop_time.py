@@ -1,8 +1,10 @@
 """What a piece of work takes of the event loop is counted, and a namespace that takes too much comes later."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -36,6 +38,32 @@ async def test_only_its_own_steps_are_counted() -> None:
 
     assert await metered == "done"
     assert metered.seconds == 5.0
+
+
+async def test_an_error_of_something_awaited_leaves_no_garbage() -> None:
+    class Big:
+        pass
+
+    async def fails() -> None:
+        big = Big()
+        seen.append(weakref.ref(big))
+        coming: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(coming.set_exception, LookupError())
+        try:
+            await coming
+        finally:
+            del coming
+
+    seen: list[weakref.ref[Big]] = []
+    gc.collect()
+    gc.disable()
+    try:
+        with suppress(LookupError):
+            await LoopTime(fails())
+        await asyncio.sleep(0)  # the loop has dropped the call that set the error
+        assert [each() for each in seen] == [None], "only a full collection would free it"
+    finally:
+        gc.enable()
 
 
 async def test_an_error_and_a_cancellation_reach_the_work_and_its_caller() -> None:

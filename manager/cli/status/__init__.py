@@ -1,0 +1,1 @@
+"""`coffer status`: one screen about everything that Coffer does in a cluster."""
