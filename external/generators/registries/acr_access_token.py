@@ -206,8 +206,7 @@ def _posted(http: HttpClient, call: str, url: str, form: Mapping[str, str]) -> H
 
 def _member(answer: HttpAnswer, name: str, server: str, check: str) -> str:
     if answer.status != 200:
-        kind = ProviderUnavailable if answer.temporary else ProviderDenied
-        raise kind(f"{server}: {answer.call}: {answer.status}: check {check}")
+        raise answer.refusal(server, check)
     found = answer.json_object(ANSWER).get(name)
     if not isinstance(found, str) or not found:
         raise ProviderUnavailable(f"{server}: {answer.call}: the answer holds no token")

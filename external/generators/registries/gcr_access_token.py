@@ -210,8 +210,7 @@ def _issued(answer: HttpAnswer, check: str) -> tuple[str, float]:
 
 def _require_success(answer: HttpAnswer, check: str) -> None:
     if answer.status != 200:
-        kind = ProviderUnavailable if answer.temporary else ProviderDenied
-        raise kind(f"Google Cloud: {answer.call}: {answer.status}: check {check}")
+        raise answer.refusal("Google Cloud", check)
 
 
 GCR_ACCESS_TOKENS = GeneratorKind(

@@ -168,9 +168,7 @@ def _listed(answer: HttpAnswer, url: str) -> list[Any]:
 def _accepted(answer: HttpAnswer, statuses: tuple[int, ...], url: str) -> HttpAnswer:
     if answer.status in statuses:
         return answer
-    kind = ProviderUnavailable if answer.temporary else ProviderDenied
-    check = "check the access token, its scope api, and the id"
-    raise kind(f"{_server(url)}: {answer.call}: {answer.status}: {check}")
+    raise answer.refusal(_server(url), "the access token, its scope api, and the id")
 
 
 def _server(url: str) -> str:

@@ -12,7 +12,7 @@ from pydantic import Field
 from external.api.fields import LocalSecretKeySelector, Model, SecretKeySelector
 from external.errors import FAILED
 from external.generators.protocol import Announced, Generated, GeneratorKind, Make, State, resource
-from external.providers.protocol import ConnectContext, ProviderDenied, ProviderUnavailable
+from external.providers.protocol import ConnectContext, ProviderUnavailable
 from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest, http_url
 from external.providers.support.naming import host_of
 from manager.core.documents import ANSWER, Unreadable, read_json
@@ -205,8 +205,7 @@ class _Server:
         answer = self._http.send(request)
         if answer.status in statuses:
             return answer
-        kind = ProviderUnavailable if answer.temporary else ProviderDenied
-        raise kind(f"Grafana {self._host}: {answer.call}: {answer.status}: check auth and serviceAccount")
+        raise answer.refusal(f"Grafana {self._host}", "auth and serviceAccount")
 
 
 GRAFANAS = GeneratorKind(

@@ -31,8 +31,7 @@ def issued_token(answer: HttpAnswer, status: int, server: str, check: str) -> st
 
     """
     if answer.status != status:
-        kind = ProviderUnavailable if answer.temporary else ProviderDenied
-        raise kind(f"{server}: {answer.call}: {answer.status}: check {check}")
+        raise answer.refusal(server, check)
     token = answer.json_object(ANSWER).get("token")
     if not isinstance(token, str) or not token:
         raise ProviderUnavailable(f"{server}: {answer.call}: the answer holds no token")
