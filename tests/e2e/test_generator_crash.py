@@ -111,7 +111,7 @@ def test_a_kill_after_any_write_leaves_no_credential_alive(
 
     life.run()
 
-    assert gitlab._made <= 3, "one for each time that somebody asked, and one whose target was never written"
+    assert gitlab.made <= 3, "one for each time that somebody asked, and one whose target was never written"
 
 
 def test_states_hold_no_value(stage: World, gitlab: GitLab) -> None:

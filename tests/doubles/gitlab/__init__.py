@@ -28,7 +28,8 @@ class GitLab:
         self.tokens: dict[int, dict[str, Any]] = {}
         self.silent = False
         """Create a token and answer with an error of a proxy."""
-        self._made = 0
+        self.made = 0
+        """How many tokens were created."""
 
     def __enter__(self) -> "GitLab":
         self._served = Served(self._handle)
@@ -58,14 +59,14 @@ class GitLab:
         odd = wanted.keys() - FIELDS or not wanted.get("name") or not wanted.get("scopes")
         if odd or set(wanted["scopes"]) - SCOPES:
             return web.json_response({"error": "scopes does not have a valid value"}, status=400)
-        self._made += 1
-        username = wanted.get("username") or f"gitlab+deploy-token-{self._made}"
-        token = {"id": self._made, "name": wanted["name"], "username": username, "scopes": wanted["scopes"]}
+        self.made += 1
+        username = wanted.get("username") or f"gitlab+deploy-token-{self.made}"
+        token = {"id": self.made, "name": wanted["name"], "username": username, "scopes": wanted["scopes"]}
         token |= {"expires_at": wanted.get("expires_at"), "revoked": False, "expired": False}
-        self.tokens[self._made] = token | {"place": place}
+        self.tokens[self.made] = token | {"place": place}
         if self.silent:
             return web.Response(status=502)
-        return web.json_response(token | {"token": f"gldt-{self._made}"}, status=201)
+        return web.json_response(token | {"token": f"gldt-{self.made}"}, status=201)
 
     def _listed(self, place: str, request: web.Request) -> web.Response:
         size, page = int(request.query.get("per_page", "20")), int(request.query.get("page", "1"))
