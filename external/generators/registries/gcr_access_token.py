@@ -128,7 +128,7 @@ def _by_key(content: SecretValue, place: str) -> Ask:
         except (Unreadable, KeyError, TypeError, AttributeError):
             raise ProviderDenied(f"{place}: it is no key of a Google service account") from None
         now = int(time.time())
-        claims = {"iss": email, "scope": SCOPE, "aud": url, "iat": now, "exp": now + JWT_SECONDS}
+        claims = {"iss": email, "scope": SCOPE, "aud": TOKEN_URL, "iat": now, "exp": now + JWT_SECONDS}
         assertion = signed(claims, rsa_key(SecretValue(str(pem).encode()), place), kid=key.get("private_key_id"))
         body = urlencode({"grant_type": JWT_BEARER, "assertion": assertion.reveal().decode()}).encode()
         request = HttpRequest(TOKEN, "POST", str(url), headers=FORM, body=body)

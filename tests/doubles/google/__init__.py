@@ -18,6 +18,8 @@ from tests.cluster.serving import Served
 from tests.doubles.tokens import verified
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+AUDIENCE = "https://oauth2.googleapis.com/token"
+"""Always, whatever `token_uri` the key names."""
 LIFE_SECONDS = 3599
 
 
@@ -65,7 +67,7 @@ class Google:
 
     def _by_key(self, form: dict[str, str]) -> web.Response:
         claims = verified(form.get("assertion", ""), self._key.public_key())
-        wanted = {"iss": self.email, "scope": SCOPE, "aud": f"{self.url}/token"}
+        wanted = {"iss": self.email, "scope": SCOPE, "aud": AUDIENCE}
         now = time.time()
         fits = (
             form.get("grant_type") == "urn:ietf:params:oauth:grant-type:jwt-bearer"

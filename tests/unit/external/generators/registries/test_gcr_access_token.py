@@ -1,14 +1,17 @@
 """Access tokens of Google Cloud, against servers that check what Google's documentation says."""
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from google.auth.transport.requests import Request
+from google.oauth2 import service_account
 
 from external.generators.protocol import Generated
 from external.generators.registries import gcr_access_token
-from external.generators.registries.gcr_access_token import GCR_ACCESS_TOKENS, GOOGLE_ACCOUNT
+from external.generators.registries.gcr_access_token import GCR_ACCESS_TOKENS, GOOGLE_ACCOUNT, SCOPE
 from external.providers.protocol import ProviderDenied, ProviderError
 from manager.core.errors import NeedsHuman
 from tests.builders.generators import Desk, generate, generator_context, texts
@@ -93,3 +96,13 @@ async def test_a_key_that_is_none_is_named_and_not_shown(google: Google, content
 async def test_a_refusal_names_the_call(google: Google) -> None:
     with pytest.raises(ProviderDenied, match="Google Cloud: Token: 400: check the key"):
         await token(google, KEY, Desk(google_key=google.key_file(client_email="other@x.iam.gserviceaccount.com")))
+
+
+def test_the_double_gives_googles_own_client_the_same_token(google: Google) -> None:
+    """The double is no mirror of our code: it answers the client of the vendor."""
+    info = json.loads(google.key_file())
+    credentials = service_account.Credentials.from_service_account_info(info, scopes=[SCOPE])
+
+    credentials.refresh(Request())
+
+    assert credentials.token == "ya29.key"
