@@ -22,8 +22,8 @@ from external.external_secrets.view import (
     View,
     created_under_our_field_manager,
 )
+from external.generators.loading import embedded, unserved
 from external.generators.registry import CLUSTER_GENERATORS, KINDS
-from external.generators.runner import embedded, unserved
 from external.providers.protocol import ProviderError
 from external.providers.registry import StoreSpec
 from external.providers.support.lookup import INVALID

@@ -239,9 +239,13 @@ def test_what_another_controller_serves_is_left_to_it(given: Any, settings: Any)
 @pytest.mark.parametrize(
     ("kind", "made", "told"),
     [
-        ("Grafana", (), "and not Grafana"),
+        ("BeyondtrustWorkloadCredentialsDynamicSecret", (), "and not BeyondtrustWorkloadCredentialsDynamicSecret"),
         ("ClusterGenerator", (), "ClusterGenerator g does not exist"),
-        ("ClusterGenerator", (generator("", "Grafana", "g"),), "and not Grafana"),
+        (
+            "ClusterGenerator",
+            (generator("", "BeyondtrustWorkloadCredentialsDynamicSecret", "g"),),
+            "and not BeyondtrustWorkloadCredentialsDynamicSecret",
+        ),
         ("ClusterGenerator", ({"metadata": {"name": "g"}, "spec": {"generator": {}}},), "exactly one generator"),
     ],
 )
@@ -271,7 +275,12 @@ def test_a_target_of_another_kind_depends_on_the_setting(allowed: bool, verdict:
     [
         (PUSH_SECRETS, True),
         (CLUSTER_PUSH_SECRETS, True),
-        (Resource("generators.external-secrets.io", "v1alpha1", "grafanas", "Grafana"), False),
+        (
+            Resource(
+                "generators.external-secrets.io", "v1alpha1", "grafanas", "BeyondtrustWorkloadCredentialsDynamicSecret"
+            ),
+            False,
+        ),
     ],
 )
 def test_kinds_that_are_not_served(resource: Resource, blocks: bool) -> None:
