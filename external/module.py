@@ -10,12 +10,16 @@ from external.external_secrets.freshness import Freshness
 from external.external_secrets.reconcile import Reconciler
 from external.external_secrets.sync_state import SyncState
 from external.external_secrets.targets.kinds import TargetKinds
+from external.generator_states.reconcile import StateReconciler
+from external.generator_states.revoke import Revoker
+from external.generators.ledger import Ledger
+from external.generators.loading import GeneratorReader
 from external.generators.runner import Generators
+from external.generators.state_index import StateIndex
 from external.metrics import ConditionCollector, ExternalMetrics
 from external.providers.kubernetes.home import home_of
-from external.providers.protocol import ConnectContext
 from external.providers.registry import PRICES
-from external.push_module import Shared, build_pushes, joined
+from external.push_module import Shared, build_pushes, contexts_of, joined
 from external.push_watches import OtherQueues
 from external.reading.expected_requests import ExpectedRequests
 from external.reading.reader import SharedReader
@@ -37,6 +41,7 @@ from manager.runtime.work_queue import WorkQueue
 
 CLUSTER_WORKERS = 2  # one object with a thousand namespaces must not hold up a small one
 STORE_WORKERS = 16  # validations at a time; none waits longer than a moment, and a namespace has half of what is free
+STATE_WORKERS = 4
 CONNECT_THREADS = 2  # that create clients: work for a processor
 
 
@@ -45,23 +50,24 @@ def build(context: Context) -> Module:
     settings = context.settings.external
     metrics = ExternalMetrics(context.metrics.registry, context.clock, PRICES, per_object=settings.object_metrics)
     threads = ThreadPool(settings.provider_threads, settings.provider_timeout)
-    workers = (settings.concurrency, STORE_WORKERS, 0)
+    workers = (settings.concurrency, STORE_WORKERS, 0, STATE_WORKERS)
     queues = Queues(*(WorkQueue(context.clock, context.jitter, each) for each in workers))
     connecting = ThreadPoolExecutor(CONNECT_THREADS, thread_name_prefix="clients")
     clients = _clients(context, threads, connecting, metrics)
     state = _state(context, clients)
     bursts = BurstGate(_admit(context, queues.external_secrets, state.expected))
     watches = Watches(context, queues, state, bursts, clients.forget_consumer)
-    kinds = TargetKinds(
-        context.client,
-        context.clock,
-        watches.targets.generic_target,
-        watches.targets.uses,
-        enabled=settings.generic_targets,
-        namespaces=context.settings.modules.namespaces,
-    )
+    kinds = _kinds(context, watches)
     shared = Shared(context, clients, threads, metrics, NamespaceLock())
     reconciler = _reconciler(shared, state, kinds)
+    recorder = StateReconciler(
+        context,
+        Revoker(context.client, threads, contexts_of(clients, metrics)),
+        kinds,
+        state.generator_states,
+        queues.generator_states.add,
+        settings.generator_gc_grace_period,
+    )
     spreader = ClusterReconciler(context)
     clock, measured = context.clock, context.metrics
     pushing = build_pushes(shared, OtherQueues(queues.stores, queues.clusters))
@@ -77,6 +83,7 @@ def build(context: Context) -> Module:
         return await copier.reconcile(key)
 
     spreads = Controller("clusters", queues.clusters, spread, CLUSTER_WORKERS, clock, measured)
+    ends = Controller("generatorstates", queues.generator_states, recorder.reconcile, STATE_WORKERS, clock, measured)
 
     def verify() -> Iterable[tuple[Controller, Key]]:
         return [(syncs, key) for key, _ in context.cache.items(EXTERNAL_SECRETS)]
@@ -89,7 +96,7 @@ def build(context: Context) -> Module:
     return Module(
         name="external",
         handlers=joined(watches.table(), pushing.watches.table()),
-        controllers=(syncs, validations, spreads, pushing.controller),
+        controllers=(syncs, validations, spreads, ends, pushing.controller),
         verify=verify,
         known=partial(_prepare, context),
         namespaces=context.settings.modules.namespaces,
@@ -97,9 +104,21 @@ def build(context: Context) -> Module:
     )
 
 
+def _kinds(context: Context, watches: Watches) -> TargetKinds:
+    return TargetKinds(
+        context.client,
+        context.clock,
+        watches.targets.generic_target,
+        watches.targets.uses,
+        enabled=context.settings.external.generic_targets,
+        namespaces=context.settings.modules.namespaces,
+    )
+
+
 def _state(context: Context, clients: Clients) -> SyncState:
     requests = RequestTimes(context.clock)
-    state = SyncState(requests, ExpectedRequests(clients.access.shares, requests.since))
+    expected = ExpectedRequests(clients.access.shares, requests.since)
+    state = SyncState(requests, expected, StateIndex(context.cache))
     context.cache.digest(EXTERNAL_SECRETS, state.unsynced.summarize)
     return state
 
@@ -117,11 +136,10 @@ def _reconciler(shared: Shared, state: SyncState, kinds: TargetKinds) -> Reconci
     reader = SharedReader(threads, context.clock, metrics, workers=workers, expected=state.expected)
     clients.on_close.append(reader.forget)
 
-    async def for_generator(generator: Key, for_all: bool) -> ConnectContext:
-        return await clients.connector.for_generator(generator, metrics.called, for_all=for_all)
-
-    generators = Generators(context, threads, for_generator, state.generator_credentials)
-    fetcher = Fetcher(clients, reader, generators, context.sandbox, locks)
+    ledger = Ledger(context, threads) if settings.generator_state else None
+    generators = Generators(context, threads, contexts_of(clients, metrics), ledger)
+    loading = GeneratorReader(context, state.generator_credentials)
+    fetcher = Fetcher(clients, reader, generators, loading, context.sandbox, locks)
     delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
     renderer = Renderer(context.client, context.sandbox, locks, delimiters)
     reconciler = Reconciler(context, state, fetcher, renderer, kinds, metrics)

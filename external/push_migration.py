@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from external.api.fields import parse
 from external.api.push_secret import PushSecretSpec
+from external.generators.loading import unserved
 from external.generators.registry import CLUSTER_GENERATORS, KINDS
-from external.generators.runner import unserved
 from external.migration import CURE, ELSEWHERE, Surroundings, store_finding
 from external.providers.registry import service_of
 from external.push_secrets.cleanup import TAKES_NONE

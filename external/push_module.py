@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from external.cluster_external_secrets.reconcile import ClusterReconciler
 from external.cluster_push_secrets.kind import PUSH_COPIES
-from external.generators.runner import Generators
+from external.generators.loading import GeneratorReader
+from external.generators.runner import Contexts, Generators
 from external.metrics import ExternalMetrics, PushMetrics
 from external.providers.protocol import ConnectContext
 from external.push_secrets.cleanup import CleanUp
@@ -59,19 +60,18 @@ def build_pushes(shared: Shared, others: OtherQueues) -> Pushing:
     watches = PushWatches(context, queue, others, memory)
     metrics = PushMetrics(context.metrics.registry, context.cache, per_object=context.settings.external.object_metrics)
 
-    async def for_generator(generator: Key, for_all: bool) -> ConnectContext:
-        return await clients.connector.for_generator(generator, shared.metrics.called, for_all=for_all)
-
     settings = context.settings.external
     delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
     renderer = Renderer(context.client, context.sandbox, shared.locks, delimiters, at=TEMPLATE, failing=TEMPLATE_FAILED)
-    generators = Generators(context, threads, for_generator, memory.generator_credentials)
+    # Without a ledger: a generator whose values must be ended at their provider is refused.
+    generators = Generators(context, threads, contexts_of(clients, shared.metrics), None)
+    loading = GeneratorReader(context, memory.generator_credentials)
     pusher = Pusher(context, threads, watches.claims, memory, metrics)
     cleanup = CleanUp(context, clients, pusher, watches.claims, memory, metrics)
     versions = VersionLists(context.cache, watches.by_store, threads, context.clock)
     clients.on_close.append(versions.forget)
     parts = Parts(
-        Sources(context.client, generators, renderer),
+        Sources(context.client, loading, generators, renderer),
         Delivery(context, clients, pusher, cleanup, memory, shared.locks),
         cleanup,
         versions,
@@ -81,6 +81,15 @@ def build_pushes(shared: Shared, others: OtherQueues) -> Pushing:
     reconciler = PushReconciler(context, clients, parts, memory)
     controller = Controller("pushes", queue, reconciler.reconcile, workers, context.clock, context.metrics)
     return Pushing(watches, controller, ClusterReconciler(context, PUSH_COPIES))
+
+
+def contexts_of(clients: Clients, metrics: ExternalMetrics) -> Contexts:
+    """Return a function that gives what a generator may use."""
+
+    async def for_generator(generator: Key, for_all: bool) -> ConnectContext:
+        return await clients.connector.for_generator(generator, metrics.called, for_all=for_all)
+
+    return for_generator
 
 
 def joined(*tables: Mapping[Resource, Handler]) -> dict[Resource, Handler]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from external.api.push_secret import PushSecretSpec
 from external.api.selectors import selects
+from external.generators.loading import GeneratorReader, LoadedGenerator
 from external.generators.runner import GeneratorRun, Generators
 from external.providers.push import SourceMeta
 from external.push_secrets.entries import Source
@@ -40,8 +41,11 @@ class Observed:
 class Sources:
     """Reads Secrets of the PushSecret's namespace, and runs its generator."""
 
-    def __init__(self, client: KubeClient, generators: Generators, renderer: Renderer) -> None:
+    def __init__(
+        self, client: KubeClient, loading: GeneratorReader, generators: Generators, renderer: Renderer
+    ) -> None:
         self._client = client
+        self._loading = loading
         self._generators = generators
         self._renderer = renderer
 
@@ -84,6 +88,7 @@ class Sources:
     def forget(self, key: Key) -> None:
         """Drop the generated values of a PushSecret that is gone."""
         self._generators.forget(key)
+        self._loading.forget(key)
 
     async def _generated(
         self, push_secret: PushSecret, spec: PushSecretSpec, run: "RunWhen"
@@ -92,9 +97,13 @@ class Sources:
         if ref is None:
             raise NeedsHuman(ERRORED, "spec.selector: no secret selector provided")
         reference, at = (ref.api_version, ref.kind, ref.name), "spec.selector.generatorRef"
-        loaded = await self._generators.read(push_secret.key, [reference], push_secret.key)
+        loaded = await self._loading.read(push_secret.key, [reference], push_secret.key)
         if loaded is None:
             raise NeedsHuman(ERRORED, f"{at}: another controller class serves the generator")
+        generator = loaded[reference]
+        if isinstance(generator, LoadedGenerator) and generator.recipe.end is not None:
+            cure = "let an ExternalSecret make them, and push its Secret"
+            raise NeedsHuman(ERRORED, f"{at}: {ref.kind} makes values that must be ended at their provider; {cure}")
         made = await self._generators.make(
             push_secret.key, {at: reference}, GeneratorRun(loaded, run.since, run.due, run.asked, run.now)
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from external.cluster_external_secrets.plan import EXTERNAL_COPIES, CopyKind
 from external.cluster_push_secrets.kind import PUSH_COPIES
 from external.generators.registry import ALL, CLUSTER_GENERATORS
+from external.generators.states import GENERATOR_STATES
 from external.migration import (
     Surroundings,
     cluster_finding,
@@ -53,7 +54,7 @@ OURS = {
     f"{each.plural}.{each.group}": Served(
         each.version, frozenset({each.version, *filter(None, [OLDER.get((each.group, each.version))])})
     )
-    for each in (*NAMESPACED, *CLUSTER)
+    for each in (*NAMESPACED, *CLUSTER, GENERATOR_STATES)
 }
 """Every CRD that Coffer uses, by name; a test compares the CRDs themselves, whose models take a second to load."""
 REPLACEMENT = Replacement(
@@ -61,8 +62,6 @@ REPLACEMENT = Replacement(
     frozenset((each.group, each.plural) for each in CLUSTER),
 )
 """What charts/coffer/templates/aggregated.yaml gives; a test renders the chart and compares."""
-INTERNAL = frozenset({"generatorstates"})
-"""Kinds in which external-secrets keeps its own state: nobody writes them by hand."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,7 @@ def _external(listed: Listed, settings: Settings, now: float) -> Iterator[Object
     yield from _copied(listed, EXTERNAL_COPIES)
     yield from _copied(listed, PUSH_COPIES)
     for resource, bodies in listed.bodies.items():
-        if f"{resource.plural}.{resource.group}" not in OURS and resource.plural not in INTERNAL:
+        if f"{resource.plural}.{resource.group}" not in OURS:
             yield from (unserved_finding(resource, each) for each in bodies)
 
 

@@ -58,7 +58,10 @@ def test_what_has_failed_is_pushed_at_once() -> None:
         ({"secretStoreRefs": [{"name": "absent"}]}, "it does not exist"),
         ({"selector": {}}, "no secret selector provided"),
         ({"odd": 1}, "spec.odd: unknown field"),
-        ({"selector": {"generatorRef": {"kind": "Grafana", "name": "g"}}}, "this version serves"),
+        (
+            {"selector": {"generatorRef": {"kind": "BeyondtrustWorkloadCredentialsDynamicSecret", "name": "g"}}},
+            "this version serves",
+        ),
     ],
 )
 def test_what_cannot_be_pushed_blocks(spec: Body, text: str) -> None:
