@@ -31,7 +31,9 @@ How a service takes what a PushSecret sends. Where there is room for a mark, Cof
 another has written ([which is that](decisions/marks-of-pushed-secrets.md)). "Calls unchanged" is how many calls a push
 takes that finds nothing to change; a webhook's is the write itself. "Versions listed" means that Coffer can see for
 several secrets at once that nothing has changed. `metadata.spec` has the fields of `data[].metadata`, in an envelope
-with `apiVersion: kubernetes.external-secrets.io/v1alpha1` and `kind: PushSecretMetadata`.
+with `apiVersion: kubernetes.external-secrets.io/v1alpha1` and `kind: PushSecretMetadata`. The templates of a webhook
+know `.remoteRef.remoteKey`, `.remoteRef.secretKey` and `.remoteRef.property`, and the value under the name of the
+remote key, as in `{{ index .remoteRef "my-key" }}`; without a `body` the value itself is sent.
 
 | metric label | mark of the owner | calls unchanged | deletes one property | versions listed | `metadata.spec` |
 |---|---|---|---|---|---|

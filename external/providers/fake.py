@@ -24,7 +24,7 @@ RESULT_UNKNOWN = 1  # value of `validationResult`
 async def connect(spec: FakeProvider, context: ConnectContext) -> Client:
     """Return the client."""
     store = context.lookup.store
-    return FakeClient(spec, *values_of(store), place=f'{store.resource.kind} "{store.name}"')
+    return FakeClient(spec, *values_of(context.lookup.cluster, store), place=f'{store.resource.kind} "{store.name}"')
 
 
 class FakeClient(DelegatesPushes):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from threading import Lock
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from external.providers.push import Pushed, PushRefused, PushRequest, ReferencedObject, RemoteRef, RemoteUnmanaged
 from external.providers.support.pushing.json_text import document_with, document_without, has_property
@@ -54,13 +55,13 @@ class PushedValues:
         return sum(len(key) + len(each.value) + OVERHEAD_BYTES for key, each in self._values.copy().items())
 
 
-_STORES: dict[str, dict[str, PushedValues]] = {}
-"""By namespace and name. Clients come and go with the generations of a store; what was pushed to it stays."""
+_STORES: WeakKeyDictionary[object, dict[str, dict[str, PushedValues]]] = WeakKeyDictionary()
+"""By cluster, namespace and name. Clients come and go with the generations of a store; what was pushed to it stays."""
 
 
-def values_of(store: Key) -> tuple[PushedValues, Mapping[str, PushedValues]]:
-    """Return what was pushed to a store, and to all that share its budget."""
-    neighbours = _STORES.setdefault(store.namespace, {})
+def values_of(cluster: object, store: Key) -> tuple[PushedValues, Mapping[str, PushedValues]]:
+    """Return what was pushed to a store of a cluster, and to all that share its budget."""
+    neighbours = _STORES.setdefault(cluster, {}).setdefault(store.namespace, {})
     return neighbours.setdefault(store.name, PushedValues()), neighbours
 
 

@@ -1,6 +1,7 @@
 """Pushes to AWS Parameter Store."""
 
 import base64
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +27,8 @@ MAX_VALUE_BYTES = 8_192  # of an advanced parameter; AWS itself refuses more tha
 MAX_DESCRIBED_PARAMETERS = 50  # the maximum of DescribeParameters
 SECURE = "SecureString"
 DESCRIBE = "DescribeParameter"  # the original's name of the call in its metric
+NAME = re.compile(r"[A-Za-z0-9/_.-]{1,1011}")
+"""A name that AWS takes in a filter: one that it refuses would fail the call for the others."""
 PROPERTY = "data[].match.remoteRef.property"
 
 
@@ -83,8 +86,8 @@ class ParameterStorePush:
 
     def current_versions(self, keys: frozenset[str]) -> Mapping[str, str]:
         """Return the versions of parameters, fifty in a call. Raises ProviderError."""
-        names = {self._prefix + key: key for key in sorted(keys) if not key.startswith("arn:")}
-        asked, found = list(names), dict[str, str]()
+        names = {self._prefix + key: key for key in sorted(keys)}
+        asked, found = [name for name in names if NAME.fullmatch(name)], dict[str, str]()
         for start in range(0, len(asked), MAX_DESCRIBED_PARAMETERS):
             found |= {
                 each["Name"]: stamp(each) for each in self._listed(asked[start : start + MAX_DESCRIBED_PARAMETERS])

@@ -1,5 +1,6 @@
 """Pushes to AWS Secrets Manager."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -29,6 +30,8 @@ MAX_VALUE_BYTES = 65_536
 MAX_FILTER_NAMES = 10  # of one ListSecrets
 MAX_PAGE_SECRETS = 100  # the maximum of ListSecrets
 MAX_PAGES = 3  # of one ListSecrets: names are compared as beginnings, and thousands may have the same
+NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
+"""A name that AWS takes in a filter: one that it refuses would fail the call for the others."""
 NEGATION = "!"  # in front of a value it negates a filter of ListSecrets
 
 
@@ -109,7 +112,7 @@ class SecretsManagerPush:
     def current_versions(self, keys: frozenset[str]) -> Mapping[str, str]:
         """Return the version ids of secrets that are marked; a few calls for ten keys each. Raises ProviderError."""
         names = {self._prefix + key: key for key in sorted(keys)}
-        asked = [name for name in names if not name.startswith(NEGATION)]
+        asked = [name for name in names if NAME.fullmatch(name)]
         found: dict[str, str] = {}
         for start in range(0, len(asked), MAX_FILTER_NAMES):
             found |= self._listed(asked[start : start + MAX_FILTER_NAMES])

@@ -14,7 +14,8 @@ from external.providers.support.pushing.marks import OWNER, UNMANAGED, require_n
 from external.providers.support.pushing.metadata import AT, metadata_spec
 from manager.kube.writer import SEALING_KEY_LABEL
 
-NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+MAX_NAME_CHARACTERS = 253
 REMOTE_KEY = "data[].match.remoteRef.remoteKey"
 
 
@@ -111,8 +112,8 @@ class ClusterPush:
         return spec
 
     def _place(self, ref: RemoteRef, spec: KubernetesPushSpec) -> Place:
-        if NAME.match(ref.key) is None:
-            text = "lower-case letters, digits, - and ., 253 characters at most"
+        if len(ref.key) > MAX_NAME_CHARACTERS or NAME.fullmatch(ref.key) is None:
+            text = f"lower-case letters, digits, - and ., {MAX_NAME_CHARACTERS} characters at most"
             raise PushRefused(f"{REMOTE_KEY}: a Secret cannot have this name: {text}")
         return Place(spec.remote_namespace or self._namespace, ref.key)
 
@@ -121,8 +122,9 @@ class ClusterPush:
             found = self._asked("GetSecret", "GET", place, place.path)
         except SecretAbsent:
             return None
-        parts = (found.get("metadata"), found.get("data") or {})
-        if found.get("kind") != "Secret" or not all(isinstance(each, dict) for each in parts):
+        meta, data = found.get("metadata"), found.get("data") or {}
+        inner = [meta.get(name) or {} for name in ("labels", "annotations")] if isinstance(meta, dict) else [None]
+        if found.get("kind") != "Secret" or not all(isinstance(each, dict) for each in (data, *inner)):
             raise ProviderUnavailable("GetSecret: the answer is no Secret")
         return found
 
@@ -136,8 +138,7 @@ class ClusterPush:
 
 def _require_ours(found: Mapping[str, Any], owners: tuple[str, ...], *, recorded: bool) -> None:
     """Raise RemoteUnmanaged unless a PushSecret's name is on the Secret, or external-secrets has pushed it."""
-    annotations = found["metadata"].get("annotations") or {}
-    named = annotations.get(OWNER) if isinstance(annotations, dict) else None
+    named = (found["metadata"].get("annotations") or {}).get(OWNER)
     if not named and not recorded:
         cure = f"annotate it with {OWNER}: {owners[0]} to hand it over, or push to another remoteKey"
         raise RemoteUnmanaged(f"{UNMANAGED}: no PushSecret has written this Secret; {cure}")

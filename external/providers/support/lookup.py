@@ -34,6 +34,11 @@ class Lookup:
         self.consumer = consumer
 
     @property
+    def cluster(self) -> object:
+        """Stands for the API server that it reads from."""
+        return self._client
+
+    @property
     def namespace(self) -> str:
         """The namespace on whose behalf the store is used: its own, or its consumer's."""
         return self.store.namespace or self.consumer

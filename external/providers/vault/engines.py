@@ -146,7 +146,7 @@ class EngineV2:
             if told is None:
                 return Stored()
             return Stored(None, _custom(told.get(CUSTOM)), _number(told.get("current_version")), exists=True)
-        told = (answer.json_object(ANSWER).get("data") or {}).get("metadata") or {}
+        told = _object(_object(answer.json_object(ANSWER).get("data")).get("metadata"))
         custom = told[CUSTOM] if CUSTOM in told else (self._metadata(key) or {}).get(CUSTOM)
         document = _document(answer, ("data", "data"))
         return Stored(document, _custom(custom), _number(told.get("version")), exists=True)
@@ -189,10 +189,7 @@ class EngineV2:
         answer = self._channel.ask(READ, self._paths.of_key(key, "metadata"))
         if answer.status == 404:
             return None
-        found = answer.json_object(ANSWER).get("data")
-        if not isinstance(found, dict):
-            raise ProviderUnavailable(f"{READ}: the answer holds no metadata")
-        return found
+        return _object(answer.json_object(ANSWER).get("data"))
 
 
 def _document(answer: HttpAnswer, path: tuple[str, ...]) -> JsonText:
@@ -203,6 +200,12 @@ def _document(answer: HttpAnswer, path: tuple[str, ...]) -> JsonText:
         return JsonText(raw or "")
     except (ProviderError, UnicodeDecodeError):
         raise ProviderUnavailable(f"{READ}: the answer holds no data") from None
+
+
+def _object(found: object) -> Mapping[str, Any]:
+    if not isinstance(found, dict):
+        raise ProviderUnavailable(f"{READ}: the answer holds no metadata")
+    return found
 
 
 def _custom(found: object) -> Mapping[str, str]:

@@ -187,10 +187,21 @@ def test_half_an_answer_is_no_answer(service: Service, name: str) -> None:
     assert_all(SERVICES[name].make(service.url, PATIENT), ProviderUnavailable)
 
 
-@pytest.mark.parametrize("body", ["", "[]", "{}", '{"data":null}', '{"data":{"data":"text","metadata":{"version":1}}}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"data":null}',
+        '{"data":[1]}',
+        '{"data":{"metadata":[]}}',
+        '{"data":{"data":"text","metadata":{"version":1}}}',
+    ],
+)
 @pytest.mark.parametrize("name", ["kubernetes", "vault-v1", "vault-v2"])
 def test_an_answer_of_another_form_is_no_answer(service: Service, name: str, body: str) -> None:
-    if (name, body) == ("vault-v1", '{"data":{"data":"text","metadata":{"version":1}}}'):
+    if name == "vault-v1" and body.startswith('{"data":{'):
         return  # the first version of the engine holds any object
     service.says(200, body)
 

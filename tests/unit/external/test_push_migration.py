@@ -13,6 +13,7 @@ from manager.settings.model import ExternalSettings
 from tests.builders.push_provider import entry
 
 NOW = 1_800_000_000.0
+UNSERVED = "BeyondtrustWorkloadCredentialsDynamicSecret"
 READY = {"conditions": [{"type": "Ready", "status": "True"}]}
 
 

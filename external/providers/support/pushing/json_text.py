@@ -17,6 +17,7 @@ SEARCHING = frozenset("*?|#")
 FORCED_NAME = re.compile(r":\d+")
 DECODER = decoder(parse_int=float)  # Python refuses integers of 4,300 digits
 MAX_MEMBERS = 20_000
+MAX_STEPS = 50  # of a property; each makes an object around the value
 BLANKS = " \t\r\n"
 NO_OBJECT = "what the provider holds is no JSON object, so it has no property to push to"
 
@@ -62,6 +63,8 @@ def steps_of(path: str) -> tuple[str, ...]:
             raise PushRefused(rf"{PROPERTY}: a step with {sign} searches; write \{sign} for the sign itself")
         else:
             steps[-1] += sign
+    if len(steps) > MAX_STEPS:
+        raise PushRefused(f"{PROPERTY}: it has more than {MAX_STEPS} steps")
     if "" in steps:
         raise PushRefused(rf"{PROPERTY}: it has an empty step; write \. for a dot that belongs to a name")
     return tuple(each[1:] if FORCED_NAME.fullmatch(each) else each for each in steps)

@@ -1,5 +1,8 @@
 """What is pushed to a fake store stays in this process, within bounds; the table of pushes is tested elsewhere."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 
 from external.api.providers.fake import FakeProvider
@@ -18,26 +21,33 @@ def request(key: str, value: bytes) -> PushRequest:
     return PushRequest(RemoteRef(key), "k", {"k": SecretValue(value)}, "ns/a", recorded=False)
 
 
-@pytest.fixture(autouse=True)
-def _empty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fake_push, "_STORES", {})
+class Cluster:
+    """Stands for an API server."""
 
 
-def client(store: str, namespace: str = "ns") -> FakeClient:
-    return FakeClient(SPEC, *values_of(Key(SECRET_STORES, namespace, store)))
+@pytest.fixture
+def client() -> Callable[..., FakeClient]:
+    """Open clients of stores of one cluster."""
+    return partial(opened, Cluster())
 
 
-def test_what_was_pushed_is_read_by_every_client_of_the_store() -> None:
+def opened(cluster: Cluster, store: str, namespace: str = "ns") -> FakeClient:
+    return FakeClient(SPEC, *values_of(cluster, Key(SECRET_STORES, namespace, store)))
+
+
+def test_what_was_pushed_is_read_by_every_client_of_the_store(client: Callable[..., FakeClient]) -> None:
     client("one").push(request("app", b"v"))
     wanted = SecretRequest("app")
 
     assert client("one").read([wanted])[wanted] == SecretValue(b"v")
     assert set(client("one").find(SearchRequest(name="."))) == {"given", "app"}
-    for other in (client("two"), client("one", "elsewhere")):
+    for other in (client("two"), client("one", "elsewhere"), opened(Cluster(), "one")):
         assert set(other.find(SearchRequest(name="."))) == {"given"}
 
 
-def test_the_stores_of_a_namespace_share_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stores_of_a_namespace_share_a_budget(
+    client: Callable[..., FakeClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(fake_push, "MAX_PUSHED_BYTES", 4_000)
     client("one").push(request("app", b"x" * 2_000))
 

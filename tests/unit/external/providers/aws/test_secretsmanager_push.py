@@ -205,9 +205,11 @@ def test_versions_are_told_of_marked_secrets_only(bench: SecretsManagerBench) ->
     client.delete(RemoteRef("app-4"), OWNER)
     bench.calls.clear()
 
-    asked = frozenset({*versions, "app-3", "app-4", "none", *(f"n{number}" for number in range(7))})
+    odd = ("!app", "a#b", "x" * 513, "")
+    asked = frozenset({*versions, *odd, "app-3", "app-4", "none", *(f"n{number}" for number in range(7))})
     assert client.current_versions(asked) == versions
     assert bench.calls == {("ListSecrets", "success"): 2}
+    assert bench.client(prefix="").current_versions(frozenset(odd)) == {}
 
 
 def test_the_owner_of_long_names_fits_into_a_tag(bench: SecretsManagerBench) -> None:

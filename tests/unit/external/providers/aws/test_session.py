@@ -4,6 +4,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from external.api.providers.aws import AwsProvider
 from external.providers.aws import session
@@ -11,7 +12,9 @@ from external.providers.aws.identity import Identity, Role
 from external.providers.aws.parameterstore import ParameterStore
 from external.providers.aws.secretsmanager import SecretsManager
 from external.providers.aws.session import AwsConnection
+from external.providers.protocol import ProviderUnavailable, SearchRequest
 from manager.core.secret_value import SecretValue
+from tests.cluster.serving import Served
 
 KEYS = {"access_key_id": SecretValue(b"AKIA"), "secret_access_key": SecretValue(b"x")}
 ROLES = ("arn:aws:iam::123456789012:role/a", "arn:aws:iam::123456789012:role/b")
@@ -74,3 +77,19 @@ def test_a_store_with_half_a_key_never_gets_coffers_identity(missing: str, monke
 
     with pytest.raises(KeyError, match=missing):
         AwsConnection(spec, Identity(keys), None, lambda *_: None, 20, "AWS/SecretsManager")
+
+
+@pytest.mark.parametrize("body", ["", "<html>", '{"SecretLis', "{}"])
+def test_an_answer_without_content_is_no_empty_list(body: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK makes an empty answer of any text that is no JSON, and a search would find that all secrets are gone."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=body, content_type="application/x-amz-json-1.1")
+
+    served = Served(answer)
+    monkeypatch.setenv("AWS_SECRETSMANAGER_ENDPOINT", served.start())
+    try:
+        with pytest.raises(ProviderUnavailable, match="ListSecrets: the answer holds nothing"):
+            opened().find(SearchRequest(name="."))
+    finally:
+        served.stop()

@@ -40,7 +40,7 @@ def request(ref: RemoteRef, value: bytes = b"v", **more: Any) -> PushRequest:
     return PushRequest(ref, "k", {"k": SecretValue(value)}, "ns/a", recorded=False, **more)
 
 
-@pytest.mark.parametrize("name", ["", "A", "a/b", "..", "a" * 254, "a_b", "-a", "a\nb"])
+@pytest.mark.parametrize("name", ["", "A", "a/b", "..", "a" * 254, "a_b", "-a", "a\nb", "a\n"])
 def test_a_name_that_no_secret_has_is_refused_without_a_call(name: str) -> None:
     api = Api()
     for attempt in (
@@ -108,7 +108,9 @@ def test_a_secret_is_handed_from_one_push_secret_to_another() -> None:
     assert api.asked[-1][2]["metadata"]["annotations"] == {OWNER: "ns/new"}
 
 
-@pytest.mark.parametrize("answer", [{"kind": "List"}, secret(metadata=[]), secret(data="x")])
+@pytest.mark.parametrize(
+    "answer", [{"kind": "List"}, secret(metadata=[]), secret(data="x"), secret(metadata={"labels": [1]})]
+)
 def test_an_answer_that_is_no_secret_changes_nothing(answer: Any) -> None:
     api = Api(answer)
     with pytest.raises(ProviderUnavailable):

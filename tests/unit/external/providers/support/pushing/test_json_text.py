@@ -33,7 +33,9 @@ def test_a_path_is_split_at_its_dots(path: str, steps: tuple[str, ...]) -> None:
     assert steps_of(path) == steps
 
 
-@pytest.mark.parametrize("path", ["", ".", "a.", ".a", "a..b", "*", "a.?", "a|b", "a.#", "@this", "a.@x"])
+@pytest.mark.parametrize(
+    "path", ["", ".", "a.", ".a", "a..b", "*", "a.?", "a|b", "a.#", "@this", "a.@x", "a." * 50 + "a"]
+)
 def test_a_path_that_searches_or_has_an_empty_step_is_refused(path: str) -> None:
     with pytest.raises(PushRefused, match=r"data\[\].match.remoteRef.property"):
         document_with(b"{}", path, "v")
