@@ -72,7 +72,7 @@ async def test_a_state_is_written_before_its_target(bench: ExternalModule, token
     assert state["spec"]["resource"]["kind"] == "Grafana"
     assert deadlines(bench) == {"t1": None}, "the target holds it"
     secret: Any = bench.body(SECRETS, "es")
-    assert secret["metadata"]["annotations"][HELD] == f"0={state['metadata']['name']}"
+    assert secret["metadata"]["annotations"][HELD] == f"es/0={state['metadata']['name']}"
     assert "dDE" not in str(states(bench))
 
 
