@@ -41,6 +41,7 @@ KUBECTL = {
     "apply": {"-f"},
     "auth can-i": {"-A", "--as"},
     "delete": {"-f"},
+    "create namespace": set(),
     "create secret": {"--from-file"},
     "describe": set(),
     "events": {"--for", "-n"},

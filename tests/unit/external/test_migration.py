@@ -116,6 +116,14 @@ def test_creation_policies_have_their_own_answer(policy: str, secret: Any, verdi
     assert (result.verdict, result.blocks) == (verdict, False)
 
 
+def test_what_fails_already_is_tried_again_and_no_reason_to_keep_the_original() -> None:
+    missing, wrong = found(external(ready=False)), found(external(ready=False, refreshInterval="soon"), target())
+
+    assert missing.why.endswith("Coffer tries again what failed; the condition says why it did")
+    assert wrong.why.endswith("correct it: external-secrets cannot serve it either")
+    assert found(external(refreshInterval="soon"), target()).why.endswith("or remove it")
+
+
 @pytest.mark.parametrize(("ready", "blocks"), [(True, True), (False, False)])
 def test_a_foreign_target_blocks_only_what_worked_before(ready: bool, blocks: bool) -> None:
     result = found(external(ready=ready), target(owned=False, labels={}))
