@@ -154,7 +154,7 @@ def test_a_lease_ends_with_its_external_secret(world: World, vault: VaultServer,
         what="the state without a deadline",
     )
     annotations = world.kube.get("secrets", "app", ns)["metadata"]["annotations"]
-    assert annotations[HELD] == f"0={state['metadata']['name']}"
+    assert annotations[HELD] == f"app/0={state['metadata']['name']}"
 
     world.kube.patch("externalsecrets", "app", ns, {"metadata": {"annotations": {"force": "1"}}})
     second = world.kube.wait_until(
