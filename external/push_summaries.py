@@ -60,7 +60,9 @@ class PushSecretSummary:
     """ConfigMaps and Secrets that hold its templates."""
     generator: tuple[str, str, str] | None
     claims: tuple[Claim, ...]
-    """What it is known to push to: by its spec and by its record."""
+    """What it is known to push to: by its record, then by its spec."""
+    held: int
+    """How many of the claims are in its record."""
     synced: str
     current: str
     """The value that `synced` has after a sync of this version of the object."""
@@ -102,7 +104,8 @@ def push_secret_summary(body: Body) -> PushSecretSummary:
     refreshed, ends = parse_rfc3339(status.get("refreshTime")), parse_rfc3339(state.get("refreshBy"))
     copied = owner is not None and owner.kind == CLUSTER_PUSH_SECRETS.kind
     ready = find_condition(status.get("conditions"), "Ready")
-    claims = tuple(dict.fromkeys(islice(_claims(namespace, spec, status), MAX_CLAIMS)))
+    held = dict.fromkeys(islice((claim for _, _, claim in recorded_refs(status, namespace)), MAX_CLAIMS))
+    claims = tuple(held | dict.fromkeys(islice(_claims(namespace, spec), MAX_CLAIMS - len(held))))
     annotations = mapping(meta.get("annotations"))
     return PushSecretSummary(
         ready=(ready or {}).get("status") == "True",
@@ -114,6 +117,7 @@ def push_secret_summary(body: Body) -> PushSecretSummary:
         templates=tuple(sorted(set(_templates(namespace, mapping(spec.get("template")))), key=str)),
         generator=_generator(generator) if generator else None,
         claims=claims,
+        held=len(held),
         synced=str(status.get("syncedResourceVersion") or ""),
         current=synced_version(body),
         refreshed=refreshed.timestamp() if refreshed else None,
@@ -149,9 +153,7 @@ def recorded_store(place: str, namespace: str) -> Key | None:
     return store_key(namespace, name, kind)
 
 
-def _claims(namespace: str, spec: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[Claim]:
-    for _, _, claim in recorded_refs(status, namespace):
-        yield claim
+def _claims(namespace: str, spec: Mapping[str, Any]) -> Iterator[Claim]:
     stores = list(_named(namespace, spec))
     for each in listing(spec.get("data"))[:MAX_ENTRIES]:
         ref = mapping(mapping(mapping(each).get("match")).get("remoteRef"))

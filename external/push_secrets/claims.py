@@ -1,4 +1,4 @@
-"""Which PushSecret may push to a remote key: the oldest that claims it. Nothing here asks the API server."""
+"""Which PushSecret may push to a remote key that several claim. Nothing here asks the API server."""
 
 from collections.abc import Iterator
 
@@ -14,15 +14,23 @@ class Claims:
         self._cache = cache
         self._by_place = cache.index(PUSH_SECRETS, _places)
 
-    def older(self, key: Key, created: str, claim: Claim) -> Key | None:
-        """Return the oldest PushSecret that claims a place before this one; None if this one may have it."""
-        own = (created, key.namespace, key.name)
-        found = [
-            (meta.created, other.namespace, other.name)
-            for other, meta in self._others(key, claim)
-            if (meta.created, other.namespace, other.name) < own
-        ]
-        return Key(PUSH_SECRETS, *min(found)[1:]) if found else None
+    def prior(self, key: Key, created: str, claim: Claim, *, held: bool) -> Key | None:
+        """Return the PushSecret that may push to a place instead of this one; None if this one may.
+
+        One that has pushed there comes before one that only asks for it: an old object that is edited takes nothing
+        from others. Otherwise the older one does.
+
+        Args:
+            key: the PushSecret that asks.
+            created: when it was created.
+            claim: the place.
+            held: whether its record has the place.
+
+        """
+        own = (not held, created, key.namespace, key.name)
+        ranks = [(not _holds(meta, claim), meta.created, *other[1:]) for other, meta in self._others(key, claim)]
+        first = min(ranks, default=own)
+        return Key(PUSH_SECRETS, *first[2:]) if first < own else None
 
     def any_other(self, key: Key, claim: Claim) -> bool:
         """Return True if another PushSecret claims a place: then it is not deleted."""
@@ -43,6 +51,11 @@ class Claims:
                 summary: PushSecretSummary = meta.digest
                 if any(each.overlaps(claim) for each in summary.claims):
                     yield other, meta
+
+
+def _holds(meta: Meta, claim: Claim) -> bool:
+    summary: PushSecretSummary = meta.digest
+    return any(each.overlaps(claim) for each in summary.claims[: summary.held])
 
 
 def _places(_key: Key, meta: Meta) -> Iterator[tuple[Key, str]]:

@@ -170,18 +170,20 @@ class Pusher:
         result.states.append(_state(job, entry, "Synced"))
 
     async def _claimed(self, job: Job, entry: Entry, result: StoreResult) -> bool:
-        """Return True if an older PushSecret claims the place; both are told."""
+        """Return True if another PushSecret has the place; both are told."""
         push_secret, claim = job.push_secret, Claim(job.store, entry.ref.key, entry.ref.property)
-        older = self._claims.older(push_secret.key, str(push_secret.metadata.get("creationTimestamp", "")), claim)
-        if older is None:
+        created = str(push_secret.metadata.get("creationTimestamp", ""))
+        prior = self._claims.prior(push_secret.key, created, claim, held=_recorded(job, entry))
+        if prior is None:
             return False
+        meta = self._context.cache.get(prior)
+        why = "is older" if meta is not None and meta.created <= created else "has pushed to it before"
         where = f'remote key "{entry.key}" of {job.name}'
-        text = f"{where} is claimed by PushSecret {older.namespace}/{older.name}, which is older; push to another key"
+        text = f"{where} is claimed by PushSecret {prior.namespace}/{prior.name}, which {why}; push to another key"
         result.states.append(_state(job, entry, "Claimed", text))
         result.errors.append(text)
-        meta = self._context.cache.get(older)
-        told = f"{where} is claimed by PushSecret {push_secret.owner} too, which is younger and does not push to it"
-        await self._context.events.warning(older, meta.uid if meta else "", CLAIMED, told, component=COMPONENT)
+        told = f"{where} is claimed by PushSecret {push_secret.owner} too, which does not push to it"
+        await self._context.events.warning(prior, meta.uid if meta else "", CLAIMED, told, component=COMPONENT)
         return True
 
     async def _exists(self, job: Job, entry: Entry) -> bool:

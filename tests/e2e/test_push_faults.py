@@ -30,9 +30,9 @@ def test_a_kill_after_any_write_loses_no_record(stage: World, staged_coffer: Cof
     fault = stage.faults.after_write(n, staged_coffer.kill, counting=lambda call: "pushsecrets" in call.path)
     stage.apply(push_secret(ns, "push", "aws", remotes, deletionPolicy="Delete"))
 
+    wait_until(fault.fired.is_set, timeout=60, what="the kill")
     stage.await_condition("pushsecrets", ns, "push", "True", timeout=60)
 
-    assert fault.fired.is_set()
     record = stage.kube.get("pushsecrets", "push", ns)["status"]["syncedPushSecrets"]["SecretStore/aws"]
     assert sorted(record) == sorted(remotes.values())
     assert stage.moto.counts(key)["CreateSecret"] == len(KEYS), "nothing is written twice"

@@ -16,6 +16,7 @@ from tests.builders.manifests import (
     fake,
     generated,
     generator,
+    push_secret,
     reflects,
     sealed_secret,
     secret,
@@ -32,7 +33,7 @@ from tests.e2e.world import World
 FLAGS = ("--process-sweep-interval=5",)
 ASKED_BY_ADMISSION = {
     ("", "external-secrets.io", f"{kind}/finalizers", "update")
-    for kind in ("externalsecrets", "clusterexternalsecrets")
+    for kind in ("externalsecrets", "clusterexternalsecrets", "clusterpushsecrets")
 }
 """The admission plugin OwnerReferencesPermissionEnforcement checks it when a target blocks its owner's deletion."""
 
@@ -82,6 +83,7 @@ def exercise(stage: World) -> None:
     stage.kube.delete("clustergenerators", "made")
     exercise_store(stage, "clustersecretstores", "")
     exercise_clusters(stage, ns)
+    exercise_pushes(stage, ns)
 
 
 def exercise_states(stage: World, ns: str) -> None:
@@ -133,6 +135,25 @@ def exercise_namespaces(stage: World, ns: str, target: str) -> None:
     stage.apply(service_account(ns, "reader", "arn:aws:iam::123456789012:role/reader"))
     stage.apply(store(ns, "trusted", aws_by_account("reader")))
     stage.await_ready("secretstores", ns, "trusted")
+
+
+def exercise_pushes(stage: World, ns: str) -> None:
+    """Make a ClusterPushSecret create, change and remove a PushSecret whose finalizer comes and goes."""
+    name = f"rights-{stage.unique}"
+    stage.apply(secret(ns, "source", {"a": canary()}), store(ns, "pushed", fake({})))
+    stage.await_ready("secretstores", ns, "pushed")
+    spec = push_secret("", "", "pushed", {"a": "rights"}, deletionPolicy="Delete")["spec"]
+    about = {"apiVersion": "external-secrets.io/v1alpha1", "kind": "ClusterPushSecret", "metadata": {"name": name}}
+    chosen = [{"matchLabels": {"kubernetes.io/metadata.name": ns}}]
+    stage.apply(about | {"spec": {"pushSecretSpec": spec, "namespaceSelectors": chosen}})
+    stage.kube.wait_until(lambda: stage.kube.find("pushsecrets", name, ns))
+    stage.await_ready("pushsecrets", ns, name)
+    changed = spec | {"refreshInterval": "2h"}
+    stage.apply(about | {"spec": {"pushSecretSpec": changed, "namespaceSelectors": chosen}})
+    stage.kube.wait_until(lambda: stage.kube.get("pushsecrets", name, ns)["spec"]["refreshInterval"] == "2h")
+    stage.apply(about | {"spec": {"pushSecretSpec": changed, "namespaceSelectors": []}})
+    stage.await_gone("pushsecrets", ns, name)
+    stage.kube.delete("clusterpushsecrets", name)
 
 
 def exercise_clusters(stage: World, ns: str) -> None:

@@ -87,7 +87,8 @@
   verbs: [get, list, watch, patch]  # patch: removes the original's finalizers
 {{- if .wide }}
 - {apiGroups: [external-secrets.io], resources: [externalsecrets, pushsecrets], verbs: [get, list, watch, create, update, patch, delete]}
-- {apiGroups: [external-secrets.io], resources: [clusterexternalsecrets, clusterpushsecrets], verbs: [get, list, watch, patch]}
+- {apiGroups: [external-secrets.io], resources: [clusterexternalsecrets], verbs: [get, list, watch, patch]}
+- {apiGroups: [external-secrets.io], resources: [clusterpushsecrets], verbs: [get, list, watch]}
 {{- else }}
 - {apiGroups: [external-secrets.io], resources: [externalsecrets, pushsecrets], verbs: [get, list, watch, patch]}
 {{- end }}

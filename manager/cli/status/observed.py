@@ -6,10 +6,12 @@ from manager.core.errors import Forbidden, NotFound
 from manager.kube.client import KubeClient
 from manager.kube.resources import (
     CLUSTER_EXTERNAL_SECRETS,
+    CLUSTER_PUSH_SECRETS,
     CLUSTER_SECRET_STORES,
     DEPLOYMENTS,
     EXTERNAL_SECRETS,
     LEASES,
+    PUSH_SECRETS,
     SEALED_SECRETS,
     SECRET_STORES,
     SECRETS,
@@ -26,6 +28,8 @@ OF_MODULE = {
     CLUSTER_SECRET_STORES: "external",
     EXTERNAL_SECRETS: "external",
     CLUSTER_EXTERNAL_SECRETS: "external",
+    PUSH_SECRETS: "external",
+    CLUSTER_PUSH_SECRETS: "external",
 }
 """The kinds with a condition, in the order in which they are shown."""
 MODULES = ("sealed", "external", "reflector")

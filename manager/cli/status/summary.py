@@ -15,6 +15,7 @@ from manager.kube.conditions import find_condition
 from manager.kube.resources import (
     CLUSTER_SECRET_STORES,
     EXTERNAL_SECRETS,
+    PUSH_SECRETS,
     SEALED_SECRETS,
     SECRET_STORES,
     Body,
@@ -136,7 +137,7 @@ def summarized(observed: Observed, mirrors: Iterable[str], now: float) -> Status
     """
     failures = sorted(_failures(observed), key=lambda each: each.since)
     stores = {key_of(resource, body): body for resource in STORES for body in observed.of(resource)}
-    found = bills(stores, observed.of(EXTERNAL_SECRETS))
+    found = bills(stores, observed.of(EXTERNAL_SECRETS), observed.of(PUSH_SECRETS))
     bill = Bill(
         sum(each.calls for each in found),
         sum(each.calls * each.price for each in found),

@@ -67,7 +67,11 @@ def test_stores_that_are_not_looked_at_keep_their_record() -> None:
 def test_the_record_keeps_what_failed_and_what_is_left() -> None:
     before: Any = {NAME: {"old": {"v": 1}, "failed": {"v": 1}, "left": {"v": 1}}, "SecretStore/kept": {"x": {}}}
     after = next_record(
-        before, {NAME: {"new": {"v": 2}}}, [(NAME, "failed"), (NAME, "never")], ["SecretStore/kept"], [(NAME, "left")]
+        before,
+        {NAME: {"new": {"v": 2}}},
+        [(NAME, "failed"), (NAME, "never")],
+        ["SecretStore/kept", "SecretStore/other"],
+        [(NAME, "left")],
     )
     assert after == {NAME: {"new": {"v": 2}, "failed": {"v": 1}, "left": {"v": 1}}, "SecretStore/kept": {"x": {}}}
 

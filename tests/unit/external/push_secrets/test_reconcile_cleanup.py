@@ -238,3 +238,19 @@ async def test_a_store_is_held_while_pushed_secrets_need_it(bench: ExternalModul
     bench.remove(PUSH_SECRETS, "ps")
     await bench.settle()
     assert store_finalizers(bench) == []
+
+
+async def test_an_old_object_that_is_edited_takes_nothing_from_others(bench: ExternalModule, remote: Remote) -> None:
+    bench.secret("rival", k="other")
+    await started(bench, data=[entry(remote="mine")])
+    bench.pass_by(5)
+    push_secret(bench, "younger", selector={"secret": {"name": "rival"}})
+    await bench.settle()
+    assert remote.text("remote") == "other"
+
+    push_secret(bench, data=[entry(remote="remote")])
+    bench.secret("rival", k="newer")
+    await bench.settle()
+
+    assert (remote.text("remote"), ready(bench, "younger")) == ("newer", OK)
+    assert "claimed by PushSecret ns/younger, which has pushed to it before" in ready(bench)[2]
