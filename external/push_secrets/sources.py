@@ -1,6 +1,6 @@
 """Read what a PushSecret pushes: Secrets, or what a generator makes, after its template."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from external.api.push_secret import PushSecretSpec
 from external.api.selectors import selects
@@ -31,6 +31,8 @@ class Observed:
     """Names and versions of the Secrets; empty for a generator."""
     gone: bool = False
     """Whether the Secret that is named does not exist."""
+    partial: bool = False
+    """Whether the bodies are metadata only: values are never listed."""
 
     @property
     def nothing(self) -> bool:
@@ -60,11 +62,11 @@ class Sources:
         selector = secret.selector.model_dump(by_alias=True, exclude_none=True) if secret.selector else {}
         found: list[Body] = []
         text = selector_text(selector)
-        async for items, _ in self._client.pages(SECRETS, namespace=namespace, selector=text, metadata_only=False):
+        async for items, _ in self._client.pages(SECRETS, namespace=namespace, selector=text):
             found += [each for each in items if selects(selector, each["metadata"].get("labels") or {})]
             if len(found) > MAX_SOURCES:
                 raise NeedsHuman(ERRORED, f"spec.selector.secret.selector: it selects more than {MAX_SOURCES} Secrets")
-        return _observed(sorted(found, key=lambda each: str(each["metadata"]["name"])))
+        return replace(_observed(sorted(found, key=lambda each: str(each["metadata"]["name"]))), partial=True)
 
     async def read(
         self, push_secret: PushSecret, spec: PushSecretSpec, observed: Observed, run: "RunWhen"
@@ -78,12 +80,21 @@ class Sources:
         if observed.bodies is None:
             sources, ends = await self._generated(push_secret, spec, run)
         else:
-            sources, ends = [_source(each) for each in observed.bodies], None
+            bodies = [await self._whole(each) for each in observed.bodies] if observed.partial else observed.bodies
+            sources, ends = [_source(each) for each in bodies], None
         if spec.template is not None:
             sources = [await self._rendered(push_secret, spec, each) for each in sources]
         if sum(len(value) for each in sources for value in each.values.values()) > MAX_SOURCE_BYTES:
             raise NeedsHuman(ERRORED, f"the values to push have more than {MAX_SOURCE_BYTES} bytes together")
         return sources, ends
+
+    async def _whole(self, listed: Body) -> Body:
+        """Read a Secret whose metadata was listed. Raises Retry if it has gone since."""
+        meta = listed["metadata"]
+        body = await self._client.find(Key(SECRETS, meta["namespace"], meta["name"]))
+        if body is None:
+            raise Retry(ERRORED, f"could not get source secret: Secret {meta['name']} has just been deleted")
+        return body
 
     def forget(self, key: Key) -> None:
         """Drop the generated values of a PushSecret that is gone."""

@@ -205,3 +205,24 @@ def test_a_cluster_object_pushes_from_each_chosen_namespace(world: World, ns: st
     finally:
         world.kube.delete("clusterpushsecrets", name)
     world.await_gone("pushsecrets", other, name)
+
+
+def test_secrets_of_a_label_are_pushed_and_cleaned_up_one_by_one(world: World, ns: str) -> None:
+    one, two, prefix = canary(), canary(), remote_name()
+    labels = {"push": "me"}
+    world.apply(secret(ns, "one", {"one": one}, labels=labels), secret(ns, "two", {"two": two}, labels=labels))
+    to = [{"storeRef": {"name": "aws"}, "rewrite": [{"regexp": {"source": "^", "target": f"{prefix}/"}}]}]
+    selector = {"secret": {"selector": {"matchLabels": labels}}}
+    world.apply(push_secret(ns, "push", "aws", {}, dataTo=to, selector=selector, deletionPolicy="Delete"))
+    await_remote(world, f"{prefix}/one", one)
+    await_remote(world, f"{prefix}/two", two)
+
+    world.kube.delete("secrets", "two", ns)
+
+    await_remote(world, f"{prefix}/two", None)
+    assert at_aws(world, f"{prefix}/one") == one
+    world.apply(secret(ns, "three", {"three": two}, labels=labels))
+    await_remote(world, f"{prefix}/three", two)
+    world.kube.delete("pushsecrets", "push", ns)
+    world.await_gone("pushsecrets", ns, "push")
+    assert at_aws(world, f"{prefix}/one") is None
