@@ -17,8 +17,8 @@ def cost(kubeconfig: str, context: str, namespace: str, output: str) -> None:
     """Explain, store by store, what a month of refreshes asks of providers, and what that costs.
 
     Estimated from intervals and keys as the objects stand, at public list prices; beside it, what external-secrets
-    would ask. With -n only what ExternalSecrets of that namespace ask for. Needs only the right to list stores and
-    ExternalSecrets; nothing is read from a provider.
+    would ask. Generators that ask a service have a line each. With -n only what ExternalSecrets of that namespace ask
+    for. Needs only the right to list stores and ExternalSecrets; nothing is read from a provider.
     """
     from external.cost import bills, record, table
 

@@ -1,8 +1,10 @@
 """`coffer keys …` and `coffer seal …`: what administrators and authors do by hand."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +21,7 @@ from manager.settings.model import SealedSettings
 from sealed.cluster.controller_client import ControllerClient, open_certificate
 from sealed.cluster.known_values import known_in_cluster
 from sealed.cluster.kube_access import KubeAccess
+from sealed.keys.backup import lost_by
 from sealed.keys.keyring import Keyring, KeySecret, KeyUsage, needed, pages
 from sealed.manifests.documents import InputError, read, read_file, render, replace_file
 from sealed.manifests.edit_buffer import read_back, written
@@ -121,11 +124,20 @@ def rotate(kubeconfig: str, context: str, namespace: str, output: str, **wanted:
 @_cluster_options
 @output_option
 @click.argument("file")
-def backup(kubeconfig: str, context: str, namespace: str, output: str, file: str) -> None:
-    """Write all keys, PRIVATE ones, into FILE, readable by its owner only."""
+@click.option("--overwrite", is_flag=True, help="Replace FILE whatever is in it.")
+def backup(kubeconfig: str, context: str, namespace: str, output: str, file: str, overwrite: bool) -> None:
+    """Write all keys, PRIVATE ones, into FILE, readable by its owner only.
+
+    An earlier backup is replaced only if all of its keys are here: that of another cluster stays.
+    """
     saved = Keyring(KubeAccess(Access(kubeconfig, context)), namespace).backup()
+    lost = "" if overwrite else lost_by(Path(file), saved["items"])
+    if lost:
+        raise InputError(f"{file} {lost}: name another file, or add --overwrite")
     replace_file(Path(file), render(saved, "yaml"))
-    text = f"{len(saved['items'])} keys in {file}: whoever reads it can open every SealedSecret"
+    text = (
+        f"{len(saved['items'])} keys of namespace {namespace} in {file}: whoever reads it can open every SealedSecret"
+    )
     _show_keys(output, [text], namespace, {each["metadata"]["name"]: "saved" for each in saved["items"]})
 
 
@@ -258,9 +270,24 @@ def _position(manifest: ManifestFile, name: str) -> int:
     return found[0]
 
 
+@contextmanager
+def ends_by_signal() -> Iterator[None]:
+    """End by SIGTERM and SIGHUP as by an exception, so that what is open is cleaned up: a lost session is a SIGHUP."""
+
+    def end(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    before = {each: signal.signal(each, end) for each in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
 def _edited(page: str) -> Any:
     """Let a person edit a page in a folder of their own; returns the values, None when it was left as it was."""
-    with TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
+    with ends_by_signal(), TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
         place = Path(folder) / "values.yaml"
         place.touch(mode=0o600)
         place.write_text(page)

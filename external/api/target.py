@@ -125,6 +125,8 @@ NOT_COPIED = frozenset(
         "kopf.zalando.org/last-handled-configuration",
         "applyset.kubernetes.io/part-of",
         "objectset.rio.cattle.io/hash",
+        "coffer.dev/generate",
+        "coffer.dev/keep-previous",
         *(f"argocd.argoproj.io/{each}" for each in ARGO_CD),
         *(f"{place}.toolkit.fluxcd.io/{each}" for place in ("kustomize", "helm") for each in FLUX),
     }

@@ -7,6 +7,7 @@ system used, file (`sealed: {key_prefix: …}`), default.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
+from ipaddress import ip_network
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_type_hints
@@ -102,6 +103,7 @@ def validated(settings: Settings) -> Settings:
     """Return the settings if they make sense together. Raises SettingsError."""
     lease = settings.lease
     _require_scope(settings)
+    _require_networks(settings)
     checks = (
         (lease.retry < lease.renew_deadline < lease.duration, "lease: retry < renew_deadline < duration must hold"),
         (lease.retry > 0, "lease.retry must be positive"),
@@ -149,6 +151,17 @@ def _require_scope(settings: Settings) -> None:
     for name in (each for each, on in reviewing.items() if on):
         text = "tokens are reviewed for the whole cluster, for which modules.scope leaves no rights; unset one of them"
         raise SettingsError(f"{name}: {text}")
+
+
+def _require_networks(settings: Settings) -> None:
+    """Raise SettingsError if an entry is no network: it would fail every object of a module, and none would say why."""
+    given = {"external.egress_allowed": settings.external.egress_allowed, "sealed.proxies": settings.sealed.proxies}
+    for name, networks in given.items():
+        for each in networks:
+            try:
+                ip_network(each, strict=False)
+            except ValueError:
+                raise SettingsError(f"{name}: {each!r} is not a network like 10.0.0.0/24") from None
 
 
 def _section(

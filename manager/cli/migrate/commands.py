@@ -97,13 +97,16 @@ def check(namespace: str, output: str, every: bool, save: str, **where: Any) -> 
     are. Values are never printed.
     """
     from manager.cli.migrate import rendering, snapshot
+    from manager.kube.resources import NAMESPACES, Key
 
     cluster = Where(**where)
     listed, report = asyncio.run(_assessed(cluster))
     if save:
         snapshot.save(save, snapshot.taken(listed, report.findings, cluster.without), time.time())
+    if namespace and listed.cache.get(Key(NAMESPACES, "", namespace)) is None:
+        raise CannotRead(f"there is no namespace {namespace}")
     shown = report.within(namespace)
-    lines = rendering.report_lines(shown, every=every)
+    lines = rendering.report_lines(shown, every=every, namespace=namespace)
     show(output, lines, rendering.report_records(shown), rendering.report_names(shown))
     sys.exit(0 if shown.safe else MUST_BE_CURED)
 
