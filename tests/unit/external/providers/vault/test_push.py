@@ -21,7 +21,8 @@ class Memory:
 
     def __init__(self, document: str | None = None, custom: Any = None, *, digits: bool = True) -> None:
         self.keeps_digits = digits
-        self.stored = Stored() if custom is None else Stored(document and JsonText(document), custom, 3, exists=True)
+        held = JsonText(document) if document is not None else None
+        self.stored = Stored() if custom is None else Stored(held, custom, 3, exists=True)
         self.asked: list[str] = []
         self.written: list[str] = []
         self.fails: Exception | None = None
