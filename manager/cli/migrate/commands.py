@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from manager import VERSION
+from manager.access.explanations import file_fault
 from manager.cli.migrate.values_command import values
 from manager.command_line import cluster_options, namespace_options, output_option, show, told
 from manager.core.errors import CofferError, SettingsError
@@ -222,4 +223,4 @@ def _page(metrics: str) -> str | None:
     try:
         return sys.stdin.read() if metrics == "-" else Path(metrics).read_text()
     except (OSError, ValueError) as error:
-        raise SettingsError(f"--metrics {metrics}: {type(error).__name__}") from None
+        raise SettingsError(f"--metrics {metrics}: {file_fault(error)}") from None

@@ -11,8 +11,9 @@ import click
 import yaml
 
 from manager import VERSION
+from manager.access.explanations import file_fault
 from manager.command_line import cluster_options
-from manager.core.documents import Unreadable, read_yaml
+from manager.core.documents import read_yaml
 from manager.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ def read_files(names: Sequence[str]) -> dict[str, Any]:
     for name in names:
         try:
             content = read_yaml(sys.stdin.read() if name == "-" else Path(name).read_text())
-        except (OSError, UnicodeError, Unreadable) as error:
-            raise SettingsError(f"-f {name}: cannot be read: {type(error).__name__}") from None
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"-f {name}: cannot be read: {file_fault(error)}") from None
         if content is not None and not isinstance(content, dict):
             raise SettingsError(f"-f {name}: is not a mapping of values")
         merged = _merged(merged, content or {})
