@@ -12,14 +12,14 @@ from typing import Any
 import click
 
 from manager.access.flags import Access
-from manager.command_line import cluster_options, output_option, show, told
+from manager.command_line import OTHERS, cluster_options, output_option, show, told
 from manager.core.errors import CofferError
 from manager.kube.resources import SEALED_SECRETS
 from manager.settings.model import SealedSettings
 from sealed.cluster.controller_client import ControllerClient, open_certificate
 from sealed.cluster.known_values import known_in_cluster
-from sealed.cluster.kube_access import KubeAccess
-from sealed.keys.keyring import Keyring, KeySecret, KeyUsage, needed, pages
+from sealed.cluster.kube_access import FORBIDDEN, UNAUTHORIZED, KubeAccess, NoCluster, Refused
+from sealed.keys.keyring import UNKNOWN, UNOPENED, Keyring, KeySecret, KeyUsage, needed, pages
 from sealed.manifests.documents import InputError, read, read_file, render, replace_file
 from sealed.manifests.edit_buffer import read_back, written
 from sealed.manifests.editing import ManifestFile
@@ -43,8 +43,11 @@ class Told(click.Group):
         """Run a command."""
         try:
             return super().invoke(ctx)
+        except NoCluster as error:
+            raise click.ClickException(told(error.cause)) from None
         except InputError as error:
-            raise click.ClickException(str(error)) from None
+            refused = isinstance(error, Refused) and error.status in (UNAUTHORIZED, FORBIDDEN)
+            raise click.ClickException(f"{error}; {OTHERS}" if refused else str(error)) from None
         except CofferError as error:
             raise click.ClickException(told(error)) from None
 
@@ -75,6 +78,19 @@ def list_keys(kubeconfig: str, context: str, namespace: str, output: str, object
     show(output, _table(rows, opened, objects=objects), records, (f"secret/{each.name}" for each in key_secrets))
 
 
+WITHOUT_KEY = (
+    (
+        UNKNOWN,
+        "1 SealedSecret does not say which key opened it; `coffer keys retire` tries it.",
+        "SealedSecrets do not say which key opened them; `coffer keys retire` tries them.",
+    ),
+    (
+        UNOPENED,
+        "1 SealedSecret could not be opened; its condition says why.",
+        "SealedSecrets could not be opened; their conditions say why.",
+    ),
+)
+"""What is said of one and of many SealedSecrets that are listed under no key."""
 COLUMNS = ("name", "state", "age", "ends", "objects", "fingerprint")
 
 
@@ -85,11 +101,11 @@ def _table(rows: list[tuple[str, ...]], opened: dict[str, list[str]], *, objects
         yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
         for place in sorted(opened.get(row[-1], ()) if objects and row[-1] else ()):
             yield f"    {place}"
-    if opened.get(""):
-        unknown = len(opened[""])
-        yield f"{unknown} SealedSecrets do not say which key opened them; `coffer keys retire` tries them."
-    for place in sorted(opened.get("", ()) if objects else ()):
-        yield f"    {place}"
+    for group, one, many in WITHOUT_KEY:
+        places = sorted(opened.get(group, ()))
+        if places:
+            yield one if len(places) == 1 else f"{len(places)} {many}"
+        yield from (f"    {place}" for place in places if objects)
 
 
 def _row(key_secret: KeySecret, opened: dict[str, list[str]], now: datetime, *, current: bool) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from manager.access.explanations import file_fault
 from manager.access.exec_plugin import Credential, Plugin
+from manager.access.explanations import file_fault
 from manager.access.kubeconfig import Entry
 from manager.access.selection import User
 from manager.core.documents import read_json

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from manager.access.explanations import file_fault
 from manager.access import pod, proxies
+from manager.access.explanations import file_fault
 from manager.access.flags import NO_FLAGS, Access
 from manager.access.http_channel import PORTS, Route
 from manager.access.identity import Identity, identity_of

@@ -41,8 +41,8 @@ class Migrate(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the default command in front of its options."""
         words = [each for each in args if each != "--plan"]
-        known = words and (words[0] in self.commands or words[0] in ctx.help_option_names)
-        return super().parse_args(ctx, words if known else ["plan", *words])
+        named = words and (not words[0].startswith("-") or words[0] in ctx.help_option_names)
+        return super().parse_args(ctx, words if named else ["plan", *words])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from manager import VERSION
-from manager.command_line import cluster_options, output_option, show, told
+from manager.command_line import cluster_options, output_option, show, tell_nothing, told
 from manager.core.errors import CofferError, Forbidden
 from manager.settings.load import load, settings_file
 
@@ -55,6 +55,7 @@ def status(kubeconfig: str, context: str, output: str, config: str | None, own: 
     settings = load({}, os.environ, settings_file(config))
     found = asyncio.run(_read(kubeconfig, context, settings, own or settings.process.namespace or "kube-system"))
     show(output, lines(found, time.time()), records(found), names(found))
+    tell_nothing(output, found.counts)
     sys.exit(0 if found.healthy else NEEDS_A_PERSON)
 
 
