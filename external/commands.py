@@ -14,11 +14,12 @@ from manager.kube.resources import CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, SECR
 @namespace_options
 @output_option
 def cost(kubeconfig: str, context: str, namespace: str, output: str) -> None:
-    """Explain, store by store, what a month of refreshes asks of providers, and what that costs.
+    """Explain what a month of refreshes asks of providers and costs.
 
-    Estimated from intervals and keys as the objects stand, at public list prices; beside it, what external-secrets
-    would ask. With -n only what ExternalSecrets of that namespace ask for. Needs only the right to list stores and
-    ExternalSecrets, with -n in that namespace, and cluster stores; nothing is read from a provider.
+    Store by store, estimated from intervals and keys as the objects stand, at public list prices; beside it, what
+    external-secrets would ask. Generators that ask a service have a line each. With -n only what ExternalSecrets of
+    that namespace ask for. Needs only the right to list stores and ExternalSecrets, with -n in that namespace, and
+    cluster stores; nothing is read from a provider.
     """
     from external.cost import bills, record, table
 

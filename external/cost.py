@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 
 from external.api.external_secret import Data, DataFrom, ExternalSecretSpec
 from external.api.fields import parse
+from external.generators.registry import KINDS
 from external.prices import MONTH_SECONDS
 from external.providers.kind import Service
 from external.providers.registry import service_of
 from external.stores.summary import store_summary
-from external.summaries import external_secret_summary, store_key
+from external.summaries import ExternalSecretSummary, external_secret_summary, store_key
 from manager.core.errors import NeedsHuman
-from manager.kube.resources import EXTERNAL_SECRETS, Body, Key, key_of
+from manager.kube.resources import CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, SECRET_STORES, Body, Key, key_of
 
 MISSING = Service("")
 RequestName = tuple[str, ...]
@@ -93,6 +94,7 @@ def _count(found: dict[Key, StoreBill], body: Body) -> None:
         spec = parse(ExternalSecretSpec, body.get("spec"), reason="")
     except NeedsHuman:
         return  # it reads nothing
+    _count_generators(found, key, spec, digest)
     asked = defaultdict[Key, set[RequestName]](set)
     for _, entry in spec.entries:
         chosen = spec.store_of(entry)
@@ -105,6 +107,26 @@ def _count(found: dict[Key, StoreBill], body: Body) -> None:
             bill.add(key.namespace, requests, digest.interval)
         else:
             bill.once += 1
+
+
+def _count_generators(
+    found: dict[Key, StoreBill], key: Key, spec: ExternalSecretSpec, digest: ExternalSecretSummary
+) -> None:
+    """Count the generators that ask a service: external-secrets asks it at each refresh, Coffer when values end."""
+    for at, (_, kind, name) in spec.generators.items():
+        asks = KINDS.get(kind)
+        if asks is None or not asks.label:
+            continue  # of a ClusterGenerator its name does not say what it asks
+        place = Key(asks.resource, key.namespace, name)
+        bill = found.setdefault(place, StoreBill(place, Service(asks.label)))
+        periodic = digest.policy == "Periodic" and digest.interval > 0
+        lasting = asks.life_seconds * 2 / 3
+        if not periodic and not (lasting and digest.policy == "Periodic"):
+            bill.once += 1
+            continue
+        bill.secrets += 1
+        bill.original += MONTH_SECONDS / digest.interval if periodic else 0.0
+        bill.wanted[key.namespace, ("generate", key.name, at)] = lasting or digest.interval
 
 
 def _request(entry: Data | DataFrom) -> RequestName:
@@ -147,16 +169,23 @@ def record(bill: StoreBill) -> dict[str, object]:
     }
 
 
+def _named(bill: StoreBill) -> str:
+    """Return what the table calls a store or a generator."""
+    kind, stores = bill.store.resource, (SECRET_STORES, CLUSTER_SECRET_STORES)
+    prefix = "" if kind in stores else f"{kind.kind} "
+    return f"{prefix}{bill.store.namespace or '(cluster)'}/{bill.store.name}"
+
+
 def _row(bill: StoreBill) -> tuple[str, ...]:
     original, calls = (f"{round(number):,}" for number in (bill.original, bill.calls))
     dollars = [f"${number * bill.price:,.2f}" if bill.price else "-" for number in (bill.calls, bill.original)]
-    name = f"{bill.store.namespace or '(cluster)'}/{bill.store.name}"
+    name = _named(bill)
     objects = f"{bill.secrets + bill.once:,}"
     return (name, bill.provider or "missing", objects, f"{bill.keys:,}", calls, dollars[0], original, dollars[1])
 
 
 def _hints(bill: StoreBill) -> Iterator[str]:
-    name = f"{bill.store.namespace or '(cluster)'}/{bill.store.name}"
+    name = _named(bill)
     if not bill.provider:
         yield f"{name}: there is no such store; what names it reads nothing"
     if bill.once:

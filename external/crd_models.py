@@ -10,15 +10,7 @@ from pydantic import ConfigDict, Field, create_model
 
 from external.api.external_secret import GeneratorName
 from external.api.fields import ONE_OF, SOURCELESS, Model, with_optional_fields
-from external.api.generators.registries import (
-    ACRAccessTokenSpec,
-    GCRAccessTokenSpec,
-)
-from external.api.generators.services import (
-    BeyondtrustWorkloadCredentialsDynamicSecretSpec,
-    GitlabDeployTokenSpec,
-    GrafanaSpec,
-)
+from external.api.generators.services import BeyondtrustWorkloadCredentialsDynamicSecretSpec
 from external.api.providers import clouds, configuration_services, password_managers, platforms, regional_clouds, vaults
 from external.api.store import SecretStoreSpec
 from external.generators.registry import EMBEDDED
@@ -108,16 +100,8 @@ class UnservedProviders(Model):
 class UnservedGenerators(Model):
     """The original's other generators; once one is served, its declaration takes the place of its line here."""
 
-    acr_access_token_spec: ACRAccessTokenSpec | None = None
-    """An access token of an Azure Container Registry."""
     beyondtrust_workload_credentials_dynamic_secret_spec: BeyondtrustWorkloadCredentialsDynamicSecretSpec | None = None
     """Dynamic credentials of BeyondTrust Workload Credentials."""
-    gcr_access_token_spec: GCRAccessTokenSpec | None = None
-    """An access token of Google Cloud."""
-    gitlab_deploy_token_spec: GitlabDeployTokenSpec | None = None
-    """A deploy token of a GitLab project or group."""
-    grafana_spec: GrafanaSpec | None = None
-    """A token of a Grafana service account."""
 
 
 class _ExactlyOne(Model):

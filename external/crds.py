@@ -8,6 +8,7 @@ from external.api.fields import Model
 from external.api.store import SecretStoreStatus
 from external.crd_models import EveryClusterGeneratorSpec, EveryStoreSpec
 from external.generators.registry import ALL, CLUSTER_GENERATORS
+from external.generators.states import GENERATOR_STATES, GeneratorStateSpec, GeneratorStateStatus
 from manager.kube.crds import CustomResource
 from manager.kube.resources import (
     CLUSTER_EXTERNAL_SECRETS,
@@ -107,5 +108,18 @@ CRDS = (
             labels=LABELS,
         )
         for resource, spec in GENERATOR_SPECS
+    ),
+    CustomResource(
+        resource=GENERATOR_STATES,
+        spec=GeneratorStateSpec,
+        status=GeneratorStateStatus,
+        short_names=("gs",),
+        categories=(*CATEGORIES, "external-secrets-generators"),
+        labels=LABELS,
+        with_status=False,
+        columns=(
+            {"name": "GC Deadline", "type": "string", "jsonPath": ".spec.garbageCollectionDeadline"},
+            {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+        ),
     ),
 )

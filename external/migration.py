@@ -22,8 +22,8 @@ from external.external_secrets.view import (
     View,
     created_under_our_field_manager,
 )
+from external.generators.loading import embedded, unserved
 from external.generators.registry import CLUSTER_GENERATORS, KINDS
-from external.generators.runner import embedded, unserved
 from external.providers.protocol import ProviderError
 from external.providers.registry import StoreSpec
 from external.providers.support.lookup import INVALID
@@ -95,14 +95,19 @@ def finding(body: Body, secret: Body | None, around: Surroundings) -> ObjectFind
         spec = parse(ExternalSecretSpec, body.get("spec"), reason=FAILED)
         require_allowed(spec)
     except NeedsHuman as error:
-        return _found(key, Verdict.UNSERVED, f"{error.message}; {CURE}", blocks=summary.ready)
+        return _found(key, Verdict.UNSERVED, f"{error.message}; {_cure(summary)}", blocks=summary.ready)
     lacking = [*_stores(summary, around), *_generators(key, summary, around), *_target(spec, around.settings)]
     if lacking:
-        return _found(key, Verdict.UNSERVED, "; ".join([*lacking, CURE]), blocks=summary.ready)
+        return _found(key, Verdict.UNSERVED, "; ".join([*lacking, _cure(summary)]), blocks=summary.ready)
     if spec.target.manifest is not None:
         text = f"its target, a {spec.target.manifest.kind}, is not read here: Coffer compares it at the first pass"
         return _found(key, Verdict.DIFFERS, text)
     return _of_secret(_view(body, spec, secret, adopt_foreign=around.settings.adopt_foreign), summary, around.now)
+
+
+def _cure(summary: ExternalSecretSummary) -> str:
+    """Return what to do; the original cannot serve what its own condition calls a failure."""
+    return "correct it: external-secrets cannot serve it either" if summary.judged and not summary.ready else CURE
 
 
 def store_finding(resource: Resource, body: Body, settings: ExternalSettings) -> ObjectFinding:
@@ -162,7 +167,11 @@ def _of_secret(view: View, summary: ExternalSecretSummary, now: float) -> Object
         return _found(view.key, Verdict.NOTHING, due=at)
     if view.present is None:
         missing_too = view.policy == "Merge"
-        text = "" if missing_too else "its Secret does not exist: Coffer reads the provider and creates it"
+        failed = summary.judged and not summary.ready
+        text = (
+            "tries again what failed; the condition says why it did" if failed else "reads the provider and creates it"
+        )
+        text = "" if missing_too else f"its Secret does not exist: Coffer {text}"
         return _found(view.key, Verdict.NOTHING if missing_too else Verdict.DIFFERS, text, due=now)
     try:
         require_ours(view, target_of(view, templated=view.spec.target.template is not None))

@@ -10,7 +10,12 @@ from external.external_secrets.freshness import Freshness
 from external.external_secrets.reconcile import Reconciler
 from external.external_secrets.sync_state import SyncState
 from external.external_secrets.targets.kinds import TargetKinds
-from external.generators.runner import Generators
+from external.generator_states.reconcile import StateReconciler
+from external.generator_states.revoke import Revoker
+from external.generators.ledger import Ledger
+from external.generators.loading import GeneratorReader
+from external.generators.runner import Contexts, Generators
+from external.generators.state_index import StateIndex
 from external.metrics import ConditionCollector, ExternalMetrics
 from external.providers.kubernetes.home import home_of
 from external.providers.protocol import ConnectContext
@@ -35,6 +40,7 @@ from manager.runtime.work_queue import WorkQueue
 
 CLUSTER_WORKERS = 2  # one object with a thousand namespaces must not hold up a small one
 STORE_WORKERS = 16  # validations at a time; none waits longer than a moment, and a namespace has half of what is free
+STATE_WORKERS = 4
 CONNECT_THREADS = 2  # that create clients: work for a processor
 
 
@@ -43,7 +49,7 @@ def build(context: Context) -> Module:
     settings = context.settings.external
     metrics = ExternalMetrics(context.metrics.registry, context.clock, PRICES, per_object=settings.object_metrics)
     threads = ThreadPool(settings.provider_threads, settings.provider_timeout)
-    workers = (settings.concurrency, STORE_WORKERS, 0)
+    workers = (settings.concurrency, STORE_WORKERS, 0, STATE_WORKERS)
     queues = Queues(*(WorkQueue(context.clock, context.jitter, each) for each in workers))
     connecting = ThreadPoolExecutor(CONNECT_THREADS, thread_name_prefix="clients")
     clients = _clients(context, threads, connecting, metrics)
@@ -59,12 +65,21 @@ def build(context: Context) -> Module:
         namespaces=context.settings.modules.namespaces,
     )
     reconciler = _reconciler(context, state, clients, threads, kinds, metrics)
+    recorder = StateReconciler(
+        context,
+        Revoker(context.client, threads, _contexts(clients, metrics)),
+        kinds,
+        state.generator_states,
+        queues.generator_states.add,
+        settings.generator_gc_grace_period,
+    )
     validator = StoreReconciler(context, clients, threads, queues.stores.add, watches.stores.written)
     spreader = ClusterReconciler(context)
     clock, measured = context.clock, context.metrics
     syncs = Controller("external", queues.external_secrets, reconciler.reconcile, settings.concurrency, clock, measured)
     validations = Controller("stores", queues.stores, validator.reconcile, STORE_WORKERS, clock, measured)
     spreads = Controller("clusters", queues.clusters, spreader.reconcile, CLUSTER_WORKERS, clock, measured)
+    ends = Controller("generatorstates", queues.generator_states, recorder.reconcile, STATE_WORKERS, clock, measured)
 
     def verify() -> Iterable[tuple[Controller, Key]]:
         return [(syncs, key) for key, _ in context.cache.items(EXTERNAL_SECRETS)]
@@ -77,7 +92,7 @@ def build(context: Context) -> Module:
     return Module(
         name="external",
         handlers=watches.table(),
-        controllers=(syncs, validations, spreads),
+        controllers=(syncs, validations, spreads, ends),
         verify=verify,
         known=partial(_prepare, context),
         namespaces=context.settings.modules.namespaces,
@@ -87,9 +102,19 @@ def build(context: Context) -> Module:
 
 def _state(context: Context, clients: Clients) -> SyncState:
     requests = RequestTimes(context.clock)
-    state = SyncState(requests, ExpectedRequests(clients.access.shares, requests.since))
+    expected = ExpectedRequests(clients.access.shares, requests.since)
+    state = SyncState(requests, expected, StateIndex(context.cache))
     context.cache.digest(EXTERNAL_SECRETS, state.unsynced.summarize)
     return state
+
+
+def _contexts(clients: Clients, metrics: ExternalMetrics) -> Contexts:
+    """Return a function that gives what a generator may use."""
+
+    async def for_generator(generator: Key, for_all: bool) -> ConnectContext:
+        return await clients.connector.for_generator(generator, metrics.called, for_all=for_all)
+
+    return for_generator
 
 
 def _reconciler(
@@ -105,11 +130,10 @@ def _reconciler(
     reader = SharedReader(threads, context.clock, metrics, workers=workers, expected=state.expected)
     clients.on_close.append(reader.forget)
 
-    async def for_generator(generator: Key, for_all: bool) -> ConnectContext:
-        return await clients.connector.for_generator(generator, metrics.called, for_all=for_all)
-
-    generators = Generators(context, threads, for_generator, state.generator_credentials)
-    fetcher = Fetcher(clients, reader, generators, context.sandbox, locks)
+    ledger = Ledger(context, threads) if settings.generator_state else None
+    generators = Generators(context, threads, _contexts(clients, metrics), ledger)
+    loading = GeneratorReader(context, state.generator_credentials)
+    fetcher = Fetcher(clients, reader, generators, loading, context.sandbox, locks)
     delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
     renderer = Renderer(context.client, context.sandbox, locks, delimiters)
     reconciler = Reconciler(context, state, fetcher, renderer, kinds, metrics)

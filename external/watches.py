@@ -10,6 +10,7 @@ from external.external_secrets.expiry import CACHED_TARGETS, target_refresh_by
 from external.external_secrets.refresh import due_in
 from external.external_secrets.sync_state import SyncState
 from external.external_secrets.view import MANAGED
+from external.generators.states import GENERATOR_STATES
 from external.reading.request_times import BurstGate
 from external.stores.summary import store_summary
 from external.summaries import ExternalSecretSummary, cluster_external_secret_summary
@@ -45,6 +46,7 @@ class Queues:
     external_secrets: WorkQueue
     stores: WorkQueue
     clusters: WorkQueue
+    generator_states: WorkQueue
 
 
 class RefreshRequests:
@@ -298,6 +300,25 @@ class ClusterWatches:
                     self._wakes.spend(change.key.namespace, 1.0)
 
 
+class StateWatches:
+    """Looks at GeneratorStates when they, or what their target holds, may have changed."""
+
+    def __init__(self, queue: WorkQueue, state: SyncState) -> None:
+        self._queue = queue
+        self._index = state.generator_states
+
+    def state(self, change: Change) -> None:
+        """Look at a state that has a deadline, is being deleted, or lacks our finalizer."""
+        if change.after is not None and change.after.digest.pending:
+            self._queue.add(change.key)
+
+    def external_secret(self, change: Change) -> None:
+        """Look at the states of an ExternalSecret after each refresh: another value may be in its target."""
+        after = change.after
+        if after is not None and (change.before is None or change.before.digest.refreshed != after.digest.refreshed):
+            self._queue.add_all(self._index.of(after.uid))
+
+
 class Watches:
     """Hands each change to whom it concerns.
 
@@ -317,6 +338,7 @@ class Watches:
         self._jitter = context.jitter
         self._confined = context.settings.modules.namespaces is not None
         self._queue = queues.external_secrets
+        self._states = StateWatches(queues.generator_states, state)
         self._forget_consumer = forget_consumer
         started = context.clock.now()
         self._requests = RefreshRequests(context, self._queue, state, bursts)
@@ -329,6 +351,7 @@ class Watches:
         within = {
             SECRET_STORES: self.stores.store,
             EXTERNAL_SECRETS: self.external_secret,
+            GENERATOR_STATES: self._states.state,
             SECRETS: self.secret,
             CONFIGMAPS: self.config_map,
         }
@@ -345,6 +368,7 @@ class Watches:
         """Work on an ExternalSecret, or only schedule its next refresh if it is converged."""
         meta = change.after
         self._clusters.external_secret(change)
+        self._states.external_secret(change)
         if meta is None:
             self._requests.forget(change.key)
             return

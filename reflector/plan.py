@@ -91,7 +91,8 @@ def plan(view: View, provenance: str = "warn") -> Plan:
         notes += _provenance(view, provenance)
         if provenance == "deny":
             return Plan(notes=tuple(notes), frozen=True)
-    steps = [*_pulls(view, notes), *_pushes(view, wanted), *_withdrawals(view, wanted)]
+    steps = [*_pulls(view, notes), *_pushes(view, wanted)]
+    steps += _withdrawals(view, wanted) if view.marks.legible else ()
     notes += [*(() if notes else _unreached(view, consenting)), *_unlabelled(view, wanted)]
     notes += _conflicts(view, consenting, wanted)
     return Plan(tuple(steps), tuple(notes))

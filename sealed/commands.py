@@ -1,8 +1,10 @@
 """`coffer keys …` and `coffer seal …`: what administrators and authors do by hand."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +21,7 @@ from manager.settings.model import SealedSettings
 from sealed.cluster.controller_client import ControllerClient, open_certificate
 from sealed.cluster.known_values import known_in_cluster
 from sealed.cluster.kube_access import FORBIDDEN, UNAUTHORIZED, KubeAccess, NoCluster, Refused
+from sealed.keys.backup import lost_by
 from sealed.keys.keyring import UNKNOWN, UNOPENED, Keyring, KeySecret, KeyUsage, needed, pages
 from sealed.manifests.documents import InputError, read, read_file, render, replace_file
 from sealed.manifests.edit_buffer import read_back, written
@@ -62,7 +65,10 @@ def keys() -> None:
 @output_option
 @click.option("--objects", is_flag=True, help="List the SealedSecrets of each key too.")
 def list_keys(kubeconfig: str, context: str, namespace: str, output: str, objects: bool) -> None:
-    """Show every key: its age and end, and how many SealedSecrets it opened."""
+    """Show every key, and how many SealedSecrets it opened.
+
+    Its age and end are those of its certificate.
+    """
     cluster = KubeAccess(Access(kubeconfig, context))
     keyring = Keyring(cluster, namespace)
     key_secrets, current = keyring.key_secrets(), keyring.current()
@@ -126,7 +132,10 @@ def _row(key_secret: KeySecret, opened: dict[str, list[str]], now: datetime, *, 
 @click.option("--key-prefix", default="sealed-secrets-key", show_default=True, help="Beginning of the Secret's name.")
 @click.option("--my-cn", default="", help="Common name in the certificate.")
 def rotate(kubeconfig: str, context: str, namespace: str, output: str, **wanted: Any) -> None:
-    """Make a key now; it seals from then on, and the old ones still open."""
+    """Make a key that seals from now on.
+
+    The old ones still open what they sealed.
+    """
     settings = replace(SealedSettings(), **wanted)
     name = Keyring(KubeAccess(Access(kubeconfig, context)), namespace).rotate(settings)
     text = f"{namespace}/{name} is the current key now; save it with `coffer keys backup`"
@@ -137,11 +146,21 @@ def rotate(kubeconfig: str, context: str, namespace: str, output: str, **wanted:
 @_cluster_options
 @output_option
 @click.argument("file")
-def backup(kubeconfig: str, context: str, namespace: str, output: str, file: str) -> None:
-    """Write all keys, PRIVATE ones, into FILE, readable by its owner only."""
+@click.option("--overwrite", is_flag=True, help="Replace FILE whatever is in it.")
+def backup(kubeconfig: str, context: str, namespace: str, output: str, file: str, overwrite: bool) -> None:
+    """Write all keys, PRIVATE ones, into FILE.
+
+    Its owner alone can read it. An earlier backup is replaced only if all of its keys are here: that of another cluster
+    stays.
+    """
     saved = Keyring(KubeAccess(Access(kubeconfig, context)), namespace).backup()
+    lost = "" if overwrite else lost_by(Path(file), saved["items"])
+    if lost:
+        raise InputError(f"{file} {lost}: name another file, or add --overwrite")
     replace_file(Path(file), render(saved, "yaml"))
-    text = f"{len(saved['items'])} keys in {file}: whoever reads it can open every SealedSecret"
+    text = (
+        f"{len(saved['items'])} keys of namespace {namespace} in {file}: whoever reads it can open every SealedSecret"
+    )
     _show_keys(output, [text], namespace, {each["metadata"]["name"]: "saved" for each in saved["items"]})
 
 
@@ -150,7 +169,10 @@ def backup(kubeconfig: str, context: str, namespace: str, output: str, file: str
 @output_option
 @click.argument("file")
 def restore(kubeconfig: str, context: str, namespace: str, output: str, file: str) -> None:
-    """Create the keys of FILE that are not here; the controller uses them within seconds."""
+    """Create the keys of FILE that are not here.
+
+    The controller uses them within seconds.
+    """
     created, left = Keyring(KubeAccess(Access(kubeconfig, context)), namespace).restore(read(read_file(Path(file))))
     text = f"{len(created)} keys restored, {len(left)} were here already"
     _show_keys(output, [text], namespace, dict.fromkeys(created, "restored") | dict.fromkeys(left, "present"))
@@ -162,7 +184,10 @@ def restore(kubeconfig: str, context: str, namespace: str, output: str, file: st
 @click.argument("key")
 @click.option("--force", is_flag=True, help="Retire it even if SealedSecrets need it: for a stolen key.")
 def retire(kubeconfig: str, context: str, namespace: str, output: str, key: str, force: bool) -> None:
-    """Take KEY, a Secret's name or a fingerprint, out of use once no SealedSecret needs it. Its Secret stays."""
+    """Take KEY out of use once no SealedSecret needs it.
+
+    KEY is the name of a Secret or a fingerprint. The Secret stays.
+    """
     keyring = Keyring(KubeAccess(Access(kubeconfig, context)), namespace)
     key_secret = keyring.find(key)
     current = keyring.current()
@@ -232,9 +257,10 @@ class EditOptions:
 @click.option("--controller-namespace", default="kube-system", show_default=True, help="Its namespace.")
 @click.option("--recovery-private-key", multiple=True, help="File with private keys, to open values offline.")
 def edit(kubeconfig: str, context: str, output: str, file: str, **given: Any) -> None:
-    """Edit the values of a SealedSecret in FILE; changed values are sealed again, all else stays.
+    """Edit the values of a SealedSecret in FILE.
 
-    The values come from the Secret in the cluster, if you may read it, or are opened with a private key.
+    Changed values are sealed again, all else stays. The values come from the Secret in the cluster, if you may read it,
+    or are opened with a private key.
     """
     options = EditOptions(**given)
     cluster = KubeAccess(Access(kubeconfig, context))
@@ -274,9 +300,24 @@ def _position(manifest: ManifestFile, name: str) -> int:
     return found[0]
 
 
+@contextmanager
+def ends_by_signal() -> Iterator[None]:
+    """End by SIGTERM and SIGHUP as by an exception, so that what is open is cleaned up: a lost session is a SIGHUP."""
+
+    def end(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    before = {each: signal.signal(each, end) for each in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
 def _edited(page: str) -> Any:
     """Let a person edit a page in a folder of their own; returns the values, None when it was left as it was."""
-    with TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
+    with ends_by_signal(), TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
         place = Path(folder) / "values.yaml"
         place.touch(mode=0o600)
         place.write_text(page)

@@ -61,7 +61,9 @@ def _decided(key: Key, sealed: Body, secret: Body | None, settings: SealedSettin
     except (NeedsHuman, WaitFor) as error:
         return Verdict.DIFFERS, error.message, worked
     if isinstance(action, Create):
-        return Verdict.DIFFERS, "its Secret does not exist: Coffer creates it", False
+        failed = mark_of(sealed).condition < 0
+        text = "Coffer tries again what failed; the condition says why it did" if failed else "Coffer creates it"
+        return Verdict.DIFFERS, f"its Secret does not exist: {text}", False
     if isinstance(action, Update) and present is not None:
         return _written(present, action.body)
     return Verdict.NOTHING, _compared(secret), False

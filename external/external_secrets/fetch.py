@@ -1,7 +1,7 @@
 """Read the data of one ExternalSecret from its providers, entry by entry."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -9,9 +9,11 @@ from external.api.external_secret import Data, DataFrom, FindRef, RemoteRef
 from external.errors import FAILED, FETCH_FAILED, NeedsRemote
 from external.external_secrets.entry_errors import EntryErrors
 from external.external_secrets.expiry import CACHED_TARGETS
+from external.external_secrets.kept_values import NOTHING_MADE, Made, existing_values, kept_states
 from external.external_secrets.refresh import Refreshed
 from external.external_secrets.view import ExternalSecret, View
-from external.generators.runner import GeneratorRun, Generators, LoadedGenerators
+from external.generators.loading import GeneratorReader, LoadedGenerators, fixed_names
+from external.generators.runner import GeneratorRun, Generators, slot_of
 from external.providers.protocol import (
     Client,
     DocumentPath,
@@ -50,7 +52,7 @@ MAX_BYTES = 16 << 20  # of all values together; templates may make a smaller Sec
 class Fetched:
     """The merged data, and the identity under which they were read."""
 
-    data: dict[str, SecretValue] | None
+    data: Mapping[str, SecretValue] | None
     """None if nothing has changed, by a version list or the provider's answer: then there is nothing to write."""
     identity: tuple[str, ...]
     age: float
@@ -65,8 +67,8 @@ class Fetched:
     """What was requested of which stores, each request once."""
     fingerprint: bytes = b""
     """Of all answers; empty if one is an error, nothing was read, or a generator ran too."""
-    refresh_by: float | None = None
-    """Unix time at which generated values that end must be replaced; None if there are none."""
+    made: Made = NOTHING_MADE
+    """The generated values among the data."""
 
     def refreshed(self, clock: Clock) -> Refreshed:
         """Return what is remembered of a refresh with these data.
@@ -74,7 +76,7 @@ class Fetched:
         The next one is counted from when the values were read: objects that share a read refresh together, in time.
         """
         at, began = clock.now().timestamp() - self.age, clock.monotonic() - self.age
-        return Refreshed(at, self.identity, self.mark, began, self.refresh_by)
+        return Refreshed(at, self.identity, self.mark, began, self.made.refresh_by)
 
 
 @dataclass(frozen=True)
@@ -93,10 +95,17 @@ class Fetcher:
     """Reads every entry of an ExternalSecret; all or nothing."""
 
     def __init__(
-        self, clients: Clients, reader: SharedReader, generators: Generators, sandbox: Sandbox, locks: NamespaceLock
+        self,
+        clients: Clients,
+        reader: SharedReader,
+        generators: Generators,
+        loading: GeneratorReader,
+        sandbox: Sandbox,
+        locks: NamespaceLock,
     ) -> None:
         self._clients = clients
         self._generators = generators
+        self._loading = loading
         self._reader = reader
         self._sandbox = sandbox
         self._locks = locks
@@ -111,11 +120,16 @@ class Fetcher:
         if not self.serves(summary.stores):
             return None
         key, resource = external_secret.key, CACHED_TARGETS.get(summary.manifest, SECRETS)
-        return await self._generators.read(key, summary.generators, Key(resource, key.namespace, summary.target))
+        return await self._loading.read(key, summary.generators, Key(resource, key.namespace, summary.target))
 
     def forget(self, key: Key) -> None:
         """Drop what was generated for an ExternalSecret that is deleted."""
         self._generators.forget(key)
+        self._loading.forget(key)
+
+    def held(self, key: Key, states: Collection[str]) -> None:
+        """Note that the target of an ExternalSecret holds the values of these GeneratorStates."""
+        self._generators.held(key, states)
 
     async def requests(self, view: View) -> Requests:
         """Return what the entries of an ExternalSecret request of their stores. Raises as `fetch` does."""
@@ -145,15 +159,18 @@ class Fetcher:
         spec = view.spec
         answers = await self._reader.read(requests.listed, fresh)
         merge = _Merge(spec.target.deletion_policy, Documents(self._sandbox, self._locks, view.key.namespace))
-        results = await self._generators.make(view.key, spec.generators, run)
-        made, read = results.entries, iter(requests.listed)
+        run = replace(run, sound=run.sound and _readable(answers.values(), spec.target.deletion_policy))
+        kept = await merge.existing(view, run) if run.if_absent else {}
+        wanted = {at: named for at, named in spec.generators.items() if at not in kept}
+        results = await self._generators.make(view.key, wanted, run)
+        made, read = {**kept, **results.entries}, iter(requests.listed)
         try:
             async with asyncio.timeout(MAX_PARSE_SECONDS):
                 breath = CooperativeYield()
                 for at, entry in spec.entries:
                     await breath.take()
                     if at in made and isinstance(entry, DataFrom):
-                        await merge.join(at, entry, made[at])
+                        await merge.join(at, entry, made[at], final=at in kept)
                     else:
                         each, request = next(read)
                         await merge.take(at, entry, answers[each.identity, request], each.client)
@@ -162,7 +179,7 @@ class Fetcher:
             raise NeedsRemote(FAILED, f"{FETCH_FAILED}: {text}") from None
         merge.errors.settle()
         if merge.unchanged:
-            return Fetched(None, requests.identity, 0.0, (), refresh_by=results.refresh_by)
+            return Fetched(None, requests.identity, 0.0, (), made=Made(refresh_by=results.refresh_by))
         proven = len(merge.absent) + merge.empty
         if not merge.data and spec.target.deletion_policy == "Delete" and proven < len(spec.entries):
             text = "there is no key in what the provider gave, and not every entry is proven absent: nothing is deleted"
@@ -173,8 +190,11 @@ class Fetcher:
         once = {(each.identity, request): each.store for each, request in requests.listed}
         requested = tuple((store, request) for (_, request), store in once.items() if store is not None)
         known = b"" if made else fingerprint(answers[name] for name in once)
-        absent, ends = tuple(merge.absent), results.refresh_by
-        return Fetched(merge.data, requests.identity, age, absent, mark, bool(made), requested, known, ends)
+        states = (*kept_states(view, map(slot_of, kept)), *results.states)
+        made_at = run.now if results.fresh else None
+        generated = Made(merge.generated, states, run.refreshes, results.refresh_by, made_at)
+        absent = tuple(merge.absent)
+        return Fetched(merge.data, requests.identity, age, absent, mark, bool(made), requested, known, generated)
 
     async def repeat(
         self, namespace: str, requested: Sequence[tuple[Key, ReadRequest]], fresh: MaxAge, last: Refreshed, known: bytes
@@ -231,6 +251,7 @@ class _Merge:
         """Searches without a result."""
         self._keys = 0
         self._bytes = 0
+        self.generated: dict[str, str] = {}
         self.unchanged = False
         """Whether a provider says that its answer has not changed: then there are no data to write."""
 
@@ -264,18 +285,38 @@ class _Merge:
         else:
             raise error
 
+    async def existing(self, view: View, run: GeneratorRun) -> Mapping[str, Mapping[str, SecretValue]]:
+        """Return the values that the target has already, by entry. Raises NeedsHuman and ProviderError."""
+
+        async def renamed(entry: DataFrom, made: Mapping[str, SecretValue]) -> Mapping[str, SecretValue]:
+            return await rewritten(made, entry.rewrite or (), self._documents, _wrong)
+
+        return await existing_values(view, fixed_names(run.generators), renamed)
+
     async def join(
-        self, at: str, entry: DataFrom, made: Mapping[str, SecretValue] | ProviderError | NeedsHuman
+        self,
+        at: str,
+        entry: DataFrom,
+        made: Mapping[str, SecretValue] | ProviderError | NeedsHuman,
+        *,
+        final: bool = False,
     ) -> None:
-        """Merge an entry whose values a generator has made: they are neither converted nor decoded."""
+        """Merge an entry whose values a generator has made: they are neither converted nor decoded.
+
+        Args:
+            final: whether their names are those of the target.
+
+        """
         with self.errors.at(at):
             if not isinstance(made, Mapping):
                 self.errors.add(made, at)
                 return
-            named = await rewritten(made, entry.rewrite, self._documents, _wrong) if entry.rewrite else made
+            renames = entry.rewrite and not final
+            named = await rewritten(made, entry.rewrite or (), self._documents, _wrong) if renames else made
             found = validate_keys(named, _wrong)
             self._charge(len(found), sum(map(len, found.values())))
             self.data.update(sorted(found.items()))
+            self.generated.update(dict.fromkeys(found, slot_of(at)))
 
     async def _one(self, entry: Data, given: Given, client: Client) -> Mapping[str, SecretValue]:
         reference = entry.remote_ref
@@ -334,6 +375,13 @@ class _Merge:
         if found is None:
             raise _wrong(_missing(reference, client, extract=extract) + _looked_for(reference, client))
         return found
+
+
+def _readable(answers: Iterable[Answer], deletion_policy: str) -> bool:
+    """Return True if every answer is a value, or an absence that the policy lets be skipped."""
+    errors = (each.coming.exception() for each in answers)
+    skipped = SecretAbsent if deletion_policy != "Retain" else ()
+    return all(error is None or isinstance(error, skipped) for error in errors)
 
 
 def _whole(given: Given) -> SecretValue:

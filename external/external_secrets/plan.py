@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from external.api.hashes import metadata_hash
 from external.errors import FAILED
+from external.external_secrets.kept_values import NO_NEEDS, Needs
 from external.external_secrets.targets.generic import GenericTarget
 from external.external_secrets.targets.protocol import Target
 from external.external_secrets.targets.secret import SecretTarget
@@ -38,7 +39,7 @@ def plan(
     view: View,
     data: Mapping[str, SecretValue] | None,
     rendered: Content | None = None,
-    refresh_by: float | None = None,
+    needs: Needs = NO_NEEDS,
 ) -> Plan:
     """Decide what to write for one ExternalSecret.
 
@@ -46,7 +47,7 @@ def plan(
         view: what was observed.
         data: the fetched data; None if the provider says that nothing has changed.
         rendered: what the template makes of the data; None without a template.
-        refresh_by: Unix time at which generated values that end must be replaced; None if there are none.
+        needs: what the target says of generated values.
 
     Raises:
         NeedsHuman: a foreign or immutable object is in the way, or the data do not fit the kind.
@@ -59,7 +60,9 @@ def plan(
         return _without_data(view, target.word)
     source = view.external_secret
     content = rendered or Content(data, source.inherited_labels, source.inherited_annotations)
-    content = replace(content, refresh_by=refresh_by)
+    content = replace(
+        content, refresh_by=needs.refresh_by, held=needs.held, previous=needs.previous, made_at=needs.made_at
+    )
     target.require_fit(content)
     if view.present is None and view.policy == "Merge":
         message = f"{target.word.lower()} will not be created due to CreationPolicy=Merge"

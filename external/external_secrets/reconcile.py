@@ -8,20 +8,24 @@ from external.errors import FAILED, NeedsRemote
 from external.external_secrets.cleanup import CleanUp
 from external.external_secrets.converged import Converged
 from external.external_secrets.fetch import Fetched, Fetcher
+from external.external_secrets.kept_values import NO_NEEDS, Made, options_of, unreported, with_previous
 from external.external_secrets.outcome import COMPONENT, MISSING, UNCHANGED, Outcome
-from external.external_secrets.plan import plan
-from external.external_secrets.refresh import Observed, Reason, last_refresh, refresh_reason
+from external.external_secrets.plan import Plan, plan, require_ours, target_of
+from external.external_secrets.refresh import Observed, Reason, due_in, last_refresh, refresh_reason
 from external.external_secrets.report import Reporter
 from external.external_secrets.sync_state import SyncState
 from external.external_secrets.targets.kinds import TargetKinds
 from external.external_secrets.view import ExternalSecret, View
 from external.external_secrets.write import TargetWriter
-from external.generators.runner import GeneratorRun, LoadedGenerators
+from external.generators.loading import LoadedGenerators
+from external.generators.runner import GeneratorRun
+from external.generators.states import held_in
 from external.metrics import ExternalMetrics
 from external.reading.identity_queue import MaxAge
 from external.values.templates import UPDATE_FAILED, Content, Renderer
 from manager.core.errors import Forbidden, ReconcileError, Retry
 from manager.kube.resources import SECRETS, Body, Key
+from manager.kube.writer import Create, Update
 from manager.runtime.controller import NO_REQUEUE, Requeue
 from manager.runtime.module import Context
 
@@ -107,6 +111,7 @@ class Reconciler:
     async def _observe(self, external_secret: ExternalSecret, *, live: bool) -> View:
         spec = await external_secret.spec()
         require_allowed(spec)
+        options_of(external_secret.annotations, spec)
         adopts = self._context.settings.external.adopt_foreign
         accepted = self._state.accepted.get(external_secret.key, ("", ""))
         resource = await self._kinds.of(spec)
@@ -134,6 +139,9 @@ class Reconciler:
         """Read the providers if a refresh is due; None if the target stands as it should."""
         summary, requests = view.external_secret.summary, await self._fetcher.requests(view)
         last, now = self._state.refreshed.get(view.key), self._context.clock.now().timestamp()
+        written = unreported(view) if generators and last is None else None
+        if written is not None and due_in(replace(summary, synced=summary.current), written, now, view.refresh_by) != 0:
+            return Fetched(None, requests.identity, max(0.0, now - written), (), made=Made(refresh_by=view.refresh_by))
         seen = Observed(requests.identity, stale, view.intact, view.refresh_by)
         reason = refresh_reason(summary, last, seen, now)
         if not reason:
@@ -147,7 +155,20 @@ class Reconciler:
                 return confirmed
         gone = view.present is None  # users delete a target to have other values generated
         due, asked = gone or Reason.DUE in reason, gone or Reason.ASKED in reason
-        run = GeneratorRun(generators, last_refresh(summary, last), due, asked, now)
+        if generators and view.present is not None and view.policy != "None":
+            require_ours(view, target_of(view, templated=False))  # before anything is made for a foreign target
+        options = options_of(view.external_secret.annotations, view.spec)
+        run = GeneratorRun(
+            generators,
+            last_refresh(summary, last),
+            due,
+            asked,
+            now,
+            uid=view.uid,
+            holds=view.takes_values,
+            refreshes=Reason.DUE in reason,
+            if_absent=options.if_absent,
+        )
         fetched = await self._fetcher.fetch(view, requests, fresh, run)
         if fetched.data is None and not view.as_last_synced:
             raise NeedsRemote(FAILED, UNCHANGED)
@@ -172,14 +193,27 @@ class Reconciler:
     async def _act(self, view: View, fetched: Fetched | None) -> Outcome:
         if fetched is None:
             return Outcome()
-        decided = plan(view, fetched.data, await self._render(view, fetched), fetched.refresh_by)
+        needs = NO_NEEDS
+        if fetched.data is not None:
+            most = options_of(view.external_secret.annotations, view.spec).keep_previous
+            recorded = bool(self._state.generator_states.of(view.uid))
+            data, needs = with_previous(view, fetched.data, fetched.made, most, recorded=recorded)
+            fetched = replace(fetched, data=data)
+        decided = plan(view, fetched.data, await self._render(view, fetched), needs)
         decided = replace(decided, random=decided.random or fetched.random)
         if view.generic and decided.action is None and view.present is not None and fetched.data:
             self._state.accepted[view.key] = view.content_hashes  # what the API server made of the requested content
         version = await self._writer.write(view, decided)
         self._state.refreshed[view.key] = fetched.refreshed(self._context.clock)
+        self._note_held(view, decided)
         self.converged.note(view, fetched, decided, version)
         return Outcome(decided, fetched)
+
+    def _note_held(self, view: View, decided: Plan) -> None:
+        action = decided.action
+        body = action.body if isinstance(action, Create | Update) else view.present
+        annotations = {} if body is None else body["metadata"].get("annotations") or {}
+        self._fetcher.held(view.key, frozenset(name for _, name in held_in(annotations) or ()))
 
     async def _render(self, view: View, fetched: Fetched) -> Content | None:
         target, data = view.spec.target, fetched.data

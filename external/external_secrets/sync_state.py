@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from external.external_secrets.refresh import Refreshed
 from external.external_secrets.unsynced import Unsynced
 from external.generators.credentials import CredentialUsers
+from external.generators.state_index import StateIndex
 from external.reading.expected_requests import ExpectedRequests
 from external.reading.request_times import RequestTimes
 from manager.kube.resources import Key
@@ -18,6 +19,8 @@ class SyncState:
     """When each ExternalSecret last requested its values; the watches note it."""
     expected: ExpectedRequests
     """What queued ExternalSecrets will ask of their stores."""
+    generator_states: StateIndex
+    """The GeneratorStates of each ExternalSecret."""
     unsynced: Unsynced = field(default_factory=Unsynced)
     """Bodies of ExternalSecrets that were never synced, so that their first pass needs no read."""
     stale: set[Key] = field(default_factory=set)

@@ -9,6 +9,7 @@ from external.api.external_secret import ExternalSecretSpec
 from external.api.fields import parsed
 from external.api.hashes import content_hash, data_hash, field_manager, owner_hash
 from external.errors import FAILED
+from external.generators.states import HELD
 from external.summaries import ExternalSecretSummary, external_secret_summary
 from external.values.templates import Content
 from manager.core.clock import parse_rfc3339, rfc3339
@@ -27,6 +28,13 @@ MADE_FOR = "coffer.dev/made-for"
 REFRESH_BY = "coffer.dev/refresh-by"
 """Annotation of a target with values that end: when they are replaced. A restart finds it there."""
 
+PREVIOUS = "coffer.dev/previous"
+"""Annotation of a target: for how many refreshes each of the last values stays there."""
+MADE_AT = "coffer.dev/generated"
+"""Annotation of a target: the version of its ExternalSecret for which values were made, and when."""
+GENERATED = (REFRESH_BY, HELD, PREVIOUS, MADE_AT)
+"""Annotations of a target that say what its generated values need."""
+
 NOT_CONTENT = frozenset({"apiVersion", "kind", "metadata", "status", "type", "immutable"})
 """Fields of an object that are not its content."""
 
@@ -39,6 +47,8 @@ NOT_COPIED = frozenset(
         "kopf.zalando.org/last-handled-configuration",
         "applyset.kubernetes.io/part-of",
         "objectset.rio.cattle.io/hash",
+        "coffer.dev/generate",
+        "coffer.dev/keep-previous",
         *(f"argocd.argoproj.io/{each}" for each in ARGO_CD),
         *(f"{place}.toolkit.fluxcd.io/{each}" for place in ("kustomize", "helm") for each in FLUX),
     }
@@ -92,6 +102,12 @@ class ExternalSecret:
     def name_hash(self) -> str:
         """The value of the created-by label of its targets."""
         return owner_hash(self.key.namespace, self.key.name)
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """Its annotations."""
+        found = self.metadata.get("annotations") or {}
+        return {str(name): str(text) for name, text in found.items()}
 
     @property
     def inherited_labels(self) -> Mapping[str, str]:
@@ -222,6 +238,13 @@ class View:
         return ("", "") if self.present is None else accepted_content(self.present)
 
     @property
+    def takes_values(self) -> bool:
+        """Whether the target can hold other values than now."""
+        if self.policy == "None" or (self.policy == "Merge" and self.present is None):
+            return False
+        return self.present is None or not self.present.get("immutable")
+
+    @property
     def as_last_synced(self) -> bool:
         """Whether the target is what the current spec produced before."""
         if self.policy == "None":
@@ -300,11 +323,12 @@ def refresh_by_in(annotations: Mapping[str, str]) -> float | None:
     return moment.timestamp() if moment else None
 
 
-def refresh_by_annotation(content: Content) -> dict[str, str]:
-    """Return the annotation for content that ends; nothing for other content."""
-    if content.refresh_by is None:
-        return {}
-    return {REFRESH_BY: rfc3339(datetime.fromtimestamp(content.refresh_by, UTC))}
+def generated_annotations(content: Content) -> dict[str, str]:
+    """Return the annotations for content that ends, or must be ended; nothing for other content."""
+    ends, held = content.refresh_by, content.held
+    found = {} if ends is None else {REFRESH_BY: rfc3339(datetime.fromtimestamp(ends, UTC))}
+    named = {HELD: held, PREVIOUS: content.previous, MADE_AT: content.made_at}
+    return found | {name: text for name, text in named.items() if text is not None}
 
 
 def version_of(body: Body | None) -> str:

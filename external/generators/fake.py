@@ -34,4 +34,5 @@ FAKE = GeneratorKind(
     embedded="fakeSpec",
     about="Values in the object itself, for tests.",
     weigh=weigh,
+    names=lambda spec: tuple(spec.data or {}),
 )

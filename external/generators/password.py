@@ -108,4 +108,5 @@ PASSWORDS = GeneratorKind(
     embedded="passwordSpec",
     about="Random characters.",
     weigh=weigh,
+    names=lambda spec: tuple(spec.secret_keys or ("password",)),
 )

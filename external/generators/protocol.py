@@ -22,6 +22,24 @@ MIN_LIFE_SECONDS = 15.0
 """A token that lives shorter is replaced as if it lived this long: each replacement is a call and a write."""
 
 
+State = Mapping[str, Any]
+"""What a generator needs to end at the provider what it made, as JSON."""
+Renew = Callable[[], float | None]
+"""Returns the Unix time at which values end now, None if they cannot live longer; blocks. Raises ProviderError."""
+
+
+class NotRevoked(ProviderError):
+    """The identity may not end what it made; it ends by itself.
+
+    Args:
+        ends_at: Unix time.
+    """
+
+    def __init__(self, text: str, ends_at: float) -> None:
+        super().__init__(text)
+        self.ends_at = ends_at
+
+
 @dataclass(frozen=True)
 class Generated:
     """The values of one refresh."""
@@ -29,6 +47,10 @@ class Generated:
     values: Mapping[str, SecretValue] = field(repr=False)
     expires_at: float | None = None
     """Unix time from which on they are worthless; None if they do not end, or if only the interval should decide."""
+    state: State | None = None
+    """What `revoke` needs to end them at the provider, and no value; None if there is nothing to end."""
+    renew: "Renew | None" = field(default=None, repr=False)
+    """Lets them live longer; None if only new values help."""
 
     def refresh_by(self, now: float) -> float | None:
         """Return the Unix time at which two thirds of their life are over; None if they do not end.
@@ -42,10 +64,29 @@ class Generated:
 
 Make = Callable[[], Generated]
 """Makes the values of one refresh; runs in a thread and may block. Raises ProviderError."""
+
+
+@dataclass(frozen=True)
+class Announced:
+    """Makes values that can be ended without their answer: the state is written before the provider is asked."""
+
+    state: State
+    make: Make
+
+    def __call__(self) -> Generated:
+        """Make the values."""
+        return self.make()
+
+
 Connect = Callable[[Any, ConnectContext, str], Awaitable[Make]]
 """(spec, context, path of the spec) -> what makes its values.
 
 Reads the Secrets and ServiceAccounts that the spec names. Raises NeedsHuman, Retry and ProviderError.
+"""
+Revoke = Callable[[Any, ConnectContext, State, str], Awaitable[Callable[[], None]]]
+"""(spec, context, state, path of the spec) -> what ends at the provider what the state records, in a thread.
+
+What is gone already is a success. Raises as `Connect`; the returned function raises ProviderError.
 """
 
 
@@ -65,6 +106,13 @@ class Recipe:
     """Whether it needs a context: `prepared` takes one and returns what makes the values."""
     references: tuple[Reference, ...] = ()
     """The Secrets, ConfigMaps and ServiceAccounts that the spec names."""
+    kind: str = ""
+    spec: Any = field(default=None, repr=False)
+    """The spec as it was read."""
+    end: Callable[[ConnectContext, State], Awaitable[Callable[[], None]]] | None = field(default=None, repr=False)
+    """Ends at the provider what a state records; None for a kind that leaves nothing there."""
+    names: tuple[str, ...] | None = None
+    """The names of its values if they do not end, None if they do or nobody knows."""
 
     async def make(self, context: Callable[[], Awaitable[ConnectContext]]) -> Make:
         """Return what makes the values; it is called in a thread. Raises as `Connect` does."""
@@ -86,6 +134,10 @@ class GeneratorKind(Generic[Spec]):
         embedded: the field of a ClusterGenerator that holds such a spec.
         about: what it makes, for the CRD.
         weigh: returns (number of values, bytes of names and values) of what `generate` would make.
+        revoke: for a kind whose values live at a provider until they are ended there.
+        names: returns the names of values that do not end; None if they end, or nobody knows.
+        label: the service that it asks, in the metric of provider calls; empty if it asks none.
+        life_seconds: how long its values live unless the spec or the service says otherwise; 0: the interval decides.
     """
 
     resource: Resource
@@ -95,6 +147,10 @@ class GeneratorKind(Generic[Spec]):
     about: str
     weigh: Callable[[Spec], tuple[int, int]] = lambda _spec: (1, 1024)
     connect: Connect | None = None
+    revoke: Revoke | None = None
+    names: Callable[[Spec], tuple[str, ...] | None] = lambda _spec: None
+    label: str = ""
+    life_seconds: float = 0.0
 
     def prepare(self, raw: Any, at: str) -> Recipe:
         """Read a spec. Raises ProviderError for an invalid one, to be read again: no event tells of its change."""
@@ -102,11 +158,23 @@ class GeneratorKind(Generic[Spec]):
             spec = parse(self.spec, raw, reason=FAILED, at=at)
         except NeedsHuman as error:
             raise ProviderError(error.message) from None
-        names, size = self.weigh(spec)
-        weight, referred = names * NAME_BYTES + size, tuple(references(self.spec, raw))
-        if self.generate is None:
-            return Recipe(weight, partial(self._connected, spec, at), connects=True, references=referred)
-        return Recipe(weight, partial(self._generated, spec), references=referred)
+        number, size = self.weigh(spec)
+        connects = self.generate is None
+        return Recipe(
+            number * NAME_BYTES + size,
+            partial(self._connected, spec, at) if connects else partial(self._generated, spec),
+            connects=connects,
+            references=tuple(references(self.spec, raw)),
+            kind=self.resource.kind,
+            spec=raw,
+            end=None if self.revoke is None else partial(self._end, spec, at),
+            names=self.names(spec),
+        )
+
+    async def _end(self, spec: Spec, at: str, context: ConnectContext, state: State) -> Callable[[], None]:
+        if self.revoke is None:
+            raise ProviderError(f"{at}: {self.resource.kind} leaves nothing at its provider")
+        return await self.revoke(spec, context, state, at)
 
     async def _connected(self, spec: Spec, at: str, context: ConnectContext) -> Make:
         if self.connect is None:

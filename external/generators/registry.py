@@ -7,25 +7,33 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from external.generators.cloudsmith_access_token import CLOUDSMITH_ACCESS_TOKENS
-from external.generators.ecr_authorization_token import ECR_AUTHORIZATION_TOKENS
 from external.generators.fake import FAKE
-from external.generators.github_access_token import GITHUB_ACCESS_TOKENS
 from external.generators.mfa import MFAS
 from external.generators.password import PASSWORDS
 from external.generators.protocol import GeneratorKind, resource
-from external.generators.quay_access_token import QUAY_ACCESS_TOKENS
+from external.generators.registries.acr_access_token import ACR_ACCESS_TOKENS
+from external.generators.registries.cloudsmith_access_token import CLOUDSMITH_ACCESS_TOKENS
+from external.generators.registries.ecr_authorization_token import ECR_AUTHORIZATION_TOKENS
+from external.generators.registries.gcr_access_token import GCR_ACCESS_TOKENS
+from external.generators.registries.quay_access_token import QUAY_ACCESS_TOKENS
+from external.generators.services.github_access_token import GITHUB_ACCESS_TOKENS
+from external.generators.services.gitlab_deploy_token import GITLAB_DEPLOY_TOKENS
+from external.generators.services.grafana import GRAFANAS
+from external.generators.services.sts_session_token import STS_SESSION_TOKENS
+from external.generators.services.vault_dynamic_secret import VAULT_DYNAMIC_SECRETS
+from external.generators.services.webhook import WEBHOOKS
 from external.generators.ssh_key import SSH_KEYS
-from external.generators.sts_session_token import STS_SESSION_TOKENS
 from external.generators.uuid import UUIDS
-from external.generators.vault_dynamic_secret import VAULT_DYNAMIC_SECRETS
-from external.generators.webhook import WEBHOOKS
 
 ALL: tuple[GeneratorKind[Any], ...] = (
+    ACR_ACCESS_TOKENS,
     CLOUDSMITH_ACCESS_TOKENS,
     ECR_AUTHORIZATION_TOKENS,
     FAKE,
+    GCR_ACCESS_TOKENS,
     GITHUB_ACCESS_TOKENS,
+    GITLAB_DEPLOY_TOKENS,
+    GRAFANAS,
     MFAS,
     PASSWORDS,
     QUAY_ACCESS_TOKENS,

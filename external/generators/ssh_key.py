@@ -58,4 +58,5 @@ SSH_KEYS = GeneratorKind(
     embedded="sshKeySpec",
     about="An SSH key pair.",
     weigh=lambda spec: (2, PRIVATE_KEY_BYTES + len((spec.comment or "").encode())),
+    names=lambda _spec: ("privateKey", "publicKey"),
 )

@@ -25,4 +25,5 @@ UUIDS = GeneratorKind(
     embedded="uuidSpec",
     about="A random UUID.",
     weigh=lambda _spec: (1, 64),
+    names=lambda _spec: ("uuid",),
 )

@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from external.api.store import RetrySettings
 from external.providers.support.lookup import Lookup
@@ -234,6 +234,18 @@ CountCall = Callable[[str, str, str], None]
 """(provider, call, status): one finished call; dashboards of external-secrets know these label values."""
 
 
+class Shared(Protocol):
+    """The place of one connection that outlives a call; used by several threads."""
+
+    def current(self) -> Any:
+        """Return the connection, None if none is kept."""
+        ...
+
+    def keep(self, connection: Any) -> None:
+        """Keep a connection for the next calls, in the place of another."""
+        ...
+
+
 @dataclass(frozen=True)
 class ConnectContext:
     """What a provider needs to connect a store."""
@@ -254,6 +266,8 @@ class ConnectContext:
     """The cluster of a store that names none."""
     render: Render | None = None
     """Called in threads; None without a sandbox."""
+    shared: "Shared | None" = None
+    """The place of a connection that outlives a call; None where each call has its own."""
 
 
 Connect = Callable[..., Awaitable[Client]]

@@ -49,6 +49,12 @@ class Content:
     """True if the same input may render differently (`now`, `genCA`)."""
     refresh_by: float | None = None
     """Unix time at which the values must be replaced; None if none of them ends."""
+    held: str | None = None
+    """What the target says of the GeneratorStates whose values it holds; None for nothing."""
+    previous: str | None = None
+    """What the target says of the last values that stay beside their successors; None for nothing."""
+    made_at: str | None = None
+    """What the target says of when its values were made; None for nothing."""
 
 
 class Renderer:

@@ -88,11 +88,19 @@ def main() -> None:
 
 
 @main.command()
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="Form of output.")
+@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", help="Output format.")
 def version(output: str) -> None:
-    """Print the version, the commit, and the versions of what decides how it behaves."""
+    """Print the version, the commit, and what it is made of.
+
+    These are the versions of what decides how it behaves: Python, packages, and the modules of the template sandbox.
+    """
     from manager.cli.version import described, lines
 
+    if output == "yaml":
+        import yaml
+
+        click.echo(yaml.safe_dump(described(), sort_keys=False), nl=False)
+        return
     click.echo(json.dumps(described(), indent=2) if output == "json" else "\n".join(lines()))
 
 
@@ -105,7 +113,10 @@ class RunCommand(click.Command):
 
 
 def run(config: str | None, **flags: Any) -> None:
-    """Run the controller: in a cluster, or anywhere with --kubeconfig or KUBECONFIG."""
+    """Run the controller, in a cluster or anywhere.
+
+    Outside of a cluster it needs --kubeconfig or KUBECONFIG.
+    """
     try:
         with without(*UNUSED):
             import structlog

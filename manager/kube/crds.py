@@ -44,6 +44,8 @@ class CustomResource:
     selectable: tuple[str, ...] = ()
     spec_required: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    with_status: bool = True
+    """False leaves the subresource out: `status` is written with the object."""
     unchecked: bool = False
     """Leave out the CEL rules of the models: the original's admission does not check embedded specs."""
 
@@ -96,8 +98,9 @@ def _version(custom: CustomResource) -> Body:
         "served": True,
         "storage": True,
         "schema": {"openAPIV3Schema": schema},
-        "subresources": {"status": {}},
     }
+    if custom.with_status:
+        version["subresources"] = {"status": {}}
     if custom.columns:  # the API server drops an empty list, and then every apply of the file shows a difference
         version["additionalPrinterColumns"] = [dict(column) for column in custom.columns]
     if custom.selectable:

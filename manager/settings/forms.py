@@ -23,11 +23,9 @@ BOOLEANS: Mapping[str, bool] = MappingProxyType(
     dict.fromkeys(("true", "t", "1", "yes"), True) | dict.fromkeys(("false", "f", "0", "no"), False)
 )
 """What counts as a boolean, in any case of letters."""
-DURATIONS: frozenset[Setting] = frozenset(
-    (("sealed", "key_ttl"), ("sealed", "key_renew_period"), ("sealed", "read_timeout"))
-)
+DURATIONS: tuple[Setting, ...] = (("sealed", "key_ttl"), ("sealed", "key_renew_period"), ("sealed", "read_timeout"))
 """Durations as Go writes them."""
-NETWORKS: frozenset[Setting] = frozenset((("sealed", "proxies"), ("external", "egress_allowed")))
+NETWORKS: tuple[Setting, ...] = (("external", "egress_allowed"), ("sealed", "proxies"))
 """Lists of networks or addresses."""
 MAX_PORT = 65535
 HOST = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?")

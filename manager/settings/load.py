@@ -7,6 +7,7 @@ system used, file (`sealed: {key_prefix: …}`), default.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
+from ipaddress import ip_network
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_type_hints
@@ -16,7 +17,7 @@ from manager.core.documents import read_yaml
 from manager.core.errors import SettingsError
 from manager.core.field_docs import field_docs
 from manager.core.suggestions import nearest
-from manager.settings.forms import BOOLEANS, CHOICES, LOG_LEVELS, listen_address
+from manager.settings.forms import BOOLEANS, CHOICES, LOG_LEVELS, NETWORKS, listen_address
 from manager.settings.model import NONE, REFLECTOR, Settings
 from manager.settings.predecessors import SEALED_SECRETS, aliases, variable
 
@@ -101,6 +102,7 @@ def validated(settings: Settings) -> Settings:
     lease = settings.lease
     _require_scope(settings)
     _require_forms(settings)
+    _require_networks(settings)
     checks = (
         (lease.retry < lease.renew_deadline < lease.duration, "lease: retry < renew_deadline < duration must hold"),
         (lease.retry > 0, "lease.retry must be positive"),
@@ -158,6 +160,16 @@ def _require_scope(settings: Settings) -> None:
     for name in (each for each, on in reviewing.items() if on):
         text = "tokens are reviewed for the whole cluster, for which modules.scope leaves no rights; unset one of them"
         raise SettingsError(f"{name}: {text}")
+
+
+def _require_networks(settings: Settings) -> None:
+    """Raise SettingsError if an entry is no network: it would fail every object of a module, and none would say why."""
+    for section, name in NETWORKS:
+        for each in getattr(getattr(settings, section), name):
+            try:
+                ip_network(each, strict=False)
+            except ValueError:
+                raise SettingsError(f"{section}.{name}: {each!r} is not a network like 10.0.0.0/24") from None
 
 
 def _section(

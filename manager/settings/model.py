@@ -180,6 +180,10 @@ class ExternalSettings:
     """True: export the original's series for each object, such as externalsecret_status_condition."""
     generic_targets: bool = False
     """True: `target.manifest` may name any kind that the chart's `rbac.genericTargets` gives rights for."""
+    generator_state: bool = True
+    """True: record what generators make at a provider in GeneratorStates, and end it there when it is replaced."""
+    generator_gc_grace_period: float = 120.0
+    """Seconds that generated credentials live on after the target has got others."""
     template_left_delimiter: str = "{{"
     """Left delimiter of actions in templates of targets."""
     template_right_delimiter: str = "}}"

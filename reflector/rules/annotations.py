@@ -36,6 +36,7 @@ NEEDS = {
 """Annotations that have an effect only together with another one: the former, and the latter."""
 GLOB = re2.compile(r"(?:^|[^.\])}*+?\\])\*")
 """A star that repeats a single letter; its author most likely meant any text."""
+STAY = "mirrors that exist stay until it is mended"
 MAX_SHOWN_ITEMS, MAX_SHOWN_CHARACTERS = 3, 60  # items of a faulty list that a message quotes, and characters of each
 
 
@@ -80,6 +81,8 @@ class Marks:
     """Problems in the annotations that the user should fix."""
     understood: bool = True
     """Whether all annotations under our own prefix are known: a misspelt one must not cause more to be copied."""
+    legible: bool = True
+    """Whether all that says where mirrors are can be read: a slip of the pen must not delete Secrets in use."""
 
     @property
     def source(self) -> bool:
@@ -117,6 +120,7 @@ def read(annotations: Mapping[str, str]) -> Marks | None:
         copied=copied(annotations),
         faults=tuple(_faults(annotations)),
         understood=all(name in OURS_KNOWN for name in annotations if name.startswith(OURS)),
+        legible=_legible(annotations),
     )
 
 
@@ -127,7 +131,7 @@ def problems(marks: Marks) -> tuple[str, ...]:
         invalid = patterns(text).invalid
         if invalid:
             shown = ", ".join(each[:MAX_SHOWN_CHARACTERS] for each in invalid[:MAX_SHOWN_ITEMS])
-            found.append(f"{name}: not a regular expression (RE2), or too large: {shown}; `.*` means any text")
+            found.append(f"{name}: not a regular expression (RE2), or too large: {shown}; `.*` means any text; {STAY}")
     for name, selector in (
         (ALLOWED_SELECTOR, marks.allowed_scope.selector),
         (AUTO_SELECTOR, marks.auto_scope.selector),
@@ -136,7 +140,7 @@ def problems(marks: Marks) -> tuple[str, ...]:
             if selector:
                 parse_selector(selector)
         except SelectorError as error:
-            found.append(f"{name}: {error}; it matches no namespace")
+            found.append(f"{name}: {error}; it matches no namespace; {STAY}")
     return tuple(found)
 
 
@@ -151,7 +155,8 @@ def _faults(annotations: Mapping[str, str]) -> Iterator[str]:
     for name in (ALLOWED, AUTO, AUTO_REFLECTS):
         text = annotations.get(name, "").strip()
         if text.lower() not in ("", "true", "false"):
-            yield f'{name}: {text[:MAX_SHOWN_CHARACTERS]} is not true or false and counts as false; write "true"'
+            shown = text[:MAX_SHOWN_CHARACTERS]
+            yield f'{name}: {shown} is not true or false and counts as false; write "true"; {STAY}'
     for name, other in NEEDS.items():
         wanted = annotations.get(name, "").strip().lower() not in ("", "false")
         if wanted and not annotations.get(other, "").strip():
@@ -168,9 +173,21 @@ def _faults(annotations: Mapping[str, str]) -> Iterator[str]:
             yield f"{name}: {shown} is a regular expression; write {form} for any text in this place"
     target = annotations.get(TARGET_NAME, "").strip()
     if target and not NAME.fullmatch(target):
-        yield f"{TARGET_NAME}: not a name of an object; mirrors have the source's own"
+        yield f"{TARGET_NAME}: not a name of an object; mirrors have the source's own; {STAY}"
     if any(name.startswith(OURS) for name in annotations):
         yield from selection_problems(annotations)
+
+
+def _legible(annotations: Mapping[str, str]) -> bool:
+    """Return True if every value can be read that says whether and where there are mirrors, and how they are named."""
+    given = {name: text for name, value in annotations.items() if (text := value.strip())}
+    target = given.get(TARGET_NAME)
+    return (
+        all(given.get(name, "true").lower() in ("true", "false") for name in (ALLOWED, AUTO))
+        and not any(patterns(given.get(name, "")).invalid for name in (ALLOWED_NAMESPACES, AUTO_NAMESPACES))
+        and all(_requirements(given[name]) is not None for name in (ALLOWED_SELECTOR, AUTO_SELECTOR) if name in given)
+        and (target is None or NAME.fullmatch(target) is not None)
+    )
 
 
 def _unknown(annotations: Mapping[str, str]) -> Iterator[str]:

@@ -63,6 +63,8 @@ class MemoryApi:
         self.calls: list[tuple[str, str]] = []
         self.events: list[Body] = []
         self.failures: dict[str, list[ApiError]] = {}
+        self.deleted: set[Key] = set()
+        """Objects that go with their last finalizer."""
         self._versions = count(100)
 
     def put(self, resource: Resource, body: Body) -> Body:
@@ -121,7 +123,12 @@ class MemoryApi:
     async def patch(self, key: Key, patch: Body, *, subresource: str = "", manager: str = "coffer") -> Body:
         self._called(f"patch {subresource}".strip(), str(key))
         self._check(key, patch.get("metadata", {}))
-        return self.put(key.resource, merged(self.objects[key], patch))
+        wanted = merged(self.objects[key], patch)
+        if key in self.deleted and not wanted["metadata"].get("finalizers"):
+            self.deleted.discard(key)
+            del self.objects[key]
+            return dict(wanted)
+        return self.put(key.resource, wanted)
 
     async def patch_operations(self, key: Key, operations: list[Body], *, manager: str = "coffer") -> Body:
         self._called("patch", str(key))
@@ -146,7 +153,16 @@ class MemoryApi:
     async def delete(self, key: Key, *, uid: str, version: str) -> None:
         self._called("delete", str(key))
         self._check(key, {"uid": uid, "resourceVersion": version})
-        del self.objects[key]
+        body = copy.deepcopy(self.objects[key])
+        if not body["metadata"].get("finalizers"):
+            del self.objects[key]
+            return
+        self.finalize(key.resource, body)
+
+    def finalize(self, resource: Resource, body: Body) -> None:
+        """Let an object go as soon as its finalizers are removed."""
+        self.deleted.add(key_of(resource, body))
+        self.put(resource, body | {"metadata": body["metadata"] | {"deletionTimestamp": EPOCH.isoformat()}})
 
     async def pages(
         self, resource: Resource, *, namespace: str = "", **_: Any

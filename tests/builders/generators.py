@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from external.api.fields import SecretKeySelector, ServiceAccountSelector
-from external.generators.protocol import Generated, GeneratorKind
+from external.generators.protocol import Generated, GeneratorKind, State
 from external.providers.protocol import ConnectContext
 from external.providers.support.egress import EgressPolicy
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
-from manager.kube.resources import Key
+from manager.kube.resources import Body, Key
 
 LOCAL = ("127.0.0.0/8", "::1/128")
 
@@ -22,6 +22,8 @@ class Desk:
     def __init__(self, **secrets: str) -> None:
         self.secrets = secrets
         self.audiences: list[str] = []
+        self.annotations: dict[str, str] = {}
+        """Of every ServiceAccount."""
 
     async def secret(self, selector: SecretKeySelector | None, at: str, key: str = "") -> SecretValue:
         """Return `secrets["NAME_KEY"]`, or say that it is missing."""
@@ -32,6 +34,11 @@ class Desk:
 
     async def authority(self, *_: object) -> None:
         """Trust the system's authorities."""
+
+    async def account(self, selector: ServiceAccountSelector, at: str) -> Body:
+        """Return a ServiceAccount."""
+        del at
+        return {"metadata": {"name": selector.name, "annotations": self.annotations}}
 
     def token_source(
         self, selector: ServiceAccountSelector, audiences: list[str], *_: object
@@ -65,6 +72,13 @@ async def generate(kind: GeneratorKind[Any], context: ConnectContext | None = No
         return context or generator_context()
 
     return (await kind.prepare(spec, "spec").make(given))()
+
+
+async def revoke(kind: GeneratorKind[Any], state: State, context: ConnectContext | None = None, **spec: Any) -> None:
+    """End what a generator of this spec has made. Raises as it does."""
+    recipe = kind.prepare(spec, "spec")
+    assert recipe.end is not None
+    (await recipe.end(context or generator_context(), state))()
 
 
 def texts(generated: Generated) -> dict[str, str]:

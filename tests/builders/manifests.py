@@ -134,14 +134,16 @@ def aws_keys(access_key: str = KEYS["AWS_ACCESS_KEY_ID"]) -> dict[str, str]:
 
 
 EMBEDDED = {each: each.lower() for each in ("MFA", "UUID")} | {
+    "ACRAccessToken": "acrAccessToken",
     "ECRAuthorizationToken": "ecrAuthorizationToken",
+    "GCRAccessToken": "gcrAccessToken",
     "SSHKey": "sshKey",
     "STSSessionToken": "stsSessionToken",
 }
 """Kind of a generator that begins with an abbreviation -> its field in a ClusterGenerator, without `Spec`."""
 
 
-def generator(namespace: str, kind: str, name: str, **spec: Any) -> Object:
+def generator(namespace: str, kind: str, name: str, /, **spec: Any) -> Object:
     """Return a generator, or with an empty namespace a ClusterGenerator that contains it."""
     if not namespace:
         embedded = {f"{EMBEDDED.get(kind) or kind[0].lower() + kind[1:]}Spec": spec}

@@ -26,6 +26,9 @@ from tests.cluster.serving import Served
 from tests.cluster.vault import VaultServer
 from tests.doubles.cloudsmith import Cloudsmith
 from tests.doubles.github import GitHub
+from tests.doubles.gitlab import GitLab
+from tests.doubles.google import Google
+from tests.doubles.grafana import Grafana
 from tests.doubles.tokens import claims_of
 from tests.e2e.world import World
 
@@ -47,6 +50,24 @@ class Row:
 @pytest.fixture
 def github() -> Iterator[GitHub]:
     with GitHub() as running:
+        yield running
+
+
+@pytest.fixture
+def gitlab() -> Iterator[GitLab]:
+    with GitLab() as running:
+        yield running
+
+
+@pytest.fixture
+def grafana() -> Iterator[Grafana]:
+    with Grafana() as running:
+        yield running
+
+
+@pytest.fixture
+def google() -> Iterator[Google]:
+    with Google() as running:
         yield running
 
 
@@ -136,6 +157,37 @@ def rows(github: GitHub, cloudsmith: Cloudsmith, site: str, server: VaultServer,
     ]
 
 
+def kept_rows(gitlab: GitLab, grafana: Grafana, google: Google) -> list[Row]:
+    """Return the rows of GitLab, Grafana and Google."""
+    gitlab_auth = {"token": {"secretRef": named("services", "gitlab")}}
+    deploy = {"url": gitlab.url, "projectID": gitlab.project, "name": "ci", "scopes": ["read_registry"]}
+    account = {"url": grafana.url, "serviceAccount": {"name": "ci", "role": "Viewer"}}
+    key = {"secretRef": {"secretAccessKeySecretRef": named("services", "google")}}
+    return [
+        Row(
+            "GitlabDeployToken",
+            {**deploy, "auth": gitlab_auth},
+            {"username", "token"},
+            lambda made: any(each["username"] == made["username"] for each in gitlab.tokens.values()),
+            False,
+        ),
+        Row(
+            "Grafana",
+            {**account, "auth": {"token": named("services", "grafana")}},
+            {"login", "token"},
+            lambda made: grafana.alive(made["token"]),
+            False,
+        ),
+        Row(
+            "GCRAccessToken",
+            {"projectID": "project", "auth": key},
+            {"username", "password", "expiry"},
+            lambda made: made["password"] == "ya29.key",
+            True,
+        ),
+    ]
+
+
 def _is_a_pair(made: dict[str, str]) -> bool:
     return bool(load_ssh_private_key(made["privateKey"].encode(), None)) and made["publicKey"].startswith("ssh-ed25519")
 
@@ -158,9 +210,43 @@ def table(world: World, github: GitHub, cloudsmith: Cloudsmith, site: str, vault
     return ns, rows(github, cloudsmith, site, vault, allowed)
 
 
-def test_every_generator_fills_a_target(world: World, table: tuple[str, list[Row]]) -> None:
-    """Each stands in the namespace once, and once in a ClusterGenerator."""
+@pytest.fixture
+def whole_table(
+    world: World, table: tuple[str, list[Row]], gitlab: GitLab, grafana: Grafana, google: Google
+) -> tuple[str, list[Row]]:
+    """Return a namespace with the credentials of every row."""
     ns, found = table
+    held = {"gitlab": gitlab.access_token, "grafana": grafana.token, "google": google.key_file()}
+    world.apply(secret(ns, "services", held))
+    return ns, [*found, *kept_rows(gitlab, grafana, google)]
+
+
+def test_a_token_is_deleted_with_its_external_secret(
+    world: World, whole_table: tuple[str, list[Row]], gitlab: GitLab, grafana: Grafana
+) -> None:
+    """The finalizer of its state waits for that; the account of Grafana stays."""
+    ns, found = whole_table
+    for row in found:
+        if row.kind in ("Grafana", "GitlabDeployToken"):
+            world.apply(generator(ns, row.kind, "made", **row.spec))
+            entry = [generated(row.kind, "made")]
+            world.apply(external_secret(ns, row.kind.lower(), "none", {}, dataFrom=entry, refreshInterval="24h"))
+            world.await_ready("externalsecrets", ns, row.kind.lower())
+    assert (len(gitlab.tokens), len(grafana.tokens)) == (1, 1)
+
+    for name in ("grafana", "gitlabdeploytoken"):
+        world.kube.delete("externalsecrets", name, ns)
+
+    def alive() -> tuple[int, int, int]:
+        return len(gitlab.tokens), len(grafana.tokens), len(world.kube.list("generatorstates", ns))
+
+    world.kube.wait_until(alive, lambda now: now == (0, 0, 0), what="no token and no state", timeout=60)
+    assert len(grafana.accounts) == 1
+
+
+def test_every_generator_fills_a_target(world: World, whole_table: tuple[str, list[Row]]) -> None:
+    """Each stands in the namespace once, and once in a ClusterGenerator."""
+    ns, found = whole_table
     cluster = [f"{row.kind.lower()}-{world.unique}" for row in found]
     for row, name in zip(found, cluster, strict=True):
         world.apply(generator(ns, row.kind, "made", **row.spec), generator("", row.kind, name, **row.spec))

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.builders.manifests import canary, sealed_secret
+from tests.builders.manifests import canary, external_secret, generated, generator, sealed_secret, secret
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.moto import Moto
 from tests.controller import Coffer, Installation, always_serving, leader_of, seconds_until
+from tests.doubles.gitlab import GitLab
 from tests.e2e.conftest import SMALL_KEY, finish
 from tests.e2e.world import World
 
+LOOPBACK = "--external-egress-allowed=127.0.0.0/8"  # the address of the double of GitLab
 TAKEOVER_SECONDS, HANDOVER_SECONDS = 20.0, 3.0  # promised seconds after a crash and after SIGTERM
 
 
@@ -42,7 +44,9 @@ def replicas(arena_plane: ControlPlane, moto_server: Moto) -> Iterator[tuple[Cof
     """Two replicas with the lease settings of the chart."""
     with closing(arena_plane.client()) as kube:
         installation, environment = Installation(arena_plane, kube), moto_server.environment()
-        first, second = (Coffer(installation, name, flags=[SMALL_KEY], environment=environment) for name in "ab")
+        first, second = (
+            Coffer(installation, name, flags=[SMALL_KEY, LOOPBACK], environment=environment) for name in "ab"
+        )
         yield first, second
         finish(first)
         finish(second)
@@ -94,3 +98,26 @@ def test_a_standby_that_ends_disturbs_nobody(pair: Pair) -> None:
         assert standby.stop() == 0
         pair.work_is_done()
     assert pair.roles()[0] is leader
+
+
+def test_a_credential_is_made_once_and_ended_by_who_leads_then(pair: Pair) -> None:
+    """The next leader finds on the target that it holds one, and in the state how to end it."""
+    world, ns = pair.world, pair.world.namespace()
+    leader, standby = pair.roles()
+    with GitLab() as gitlab:
+        auth = {"token": {"secretRef": {"name": "gitlab", "key": "token"}}}
+        spec = {"url": gitlab.url, "projectID": gitlab.project, "name": "ci", "scopes": ["read_registry"], "auth": auth}
+        world.apply(secret(ns, "gitlab", {"token": gitlab.access_token}))
+        world.apply(generator(ns, "GitlabDeployToken", "made", **spec))
+        entry = [generated("GitlabDeployToken", "made")]
+        world.apply(external_secret(ns, "app", "none", {}, dataFrom=entry, refreshInterval="24h"))
+        world.kube.wait_until(lambda: world.data(ns, "app"), what="the target")
+        leader.kill()
+        pair.work_is_done()
+        world.await_ready("externalsecrets", ns, "app")
+        assert (pair.roles()[0], gitlab.made, len(gitlab.tokens)) == (standby, 1, 1)
+
+        world.kube.delete("externalsecrets", "app", ns)
+
+        world.kube.wait_until(lambda: world.kube.list("generatorstates", ns), lambda found: not found, what="no state")
+        assert gitlab.tokens == {}

@@ -18,12 +18,14 @@ from tests.builders.manifests import (
     generator,
     reflects,
     sealed_secret,
+    secret,
     service_account,
     store,
 )
 from tests.cluster.audit import Request
 from tests.cluster.kube import Object
 from tests.controller import Coffer, Installation
+from tests.doubles.gitlab import GitLab
 from tests.e2e.story import Story
 from tests.e2e.world import World
 
@@ -82,6 +84,22 @@ def exercise(stage: World) -> None:
     exercise_clusters(stage, ns)
 
 
+def exercise_states(stage: World, ns: str) -> None:
+    """Make a token at a provider, replace it by nothing, and end one whose deadline is over."""
+    old = {"kind": "GeneratorState", "apiVersion": "generators.external-secrets.io/v1alpha1"}
+    over = {"garbageCollectionDeadline": "2020-01-01T00:00:00Z", "resource": {"kind": "UUID"}, "state": {}}
+    stage.apply(old | {"metadata": {"name": "old", "namespace": ns}, "spec": over})
+    with GitLab() as gitlab:
+        auth = {"token": {"secretRef": {"name": "gitlab", "key": "token"}}}
+        spec = {"url": gitlab.url, "projectID": gitlab.project, "name": "ci", "scopes": ["read_registry"], "auth": auth}
+        stage.apply(secret(ns, "gitlab", {"token": gitlab.access_token}))
+        stage.apply(generator(ns, "GitlabDeployToken", "deploy", **spec))
+        stage.apply(external_secret(ns, "deploy", "store", {}, dataFrom=[generated("GitlabDeployToken", "deploy")]))
+        stage.await_ready("externalsecrets", ns, "deploy")
+        stage.kube.delete("externalsecrets", "deploy", ns)
+        stage.kube.wait_until(lambda: stage.kube.list("generatorstates", ns), lambda found: not found, what="no state")
+
+
 def exercise_namespaces(stage: World, ns: str, target: str) -> None:
     """Make every module do what it can do inside of namespaces."""
     value = canary()
@@ -101,6 +119,7 @@ def exercise_namespaces(stage: World, ns: str, target: str) -> None:
     others = [generated(kind, "none") for kind in KINDS if kind not in kinds]
     stage.apply(external_secret(ns, "others", "store", {}, dataFrom=others))
     stage.await_condition("externalsecrets", ns, "others", "False", text="there is no SSHKey")
+    exercise_states(stage, ns)
     stage.await_data(ns, "changed", {"a": value})
     stage.kube.wait_until(lambda: stage.kube.get("configmaps", "map", target))
     stage.apply(sealed_secret(stage.certificate, ns, "changed", {"b": value}))

@@ -17,7 +17,7 @@ from tests.e2e.oracles import assert_sound
 
 DEFAULT_TIMEOUT_SECONDS = 30.0  # for work that takes milliseconds on an idle machine: a crowded one must not fail it
 CONDITION = {"sealedsecrets": "Synced"}
-CUSTOM = ("sealedsecrets", "externalsecrets", "secretstores")
+CUSTOM = ("sealedsecrets", "externalsecrets", "secretstores", "generatorstates")
 KINDS = ("secrets", "configmaps", "v1/Event", *CUSTOM)
 
 

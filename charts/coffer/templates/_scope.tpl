@@ -95,6 +95,7 @@
   resources: [externalsecrets/status, secretstores/status{{ if .wide }}, clusterexternalsecrets/status, clustersecretstores/status{{ end }}]
   verbs: [patch]
 - {apiGroups: [generators.external-secrets.io], resources: {{ ternary (concat $generators.cluster $generators.namespaced) $generators.namespaced .wide | toJson }}, verbs: [get]}
+- {apiGroups: [generators.external-secrets.io], resources: [generatorstates], verbs: [get, list, watch, create, patch, delete]}
 {{- with .root.Values }}
 {{- if not .modules.reflector }}
 - {apiGroups: [""], resources: [configmaps], verbs: [get, list, watch]}  # CA certificates, templates

@@ -13,12 +13,12 @@ from external.external_secrets.targets.protocol import labels_of, merged_metadat
 from external.external_secrets.view import (
     ADOPT,
     DATA_HASH,
+    GENERATED,
     MADE_FOR,
     NOT_CONTENT,
-    REFRESH_BY,
     View,
+    generated_annotations,
     hash_of_content,
-    refresh_by_annotation,
 )
 from external.values.object_paths import PathError, placed
 from external.values.templates import UPDATE_FAILED, Content
@@ -82,9 +82,9 @@ class GenericTarget:
         owned = view.owned_fields["annotations"] - {MADE_FOR}
         annotations = merged_metadata(made["metadata"], "annotations", owned, content.annotations)
         annotations[DATA_HASH] = hash_of_content(requested)
-        for name in (ADOPT, REFRESH_BY):
+        for name in (ADOPT, *GENERATED):
             annotations.pop(name, None)
-        annotations |= refresh_by_annotation(content)
+        annotations |= generated_annotations(content)
         if view.policy == "Orphan" or (view.present is None and view.policy != "Owner"):
             annotations[MADE_FOR] = view.external_secret.name_hash
         labels = labels_of(view, made["metadata"], content.labels)

@@ -5,7 +5,7 @@ import re
 from external.api.hashes import data_hash
 from external.errors import FAILED
 from external.external_secrets.targets.protocol import labels_of, merged_metadata, with_owner
-from external.external_secrets.view import ADOPT, DATA_HASH, REFRESH_BY, View, refresh_by_annotation
+from external.external_secrets.view import ADOPT, DATA_HASH, GENERATED, View, generated_annotations
 from external.values.templates import UPDATE_FAILED, Content
 from manager.core.errors import NeedsHuman
 from manager.kube import auto_mirrors
@@ -51,7 +51,7 @@ class SecretTarget:
         kept = {name: value for name, value in view.values.items() if merges and name not in view.owned_fields["data"]}
         values = {**kept, **content.data}
         annotations = self._annotations(secret, content) | {DATA_HASH: data_hash(values)}
-        annotations |= refresh_by_annotation(content)
+        annotations |= generated_annotations(content)
         meta = {**secret["metadata"], "labels": labels_of(view, secret["metadata"], content.labels)}
         meta["annotations"] = annotations
         missing = [each for each in content.finalizers if each not in (meta.get("finalizers") or ())]
@@ -86,7 +86,7 @@ class SecretTarget:
         view = self._view
         owned = view.owned_fields["annotations"]
         annotations = merged_metadata(secret["metadata"], "annotations", owned, content.annotations)
-        for name in (ADOPT, REFRESH_BY, *(auto_mirrors.MARKS if self.yields else ())):
+        for name in (ADOPT, *GENERATED, *(auto_mirrors.MARKS if self.yields else ())):
             annotations.pop(name, None)
         if view.policy == "Orphan" and view.present is not None and not view.ours:
             annotations[ADOPT] = "true"  # without an ownerReference nothing else shows next time that it was adopted

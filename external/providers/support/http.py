@@ -104,6 +104,17 @@ class HttpAnswer:
         """Return True if the status says that the same request may succeed later."""
         return self.status == TOO_MANY_REQUESTS or self.status >= 500
 
+    def refusal(self, server: str, check: str) -> ProviderError:
+        """Return the error of an answer with another status than expected.
+
+        Args:
+            server: what messages call the server.
+            check: what a person should look at.
+
+        """
+        kind = ProviderUnavailable if self.temporary else ProviderDenied
+        return kind(f"{server}: {self.call}: {self.status}: check {check}")
+
     def json_object(self, caps: Caps) -> dict[str, Any]:
         """Return the body as a JSON object. Raises ProviderUnavailable: a working server would not answer otherwise."""
         try:

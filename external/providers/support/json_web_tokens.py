@@ -1,13 +1,20 @@
-"""Tokens that a provider issues over HTTP: which answer has one, and when a JSON Web Token ends.
+"""JSON Web Tokens: those that are signed here to log in, and those that a provider issues over HTTP.
 
-Its signature is for those who accept it.
+The signature of an issued one is for those who accept it.
 """
 
 import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from external.providers.protocol import ProviderDenied, ProviderUnavailable
 from external.providers.support.http import HttpAnswer
 from manager.core.documents import ANSWER, Unreadable, read_json
+from manager.core.secret_value import SecretValue
 
 
 def issued_token(answer: HttpAnswer, status: int, server: str, check: str) -> str:
@@ -24,8 +31,7 @@ def issued_token(answer: HttpAnswer, status: int, server: str, check: str) -> st
 
     """
     if answer.status != status:
-        kind = ProviderUnavailable if answer.temporary else ProviderDenied
-        raise kind(f"{server}: {answer.call}: {answer.status}: check {check}")
+        raise answer.refusal(server, check)
     token = answer.json_object(ANSWER).get("token")
     if not isinstance(token, str) or not token:
         raise ProviderUnavailable(f"{server}: {answer.call}: the answer holds no token")
@@ -43,3 +49,26 @@ def expiry_of(token: str, server: str) -> float:
     if not isinstance(found, int | float) or isinstance(found, bool):
         raise ProviderUnavailable(f"{server}: the token does not say when it ends")
     return float(found)
+
+
+def rsa_key(pem: SecretValue, place: str) -> rsa.RSAPrivateKey:
+    """Return a private key. Raises ProviderDenied, naming the place, for anything else."""
+    try:
+        key = serialization.load_pem_private_key(pem.reveal(), None)
+    except (ValueError, TypeError):
+        raise ProviderDenied(f"{place}: it is no private key in PEM form without a password") from None
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ProviderDenied(f"{place}: it is no RSA key")
+    return key
+
+
+def signed(claims: Mapping[str, Any], key: rsa.RSAPrivateKey, **header: str | None) -> SecretValue:
+    """Return a token with these claims, signed by RS256."""
+    parts = [{"alg": "RS256", "typ": "JWT", **{name: each for name, each in header.items() if each}}, dict(claims)]
+    text = ".".join(_encoded(json.dumps(each, separators=(",", ":")).encode()) for each in parts)
+    signature = key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
+    return SecretValue(f"{text}.{_encoded(signature)}".encode())
+
+
+def _encoded(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()

@@ -52,6 +52,17 @@ class TokenKeeper:
             if self._token is not None and self._token.value == refused:
                 self._token = None
 
+    def prolong(self, value: SecretValue, renewed: Callable[[IssuedToken], IssuedToken | None]) -> float | None:
+        """Renew a token if that lets it live longer; return the seconds until it is replaced.
+
+        None if it has been replaced already: then it lives no longer than it does. Raises ProviderError.
+        """
+        with self._lock:
+            if self._token is None or self._token.value != value:
+                return None
+            self._token = renewed(self._token) or self._token
+            return max(0.0, self._token.refresh_at - time.monotonic())
+
     def seconds_left(self) -> float | None:
         """Return the seconds until the token is replaced, None where there is none."""
         with self._lock:

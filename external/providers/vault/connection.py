@@ -102,6 +102,14 @@ class Connection:
         """Return how long the token of a login lasts, None if this connection did not log in."""
         return self._keeper.seconds_left() if self._keeper is not None else None
 
+    def token(self) -> SecretValue | None:
+        """Return the token of a login, None if this connection did not log in. Raises ProviderError."""
+        return self._keeper.current() if self._keeper is not None else None
+
+    def prolong(self, token: SecretValue) -> float | None:
+        """Renew the token of a login; return how long it lasts, None if it has been replaced. Raises ProviderError."""
+        return self._keeper.prolong(token, self._renewed) if self._keeper is not None else None
+
     def leave(self) -> None:
         """Close the connections; the token lives on, as Vault revokes with it what it was given. Never raises."""
         self._http.close()

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from external.generators.registry import ALL, CLUSTER_GENERATORS
+from external.generators.states import GENERATOR_STATES
 from external.migration import (
     Surroundings,
     cluster_finding,
@@ -48,7 +49,7 @@ OURS = {
     f"{each.plural}.{each.group}": Served(
         each.version, frozenset({each.version, *filter(None, [OLDER.get(each.group)])})
     )
-    for each in (*NAMESPACED, *CLUSTER)
+    for each in (*NAMESPACED, *CLUSTER, GENERATOR_STATES)
 }
 """Every CRD that Coffer uses, by name; a test compares the CRDs themselves, whose models take a second to load."""
 REPLACEMENT = Replacement(
@@ -56,8 +57,6 @@ REPLACEMENT = Replacement(
     frozenset((each.group, each.plural) for each in CLUSTER),
 )
 """What charts/coffer/templates/aggregated.yaml gives; a test renders the chart and compares."""
-INTERNAL = frozenset({"generatorstates"})
-"""Kinds in which external-secrets keeps its own state: nobody writes them by hand."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ def _external(listed: Listed, settings: Settings, now: float) -> Iterator[Object
     for body in listed.of(CLUSTER_EXTERNAL_SECRETS):
         yield cluster_finding(body, made.get(body["metadata"]["uid"], []), listed.cache.items(NAMESPACES))
     for resource, bodies in listed.bodies.items():
-        if f"{resource.plural}.{resource.group}" not in OURS and resource.plural not in INTERNAL:
+        if f"{resource.plural}.{resource.group}" not in OURS:
             yield from (unserved_finding(resource, each) for each in bodies)
 
 

@@ -75,10 +75,11 @@ def _reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group(cls=Migrate)
 def migrate() -> None:
-    """Move a cluster from sealed-secrets, external-secrets and kubernetes-reflector to Coffer, and back.
+    """Move a cluster from the originals to Coffer, and back.
 
-    Without a command: `plan`. Needs rights to read only, and writes nothing into the cluster. Ends with 0 if nothing
-    must be cured, with 1 if something must, and with 2 if the cluster cannot be read.
+    These are sealed-secrets, external-secrets and kubernetes-reflector. Without a command: `plan`. Needs rights to read
+    only, and writes nothing into the cluster. Ends with 0 if nothing must be cured, with 1 if something must, and with
+    2 if the cluster cannot be read.
     """
 
 
@@ -92,19 +93,22 @@ migrate.add_command(values)
 @click.option("--all", "every", is_flag=True, help="Print the objects that stay as they are, too.")
 @click.option("--save", default="", help="Remember names, uids and versions in FILE, for `verify`.", metavar="FILE")
 def check(namespace: str, output: str, every: bool, save: str, **where: Any) -> None:
-    """Say what Coffer will do with every object, and what must be cured before the move.
+    """Say what Coffer will do with every object.
 
-    Of Secrets only metadata is read, but for the records of Helm releases and for targets whose data shows whose they
-    are. Values are never printed.
+    Also what must be cured before the move. Of Secrets only metadata is read, but for the records of Helm releases and
+    for targets whose data shows whose they are. Values are never printed.
     """
     from manager.cli.migrate import rendering, snapshot
+    from manager.kube.resources import NAMESPACES, Key
 
     cluster = Where(**where)
     listed, report = asyncio.run(_assessed(cluster))
     if save:
         snapshot.save(save, snapshot.taken(listed, report.findings, cluster.without), time.time())
+    if namespace and listed.cache.get(Key(NAMESPACES, "", namespace)) is None:
+        raise CannotRead(f"there is no namespace {namespace}")
     shown = report.within(namespace)
-    lines = rendering.report_lines(shown, every=every)
+    lines = rendering.report_lines(shown, every=every, namespace=namespace)
     show(output, lines, rendering.report_records(shown), rendering.report_names(shown))
     sys.exit(0 if shown.safe else MUST_BE_CURED)
 
@@ -135,10 +139,10 @@ def plan(output: str, only: str | None, chart: str, original_chart: tuple[str, .
 @click.option("--metrics", default="", help="The controller's page of metrics; - reads standard input.", metavar="FILE")
 @click.argument("file")
 def verify(output: str, metrics: str, file: str, **where: Any) -> None:
-    """Compare the cluster with FILE of `check --save`: what was rewritten, lost or read too early.
+    """Compare the cluster with FILE of `check --save`.
 
-    Ends with 1 if anything was. A read at a provider that brought the same values leaves its time in the status only
-    every ten minutes; --metrics counts every call.
+    It says what was rewritten, lost, replaced or read too early. Ends with 1 if anything was. A read at a provider that
+    brought the same values leaves its time in the status only every ten minutes; --metrics counts every call.
     """
     from manager.cli.migrate import rendering, snapshot
 

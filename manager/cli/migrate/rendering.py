@@ -18,8 +18,15 @@ TITLES = {
 }
 
 
-def report_lines(report: Report, *, every: bool) -> Iterator[str]:
-    """Yield the numbers, the objects that do not stay as they are (or every object), the hazards and the verdict."""
+def report_lines(report: Report, *, every: bool, namespace: str = "") -> Iterator[str]:
+    """Yield the numbers, the objects that do not stay as they are (or every object), the hazards and the verdict.
+
+    Args:
+        report: of the cluster, or of one namespace.
+        every: whether objects that stay as they are have a line too.
+        namespace: the one that was asked for; empty for all.
+
+    """
     for (module, kind), counts in sorted(report.counts().items()):
         told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
         yield f"{module:10}{kind}: {told}"
@@ -30,7 +37,8 @@ def report_lines(report: Report, *, every: bool) -> Iterator[str]:
         cure = f" -> {hazard.cure}" if hazard.cure else ""
         yield f"{_mark(hazard.blocks)}  {hazard.kind}  {hazard.about}: {hazard.problem}{cure}"
     if report.safe:
-        yield "safe: nothing must be cured before the move"
+        where = f" in namespace {namespace}; leave -n out for the others" if namespace else ""
+        yield f"safe: nothing must be cured before the move{where}"
     else:
         yield f"not safe: {report.blocking} finding{'' if report.blocking == 1 else 's'} must be cured (marked !)"
 

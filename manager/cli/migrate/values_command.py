@@ -36,10 +36,11 @@ LOSES = 1
 @cluster_options
 @click.option("-o", "--output", type=click.Choice(("yaml", "json")), default="yaml", show_default=True, help="Form.")
 def values(chart: str, files: tuple[str, ...], output: str, **where: str) -> None:
-    """Print values of an original's chart as values of Coffer's, and on standard error what becomes of them.
+    """Translate values of an original's chart into Coffer's.
 
-    What equals the original's default is left out. Ends with 1 if something that matters has no counterpart; such a
-    line begins with !. Like `helm get values`, it prints what the values contain.
+    They are printed, and on standard error what becomes of each. What equals the original's default is left out. Ends
+    with 1 if something that matters has no counterpart; such a line begins with !. Like `helm get values`, it prints
+    what the values contain.
     """
     from manager.cli.migrate.chart_values.translation import translate
 

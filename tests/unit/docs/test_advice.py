@@ -14,8 +14,10 @@ import click
 import pytest
 import yaml
 
+from external.external_secrets.kept_values import GENERATE, KEEP_PREVIOUS
 from external.external_secrets.view import ADOPT as EXTERNAL_ADOPT
-from external.external_secrets.view import REFRESH_BY
+from external.external_secrets.view import MADE_AT, PREVIOUS, REFRESH_BY
+from external.generators.states import CLUSTER_GENERATOR, HELD
 from external.module import build as external
 from manager.cli.main import main
 from manager.cli.migrate.chart_values.translation import TABLES
@@ -39,6 +41,7 @@ KUBECTL = {
     "apply": {"-f"},
     "auth can-i": {"-A", "--as"},
     "delete": {"-f"},
+    "create namespace": set(),
     "create secret": {"--from-file"},
     "describe": set(),
     "events": {"--for", "-n"},
@@ -206,7 +209,9 @@ def test_every_value_of_the_chart_that_is_told_exists() -> None:
     assert wrong == {}
 
 
-KNOWN = OURS_KNOWN | {EXTERNAL_ADOPT, REFRESH_BY, MIRROR_LABEL, ACCEPT_LABELS, REFUSE_PUSH}
+ON_TARGETS = {REFRESH_BY, HELD, MADE_AT, PREVIOUS, CLUSTER_GENERATOR}
+OPTIONS = {GENERATE, KEEP_PREVIOUS, EXTERNAL_ADOPT}
+KNOWN = OURS_KNOWN | OPTIONS | ON_TARGETS | {MIRROR_LABEL, ACCEPT_LABELS, REFUSE_PUSH}
 MARKS = {"coffer.dev/made-for", "coffer.dev/never-set"}  # written by us, and read by nobody else
 
 

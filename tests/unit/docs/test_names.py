@@ -20,8 +20,8 @@ MADE_IN_RECIPES = {
     "external/api/providers/previder.py",
     "external/providers/previder.py",
     "tests/unit/external/providers/test_previder.py",
-    "external/generators/grafana.py",
-    "tests/unit/external/generators/test_grafana.py",
+    "external/generators/services/beyondtrust_workload_credentials_dynamic_secret.py",
+    "tests/unit/external/generators/services/test_beyondtrust_workload_credentials_dynamic_secret.py",
 }
 """Files that a reader of CONTRIBUTING.md is told to make; once one exists, the recipe needs another example."""
 TOP = ("manager", "sealed", "external", "reflector", "tests", "tools", "charts", "docs", "examples", ".github", ".ci")

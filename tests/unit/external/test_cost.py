@@ -103,6 +103,39 @@ def test_stores_are_shown_dearest_first_and_what_is_odd_is_said() -> None:
     assert "ns/gone: there is no such store; what names it reads nothing" in lines
 
 
+def generates(name: str, kind: str, **spec: Any) -> Body:
+    entry = {"sourceRef": {"generatorRef": {"kind": kind, "name": "made"}}}
+    return external(name, dataFrom=[entry], secretStoreRef=None, **spec)
+
+
+def test_a_generator_is_asked_when_its_values_end() -> None:
+    """external-secrets asks at each refresh: every ten minutes here, and Coffer every eight hours."""
+    found = bill({}, *(generates(f"es{at}", "ECRAuthorizationToken", refreshInterval="10m") for at in range(2)))
+
+    assert (found.provider, found.secrets) == ("AWS/ECR", 2)
+    assert (found.original, found.calls) == (2 * 4320, 2 * 90)
+    shown = list(table([found]))
+    assert shown[1].split()[:5] == ["ECRAuthorizationToken", "ns/made", "AWS/ECR", "2", "2"]
+    assert len(shown) == 2
+
+
+def test_a_generator_whose_values_do_not_end_is_asked_at_each_refresh() -> None:
+    found = bill({}, generates("es", "Grafana"), generates("other", "Grafana", refreshPolicy="CreatedOnce"))
+
+    assert (found.original, found.calls, found.once) == (720, 720, 1)
+
+
+def test_interval_zero_replaces_a_token_before_its_end() -> None:
+    found = bill({}, generates("es", "GithubAccessToken", refreshInterval="0"))
+
+    assert (found.original, found.calls) == (0, 1080)
+
+
+@pytest.mark.parametrize("kind", ["Password", "UUID", "ClusterGenerator"])
+def test_what_asks_no_service_or_hides_it_has_no_line(kind: str) -> None:
+    assert bills({}, [generates("es", kind)]) == []
+
+
 def test_calls_of_the_last_hour_are_counted_and_priced() -> None:
     registry, clock = CollectorRegistry(), HandClock()
     metrics = ExternalMetrics(registry, clock, PRICES)

@@ -116,6 +116,14 @@ def test_creation_policies_have_their_own_answer(policy: str, secret: Any, verdi
     assert (result.verdict, result.blocks) == (verdict, False)
 
 
+def test_what_fails_already_is_tried_again_and_no_reason_to_keep_the_original() -> None:
+    missing, wrong = found(external(ready=False)), found(external(ready=False, refreshInterval="soon"), target())
+
+    assert missing.why.endswith("Coffer tries again what failed; the condition says why it did")
+    assert wrong.why.endswith("correct it: external-secrets cannot serve it either")
+    assert found(external(refreshInterval="soon"), target()).why.endswith("or remove it")
+
+
 @pytest.mark.parametrize(("ready", "blocks"), [(True, True), (False, False)])
 def test_a_foreign_target_blocks_only_what_worked_before(ready: bool, blocks: bool) -> None:
     result = found(external(ready=ready), target(owned=False, labels={}))
@@ -231,9 +239,13 @@ def test_what_another_controller_serves_is_left_to_it(given: Any, settings: Any)
 @pytest.mark.parametrize(
     ("kind", "made", "told"),
     [
-        ("Grafana", (), "and not Grafana"),
+        ("BeyondtrustWorkloadCredentialsDynamicSecret", (), "and not BeyondtrustWorkloadCredentialsDynamicSecret"),
         ("ClusterGenerator", (), "ClusterGenerator g does not exist"),
-        ("ClusterGenerator", (generator("", "Grafana", "g"),), "and not Grafana"),
+        (
+            "ClusterGenerator",
+            (generator("", "BeyondtrustWorkloadCredentialsDynamicSecret", "g"),),
+            "and not BeyondtrustWorkloadCredentialsDynamicSecret",
+        ),
         ("ClusterGenerator", ({"metadata": {"name": "g"}, "spec": {"generator": {}}},), "exactly one generator"),
     ],
 )
@@ -263,7 +275,12 @@ def test_a_target_of_another_kind_depends_on_the_setting(allowed: bool, verdict:
     [
         (PUSH_SECRETS, True),
         (CLUSTER_PUSH_SECRETS, True),
-        (Resource("generators.external-secrets.io", "v1alpha1", "grafanas", "Grafana"), False),
+        (
+            Resource(
+                "generators.external-secrets.io", "v1alpha1", "grafanas", "BeyondtrustWorkloadCredentialsDynamicSecret"
+            ),
+            False,
+        ),
     ],
 )
 def test_kinds_that_are_not_served(resource: Resource, blocks: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from external.external_secrets.sync_state import SyncState
+from external.generators.state_index import StateIndex
 from external.reading.expected_requests import ExpectedRequests
 from external.reading.request_times import BurstGate, RequestTimes
 from external.summaries import external_secret_summary
@@ -68,9 +69,10 @@ class Desk:
         cache = self.stage.cache
         self.clusters = WorkQueue(clock, no_jitter())
         requests = RequestTimes(clock)
-        self.state = SyncState(requests, ExpectedRequests(lambda *_: True, requests.since))
+        self.state = SyncState(requests, ExpectedRequests(lambda *_: True, requests.since), StateIndex(cache))
         cache.digest(EXTERNAL_SECRETS, external_secret_summary)
-        queues = Queues(self.queue, self.stores, self.clusters)
+        self.generator_states = WorkQueue(clock, no_jitter())
+        queues = Queues(self.queue, self.stores, self.clusters, self.generator_states)
         self.bursts = AtOnce(self.queue.add)
         self.handlers = Watches(self.stage.context, queues, self.state, self.bursts, forget)
         self.before = rfc3339(clock.now() - timedelta(seconds=1))

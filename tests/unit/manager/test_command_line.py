@@ -1,6 +1,7 @@
 """What `coffer` commands that ask a cluster have in common."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -163,3 +164,20 @@ def test_every_command_takes_the_same_options(arguments: list[str]) -> None:
     found = CliRunner().invoke(main, [*arguments, "--help"]).output
 
     assert all(flag in found for flag in ("--kubeconfig", "--context", "-n, --namespace"))
+
+
+def groups(command: click.Group, name: str = "coffer") -> Iterator[tuple[str, click.Group]]:
+    """Yield every group of commands with its name."""
+    yield name, command
+    context = click.Context(command)
+    for each in command.list_commands(context):
+        found = command.get_command(context, each)
+        if isinstance(found, click.Group):
+            yield from groups(found, f"{name} {each}")
+
+
+@pytest.mark.parametrize(("name", "group"), list(groups(main)), ids=[name for name, _ in groups(main)])
+def test_the_list_of_commands_is_whole_on_a_narrow_terminal(name: str, group: click.Group) -> None:
+    listed = group.get_help(click.Context(group, info_name=name, terminal_width=80))
+
+    assert "..." not in listed.partition("Commands:")[2]

@@ -10,7 +10,7 @@ from manager.kube.resources import SECRETS, Key
 from manager.kube.selectors import SelectorError, parse_selector
 from manager.kube.writer import SEALING_KEY_LABEL
 from reflector.plan import Do, Plan
-from reflector.rules.annotations import Marks, Scope, ambiguous, problems, read
+from reflector.rules.annotations import STAY, TARGET_NAME, Marks, Scope, ambiguous, problems, read
 from reflector.view import EXTERNAL_MANAGED, REFUSE_PUSH
 from tests.builders.mirror_plans import ALLOWED, AUTO, World
 
@@ -197,6 +197,28 @@ def test_a_mirror_that_somebody_else_wrote_is_compared(world: World) -> None:
     world.lookout.observed.doubt(Key(SECRETS, "team-1", "s"))
 
     assert world.steps() == {"team-1": Do.COMPARE}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {f"{PREFIX}reflection-auto-namespaces": "team-("},
+        {f"{PREFIX}reflection-allowed-namespaces": "team-2,team-["},
+        {f"{PREFIX}reflection-auto-namespaces-selector": "t in ("},
+        {f"{PREFIX}reflection-allowed-namespaces-selector": "=="},
+        {f"{PREFIX}reflection-allowed": "treu"},
+        {f"{PREFIX}reflection-auto-enabled": "yes"},
+        {TARGET_NAME: "Not A Name"},
+    ],
+)
+def test_a_slip_of_the_pen_takes_no_mirror_away(world: World, wrong: Mapping[str, str]) -> None:
+    world.secret("src", {**AUTO, **wrong})
+    world.mirror("team-1", "1")
+
+    decided = world.plan()
+
+    assert Do.REMOVE not in {step.do for step in decided.steps}
+    assert any(STAY in note.message for note in decided.notes)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """`coffer seal edit`: a person sees the values, changes some, and only those change in the file."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -125,3 +126,19 @@ def test_every_value_is_read_back_as_it_was(value: bytes) -> None:
 def test_a_page_with_more_than_values_is_refused() -> None:
     with pytest.raises(InputError, match="more than stringData and data"):
         read_back("stringData: {a: b}\nmetadata: {}\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_no_values_behind(file: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
+    """A lost session is a SIGHUP."""
+    before = signal.getsignal(number)
+
+    def end(page: str) -> str:
+        signal.raise_signal(number)
+        return page
+
+    result = edited(monkeypatch, end)
+
+    assert result.exit_code == 128 + number
+    assert not PAGES[0][0].exists()
+    assert signal.getsignal(number) is before

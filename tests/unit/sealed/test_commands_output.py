@@ -72,6 +72,19 @@ def test_saved_and_restored_keys_are_told_one_by_one(
     assert {(each["name"], each["state"]) for each in restored} == {("old", "restored"), ("new", "present")}
 
 
+def test_a_backup_does_not_replace_what_is_not_in_it(cluster: StandIn, tmp_path: Path) -> None:
+    file = tmp_path / "keys.yaml"
+    file.write_text("precious")
+
+    refused = run("keys", "backup", str(file))
+
+    assert (refused.exit_code, file.read_text()) == (1, "precious")
+    assert "is no backup of keys: name another file, or add --overwrite" in refused.stderr
+    assert run("keys", "backup", str(file), "--overwrite").exit_code == 0
+    assert run("keys", "backup", str(file)).exit_code == 0, "nothing is lost"
+    assert "keys of namespace kube-system" in run("keys", "backup", str(file)).stdout
+
+
 def test_a_key_that_is_needed_is_told_and_stays(cluster: StandIn) -> None:
     cluster.sealed = [sealed_secret({"k": "x"})]
 

@@ -66,6 +66,10 @@ def test_a_secret_that_is_missing_is_created() -> None:
     assert result.why == "its Secret does not exist: Coffer creates it"
 
 
+def test_a_secret_that_could_not_be_made_is_tried_again() -> None:
+    assert "Coffer tries again what failed" in found(sealed(synced=False)).why
+
+
 @pytest.mark.parametrize(
     ("present", "named"),
     [

@@ -112,6 +112,8 @@ FLAGS: tuple[Rule, ...] = (
     Rule("store-requeue-interval", "settings.external.store_requeue_interval", convert=to.seconds),
     Rule("enable-cluster-store-reconciler", "settings.external.cluster_stores", convert=to.truth),
     Rule("unsafe-allow-generic-targets", "settings.external.generic_targets", convert=to.truth),
+    Rule("enable-generator-state", "settings.external.generator_state", convert=to.truth),
+    Rule("generator-gc-grace-period", "settings.external.generator_gc_grace_period", convert=to.seconds),
     Rule("template-left-delimiter", "settings.external.template_left_delimiter"),
     Rule("template-right-delimiter", "settings.external.template_right_delimiter"),
     *unneeded(LEADS, "enable-leader-election"),

@@ -1,5 +1,5 @@
-// Command vault is Vault with storage in memory, unsealed at start: KV, token, AppRole, userpass, LDAP, TLS
-// certificates, JWT and Kubernetes. It prints its address and root token as one line of JSON and serves until it ends.
+// Command vault is Vault with storage in memory, unsealed at start: KV and RabbitMQ; token, AppRole,
+// userpass, LDAP, TLS certificates, JWT and Kubernetes. It prints its address and root token as one line of JSON and serves until it ends.
 package main
 
 import (
@@ -20,6 +20,7 @@ import (
 	"github.com/hashicorp/vault/builtin/credential/cert"
 	"github.com/hashicorp/vault/builtin/credential/ldap"
 	"github.com/hashicorp/vault/builtin/credential/userpass"
+	"github.com/hashicorp/vault/builtin/logical/rabbitmq"
 	vaulthttp "github.com/hashicorp/vault/http"
 	"github.com/hashicorp/vault/internalshared/configutil"
 	"github.com/hashicorp/vault/sdk/helper/consts"
@@ -28,7 +29,7 @@ import (
 	"github.com/hashicorp/vault/vault"
 )
 
-var secrets = map[string]logical.Factory{"kv": kv.Factory}
+var secrets = map[string]logical.Factory{"kv": kv.Factory, "rabbitmq": rabbitmq.Factory}
 
 var logins = map[string]logical.Factory{
 	"approle":    approle.Factory,

@@ -42,7 +42,7 @@ class Service:
 def service(monkeypatch: pytest.MonkeyPatch) -> Service:
     made = Service()
     kind = GeneratorKind(UUIDS.resource, UuidSpec, None, "uuidSpec", "", lambda _: (1, 64), made.connect)
-    monkeypatch.setattr("external.generators.runner.KINDS", {"UUID": kind})
+    monkeypatch.setattr("external.generators.loading.KINDS", {"UUID": kind})
     return made
 
 

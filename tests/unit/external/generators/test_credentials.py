@@ -84,7 +84,7 @@ class Counting:
 def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
     made = Counting()
     kind = GeneratorKind(MFAS.resource, MFASpec, None, "mfaSpec", "", lambda _: (1, 64), made.connect)
-    monkeypatch.setattr("external.generators.runner.KINDS", {"MFA": kind})
+    monkeypatch.setattr("external.generators.loading.KINDS", {"MFA": kind})
     return made
 
 

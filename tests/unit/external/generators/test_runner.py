@@ -108,7 +108,7 @@ async def test_a_failed_write_is_retried_with_the_same_values(
     made: list[object] = []
     generate = UUIDS.generate
     counting = replace(UUIDS, generate=lambda spec: made.append(spec) or generate(spec))
-    monkeypatch.setattr("external.generators.runner.KINDS", {"UUID": counting})
+    monkeypatch.setattr("external.generators.loading.KINDS", {"UUID": counting})
     bench.api.fail("create", Invalid(422, "Invalid", "create Secret ns/es"))
     generator(bench)
     asks(bench)
@@ -159,10 +159,10 @@ async def test_a_generator_that_may_not_be_read_is_named(
     ("kind", "name", "version", "said"),
     [
         (
-            "Grafana",
+            "BeyondtrustWorkloadCredentialsDynamicSecret",
             "made",
             "",
-            "generatorRef: kind: this version serves CloudsmithAccessToken, ClusterGenerator, ECRAuthorizationToken, ",
+            "generatorRef: kind: this version serves ACRAccessToken, CloudsmithAccessToken, ClusterGenerator, ",
         ),
         ("UUID", "made", "example.com/v1", "apiVersion must be generators.external-secrets.io/v1alpha1"),
         ("UUID", "../../../api/v1/namespaces/other/secrets/x", "", "name: "),
@@ -185,8 +185,11 @@ async def test_what_is_not_served_is_named_and_nothing_is_read(
     ("spec", "said"),
     [
         (
-            {"kind": "Grafana", "generator": {"grafanaSpec": {}}},
-            "not Grafana; take one of these, or keep",
+            {
+                "kind": "BeyondtrustWorkloadCredentialsDynamicSecret",
+                "generator": {"beyondtrustWorkloadCredentialsDynamicSecretSpec": {}},
+            },
+            "not BeyondtrustWorkloadCredentialsDynamicSecret; take one of these, or keep",
         ),
         ({"kind": "UUID", "generator": {"fakeSpec": {"data": {}}}}, "spec.kind is UUID, so uuidSpec must stand here"),
         ({"kind": "UUID", "generator": {}}, "spec.generator: exactly one generator must stand here"),

@@ -8,8 +8,7 @@ import pytest
 
 from external.api.external_secret import ExternalSecretSpec
 from external.api.fields import MAX_VALUES, parse
-from external.generators import fake, password, runner
-from external.generators.credentials import CredentialUsers
+from external.generators import fake, loading, password, runner
 from external.generators.fake import FAKE
 from external.generators.password import PASSWORDS
 from external.generators.protocol import GeneratorKind
@@ -92,7 +91,7 @@ async def test_generated_values_are_charged_before_they_are_made(
         return values
 
     counting = replace(kind, generate=counted)
-    monkeypatch.setattr(runner, "KINDS", {kind.resource.kind: counting})
+    monkeypatch.setattr(loading, "KINDS", {kind.resource.kind: counting})
     generator(bench, kind, **spec)
     bench.external(data=None, secretStoreRef=None, dataFrom=[entry(kind.resource.kind)] * times)
     await bench.settle()
@@ -106,7 +105,7 @@ async def test_what_is_kept_of_one_namespace_is_bounded(bench: ExternalModule, m
     monkeypatch.setattr(runner, "MAX_NAMESPACE_BYTES", 3_000)
     generator(bench, FAKE, data={f"k{at}": "v" for at in range(8)})
     inert: Any = None
-    generators = runner.Generators(bench.stage.context, inert, generator_contexts, CredentialUsers())
+    generators = runner.Generators(bench.stage.context, inert, generator_contexts, None)
     recipe = FAKE.prepare({"data": {f"k{at}": "v" for at in range(8)}}, "spec")
 
     class Direct:
@@ -114,7 +113,7 @@ async def test_what_is_kept_of_one_namespace_is_bounded(bench: ExternalModule, m
             return work()
 
     generators._threads = Direct()  # type: ignore[assignment]
-    found = runner.LoadedGenerator("u 1", recipe, Key(FAKE.resource, "evil", "made"), False, frozenset())
+    found = loading.LoadedGenerator("u 1", recipe, Key(FAKE.resource, "evil", "made"), False, frozenset())
     reference = ("v1", "Fake", "made")
     for at in range(5):
         run = runner.GeneratorRun({reference: found}, None, due=True, asked=False, now=0.0)
@@ -133,7 +132,7 @@ async def test_at_most_a_hundred_generators_are_read_per_object(bench: ExternalM
     before = bench.api.counts()["get"]
     await bench.settle()
 
-    assert bench.api.counts()["get"] - before < 3 * runner.MAX_GENERATORS
+    assert bench.api.counts()["get"] - before < 3 * loading.MAX_GENERATORS
     assert bench.ready()[0] == "False"
 
 

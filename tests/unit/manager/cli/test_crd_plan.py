@@ -178,5 +178,5 @@ def test_all_crds_are_known_and_keep_their_objects() -> None:
 
 
 def test_a_name_that_is_not_ours_is_refused() -> None:
-    with pytest.raises(SettingsError, match="pods: not a CRD of Coffer; these are: cloudsmith"):
+    with pytest.raises(SettingsError, match="pods: not a CRD of Coffer; these are: acraccess"):
         chosen(["pods"])

@@ -15,8 +15,11 @@ from tools.crds import FOLDER, generators, rendered
 from tools.crds import GENERATORS as GENERATORS_FILE
 
 NAMES = ("sealedsecrets", "externalsecrets", "clusterexternalsecrets", "secretstores", "clustersecretstores")
+STATES = "generatorstates"
+PRESERVED = {"description": "", "x-kubernetes-preserve-unknown-fields": True}
 GENERATORS = (
-    *("cloudsmithaccesstokens", "clustergenerators", "ecrauthorizationtokens", "fakes", "githubaccesstokens", "mfas"),
+    *("acraccesstokens", "cloudsmithaccesstokens", "clustergenerators", "ecrauthorizationtokens", "fakes"),
+    *("gcraccesstokens", "githubaccesstokens", "gitlabdeploytokens", "grafanas", "mfas"),
     *("passwords", "quayaccesstokens", "sshkeys", "stssessiontokens", "uuids", "vaultdynamicsecrets", "webhooks"),
 )
 
@@ -38,7 +41,9 @@ def field(name: str, path: str) -> dict[str, Any]:
 
 
 def test_the_chart_has_what_the_models_say() -> None:
-    assert rendered() == {f"{name}.yaml": (FOLDER / f"{name}.yaml").read_text() for name in (*NAMES, *GENERATORS)}
+    assert rendered() == {
+        f"{name}.yaml": (FOLDER / f"{name}.yaml").read_text() for name in (*NAMES, *GENERATORS, STATES)
+    }
 
 
 def test_the_chart_gives_rights_for_every_generator() -> None:
@@ -58,6 +63,7 @@ def test_the_page_of_providers_is_made_from_their_declarations() -> None:
         ("clusterexternalsecrets", "clusterexternalsecrets.external-secrets.io", "Cluster", ["ces"]),
         ("secretstores", "secretstores.external-secrets.io", "Namespaced", ["ss"]),
         ("clustersecretstores", "clustersecretstores.external-secrets.io", "Cluster", ["css"]),
+        ("generatorstates", "generatorstates.generators.external-secrets.io", "Namespaced", ["gs"]),
     ],
 )
 def test_names_and_scopes(name: str, full: str, scope: str, short: Any) -> None:
@@ -66,6 +72,16 @@ def test_names_and_scopes(name: str, full: str, scope: str, short: Any) -> None:
     assert found["metadata"]["name"] == full
     assert found["spec"]["scope"] == scope
     assert found["spec"]["names"].get("shortNames") == short
+
+
+def test_states_of_generators_are_as_the_originals() -> None:
+    (version,) = crd(STATES)["spec"]["versions"]
+
+    assert "subresources" not in version
+    assert [each["name"] for each in version["additionalPrinterColumns"]] == ["GC Deadline", "Age"]
+    spec = field(STATES, "spec")
+    assert spec["required"] == ["resource", "state"]
+    assert all(spec["properties"][each] | {"description": ""} == PRESERVED for each in spec["required"])
 
 
 @pytest.mark.parametrize("name", GENERATORS)

@@ -75,6 +75,13 @@ def test_booleans_are_read_as_people_write_them(text: object, value: bool) -> No
         ({"sealed_concurrency": "0"}, {}, None, "sealed.concurrency must be positive"),
         ({"external_provider_threads": "-1"}, {}, None, "external.provider_threads must be positive"),
         ({"modules_deletes_per_minute": "-1"}, {}, None, "must not be negative"),
+        (
+            {"external_egress_allowed": "127.0.0.0.1"},
+            {},
+            None,
+            "external.egress_allowed: '127.0.0.0.1' is not a network",
+        ),
+        ({"sealed_proxies": "10.0.0.0/8,foo"}, {}, None, "sealed.proxies: 'foo' is not a network"),
         ({"process_log_level": "handlers"}, {}, None, "DEBUG, INFO, WARNING, ERROR"),
         ({"sealed_key_size": "1024"}, {}, None, "at least 2048"),
         ({"reflector_provenance": "maybe"}, {}, None, "warn, deny or allow"),

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from manager.cli.main import main
 from manager.core.errors import AccessError, Forbidden
-from manager.kube.resources import SEALED_SECRETS, SECRETS
+from manager.kube.resources import NAMESPACES, SEALED_SECRETS, SECRETS
 from tests.builders.migration_cluster import ClusterStandIn, three_originals
 
 VALUE = "hunter2-hunter2"
@@ -66,6 +66,14 @@ def test_a_safe_cluster_ends_with_zero_and_one_that_is_not_with_one(cluster: Clu
     assert done.exit_code == 1
     assert done.stdout.splitlines()[-1] == "not safe: 1 finding must be cured (marked !)"
     assert run("check", "--without", "external").exit_code == 0
+
+
+def test_a_namespace_is_checked_alone_and_must_exist(cluster: ClusterStandIn) -> None:
+    assert run("check", "-n", "nowhere").exit_code == 2
+    assert "there is no namespace nowhere" in run("check", "-n", "nowhere").output
+
+    cluster.put(NAMESPACES, {"metadata": {"name": "app"}})
+    assert run("check", "-n", "app").stdout.splitlines()[-1].endswith("in namespace app; leave -n out for the others")
 
 
 @pytest.mark.parametrize(

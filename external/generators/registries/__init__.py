@@ -1,0 +1,1 @@
+"""Generators of logins for registries of images and packages."""

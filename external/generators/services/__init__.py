@@ -1,0 +1,1 @@
+"""Generators that ask a service for credentials."""
