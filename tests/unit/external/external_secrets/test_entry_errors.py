@@ -25,6 +25,7 @@ async def test_every_failed_entry_is_named_and_nothing_is_written(bench: Externa
     assert bench.ready()[2] == (
         "could not get secret data from provider: spec.data[1] (key: absent), spec.data[2] (key: gone): "
         "Secret does not exist (looked in the store's spec.provider.fake.data); spec.data[3] (key: document): "
-        "key b does not exist in secret document (looked in the store's spec.provider.fake.data)"
+        "key b does not exist in secret document (looked in the store's spec.provider.fake.data); "
+        "correct remoteRef.property"
     )
     assert bench.data() is None
