@@ -1,17 +1,20 @@
 """Shared by all `coffer` commands that read a cluster: kubectl's options, output formats, and error messages."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeGuard, TypeVar
 
 import aiohttp
 import click
 import yaml
 
 from manager.access.explanations import explained
+from manager.access.selection import NoConfiguration
 from manager.core.errors import AccessError, ApiError, CofferError, Forbidden, NotFound, Unreachable
+from manager.kube import resources
 
 OTHERS = "--kubeconfig and --context choose another cluster or user"
+UNCONFIGURED = "no cluster is configured: KUBECONFIG and ~/.kube/config name none, and this is no Pod"
 FORMS = ("table", "json", "yaml", "name")
 UNAUTHORIZED = 401
 EVERYWHERE = f"{__name__}.everywhere"
@@ -62,21 +65,39 @@ class Told(click.Command):
 
 def told(error: CofferError) -> str:
     """Return the text of an error with what to do."""
+    if isinstance(error, NoConfiguration):
+        return f"{UNCONFIGURED}; {OTHERS}"  # the text of client-go names a variable that we do not read
     if isinstance(error, AccessError):
         return f"{error}; {OTHERS}"
     if not isinstance(error, ApiError):
         return str(error)
-    verb, _, what = error.place.partition(" ")
-    resource = what.partition(" ")[0]
+    resource, check = _asked(error.place)
     if isinstance(error, Forbidden) and error.status == UNAUTHORIZED:
         return f"{error.place}: the API server does not know this user: log in again; {OTHERS}"
     if isinstance(error, Forbidden):
-        return f"{error.place}: this user has no right to it: see `kubectl auth can-i {verb} {resource} -A`; {OTHERS}"
+        return f"{error.place}: this user has no right to it: see `{check}`; {OTHERS}"
     if isinstance(error, NotFound):
         return f"{error.place}: the cluster does not know {resource}: is Coffer's chart installed there? {OTHERS}"
     if isinstance(error, Unreachable) and not error.status:
         return f"{error.place}: no answer from the API server: {_why(error.__cause__)}; {OTHERS}"
     return str(error)
+
+
+def _asked(place: str) -> tuple[str, str]:
+    """Return the plural name of the resource that a request was about, and the command that tells the right to it."""
+    verb, _, what = place.partition(" ")
+    word, _, name = what.removeprefix("metadata of ").partition(" ")
+    known = next((each for each in vars(resources).values() if _is(each, word)), None)
+    if known is None:  # such as a path of discovery, which kubectl takes too
+        return word, f"kubectl auth can-i {'get' if verb == 'discover' else verb} {word}"
+    namespace = name.removeprefix("in namespace ") if verb == "list" else name.partition("/")[0]
+    scope = (f" -n {namespace}" if namespace else " -A") if known.namespaced else ""
+    full = f"{known.plural}.{known.group}" if known.group else known.plural
+    return known.plural, f"kubectl auth can-i {verb} {full}{scope}"
+
+
+def _is(found: object, word: str) -> TypeGuard[resources.Resource]:
+    return isinstance(found, resources.Resource) and word in (found.plural, found.kind)
 
 
 def _why(cause: BaseException | None) -> str:
@@ -98,3 +119,9 @@ def show(output: str, lines: Iterable[str], records: Sequence[Mapping[str, objec
         return
     for line in names if output == "name" else lines:
         click.echo("".join(character if character.isprintable() else "?" for character in line))
+
+
+def tell_nothing(output: str, found: Collection[object], namespace: str = "") -> None:
+    """Say on standard error, as kubectl does, that a list is empty: a person takes no output for a failure."""
+    if not found and output in ("table", "name"):
+        click.echo("No resources found" + (f" in namespace {namespace}" if namespace else ""), err=True)

@@ -57,6 +57,22 @@ class Edit:
         return {**body, "metadata": {**meta, "annotations": kept}}
 
 
+@dataclass(frozen=True)
+class Listed:
+    """One source as it is listed."""
+
+    key: Key
+    view: View
+    decided: Plan
+    states: Mapping[Key, str]
+    """The state of each mirror that is shown, by namespace and name."""
+
+    @property
+    def notes(self) -> list[Note]:
+        """The messages about the source itself."""
+        return [each for each in self.decided.notes if each.about == self.key]
+
+
 class MirrorListing:
     """The metadata of a cluster, read once.
 
@@ -100,40 +116,34 @@ class MirrorListing:
                         yield resource, body
 
     def tree(self, namespace: str = "") -> Iterator[str]:
-        """Yield the lines of all sources, or of those in one namespace."""
-        for key in self._listed(namespace):
-            yield from self._source(key)
+        """Yield the lines of all sources; with a namespace, of those that lie or have mirrors there."""
+        for each in self._listed(namespace):
+            yield from _lines(each)
 
     def names(self, namespace: str = "") -> Iterator[str]:
-        """Yield the names of the sources."""
-        return (f"{key.resource.kind.lower()}/{key.name}" for key in self._listed(namespace))
+        """Yield the names of the sources; with a namespace, of the sources and mirrors that lie there."""
+        for each in self._listed(namespace):
+            inside = [each.key] if namespace in ("", each.key.namespace) else list(each.states)
+            yield from (f"{key.resource.kind.lower()}/{key.name}" for key in inside)
 
     def records(self, namespace: str = "") -> list[dict[str, object]]:
         """Return the sources and their mirrors for programs."""
-        return [self._record(key) for key in self._listed(namespace)]
+        return [_record(each) for each in self._listed(namespace)]
 
     def states(self) -> Iterator[str]:
         """Yield the state of every mirror, and of each that is missing."""
-        for key in self._sources():
+        yield from (state.partition("  ")[2] for each in self._listed() for state in each.states.values())
+
+    def _listed(self, namespace: str = "") -> Iterator[Listed]:
+        """Yield the sources; with a namespace, of one in another namespace the mirrors that lie there alone."""
+        for key in sorted(self._sources(), key=lambda each: (each.namespace, each.name, each.resource.kind)):
             view = self._view_builder.view(key)
-            yield from (each.partition("  ")[2] for each in _states(view, plan(view, self._provenance)).values())
-
-    def _record(self, key: Key) -> dict[str, object]:
-        view = self._view_builder.view(key)
-        decided = plan(view, self._provenance)
-        states = sorted(_states(view, decided).items(), key=lambda each: (each[0].namespace, each[0].name))
-        return {
-            "kind": key.resource.kind,
-            "namespace": key.namespace,
-            "name": key.name,
-            "exists": None if view.outside else bool(view.meta),
-            "notes": [{"reason": each.reason, "message": each.message} for each in decided.notes if each.about == key],
-            "mirrors": [{"namespace": at.namespace, "name": at.name, "state": state} for at, state in states],
-        }
-
-    def _listed(self, namespace: str) -> list[Key]:
-        found = sorted(self._sources(), key=lambda each: (each.namespace, each.name, each.resource.kind))
-        return [each for each in found if namespace in ("", each.namespace)]
+            decided = plan(view, self._provenance)
+            found = sorted(_states(view, decided).items(), key=lambda each: (each[0].namespace, each[0].name))
+            near = namespace in ("", key.namespace)
+            states = {at: state for at, state in found if near or at.namespace == namespace}
+            if near or states:
+                yield Listed(key, view, decided, states)
 
     def changes(self) -> Iterator[str]:
         """Yield what the change would create, update and delete, a line each and their numbers last.
@@ -189,17 +199,27 @@ class MirrorListing:
     def _sources(self) -> set[Key]:
         return self._view_builder.sources() | self._view_builder.named()
 
-    def _source(self, key: Key) -> Iterator[str]:
-        view = self._view_builder.view(key)
-        decided = plan(view, self._provenance)
-        states = _states(view, decided)
-        unseen = "  (outside of modules.scope)" if view.outside else "  (does not exist)"
-        yield f"{key}{'' if view.meta else unseen}"
-        yield from (f"!  {note.reason}: {note.message}" for note in decided.notes if note.about == key)
-        targets = sorted(states, key=lambda each: (each.namespace, each.name))
-        for target in targets:
-            branch = "└─" if target is targets[-1] else "├─"
-            yield f"{branch} {target.namespace}/{target.name}  {states[target]}"
+
+def _lines(listed: Listed) -> Iterator[str]:
+    unseen = "  (outside of modules.scope)" if listed.view.outside else "  (does not exist)"
+    yield f"{listed.key}{'' if listed.view.meta else unseen}"
+    yield from (f"!  {note.reason}: {note.message}" for note in listed.notes)
+    for number, (target, state) in enumerate(listed.states.items(), 1):
+        branch = "└─" if number == len(listed.states) else "├─"
+        yield f"{branch} {target.namespace}/{target.name}  {state}"
+
+
+def _record(listed: Listed) -> dict[str, object]:
+    return {
+        "kind": listed.key.resource.kind,
+        "namespace": listed.key.namespace,
+        "name": listed.key.name,
+        "exists": None if listed.view.outside else bool(listed.view.meta),
+        "notes": [{"reason": each.reason, "message": each.message} for each in listed.notes],
+        "mirrors": [
+            {"namespace": at.namespace, "name": at.name, "state": state} for at, state in listed.states.items()
+        ],
+    }
 
 
 def _states(view: View, decided: Plan) -> dict[Key, str]:

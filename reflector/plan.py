@@ -143,6 +143,7 @@ def _closed(view: View) -> Plan:
 def _told(view: View, reason: str, what: str) -> tuple[Note, ...]:
     text = f"{view.key} {what}; data is left as it is"
     if not view.key.namespace:
+        reason = "InvalidAnnotation"
         text = f"reflects: {view.key.name} names no namespace; write NAMESPACE/NAME of the source"
     return tuple(Note(each.key, reason, text) for each in _pulling(view) if not each.excluded)
 

@@ -14,15 +14,15 @@ from typing import Any
 import click
 
 from manager.access.flags import Access
-from manager.command_line import cluster_options, output_option, show, told
+from manager.command_line import OTHERS, cluster_options, output_option, show, told
 from manager.core.errors import CofferError
 from manager.kube.resources import SEALED_SECRETS
 from manager.settings.model import SealedSettings
 from sealed.cluster.controller_client import ControllerClient, open_certificate
 from sealed.cluster.known_values import known_in_cluster
-from sealed.cluster.kube_access import KubeAccess
+from sealed.cluster.kube_access import FORBIDDEN, UNAUTHORIZED, KubeAccess, NoCluster, Refused
 from sealed.keys.backup import lost_by
-from sealed.keys.keyring import Keyring, KeySecret, KeyUsage, needed, pages
+from sealed.keys.keyring import UNKNOWN, UNOPENED, Keyring, KeySecret, KeyUsage, needed, pages
 from sealed.manifests.documents import InputError, read, read_file, render, replace_file
 from sealed.manifests.edit_buffer import read_back, written
 from sealed.manifests.editing import ManifestFile
@@ -46,8 +46,11 @@ class Told(click.Group):
         """Run a command."""
         try:
             return super().invoke(ctx)
+        except NoCluster as error:
+            raise click.ClickException(told(error.cause)) from None
         except InputError as error:
-            raise click.ClickException(str(error)) from None
+            refused = isinstance(error, Refused) and error.status in (UNAUTHORIZED, FORBIDDEN)
+            raise click.ClickException(f"{error}; {OTHERS}" if refused else str(error)) from None
         except CofferError as error:
             raise click.ClickException(told(error)) from None
 
@@ -62,7 +65,10 @@ def keys() -> None:
 @output_option
 @click.option("--objects", is_flag=True, help="List the SealedSecrets of each key too.")
 def list_keys(kubeconfig: str, context: str, namespace: str, output: str, objects: bool) -> None:
-    """Show every key: its age and end, and how many SealedSecrets it opened."""
+    """Show every key, and how many SealedSecrets it opened.
+
+    Its age and end are those of its certificate.
+    """
     cluster = KubeAccess(Access(kubeconfig, context))
     keyring = Keyring(cluster, namespace)
     key_secrets, current = keyring.key_secrets(), keyring.current()
@@ -78,6 +84,19 @@ def list_keys(kubeconfig: str, context: str, namespace: str, output: str, object
     show(output, _table(rows, opened, objects=objects), records, (f"secret/{each.name}" for each in key_secrets))
 
 
+WITHOUT_KEY = (
+    (
+        UNKNOWN,
+        "1 SealedSecret does not say which key opened it; `coffer keys retire` tries it.",
+        "SealedSecrets do not say which key opened them; `coffer keys retire` tries them.",
+    ),
+    (
+        UNOPENED,
+        "1 SealedSecret could not be opened; its condition says why.",
+        "SealedSecrets could not be opened; their conditions say why.",
+    ),
+)
+"""What is said of one and of many SealedSecrets that are listed under no key."""
 COLUMNS = ("name", "state", "age", "ends", "objects", "fingerprint")
 
 
@@ -88,11 +107,11 @@ def _table(rows: list[tuple[str, ...]], opened: dict[str, list[str]], *, objects
         yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
         for place in sorted(opened.get(row[-1], ()) if objects and row[-1] else ()):
             yield f"    {place}"
-    if opened.get(""):
-        unknown = len(opened[""])
-        yield f"{unknown} SealedSecrets do not say which key opened them; `coffer keys retire` tries them."
-    for place in sorted(opened.get("", ()) if objects else ()):
-        yield f"    {place}"
+    for group, one, many in WITHOUT_KEY:
+        places = sorted(opened.get(group, ()))
+        if places:
+            yield one if len(places) == 1 else f"{len(places)} {many}"
+        yield from (f"    {place}" for place in places if objects)
 
 
 def _row(key_secret: KeySecret, opened: dict[str, list[str]], now: datetime, *, current: bool) -> tuple[str, ...]:
@@ -113,7 +132,10 @@ def _row(key_secret: KeySecret, opened: dict[str, list[str]], now: datetime, *, 
 @click.option("--key-prefix", default="sealed-secrets-key", show_default=True, help="Beginning of the Secret's name.")
 @click.option("--my-cn", default="", help="Common name in the certificate.")
 def rotate(kubeconfig: str, context: str, namespace: str, output: str, **wanted: Any) -> None:
-    """Make a key now; it seals from then on, and the old ones still open."""
+    """Make a key that seals from now on.
+
+    The old ones still open what they sealed.
+    """
     settings = replace(SealedSettings(), **wanted)
     name = Keyring(KubeAccess(Access(kubeconfig, context)), namespace).rotate(settings)
     text = f"{namespace}/{name} is the current key now; save it with `coffer keys backup`"
@@ -126,9 +148,10 @@ def rotate(kubeconfig: str, context: str, namespace: str, output: str, **wanted:
 @click.argument("file")
 @click.option("--overwrite", is_flag=True, help="Replace FILE whatever is in it.")
 def backup(kubeconfig: str, context: str, namespace: str, output: str, file: str, overwrite: bool) -> None:
-    """Write all keys, PRIVATE ones, into FILE, readable by its owner only.
+    """Write all keys, PRIVATE ones, into FILE.
 
-    An earlier backup is replaced only if all of its keys are here: that of another cluster stays.
+    Its owner alone can read it. An earlier backup is replaced only if all of its keys are here: that of another cluster
+    stays.
     """
     saved = Keyring(KubeAccess(Access(kubeconfig, context)), namespace).backup()
     lost = "" if overwrite else lost_by(Path(file), saved["items"])
@@ -146,7 +169,10 @@ def backup(kubeconfig: str, context: str, namespace: str, output: str, file: str
 @output_option
 @click.argument("file")
 def restore(kubeconfig: str, context: str, namespace: str, output: str, file: str) -> None:
-    """Create the keys of FILE that are not here; the controller uses them within seconds."""
+    """Create the keys of FILE that are not here.
+
+    The controller uses them within seconds.
+    """
     created, left = Keyring(KubeAccess(Access(kubeconfig, context)), namespace).restore(read(read_file(Path(file))))
     text = f"{len(created)} keys restored, {len(left)} were here already"
     _show_keys(output, [text], namespace, dict.fromkeys(created, "restored") | dict.fromkeys(left, "present"))
@@ -158,7 +184,10 @@ def restore(kubeconfig: str, context: str, namespace: str, output: str, file: st
 @click.argument("key")
 @click.option("--force", is_flag=True, help="Retire it even if SealedSecrets need it: for a stolen key.")
 def retire(kubeconfig: str, context: str, namespace: str, output: str, key: str, force: bool) -> None:
-    """Take KEY, a Secret's name or a fingerprint, out of use once no SealedSecret needs it. Its Secret stays."""
+    """Take KEY out of use once no SealedSecret needs it.
+
+    KEY is the name of a Secret or a fingerprint. The Secret stays.
+    """
     keyring = Keyring(KubeAccess(Access(kubeconfig, context)), namespace)
     key_secret = keyring.find(key)
     current = keyring.current()
@@ -228,9 +257,10 @@ class EditOptions:
 @click.option("--controller-namespace", default="kube-system", show_default=True, help="Its namespace.")
 @click.option("--recovery-private-key", multiple=True, help="File with private keys, to open values offline.")
 def edit(kubeconfig: str, context: str, output: str, file: str, **given: Any) -> None:
-    """Edit the values of a SealedSecret in FILE; changed values are sealed again, all else stays.
+    """Edit the values of a SealedSecret in FILE.
 
-    The values come from the Secret in the cluster, if you may read it, or are opened with a private key.
+    Changed values are sealed again, all else stays. The values come from the Secret in the cluster, if you may read it,
+    or are opened with a private key.
     """
     options = EditOptions(**given)
     cluster = KubeAccess(Access(kubeconfig, context))

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, get_type_hints
 
-from manager.settings.load import documentation
+from manager.settings.forms import BOOLEANS, CHOICES, DURATIONS, LOG_LEVELS, NETWORKS
+from manager.settings.load import POSITIVE, documentation
 from manager.settings.model import Settings
 from tools import chart_originals
 from tools.chart_values import CHART, VALUES, Value, values
@@ -21,12 +22,17 @@ SET_BY_THE_CHART = {
     *(("process", name) for name in ("metrics_cert_file", "metrics_key_file", "metrics_authorization")),
 }
 """Ports that the Services and probes name, and what `metrics` sets together with the objects that it needs."""
-KINDS: dict[object, list[str]] = {
-    bool: ["boolean", "integer", "string"],
-    int: ["integer", "string"],
-    float: ["number", "string"],
+ANY_CASE = "|".join("".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in word) for word in BOOLEANS)
+KINDS: dict[object, dict[str, Any]] = {
+    bool: {"type": ["boolean", "integer", "string"], "pattern": f"^({ANY_CASE})$", "minimum": 0, "maximum": 1},
+    int: {"type": ["integer", "string"], "pattern": "^-?[0-9]+$"},
+    float: {"type": ["number", "string"], "pattern": "^-?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][-+]?[0-9]+)?$"},
+    str: {"type": ["string"]},
 }
 """Flags take texts too, as `helm --set-string` gives them."""
+LIST: dict[str, Any] = {"type": ["array", "string"]}
+GO_DURATION = "^[-+]?(0|(([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$"
+NETWORK = "(([0-9]{1,3}\\.){3}[0-9]{1,3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)(/[0-9]{1,3})?"
 FAMILY_POLICIES = ["", "SingleStack", "PreferDualStack", "RequireDualStack"]
 FAMILIES = {"type": "array", "items": {"enum": ["IPv4", "IPv6"]}, "maxItems": 2}
 PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
@@ -121,13 +127,26 @@ def _settings() -> Schema:
     sections: Schema = {}
     for section, kind in get_type_hints(Settings).items():
         fields = {
-            name: {"type": KINDS.get(hint, ["string"] if hint is str else ["array", "string"])}
-            | {"description": documentation(kind)[name]}
+            name: KINDS.get(hint, LIST) | _form(section, name) | {"description": documentation(kind)[name]}
             for name, hint in get_type_hints(kind).items()
             if (section, name) not in SET_BY_THE_CHART
         }
         sections[section] = {"type": "object", "additionalProperties": False, "properties": fields}
     return {"type": "object", "additionalProperties": False, "properties": sections}
+
+
+def _form(section: str, name: str) -> Schema:
+    """Return what the controller refuses in a setting beside its type, so that helm refuses it first."""
+    if (section, name) in CHOICES:
+        return {"enum": list(CHOICES[section, name])}
+    if (section, name) == ("process", "log_level"):
+        return {"enum": [form for level in LOG_LEVELS for form in (level.upper(), level, level.capitalize())]}
+    if (section, name) in DURATIONS:
+        return {"pattern": GO_DURATION}
+    if (section, name) in NETWORKS:
+        entry = {"type": "string", "pattern": f"^{NETWORK}$"}
+        return {"items": entry, "pattern": f"^ *({NETWORK} *(, *{NETWORK} *)*)?$"}
+    return {"exclusiveMinimum": 0} if (section, name) in POSITIVE else {}
 
 
 SCHEMA = Generated(

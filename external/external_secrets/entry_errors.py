@@ -52,7 +52,9 @@ class EntryErrors:
 
     def _keep(self, kind: type[ReconcileError], place: str, text: str) -> None:
         self._kinds.add(kind)
-        self._reasons.setdefault(text, []).append(place)
+        places = self._reasons.setdefault(text, [])
+        if places[-1:] != [place]:  # entries may share the field that is wrong
+            places.append(place)
 
 
 @dataclass(frozen=True, slots=True)

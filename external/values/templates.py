@@ -264,7 +264,8 @@ class _Rendering:
             if error.stage == "parse":
                 text = f"unable to parse template: {error}; correct the template"
                 raise NeedsHuman(FAILED, self._failed(at, text), event=UPDATE_FAILED) from None
-            text = f"unable to execute template: {error}; correct it, or what it is given: {_listed(self._values)}"
+            cure = f"correct the template, or the values of its keys: {_listed(self._values)}"
+            text = f"unable to execute template: {error}; {cure}"
             raise WaitFor(FAILED, self._failed(at, text), delay=RETRY_SECONDS, event=UPDATE_FAILED) from None
         except (TemplateLimit, SandboxUnavailable) as error:
             raise WaitFor(FAILED, self._failed(at, str(error)), delay=RETRY_SECONDS, event=UPDATE_FAILED) from None

@@ -1,10 +1,12 @@
-"""Explain connection errors in our own words: a library's text may quote a header or a key."""
+"""Explain errors of connections and files in our own words: a library's text may quote a header, a key or a value."""
 
 import errno
 import http.client
 import os
 import socket
 import ssl
+
+from manager.core.documents import Unreadable
 
 UNKNOWN_AUTHORITY = frozenset({2, 7, 18, 19, 20, 21})
 """OpenSSL's codes for a chain without a trusted authority."""
@@ -42,6 +44,19 @@ def explained(error: BaseException, name: str) -> str:
     if isinstance(error, OSError) and error.errno in errno.errorcode:
         return f"connect: {os.strerror(error.errno or 0).lower()}"
     return type(error).__name__
+
+
+def file_fault(error: Exception) -> str:
+    """Return in a few words why a file cannot be read or written, without its content.
+
+    Args:
+        error: OSError of the system, or ValueError of what reads the content.
+    """
+    if isinstance(error, OSError):
+        return (error.strerror or "it cannot be opened").lower()
+    if isinstance(error, Unreadable):
+        return str(error)
+    return "it is no text in UTF-8" if isinstance(error, UnicodeError) else "not a usable path"
 
 
 def _certificate(error: ssl.SSLCertVerificationError, name: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from manager.access.exec_plugin import Credential, Plugin
+from manager.access.explanations import file_fault
 from manager.access.kubeconfig import Entry
 from manager.access.selection import User
 from manager.core.documents import read_json
@@ -33,8 +34,7 @@ class TokenFile:
                 self._seen = (stat.st_mtime_ns, stat.st_ino)
         except (OSError, ValueError) as error:
             if not self._text:
-                why = (getattr(error, "strerror", None) or "not a text").lower()
-                raise AccessError(f"{self.at}: {self.path}: {why}") from None
+                raise AccessError(f"{self.at}: {self.path}: {file_fault(error)}") from None
         if not self._text:
             raise AccessError(f"{self.at}: {self.path}: there is no token in the file")
         return bearer(self._text, self.at)
@@ -139,7 +139,7 @@ def _content(path: str, at: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError) as error:
-        raise AccessError(f"{at}: {path}: {(getattr(error, 'strerror', None) or 'unusable path').lower()}") from None
+        raise AccessError(f"{at}: {path}: {file_fault(error)}") from None
 
 
 def _provided(provider: Entry) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from manager.access.explanations import file_fault
 from manager.core.documents import Caps, Loader, yaml_stream
 from manager.core.errors import AccessError
 
@@ -153,7 +154,7 @@ def _read(path: Path, named: str) -> Kubeconfig:
         with path.open("rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise AccessError(f"{at}: {(getattr(error, 'strerror', None) or 'not a usable path').lower()}") from None
+        raise AccessError(f"{at}: {file_fault(error)}") from None
     if len(raw) > MAX_FILE_BYTES:
         raise AccessError(f"{at}: is larger than {MAX_FILE_BYTES} bytes")
     root = Entry(at, path.absolute().parent, _parsed(raw, at))

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from manager.access import pod, proxies
+from manager.access.explanations import file_fault
 from manager.access.flags import NO_FLAGS, Access
 from manager.access.http_channel import PORTS, Route
 from manager.access.identity import Identity, identity_of
@@ -116,8 +117,7 @@ def _context(endpoint: Endpoint) -> ssl.SSLContext:
         try:
             authority = Path(endpoint.authority_file).read_bytes()
         except (OSError, ValueError) as error:
-            why = (getattr(error, "strerror", None) or "unusable path").lower()
-            raise AccessError(f"{at}: {endpoint.authority_file}: {why}") from None
+            raise AccessError(f"{at}: {endpoint.authority_file}: {file_fault(error)}") from None
     try:
         context = verifying(cadata=authority.decode("ascii", "ignore") or None)
     except (ssl.SSLError, ValueError):

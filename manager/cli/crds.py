@@ -10,6 +10,7 @@ from manager import VERSION
 from manager.cli.crd_plan import MANAGER, Action, Consent, Step, decide
 from manager.command_line import Told, cluster_options, output_option, show
 from manager.core.errors import SettingsError
+from manager.core.suggestions import nearest
 from manager.kube.client import KubeClient
 from manager.kube.connection import connect
 from manager.kube.crds import render
@@ -29,10 +30,11 @@ def crds() -> None:
 @output_option
 @click.argument("names", nargs=-1)
 def diff(names: tuple[str, ...], kubeconfig: str, context: str, output: str) -> None:
-    """Tell what `coffer crds apply` would do, and which fields of objects would come and go. Writes nothing.
+    """Tell what `coffer crds apply` would do. Writes nothing.
 
-    NAMES are CRDs such as sealedsecrets.bitnami.com; all of Coffer's by default. Exits with 1 where something differs.
-    Needs only the right to get CRDs.
+    It also tells which fields of objects would come and go. NAMES are CRDs such as sealedsecrets.bitnami.com, or
+    sealedsecrets alone; all of Coffer's by default. Exits with 1 where something differs. Needs only the right to get
+    CRDs.
     """
     steps = asyncio.run(_each(kubeconfig, context, names, _compare))
     _show(output, steps)
@@ -49,10 +51,10 @@ def diff(names: tuple[str, ...], kubeconfig: str, context: str, output: str) -> 
 def apply(names: tuple[str, ...], kubeconfig: str, context: str, output: str, **agreed: bool) -> None:
     """Install and update CRDs by server-side apply.
 
-    NAMES are CRDs such as sealedsecrets.bitnami.com; all of Coffer's by default. A CRD is refused if objects may be
-    stored in a version that ours lacks, if a webhook converts its versions, if a Helm release or a GitOps tool keeps it
-    (--take-over), or if it is not ours and has fields that ours lacks (--narrow). Exits with 1 if one is refused; the
-    others are applied.
+    NAMES are CRDs such as sealedsecrets.bitnami.com, or sealedsecrets alone; all of Coffer's by default. A CRD is
+    refused if objects may be stored in a version that ours lacks, if a webhook converts its versions, if a Helm release
+    or a GitOps tool keeps it (--take-over), or if it is not ours and has fields that ours lacks (--narrow). Exits with
+    1 if one is refused; the others are applied.
     """
     consent = Consent(**agreed)
 
@@ -93,15 +95,17 @@ async def _each(
 
 
 def chosen(names: Sequence[str]) -> list[Body]:
-    """Return Coffer's CRDs of some names, all without any. Raises SettingsError for a name that is not Coffer's."""
+    """Return Coffer's CRDs of some names or plurals, all without any. Raises SettingsError for one that is unknown."""
     import external.crds
     import sealed.api
 
     ours = {each["metadata"]["name"]: each for each in map(render, (*sealed.api.CRDS, *external.crds.CRDS))}
-    unknown = sorted(set(names) - set(ours))
-    if unknown:
-        raise SettingsError(f"{', '.join(unknown)}: not a CRD of Coffer; these are: {', '.join(sorted(ours))}")
-    return [ours[name] for name in names or ours]
+    known = {crd["spec"]["names"]["plural"]: crd for crd in ours.values()} | ours
+    for name in names:
+        if name not in known:
+            meant = nearest(name, known) or "; `coffer crds diff` without NAMES shows all"
+            raise SettingsError(f"{name}: not a CRD of Coffer{meant}")
+    return [known[name] for name in names or ours]
 
 
 def _show(output: str, steps: Sequence[Step]) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from manager import VERSION
-from manager.core.errors import CofferError, SettingsError
+from manager.core.errors import AccessError, CofferError, SettingsError
 from manager.core.optional_imports import UNUSED, without
 from manager.settings.load import load, option_names, settings_file
 from manager.settings.model import Settings
@@ -31,12 +31,25 @@ OF_MODULES = {
 }
 
 
+KUBECTL = {"--process-kubeconfig": ["--kubeconfig"], "--process-context": ["--context"]}
+"""Our flags -> kubectl's, which every other command has."""
+
+
 class Commands(click.Group):
     """Loads the commands of a module when they are used, so that the other commands start fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
         return sorted({*super().list_commands(ctx), *OF_MODULES, "mirrors"})
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is named. For an unknown one, suggest of all commands the nearest."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:  # click knows only the commands that are loaded
+            raise click.NoSuchCommand(error.command_name, possibilities=self.list_commands(ctx), ctx=ctx) from None
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Return a command by name."""
@@ -75,11 +88,19 @@ def main() -> None:
 
 
 @main.command()
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="Form of output.")
+@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", help="Output format.")
 def version(output: str) -> None:
-    """Print the version, the commit, and the versions of what decides how it behaves."""
+    """Print the version, the commit, and what it is made of.
+
+    These are the versions of what decides how it behaves: Python, packages, and the modules of the template sandbox.
+    """
     from manager.cli.version import described, lines
 
+    if output == "yaml":
+        import yaml
+
+        click.echo(yaml.safe_dump(described(), sort_keys=False), nl=False)
+        return
     click.echo(json.dumps(described(), indent=2) if output == "json" else "\n".join(lines()))
 
 
@@ -92,7 +113,10 @@ class RunCommand(click.Command):
 
 
 def run(config: str | None, **flags: Any) -> None:
-    """Run the controller: in a cluster, or anywhere with --kubeconfig or KUBECONFIG."""
+    """Run the controller, in a cluster or anywhere.
+
+    Outside of a cluster it needs --kubeconfig or KUBECONFIG.
+    """
     try:
         with without(*UNUSED):
             import structlog
@@ -109,6 +133,10 @@ def run(config: str | None, **flags: Any) -> None:
         for name, why in ignored(unused, os.environ).items():
             structlog.get_logger(__name__).warning("accepted without effect", name=name, reason=why)
         asyncio.run(app.run(settings, _end))
+    except AccessError as error:
+        from manager.command_line import told
+
+        raise click.ClickException(told(error)) from None
     except CofferError as error:
         raise click.ClickException(str(error)) from error
     except Exception as error:  # a traceback would print texts of libraries, which may quote values
@@ -138,17 +166,20 @@ class MirrorsOptions:
 def mirrors(annotations: tuple[str, ...], **given: Any) -> None:
     """List sources with their mirrors and state, or plan a change.
 
-    With --plan, ANNOTATIONS are NAME=VALUE or NAME- (as in kubectl annotate), the prefix may be left out; nothing is
+    With -n, the sources in that namespace, and those whose mirrors or pulls lie there, with these alone. With --plan,
+    ANNOTATIONS are NAME=VALUE or NAME- (as in kubectl annotate), the prefix may be left out; nothing is
     written. Needs only the right to list Secrets, ConfigMaps and namespaces; of Secrets only metadata is read. If the
     settings have modules.scope, the rights in these namespaces suffice.
     """
-    from manager.command_line import show
+    from manager.command_line import show, tell_nothing
     from manager.kube.client import KubeClient
     from manager.kube.connection import connect
     from reflector.commands import Edit, MirrorListing, printable
 
     options = MirrorsOptions(**given)
     target, namespace = options.target, options.namespace
+    if annotations and not target:
+        raise SettingsError("ANNOTATIONS need --plan secret/NAMESPACE/NAME: nothing is planned without it")
     if target and options.output != "table":
         raise SettingsError(f"-o {options.output}: a plan is printed as a table only")
 
@@ -164,8 +195,12 @@ def mirrors(annotations: tuple[str, ...], **given: Any) -> None:
         return listing
 
     found = asyncio.run(read())
-    lines = [printable(line) for line in (found.changes() if target else found.tree(namespace))]
-    show(options.output, lines, [] if target else found.records(namespace), [] if target else found.names(namespace))
+    if target:
+        show("table", [printable(line) for line in found.changes()], [], [])
+        return
+    records = found.records(namespace)
+    show(options.output, map(printable, found.tree(namespace)), records, found.names(namespace))
+    tell_nothing(options.output, records, namespace)
 
 
 @functools.cache
@@ -193,7 +228,7 @@ def _options() -> list[click.Parameter]:
     for section, name, kind, text in option_names():
         flag = f"--{section}-{name}".replace("_", "-")
         others = [f"--{each}" for each in aliases(section, name)]
-        names = [flag, f"{section}_{name}", *others] + (["--kubeconfig"] if flag == "--process-kubeconfig" else [])
+        names = [flag, f"{section}_{name}", *others, *KUBECTL.get(flag, [])]
         default = getattr(getattr(Settings(), section), name)
         shown = ",".join(default) if isinstance(default, tuple) else default
         options.append(click.Option(names, help=f"{text}  [default: {shown}]", metavar=_metavar(kind)))

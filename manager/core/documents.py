@@ -201,8 +201,9 @@ def yaml_nodes(text: bytes | str, loader: type[Loader]) -> Iterator[yaml.Node]:
                 yield node
     except Beyond:
         raise
-    except Exception:  # beside its own errors PyYAML lets through whatever an odd text does to it
-        raise Unreadable("it is no YAML") from None
+    except Exception as error:  # beside its own errors PyYAML lets through whatever an odd text does to it
+        mark = getattr(error, "problem_mark", None)
+        raise Unreadable("it is no YAML" + (f", see line {mark.line + 1}" if mark else "")) from None
 
 
 def field(mapping: object, name: str, kind: type[Value]) -> Value | None:

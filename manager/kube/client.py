@@ -120,14 +120,13 @@ class KubeClient:
         partial = resource.metadata_only if metadata_only is None else metadata_only
         headers = {"Accept": METADATA_LIST} if partial else {}
         query = {"labelSelector": selector} if selector else {}
+        place = resource.plural + (f" in namespace {namespace}" if namespace and resource.namespaced else "")
         limit = Limit(METADATA_PAGE_OBJECTS if partial else BODY_PAGE_OBJECTS)
         while True:
             path, max_bytes = resource.path(namespace), limit.bytes
             asked = {**query, "limit": str(limit.objects)}
             try:
-                page = await self._call(
-                    _Request("list", "GET", resource, path, resource.plural, None, asked, headers, max_bytes)
-                )
+                page = await self._call(_Request("list", "GET", resource, path, place, None, asked, headers, max_bytes))
             except Oversize:
                 limit.shrink(resource)
                 continue

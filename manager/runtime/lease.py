@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import structlog
 
 from manager.core.clock import Clock, Jitter
-from manager.core.errors import AlreadyExists, ApiError, Conflict, NotLeader
+from manager.core.errors import AlreadyExists, ApiError, Conflict, NotFound, NotLeader
 from manager.kube.client import KubeClient
 from manager.kube.resources import LEASES, Body, Key
 from manager.settings.model import LeaseSettings
@@ -53,6 +53,8 @@ class Lease:
         self._renewed_on: datetime | None = None
         self._claimed = False
         self._answered: float | None = None
+        self._told = ""
+        """What was logged last of why this replica cannot lead: it tries every second or two."""
 
     def certain(self) -> None:
         """Raise NotLeader unless the last renewal was SENT less than the renew deadline ago.
@@ -154,6 +156,7 @@ class Lease:
             self._answered = self._clock.monotonic()
             if not self._free(lease):
                 self._renewed = None
+                self._tell_holder(self._seen.mark[0])
                 return False
             self._claimed = True  # from here on the lease may be ours even if no answer comes
             if lease is None:
@@ -163,10 +166,25 @@ class Lease:
         except (AlreadyExists, Conflict):
             return False
         except ApiError as error:
-            log.warning("lease not renewed", status=error.status, error=error.reason)
+            self._tell_failure(error)
             return False
-        self._renewed_on, self._renewed = sent_on, sent
+        self._renewed_on, self._renewed, self._told = sent_on, sent, ""
         return True
+
+    def _tell_failure(self, error: ApiError) -> None:
+        if self._renewed is not None:
+            log.warning("lease not renewed", status=error.status, error=error.reason)
+        elif not isinstance(error, NotFound):
+            log.warning("lease not acquired", status=error.status, error=error.reason)
+        elif self._told != (absent := f"namespace {self._key.namespace} does not exist"):
+            self._told = absent  # a read takes 404 for an absent Lease, so it was the create that found no namespace
+            cure = "create it, or name Coffer's own by --process-namespace or POD_NAMESPACE"
+            log.error("lease not acquired", error=absent, cure=cure)
+
+    def _tell_holder(self, holder: str) -> None:
+        if self._told != holder:
+            self._told = holder
+            log.info("waits for the lease, which another replica holds", holder=holder)
 
     def _free(self, lease: Body | None) -> bool:
         """Return True if the lease may be taken; after a deletion its last holder still has it until it expires."""

@@ -12,9 +12,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_type_hints
 
+from manager.access.explanations import file_fault
 from manager.core.documents import read_yaml
 from manager.core.errors import SettingsError
 from manager.core.field_docs import field_docs
+from manager.core.suggestions import nearest
+from manager.settings.forms import BOOLEANS, CHOICES, LOG_LEVELS, NETWORKS, listen_address
 from manager.settings.model import NONE, REFLECTOR, Settings
 from manager.settings.predecessors import SEALED_SECRETS, aliases, variable
 
@@ -26,11 +29,6 @@ def _of_the_originals(section: str, name: str) -> tuple[str, ...]:
 
 ORIGINAL_VARIABLES: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType(
     {setting: _of_the_originals(*setting) for setting in (*SEALED_SECRETS.values(), *REFLECTOR)}
-)
-
-LOG_LEVELS = MappingProxyType(
-    {"verbose": "DEBUG", "information": "INFO", "fatal": "ERROR"}
-    | {name: name.upper() for name in ("debug", "info", "warning", "error")}
 )
 
 """Our variables, and those of kubernetes-reflector."""
@@ -69,7 +67,7 @@ def settings_file(path: str | None) -> object:
     try:
         return read_yaml(Path(path).read_text())
     except (OSError, ValueError) as error:
-        raise SettingsError(f"--config {path}: {type(error).__name__}") from error
+        raise SettingsError(f"--config {path}: {file_fault(error)}") from None
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str] = NONE, document: object = None) -> Settings:
@@ -93,9 +91,9 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] = NONE, document: 
             raise SettingsError(f"{section.name} in the settings file must be a mapping")
         values = _section(section.name, getattr(settings, section.name), flags, environ, part)
         settings = replace(settings, **{section.name: values})
-    unknown = set(document or {}) - {section.name for section in fields(Settings)}
-    if unknown:
-        raise SettingsError(f"unknown section in the settings file: {', '.join(sorted(map(str, unknown)))}")
+    sections = {section.name for section in fields(Settings)}
+    for name in sorted(map(str, set(document or {}) - sections)):
+        raise SettingsError(f"unknown section in the settings file: {name}{nearest(name, sections)}")
     return validated(settings)
 
 
@@ -103,6 +101,7 @@ def validated(settings: Settings) -> Settings:
     """Return the settings if they make sense together. Raises SettingsError."""
     lease = settings.lease
     _require_scope(settings)
+    _require_forms(settings)
     _require_networks(settings)
     checks = (
         (lease.retry < lease.renew_deadline < lease.duration, "lease: retry < renew_deadline < duration must hold"),
@@ -113,8 +112,6 @@ def validated(settings: Settings) -> Settings:
         (settings.sealed.threads >= 0, "sealed.threads must not be negative"),
         (settings.modules.deletes_per_minute >= 0, "modules.deletes_per_minute must not be negative"),
         (settings.reflector.absent_source_grace >= 0, "reflector.absent_source_grace must not be negative"),
-        (settings.reflector.provenance in {"warn", "deny", "allow"}, "reflector.provenance: warn, deny or allow"),
-        (settings.process.log_format in {"json", "text"}, "process.log_format: json or text"),
         (settings.process.log_level.lower() in LOG_LEVELS, "process.log_level: DEBUG, INFO, WARNING, ERROR"),
         (
             bool(settings.process.metrics_cert_file) == bool(settings.process.metrics_key_file),
@@ -131,6 +128,18 @@ def validated(settings: Settings) -> Settings:
             raise SettingsError(message)
     level = LOG_LEVELS[settings.process.log_level.lower()]
     return replace(settings, process=replace(settings.process, log_level=level))
+
+
+def _require_forms(settings: Settings) -> None:
+    """Raise SettingsError if a text has not the form that its setting needs."""
+    for (section, name), words in CHOICES.items():
+        if getattr(getattr(settings, section), name) not in words:
+            raise SettingsError(f"{section}.{name}: {', '.join(words[:-1])} or {words[-1]}")
+    for name in ("listen", "listen_metrics"):
+        try:
+            listen_address(getattr(settings.process, name))
+        except ValueError as error:
+            raise SettingsError(f"process.{name}: {error}") from None
 
 
 def _require_scope(settings: Settings) -> None:
@@ -155,13 +164,12 @@ def _require_scope(settings: Settings) -> None:
 
 def _require_networks(settings: Settings) -> None:
     """Raise SettingsError if an entry is no network: it would fail every object of a module, and none would say why."""
-    given = {"external.egress_allowed": settings.external.egress_allowed, "sealed.proxies": settings.sealed.proxies}
-    for name, networks in given.items():
-        for each in networks:
+    for section, name in NETWORKS:
+        for each in getattr(getattr(settings, section), name):
             try:
                 ip_network(each, strict=False)
             except ValueError:
-                raise SettingsError(f"{name}: {each!r} is not a network like 10.0.0.0/24") from None
+                raise SettingsError(f"{section}.{name}: {each!r} is not a network like 10.0.0.0/24") from None
 
 
 def _section(
@@ -177,16 +185,13 @@ def _section(
         source, value = next(((source, value) for source, value in given if value is not None), ("", None))
         if source:
             values[each] = _convert(source, value, kind)
-    unknown = set(part) - set(hints)
-    if unknown:
-        raise SettingsError(f"unknown setting in the settings file: {name}.{min(map(str, unknown))}")
+    for wrong in sorted(map(str, set(part) - set(hints))):
+        raise SettingsError(f"unknown setting in the settings file: {name}.{wrong}{nearest(wrong, hints)}")
     return replace(defaults, **values)
 
 
-_BOOLEANS = dict.fromkeys(("true", "t", "1", "yes"), True) | dict.fromkeys(("false", "f", "0", "no"), False)
-
 _CONVERT: Mapping[object, Callable[[Any], Any]] = {
-    bool: lambda value: value if isinstance(value, bool) else _BOOLEANS[str(value).lower()],
+    bool: lambda value: value if isinstance(value, bool) else BOOLEANS[str(value).lower()],
     int: lambda value: int(str(value)),
     float: lambda value: float(str(value)),
     str: str,

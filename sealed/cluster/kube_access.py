@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from manager.access.http_channel import Channel
     from manager.access.target import Target
 
-UNAUTHORIZED, NOT_FOUND = 401, 404
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
 ACCEPT = "application/x-pem-file, application/json, */*"
 
 
@@ -26,6 +26,14 @@ class Refused(InputError):
         super().__init__(text)
         self.status = status
         self.retry_after = retry_after
+
+
+class NoCluster(InputError):
+    """No API server can be asked; `cause` says why, without the words that kubeseal puts before it."""
+
+    def __init__(self, text: str, cause: AccessError) -> None:
+        super().__init__(text)
+        self.cause = cause
 
 
 class KubeAccess:
@@ -49,7 +57,7 @@ class KubeAccess:
         except NoConfiguration:
             return ""  # the caller reports that the Secret must name one
         except AccessError as error:
-            raise InputError(f"invalid configuration: {error}") from None
+            raise NoCluster(f"invalid configuration: {error}", error) from None
 
     def connect(self) -> None:
         """Read the kubeconfig now, so that its errors are told apart from those of a request. Raises InputError."""
@@ -80,7 +88,7 @@ class KubeAccess:
             headers += [("Authorization", token)] if token else []
             answer = channel.request(method, urlsplit(target.url).path + path, headers, raw)
         except AccessError as error:
-            raise InputError(str(error)) from None
+            raise NoCluster(str(error), error) from None
         if not 200 <= answer.status < 300:
             if answer.status == UNAUTHORIZED:
                 target.identity.refused()
@@ -96,7 +104,7 @@ class KubeAccess:
         try:
             target = find(self._access)
         except AccessError as error:
-            raise InputError(f"invalid configuration: {error}") from None
+            raise NoCluster(f"invalid configuration: {error}", error) from None
         return target, Channel(target.route)
 
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from manager.core.documents import read_json
+from manager.kube.conditions import find_condition
 from manager.kube.resources import SEALED_SECRETS, Body
 from manager.kube.writer import SEALING_KEY_LABEL
 from manager.settings.model import SealedSettings
@@ -182,13 +183,19 @@ def pages(cluster: KubeAccess, path: str) -> Iterator[Body]:
             return
 
 
+UNKNOWN, UNOPENED = "unknown", "unopened"
+"""In place of a key's fingerprint: of SealedSecrets whose status names none, and of those that no key opened."""
+
+
 def needed(objects: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Group SealedSecrets by the key in their status; those without one under an empty name."""
+    """Group SealedSecrets by the key in their status; those without one under UNKNOWN or UNOPENED."""
     found: dict[str, list[str]] = {}
     for sealed in objects:
         status = sealed.get("status") or {}
         current = status.get("observedGeneration") == sealed["metadata"].get("generation")
-        for identity in (status.get("sealingKeys") if current else None) or [""]:
+        condition = find_condition(status.get("conditions"), "Synced") or {}
+        without = UNOPENED if current and condition.get("status") == "False" else UNKNOWN
+        for identity in (status.get("sealingKeys") if current else None) or [without]:
             found.setdefault(identity, []).append(_place(sealed))
     return found
 

@@ -288,4 +288,6 @@ def _yaml_stream(text: str) -> Iterator[Any]:
 
 
 def _cannot_open(path: Path, error: Exception) -> str:
-    return f"open {path}: {(getattr(error, 'strerror', None) or 'not a usable path').lower()}"
+    from manager.access.explanations import file_fault  # imported late: it loads ssl
+
+    return f"open {path}: {file_fault(error)}"

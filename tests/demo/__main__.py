@@ -151,7 +151,8 @@ def _ending(stage: Stage) -> None:
     for title, seconds in stage.took:
         print(f"  {seconds:5.1f} s  {title}")
     print(f"\n{BOLD}What to try next{RESET}")
-    print("  make demo KEEP=1   keep all of this running and use kubectl and kubeseal yourself")
+    if not os.environ.get("KEEP"):
+        print("  make demo KEEP=1   keep all of this running and use kubectl and kubeseal yourself")
     print("  examples/          the files of the story; docs/settings.md: what can be set; make bench: the figures")
 
 

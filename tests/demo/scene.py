@@ -38,14 +38,15 @@ class Scene:
     def write(self) -> None:
         """Write the file."""
         lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(self.variables.items())]
-        lines += [f"export PATH={shlex.quote(str(self.programs))}:$PATH", f"cd {shlex.quote(str(self.folder))}"]
+        lines += [f"export PATH={shlex.quote(str(self.programs))}:$PATH"]
         self.file.write_text("\n".join(lines) + "\n")
 
     def commands(self, remote: str) -> tuple[str, ...]:
         """Return commands that work, in this order, after the file is sourced."""
+        secret = shlex.quote(str(self.folder / "my-secret.yaml"))
         return (
             "kubectl get sealedsecret,secretstore,externalsecret -A",
-            "sed 's/name: my-secret/name: another/' my-secret.yaml | kubeseal -o yaml | kubectl apply -f -",
+            f"sed 's/name: my-secret/name: another/' {secret} | kubeseal -o yaml | kubectl apply -f -",
             "kubectl -n app get secrets",
             f"""put-secret {remote} '{{"url": "postgres://app:third@db/main"}}'""",
             'kubectl -n app annotate externalsecret database-credentials force-sync="$(date +%s)" --overwrite',

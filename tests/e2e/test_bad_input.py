@@ -140,7 +140,7 @@ CASES = [
         "InvalidAnnotation",
     ),
     Case("no such source", "secrets", source(reflects("nowhere", "nothing")), "SourceNotFound"),
-    Case("name alone", "secrets", source({f"{MIRROR}reflects": "nothing"}), "SourceNotFound"),
+    Case("name alone", "secrets", source({f"{MIRROR}reflects": "nothing"}), "InvalidAnnotation"),
 ]
 
 

@@ -73,7 +73,7 @@ def test_a_hostile_tenant_reaches_nobody_else(world: World) -> None:
         ("bad-pattern", "InvalidAnnotation"),
         ("wants-kept", "SourceNotPermitted"),
         ("wants-mirror", "SourceNotPermitted"),
-        ("wanders", "SourceNotFound"),
+        ("wanders", "InvalidAnnotation"),
     ):
         world.await_event(ns, name, reason)
     world.await_event(ns, attack.name, "ForeignMirror")  # a forged auto mirror

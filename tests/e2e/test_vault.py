@@ -227,7 +227,9 @@ def test_a_changed_ca_certificate_takes_effect_at_once(engine: Engine) -> None:
     token = {"tokenSecretRef": {"name": "t", "key": "token"}}
     provider = vault(engine.server.url, "", token, path=engine.mount, **authority_of)
     world.apply(store(engine.ns, "vault", provider))
-    world.await_condition("secretstores", engine.ns, "vault", "False", text="SSLError")
+    world.await_condition(
+        "secretstores", engine.ns, "vault", "False", text="TLS: the server's certificate is not trusted"
+    )
 
     for text, status in ((engine.server.ca, "True"), (foreign, "False"), (engine.server.ca, "True")):
         world.apply(config_map(engine.ns, "ca", {"ca.crt": text}))

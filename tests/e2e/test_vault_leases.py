@@ -11,6 +11,7 @@ import pytest
 from external.generators.protocol import NotRevoked
 from external.generators.services.vault_dynamic_secret import VAULT_DYNAMIC_SECRETS
 from external.generators.states import GENERATOR_STATES, HELD
+from external.providers.protocol import ProviderUnavailable
 from external.providers.support.shared import SharedConnection
 from manager.core.errors import NeedsHuman
 from tests.builders.generators import Desk, generate, generator_context, revoke
@@ -128,6 +129,19 @@ async def test_without_the_right_to_revoke_a_lease_ends_by_itself(vault: VaultSe
         await revoke(VAULT_DYNAMIC_SECRETS, made.state or {}, context(engine), **engine.spec())
 
     assert 590 < raised.value.ends_at - time.time() <= 600
+
+
+async def test_a_service_that_is_broken_is_asked_again_soon(vault: VaultServer, broker: RabbitMQ) -> None:
+    engine = Engine(vault, broker, "600s", "600s")
+    made = await generate(VAULT_DYNAMIC_SECRETS, context(engine), **engine.spec())
+    broker.broken = True
+    with pytest.raises(ProviderUnavailable, match="RevokeLease: 400"):
+        await revoke(VAULT_DYNAMIC_SECRETS, made.state or {}, context(engine), **engine.spec())
+
+    broker.broken = False
+    await revoke(VAULT_DYNAMIC_SECRETS, made.state or {}, context(engine), **engine.spec())
+
+    assert broker.users == set()
 
 
 async def test_without_credentials_nothing_is_revoked(vault: VaultServer, broker: RabbitMQ) -> None:

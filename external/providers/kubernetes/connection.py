@@ -8,6 +8,7 @@ from typing import Any
 
 from external.providers.protocol import CountCall, Egress, ProviderDenied, ProviderUnavailable, SecretAbsent
 from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest
+from external.providers.support.naming import host_of
 from external.providers.support.refusals import reason
 from external.providers.support.tls import show
 from external.providers.support.tokens import IssuedToken, TokenKeeper, credential
@@ -51,7 +52,9 @@ class Connection:
             show(tls_context, *server.certificate)
         token = server.token
         self._url = server.url.rstrip("/")
-        options = HttpOptions(LABEL, server.egress, count, timeout, tls_context)
+        options = HttpOptions(
+            LABEL, server.egress, count, timeout, tls_context, server=f"server.url, host {host_of(server.url)}"
+        )
         self._http = HttpClient(options, TokenKeeper(_issuing(token)) if callable(token) else token)
 
     def request(

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from external.providers.protocol import CountCall, Egress, ProviderDenied, ProviderError, ProviderUnavailable
+from external.providers.support.connection_faults import connection_fault
 from external.providers.support.deadlines import within
 from external.providers.support.tokens import TokenKeeper
 from manager.core.documents import Caps, Unreadable, read_json
@@ -67,6 +68,26 @@ class HttpOptions:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Sent with every request."""
     token_header: TokenHeader = BEARER
+    server: str = ""
+    """What errors call the server: the field of its URL, and its host unless a value of a Secret may be in it."""
+
+    @property
+    def at(self) -> str:
+        """What errors of a connection begin with."""
+        return f"{self.server}: " if self.server else ""
+
+
+@dataclass(frozen=True)
+class _NamedEgress:
+    """Asks the egress policy, and names the server in a refusal."""
+
+    options: HttpOptions
+
+    def resolve(self, host: str, port: int | None) -> str:
+        try:
+            return self.options.egress.resolve(host, port)
+        except ProviderError as error:
+            raise type(error)(f"{self.options.at}{error}") from None
 
 
 @dataclass(frozen=True)
@@ -139,7 +160,8 @@ class HttpClient:
         self._options = options
         self._token = token
         timeout = options.timeout_seconds
-        self._session = GuardedSession(options.egress, options.tls_context, timeout, options.max_answer_bytes)
+        self._egress = _NamedEgress(options)
+        self._session = GuardedSession(self._egress, options.tls_context, timeout, options.max_answer_bytes)
         self._session.headers.update(options.headers)
         self._timeouts = (min(MAX_CONNECT_SECONDS, timeout / 2), timeout / 2)
 
@@ -183,11 +205,12 @@ class HttpClient:
         """Connect to a URL's host and send nothing. Raises ProviderError where nothing accepts the connection."""
         parts = http_url(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        address = self._options.egress.resolve(parts.hostname or "", port)
+        address = self._egress.resolve(parts.hostname or "", port)
         try:
             socket.create_connection((address, port), timeout=self._timeouts[0]).close()
         except OSError as error:
-            raise ProviderUnavailable(f"nobody listens at the URL's host: {type(error).__name__}") from None
+            text = f"nobody listens at the URL's host: {connection_fault(error)}"
+            raise ProviderUnavailable(f"{self._options.at}{text}") from None
 
     def close(self) -> None:
         """Close the connections; a token stays as it is."""
@@ -224,9 +247,12 @@ class HttpClient:
         except ProviderError:
             raise
         except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL, UnicodeError) as error:
-            raise ProviderDenied(f"{invalid}: {type(error).__name__}") from None
+            header = isinstance(error, requests.exceptions.InvalidHeader)
+            what = "a header holds what HTTP does not allow there" if header else "the URL cannot be used"
+            raise ProviderDenied(f"{invalid}: {what}") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise ProviderUnavailable(f"{request.failed or request.call}: {type(error).__name__}") from None
+            text = f"{request.failed or request.call}: {self._options.at}{connection_fault(error)}"
+            raise ProviderUnavailable(text) from None
         finally:
             self._options.count(self._options.label, request.call, status)
         return HttpAnswer(request.call, answer.status_code, answer.content, answer.headers.get("Location"))

@@ -84,6 +84,7 @@ class Connection:
             redirects=Redirects.ANY_HOST,
             headers=server.headers,
             token_header=TOKEN_HEADER,
+            server=f"server {host_of(server.url)}",
         )
         self._http = HttpClient(options, self._keeper or (login.token if login is not None else None))
         self.location = f"{server.label.rpartition('/')[2]} {host_of(server.url)}"

@@ -50,6 +50,8 @@ class WebhookContext:
     """TLS context; None for the system's authorities."""
     count: CountCall
     timeout: float
+    url_field: str = "url"
+    """What errors call the field of the URL."""
 
 
 class Webhook(DelegatesPushes):
@@ -70,6 +72,7 @@ class Webhook(DelegatesPushes):
             tls_context=context.tls_context,
             max_answer_bytes=MAX_ANSWER_BYTES,
             redirects=Redirects.SAME_HOST,
+            server=f"{context.url_field}, {_host(spec)}",
         )
         self._http = HttpClient(options)
         super().__init__(WebhookPush(self.send, spec.method))
@@ -91,8 +94,7 @@ class Webhook(DelegatesPushes):
     def location(self, request: SecretRequest) -> str:
         """Return the host as the store writes it: a rendered host may hold a value."""
         del request
-        host = host_of(self._spec.url)
-        return "the host that the store's url gives" if ACTION in host or not host else f"host {host}"
+        return _host(self._spec)
 
     def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
         """Raise ProviderDenied: there is no common way to list secrets over HTTP."""
@@ -157,6 +159,11 @@ class Webhook(DelegatesPushes):
             return self._around.render(field_name, source, data).reveal()
         except ProviderError as error:
             raise type(error)(f"failed to parse {noun}: {error}") from None
+
+
+def _host(spec: WebhookProvider) -> str:
+    host = host_of(spec.url)
+    return "the host that the store's url gives" if ACTION in host or not host else f"host {host}"
 
 
 def _body(answer: HttpAnswer) -> bytes:

@@ -30,7 +30,14 @@ async def connect(spec: WebhookProvider, context: ConnectContext) -> Client:
     def make() -> Client:
         tls_context = trusting(authorities)
         surroundings = WebhookContext(
-            secrets, context.lookup.namespace, context.render, context.egress, tls_context, context.count, timeout
+            secrets,
+            context.lookup.namespace,
+            context.render,
+            context.egress,
+            tls_context,
+            context.count,
+            timeout,
+            f"{AT}.url",
         )
         return Webhook(spec, surroundings)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from manager import VERSION
+from manager.access.explanations import file_fault
 from manager.cli.migrate.values_command import values
 from manager.command_line import cluster_options, namespace_options, output_option, show, told
 from manager.core.errors import CofferError, SettingsError
@@ -40,8 +41,8 @@ class Migrate(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the default command in front of its options."""
         words = [each for each in args if each != "--plan"]
-        known = words and (words[0] in self.commands or words[0] in ctx.help_option_names)
-        return super().parse_args(ctx, words if known else ["plan", *words])
+        named = words and (not words[0].startswith("-") or words[0] in ctx.help_option_names)
+        return super().parse_args(ctx, words if named else ["plan", *words])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
@@ -74,10 +75,11 @@ def _reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group(cls=Migrate)
 def migrate() -> None:
-    """Move a cluster from sealed-secrets, external-secrets and kubernetes-reflector to Coffer, and back.
+    """Move a cluster from the originals to Coffer, and back.
 
-    Without a command: `plan`. Needs rights to read only, and writes nothing into the cluster. Ends with 0 if nothing
-    must be cured, with 1 if something must, and with 2 if the cluster cannot be read.
+    These are sealed-secrets, external-secrets and kubernetes-reflector. Without a command: `plan`. Needs rights to read
+    only, and writes nothing into the cluster. Ends with 0 if nothing must be cured, with 1 if something must, and with
+    2 if the cluster cannot be read.
     """
 
 
@@ -91,10 +93,10 @@ migrate.add_command(values)
 @click.option("--all", "every", is_flag=True, help="Print the objects that stay as they are, too.")
 @click.option("--save", default="", help="Remember names, uids and versions in FILE, for `verify`.", metavar="FILE")
 def check(namespace: str, output: str, every: bool, save: str, **where: Any) -> None:
-    """Say what Coffer will do with every object, and what must be cured before the move.
+    """Say what Coffer will do with every object.
 
-    Of Secrets only metadata is read, but for the records of Helm releases and for targets whose data shows whose they
-    are. Values are never printed.
+    Also what must be cured before the move. Of Secrets only metadata is read, but for the records of Helm releases and
+    for targets whose data shows whose they are. Values are never printed.
     """
     from manager.cli.migrate import rendering, snapshot
     from manager.kube.resources import NAMESPACES, Key
@@ -137,10 +139,10 @@ def plan(output: str, only: str | None, chart: str, original_chart: tuple[str, .
 @click.option("--metrics", default="", help="The controller's page of metrics; - reads standard input.", metavar="FILE")
 @click.argument("file")
 def verify(output: str, metrics: str, file: str, **where: Any) -> None:
-    """Compare the cluster with FILE of `check --save`: what was rewritten, lost or read too early.
+    """Compare the cluster with FILE of `check --save`.
 
-    Ends with 1 if anything was. A read at a provider that brought the same values leaves its time in the status only
-    every ten minutes; --metrics counts every call.
+    It says what was rewritten, lost, replaced or read too early. Ends with 1 if anything was. A read at a provider that
+    brought the same values leaves its time in the status only every ten minutes; --metrics counts every call.
     """
     from manager.cli.migrate import rendering, snapshot
 
@@ -225,4 +227,4 @@ def _page(metrics: str) -> str | None:
     try:
         return sys.stdin.read() if metrics == "-" else Path(metrics).read_text()
     except (OSError, ValueError) as error:
-        raise SettingsError(f"--metrics {metrics}: {type(error).__name__}") from None
+        raise SettingsError(f"--metrics {metrics}: {file_fault(error)}") from None

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from manager.access.explanations import file_fault
 from manager.cli.migrate.listed import CRDS, Listed
 from manager.cli.migrate.originals import ORIGINALS
 from manager.core.clock import parse_rfc3339
@@ -17,6 +18,7 @@ from manager.kube.resources import Body, Key, key_of
 from manager.kube.writer import SEALING_KEY_LABEL
 
 FORMAT = 1
+WRITTEN_BY = "write it by `coffer migrate check --save` before the move"
 Place = tuple[str, str, str]
 """Kind, namespace and name."""
 FILE = Caps(size=256 << 20, values=5_000_000, levels=10)
@@ -51,7 +53,9 @@ class Change(StrEnum):
     """What became of an object."""
 
     LOST = "lost"
-    """It is gone, or another one has its name."""
+    """It is gone."""
+    REPLACED = "replaced (another uid)"
+    """It was deleted and made again: another object has its name."""
     REWRITTEN = "rewritten"
     """It was written although nothing was due."""
     REFRESHED = "refreshed"
@@ -60,7 +64,7 @@ class Change(StrEnum):
     """Its provider was read before that was due."""
 
 
-FAILURES = frozenset({Change.LOST, Change.REWRITTEN, Change.EARLY})
+FAILURES = frozenset({Change.LOST, Change.REPLACED, Change.REWRITTEN, Change.EARLY})
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ def save(path: str, seen: Iterable[Seen], at: float) -> None:
     try:
         Path(path).write_text(json.dumps(content, indent=1) + "\n")
     except OSError as error:
-        raise SettingsError(f"{path}: {type(error).__name__}") from error
+        raise SettingsError(f"{path}: {file_fault(error)}") from None
 
 
 def load(path: str) -> tuple[list[Seen], float]:
@@ -132,9 +136,10 @@ def load(path: str) -> tuple[list[Seen], float]:
         if content["format"] != FORMAT:
             raise SettingsError(f"{path}: it was written by another version of `coffer migrate check --save`")
         return [Seen(**each) for each in content["objects"]], float(content["at"])
-    except (OSError, Unreadable, KeyError, TypeError, ValueError) as error:
-        text = "write it by `coffer migrate check --save` before the move"
-        raise SettingsError(f"{path}: {type(error).__name__}; {text}") from None
+    except (OSError, Unreadable) as error:
+        raise SettingsError(f"{path}: {file_fault(error)}; {WRITTEN_BY}") from None
+    except (KeyError, TypeError, ValueError):
+        raise SettingsError(f"{path}: it holds no remembered objects; {WRITTEN_BY}") from None
 
 
 def _seen(key: Key, body: Body, version: str, due: float | None = None, refreshed: str = "") -> Seen:
@@ -143,8 +148,10 @@ def _seen(key: Key, body: Body, version: str, due: float | None = None, refreshe
 
 
 def _change(before: Seen, now: Seen | None, at: float) -> Change | None:
-    if now is None or now.uid != before.uid:
+    if now is None:
         return Change.LOST
+    if now.uid != before.uid:
+        return Change.REPLACED
     if now.version != before.version:
         return Change.REFRESHED if before.due is not None and before.due <= at else Change.REWRITTEN
     moment = parse_rfc3339(now.refreshed) if now.refreshed != before.refreshed else None

@@ -11,8 +11,9 @@ import click
 import yaml
 
 from manager import VERSION
+from manager.access.explanations import file_fault
 from manager.command_line import cluster_options
-from manager.core.documents import Unreadable, read_yaml
+from manager.core.documents import read_yaml
 from manager.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -35,10 +36,11 @@ LOSES = 1
 @cluster_options
 @click.option("-o", "--output", type=click.Choice(("yaml", "json")), default="yaml", show_default=True, help="Form.")
 def values(chart: str, files: tuple[str, ...], output: str, **where: str) -> None:
-    """Print values of an original's chart as values of Coffer's, and on standard error what becomes of them.
+    """Translate values of an original's chart into Coffer's.
 
-    What equals the original's default is left out. Ends with 1 if something that matters has no counterpart; such a
-    line begins with !. Like `helm get values`, it prints what the values contain.
+    They are printed, and on standard error what becomes of each. What equals the original's default is left out. Ends
+    with 1 if something that matters has no counterpart; such a line begins with !. Like `helm get values`, it prints
+    what the values contain.
     """
     from manager.cli.migrate.chart_values.translation import translate
 
@@ -59,8 +61,8 @@ def read_files(names: Sequence[str]) -> dict[str, Any]:
     for name in names:
         try:
             content = read_yaml(sys.stdin.read() if name == "-" else Path(name).read_text())
-        except (OSError, UnicodeError, Unreadable) as error:
-            raise SettingsError(f"-f {name}: cannot be read: {type(error).__name__}") from None
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"-f {name}: cannot be read: {file_fault(error)}") from None
         if content is not None and not isinstance(content, dict):
             raise SettingsError(f"-f {name}: is not a mapping of values")
         merged = _merged(merged, content or {})

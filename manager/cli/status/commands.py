@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from manager import VERSION
-from manager.command_line import cluster_options, output_option, show, told
+from manager.command_line import cluster_options, output_option, show, tell_nothing, told
 from manager.core.errors import CofferError, Forbidden
 from manager.settings.load import load, settings_file
 
@@ -45,16 +45,18 @@ class StatusCommand(click.Command):
 @click.option("--config", help="The controller's settings file, for its rules.", metavar="FILE")
 @click.option("--controller-namespace", "own", default="", help="Coffer's namespace.", metavar="NAME")
 def status(kubeconfig: str, context: str, output: str, config: str | None, own: str) -> None:
-    """Show who writes, what there is of each kind, what fails and why, and what needs a person.
+    """Show what Coffer does, what fails, and what needs a person.
 
-    Reads objects and their conditions; of Secrets metadata only. What this user may not read is named and left out.
-    Ends with 0 if nothing needs a person, with 1 if something does, and with 2 if the cluster cannot be read.
+    Who writes, what there is of each kind, what fails longest and why. Reads objects and their conditions; of Secrets
+    metadata only. What this user may not read is named and left out. Ends with 0 if nothing needs a person, with 1 if
+    something does, and with 2 if the cluster cannot be read.
     """
     from manager.cli.status.rendering import lines, names, records
 
     settings = load({}, os.environ, settings_file(config))
     found = asyncio.run(_read(kubeconfig, context, settings, own or settings.process.namespace or "kube-system"))
     show(output, lines(found, time.time()), records(found), names(found))
+    tell_nothing(output, found.counts)
     sys.exit(0 if found.healthy else NEEDS_A_PERSON)
 
 

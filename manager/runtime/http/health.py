@@ -1,7 +1,10 @@
 """Serve /healthz and /readyz, and bound what callers of our ports can use."""
 
 import asyncio
+import errno
+import os
 import resource
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
@@ -9,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from manager.core.errors import SettingsError
+from manager.settings.forms import listen_address
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +75,10 @@ async def serve(address: str, routes: Iterable[web.RouteDef], tls: ssl.SSLContex
 
     Raises SettingsError if the address cannot be used.
     """
-    host, _, port = address.rpartition(":")
+    try:
+        host, port = listen_address(address)
+    except ValueError as error:
+        raise SettingsError(f"cannot listen: {error}") from None
     application = web.Application(client_max_size=MAX_BODY_BYTES)
     application.add_routes(routes)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
@@ -84,11 +91,18 @@ async def serve(address: str, routes: Iterable[web.RouteDef], tls: ssl.SSLContex
     application.cleanup_ctx.append(bounded)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host.strip("[]") or None, int(port), ssl_context=tls).start()
-    except (OSError, ValueError, OverflowError) as error:
+        await web.TCPSite(runner, host or None, port, ssl_context=tls).start()
+    except OSError as error:
         await runner.cleanup()
-        raise SettingsError(f"cannot listen on {address}: {type(error).__name__}") from error
+        raise SettingsError(f"cannot listen on {address}: {_why(error)}") from None
     return runner
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, socket.gaierror):
+        return "this machine knows no such host; write :PORT to listen on all addresses"
+    # asyncio puts its own text, with the address, in place of the system's.
+    return os.strerror(error.errno).lower() if error.errno in errno.errorcode else "the address cannot be used"
 
 
 async def _bound(runner: web.AppRunner) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from manager.access.explanations import file_fault
 from manager.core.clock import Clock
 from manager.core.errors import SettingsError
 from manager.kube.token_check import UNAVAILABLE, TokenCheck, bearer
@@ -85,8 +86,12 @@ class Certificate:
         try:
             self._content = self._read()
             self.context.load_cert_chain(*self._files)
-        except (OSError, ValueError) as error:  # SSLError is an OSError
-            raise SettingsError(f"process.metrics_cert_file: cannot be used: {type(error).__name__}") from None
+        except ssl.SSLError:
+            text = "it is no pair in PEM with process.metrics_key_file"
+            raise SettingsError(f"process.metrics_cert_file: cannot be used: {text}") from None
+        except (OSError, ValueError) as error:
+            text = getattr(error, "filename", None) or certificate
+            raise SettingsError(f"process.metrics_cert_file: cannot be used: {text}: {file_fault(error)}") from None
 
     async def keep_current(self) -> None:
         """Load the files again whenever their content has changed; new connections get the new certificate."""

@@ -43,6 +43,20 @@ def test_a_new_key_is_told_by_name(cluster: StandIn) -> None:
     assert key["name"] in cluster.keys
 
 
+def test_what_no_key_is_named_for_is_counted_by_why(cluster: StandIn) -> None:
+    def failed(name: str) -> Any:
+        status = {"observedGeneration": 1, "conditions": [{"type": "Synced", "status": "False"}]}
+        return {"metadata": {"namespace": "ns", "name": name, "generation": 1}, "status": status}
+
+    cluster.sealed = [failed("a"), failed("b"), {"metadata": {"namespace": "ns", "name": "c"}}]
+
+    *_, unknown, unopened = run("keys", "list").stdout.splitlines()
+
+    assert unknown == "1 SealedSecret does not say which key opened it; `coffer keys retire` tries it."
+    assert unopened == "2 SealedSecrets could not be opened; their conditions say why."
+    assert run("keys", "list", "--objects").stdout.splitlines()[-3:] == [unopened, "    ns/a", "    ns/b"]
+
+
 def test_saved_and_restored_keys_are_told_one_by_one(
     cluster: StandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

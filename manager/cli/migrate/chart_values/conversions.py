@@ -6,7 +6,7 @@ from typing import Any
 from manager.cli.migrate.chart_values.rules import NoCounterpart, Several, Values
 from manager.core.documents import Unreadable, read_yaml
 from manager.core.durations import parse_duration
-from manager.settings.load import LOG_LEVELS
+from manager.settings.forms import LOG_LEVELS
 
 LEVELS = LOG_LEVELS | {"warn": "WARNING", "dpanic": "ERROR", "panic": "ERROR"}
 """The originals' names of log levels, and ours."""

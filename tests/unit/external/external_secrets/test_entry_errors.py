@@ -27,6 +27,7 @@ async def test_every_failed_entry_is_named_and_nothing_is_written(bench: Externa
     assert bench.ready()[2] == (
         "could not get secret data from provider: spec.data[1] (key: absent), spec.data[2] (key: gone): "
         f"Secret does not exist ({LOOKED}); spec.data[3] (key: document): "
-        f"key b does not exist in secret document ({LOOKED})"
+        f"key b does not exist in secret document ({LOOKED}); "
+        "correct remoteRef.property"
     )
     assert bench.data() is None

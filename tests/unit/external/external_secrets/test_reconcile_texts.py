@@ -35,6 +35,7 @@ def replace(source: str) -> dict[str, Any]:
 FIND = {"data": None, "dataFrom": [{"find": {"name": {"regexp": "("}}}]}
 DATA, EXTRACT = f"{FETCH}spec.data[0] (key: a): ", f"{FETCH}spec.dataFrom[0].extract (key: doc): "
 COLLISION = "error applying conversion strategy Default to keys: secret name collision during conversion"
+LOOKED = "(looked in the store's spec.provider.fake.data)"
 DELETE_MERGE = {"target": {"creationPolicy": "Merge", "deletionPolicy": "Delete"}}
 NOT_OWNED = "deletionPolicy=Delete must not be used when the controller doesn't own the secret"
 INVALID_KEYS = "invalid secret keys (TIP: use rewrite or conversionStrategy to change keys)"
@@ -45,7 +46,10 @@ INVALID_KEYS = "invalid secret keys (TIP: use rewrite or conversionStrategy to c
     [
         (entry(key="none"), f"{FETCH}spec.data[0] (key: none): Secret does not exist"),
         (entry(nullBytePolicy="Fail"), f'{DATA}fetched secret value for key "k" contains null bytes'),
-        (entry(property="p"), f"{DATA}key p does not exist in secret a"),
+        (
+            entry(property="p"),
+            f"{DATA}key p does not exist in secret a {LOOKED}; correct remoteRef.property",
+        ),
         (entry(decodingStrategy="Base64"), f"{DATA}error applying decoding strategy Base64 to data"),
         (extract("text"), f"{FETCH}spec.dataFrom[0].extract (key: text): unable to unmarshal secret"),
         (extract(), EXTRACT + COLLISION),
@@ -159,3 +163,29 @@ def test_what_is_said_of_an_answer(body: bytes, path: str, text: str) -> None:
 )
 def test_a_time_is_told_as_users_write_it(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"secretStoreRef": None}, "spec.secretStoreRef.name is missing: name the store"),
+        (
+            {
+                "secretStoreRef": None,
+                "data": [
+                    {"secretKey": each, "remoteRef": {"key": "a"}, "sourceRef": {"storeRef": {"kind": "SecretStore"}}}
+                    for each in ("a", "b")
+                ],
+            },
+            "spec.data[0].sourceRef.storeRef.name is missing, spec.data[1].sourceRef.storeRef.name is missing",
+        ),
+    ],
+    ids=["for all", "of an entry"],
+)
+async def test_a_store_without_a_name_is_told_at_the_reference_alone(
+    bench: ExternalModule, spec: dict[str, Any], field: str
+) -> None:
+    bench.external(**spec)
+    await bench.settle()
+
+    assert bench.ready()[2].startswith(FETCH + field)

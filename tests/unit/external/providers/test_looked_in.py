@@ -131,7 +131,7 @@ HERE = '(looked in spec.provider.fake.data of SecretStore "store"'
         ),
         (
             {"data": [{"secretKey": "k", "remoteRef": {"key": "a", "property": "p"}}]},
-            f"key p does not exist in secret a {HERE})",
+            f"key p does not exist in secret a {HERE}); correct remoteRef.property",
         ),
         ({"data": None, "dataFrom": [{"extract": {"key": "none"}}]}, f"(key: none): Secret does not exist {HERE})"),
     ],

@@ -130,7 +130,7 @@ async def test_delimiters_are_a_setting(kitchen: Kitchen) -> None:
     [
         ({"data": {"k": "{{ .user "}}, NeedsHuman, "spec.target.template.data[k]", "unable to parse template"),
         ({"data": {"k": "{{ nothing }}"}}, NeedsHuman, "spec.target.template.data[k]", "nothing"),
-        ({"data": {"k": "{{ .absent }}"}}, WaitFor, "spec.target.template.data[k]", "what it is given: user"),
+        ({"data": {"k": "{{ .absent }}"}}, WaitFor, "spec.target.template.data[k]", "the values of its keys: user"),
         ({"data": {"k": "{{ fail .user }}"}}, WaitFor, "spec.target.template.data[k]", "unable to execute"),
         ({"metadata": {"labels": {"l": "{{ .x }}"}}}, WaitFor, "spec.target.template.metadata.labels[l]", "x"),
         ({"templateFrom": [{"literal": "a: [1]"}]}, WaitFor, "spec.target.template.templateFrom[0].literal", "it"),

@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import structlog
 
-from manager.core.errors import ApiError, Conflict, Forbidden, NotLeader, Unreachable
+from manager.core.errors import ApiError, Conflict, Forbidden, NotFound, NotLeader, Unreachable
 from manager.kube.resources import LEASES, Key
 from manager.runtime.lease import Lease, micro_time
 from manager.settings.model import LeaseSettings
@@ -166,6 +167,50 @@ async def test_an_attempt_that_is_refused_leaves_the_deadline_running(election: 
     assert lease.held
     election.clock.pass_by(SETTINGS.renew_deadline)
     assert not lease.held
+
+
+async def test_a_namespace_that_does_not_exist_is_told_once_with_a_cure(election: Election) -> None:
+    lease = election.candidate()
+
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(3):
+            election.api.fail("create", NotFound(404, "NotFound", "create Lease coffer/coffer"))
+            assert not await lease._attempt()
+
+    [line] = logs
+    assert line["log_level"] == "error"
+    assert line["error"] == "namespace coffer does not exist"
+    assert "--process-namespace" in line["cure"]
+    assert await lease._attempt()
+
+
+@pytest.mark.parametrize(("held", "event"), [(False, "lease not acquired"), (True, "lease not renewed")])
+async def test_only_a_lease_that_was_held_is_not_renewed(election: Election, held: bool, event: str) -> None:
+    lease = election.candidate()
+    if held:
+        await lease.acquire()
+    election.api.fail("get", Unreachable(503, "ServiceUnavailable", "get lease"))
+
+    with structlog.testing.capture_logs() as logs:
+        assert not await lease._attempt()
+
+    assert [each["event"] for each in logs] == [event]
+
+
+async def test_a_replica_that_waits_says_for_whom_once_a_holder(election: Election) -> None:
+    first, second = election.candidate("a"), election.candidate("b")
+    await first.acquire()
+
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(3):
+            assert not await second._attempt()
+        election.spec["holderIdentity"] = "c"
+        assert not await second._attempt()
+
+    assert [(each["event"], each["holder"]) for each in logs] == [
+        ("waits for the lease, which another replica holds", "a"),
+        ("waits for the lease, which another replica holds", "c"),
+    ]
 
 
 async def test_losing_the_lease_to_another_is_noticed_at_once(election: Election) -> None:

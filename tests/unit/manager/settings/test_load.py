@@ -52,8 +52,17 @@ def test_booleans_are_read_as_people_write_them(text: object, value: bool) -> No
         ({"sealed_key_size": "big"}, {}, None, "--sealed-key-size: cannot be read as int"),
         ({}, {"COFFER_LEASE_DURATION": "x"}, None, "COFFER_LEASE_DURATION: cannot be read as float"),
         ({}, {}, {"modules": {"sealed": "perhaps"}}, "modules.sealed: cannot be read as bool"),
-        ({}, {}, {"modules": {"sealled": True}}, "unknown setting in the settings file: modules.sealled"),
-        ({}, {}, {"module": {}}, "unknown section in the settings file: module"),
+        (
+            {},
+            {},
+            {"modules": {"sealled": True}},
+            "unknown setting in the settings file: modules.sealled; did you mean sealed?",
+        ),
+        ({}, {}, {"sealed": {"key_renew_perod": "1h"}}, "sealed.key_renew_perod; did you mean key_renew_period?"),
+        ({}, {}, {"module": {}}, "unknown section in the settings file: module; did you mean modules?"),
+        ({"process_listen": "99999"}, {}, None, "process.listen: '99999' has no port from 0 to 65535"),
+        ({"process_listen_metrics": "nonsense"}, {}, None, "process.listen_metrics: 'nonsense' has no port"),
+        ({"process_listen": "a b:80"}, {}, None, "process.listen: 'a b:80' names no host or address"),
         ({}, {}, {"modules": [1]}, "modules in the settings file must be a mapping"),
         ({}, {}, ["x"], "the settings file must be a mapping of sections"),
         ({"lease_duration": "5"}, {}, None, "retry < renew_deadline < duration"),
@@ -133,7 +142,7 @@ def test_a_settings_file_that_cannot_be_read_is_named(tmp_path: object) -> None:
     result = CliRunner().invoke(main, ["run", "--config", f"{tmp_path}/none.yaml"])
 
     assert result.exit_code == 1
-    assert "none.yaml: FileNotFoundError" in result.output
+    assert "none.yaml: no such file or directory" in result.output
 
 
 def test_what_goes_wrong_unexpectedly_is_named_without_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,8 +186,9 @@ def test_every_flag_and_variable_of_sealed_secrets_is_a_setting(
     text, value = {bool: ("false", False), int: ("4097", 4097), float: ("7", 7.0)}.get(kind, ("5h", "5h"))
     value = ("a=b",) if kind not in (bool, int, float, str) else value
     text = "a=b" if value == ("a=b",) else text
-    if flag in ("log-format", "log-level"):
-        text = value = {"log-format": "text", "log-level": "DEBUG"}[flag]
+    if flag.startswith(("log-", "listen-")):
+        formed = {"log-format": "text", "log-level": "DEBUG", "listen-addr": ":1", "listen-metrics-addr": ":2"}
+        text = value = formed[flag]
     seen: list[Settings] = []
 
     async def run(settings: Settings, _end: object) -> None:

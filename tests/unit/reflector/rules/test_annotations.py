@@ -127,7 +127,7 @@ async def test_a_reference_without_a_namespace_is_told_with_the_right_form(bench
     bench.secret("team-1", "placeholder", {REFLECTS: "s"})
     await bench.settle()
 
-    assert bench.told("SourceNotFound") == [
+    assert bench.told("InvalidAnnotation") == [
         ("team-1", "reflects: s names no namespace; write NAMESPACE/NAME of the source")
     ]
 

@@ -13,7 +13,7 @@ import pytest
 from manager.kube.resources import Body
 from manager.kube.writer import SEALING_KEY_LABEL
 from manager.settings.model import SealedSettings
-from sealed.keys.keyring import PAGE_OBJECTS, Keyring, needed, pages
+from sealed.keys.keyring import PAGE_OBJECTS, UNKNOWN, UNOPENED, Keyring, needed, pages
 from sealed.manifests.documents import InputError
 from tests.builders.sealed_module import key_secret, sealed_secret
 from tests.builders.sealed_vectors import certificate, other_key, private_key
@@ -181,9 +181,17 @@ def test_objects_are_sorted_by_what_their_statuses_say() -> None:
         return {"metadata": {"namespace": "ns", "name": name, "generation": 2}, "status": said}
 
     bare = {"metadata": {"namespace": "ns", "name": "bare"}}
-    found = needed([status("one", 2, "a"), status("both", 2, "a", "b"), status("changed", 1, "a"), bare])
+    wrong, opened = status("wrong", 2), status("opened", 2, "a")
+    for each in (wrong, opened):
+        each["status"]["conditions"] = [{"type": "Synced", "status": "False"}]
+    found = needed([status("one", 2, "a"), status("both", 2, "a", "b"), status("changed", 1, "a"), bare, wrong, opened])
 
-    assert found == {"a": ["ns/one", "ns/both"], "b": ["ns/both"], "": ["ns/changed", "ns/bare"]}
+    assert found == {
+        "a": ["ns/one", "ns/both", "ns/opened"],
+        "b": ["ns/both"],
+        UNKNOWN: ["ns/changed", "ns/bare"],
+        UNOPENED: ["ns/wrong"],
+    }
 
 
 def test_a_key_with_a_foreign_certificate_is_not_current() -> None:

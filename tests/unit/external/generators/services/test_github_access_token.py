@@ -69,5 +69,5 @@ async def test_a_key_that_is_no_rsa_key_is_named(github: GitHub) -> None:
 
 
 async def test_a_server_that_does_not_answer_is_tried_again(github: GitHub) -> None:
-    with pytest.raises(ProviderUnavailable, match="CreateInstallationToken: ConnectionError"):
+    with pytest.raises(ProviderUnavailable, match="CreateInstallationToken: connection refused"):
         await token(github, url="http://127.0.0.1:9")

@@ -180,13 +180,13 @@ def test_a_token_that_another_thread_has_replaced_stays() -> None:
 def test_a_request_that_cannot_be_sent_needs_a_person(site: Site) -> None:
     split = HttpRequest("Call", "GET", site.url, headers={"X-Key": "a\r\nX-Admin: yes"})
 
-    with pytest.raises(ProviderDenied, match=r"^Call: InvalidHeader$"):
+    with pytest.raises(ProviderDenied, match=r"^Call: a header holds what HTTP does not allow there$"):
         site.client().send(split)
     assert site.counted == [("Vendor", "Call", "error")]
 
 
 def test_a_server_that_does_not_answer_may_answer_later(site: Site) -> None:
-    with pytest.raises(ProviderUnavailable, match=r"^failed: ConnectionError$"):
+    with pytest.raises(ProviderUnavailable, match=r"^failed: connection refused$"):
         site.client().send(HttpRequest("Call", "GET", "http://127.0.0.1:1/", failed="failed"))
 
 

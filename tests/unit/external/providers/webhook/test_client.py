@@ -5,6 +5,7 @@ import json
 import tracemalloc
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
@@ -201,6 +202,7 @@ def test_stores_of_a_namespace_cannot_reach_the_node(site: Site) -> None:
         answer = site.read(client)
         assert isinstance(answer, ProviderDenied)
         assert "external.egress_allowed" in str(answer)
+        assert str(answer).startswith(f"url, host {urlsplit(host).netloc}: ")
         with pytest.raises(ProviderDenied, match="may not reach"):
             client.validate()
     assert site.asked == []

@@ -168,7 +168,9 @@ def test_an_unchanged_cluster_is_verified(cluster: ClusterStandIn, tmp_path: Pat
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
     assert lines[0].startswith("5 objects since 20")
-    assert lines[0].endswith(": 5 as they were, 0 lost, 0 rewritten, 0 refreshed, 0 read too early")
+    assert lines[0].endswith(
+        ": 5 as they were, 0 lost, 0 replaced (another uid), 0 rewritten, 0 refreshed, 0 read too early"
+    )
     assert "   reflector: the original kube-system/reflector runs" in lines
     assert "not counted without --metrics" in lines[-1]
 

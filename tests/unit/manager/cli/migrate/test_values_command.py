@@ -88,9 +88,14 @@ def test_a_control_character_in_a_key_stays_out_of_the_terminal() -> None:
         (["--from=reflector"], "", "-f FILE, or --release"),
         (["--from=reflector", "--values=-", "--release=a"], "", "-f FILE, or --release"),
         (["--from=reflector", "--release=a"], "", "-n NAMESPACE"),
-        (["--from=reflector", "--values=-"], f"a: [{SECRET_TEXT}", "cannot be read"),
+        (
+            ["--from=reflector", "--values=-"],
+            f"a: 1\nb: [{SECRET_TEXT}\nc: 1",
+            "cannot be read: it is no YAML, see line 3",
+        ),
+        (["--from=reflector", "--values=/tmp"], "", "cannot be read: is a directory"),
         (["--from=reflector", "--values=-"], f"- {SECRET_TEXT}", "not a mapping"),
-        (["--from=reflector", "--values=/nowhere/values.yaml"], "", "FileNotFoundError"),
+        (["--from=reflector", "--values=/nowhere/values.yaml"], "", "cannot be read: no such file or directory"),
         (["--from=vault", "--values=-"], "", "'vault' is not one of"),
     ],
 )

@@ -47,6 +47,8 @@ WANTED: dict[str, Any] = {
     "genericTargets.resources": [{"apiGroup": "a.example", "resources": ["b"], "verbs": ["get"]}],
     "global.compatibility.openshift.adaptSecurityContext": "force",
     "extraArgs": {"loglevel": "debug"},
+    "keyrenewperiod": "30s",
+    "keyttl": "30s",
     "leaderElectionLeaseDuration": "30s",
     "leaderElectionRenewDeadline": "20s",
     "leaderElectionRetryPeriod": "4s",
