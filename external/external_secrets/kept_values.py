@@ -141,7 +141,8 @@ def with_previous(view: View, data: Data, made: Made, most: int, *, recorded: bo
     if taken:
         raise _refused(KEEP_PREVIOUS, f"the key {taken[0]} comes from another entry: rename that")
     states = (*made.states, *_previous_states(view, made, rotated, {made.slots[name] for name in left}))
-    held = held_text(states) if states or recorded else None
+    beside = view.annotations if view.policy in ("Merge", "CreateOrMerge") else {}
+    held = held_text(beside, view.key.name, states if states or recorded else None)
     text = ",".join(f"{name}={number}" for name, number in sorted(left.items()))
     return {**data, **last}, Needs(made.refresh_by, held, text or None, _made_at(view, made))
 
@@ -152,12 +153,12 @@ def unreported(view: View) -> float | None:
     A process that ends between the two writes leaves it so: nobody asks for other values then.
     """
     summary = view.external_secret.summary
-    current, _, text = view.annotations.get(MADE_AT, "").partition(" ")
+    made_for, _, text = view.annotations.get(MADE_AT, "").rpartition(" ")
     moment = parse_rfc3339(text)
-    if moment is None or current != summary.current or not view.intact:
+    if moment is None or made_for != _version(view) or not view.intact:
         return None
     at = moment.timestamp()
-    reported = summary.synced == current and summary.refreshed is not None and summary.refreshed >= at
+    reported = summary.synced == summary.current and summary.refreshed is not None and summary.refreshed >= at
     return None if reported else at
 
 
@@ -166,21 +167,35 @@ def _made_at(view: View, made: Made) -> str | None:
         return None
     if made.at is None:
         return view.annotations.get(MADE_AT)
-    return f"{view.external_secret.summary.current} {timestamp(made.at)}"
+    return f"{_version(view)} {timestamp(made.at)}"
+
+
+def _version(view: View) -> str:
+    """Return the version of the ExternalSecret; several may merge into one target."""
+    return f"{view.uid} {view.external_secret.summary.current}"
 
 
 def kept_states(view: View, slots: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """Return the states that the target names as the current ones of these slots."""
     wanted = set(slots)
-    return tuple(dict([each for each in reversed(held_in(view.annotations) or ()) if each[0] in wanted]).items())
+    return tuple(
+        dict([each for each in reversed(held_in(view.annotations, view.key.name) or ()) if each[0] in wanted]).items()
+    )
 
 
 def _previous_states(view: View, made: Made, rotated: set[str], kept: set[str]) -> Iterable[tuple[str, str]]:
     """Yield the states of the last values: the target names the current one of a slot first."""
     current = set(made.states)
     for slot in sorted(kept):
-        named = [each for each in held_in(view.annotations) or () if each[0] == slot and each not in current]
+        named = [
+            each for each in held_in(view.annotations, view.key.name) or () if each[0] == slot and each not in current
+        ]
         yield from named[:1] if slot in rotated else named[-1:]
+
+
+def _named(view: View) -> tuple[tuple[str, str], ...]:
+    """Return slot and name of each state that the target names."""
+    return held_in(view.annotations, view.key.name) or ()
 
 
 def _refreshes_left(view: View) -> dict[str, int]:

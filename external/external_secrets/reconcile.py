@@ -213,7 +213,7 @@ class Reconciler:
         action = decided.action
         body = action.body if isinstance(action, Create | Update) else view.present
         annotations = {} if body is None else body["metadata"].get("annotations") or {}
-        self._fetcher.held(view.key, frozenset(name for _, name in held_in(annotations) or ()))
+        self._fetcher.held(view.key, frozenset(name for _, name in held_in(annotations, view.key.name) or ()))
 
     async def _render(self, view: View, fetched: Fetched) -> Content | None:
         target, data = view.spec.target, fetched.data

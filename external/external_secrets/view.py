@@ -31,7 +31,7 @@ REFRESH_BY = "coffer.dev/refresh-by"
 PREVIOUS = "coffer.dev/previous"
 """Annotation of a target: for how many refreshes each of the last values stays there."""
 MADE_AT = "coffer.dev/generated"
-"""Annotation of a target: the version of its ExternalSecret for which values were made, and when."""
+"""Annotation of a target: the uid and version of the ExternalSecret for which values were made, and when."""
 GENERATED = (REFRESH_BY, HELD, PREVIOUS, MADE_AT)
 """Annotations of a target that say what its generated values need."""
 

@@ -99,7 +99,7 @@ class StateReconciler:
             return None
         target = await self._context.client.find(Key(resource, key.namespace, spec.target.name or place.name))
         annotations = {} if target is None else target["metadata"].get("annotations") or {}
-        found = held_in({HELD: annotations[HELD]} if isinstance(annotations.get(HELD), str) else {})
+        found = held_in({HELD: annotations[HELD]} if isinstance(annotations.get(HELD), str) else {}, place.name)
         return None if found is None else frozenset(name for _, name in found)
 
     async def _finish(self, key: Key, state: Body) -> Requeue:

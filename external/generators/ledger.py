@@ -16,7 +16,7 @@ from external.generators.states import (
     Slot,
     new_state,
 )
-from external.providers.protocol import ConnectContext, ProviderError
+from external.providers.protocol import ConnectContext, ProviderDenied, ProviderError
 from external.reading.thread_pool import ThreadPool
 from manager.core.errors import ApiError, NeedsHuman, NotFound, Retry, WaitFor
 from manager.kube.resources import Body, Key
@@ -57,7 +57,8 @@ class Ledger:
             announced = await self._record(slot, maker, make.state)
         try:
             generated = await self._threads.run(f"namespace {slot.owner.namespace}", make)
-        except BaseException:
+        except ProviderDenied:
+            # Only then: a service that gives no answer in time may make the credential after we have looked for it.
             if announced is not None:
                 await self._end_now(announced)
             raise

@@ -5,7 +5,7 @@ the values it has a deadline, so that a crash in between leaves nothing alive at
 """
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -23,7 +23,7 @@ GENERATOR_STATES = Resource(GROUP, VERSION, "generatorstates", "GeneratorState")
 FINALIZER = "generatorstate.externalsecrets.io/finalizer"
 OWNER_KEY = f"{GROUP}/owner-key"
 HELD = "coffer.dev/generator-states"
-"""Annotation of a target: the states whose credentials it holds, as `slot=name`, separated by commas."""
+"""Annotation of a target: the states whose credentials it holds, as `ExternalSecret/slot=state`, with commas."""
 CLUSTER_GENERATOR = "coffer.dev/cluster-generator"
 """Annotation of a state: the ClusterGenerator that made it."""
 UNWRITTEN_SECONDS = 900.0
@@ -151,15 +151,29 @@ def timestamp(seconds: float) -> str:
     return rfc3339(datetime.fromtimestamp(seconds, UTC))
 
 
-def held_text(states: Iterable[tuple[str, str]]) -> str:
-    """Return the annotation of a target that holds these states, each with its slot."""
-    return ",".join(f"{slot}={name}" for slot, name in states)
+def held_text(annotations: Mapping[str, str], owner: str, states: Sequence[tuple[str, str]] | None) -> str | None:
+    """Return the annotation of a target that several ExternalSecrets may write; None if it says nothing.
+
+    Args:
+        annotations: those of the target.
+        owner: the name of the ExternalSecret.
+        states: slot and name of each state whose credential it holds for that one; None to say nothing of it.
+
+    """
+    others = [f"{name}/{slot}={state}" for name, slot, state in _held(annotations) if name != owner]
+    ours = [f"{owner}/{slot}={state}" for slot, state in states or ()] or [f"{owner}/="]
+    return ",".join([*others, *(ours if states is not None else ())]) or None
 
 
-def held_in(annotations: Mapping[str, str]) -> tuple[tuple[str, str], ...] | None:
-    """Return slot and name of each state that a target names; None if it says nothing."""
-    text = annotations.get(HELD)
-    if text is None:
-        return None
-    pairs = (each.partition("=") for each in text.split(",") if each)
-    return tuple((slot, name) for slot, _, name in pairs)
+def held_in(annotations: Mapping[str, str], owner: str) -> tuple[tuple[str, str], ...] | None:
+    """Return slot and name of each state that a target holds for an ExternalSecret; None if it says nothing of it."""
+    found = [(slot, state) for name, slot, state in _held(annotations) if name == owner]
+    return tuple(each for each in found if each[1]) if found else None
+
+
+def _held(annotations: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    for each in annotations.get(HELD, "").split(","):
+        owner, slash, rest = each.partition("/")
+        slot, equals, state = rest.partition("=")
+        if owner and slash and equals:
+            yield owner, slot, state

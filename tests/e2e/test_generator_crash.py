@@ -66,7 +66,12 @@ class Life:
             user = (self.world.data(self.ns, "app") or {}).get("username", "")
             held = self.world.kube.get("secrets", "app", self.ns)["metadata"]["annotations"][HELD]
             stands = [each for each in self.states() if _deadline(each) is None]
-            return user, {_user(each) for each in stands}, held, {f"0={each['metadata']['name']}" for each in stands}
+            return (
+                user,
+                {_user(each) for each in stands},
+                held,
+                {f"app/0={each['metadata']['name']}" for each in stands},
+            )
 
         user, *_ = self.world.kube.wait_until(
             lasting,

@@ -244,6 +244,31 @@ def test_a_token_is_deleted_with_its_external_secret(
     assert len(grafana.accounts) == 1
 
 
+def test_two_that_merge_into_one_target_keep_each_others(world: World, gitlab: GitLab) -> None:
+    """Each says on the target what it holds there, and leaves the other's word as it is."""
+    ns = world.namespace()
+    auth = {"token": {"secretRef": named("gitlab", "token")}}
+    spec = {"url": gitlab.url, "projectID": gitlab.project, "name": "ci", "scopes": ["read_registry"], "auth": auth}
+    world.apply(secret(ns, "gitlab", {"token": gitlab.access_token}), secret(ns, "shared", {"other": canary()}))
+    world.apply(generator(ns, "GitlabDeployToken", "made", **spec))
+    merge = {"name": "shared", "creationPolicy": "Merge"}
+    for name in ("a", "b"):
+        rewrite = [{"regexp": {"source": "^", "target": name}}]
+        entry = generated("GitlabDeployToken", "made") | {"rewrite": rewrite}
+        world.apply(external_secret(ns, name, "none", {}, dataFrom=[entry], refreshInterval="24h", target=merge))
+        world.await_ready("externalsecrets", ns, name)
+    first = world.kube.wait_until(lambda: world.data(ns, "shared") or {}, lambda now: len(now) == 5, what="all keys")
+
+    world.kube.annotate("externalsecrets", "a", ns, {"external-secrets.io/force-sync": "now"})
+
+    def flagged() -> set[str]:
+        states = [each["spec"] for each in world.kube.list("generatorstates", ns)]
+        return {each["state"]["username"] for each in states if "garbageCollectionDeadline" in each}
+
+    world.kube.wait_until(flagged, lambda now: now == {first["ausername"]}, what="a deadline for what was replaced")
+    assert (world.data(ns, "shared") or {})["busername"] == first["busername"]
+
+
 def test_every_generator_fills_a_target(world: World, whole_table: tuple[str, list[Row]]) -> None:
     """Each stands in the namespace once, and once in a ClusterGenerator."""
     ns, found = whole_table

@@ -11,6 +11,7 @@ import pytest
 from external.generators.protocol import NotRevoked
 from external.generators.services.vault_dynamic_secret import VAULT_DYNAMIC_SECRETS
 from external.generators.states import GENERATOR_STATES, HELD
+from external.providers.protocol import ProviderUnavailable
 from external.providers.support.shared import SharedConnection
 from manager.core.errors import NeedsHuman
 from tests.builders.generators import Desk, generate, generator_context, revoke
@@ -130,6 +131,19 @@ async def test_without_the_right_to_revoke_a_lease_ends_by_itself(vault: VaultSe
     assert 590 < raised.value.ends_at - time.time() <= 600
 
 
+async def test_a_service_that_is_broken_is_asked_again_soon(vault: VaultServer, broker: RabbitMQ) -> None:
+    engine = Engine(vault, broker, "600s", "600s")
+    made = await generate(VAULT_DYNAMIC_SECRETS, context(engine), **engine.spec())
+    broker.broken = True
+    with pytest.raises(ProviderUnavailable, match="RevokeLease: 400"):
+        await revoke(VAULT_DYNAMIC_SECRETS, made.state or {}, context(engine), **engine.spec())
+
+    broker.broken = False
+    await revoke(VAULT_DYNAMIC_SECRETS, made.state or {}, context(engine), **engine.spec())
+
+    assert broker.users == set()
+
+
 async def test_without_credentials_nothing_is_revoked(vault: VaultServer, broker: RabbitMQ) -> None:
     engine = Engine(vault, broker, "600s", "600s")
     with pytest.raises(NeedsHuman, match="vault_id"):
@@ -154,7 +168,7 @@ def test_a_lease_ends_with_its_external_secret(world: World, vault: VaultServer,
         what="the state without a deadline",
     )
     annotations = world.kube.get("secrets", "app", ns)["metadata"]["annotations"]
-    assert annotations[HELD] == f"0={state['metadata']['name']}"
+    assert annotations[HELD] == f"app/0={state['metadata']['name']}"
 
     world.kube.patch("externalsecrets", "app", ns, {"metadata": {"annotations": {"force": "1"}}})
     second = world.kube.wait_until(

@@ -13,7 +13,14 @@ from external.api.fields import AnyJson, Model
 from external.api.providers.vault import VaultProvider
 from external.api.store import RetrySettings
 from external.generators.protocol import Generated, GeneratorKind, Make, NotRevoked, State, resource
-from external.providers.protocol import ConnectContext, ProviderDenied, ProviderError, SecretAbsent, Shared
+from external.providers.protocol import (
+    ConnectContext,
+    ProviderDenied,
+    ProviderError,
+    ProviderUnavailable,
+    SecretAbsent,
+    Shared,
+)
 from external.providers.support.naming import document
 from external.providers.vault.connect import VAULT, vault_server
 from external.providers.vault.connection import Connection
@@ -23,6 +30,8 @@ from manager.core.clock import rfc3339
 from manager.core.secret_value import SecretValue
 
 CALL, REVOKE = "DynamicSecret", "RevokeLease"
+BACKEND_FAILED = f"{REVOKE}: 400"
+"""Vault's answer where the service behind an engine does not end a credential."""
 READS = frozenset({"GET", "LIST", "DELETE"})
 MAX_NAMES, MAX_BYTES = 256, 256 << 10  # of an answer: several generators must fit into one ExternalSecret
 
@@ -89,6 +98,8 @@ async def revoke(spec: VaultDynamicSecretSpec, context: ConnectContext, state: S
         except SecretAbsent:
             pass
         except ProviderDenied as error:
+            if str(error).startswith(BACKEND_FAILED):
+                raise ProviderUnavailable(f"{connection.location}: {error}") from None
             text = f"{connection.location}: {error}; it ends by itself at {_shown(ends_at)}"
             raise NotRevoked(text, ends_at) from None
         except ProviderError as error:

@@ -54,7 +54,7 @@ OURS = {
 """Every CRD that Coffer uses, by name; a test compares the CRDs themselves, whose models take a second to load."""
 REPLACEMENT = Replacement(
     frozenset((each.group, each.plural) for each in NAMESPACED),
-    frozenset((each.group, each.plural) for each in CLUSTER),
+    frozenset((each.group, each.plural) for each in (*CLUSTER, GENERATOR_STATES)),
 )
 """What charts/coffer/templates/aggregated.yaml gives; a test renders the chart and compares."""
 

@@ -22,19 +22,19 @@ class Replacement:
 
     namespaced: frozenset[tuple[str, str]]
     """(API group, plural) of the kinds that tenants make."""
-    cluster: frozenset[tuple[str, str]]
-    """Those that stand outside of namespaces."""
+    seen: frozenset[tuple[str, str]]
+    """Those that they only see: outside of namespaces, or written by controllers."""
 
     def rights(self, role: str) -> frozenset[Right]:
         """Return what is added to view, edit or admin."""
-        reads = {(*kind, verb) for kind in self.namespaced | self.cluster for verb in READ}
+        reads = {(*kind, verb) for kind in self.namespaced | self.seen for verb in READ}
         changes = {(*kind, verb) for kind in self.namespaced for verb in CHANGE} if role != "view" else set()
         return frozenset(reads | changes)
 
     @property
     def kinds(self) -> frozenset[tuple[str, str]]:
         """Every kind that Coffer serves."""
-        return self.namespaced | self.cluster
+        return self.namespaced | self.seen
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,13 @@ def test_the_clusters_administrator_gives_what_the_roles_give() -> None:
     """Kubernetes lets nobody grant what they do not hold, and its own roles know none of our kinds."""
     (role,) = yaml.safe_load_all(FOR_THE_CLUSTER.read_text())
     held = {(kind, verb) for rule in role["rules"] for kind in rule["resources"] for verb in rule["verbs"]}
-    kinds = {"sealedsecrets", "externalsecrets", "secretstores", *json.loads(GENERATORS.read_text())["namespaced"]}
+    kinds = {
+        "sealedsecrets",
+        "externalsecrets",
+        "secretstores",
+        "generatorstates",
+        *json.loads(GENERATORS.read_text())["namespaced"],
+    }
 
     needed = {each for each in granted(MODULES, SCOPE)["a", "coffer-scope"] if each[0].partition("/")[0] in kinds}
     assert resources(held) == kinds

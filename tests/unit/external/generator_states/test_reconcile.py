@@ -72,7 +72,7 @@ async def test_a_state_is_written_before_its_target(bench: ExternalModule, token
     assert state["spec"]["resource"]["kind"] == "Grafana"
     assert deadlines(bench) == {"t1": None}, "the target holds it"
     secret: Any = bench.body(SECRETS, "es")
-    assert secret["metadata"]["annotations"][HELD] == f"0={state['metadata']['name']}"
+    assert secret["metadata"]["annotations"][HELD] == f"es/0={state['metadata']['name']}"
     assert "dDE" not in str(states(bench))
 
 
@@ -185,11 +185,21 @@ async def test_an_answer_that_is_lost_leaves_nothing_alive(
     tokens.errors.append(ProviderUnavailable("no answer"))
     asks(bench)
     await bench.settle()
-    assert tokens.ended == ["t1"]
+    assert tokens.ended == [], "the service may still be at work"
 
     await later(bench, 60)
+    await later(bench, UNWRITTEN_SECONDS)
 
     assert (bench.data(), tokens.alive, deadlines(bench)) == ({"token": b"t2"}, {"t2"}, {"t2": None})
+
+
+async def test_a_refusal_leaves_no_state(bench: ExternalModule, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = served(bench, monkeypatch, announced=True)
+    tokens.errors.append(ProviderDenied("403"))
+    asks(bench)
+    await bench.settle()
+
+    assert (states(bench), tokens.ended) == ([], ["t1"])
 
 
 @pytest.mark.parametrize("announced", [True, False])
