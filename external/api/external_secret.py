@@ -287,6 +287,19 @@ class ExternalSecretSpec(Model):
         return (entry.source_ref.store_ref if entry.source_ref else None) or self.secret_store_ref
 
 
+def store_field(at: str, entry: Data | DataFrom) -> str:
+    """Return the field that names the store of an entry: its own, or the one for all entries.
+
+    Args:
+        at: the entry's field, as in `ExternalSecretSpec.entries`.
+        entry: the entry.
+    """
+    if entry.source_ref is None or entry.source_ref.store_ref is None:
+        return "spec.secretStoreRef"
+    whole = at.rpartition(".")[0] if isinstance(entry, DataFrom) else at
+    return f"{whole}.sourceRef.storeRef"
+
+
 class Condition(Model):
     """One status condition."""
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
-from external.api.external_secret import Data, DataFrom, FindRef, RemoteRef, SecretStoreRef
+from external.api.external_secret import Data, DataFrom, FindRef, RemoteRef, store_field
 from external.errors import FAILED, FETCH_FAILED, NeedsRemote
 from external.external_secrets.entry_errors import EntryErrors
 from external.external_secrets.expiry import CACHED_TARGETS
@@ -140,10 +140,11 @@ class Fetcher:
                 continue
             named = view.spec.store_of(entry)
             if named is None or not named.name:
-                errors.add(NeedsHuman(FAILED, "name the store"), f"{_store_field(at, entry)}.name is missing")
+                errors.add(NeedsHuman(FAILED, "name the store"), f"{store_field(at, entry)}.name is missing")
                 continue
+            store = store_key(view.key.namespace, named.name, named.kind)
             with errors.at(at, _about(entry)):
-                session = await self._session(view.key.namespace, named)
+                session = await self._clients.for_consumer(store, view.key.namespace)
                 listed.append((session, _request_to(session.client, entry)))
         errors.settle()
         return Requests(listed)
@@ -234,9 +235,6 @@ class Fetcher:
             return None
         age = await self._reader.unchanged_since(requests.listed, last.mark, fresh.interval)
         return None if age is None else Fetched(None, requests.identity, age, (), last.mark)
-
-    async def _session(self, namespace: str, named: SecretStoreRef) -> ProviderSession:
-        return await self._clients.for_consumer(store_key(namespace, named.name, named.kind), namespace)
 
 
 class _Merge:
@@ -377,14 +375,6 @@ class _Merge:
             text = _missing(reference, client, extract=extract) + _looked_for(reference, client)
             raise _wrong(f"{text}; correct {'extract' if extract else 'remoteRef'}.property")
         return found
-
-
-def _store_field(at: str, entry: Data | DataFrom) -> str:
-    """Return the field that names the store of an entry: its own, or the one for all entries."""
-    own = entry.source_ref.store_ref if entry.source_ref else None
-    if own is None:
-        return "spec.secretStoreRef"
-    return f"{at.rpartition('.')[0] if isinstance(entry, DataFrom) else at}.sourceRef.storeRef"
 
 
 def _readable(answers: Iterable[Answer], deletion_policy: str) -> bool:

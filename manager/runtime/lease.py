@@ -150,7 +150,7 @@ class Lease:
         return True
 
     async def _attempt(self) -> bool:
-        sent, sent_on = self._clock.monotonic(), self._clock.now()
+        sent, sent_on, creating = self._clock.monotonic(), self._clock.now(), False
         try:
             lease = await self._client.find(self._key)
             self._answered = self._clock.monotonic()
@@ -159,6 +159,7 @@ class Lease:
                 self._tell_holder(self._seen.mark[0])
                 return False
             self._claimed = True  # from here on the lease may be ours even if no answer comes
+            creating = lease is None
             if lease is None:
                 await self._client.create(LEASES, self._new())
             else:
@@ -166,18 +167,18 @@ class Lease:
         except (AlreadyExists, Conflict):
             return False
         except ApiError as error:
-            self._tell_failure(error)
+            self._tell_failure(error, creating=creating)
             return False
         self._renewed_on, self._renewed, self._told = sent_on, sent, ""
         return True
 
-    def _tell_failure(self, error: ApiError) -> None:
+    def _tell_failure(self, error: ApiError, *, creating: bool) -> None:
         if self._renewed is not None:
             log.warning("lease not renewed", status=error.status, error=error.reason)
-        elif not isinstance(error, NotFound):
+        elif not (creating and isinstance(error, NotFound)):
             log.warning("lease not acquired", status=error.status, error=error.reason)
         elif self._told != (absent := f"namespace {self._key.namespace} does not exist"):
-            self._told = absent  # a read takes 404 for an absent Lease, so it was the create that found no namespace
+            self._told = absent
             cure = "create it, or name Coffer's own by --process-namespace or POD_NAMESPACE"
             log.error("lease not acquired", error=absent, cure=cure)
 

@@ -14,7 +14,7 @@ CHOICES: Mapping[Setting, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Settings that are one of these words, and no other one."""
-LOG_LEVELS: Mapping[str, str] = MappingProxyType(
+LOG_LEVELS: MappingProxyType[str, str] = MappingProxyType(
     {"verbose": "DEBUG", "information": "INFO", "fatal": "ERROR"}
     | {name: name.upper() for name in ("debug", "info", "warning", "error")}
 )

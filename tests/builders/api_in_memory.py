@@ -167,6 +167,7 @@ class MemoryApi:
     async def pages(
         self, resource: Resource, *, namespace: str = "", **_: Any
     ) -> AsyncIterator[tuple[list[Body], str]]:
+        namespace = namespace if resource.namespaced else ""
         self._called("list", "/".join(filter(None, (namespace, resource.plural))))
         keys = [key for key in self.objects if key.resource is resource and namespace in ("", key.namespace)]
         found = [copy.deepcopy(self.objects[key]) for key in keys]

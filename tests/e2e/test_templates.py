@@ -69,7 +69,7 @@ def test_a_faulty_template_is_reported_and_keeps_the_secret(world: World) -> Non
     ns = with_template(world, {"user": value}, {"data": {"k": "{{ .user }}"}})
     world.await_data(ns, "app", {"k": value})
 
-    for text, cure in (("{{ .user", "correct the template"), ("{{ .nobody }}", "what it is given: user")):
+    for text, cure in (("{{ .user", "correct the template"), ("{{ .nobody }}", "the values of its keys: user")):
         template = {"target": {"template": {"data": {"k": text}}}}
         world.kube.patch("externalsecrets", "app", ns, {"spec": template})
         told = world.await_condition("externalsecrets", ns, "app", "False", text=cure)

@@ -29,7 +29,7 @@ def connection_fault(error: BaseException) -> str:
         if isinstance(each, socket.gaierror):
             return "the server's name cannot be resolved"
         if isinstance(each, OSError) and each.errno in errno.errorcode:
-            return os.strerror(each.errno).lower()
+            return os.strerror(each.errno or 0).lower()
     # A refused connection is a time-out to urllib3 too, so its own errors count last.
     if any(isinstance(each, requests.Timeout | urllib3.exceptions.TimeoutError) for each in causes):
         return "no answer in time"

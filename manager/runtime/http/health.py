@@ -102,7 +102,7 @@ def _why(error: OSError) -> str:
     if isinstance(error, socket.gaierror):
         return "this machine knows no such host; write :PORT to listen on all addresses"
     # asyncio puts its own text, with the address, in place of the system's.
-    return os.strerror(error.errno).lower() if error.errno in errno.errorcode else "the address cannot be used"
+    return os.strerror(error.errno or 0).lower() if error.errno in errno.errorcode else "the address cannot be used"
 
 
 async def _bound(runner: web.AppRunner) -> None:

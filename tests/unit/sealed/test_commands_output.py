@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from manager.cli.main import main
 from manager.command_line import FORMS
+from sealed.cluster.kube_access import Refused
 from tests.builders.kubeseal_command import sealing
 from tests.builders.sealed_module import sealed_secret
 from tests.builders.sealed_vectors import pem, private_key
@@ -55,6 +56,21 @@ def test_what_no_key_is_named_for_is_counted_by_why(cluster: StandIn) -> None:
     assert unknown == "1 SealedSecret does not say which key opened it; `coffer keys retire` tries it."
     assert unopened == "2 SealedSecrets could not be opened; their conditions say why."
     assert run("keys", "list", "--objects").stdout.splitlines()[-3:] == [unopened, "    ns/a", "    ns/b"]
+
+
+@pytest.mark.parametrize(("status", "advised"), [(401, True), (403, True), (500, False)])
+def test_a_user_without_the_right_is_told_how_another_is_chosen(
+    cluster: StandIn, monkeypatch: pytest.MonkeyPatch, status: int, advised: bool
+) -> None:
+    def refuse(_path: str) -> Any:
+        raise Refused(status, "secrets is forbidden")
+
+    monkeypatch.setattr(cluster, "get", refuse)
+
+    result = run("keys", "list")
+
+    assert result.stderr.startswith("Error: secrets is forbidden")
+    assert ("--kubeconfig and --context choose another cluster or user" in result.stderr) is advised
 
 
 def test_saved_and_restored_keys_are_told_one_by_one(

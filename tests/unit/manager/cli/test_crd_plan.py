@@ -8,7 +8,6 @@ import pytest
 
 from manager.cli.crd_plan import HOME, MANAGER, RELEASE, Action, Consent, decide, owner
 from manager.cli.crds import chosen
-from manager.core.errors import SettingsError
 from manager.kube.crds import KEEP
 from manager.kube.resources import Body
 
@@ -175,8 +174,3 @@ def test_all_crds_are_known_and_keep_their_objects() -> None:
     assert {each["metadata"]["name"] for each in every} >= {NAME, "sealedsecrets.bitnami.com"}
     assert all(each["metadata"]["annotations"] == KEEP for each in every)
     assert owner(every[0]) == ""
-
-
-def test_a_name_that_is_not_ours_is_refused() -> None:
-    with pytest.raises(SettingsError, match="pods: not a CRD of Coffer; these are: acraccess"):
-        chosen(["pods"])

@@ -184,6 +184,18 @@ async def test_a_namespace_that_does_not_exist_is_told_once_with_a_cure(election
     assert await lease._attempt()
 
 
+async def test_a_lease_that_is_deleted_while_it_is_taken_is_no_missing_namespace(election: Election) -> None:
+    first, second = election.candidate("a"), election.candidate("b")
+    await first.acquire()
+    await first.release()
+    election.api.fail("update", NotFound(404, "NotFound", "update Lease coffer/coffer"))
+
+    with structlog.testing.capture_logs() as logs:
+        assert not await second._attempt()
+
+    assert [each["error"] for each in logs] == ["NotFound"]
+
+
 @pytest.mark.parametrize(("held", "event"), [(False, "lease not acquired"), (True, "lease not renewed")])
 async def test_only_a_lease_that_was_held_is_not_renewed(election: Election, held: bool, event: str) -> None:
     lease = election.candidate()

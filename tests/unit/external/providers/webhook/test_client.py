@@ -208,6 +208,13 @@ def test_stores_of_a_namespace_cannot_reach_the_node(site: Site) -> None:
     assert site.asked == []
 
 
+def test_a_server_that_is_down_is_named_with_the_reason(site: Site) -> None:
+    with pytest.raises(ProviderUnavailable) as caught:
+        site.read(site.client(url="http://user:canary@127.0.0.1:1/x?canary"))
+
+    assert str(caught.value) == "failed to call endpoint: url, host 127.0.0.1:1: connection refused"
+
+
 def test_redirects_stay_on_the_host_and_end(site: Site) -> None:
     def to(place: str) -> None:
         site.answer = lambda request: (
