@@ -9,7 +9,7 @@ from external.commands import cost
 from manager.core.errors import Forbidden
 from tests.builders.api_in_memory import MemoryApi
 
-LISTS = ["secretstores", "clustersecretstores", "externalsecrets"]
+LISTS = ["secretstores", "clustersecretstores", "externalsecrets", "pushsecrets"]
 
 
 @pytest.fixture
@@ -29,7 +29,11 @@ def api(monkeypatch: pytest.MonkeyPatch) -> MemoryApi:
     ("arguments", "asked", "says"),
     [
         ([], LISTS, "No resources found\n"),
-        (["-n", "app"], ["app/secretstores", LISTS[1], "app/externalsecrets"], "No resources found in namespace app\n"),
+        (
+            ["-n", "app"],
+            ["app/secretstores", LISTS[1], "app/externalsecrets", "app/pushsecrets"],
+            "No resources found in namespace app\n",
+        ),
     ],
     ids=["everywhere", "one namespace"],
 )

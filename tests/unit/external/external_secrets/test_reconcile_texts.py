@@ -35,7 +35,7 @@ def replace(source: str) -> dict[str, Any]:
 FIND = {"data": None, "dataFrom": [{"find": {"name": {"regexp": "("}}}]}
 DATA, EXTRACT = f"{FETCH}spec.data[0] (key: a): ", f"{FETCH}spec.dataFrom[0].extract (key: doc): "
 COLLISION = "error applying conversion strategy Default to keys: secret name collision during conversion"
-LOOKED = "(looked in the store's spec.provider.fake.data)"
+LOOKED = '(looked in spec.provider.fake.data of SecretStore "store")'
 DELETE_MERGE = {"target": {"creationPolicy": "Merge", "deletionPolicy": "Delete"}}
 NOT_OWNED = "deletionPolicy=Delete must not be used when the controller doesn't own the secret"
 INVALID_KEYS = "invalid secret keys (TIP: use rewrite or conversionStrategy to change keys)"
