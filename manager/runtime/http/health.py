@@ -101,6 +101,8 @@ async def serve(address: str, routes: Iterable[web.RouteDef], tls: ssl.SSLContex
 def _why(error: OSError) -> str:
     if isinstance(error, socket.gaierror):
         return "this machine knows no such host; write :PORT to listen on all addresses"
+    if error.errno in (errno.EADDRNOTAVAIL, None):  # newer versions of asyncio give no number for it
+        return "this machine has no such address"
     # asyncio puts its own text, with the address, in place of the system's.
     return os.strerror(error.errno or 0).lower() if error.errno in errno.errorcode else "the address cannot be used"
 

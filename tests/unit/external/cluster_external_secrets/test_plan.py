@@ -7,6 +7,8 @@ import pytest
 from external.api.cluster_external_secret import ClusterExternalSecretSpec
 from external.api.fields import parse
 from external.cluster_external_secrets.plan import (
+    ADOPT,
+    EXTERNAL_COPIES,
     FORCE_SYNC,
     MANAGER,
     NAMESPACE_FINALIZER,
@@ -176,3 +178,21 @@ def test_mending_takes_back_what_was_ours_and_leaves_what_is_others() -> None:
 
 def test_mending_adds_no_empty_metadata() -> None:
     assert copies().mended({"metadata": {"name": "ces"}, "spec": {}})["metadata"] == {"name": "ces"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("ClusterExternalSecret", True), ("ClusterPushSecret", False), ("", False)]
+)
+def test_a_copy_belongs_to_the_kind_that_controls_it(kind: str, expected: bool) -> None:
+    owner = {"apiVersion": "external-secrets.io/v1", "kind": kind, "name": "ces", "uid": "u", "controller": True}
+    found = seen({"metadata": {"namespace": "a", "name": "ces", **({"ownerReferences": [owner]} if kind else {})}})
+
+    assert EXTERNAL_COPIES.owns(found) is expected
+
+
+def test_a_renamed_copy_takes_over_what_the_earlier_one_did_but_not_from_whom_the_user_named() -> None:
+    renamed = copies().new("a", earlier="before")
+    named = copies(externalSecretMetadata={"annotations": {ADOPT: "a/other"}}).new("a", earlier="before")
+
+    assert renamed["metadata"]["annotations"] == {ADOPT: "a/before"}
+    assert named["metadata"]["annotations"] == {ADOPT: "a/other"}

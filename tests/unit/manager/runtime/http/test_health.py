@@ -25,5 +25,5 @@ async def test_an_address_in_use_is_told_in_words() -> None:
 
 async def test_an_address_of_another_machine_is_told_in_words() -> None:
     """The network of documentation (RFC 5737), which no machine has."""
-    with pytest.raises(SettingsError, match="cannot assign requested address"):
+    with pytest.raises(SettingsError, match="this machine has no such address"):
         await serve("192.0.2.1:0", [])
