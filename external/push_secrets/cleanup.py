@@ -12,7 +12,7 @@ from external.providers.session import ProviderSession
 from external.push_secrets.claims import Claims
 from external.push_secrets.memory import PushMemory
 from external.push_secrets.plan import Around, Fate, Removal, fate, removals
-from external.push_secrets.push import Pusher
+from external.push_secrets.push import CONTINUE_SECONDS, PASS_SECONDS, Pusher
 from external.push_secrets.record import store_name
 from external.push_secrets.view import COMPONENT, PushSecret
 from external.push_summaries import FINALIZER, LEAVE
@@ -24,6 +24,7 @@ from manager.runtime.module import Context
 
 UNMANAGED = "LeftAtProvider"
 EVERY_STORE = "*"
+OUT_OF_TIME = "deleting takes longer than one pass may; the next one goes on"
 TAKES_NONE = "its provider takes no secrets in this version"
 
 
@@ -68,13 +69,24 @@ class CleanUp:
         push_secret: PushSecret,
         unwanted: Sequence[Removal],
         wanted: Mapping[Key, Collection[RemoteRef]],
+        deadline: float,
     ) -> Cleaned:
-        """Delete what is unwanted, store by store; what fails stays recorded."""
+        """Delete what is unwanted, store by store; what fails, and what is left at the deadline, stays recorded.
+
+        Args:
+            push_secret: whose record it is.
+            unwanted: what to delete.
+            wanted: what is still pushed, by store.
+            deadline: monotonic second.
+
+        """
         cleaned = Cleaned()
         by_store: dict[Key, list[Removal]] = {}
         for each in unwanted:
             by_store.setdefault(each.store, []).append(each)
         for store, these in by_store.items():
+            if self._out_of_time(deadline, cleaned):
+                break
             try:
                 opened = await self._opened(push_secret, store)
             except Pending:
@@ -83,7 +95,7 @@ class CleanUp:
                 self._unreached(push_secret, store, these, str(error), cleaned)
                 continue
             for each in these:
-                if cleaned.wait or cleaned.unavailable == store:
+                if cleaned.wait or cleaned.unavailable == store or self._out_of_time(deadline, cleaned):
                     break
                 await self._remove(push_secret, opened, each, wanted, cleaned)
         return cleaned
@@ -95,7 +107,7 @@ class CleanUp:
             return cleaned
         if push_secret.summary.deletes:
             unwanted = removals(push_secret.record, push_secret.key.namespace, {}, ())
-            cleaned = await self.clean(push_secret, unwanted, {})
+            cleaned = await self.clean(push_secret, unwanted, {}, self._context.clock.monotonic() + PASS_SECONDS)
         if not cleaned.errors and not cleaned.wait:
             await self.set_finalizer(push_secret, present=False)
         return cleaned
@@ -111,6 +123,14 @@ class CleanUp:
         written = await self._context.writer.apply(Patch(push_secret.key, meta["uid"], meta["resourceVersion"], patch))
         if written is not None:
             push_secret.body = {**push_secret.body, "metadata": written["metadata"]}
+
+    def _out_of_time(self, deadline: float, cleaned: Cleaned) -> bool:
+        """Return True after the deadline; what is left is told, and comes with the next pass."""
+        if cleaned.wait or self._context.clock.monotonic() <= deadline:
+            return False
+        cleaned.wait = CONTINUE_SECONDS
+        cleaned.errors.append(OUT_OF_TIME)
+        return True
 
     async def _opened(self, push_secret: PushSecret, store: Key) -> "_Opened":
         session = await self._clients.for_consumer(store, push_secret.key.namespace)

@@ -13,7 +13,7 @@ from external.push_secrets.entries import Entry, Expansion, Source
 from external.push_secrets.memory import PushMemory, versions_stamp
 from external.push_secrets.outcome import Outcome, success_message
 from external.push_secrets.plan import next_record, removals
-from external.push_secrets.push import PASS_SECONDS, Job, Pusher, StoreResult
+from external.push_secrets.push import CONTINUE_SECONDS, PASS_SECONDS, Job, Pusher, StoreResult
 from external.push_secrets.record import store_name, without
 from external.push_secrets.refresh import Known
 from external.push_secrets.stores import Chosen, ChosenStores
@@ -25,7 +25,7 @@ from manager.core.errors import NeedsHuman, ReconcileError, Retry
 from manager.kube.resources import Key
 from manager.runtime.module import Context
 
-CONTINUE_SECONDS = 1.0  # until a pass goes on that had more to push than its time allows
+OPEN_SECONDS = 30.0  # of one pass, to open stores; what opens afterwards waits for the next pass
 FAILED = "set secret failed: "
 
 
@@ -50,6 +50,8 @@ class Target:
     client: Pushes | None = None
     error: str = ""
     unavailable: bool = False
+    left: bool = False
+    """Whether time ran out before the store was opened."""
 
 
 @dataclass
@@ -90,8 +92,14 @@ class Delivery:
         self._locks = locks
 
     async def open(self, this: Pass) -> list[Target]:
-        """Open the clients of all stores."""
-        return [await self._target(each, this.push_secret.key.namespace) for each in this.stores.served]
+        """Open the clients of all stores, one after the other; at least one, and the others while time is left."""
+        deadline, targets = self._context.clock.monotonic() + OPEN_SECONDS, list[Target]()
+        for each in this.stores.served:
+            if targets and self._context.clock.monotonic() > deadline:
+                targets.append(Target(each, left=True))
+            else:
+                targets.append(await self._target(each, this.push_secret.key.namespace))
+        return targets
 
     async def deliver(
         self, this: Pass, targets: Sequence[Target], sources: Sequence[Source], trusted: float
@@ -128,18 +136,19 @@ class Delivery:
                 last=target is targets[-1],
             )
             done.results[key] = await self._pusher.push(job)
-        return await self._settle(this, done)
+        return await self._settle(this, done, deadline)
 
     def unreachable(self, this: Pass, targets: Sequence[Target]) -> Outcome:
         """Return that none of the stores can be pushed to; the record stays."""
-        errors = [*this.stores.absent, *(FAILED + each.error for each in targets)]
+        errors = [*this.stores.absent, *(FAILED + each.error for each in targets if each.error)]
         away = next((each.chosen.key for each in targets if each.unavailable), None)
         error = (NeedsHuman if away is None else Retry)(ERRORED, _several(errors))
         return Outcome(error=error, gate=None if away is None else ("push", away))
 
     async def withdraw(self, this: Pass) -> Outcome:
         """Delete everything that is recorded at stores that can be used: the source is gone."""
-        return await self._settle(this, Delivered({each.key: [] for each in this.stores.served}))
+        done = Delivered({each.key: [] for each in this.stores.served})
+        return await self._settle(this, done, self._context.clock.monotonic() + PASS_SECONDS)
 
     def undeleted(self, push_secret: PushSecret, cleaned: Cleaned) -> Outcome:
         """Return that a deleted PushSecret could not be cleaned up, with what remains."""
@@ -158,7 +167,7 @@ class Delivery:
         client = session.client
         return Target(chosen, session, client) if pushes(client) else Target(chosen, error=f"{about}: {TAKES_NONE}")
 
-    async def _settle(self, this: Pass, done: Delivered) -> Outcome:
+    async def _settle(self, this: Pass, done: Delivered, deadline: float) -> Outcome:
         """Clean up unless something failed, and compose the outcome."""
         push_secret, cleaned = this.push_secret, Cleaned()
         left = any(result.left for result in done.results.values())
@@ -166,7 +175,7 @@ class Delivery:
         refs = {store: [each.ref for each in entries] for store, entries in done.wanted.items()}
         gone = removals(push_secret.record, push_secret.key.namespace, refs, this.stores.kept)
         if push_secret.summary.deletes and not failed:
-            cleaned = await self._cleanup.clean(push_secret, gone, refs)
+            cleaned = await self._cleanup.clean(push_secret, gone, refs, deadline)
         unremoved = (
             []
             if not (push_secret.summary.deletes or failed)
@@ -217,6 +226,8 @@ class Delivery:
 
 
 def _unopened(target: Target, entries: Sequence[Entry]) -> StoreResult:
+    if target.left:
+        return StoreResult(left=True)
     name = store_name(target.chosen.key)
     states = [EntryState(name, each.ref.key, each.ref.property, "Failed", target.error) for each in entries]
     return StoreResult(states, errors=[target.error], unavailable=target.unavailable, retries=target.unavailable)

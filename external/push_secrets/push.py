@@ -29,6 +29,7 @@ from manager.runtime.module import Context
 
 AT_ONCE = 4  # remote keys of one PushSecret and store; what was written is recorded after so many
 PASS_SECONDS = 100.0  # of one pass; the rest waits for the next, so that a worker is free again
+CONTINUE_SECONDS = 1.0  # until a pass goes on that had more to do than its time allows
 CLAIMED = "RemoteKeyClaimed"
 Result = TypeVar("Result")
 
@@ -133,8 +134,13 @@ class Pusher:
             raise ProviderError("the provider's client failed unexpectedly; the log names the place") from None
 
     async def _group(self, job: Job, entries: Sequence[Entry], result: StoreResult) -> None:
-        """Push what belongs to one remote key, one after the other."""
+        """Push what belongs to one remote key, one after the other, until time runs out or nothing answers."""
         for each in entries:
+            if result.unavailable:
+                return
+            if self._context.clock.monotonic() > job.deadline:
+                result.left = True
+                return
             try:
                 await self._one(job, each, result)
             except ProviderError as error:
