@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -15,12 +16,13 @@ from external.providers.session import ProviderSession
 from external.push_secrets.claims import Claims
 from external.push_secrets.entries import Entry
 from external.push_secrets.memory import Place, Proof, PushMemory, request_fingerprint
-from external.push_secrets.record import joined, merge_patch, store_name
+from external.push_secrets.record import joined, merge_patch, record_of, store_name
 from external.push_secrets.view import COMPONENT, EntryState, PushSecret
 from external.push_summaries import Claim, mapping
 from external.reading.thread_pool import ThreadPool
+from manager.core.errors import Conflict
 from manager.core.secret_value import SecretValue
-from manager.kube.resources import CONFIGMAPS, SECRETS, Key
+from manager.kube.resources import CONFIGMAPS, SECRETS, Body, Key
 from manager.kube.secret_data import decoded
 from manager.kube.status import write_status
 from manager.kube.writer import SEALING_KEY_LABEL
@@ -30,6 +32,7 @@ from manager.runtime.module import Context
 AT_ONCE = 4  # remote keys of one PushSecret and store; what was written is recorded after so many
 PASS_SECONDS = 100.0  # of one pass; the rest waits for the next, so that a worker is free again
 CONTINUE_SECONDS = 1.0  # until a pass goes on that had more to do than its time allows
+EDITS = 5  # of a PushSecret at the moment of a record, after which it is not tried again
 CLAIMED = "RemoteKeyClaimed"
 Result = TypeVar("Result")
 
@@ -53,7 +56,7 @@ class Job:
     replaces: bool
     """Whether values that exist are replaced."""
     last: bool
-    """Whether no other store follows: what the last group writes is recorded with the result of the pass."""
+    """Whether no other store follows: the last group is recorded with the result, unless the record is to delete by."""
 
     @property
     def name(self) -> str:
@@ -90,7 +93,7 @@ class Pusher:
         self._metrics = metrics
 
     async def push(self, job: Job) -> StoreResult:
-        """Push what the provider lacks; what was written is recorded before the next group is."""
+        """Push what the provider lacks; what is new there is recorded before the next group is pushed."""
         result = StoreResult()
         groups: dict[str, list[Entry]] = {}
         for each in job.entries:
@@ -101,7 +104,7 @@ class Pusher:
                 result.left = True
                 break
             await asyncio.gather(*(self._group(job, each, result) for each in waiting[at : at + AT_ONCE]))
-            if not job.last or at + AT_ONCE < len(waiting):
+            if not job.last or at + AT_ONCE < len(waiting) or job.push_secret.summary.deletes:
                 await self.record(job.push_secret, job.name, result.pushed)
             if result.unavailable:
                 break
@@ -110,14 +113,29 @@ class Pusher:
         return result
 
     async def record(self, push_secret: PushSecret, name: str, pushed: Mapping[str, Mapping[str, Any]]) -> None:
-        """Write new entries into the status, so that a crash loses none; known ones are written with the result."""
-        before = push_secret.record
-        if pushed.keys() <= before.get(name, {}).keys():
+        """Write new entries into the status, so that a crash loses none; known ones are written with the result.
+
+        Raises Conflict if the PushSecret was edited or deleted meanwhile; its record has the entries all the same, as
+        the provider has them. Without that the next pass, which decides by the record, would leave them there for ever.
+        """
+        if pushed.keys() <= push_secret.record.get(name, {}).keys():
             return
+        try:
+            push_secret.body = await self._recorded(push_secret.key, push_secret.body, name, pushed)
+        except Conflict:
+            for _ in range(EDITS):
+                now = await self._context.client.find(push_secret.key)
+                if now is None or now["metadata"]["uid"] != push_secret.uid:
+                    break
+                with suppress(Conflict):
+                    await self._recorded(push_secret.key, now, name, pushed)
+                    break
+            raise
+
+    async def _recorded(self, key: Key, body: Body, name: str, pushed: Mapping[str, Mapping[str, Any]]) -> Body:
+        before = record_of(body)
         patch = merge_patch(before, joined(before, {name: pushed}))
-        push_secret.body = await write_status(
-            self._context.client, push_secret.key, push_secret.body, {"syncedPushSecrets": patch}
-        )
+        return await write_status(self._context.client, key, body, {"syncedPushSecrets": patch})
 
     async def call(self, session: ProviderSession, push_secret: PushSecret, work: Callable[[], Result]) -> Result:
         """Call a provider in a thread. Raises ProviderError, NotLeader."""
