@@ -9,7 +9,7 @@ from external.providers.protocol import ProviderError, ProviderUnavailable
 from external.providers.push import Pushes, pushes
 from external.providers.session import ProviderSession
 from external.push_secrets.cleanup import TAKES_NONE, Cleaned, CleanUp
-from external.push_secrets.entries import Entry, Expansion, Source
+from external.push_secrets.entries import Budget, Entry, Expansion, Source
 from external.push_secrets.memory import PushMemory, versions_stamp
 from external.push_secrets.outcome import Outcome, success_message
 from external.push_secrets.plan import next_record, removals
@@ -115,8 +115,9 @@ class Delivery:
         """
         push_secret, done = this.push_secret, Delivered()
         documents = Documents(self._context.sandbox, self._locks, push_secret.key.namespace)
+        budget = Budget()
         for target in targets:
-            expansion = Expansion(this.spec, target.chosen, documents)
+            expansion = Expansion(this.spec, target.chosen, documents, budget)
             done.wanted[target.chosen.key] = await expansion.entries(sources)
         deadline = self._context.clock.monotonic() + PASS_SECONDS
         for target in targets:

@@ -14,12 +14,16 @@ from external.push_secrets.stores import Chosen, selected_by
 from external.push_secrets.view import ERRORED, MAX_BYTES, MAX_ENTRIES
 from external.values.documents import Documents
 from external.values.rewrites import replace_all
+from manager.core.cooperative import CooperativeYield
 from manager.core.errors import NeedsHuman, TemplateError
 from manager.core.secret_value import SecretValue
 
 ESCAPED = re.compile(r"_U([0-9a-fA-F]{4,5})_")
 SURROGATES = range(0xD800, 0xE000)
 DUPLICATE = "duplicate remote key"
+MAX_COMPARED = 200_000  # keys of sources that the dataTo entries and rewrites of all stores look at
+KEYS_AT_ONCE = 500  # that are matched before others may work
+MAX_PLACES = 5_000  # entries of one PushSecret at all stores
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,29 @@ class Entry:
 
 
 @dataclass
+class Budget:
+    """What the expansions of all stores of a pass may take together; the values of a tenant decide how much it is."""
+
+    compared: int = MAX_COMPARED
+    places: int = MAX_PLACES
+    turn: CooperativeYield = field(default_factory=CooperativeYield)
+
+    async def compare(self, at: str, keys: int) -> None:
+        """Take a look at so many keys, and let others work before it. Raises NeedsHuman if too many were looked at."""
+        self.compared -= keys
+        if self.compared < 0:
+            cure = "divide the entries, the keys or the stores over several PushSecrets"
+            raise _wrong(f"{at}: dataTo looks at more than {MAX_COMPARED} keys; {cure}")
+        await self.turn.take()
+
+    def place(self, entries: int) -> None:
+        """Count entries. Raises NeedsHuman if the stores have too many."""
+        self.places -= entries
+        if self.places < 0:
+            raise _wrong(f"more than {MAX_PLACES} entries for all stores; divide them over several PushSecrets")
+
+
+@dataclass
 class Expansion:
     """The entries of one store.
 
@@ -70,11 +97,18 @@ class Expansion:
         spec: of the PushSecret.
         chosen: the store.
         documents: renders rewrites.
+        budget: of the pass.
     """
 
     spec: PushSecretSpec
     chosen: Chosen
     documents: Documents = field(repr=False)
+    budget: Budget = field(default_factory=Budget)
+    _count: int = 0
+    _converted: dict[tuple[int, str], Mapping[str, SecretValue]] = field(default_factory=dict, repr=False)
+    """By the index of the source and the strategy."""
+    _originals: dict[tuple[int, str], Mapping[str, str]] = field(default_factory=dict, repr=False)
+    """The keys of the Secret by their converted names, in order; by the index of the source and the strategy."""
 
     async def entries(self, sources: Iterable[Source]) -> list[Entry]:
         """Return the entries of all sources, each remote key once.
@@ -82,43 +116,48 @@ class Expansion:
         Raises NeedsHuman for a key that does not exist, and for a remote key that two values claim.
         """
         found: list[Entry] = []
-        for source in sources:
-            found += await self._of(source)
-            if len(found) > MAX_ENTRIES:
-                raise _wrong(f"more than {MAX_ENTRIES} entries for one store; divide them over several PushSecrets")
-        if sum(each.size for each in found) > MAX_BYTES:
+        for index, source in enumerate(sources):
+            found += await self._of(index, source)
+        if await self._size(found) > MAX_BYTES:
             raise _wrong(f"more than {MAX_BYTES} bytes for one store; divide them over several PushSecrets")
         require_distinct(found)
         return found
 
-    async def _of(self, source: Source) -> list[Entry]:
-        explicit = [self._explicit(source, f"data[{at}]", each) for at, each in enumerate(self.spec.data or ())]
+    async def _of(self, index: int, source: Source) -> list[Entry]:
+        explicit = [self._explicit(index, source, f"data[{at}]", each) for at, each in enumerate(self.spec.data or ())]
         taken = {
-            _original(source.values, each.match.secret_key, each.conversion_strategy)
+            self._names(index, source, each.conversion_strategy).get(each.match.secret_key, each.match.secret_key)
             for each in self.spec.data or ()
             if each.match.secret_key
         }
         made: list[Entry] = []
         for at, each in enumerate(self.spec.data_to or ()):
             if selected_by(each.store_ref, self.chosen):
-                made += await self._several(source, f"dataTo[{at}]", each, taken)
+                made += await self._several(index, source, f"dataTo[{at}]", each, taken)
         return explicit + made
 
-    def _explicit(self, source: Source, at: str, given: PushSecretData) -> Entry:
-        values = converted(source.values, given.conversion_strategy)
+    def _explicit(self, index: int, source: Source, at: str, given: PushSecretData) -> Entry:
+        self._counted(1)
+        values = self._values(index, source, given.conversion_strategy)
         key, remote = given.match.secret_key or "", given.match.remote_ref
         if key and key not in values:
             raise _wrong(f"secret key {key} does not exist")
         data = _data(key, remote.remote_key, remote.property or "", given.metadata, given.conversion_strategy)
         return Entry(at, source, RemoteRef(remote.remote_key, remote.property or ""), key, values, data)
 
-    async def _several(self, source: Source, at: str, given: PushSecretDataTo, taken: set[str]) -> list[Entry]:
-        names = converted({name: SecretValue(name.encode()) for name in source.values}, given.conversion_strategy)
-        matches = _matcher(at, given)
-        originals = {name: text.reveal().decode() for name, text in sorted(names.items()) if matches(name)}
-        matching = {name: key for name, key in originals.items() if given.remote_key or key not in taken}
+    async def _several(
+        self, index: int, source: Source, at: str, given: PushSecretDataTo, taken: set[str]
+    ) -> list[Entry]:
+        await self.budget.compare(at, len(source.values))
+        matches, matching = _matcher(at, given), dict[str, str]()
+        for step, (name, original) in enumerate(self._names(index, source, given.conversion_strategy).items()):
+            if step % KEYS_AT_ONCE == 0:
+                await self.budget.turn.take()
+            if matches(name) and (given.remote_key or original not in taken):
+                matching[name] = original
         if not matching:
             return []
+        self._counted(1 if given.remote_key else len(matching))
         if given.remote_key:
             values = {name: source.values[original] for name, original in matching.items()}
             data = _data("", given.remote_key, "", given.metadata, given.conversion_strategy)
@@ -131,8 +170,43 @@ class Expansion:
             found.append(Entry(at, source, RemoteRef(remote), original, source.values, data))
         return found
 
+    def _counted(self, entries: int) -> None:
+        """Count entries before they are made. Raises NeedsHuman if there are too many."""
+        self._count += entries
+        if self._count > MAX_ENTRIES:
+            raise _wrong(f"more than {MAX_ENTRIES} entries for one store; divide them over several PushSecrets")
+        self.budget.place(entries)
+
+    def _values(self, index: int, source: Source, strategy: str) -> Mapping[str, SecretValue]:
+        """Return the converted values of a source, which its entries share."""
+        if (index, strategy) not in self._converted:
+            self._converted[index, strategy] = converted(source.values, strategy)
+        return self._converted[index, strategy]
+
+    def _names(self, index: int, source: Source, strategy: str) -> Mapping[str, str]:
+        if (index, strategy) not in self._originals:
+            self._values(index, source, strategy)  # refuses two keys that become one
+            made = {_unescaped(each, strategy): each for each in source.values}
+            self._originals[index, strategy] = dict(sorted(made.items()))
+        return self._originals[index, strategy]
+
+    async def _size(self, entries: Iterable[Entry]) -> int:
+        """Return the bytes of all values; those that whole entries share are added up once."""
+        whole: dict[int, int] = {}
+        total = 0
+        for each in entries:
+            if each.secret_key:
+                total += each.size
+                continue
+            if id(each.values) not in whole:
+                whole[id(each.values)] = each.size
+                await self.budget.turn.take()
+            total += whole[id(each.values)]
+        return total
+
     async def _rewritten(self, at: str, names: list[str], given: PushSecretDataTo) -> list[str]:
         for step, each in enumerate(given.rewrite or ()):
+            await self.budget.compare(f"{at}.rewrite[{step}]", len(names))
             names = await self._step(f"{at}.rewrite[{step}]", names, each)
         return names
 
@@ -157,7 +231,7 @@ def converted(values: Mapping[str, SecretValue], strategy: str) -> Mapping[str, 
         return values
     found: dict[str, SecretValue] = {}
     for name in sorted(values):
-        made = ESCAPED.sub(_character, name)
+        made = _unescaped(name, strategy)
         if made in found:
             raise _wrong(f"secret name collision during conversion: {made}")
         found[made] = values[name]
@@ -182,11 +256,8 @@ def _told(entry: Entry) -> str:
     return f"{entry.at} of Secret {entry.source.name}"
 
 
-def _original(values: Mapping[str, SecretValue], name: str, strategy: str) -> str:
-    """Return the key of the Secret that a name means after conversion."""
-    if strategy == "ReverseUnicode":
-        return next((each for each in values if ESCAPED.sub(_character, each) == name), name)
-    return name
+def _unescaped(name: str, strategy: str) -> str:
+    return ESCAPED.sub(_character, name) if strategy == "ReverseUnicode" else name
 
 
 def _character(found: re.Match[str]) -> str:

@@ -7,9 +7,10 @@ import pytest
 from external.api.fields import parse
 from external.api.push_secret import PushSecretSpec
 from external.providers.push import RemoteRef
-from external.push_secrets.entries import Entry, Expansion, Source, converted
+from external.push_secrets import entries as entries_module
+from external.push_secrets.entries import MAX_COMPARED, MAX_PLACES, Budget, Entry, Expansion, Source, converted
 from external.push_secrets.stores import Chosen
-from external.push_secrets.view import MAX_ENTRIES, require_allowed
+from external.push_secrets.view import MAX_BYTES, MAX_ENTRIES, require_allowed
 from external.values.documents import Documents
 from external.values.namespace_lock import NamespaceLock
 from manager.core.errors import NeedsHuman
@@ -135,6 +136,57 @@ async def test_two_secrets_may_not_push_to_one_place() -> None:
 async def test_the_number_of_entries_is_bounded() -> None:
     with pytest.raises(NeedsHuman, match=f"more than {MAX_ENTRIES} entries"):
         await entries({f"k{at}": "" for at in range(MAX_ENTRIES + 1)}, dataTo=[HERE])
+
+
+async def test_entries_are_counted_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    monkeypatch.setattr(entries_module, "_data", lambda *given: made.append(given))
+    with pytest.raises(NeedsHuman, match=f"more than {MAX_ENTRIES} entries"):
+        await entries({f"k{at}": "" for at in range(MAX_ENTRIES)}, data=[entry("k0", "x")], dataTo=[HERE] * 600)
+    assert len(made) <= MAX_ENTRIES
+
+
+async def test_keys_that_many_entries_look_at_are_bounded() -> None:
+    nothing = HERE | {"match": {"regexp": "^$"}}
+    with pytest.raises(NeedsHuman, match=rf"dataTo\[100\]: dataTo looks at more than {MAX_COMPARED} keys"):
+        await entries({f"k{at}": "" for at in range(MAX_COMPARED // 100)}, dataTo=[nothing] * 101)
+
+
+async def test_rewrites_count_as_looks() -> None:
+    to = HERE | {"rewrite": [{"regexp": {"source": "x", "target": "y"}}] * (MAX_COMPARED // 1_000)}
+    with pytest.raises(NeedsHuman, match=r"dataTo\[0\].rewrite\[199\]: dataTo looks at more than"):
+        await entries({f"k{at}": "" for at in range(1_000)}, dataTo=[to])
+
+
+async def test_stores_share_what_a_pass_may_take() -> None:
+    budget = Budget(compared=3, places=3)
+    documents = Documents(cast("Any", None), NamespaceLock(), "ns")
+    sources = [Source("src", values(a="1", b="2"))]
+    await Expansion(spec(dataTo=[HERE]), STORE, documents, budget).entries(sources)
+    with pytest.raises(NeedsHuman, match="looks at more than"):
+        await Expansion(spec(dataTo=[HERE]), STORE, documents, budget).entries(sources)
+    with pytest.raises(NeedsHuman, match=f"more than {MAX_PLACES} entries for all stores"):
+        await Expansion(spec(data=[entry("a"), entry("b", "y")]), STORE, documents, budget).entries(sources)
+
+
+async def test_a_source_is_converted_once_for_all_of_its_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def counted(given: Any, strategy: str) -> Any:
+        calls.append(strategy)
+        return converted(given, strategy)
+
+    monkeypatch.setattr(entries_module, "converted", counted)
+    data = [entry("a/b", f"r{at}", conversionStrategy="ReverseUnicode") for at in range(50)]
+    found = await entries({"a_U002f_b": "1"}, data=data)
+    assert (len(found), calls, len({id(each.values) for each in found})) == (50, ["ReverseUnicode"], 1)
+
+
+async def test_values_of_whole_entries_count_each_time() -> None:
+    half = "x" * (MAX_BYTES // 2)
+    assert len(await entries({"a": half}, data=[entry("", "one"), entry("", "two")])) == 2
+    with pytest.raises(NeedsHuman, match=f"more than {MAX_BYTES} bytes"):
+        await entries({"a": half}, data=[entry("", "one"), entry("", "two"), entry("a", "three")])
 
 
 @pytest.mark.parametrize(("name", "made"), [("a_U002f_b", "a/b"), ("_U1f600_", "\U0001f600"), ("_Uxyz_", "_Uxyz_")])
