@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from external.api.push_secret import PushSecretSpec
 from external.errors import Pending
 from external.providers.protocol import ProviderError, ProviderUnavailable
-from external.providers.push import Pushes, pushes
+from external.providers.push import Pushes, RemoteRef, pushes
 from external.providers.session import ProviderSession
 from external.push_secrets.cleanup import TAKES_NONE, Cleaned, CleanUp
 from external.push_secrets.entries import Budget, Entry, Expansion, Source
@@ -17,7 +17,7 @@ from external.push_secrets.push import CONTINUE_SECONDS, PASS_SECONDS, Job, Push
 from external.push_secrets.record import store_name, without
 from external.push_secrets.refresh import Known
 from external.push_secrets.stores import Chosen, ChosenStores
-from external.push_secrets.view import ERRORED, EntryState, PushSecret
+from external.push_secrets.view import ERRORED, MAX_STORES, EntryState, PushSecret
 from external.stores.clients import Clients
 from external.values.documents import Documents
 from external.values.namespace_lock import NamespaceLock
@@ -92,7 +92,13 @@ class Delivery:
         self._locks = locks
 
     async def open(self, this: Pass) -> list[Target]:
-        """Open the clients of all stores, one after the other; at least one, and the others while time is left."""
+        """Open the clients of all stores, one after the other; at least one, and the others while time is left.
+
+        Raises NeedsHuman if label selectors choose too many.
+        """
+        if len(this.stores.served) > MAX_STORES:
+            text = f"secretStoreRefs choose more than {MAX_STORES} stores; divide them over several PushSecrets"
+            raise NeedsHuman(ERRORED, FAILED + text)
         deadline, targets = self._context.clock.monotonic() + OPEN_SECONDS, list[Target]()
         for each in this.stores.served:
             if targets and self._context.clock.monotonic() > deadline:
@@ -240,19 +246,17 @@ def _pushed(done: Delivered, store: Key) -> Mapping[str, Mapping[str, object]]:
 
 def _unpushed(done: Delivered) -> list[tuple[str, str]]:
     """Return store and status key of entries that are not at the provider, or not as they should be."""
-    return [
-        (store_name(store), each.key)
-        for store, entries in done.wanted.items()
-        for each in entries
-        if each.key not in _pushed(done, store) and not _kept(done, store, each)
-    ]
+    found: list[tuple[str, str]] = []
+    for store, entries in done.wanted.items():
+        pushed, kept, name = _pushed(done, store), _kept(done, store), store_name(store)
+        found += [(name, each.key) for each in entries if each.key not in pushed and each.ref not in kept]
+    return found
 
 
-def _kept(done: Delivered, store: Key, entry: Entry) -> bool:
-    result = done.results.get(store)
-    return result is not None and any(
-        (each.remote_key, each.property, each.state) == (*entry.ref, "Kept") for each in result.states
-    )
+def _kept(done: Delivered, store: Key) -> set[RemoteRef]:
+    """Return what exists at a store and is not replaced."""
+    states = done.results[store].states if store in done.results else ()
+    return {RemoteRef(each.remote_key, each.property) for each in states if each.state == "Kept"}
 
 
 def _with_cleanup(outcome: Outcome, cleaned: Cleaned) -> Outcome:

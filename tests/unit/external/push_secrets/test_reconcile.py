@@ -7,6 +7,7 @@ import pytest
 from external.generators.registry import KINDS
 from external.generators.runner import Generators
 from external.providers.protocol import ProviderError, ProviderUnavailable
+from external.push_secrets.view import MAX_STORES
 from manager.kube.resources import PUSH_SECRETS, SECRET_STORES, SECRETS, Body
 from tests.builders.external_module import ExternalModule
 from tests.builders.push_provider import (
@@ -278,6 +279,17 @@ def labelled(name: str, place: str) -> Body:
     """Return a fake store with a label."""
     provider = {"fake": {"data": [{"key": "place", "value": place}]}}
     return {"metadata": {"name": name, "namespace": "ns", "labels": {"push": "yes"}}, "spec": {"provider": provider}}
+
+
+async def test_labels_may_not_select_any_number_of_stores(bench: ExternalModule, remote: Remote) -> None:
+    bench.secret("src", k="v")
+    for at in range(MAX_STORES + 1):
+        bench.put(SECRET_STORES, labelled(f"s{at}", "a"))
+    push_secret(bench, secretStoreRefs=[{"labelSelector": {"matchLabels": {"push": "yes"}}}])
+    await bench.settle()
+
+    assert f"choose more than {MAX_STORES} stores" in ready(bench)[2]
+    assert not remote.calls
 
 
 def generator(bench: ExternalModule, **spec: Any) -> None:
