@@ -135,6 +135,14 @@ class ProvesPushes(Protocol):
         ...
 
 
+class NamesPlaces(Protocol):
+    """A client to which several refs may be one place."""
+
+    def canonical(self, ref: RemoteRef, metadata: object = None) -> RemoteRef:
+        """Return the one ref of a place, the same for all refs that lead there. Never raises."""
+        ...
+
+
 def pushes(client: object) -> "TypeIs[Pushes]":
     """Return True if a client takes secrets."""
     return hasattr(client, "push") and hasattr(client, "deletes_property")
@@ -143,3 +151,13 @@ def pushes(client: object) -> "TypeIs[Pushes]":
 def proves_pushes(client: object) -> "TypeIs[ProvesPushes]":
     """Return True if a client lists the versions of pushed secrets."""
     return hasattr(client, "current_versions")
+
+
+def names_places(client: object) -> "TypeIs[NamesPlaces]":
+    """Return True if a client takes several refs for one place."""
+    return hasattr(client, "canonical")
+
+
+def canonical(client: object, ref: RemoteRef, metadata: object = None) -> RemoteRef:
+    """Return the one ref of a place at a client."""
+    return client.canonical(ref, metadata) if names_places(client) else ref

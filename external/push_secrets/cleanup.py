@@ -1,13 +1,14 @@
 """Delete at providers what a PushSecret has pushed and no longer wants, and release its finalizer."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from external.errors import Pending
 from external.metrics import PushMetrics
 from external.providers.protocol import ProviderError, ProviderUnavailable, SecretRequest
-from external.providers.push import Pushes, RemoteRef, RemoteUnmanaged, pushes
+from external.providers.push import Pushes, RemoteRef, RemoteUnmanaged, canonical, pushes
 from external.providers.session import ProviderSession
 from external.push_secrets.claims import Claims
 from external.push_secrets.memory import PushMemory
@@ -23,6 +24,8 @@ from manager.kube.writer import DeleteBrake, Patch
 from manager.runtime.module import Context
 
 UNMANAGED = "LeftAtProvider"
+Wanted = Mapping[Key, Mapping[RemoteRef, Any]]
+"""What is still pushed: the metadata of each entry, by store and place."""
 EVERY_STORE = "*"
 OUT_OF_TIME = "deleting takes longer than one pass may; the next one goes on"
 TAKES_NONE = "its provider takes no secrets in this version"
@@ -68,7 +71,7 @@ class CleanUp:
         self,
         push_secret: PushSecret,
         unwanted: Sequence[Removal],
-        wanted: Mapping[Key, Collection[RemoteRef]],
+        wanted: Wanted,
         deadline: float,
     ) -> Cleaned:
         """Delete what is unwanted, store by store; what fails, and what is left at the deadline, stays recorded.
@@ -155,12 +158,12 @@ class CleanUp:
         push_secret: PushSecret,
         opened: "_Opened",
         removal: Removal,
-        wanted: Mapping[Key, Collection[RemoteRef]],
+        wanted: Wanted,
         cleaned: Cleaned,
     ) -> None:
         try:
             elsewhere = await self._elsewhere(push_secret, removal, wanted)
-            if fate(removal, self._around(push_secret, opened, removal, wanted, elsewhere)) is Fate.DELETE:
+            if fate(self._around(push_secret, opened, removal, wanted, elsewhere)) is Fate.DELETE:
                 self._brake.take(push_secret.key.namespace)
                 delete = partial(opened.client.delete, removal.ref, push_secret.owner, removal.metadata)
                 if await self._pusher.call(opened.session, push_secret, delete):
@@ -182,20 +185,20 @@ class CleanUp:
         push_secret: PushSecret,
         opened: "_Opened",
         removal: Removal,
-        wanted: Mapping[Key, Collection[RemoteRef]],
+        wanted: Wanted,
         elsewhere: Sequence["_Opened"],
     ) -> Around:
+        client, refs = opened.client, wanted.get(removal.store, {})
         return Around(
-            wanted.get(removal.store, ()),
+            canonical(client, removal.ref, removal.metadata),
+            {canonical(client, ref, metadata) for ref, metadata in refs.items()},
             opened.client.deletes_property,
             self._claims.any_other(push_secret.key, removal.claim),
             self._claims.any_of_key(push_secret.key, removal.claim),
             any(each.place(removal.ref) == opened.place(removal.ref) for each in elsewhere),
         )
 
-    async def _elsewhere(
-        self, push_secret: PushSecret, removal: Removal, wanted: Mapping[Key, Collection[RemoteRef]]
-    ) -> list["_Opened"]:
+    async def _elsewhere(self, push_secret: PushSecret, removal: Removal, wanted: Wanted) -> list["_Opened"]:
         """Return the other stores at which the remote key is wanted."""
         stores = [
             store

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from external.api.push_secret import PushSecretSpec
 from external.errors import Pending
 from external.providers.protocol import ProviderError, ProviderUnavailable
-from external.providers.push import Pushes, RemoteRef, pushes
+from external.providers.push import Pushes, RemoteRef, canonical, pushes
 from external.providers.session import ProviderSession
 from external.push_secrets.cleanup import TAKES_NONE, Cleaned, CleanUp
-from external.push_secrets.entries import Budget, Entry, Expansion, Source
+from external.push_secrets.entries import Budget, Entry, Expansion, Source, require_distinct
 from external.push_secrets.memory import PushMemory, versions_stamp
 from external.push_secrets.outcome import Outcome, success_message
 from external.push_secrets.plan import next_record, removals
@@ -124,7 +125,8 @@ class Delivery:
         budget = Budget()
         for target in targets:
             expansion = Expansion(this.spec, target.chosen, documents, budget)
-            done.wanted[target.chosen.key] = await expansion.entries(sources)
+            entries = done.wanted[target.chosen.key] = await expansion.entries(sources)
+            require_distinct(entries, partial(canonical, target.client))
         deadline = self._context.clock.monotonic() + PASS_SECONDS
         for target in targets:
             key, entries = target.chosen.key, done.wanted[target.chosen.key]
@@ -179,7 +181,7 @@ class Delivery:
         push_secret, cleaned = this.push_secret, Cleaned()
         left = any(result.left for result in done.results.values())
         failed = bool(done.errors) or left
-        refs = {store: [each.ref for each in entries] for store, entries in done.wanted.items()}
+        refs = {store: {each.ref: each.metadata for each in entries} for store, entries in done.wanted.items()}
         gone = removals(push_secret.record, push_secret.key.namespace, refs, this.stores.kept)
         if push_secret.summary.deletes and not failed:
             cleaned = await self._cleanup.clean(push_secret, gone, refs, deadline)

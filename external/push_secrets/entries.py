@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -238,12 +238,19 @@ def converted(values: Mapping[str, SecretValue], strategy: str) -> Mapping[str, 
     return found
 
 
-def require_distinct(entries: Iterable[Entry]) -> None:
-    """Raise NeedsHuman if two entries push to one place, or share one name in the record."""
+def require_distinct(
+    entries: Iterable[Entry], place: Callable[[RemoteRef, Any], RemoteRef] = lambda ref, metadata: ref
+) -> None:
+    """Raise NeedsHuman if two entries push to one place, or share one name in the record.
+
+    Args:
+        entries: of one store.
+        place: returns the one ref of a place, by ref and metadata.
+    """
     seen: dict[RemoteRef, Entry] = {}
     named: dict[str, Entry] = {}
     for each in entries:
-        other = seen.setdefault(each.ref, each)
+        other = seen.setdefault(place(each.ref, each.metadata), each)
         if other is not each:
             raise _wrong(f'{DUPLICATE} "{each.key}": {_told(other)} and {_told(each)} push to it')
         other = named.setdefault(each.key, each)

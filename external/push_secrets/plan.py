@@ -49,8 +49,10 @@ class Removal:
 class Around:
     """What else a removal could destroy."""
 
+    ref: RemoteRef
+    """The removal's place, in the provider's own spelling."""
     wanted: Collection[RemoteRef]
-    """What this PushSecret still pushes to the store."""
+    """What this PushSecret still pushes to the store, in the same spelling."""
     deletes_property: bool
     """Whether the provider deletes single properties."""
     claimed: bool
@@ -81,12 +83,12 @@ def removals(
     ]
 
 
-def fate(removal: Removal, around: Around) -> Fate:
+def fate(around: Around) -> Fate:
     """Return whether a place is deleted: never if that destroys what this PushSecret or another one still wants."""
-    single = around.deletes_property and bool(removal.ref.property)
-    same_key = [each for each in around.wanted if each.key == removal.ref.key]
-    whole_wanted = any(not each.property for each in same_key)
-    if around.claimed or around.same_place or whole_wanted:
+    single = around.deletes_property and bool(around.ref.property)
+    same_key = [each for each in around.wanted if each.key == around.ref.key]
+    wanted = any(each.property in ("", around.ref.property) for each in same_key)
+    if around.claimed or around.same_place or wanted:
         return Fate.FORGET
     if (same_key or around.key_claimed) and not single:
         return Fate.FORGET

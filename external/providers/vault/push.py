@@ -91,6 +91,11 @@ class VaultKeyValue(DelegatesPushes, KeyValue):
         paths = EnginePaths(mount, is_v2=is_v2)
         DelegatesPushes.__init__(self, KeyValuePush(EngineV2(channel, paths) if is_v2 else EngineV1(channel, paths)))
 
+    def canonical(self, ref: RemoteRef, metadata: object = None) -> RemoteRef:
+        """Return the ref with the path that its key leads to: `app`, `/app` and `secret/data/app` may be one secret."""
+        del metadata
+        return RemoteRef(self._paths.of_key(ref.key), ref.property)
+
 
 def _key(ref: RemoteRef) -> str:
     if not ref.key.strip("/"):

@@ -3,6 +3,7 @@
 import pytest
 
 from external.providers.protocol import ProviderError
+from external.providers.push import RemoteRef
 from external.push_summaries import FINALIZER
 from external.summaries import STORE_FINALIZER
 from manager.kube.resources import PUSH_SECRETS, SECRET_STORES, SECRETS
@@ -115,6 +116,42 @@ async def test_a_place_under_two_names_is_pushed_again(
     await later(bench, 2)
 
     assert (remote.text("remote"), ready(bench)) == ("v", OK)
+
+
+def spelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `/key` and `key` be one place, as for Vault."""
+    from external.providers.fake import FakeClient
+
+    def canonical(client: FakeClient, ref: RemoteRef, metadata: object = None) -> RemoteRef:
+        return ref._replace(key=ref.key.strip("/"))
+
+    monkeypatch.setattr(FakeClient, "canonical", canonical, raising=False)
+
+
+@pytest.mark.parametrize("prop", ["", "p"])
+async def test_another_spelling_of_a_place_deletes_nothing(
+    bench: ExternalModule, remote: Remote, monkeypatch: pytest.MonkeyPatch, prop: str
+) -> None:
+    spelled(monkeypatch)
+    await started(bench, deletionPolicy="Delete", data=[entry("k", "remote", prop)])
+
+    data = [entry("k", "/remote", prop)]
+    push_secret(bench, meta={"finalizers": [FINALIZER]}, deletionPolicy="Delete", data=data)
+    await bench.settle()
+
+    assert remote.calls["delete"] == 0
+    assert recorded(bench) == {"SecretStore/store": ["/remote" + ("/p" if prop else "")]}
+    assert ready(bench) == OK
+
+
+async def test_two_spellings_of_a_place_are_refused(
+    bench: ExternalModule, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spelled(monkeypatch)
+    await started(bench, data=[entry("k", "remote"), entry("other", "remote/")])
+
+    assert 'duplicate remote key "remote/"' in ready(bench)[2]
+    assert remote.calls["push"] == 0
 
 
 async def test_a_deleted_object_takes_its_secrets_along(bench: ExternalModule, remote: Remote) -> None:

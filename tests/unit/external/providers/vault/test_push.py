@@ -1,16 +1,16 @@
 """What a push decides, on an engine in memory; the calls are tested on a real Vault (tests/conformance/providers)."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from external.providers.protocol import ProviderUnavailable
-from external.providers.push import PushRefused, PushRequest, RemoteRef, RemoteUnmanaged
+from external.providers.push import PushRefused, PushRequest, RemoteRef, RemoteUnmanaged, canonical
 from external.providers.support.pushing.json_text import JsonText
 from external.providers.vault.connection import Changed
 from external.providers.vault.engines import Stored
-from external.providers.vault.push import KeyValuePush
+from external.providers.vault.push import KeyValuePush, VaultKeyValue
 from manager.core.secret_value import SecretValue
 
 MINE = {"managed-by": "external-secrets", "coffer.dev/push-secret": "ns/a"}
@@ -124,6 +124,16 @@ def test_the_last_property_takes_the_secret_with_it(
 
     assert KeyValuePush(engine).delete(RemoteRef("app", name), "ns/a") is deleted
     assert engine.asked == asked
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_spellings_of_a_key_are_one_place(version: str) -> None:
+    client = VaultKeyValue(cast("Any", None), "secret", version, 0.0)
+    keys = ["app", "/app", "app/", "secret/app"] + (["secret/data/app"] if version == "v2" else [])
+
+    assert len({canonical(client, RemoteRef(key, "p")) for key in keys}) == 1
+    assert canonical(client, RemoteRef("app", "q")) != canonical(client, RemoteRef("app", "p"))
+    assert canonical(object(), RemoteRef("/app")) == RemoteRef("/app")
 
 
 @pytest.mark.parametrize("ref", [RemoteRef(""), RemoteRef("/"), RemoteRef("app", "custom_metadata")])
