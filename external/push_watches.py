@@ -71,8 +71,8 @@ class PushWatches:
         self._hold_stores(before, after)
         if existed_before(self._started, change):
             return  # its rivals are new to us too
-        moved = _claims(before) ^ _claims(after)
-        self._wake(self.claims.rivals(change.key, moved), stale=True)
+        moved = {(claim.store, claim.remote_key) for claim in _claims(before) ^ _claims(after)}
+        self._wake(self.claims.rivals(change.key, moved), stale=True, urgent=False)
 
     def holds(self, store: Key) -> bool:
         """Return True if a PushSecret needs a store to delete what it has pushed there."""
@@ -123,11 +123,11 @@ class PushWatches:
         found = (key for key, meta in self._cache.items(PUSH_SECRETS) if not meta.digest.ready)
         self._wake([key for key in found if key.namespace == change.key.name], stale=False)
 
-    def _wake(self, keys: Iterable[Key], *, stale: bool) -> None:
+    def _wake(self, keys: Iterable[Key], *, stale: bool, urgent: bool = True) -> None:
         for each in keys:
             if stale:
                 self._memory.stale.add(each)
-            self._queue.add(each)
+            self._queue.add(each, urgent=urgent)
 
 
 def _sources(_key: Key, meta: Meta) -> tuple[Key, ...]:

@@ -1,6 +1,6 @@
 """Which PushSecret may push to a remote key that several claim. Nothing here asks the API server."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from external.push_summaries import Claim, PushSecretSummary
 from manager.kube.cache import Meta, MetadataCache
@@ -28,7 +28,7 @@ class Claims:
 
         """
         own = (not held, created, key.namespace, key.name)
-        ranks = [(not _holds(meta, claim), meta.created, *other[1:]) for other, meta in self._others(key, claim)]
+        ranks = [(not meta.digest.holds(claim), meta.created, *other[1:]) for other, meta in self._others(key, claim)]
         first = min(ranks, default=own)
         return Key(PUSH_SECRETS, *first[2:]) if first < own else None
 
@@ -40,23 +40,19 @@ class Claims:
         """Return True if another PushSecret claims any part of a remote key."""
         return self.any_other(key, claim._replace(property=""))
 
-    def rivals(self, key: Key, claims: frozenset[Claim]) -> frozenset[Key]:
-        """Return the other PushSecrets that claim any of these places."""
-        return frozenset(other for claim in claims for other, _ in self._others(key, claim))
+    def rivals(self, key: Key, places: Collection[tuple[Key, str]]) -> set[Key]:
+        """Return the other PushSecrets that claim any part of these remote keys."""
+        return set[Key]().union(*map(self._by_place.find, places)) - {key}
 
     def _others(self, key: Key, claim: Claim) -> Iterator[tuple[Key, Meta]]:
         for other in self._by_place.find((claim.store, claim.remote_key)):
             meta = self._cache.get(other)
             if other != key and meta is not None and not meta.deleting:
                 summary: PushSecretSummary = meta.digest
-                if any(each.overlaps(claim) for each in summary.claims):
+                if summary.holds(claim) or summary.asks_for(claim):
                     yield other, meta
 
 
-def _holds(meta: Meta, claim: Claim) -> bool:
+def _places(_key: Key, meta: Meta) -> set[tuple[Key, str]]:
     summary: PushSecretSummary = meta.digest
-    return any(each.overlaps(claim) for each in summary.claims[: summary.held])
-
-
-def _places(_key: Key, meta: Meta) -> Iterator[tuple[Key, str]]:
-    return ((claim.store, claim.remote_key) for claim in meta.digest.claims)
+    return summary.places
