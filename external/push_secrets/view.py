@@ -63,8 +63,12 @@ class PushSecret:
 
     @property
     def adopts(self) -> str:
-        """The PushSecret whose secrets it takes over; empty for none."""
-        return str((self.metadata.get("annotations") or {}).get(ADOPT) or "")
+        """The PushSecret of its own namespace whose secrets it takes over; empty for none.
+
+        The annotation is the taker's own: it is no consent of another namespace.
+        """
+        named = str((self.metadata.get("annotations") or {}).get(ADOPT) or "")
+        return named if named.startswith(f"{self.key.namespace}/") else ""
 
     @property
     def record(self) -> Record:

@@ -173,6 +173,20 @@ async def test_a_user_hands_a_secret_over_by_name(bench: ExternalModule, remote:
     assert (ready(bench, "heir"), remote.owners["a", "remote"]) == (OK, "ns/heir")
 
 
+@pytest.mark.parametrize("owner", ["other/ps", "nsx/ps", "ps", "/ps"])
+async def test_nobody_takes_a_secret_of_another_namespace_over(
+    bench: ExternalModule, remote: Remote, owner: str
+) -> None:
+    """The annotation is on the taker's own object."""
+    remote.foreign("remote", "theirs", owner=owner)
+    await started(bench, deletionPolicy="Delete")
+    push_secret(bench, meta={"annotations": {"coffer.dev/adopt": owner}})
+    await bench.settle()
+
+    assert "not managed" in ready(bench)[2]
+    assert (remote.text("remote"), remote.owners["a", "remote"]) == ("theirs", owner)
+
+
 async def test_sibling_secrets_do_not_delete_each_other(bench: ExternalModule, remote: Remote) -> None:
     bench.store()
     for name in ("one", "two"):
