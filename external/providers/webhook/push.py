@@ -8,14 +8,16 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from external.providers.protocol import NotModified, ProviderDenied, SecretAbsent
-from external.providers.push import Pushed, PushRequest, ReferencedObject, RemoteRef
+from external.providers.push import Pushed, PushRefused, PushRequest, ReferencedObject, RemoteRef
 from external.providers.support.pushing.payload import payload
 
 
 class Send(Protocol):
     """Sends a request made from the store's templates."""
 
-    def __call__(self, method: str, said: Mapping[str, str | bytes], body: bytes | None = None) -> bytes:
+    def __call__(
+        self, method: str, said: Mapping[str, str | bytes], body: bytes | None = None, *, bare: bool = False
+    ) -> bytes:
         """Return the body of the answer. Raises ProviderError."""
         ...
 
@@ -48,10 +50,18 @@ class WebhookPush:
         return Pushed(written=True)
 
     def exists(self, ref: RemoteRef, metadata: object = None) -> bool:
-        """Return True if a read of the secret succeeds, False for 404. Raises ProviderError."""
+        """Return True if a read of the secret succeeds, False for 404. Raises ProviderError.
+
+        A request by the method of a push would overwrite what exists. What a PUT writes, a GET of its URL reads; what
+        a POST writes may be read elsewhere, and a 404 there would say that nothing exists.
+        """
         del metadata
+        method = (self._method or "GET").upper()
+        if method not in ("GET", "HEAD", "PUT"):
+            cure = "leave method out to push by POST and read by GET, or set PUT"
+            raise PushRefused(f"whether the secret exists cannot be asked by the store's method {method}: {cure}")
         try:
-            self._send(self._method or "GET", _said(ref))
+            self._send("HEAD" if method == "HEAD" else "GET", _said(ref), bare=True)
         except SecretAbsent:
             return False
         except NotModified:

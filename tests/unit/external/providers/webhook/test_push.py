@@ -66,6 +66,21 @@ def test_a_read_tells_whether_a_secret_exists(site: Site, status: int, there: bo
     assert site.asked[0][:2] == ("GET", "/my+key/p")
 
 
+@pytest.mark.parametrize("method", ["PUT", "put", None])
+def test_the_question_whether_a_secret_exists_writes_nothing(site: Site, method: str | None) -> None:
+    spec = {"method": method, "body": '{"value":"{{ .remoteRef.my key }}"}'}
+
+    assert client(site, **spec).exists(REF)
+    assert [(asked[0], asked[3]) for asked in site.asked] == [("GET", "")]
+
+
+@pytest.mark.parametrize("method", ["POST", "post", "PATCH", "DELETE"])
+def test_a_method_that_may_write_is_no_question(site: Site, method: str) -> None:
+    with pytest.raises(PushRefused, match=f"the store's method {method.upper()}: leave method out"):
+        client(site, method=method).exists(REF)
+    assert site.asked == []
+
+
 @pytest.mark.parametrize(
     ("status", "error"),
     [(404, ProviderDenied), (403, ProviderDenied), (429, ProviderUnavailable), (503, ProviderUnavailable)],
