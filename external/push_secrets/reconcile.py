@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from external.errors import Pending
 from external.metrics import PushMetrics
-from external.providers.protocol import ProviderError, ProviderUnavailable
+from external.providers.protocol import ProviderError
 from external.push_secrets.cleanup import CleanUp
 from external.push_secrets.delivery import Delivery, Pass
 from external.push_secrets.memory import PushMemory, Remembered, stamp, versions_stamp
@@ -20,7 +20,7 @@ from external.push_secrets.view import ERRORED, SOURCE_DELETED, PushSecret
 from external.push_summaries import PushSecretSummary
 from external.refresh_reasons import Reason
 from external.stores.clients import Clients
-from manager.core.errors import NeedsHuman, ReconcileError, Retry
+from manager.core.errors import NeedsHuman, ReconcileError
 from manager.kube.conditions import find_condition
 from manager.kube.resources import Key
 from manager.runtime.controller import NO_REQUEUE, Requeue
@@ -158,11 +158,8 @@ class PushReconciler:
             session = await self._clients.for_consumer(store, push_secret.key.namespace)
             try:
                 listed = await self._parts.versions.of(session, frozenset(keys), push_secret.summary.interval)
-            except ProviderUnavailable as error:
-                text = f"set secret failed: secretstore {store.name}: {error}"
-                return Outcome(error=Retry(ERRORED, text), gate=("push", store))
             except ProviderError:
-                return None  # the identity may not list: values are compared
+                return None  # the identity may not list, or nothing answers: values are compared
             if listed is None:
                 return None
             found |= {(store, key): listed.versions.get(key, "") for key in keys}
