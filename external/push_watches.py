@@ -41,6 +41,7 @@ class PushWatches:
         self.claims = Claims(cache)
         self.by_store: Index = cache.index(PUSH_SECRETS, lambda _, meta: meta.digest.stores)
         """The PushSecrets that name a store or have pushed to it."""
+        self._needing = cache.index(PUSH_SECRETS, lambda _, meta: meta.digest.held if meta.digest.deletes else ())
         self._by_selected = cache.index(PUSH_SECRETS, lambda _, meta: meta.digest.selected_stores)
         self._by_source = cache.index(PUSH_SECRETS, _sources)
         self._selecting = cache.index(PUSH_SECRETS, lambda key, meta: (key.namespace,) if meta.digest.selects else ())
@@ -75,9 +76,11 @@ class PushWatches:
         self._wake(self.claims.rivals(change.key, moved), stale=True, urgent=False)
 
     def holds(self, store: Key) -> bool:
-        """Return True if a PushSecret needs a store to delete what it has pushed there."""
-        found = (self._cache.get(key) for key in self.by_store.find(store))
-        return any(meta is not None and meta.digest.deletes for meta in found)
+        """Return True if a PushSecret needs a store to delete what it has pushed there; one that only names it does not.
+
+        Otherwise anybody could keep a ClusterSecretStore from being deleted.
+        """
+        return bool(self._needing.find(store))
 
     def _hold_stores(self, before: Meta | None, after: Meta | None) -> None:
         """Let the stores be looked at whose finalizer must come or go."""

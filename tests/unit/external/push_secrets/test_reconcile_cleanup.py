@@ -254,6 +254,13 @@ async def test_a_store_is_held_while_pushed_secrets_need_it(bench: ExternalModul
     assert store_finalizers(bench) == []
 
 
+async def test_who_only_names_a_store_does_not_hold_it(bench: ExternalModule, remote: Remote) -> None:
+    remote.foreign("remote", "theirs")
+    await started(bench, deletionPolicy="Delete")
+
+    assert (ready(bench)[0], recorded(bench).get("SecretStore/store", []), store_finalizers(bench)) == ("False", [], [])
+
+
 async def test_an_old_object_that_is_edited_takes_nothing_from_others(bench: ExternalModule, remote: Remote) -> None:
     bench.secret("rival", k="other")
     await started(bench, data=[entry(remote="mine")])
