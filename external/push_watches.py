@@ -8,6 +8,7 @@ from external.cluster_push_secrets.kind import PUSH_COPIES
 from external.push_secrets.claims import Claims
 from external.push_secrets.memory import PushMemory
 from external.push_summaries import Claim, PushSecretSummary, push_secret_summary
+from external.stores.access import StoreAccess
 from external.watches import existed_before
 from manager.kube.cache import Change, Index, Meta
 from manager.kube.resources import CLUSTER_PUSH_SECRETS, CONFIGMAPS, NAMESPACES, PUSH_SECRETS, SECRETS, Key, Resource
@@ -38,7 +39,7 @@ class PushWatches:
         cache.digest(PUSH_SECRETS, push_secret_summary)
         self._clusters = ClusterWatches(context, others.clusters, PUSH_COPIES)
         self._stores = others.stores
-        self.claims = Claims(cache)
+        self.claims = Claims(cache, StoreAccess(cache, context.settings, context.clock))
         self.by_store: Index = cache.index(PUSH_SECRETS, lambda _, meta: meta.digest.stores)
         """The PushSecrets that name a store or have pushed to it."""
         self._needing = cache.index(PUSH_SECRETS, lambda _, meta: meta.digest.held if meta.digest.deletes else ())
@@ -76,7 +77,7 @@ class PushWatches:
         self._wake(self.claims.rivals(change.key, moved), stale=True, urgent=False)
 
     def holds(self, store: Key) -> bool:
-        """Return True if a PushSecret needs a store to delete what it has pushed there; one that only names it does not.
+        """Return True if a PushSecret needs a store to delete what it has pushed there; to name it is not enough.
 
         Otherwise anybody could keep a ClusterSecretStore from being deleted.
         """
