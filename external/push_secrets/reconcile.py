@@ -68,6 +68,8 @@ class PushReconciler:
             self._forget(key)
             return NO_REQUEUE
         push_secret = PushSecret(key, body)
+        if self._foreign(push_secret):
+            return NO_REQUEUE
         # Taken before anything is read: what changes from now on marks it again.
         stale = key in self._memory.stale
         self._memory.stale.discard(key)
@@ -121,12 +123,17 @@ class PushReconciler:
         identities = [f"{each} {' '.join(self._clients.identity(each, key.namespace))}" for each in there]
         return stamp([*sources, *templates, *identities])
 
+    def _foreign(self, push_secret: PushSecret) -> bool:
+        """Return True if all stores that it names or has pushed to are for other controllers; so is its finalizer."""
+        stores = push_secret.summary.stores
+        return bool(stores) and not any(self._clients.access.serves_store(each) for each in stores)
+
     async def _pass(self, push_secret: PushSecret, *, stale: bool) -> Outcome | None:
         spec = await push_secret.spec()
-        await self._parts.cleanup.set_finalizer(push_secret, present=spec.deletion_policy == "Delete")
         stores = choose(spec, push_secret.key.namespace, self._context.cache, self._clients.access)
         if not stores.served and not stores.absent:
             return None  # all of them are for other controllers, or on their way out
+        await self._parts.cleanup.set_finalizer(push_secret, present=spec.deletion_policy == "Delete")
         known = known_of(push_secret.summary, self._remembered(push_secret.key, push_secret.uid))
         started = self._context.clock.now().timestamp()
         this = Pass(push_secret, spec, stores, known, started)
