@@ -4,6 +4,7 @@ The API has no place for a mark and no way to ask for what was pushed, so every 
 can say whose a secret is.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -38,9 +39,9 @@ class WebhookPush:
 
     def push(self, request: PushRequest) -> Pushed:
         """Send the value: as the body where the store has no template for it. Raises ProviderError."""
-        value = payload(request).reveal()
+        names, value = _said(request.ref, request.secret_key), payload(request).reveal()
         # Templates find the value under the name of the remote key, but never where a URL expects a name.
-        said = {request.ref.key: value, **_said(request.ref, request.secret_key)}
+        said = {request.ref.key: value, **names}
         try:
             self._send(self._method or "POST", said, value)
         except NotModified:
@@ -79,6 +80,12 @@ class WebhookPush:
 
 
 def _said(ref: RemoteRef, secret_key: str = "") -> dict[str, str | bytes]:
-    """Return what templates know as `.remoteRef`: the names of a read, and those of a push."""
+    """Return what templates know as `.remoteRef`: the names of a read, and those of a push.
+
+    Raises PushRefused for names that lead out of the path that the store's URL has for them: quoting leaves dots alone.
+    """
+    for field, name in (("remoteKey", ref.key), ("property", ref.property)):
+        if {".", ".."} & set(re.split(r"[/\\]", name)):
+            raise PushRefused(f"data[].match.remoteRef.{field}: . and .. lead to another path; push to another {field}")
     read = {"key": ref.key, "version": "", "property": ref.property}
     return {**read, "remoteKey": ref.key, "secretKey": secret_key}

@@ -74,6 +74,23 @@ def test_the_question_whether_a_secret_exists_writes_nothing(site: Site, method:
     assert [(asked[0], asked[3]) for asked in site.asked] == [("GET", "")]
 
 
+@pytest.mark.parametrize("ref", [("..", ""), (".", ""), ("a/../b", ""), ("a\\..", ""), ("a", "..")])
+def test_dots_do_not_lead_to_another_path(site: Site, ref: tuple[str, str]) -> None:
+    made, asked = client(site, url=site.url + "/team/{{ .remoteRef.remoteKey }}"), RemoteRef(*ref)
+    for attempt in (
+        lambda: made.push(request(ref=asked)),
+        lambda: made.exists(asked),
+        lambda: made.delete(asked, "ns/a"),
+    ):
+        with pytest.raises(PushRefused, match=r"lead to another path"):
+            attempt()
+    assert site.asked == []
+
+
+def test_dots_in_a_name_are_names(site: Site) -> None:
+    assert client(site).push(request(ref=RemoteRef("..a/b.c", "...")))
+
+
 @pytest.mark.parametrize("method", ["POST", "post", "PATCH", "DELETE"])
 def test_a_method_that_may_write_is_no_question(site: Site, method: str) -> None:
     with pytest.raises(PushRefused, match=f"the store's method {method.upper()}: leave method out"):
