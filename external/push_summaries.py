@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain
 from typing import Any, NamedTuple
 
 from external.api.external_secret import GENERATORS
@@ -24,7 +24,9 @@ from manager.kube.resources import (
 )
 
 FINALIZER = "pushsecret.externalsecrets.io/finalizer"
-MAX_CLAIMS = 2_000  # kept of one object; its other remote keys are guarded by the provider's marks only
+MAX_HELD = 2_000  # recorded places kept of one object
+MAX_ASKED = 200  # places of its spec: stores times entries grow faster than the text; marks guard the others
+MAX_STORES = 50  # of one PushSecret
 OURS = "coffer.dev/"
 
 
@@ -35,10 +37,11 @@ class Claim(NamedTuple):
     remote_key: str
     property: str
 
-    def overlaps(self, other: "Claim") -> bool:
-        """Return True if what one writes changes the other: the same property, or the whole secret."""
-        same = (self.store, self.remote_key) == (other.store, other.remote_key)
-        return same and (self.property == other.property or not (self.property and other.property))
+
+Places = Mapping[Key, Mapping[str, frozenset[str]]]
+"""The properties of remote keys of stores. Stores with the same keys share one inner map, to save memory."""
+NONE: frozenset[str] = frozenset()
+WHOLE = frozenset({""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,10 @@ class PushSecretSummary:
     templates: tuple[Key, ...]
     """ConfigMaps and Secrets that hold its templates."""
     generator: tuple[str, str, str] | None
-    claims: tuple[Claim, ...]
-    """What it is known to push to: by its record, then by its spec."""
-    held: int
-    """How many of the claims are in its record."""
+    asked: Places
+    """What it pushes to by its spec."""
+    held: Places
+    """What it has pushed to by its record; all stores of the record are there."""
     synced: str
     current: str
     """The value that `synced` has after a sync of this version of the object."""
@@ -87,6 +90,24 @@ class PushSecretSummary:
     annotations: Mapping[str, str] = field(default_factory=dict)
     """All annotations if a ClusterPushSecret created it, otherwise none."""
 
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """What it is known to push to: by its record, then by its spec."""
+        return tuple(dict.fromkeys(chain(_each(self.held), _each(self.asked))))
+
+    @property
+    def places(self) -> set[tuple[Key, str]]:
+        """The stores and remote keys of the claims."""
+        return {(store, key) for places in (self.held, self.asked) for store, keys in places.items() for key in keys}
+
+    def holds(self, claim: Claim) -> bool:
+        """Return True if it has pushed to what a push to this place changes."""
+        return _overlap(self.held, claim)
+
+    def asks_for(self, claim: Claim) -> bool:
+        """Return True if its spec pushes to what a push to this place changes."""
+        return _overlap(self.asked, claim)
+
 
 LEAVE = f"{OURS}leave-pushed"
 """Annotation of a PushSecret: `Kind/name` of stores, separated by commas, whose secrets are left where they are."""
@@ -104,20 +125,19 @@ def push_secret_summary(body: Body) -> PushSecretSummary:
     refreshed, ends = parse_rfc3339(status.get("refreshTime")), parse_rfc3339(state.get("refreshBy"))
     copied = owner is not None and owner.kind == CLUSTER_PUSH_SECRETS.kind
     ready = find_condition(status.get("conditions"), "Ready")
-    held = dict.fromkeys(islice((claim for _, _, claim in recorded_refs(status, namespace)), MAX_CLAIMS))
-    claims = tuple(held | dict.fromkeys(islice(_claims(namespace, spec), MAX_CLAIMS - len(held))))
+    named, held = tuple(dict.fromkeys(_named(namespace, spec))), _held(status, namespace)
     annotations = mapping(meta.get("annotations"))
     return PushSecretSummary(
         ready=(ready or {}).get("status") == "True",
         judged=ready is not None,
         source=Key(SECRETS, namespace, name) if name and isinstance(name, str) else None,
         selects=not name and secret.get("selector") is not None,
-        stores=tuple(sorted({*_named(namespace, spec), *(each.store for each in claims)}, key=str)),
+        stores=tuple(sorted({*named, *held}, key=str)),
         selected_stores=tuple(sorted(set(_selected(namespace, spec)))),
         templates=tuple(sorted(set(_templates(namespace, mapping(spec.get("template")))), key=str)),
         generator=_generator(generator) if generator else None,
-        claims=claims,
-        held=len(held),
+        asked=_asked(namespace, spec, named),
+        held=held,
         synced=str(status.get("syncedResourceVersion") or ""),
         current=synced_version(body),
         refreshed=refreshed.timestamp() if refreshed else None,
@@ -153,20 +173,47 @@ def recorded_store(place: str, namespace: str) -> Key | None:
     return store_key(namespace, name, kind)
 
 
-def _claims(namespace: str, spec: Mapping[str, Any]) -> Iterator[Claim]:
-    stores = list(_named(namespace, spec))
-    for each in listing(spec.get("data"))[:MAX_ENTRIES]:
+def _held(status: Mapping[str, Any], namespace: str) -> Places:
+    found: dict[Key, dict[str, frozenset[str]]] = {}
+    for at, (store, _, claim) in enumerate(recorded_refs(status, namespace)):
+        keys = found.setdefault(store, {})
+        if at < MAX_HELD:
+            _add(keys, claim.remote_key, claim.property)
+    return found
+
+
+def _asked(namespace: str, spec: Mapping[str, Any], stores: tuple[Key, ...]) -> Places:
+    """Return the places of `data`, the same at all stores, and the bundles of `dataTo` at theirs."""
+    shared: dict[str, frozenset[str]] = {}
+    for each in listing(spec.get("data"))[: MAX_ASKED // max(1, len(stores))]:
         ref = mapping(mapping(mapping(each).get("match")).get("remoteRef"))
         if isinstance(ref.get("remoteKey"), str):
-            yield from (Claim(store, ref["remoteKey"], str(ref.get("property") or "")) for store in stores)
-    for each in listing(spec.get("dataTo"))[:MAX_ENTRIES]:
+            _add(shared, ref["remoteKey"], str(ref.get("property") or ""))
+    found: dict[Key, dict[str, frozenset[str]]] = dict.fromkeys(stores, shared) if shared else {}
+    for each in listing(spec.get("dataTo"))[:MAX_ASKED]:
         ref, key = mapping(mapping(each).get("storeRef")), mapping(each).get("remoteKey")
         if isinstance(key, str) and key and isinstance(ref.get("name"), str):
-            yield Claim(store_key(namespace, ref["name"], ref.get("kind")), key, "")
+            store = store_key(namespace, ref["name"], ref.get("kind"))
+            found[store] = {**found.get(store, {}), key: found.get(store, {}).get(key, NONE) | WHOLE}
+    return found
+
+
+def _add(keys: dict[str, frozenset[str]], key: str, name: str) -> None:
+    keys[key] = keys.get(key, NONE) | {name} if name or key in keys else WHOLE
+
+
+def _overlap(places: Places, claim: Claim) -> bool:
+    there = places.get(claim.store, {}).get(claim.remote_key, NONE)
+    return bool(there) and (not claim.property or claim.property in there or "" in there)
+
+
+def _each(places: Places) -> Iterator[Claim]:
+    for store, keys in places.items():
+        yield from (Claim(store, key, name) for key, names in keys.items() for name in sorted(names))
 
 
 def _named(namespace: str, spec: Mapping[str, Any]) -> Iterator[Key]:
-    for each in listing(spec.get("secretStoreRefs"))[:MAX_ENTRIES]:
+    for each in listing(spec.get("secretStoreRefs"))[:MAX_STORES]:
         ref = mapping(each)
         if isinstance(ref.get("name"), str) and ref["name"] and ref.get("labelSelector") is None:
             yield store_key(namespace, ref["name"], ref.get("kind"))

@@ -8,6 +8,7 @@ from external.cluster_push_secrets.kind import PUSH_COPIES
 from external.push_secrets.claims import Claims
 from external.push_secrets.memory import PushMemory
 from external.push_summaries import Claim, PushSecretSummary, push_secret_summary
+from external.stores.access import StoreAccess
 from external.watches import existed_before
 from manager.kube.cache import Change, Index, Meta
 from manager.kube.resources import CLUSTER_PUSH_SECRETS, CONFIGMAPS, NAMESPACES, PUSH_SECRETS, SECRETS, Key, Resource
@@ -38,9 +39,10 @@ class PushWatches:
         cache.digest(PUSH_SECRETS, push_secret_summary)
         self._clusters = ClusterWatches(context, others.clusters, PUSH_COPIES)
         self._stores = others.stores
-        self.claims = Claims(cache)
+        self.claims = Claims(cache, StoreAccess(cache, context.settings, context.clock))
         self.by_store: Index = cache.index(PUSH_SECRETS, lambda _, meta: meta.digest.stores)
         """The PushSecrets that name a store or have pushed to it."""
+        self._needing = cache.index(PUSH_SECRETS, lambda _, meta: meta.digest.held if meta.digest.deletes else ())
         self._by_selected = cache.index(PUSH_SECRETS, lambda _, meta: meta.digest.selected_stores)
         self._by_source = cache.index(PUSH_SECRETS, _sources)
         self._selecting = cache.index(PUSH_SECRETS, lambda key, meta: (key.namespace,) if meta.digest.selects else ())
@@ -71,13 +73,15 @@ class PushWatches:
         self._hold_stores(before, after)
         if existed_before(self._started, change):
             return  # its rivals are new to us too
-        moved = _claims(before) ^ _claims(after)
-        self._wake(self.claims.rivals(change.key, moved), stale=True)
+        moved = {(claim.store, claim.remote_key) for claim in _claims(before) ^ _claims(after)}
+        self._wake(self.claims.rivals(change.key, moved), stale=True, urgent=False)
 
     def holds(self, store: Key) -> bool:
-        """Return True if a PushSecret needs a store to delete what it has pushed there."""
-        found = (self._cache.get(key) for key in self.by_store.find(store))
-        return any(meta is not None and meta.digest.deletes for meta in found)
+        """Return True if a PushSecret needs a store to delete what it has pushed there; to name it is not enough.
+
+        Otherwise anybody could keep a ClusterSecretStore from being deleted.
+        """
+        return bool(self._needing.find(store))
 
     def _hold_stores(self, before: Meta | None, after: Meta | None) -> None:
         """Let the stores be looked at whose finalizer must come or go."""
@@ -123,11 +127,11 @@ class PushWatches:
         found = (key for key, meta in self._cache.items(PUSH_SECRETS) if not meta.digest.ready)
         self._wake([key for key in found if key.namespace == change.key.name], stale=False)
 
-    def _wake(self, keys: Iterable[Key], *, stale: bool) -> None:
+    def _wake(self, keys: Iterable[Key], *, stale: bool, urgent: bool = True) -> None:
         for each in keys:
             if stale:
                 self._memory.stale.add(each)
-            self._queue.add(each)
+            self._queue.add(each, urgent=urgent)
 
 
 def _sources(_key: Key, meta: Meta) -> tuple[Key, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from external.errors import Pending
 from external.metrics import PushMetrics
-from external.providers.protocol import ProviderError, ProviderUnavailable
+from external.providers.protocol import ProviderError
 from external.push_secrets.cleanup import CleanUp
 from external.push_secrets.delivery import Delivery, Pass
 from external.push_secrets.memory import PushMemory, Remembered, stamp, versions_stamp
@@ -20,7 +20,7 @@ from external.push_secrets.view import ERRORED, SOURCE_DELETED, PushSecret
 from external.push_summaries import PushSecretSummary
 from external.refresh_reasons import Reason
 from external.stores.clients import Clients
-from manager.core.errors import NeedsHuman, ReconcileError, Retry
+from manager.core.errors import NeedsHuman, ReconcileError
 from manager.kube.conditions import find_condition
 from manager.kube.resources import Key
 from manager.runtime.controller import NO_REQUEUE, Requeue
@@ -68,6 +68,8 @@ class PushReconciler:
             self._forget(key)
             return NO_REQUEUE
         push_secret = PushSecret(key, body)
+        if self._foreign(push_secret):
+            return NO_REQUEUE
         # Taken before anything is read: what changes from now on marks it again.
         stale = key in self._memory.stale
         self._memory.stale.discard(key)
@@ -121,12 +123,17 @@ class PushReconciler:
         identities = [f"{each} {' '.join(self._clients.identity(each, key.namespace))}" for each in there]
         return stamp([*sources, *templates, *identities])
 
+    def _foreign(self, push_secret: PushSecret) -> bool:
+        """Return True if all stores that it names or has pushed to are for other controllers; so is its finalizer."""
+        stores = push_secret.summary.stores
+        return bool(stores) and not any(self._clients.access.serves_store(each) for each in stores)
+
     async def _pass(self, push_secret: PushSecret, *, stale: bool) -> Outcome | None:
         spec = await push_secret.spec()
-        await self._parts.cleanup.set_finalizer(push_secret, present=spec.deletion_policy == "Delete")
         stores = choose(spec, push_secret.key.namespace, self._context.cache, self._clients.access)
         if not stores.served and not stores.absent:
             return None  # all of them are for other controllers, or on their way out
+        await self._parts.cleanup.set_finalizer(push_secret, present=spec.deletion_policy == "Delete")
         known = known_of(push_secret.summary, self._remembered(push_secret.key, push_secret.uid))
         started = self._context.clock.now().timestamp()
         this = Pass(push_secret, spec, stores, known, started)
@@ -158,11 +165,8 @@ class PushReconciler:
             session = await self._clients.for_consumer(store, push_secret.key.namespace)
             try:
                 listed = await self._parts.versions.of(session, frozenset(keys), push_secret.summary.interval)
-            except ProviderUnavailable as error:
-                text = f"set secret failed: secretstore {store.name}: {error}"
-                return Outcome(error=Retry(ERRORED, text), gate=("push", store))
             except ProviderError:
-                return None  # the identity may not list: values are compared
+                return None  # the identity may not list, or nothing answers: values are compared
             if listed is None:
                 return None
             found |= {(store, key): listed.versions.get(key, "") for key in keys}

@@ -16,7 +16,7 @@ from external.api.push_secret import (
 )
 from external.api.selectors import problems
 from external.push_secrets.record import Record, record_of
-from external.push_summaries import ADOPT, PushSecretSummary, mapping, push_secret_summary
+from external.push_summaries import ADOPT, MAX_STORES, PushSecretSummary, mapping, push_secret_summary
 from manager.core.errors import NeedsHuman
 from manager.kube.resources import Body, Key
 
@@ -25,7 +25,6 @@ SYNCED = "Synced"
 SOURCE_DELETED = "SourceDeleted"
 COMPONENT = "pushsecret"
 MAX_ENTRIES = 1_000  # of one PushSecret at one store
-MAX_STORES = 50  # of one PushSecret
 MAX_BYTES = 16 << 20  # of all values that one PushSecret pushes to a store
 
 
@@ -64,8 +63,12 @@ class PushSecret:
 
     @property
     def adopts(self) -> str:
-        """The PushSecret whose secrets it takes over; empty for none."""
-        return str((self.metadata.get("annotations") or {}).get(ADOPT) or "")
+        """The PushSecret of its own namespace whose secrets it takes over; empty for none.
+
+        The annotation is the taker's own: it is no consent of another namespace.
+        """
+        named = str((self.metadata.get("annotations") or {}).get(ADOPT) or "")
+        return named if named.startswith(f"{self.key.namespace}/") else ""
 
     @property
     def record(self) -> Record:

@@ -55,13 +55,17 @@ class _Gates:
         return sum(len(gate.waiting) for gate in self._gates.values())
 
     def hold(self, key: Key, gate: Hashable, after: float) -> None:
-        """Hold a key at a gate; send it as the probe if no other key is."""
+        """Hold a key at a gate; send a probe if no other key is one.
+
+        After a probe that failed, the key that has waited longest is the next: one with a reason of its own to fail
+        would keep the gate shut for all.
+        """
         state = self._gates.setdefault(gate, _Gate())
         state.waiting[key] = None
         self._waits_at.setdefault(key, set()).add(gate)
         state.quiet_until = max(state.quiet_until, self._clock.monotonic() + after)
         if state.probe in (None, key):
-            self._send_probe(state, key)
+            self._send_probe(state, next(iter(state.waiting)))
 
     def release(self, gate: Hashable) -> None:
         """Release the keys of a gate in batches, unless the dependency asked for no requests."""

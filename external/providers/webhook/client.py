@@ -109,23 +109,28 @@ class Webhook(DelegatesPushes):
         """Send the request without a reference to a secret; its templates have the values of Secrets only."""
         return self._asked(self._around.secrets, self._around.secrets)
 
-    def send(self, method: str, said: Mapping[str, str | bytes], body: bytes | None = None) -> bytes:
+    def send(
+        self, method: str, said: Mapping[str, str | bytes], body: bytes | None = None, *, bare: bool = False
+    ) -> bytes:
         """Send a request and return the body of its answer. Raises ProviderError.
 
         Args:
             said: what templates know as `.remoteRef`.
             body: sent where the store has no template for it.
+            bare: whether no body is sent, not even the store's.
         """
-        return self._sent(method, self._data(said), self._data(said, quoted=True), body)
+        return self._sent(method, self._data(said), self._data(said, quoted=True), body, bare=bare)
 
-    def _sent(self, method: str, data: Groups, quoted: Groups, body: bytes | None = None) -> bytes:
+    def _sent(
+        self, method: str, data: Groups, quoted: Groups, body: bytes | None = None, *, bare: bool = False
+    ) -> bytes:
         spec = self._spec
         url = self._rendered("url", "url", spec.url, quoted).decode(errors="replace")
         headers = {
             name: self._rendered(f"header {name}", f"headers.{name}", text, data).decode(errors="replace")
             for name, text in (spec.headers or {}).items()
         }
-        content = self._rendered("body", "body", spec.body, data) if spec.body else body
+        content = self._rendered("body", "body", spec.body, data) if spec.body and not bare else body
         return self._call(HttpRequest("HTTPRequest", method, url, headers, body=content))
 
     def _asked(self, data: Groups, quoted: Groups) -> SecretValue:

@@ -4,18 +4,21 @@ The API has no place for a mark and no way to ask for what was pushed, so every 
 can say whose a secret is.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Protocol
 
 from external.providers.protocol import NotModified, ProviderDenied, SecretAbsent
-from external.providers.push import Pushed, PushRequest, ReferencedObject, RemoteRef
+from external.providers.push import Pushed, PushRefused, PushRequest, ReferencedObject, RemoteRef
 from external.providers.support.pushing.payload import payload
 
 
 class Send(Protocol):
     """Sends a request made from the store's templates."""
 
-    def __call__(self, method: str, said: Mapping[str, str | bytes], body: bytes | None = None) -> bytes:
+    def __call__(
+        self, method: str, said: Mapping[str, str | bytes], body: bytes | None = None, *, bare: bool = False
+    ) -> bytes:
         """Return the body of the answer. Raises ProviderError."""
         ...
 
@@ -36,9 +39,9 @@ class WebhookPush:
 
     def push(self, request: PushRequest) -> Pushed:
         """Send the value: as the body where the store has no template for it. Raises ProviderError."""
-        value = payload(request).reveal()
+        names, value = _said(request.ref, request.secret_key), payload(request).reveal()
         # Templates find the value under the name of the remote key, but never where a URL expects a name.
-        said = {request.ref.key: value, **_said(request.ref, request.secret_key)}
+        said = {request.ref.key: value, **names}
         try:
             self._send(self._method or "POST", said, value)
         except NotModified:
@@ -48,10 +51,18 @@ class WebhookPush:
         return Pushed(written=True)
 
     def exists(self, ref: RemoteRef, metadata: object = None) -> bool:
-        """Return True if a read of the secret succeeds, False for 404. Raises ProviderError."""
+        """Return True if a read of the secret succeeds, False for 404. Raises ProviderError.
+
+        A request by the method of a push would overwrite what exists. What a PUT writes, a GET of its URL reads; what
+        a POST writes may be read elsewhere, and a 404 there would say that nothing exists.
+        """
         del metadata
+        method = (self._method or "GET").upper()
+        if method not in ("GET", "HEAD", "PUT"):
+            cure = "leave method out to push by POST and read by GET, or set PUT"
+            raise PushRefused(f"whether the secret exists cannot be asked by the store's method {method}: {cure}")
         try:
-            self._send(self._method or "GET", _said(ref))
+            self._send("HEAD" if method == "HEAD" else "GET", _said(ref), bare=True)
         except SecretAbsent:
             return False
         except NotModified:
@@ -69,6 +80,12 @@ class WebhookPush:
 
 
 def _said(ref: RemoteRef, secret_key: str = "") -> dict[str, str | bytes]:
-    """Return what templates know as `.remoteRef`: the names of a read, and those of a push."""
+    """Return what templates know as `.remoteRef`: the names of a read, and those of a push.
+
+    Raises PushRefused for names that lead out of the path that the store's URL has for them: quoting leaves dots alone.
+    """
+    for field, name in (("remoteKey", ref.key), ("property", ref.property)):
+        if {".", ".."} & set(re.split(r"[/\\]", name)):
+            raise PushRefused(f"data[].match.remoteRef.{field}: . and .. lead to another path; push to another {field}")
     read = {"key": ref.key, "version": "", "property": ref.property}
     return {**read, "remoteKey": ref.key, "secretKey": secret_key}

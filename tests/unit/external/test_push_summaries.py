@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from external.push_summaries import FINALIZER, MAX_CLAIMS, Claim, push_secret_summary, recorded_store
+from external.push_summaries import FINALIZER, MAX_ASKED, MAX_HELD, Claim, push_secret_summary, recorded_store
 from manager.kube.resources import CLUSTER_SECRET_STORES, CONFIGMAPS, SECRET_STORES, SECRETS, Body, Key
 from tests.builders.push_provider import entry
 
@@ -86,7 +86,17 @@ def test_claims_of_one_object_are_bounded() -> None:
             secretStoreRefs=[{"name": f"s{at}"} for at in range(50)], data=[entry(remote=f"r{at}") for at in range(500)]
         )
     )
-    assert len(found.claims) == MAX_CLAIMS
+    assert len(found.claims) <= MAX_ASKED
+    assert {each.store.name for each in found.claims} == {f"s{at}" for at in range(50)}
+    assert len({id(keys) for keys in found.asked.values()}) == 1, "stores share what they have in common"
+
+
+def test_recorded_places_of_one_object_are_bounded_and_their_stores_are_not() -> None:
+    record = {f"SecretStore/s{at}": {f"r{each}": entry(remote=f"r{each}") for each in range(500)} for at in range(9)}
+    found = push_secret_summary(body({"syncedPushSecrets": record}))
+
+    assert len(found.claims) == MAX_HELD
+    assert len(found.held) == 9
 
 
 @pytest.mark.parametrize(
@@ -102,9 +112,15 @@ def test_claims_of_one_object_are_bounded() -> None:
 def test_claims_overlap_where_a_write_changes_the_other(
     first: tuple[str, str], second: tuple[str, str], wanted: bool
 ) -> None:
-    one, two = Claim(STORE, *first), Claim(STORE, *second)
-    assert (one.overlaps(two), two.overlaps(one)) == (wanted, wanted)
-    assert not Claim(ALL, *first).overlaps(two)
+    for one, two in ((first, second), (second, first)):
+        data = [entry(remote=one[0], prop=one[1]), entry(remote="more", prop="x")]
+        asking = push_secret_summary(body(secretStoreRefs=[{"name": "store"}], data=data))
+        record = {"SecretStore/store": {"name": entry(remote=one[0], prop=one[1])}}
+        holding = push_secret_summary(body({"syncedPushSecrets": record}))
+
+        assert (asking.asks_for(Claim(STORE, *two)), asking.holds(Claim(STORE, *two))) == (wanted, False)
+        assert (holding.holds(Claim(STORE, *two)), holding.asks_for(Claim(STORE, *two))) == (wanted, False)
+        assert not asking.asks_for(Claim(ALL, *two))
 
 
 @pytest.mark.parametrize(

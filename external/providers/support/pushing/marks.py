@@ -1,7 +1,7 @@
 """The marks by which a provider's secret is ours to overwrite and delete. Pure."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from external.providers.push import RemoteUnmanaged
@@ -50,9 +50,13 @@ def require_ours(found: Mapping[str, str], owners: Iterable[str], place: str, ro
     require_no_other(found.get(OWNER, ""), [owner_mark(each, room) for each in owners], place)
 
 
-def require_no_other(named: str, owners: Iterable[str], place: str) -> None:
-    """Raise RemoteUnmanaged if a mark names another PushSecret."""
-    if named and named not in owners:
+def require_no_other(named: str, owners: Sequence[str], place: str) -> None:
+    """Raise RemoteUnmanaged if a mark names another PushSecret; one of another namespace is not told by name."""
+    if not named or named in owners:
+        return
+    if any(named.partition("/")[0] == each.partition("/")[0] for each in owners):
         shown = named[:MAX_SHOWN_CHARACTERS] if named.isprintable() else "another"
         cure = f"push all of it from one PushSecret, or remove the {place} {OWNER} to hand it over"
         raise RemoteUnmanaged(f"{UNMANAGED} here: PushSecret {shown} has written it; {cure}")
+    cure = f"its owner or an administrator removes the {place} {OWNER} to hand it over, or push to another remoteKey"
+    raise RemoteUnmanaged(f"{UNMANAGED} here: a PushSecret of another namespace has written it; {cure}")

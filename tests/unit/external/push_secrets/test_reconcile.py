@@ -8,6 +8,7 @@ from external.generators.registry import KINDS
 from external.generators.runner import Generators
 from external.providers.protocol import ProviderError, ProviderUnavailable
 from external.push_secrets.view import MAX_STORES
+from external.push_summaries import FINALIZER
 from manager.kube.resources import PUSH_SECRETS, SECRET_STORES, SECRETS, Body
 from tests.builders.external_module import ExternalModule
 from tests.builders.push_provider import (
@@ -188,6 +189,21 @@ async def test_other_classes_stores_are_left_alone(bench: ExternalModule, remote
     push_secret(bench, secretStoreRefs=[{"name": "store"}, {"name": "mine"}])
     await bench.settle()
     assert (ready(bench), recorded(bench)) == (OK, {"SecretStore/mine": ["remote"]})
+
+
+@pytest.mark.parametrize("deleting", [False, True])
+async def test_an_object_of_another_class_gets_and_loses_no_finalizer(
+    bench: ExternalModule, remote: Remote, deleting: bool
+) -> None:
+    """The other controller's finalizer has the same name."""
+    bench.store(controller="other")
+    bench.secret("src", k="v")
+    meta = {"finalizers": [FINALIZER], "deletionTimestamp": "2026-01-01T00:00:00Z"} if deleting else {}
+    push_secret(bench, meta=meta, deletionPolicy="Delete")
+    await bench.settle()
+
+    left = (bench.body(PUSH_SECRETS, "ps") or {})["metadata"].get("finalizers", [])
+    assert (left, status(bench), remote.calls) == ([FINALIZER] if deleting else [], {}, {})
 
 
 async def test_a_provider_without_push_is_told(bench: ExternalModule, monkeypatch: pytest.MonkeyPatch) -> None:

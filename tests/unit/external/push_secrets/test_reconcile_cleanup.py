@@ -261,6 +261,20 @@ async def test_a_user_hands_a_secret_over_by_name(bench: ExternalModule, remote:
     assert (ready(bench, "heir"), remote.owners["a", "remote"]) == (OK, "ns/heir")
 
 
+@pytest.mark.parametrize("owner", ["other/ps", "nsx/ps", "ps", "/ps"])
+async def test_nobody_takes_a_secret_of_another_namespace_over(
+    bench: ExternalModule, remote: Remote, owner: str
+) -> None:
+    """The annotation is on the taker's own object."""
+    remote.foreign("remote", "theirs", owner=owner)
+    await started(bench, deletionPolicy="Delete")
+    push_secret(bench, meta={"annotations": {"coffer.dev/adopt": owner}})
+    await bench.settle()
+
+    assert "not managed" in ready(bench)[2]
+    assert (remote.text("remote"), remote.owners["a", "remote"]) == ("theirs", owner)
+
+
 async def test_sibling_secrets_do_not_delete_each_other(bench: ExternalModule, remote: Remote) -> None:
     bench.store()
     for name in ("one", "two"):
@@ -326,6 +340,13 @@ async def test_a_store_is_held_while_pushed_secrets_need_it(bench: ExternalModul
     bench.remove(PUSH_SECRETS, "ps")
     await bench.settle()
     assert store_finalizers(bench) == []
+
+
+async def test_who_only_names_a_store_does_not_hold_it(bench: ExternalModule, remote: Remote) -> None:
+    remote.foreign("remote", "theirs")
+    await started(bench, deletionPolicy="Delete")
+
+    assert (ready(bench)[0], recorded(bench).get("SecretStore/store", []), store_finalizers(bench)) == ("False", [], [])
 
 
 async def test_an_old_object_that_is_edited_takes_nothing_from_others(bench: ExternalModule, remote: Remote) -> None:

@@ -121,3 +121,47 @@ async def test_a_generator_makes_new_values_though_versions_are_the_same(bench: 
 
     assert first
     assert remote.text("remote") not in (None, first)
+
+
+async def test_what_others_only_ask_for_is_not_listed(
+    bench: ExternalModule, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One who may not push must not make the list long, and so the proof of all others impossible."""
+    await started(bench, refreshInterval="1m")
+    remote.foreign("foreign", "x")
+    push_secret(bench, "greedy", data=[entry(remote="foreign")])
+    await bench.settle()
+    asked: list[frozenset[str]] = []
+    listed = remote.current_versions
+    monkeypatch.setattr(remote, "current_versions", lambda place, keys: asked.append(keys) or listed(place, keys))
+
+    await later(bench, 70)
+
+    assert asked == [frozenset({"remote"})]
+
+
+async def test_many_keys_are_listed_a_part_at_a_time(
+    bench: ExternalModule, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("external.push_secrets.versions.MAX_SHARED_KEYS", 3)
+    await started(bench, refreshInterval="5m")
+    for at in range(8):
+        push_secret(bench, f"ps{at}", data=[entry(remote=f"r{at}")], refreshInterval="5m")
+    await bench.settle()
+    remote.calls.clear()
+
+    await later(bench, 310)
+
+    assert set(remote.calls) == {"list"}
+    assert 3 <= remote.calls["list"] <= 9
+
+
+async def test_a_list_that_gets_no_answer_ends_no_pass(bench: ExternalModule, remote: Remote) -> None:
+    """Its keys are mostly those of others: values are compared."""
+    await started(bench, refreshInterval="1m")
+    remote.failing["list"] = ProviderUnavailable("timeout")
+    remote.calls.clear()
+
+    await later(bench, 70)
+
+    assert (remote.calls["push"], remote.calls["write"], ready(bench)) == (1, 0, OK)

@@ -66,6 +66,38 @@ def test_a_read_tells_whether_a_secret_exists(site: Site, status: int, there: bo
     assert site.asked[0][:2] == ("GET", "/my+key/p")
 
 
+@pytest.mark.parametrize("method", ["PUT", "put", None])
+def test_the_question_whether_a_secret_exists_writes_nothing(site: Site, method: str | None) -> None:
+    spec = {"method": method, "body": '{"value":"{{ .remoteRef.my key }}"}'}
+
+    assert client(site, **spec).exists(REF)
+    assert [(asked[0], asked[3]) for asked in site.asked] == [("GET", "")]
+
+
+@pytest.mark.parametrize("ref", [("..", ""), (".", ""), ("a/../b", ""), ("a\\..", ""), ("a", "..")])
+def test_dots_do_not_lead_to_another_path(site: Site, ref: tuple[str, str]) -> None:
+    made, asked = client(site, url=site.url + "/team/{{ .remoteRef.remoteKey }}"), RemoteRef(*ref)
+    for attempt in (
+        lambda: made.push(request(ref=asked)),
+        lambda: made.exists(asked),
+        lambda: made.delete(asked, "ns/a"),
+    ):
+        with pytest.raises(PushRefused, match=r"lead to another path"):
+            attempt()
+    assert site.asked == []
+
+
+def test_dots_in_a_name_are_names(site: Site) -> None:
+    assert client(site).push(request(ref=RemoteRef("..a/b.c", "...")))
+
+
+@pytest.mark.parametrize("method", ["POST", "post", "PATCH", "DELETE"])
+def test_a_method_that_may_write_is_no_question(site: Site, method: str) -> None:
+    with pytest.raises(PushRefused, match=f"the store's method {method.upper()}: leave method out"):
+        client(site, method=method).exists(REF)
+    assert site.asked == []
+
+
 @pytest.mark.parametrize(
     ("status", "error"),
     [(404, ProviderDenied), (403, ProviderDenied), (429, ProviderUnavailable), (503, ProviderUnavailable)],

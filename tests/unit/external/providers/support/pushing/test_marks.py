@@ -23,7 +23,9 @@ def test_ours_is_what_is_marked_with_no_other_name(found: dict[str, str]) -> Non
         ({OWNER: "ns/a"}, "give it the tag managed-by=external-secrets"),
         ({"managed-by": "terraform"}, "secret not managed by external-secrets"),
         (marks("ns/b"), "PushSecret ns/b has written it"),
-        ({**MANAGED, OWNER: "a\nb"}, "PushSecret another has written it"),
+        ({**MANAGED, OWNER: "ns/a\nb"}, "PushSecret another has written it"),
+        (marks("tenant/b"), "a PushSecret of another namespace has written it"),
+        ({**MANAGED, OWNER: "a\nb"}, "a PushSecret of another namespace has written it"),
     ],
 )
 def test_anything_else_is_not(found: dict[str, str], text: str) -> None:
@@ -32,6 +34,7 @@ def test_anything_else_is_not(found: dict[str, str], text: str) -> None:
 
     assert text in str(told.value)
     assert "\n" not in str(told.value)
+    assert "tenant" not in str(told.value), "whose a secret of another namespace is does not concern this one"
 
 
 def test_a_long_name_is_cut_so_that_no_two_are_equal() -> None:
