@@ -18,7 +18,8 @@ from external.push_secrets.push import CONTINUE_SECONDS, PASS_SECONDS, Job, Push
 from external.push_secrets.record import store_name, without
 from external.push_secrets.refresh import Known
 from external.push_secrets.stores import Chosen, ChosenStores
-from external.push_secrets.view import ERRORED, MAX_STORES, EntryState, PushSecret
+from external.push_secrets.view import ERRORED, EntryState, PushSecret
+from external.push_summaries import MAX_STORES
 from external.stores.clients import Clients
 from external.values.documents import Documents
 from external.values.namespace_lock import NamespaceLock

@@ -7,8 +7,7 @@ import pytest
 from external.generators.registry import KINDS
 from external.generators.runner import Generators
 from external.providers.protocol import ProviderError, ProviderUnavailable
-from external.push_secrets.view import MAX_STORES
-from external.push_summaries import FINALIZER
+from external.push_summaries import FINALIZER, MAX_STORES
 from manager.kube.resources import PUSH_SECRETS, SECRET_STORES, SECRETS, Body
 from tests.builders.external_module import ExternalModule
 from tests.builders.push_provider import (
