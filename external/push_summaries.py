@@ -26,7 +26,7 @@ from manager.kube.resources import (
 FINALIZER = "pushsecret.externalsecrets.io/finalizer"
 MAX_HELD = 2_000  # recorded places kept of one object
 MAX_ASKED = 200  # places of its spec: stores times entries grow faster than the text; marks guard the others
-MAX_STORES = 50  # of one PushSecret
+MAX_NAMED_STORES = 50  # of one PushSecret
 OURS = "coffer.dev/"
 
 
@@ -213,7 +213,7 @@ def _each(places: Places) -> Iterator[Claim]:
 
 
 def _named(namespace: str, spec: Mapping[str, Any]) -> Iterator[Key]:
-    for each in listing(spec.get("secretStoreRefs"))[:MAX_STORES]:
+    for each in listing(spec.get("secretStoreRefs"))[:MAX_NAMED_STORES]:
         ref = mapping(each)
         if isinstance(ref.get("name"), str) and ref["name"] and ref.get("labelSelector") is None:
             yield store_key(namespace, ref["name"], ref.get("kind"))

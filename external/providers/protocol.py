@@ -220,6 +220,8 @@ class Home:
     url: str
     trusting: Callable[[], ssl.SSLContext] = field(repr=False)
     """Makes a TLS context that trusts it and shows no client certificate."""
+    namespace: str = ""
+    """Coffer's own."""
 
 
 class Render(Protocol):

@@ -16,7 +16,7 @@ from external.api.push_secret import (
 )
 from external.api.selectors import problems
 from external.push_secrets.record import Record, record_of
-from external.push_summaries import ADOPT, MAX_STORES, PushSecretSummary, mapping, push_secret_summary
+from external.push_summaries import ADOPT, MAX_NAMED_STORES, PushSecretSummary, mapping, push_secret_summary
 from manager.core.errors import NeedsHuman
 from manager.kube.resources import Body, Key
 
@@ -25,6 +25,7 @@ SYNCED = "Synced"
 SOURCE_DELETED = "SourceDeleted"
 COMPONENT = "pushsecret"
 MAX_ENTRIES = 1_000  # of one PushSecret at one store
+MAX_STORES = MAX_NAMED_STORES
 MAX_BYTES = 16 << 20  # of all values that one PushSecret pushes to a store
 
 

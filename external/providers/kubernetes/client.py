@@ -58,6 +58,7 @@ class Cluster(DelegatesPushes):
         seconds: maximum duration of a search.
         cluster: name of the cluster in condition texts.
         chooses_namespace: whether pushed entries may name another namespace.
+        closed: namespaces that nothing is pushed to.
     """
 
     natural = False
@@ -71,8 +72,9 @@ class Cluster(DelegatesPushes):
         cluster: str,
         *,
         chooses_namespace: bool = False,
+        closed: frozenset[str] = frozenset(),
     ) -> None:
-        super().__init__(ClusterPush(connection, namespace, chooses_namespace=chooses_namespace))
+        super().__init__(ClusterPush(connection, namespace, chooses_namespace=chooses_namespace, closed=closed))
         self._connection = connection
         self._cluster = cluster
         self._namespace = namespace

@@ -41,10 +41,24 @@ async def connect(spec: KubernetesProvider, context: ConnectContext) -> Client:
 
     def make() -> Client:
         connection = Connection(server, context.count, context.timeout)
-        of_cluster = not context.lookup.store.namespace
-        return Cluster(connection, spec.remote_namespace, context.timeout, cluster, chooses_namespace=of_cluster)
+        return Cluster(
+            connection,
+            spec.remote_namespace,
+            context.timeout,
+            cluster,
+            chooses_namespace=not context.lookup.store.namespace,
+            closed=_closed(server.url, context),
+        )
 
     return await context.run(make)
+
+
+def _closed(url: str, context: ConnectContext) -> frozenset[str]:
+    """Return the namespaces of this cluster that take no pushed Secrets: who writes there could become Coffer."""
+    home = context.home
+    if home is None or (url.rstrip("/") != home.url.rstrip("/") and host_of(url) not in OWN):
+        return frozenset()
+    return frozenset({"kube-system", home.namespace})
 
 
 async def _server(spec: KubernetesProvider, context: ConnectContext) -> Server:

@@ -18,4 +18,4 @@ def home_of(connection: Connection | None) -> Home | None:
         authorities = own.get_ca_certs(binary_form=True)
         return verifying(cadata=b"".join(authorities) or None)
 
-    return Home(connection.server, trusting)
+    return Home(connection.server, trusting, connection.default_namespace)

@@ -42,14 +42,23 @@ class ClusterPush:
     Args:
         namespace: of the store, where an entry names no other.
         chooses_namespace: whether entries may name one: only those of a cluster-scoped store.
+        closed: namespaces that nothing is pushed to.
     """
 
     deletes_property = True
 
-    def __init__(self, connection: Connection, namespace: str, *, chooses_namespace: bool) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        namespace: str,
+        *,
+        chooses_namespace: bool,
+        closed: frozenset[str] = frozenset(),
+    ) -> None:
         self._connection = connection
         self._namespace = namespace
         self._chooses_namespace = chooses_namespace
+        self._closed = closed
 
     def references(self, metadata: object) -> tuple[ReferencedObject, ...]:
         """Return nothing: the metadata names no objects. Raises PushRefused for metadata of a wrong form."""
@@ -60,6 +69,8 @@ class ClusterPush:
         """Create or update the Secret unless it is as wanted. Raises ProviderError."""
         spec = self._spec(request.metadata)
         place = self._place(request.ref, spec)
+        if place.namespace in self._closed:
+            raise PushRefused(f"{self._closed_text(place)}; push to another namespace")
         found = self._found(place)
         if found is not None:
             _require_ours(found, request.owners, recorded=request.recorded)
@@ -80,6 +91,8 @@ class ClusterPush:
     def delete(self, ref: RemoteRef, owner: str, metadata: object = None) -> bool:
         """Delete the Secret, or one of its keys; with the last key it goes too. Raises ProviderError."""
         place = self._place(ref, self._spec(metadata))
+        if place.namespace in self._closed:
+            raise RemoteUnmanaged(self._closed_text(place))
         found = self._found(place)
         if found is None:
             return False
@@ -116,6 +129,12 @@ class ClusterPush:
             text = f"lower-case letters, digits, - and ., {MAX_NAME_CHARACTERS} characters at most"
             raise PushRefused(f"{REMOTE_KEY}: a Secret cannot have this name: {text}")
         return Place(spec.remote_namespace or self._namespace, ref.key)
+
+    @staticmethod
+    def _closed_text(place: Place) -> str:
+        return (
+            f"namespace {place.namespace} of this cluster takes no pushed Secrets: the cluster's and Coffer's are there"
+        )
 
     def _found(self, place: Place) -> Mapping[str, Any] | None:
         try:

@@ -22,6 +22,7 @@ from external.providers.protocol import (
     SecretAbsent,
     SecretRequest,
 )
+from external.providers.push import PushRefused, PushRequest, RemoteRef, pushes
 from external.providers.support.egress import EgressPolicy
 from external.stores.summary import store_summary
 from external.values.json_document import take
@@ -390,3 +391,15 @@ async def test_a_token_for_another_cluster_needs_its_own_audience(spec: Kubernet
     await connect(spec, given)
 
     assert len(given.lookup.asked) == 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("url", ["", "https://kubernetes.default.svc:443", "https://10.96.0.1:443/"])
+@pytest.mark.parametrize("namespace", ["kube-system", "coffer"])
+async def test_this_cluster_takes_nothing_beside_its_own_and_coffers_secrets(url: str, namespace: str) -> None:
+    spec = as_account(url).model_copy(update={"remote_namespace": namespace})
+    client = await connect(spec, replace(context(), home=replace(HOME, namespace="coffer")))
+    values = {"k": SecretValue(b"v")}
+
+    assert pushes(client)
+    with pytest.raises(PushRefused, match=f"namespace {namespace} of this cluster takes no pushed Secrets"):
+        client.push(PushRequest(RemoteRef("app", "p"), "k", values, "ns/a", recorded=False))

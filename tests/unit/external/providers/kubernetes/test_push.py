@@ -66,6 +66,22 @@ def test_only_a_cluster_stores_entry_names_a_namespace() -> None:
     assert {path for _, path, _ in api.asked} == {"/api/v1/namespaces/far/secrets/app"}
 
 
+def test_nothing_is_pushed_beside_the_clusters_and_coffers_own_secrets() -> None:
+    ref, api = RemoteRef("app", "p"), Api(secret())
+    store = ClusterPush(api, "kube-system", chooses_namespace=False, closed=frozenset({"kube-system", "coffer"}))  # type: ignore[arg-type]
+    with pytest.raises(PushRefused, match="namespace kube-system of this cluster takes no pushed Secrets"):
+        store.push(request(ref))
+    with pytest.raises(RemoteUnmanaged, match="takes no pushed Secrets"):
+        store.delete(ref, "ns/a")
+
+    given = {**ENVELOPE, "spec": {"remoteNamespace": "coffer"}}
+    everywhere = ClusterPush(api, "free", chooses_namespace=True, closed=frozenset({"kube-system", "coffer"}))  # type: ignore[arg-type]
+    with pytest.raises(PushRefused, match="namespace coffer of this cluster"):
+        everywhere.push(request(ref, metadata=given))
+    assert api.asked == []
+    assert everywhere.push(request(ref)).written
+
+
 def test_an_update_carries_the_version_that_was_read() -> None:
     api = Api(secret())
     assert pusher(api).push(request(RemoteRef("app", "p"))).written
