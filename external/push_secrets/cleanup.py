@@ -7,7 +7,7 @@ from typing import Any
 
 from external.errors import Pending
 from external.metrics import PushMetrics
-from external.providers.protocol import ProviderError, ProviderUnavailable, SecretRequest
+from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable, SecretRequest
 from external.providers.push import Pushes, RemoteRef, RemoteUnmanaged, canonical, pushes
 from external.providers.session import ProviderSession
 from external.push_secrets.claims import Claims
@@ -18,7 +18,8 @@ from external.push_secrets.record import store_name
 from external.push_secrets.view import COMPONENT, PushSecret
 from external.push_summaries import FINALIZER, LEAVE
 from external.stores.clients import Clients
-from manager.core.errors import ReconcileError, WaitFor
+from external.stores.namespaces import is_terminating
+from manager.core.errors import NeedsHuman, ReconcileError, WaitFor
 from manager.kube.resources import Key
 from manager.kube.writer import DeleteBrake, Patch
 from manager.runtime.module import Context
@@ -95,7 +96,7 @@ class CleanUp:
             except Pending:
                 raise
             except (ReconcileError, ProviderError) as error:
-                self._unreached(push_secret, store, these, str(error), cleaned)
+                await self._unreached(push_secret, store, these, error, cleaned)
                 continue
             for each in these:
                 if cleaned.wait or cleaned.unavailable == store or self._out_of_time(deadline, cleaned):
@@ -142,16 +143,32 @@ class CleanUp:
             raise ProviderError(TAKES_NONE)
         return _Opened(session, client)
 
-    def _unreached(
-        self, push_secret: PushSecret, store: Key, these: Sequence[Removal], why: str, cleaned: Cleaned
+    async def _unreached(
+        self, push_secret: PushSecret, store: Key, these: Sequence[Removal], why: Exception, cleaned: Cleaned
     ) -> None:
-        """Keep the record of a store that cannot be used, unless the user lets it go."""
+        """Keep the record of a store that cannot be used, unless the user lets it go, or its namespace goes with it."""
         leaves = {each.strip() for each in push_secret.summary.leaves.split(",")}
-        if leaves & {store_name(store), EVERY_STORE}:
-            cleaned.done |= {each.recorded for each in these}
+        if self._is_lost(push_secret, store, why):
+            text = f"{len(these)} remote refs of {store_name(store)} are left at the provider"
+            await self._tell_left(push_secret, f"{text}: the namespace is being deleted, and {why}")
+        elif not leaves & {store_name(store), EVERY_STORE}:
+            name = store_name(store)
+            cure = f'make the store work again, or leave its secrets where they are: annotate {LEAVE}="{name}"'
+            cleaned.errors.append(f"could not get secrets client for store {store.name}: {why}; {cure}")
             return
-        cure = f'make the store work again, or leave its secrets where they are: annotate {LEAVE}="{store_name(store)}"'
-        cleaned.errors.append(f"could not get secrets client for store {store.name}: {why}; {cure}")
+        cleaned.done |= {each.recorded for each in these}
+
+    def _is_lost(self, push_secret: PushSecret, store: Key, why: Exception) -> bool:
+        """Return True if nothing can make a store work before the PushSecret is gone.
+
+        In a namespace that is being deleted nothing can be created, so a store or credentials of it that went before
+        the PushSecret do not come back; waiting for them would hold the namespace for ever.
+        """
+        meta = self._context.cache.get(store)
+        local = bool(store.namespace) or (meta is not None and meta.digest.per_consumer)
+        terminating = is_terminating(self._context.cache, push_secret.key.namespace)
+        refused = isinstance(why, NeedsHuman | ProviderDenied)
+        return "deletionTimestamp" in push_secret.metadata and local and terminating and refused
 
     async def _remove(
         self,
@@ -220,6 +237,9 @@ class CleanUp:
 
     async def _left(self, push_secret: PushSecret, removal: Removal, why: str) -> None:
         text = f"remote ref {removal.name} of {store_name(removal.store)} is left at the provider: {why}"
+        await self._tell_left(push_secret, text)
+
+    async def _tell_left(self, push_secret: PushSecret, text: str) -> None:
         await self._context.events.warning(push_secret.key, push_secret.uid, UNMANAGED, text, component=COMPONENT)
 
 

@@ -23,6 +23,7 @@ SURROGATES = range(0xD800, 0xE000)
 DUPLICATE = "duplicate remote key"
 MAX_COMPARED = 200_000  # keys of sources that the dataTo entries and rewrites of all stores look at
 KEYS_AT_ONCE = 500  # that are matched before others may work
+MAX_RECORD_BYTES = 512 << 10  # of what the status says of all entries; the API server takes 1.5 MiB
 MAX_PLACES = 5_000  # entries of one PushSecret at all stores
 
 
@@ -72,6 +73,7 @@ class Budget:
 
     compared: int = MAX_COMPARED
     places: int = MAX_PLACES
+    record: int = MAX_RECORD_BYTES
     turn: CooperativeYield = field(default_factory=CooperativeYield)
 
     async def compare(self, at: str, keys: int) -> None:
@@ -87,6 +89,18 @@ class Budget:
         self.places -= entries
         if self.places < 0:
             raise _wrong(f"more than {MAX_PLACES} entries for all stores; divide them over several PushSecrets")
+
+    def note(self, entries: Iterable[Entry]) -> None:
+        """Count the bytes of entries in the record. Raises NeedsHuman if the status could not hold them."""
+        sizes: dict[int, int] = {}  # of metadata, which the entries of one dataTo share
+        for each in entries:
+            if id(each.metadata) not in sizes:
+                sizes[id(each.metadata)] = len(metadata_text(each.metadata))
+            rest = {name: value for name, value in each.data.items() if name != "metadata"}
+            self.record -= len(each.key) + len(json.dumps(rest)) + sizes[id(each.metadata)]
+            if self.record < 0:
+                cure = "shorten metadata, which each entry has in the status, or divide them over several PushSecrets"
+                raise _wrong(f"{each.at}: the entries take more than {MAX_RECORD_BYTES} bytes of the status; {cure}")
 
 
 @dataclass
@@ -121,6 +135,7 @@ class Expansion:
         if await self._size(found) > MAX_BYTES:
             raise _wrong(f"more than {MAX_BYTES} bytes for one store; divide them over several PushSecrets")
         require_distinct(found)
+        self.budget.note(found)
         return found
 
     async def _of(self, index: int, source: Source) -> list[Entry]:

@@ -8,7 +8,16 @@ from external.api.fields import parse
 from external.api.push_secret import PushSecretSpec
 from external.providers.push import RemoteRef
 from external.push_secrets import entries as entries_module
-from external.push_secrets.entries import MAX_COMPARED, MAX_PLACES, Budget, Entry, Expansion, Source, converted
+from external.push_secrets.entries import (
+    MAX_COMPARED,
+    MAX_PLACES,
+    MAX_RECORD_BYTES,
+    Budget,
+    Entry,
+    Expansion,
+    Source,
+    converted,
+)
 from external.push_secrets.stores import Chosen
 from external.push_secrets.view import MAX_BYTES, MAX_ENTRIES, require_allowed
 from external.values.documents import Documents
@@ -167,6 +176,14 @@ async def test_stores_share_what_a_pass_may_take() -> None:
         await Expansion(spec(dataTo=[HERE]), STORE, documents, budget).entries(sources)
     with pytest.raises(NeedsHuman, match=f"more than {MAX_PLACES} entries for all stores"):
         await Expansion(spec(data=[entry("a"), entry("b", "y")]), STORE, documents, budget).entries(sources)
+
+
+async def test_the_status_can_hold_what_is_pushed() -> None:
+    given = {f"k{at}": "" for at in range(MAX_ENTRIES)}
+    assert len(await entries(given, dataTo=[HERE])) == MAX_ENTRIES
+    long = HERE | {"metadata": {"note": "x" * (MAX_RECORD_BYTES // MAX_ENTRIES)}}
+    with pytest.raises(NeedsHuman, match=rf"dataTo\[0\]: .* more than {MAX_RECORD_BYTES} bytes of the status; shorten"):
+        await entries(given, dataTo=[long])
 
 
 async def test_a_source_is_converted_once_for_all_of_its_entries(monkeypatch: pytest.MonkeyPatch) -> None:

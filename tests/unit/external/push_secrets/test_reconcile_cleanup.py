@@ -2,11 +2,11 @@
 
 import pytest
 
-from external.providers.protocol import ProviderError
+from external.providers.protocol import ProviderError, ProviderUnavailable
 from external.providers.push import RemoteRef
 from external.push_summaries import FINALIZER
 from external.summaries import STORE_FINALIZER
-from manager.kube.resources import PUSH_SECRETS, SECRET_STORES, SECRETS
+from manager.kube.resources import CLUSTER_SECRET_STORES, NAMESPACES, PUSH_SECRETS, SECRET_STORES, SECRETS
 from tests.builders.external_module import ExternalModule
 from tests.builders.push_provider import (
     OK,
@@ -181,6 +181,57 @@ async def test_deletion_without_its_store_tells_the_cure(bench: ExternalModule, 
 
     assert (bench.body(PUSH_SECRETS, "ps") or {})["metadata"]["finalizers"] == []
     assert remote.text("remote") == "v"
+
+
+@pytest.mark.parametrize("going", [True, False])
+async def test_a_namespace_that_goes_is_not_held_by_a_store_that_went_before(
+    bench: ExternalModule, remote: Remote, going: bool
+) -> None:
+    bench.namespace()
+    await started(bench, deletionPolicy="Delete")
+    ended = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if going else {}
+    bench.put(NAMESPACES, {"metadata": {"name": "ns", **ended}})
+    bench.remove(SECRET_STORES, "store")
+    await bench.settle()
+    body = bench.body(PUSH_SECRETS, "ps") or {}
+    bench.api.put(PUSH_SECRETS, body | {"metadata": body["metadata"] | {"deletionTimestamp": "2026-01-01T00:00:00Z"}})
+    await bench.settle()
+
+    assert (bench.body(PUSH_SECRETS, "ps") or {})["metadata"]["finalizers"] == ([] if going else [FINALIZER])
+    told = [each["message"] for each in bench.api.events if each["reason"] == "LeftAtProvider"]
+    assert [each.split(":")[0] for each in told] == (
+        ["1 remote refs of SecretStore/store are left at the provider"] if going else []
+    )
+    assert remote.text("remote") == "v"
+
+
+async def test_a_cluster_store_may_come_back_and_holds_a_namespace_that_goes(
+    bench: ExternalModule, remote: Remote
+) -> None:
+    bench.namespace()
+    bench.store("cluster")
+    refs = [{"name": "cluster", "kind": "ClusterSecretStore"}]
+    await started(bench, deletionPolicy="Delete", secretStoreRefs=refs)
+    bench.put(NAMESPACES, {"metadata": {"name": "ns", "deletionTimestamp": "2026-01-01T00:00:00Z"}})
+    bench.remove(CLUSTER_SECRET_STORES, "cluster")
+    await bench.settle()
+    body = bench.body(PUSH_SECRETS, "ps") or {}
+    bench.api.put(PUSH_SECRETS, body | {"metadata": body["metadata"] | {"deletionTimestamp": "2026-01-01T00:00:00Z"}})
+    await bench.settle()
+
+    assert (bench.body(PUSH_SECRETS, "ps") or {})["metadata"]["finalizers"] == [FINALIZER]
+
+
+async def test_a_provider_that_is_away_holds_a_namespace_that_goes(bench: ExternalModule, remote: Remote) -> None:
+    bench.namespace()
+    await started(bench, deletionPolicy="Delete")
+    bench.put(NAMESPACES, {"metadata": {"name": "ns", "deletionTimestamp": "2026-01-01T00:00:00Z"}})
+    remote.failing["delete"] = ProviderUnavailable("away")
+    body = bench.body(PUSH_SECRETS, "ps") or {}
+    bench.api.put(PUSH_SECRETS, body | {"metadata": body["metadata"] | {"deletionTimestamp": "2026-01-01T00:00:00Z"}})
+    await bench.settle()
+
+    assert (bench.body(PUSH_SECRETS, "ps") or {})["metadata"]["finalizers"] == [FINALIZER]
 
 
 async def test_the_older_of_two_claims_wins_and_both_are_told(bench: ExternalModule, remote: Remote) -> None:
