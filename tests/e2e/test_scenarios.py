@@ -120,12 +120,16 @@ class Case:
         """Wait until a namespace is in a state.
 
         `current`: has the source's value; `gone`: has no object; a reason: such an Event was posted and the first
-        value is still there; `own`: the object from before the source is untouched; `any`: not checked.
+        value is still there; `kept`: the same, with an Event on the source, whose annotation cannot be read; `own`: the
+        object from before the source is untouched; `any`: not checked.
         """
         if state == "current":
             self.world.await_data(namespace, self.name, {"key": self.value})
         elif state == "gone":
             self.world.await_gone("secrets", namespace, self.name)
+        elif state == "kept":
+            self.world.await_event(self.source, self.name, "InvalidAnnotation")
+            assert self.world.data(namespace, self.name) == {"key": self.first}
         elif state == "own":
             assert self.world.data(namespace, self.name) == {"own": "placeholder"}
         elif state != "any":
@@ -165,7 +169,7 @@ MATRIX = [
         pulled=FROZEN,
     ),
     Row("auto list narrowed", EVERYTHING, lambda c: c.annotate(auto_namespaces="nobody"), "gone"),
-    Row("auto list is no expression", EVERYTHING, lambda c: c.annotate(auto_namespaces="*"), "gone"),
+    Row("auto list is no expression", EVERYTHING, lambda c: c.annotate(auto_namespaces="*"), "kept"),
     Row("auto-enabled removed", EVERYTHING, lambda c: c.annotate(auto_enabled=None), "gone"),
     Row("auto-enabled false", EVERYTHING, lambda c: c.annotate(auto_enabled="false"), "gone"),
     Row("allowed removed", EVERYTHING, lambda c: c.annotate(allowed=None), "gone", FROZEN),
