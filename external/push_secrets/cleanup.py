@@ -8,7 +8,7 @@ from typing import Any
 from external.errors import Pending
 from external.metrics import PushMetrics
 from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable, SecretRequest
-from external.providers.push import Pushes, RemoteRef, RemoteUnmanaged, canonical, pushes
+from external.providers.push import Pushes, PushRefused, RemoteRef, RemoteUnmanaged, canonical, pushes
 from external.providers.session import ProviderSession
 from external.push_secrets.claims import Claims
 from external.push_secrets.memory import PushMemory
@@ -227,9 +227,12 @@ class CleanUp:
     async def _lost(self, push_secret: PushSecret, removal: Removal, elsewhere: Sequence["_Opened"]) -> bool:
         """Return True if a value was deleted that another store leads to: it is pushed again at once."""
         for each in elsewhere:
-            there = await self._pusher.call(
-                each.session, push_secret, partial(each.client.exists, removal.ref, removal.metadata)
-            )
+            try:
+                there = await self._pusher.call(
+                    each.session, push_secret, partial(each.client.exists, removal.ref, removal.metadata)
+                )
+            except PushRefused:
+                there = False  # it cannot be asked, such as a webhook that only takes POST
             if not there:
                 self._memory.of(push_secret.key, push_secret.uid).proofs.clear()
                 return True

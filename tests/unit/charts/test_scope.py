@@ -110,6 +110,7 @@ def test_the_clusters_administrator_gives_what_the_roles_give() -> None:
     kinds = {
         "sealedsecrets",
         "externalsecrets",
+        "pushsecrets",
         "secretstores",
         "generatorstates",
         *json.loads(GENERATORS.read_text())["namespaced"],
