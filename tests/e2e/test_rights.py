@@ -122,6 +122,7 @@ def exercise_namespaces(stage: World, ns: str, target: str) -> None:
     stage.apply(external_secret(ns, "others", "store", {}, dataFrom=others))
     stage.await_condition("externalsecrets", ns, "others", "False", text="there is no SSHKey")
     exercise_states(stage, ns)
+    exercise_push(stage, ns)
     stage.await_data(ns, "changed", {"a": value})
     stage.kube.wait_until(lambda: stage.kube.get("configmaps", "map", target))
     stage.apply(sealed_secret(stage.certificate, ns, "changed", {"b": value}))
@@ -135,6 +136,16 @@ def exercise_namespaces(stage: World, ns: str, target: str) -> None:
     stage.apply(service_account(ns, "reader", "arn:aws:iam::123456789012:role/reader"))
     stage.apply(store(ns, "trusted", aws_by_account("reader")))
     stage.await_ready("secretstores", ns, "trusted")
+
+
+def exercise_push(stage: World, ns: str) -> None:
+    """Push a Secret, and delete what was pushed with its PushSecret, whose finalizer comes and goes."""
+    stage.apply(secret(ns, "source", {"a": canary()}), store(ns, "taking", fake({})))
+    stage.await_ready("secretstores", ns, "taking")
+    stage.apply(push_secret(ns, "leaving", "taking", {"a": "right"}, deletionPolicy="Delete"))
+    stage.await_ready("pushsecrets", ns, "leaving")
+    stage.kube.delete("pushsecrets", "leaving", ns)
+    stage.await_gone("pushsecrets", ns, "leaving")
 
 
 def exercise_pushes(stage: World, ns: str) -> None:
