@@ -31,7 +31,7 @@ def demo_output(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert demo.poll() is None, said.read_text()[-3000:]
         yield said.read_text()
         demo.send_signal(signal.SIGINT)
-        assert demo.wait(30) == 0
+        assert demo.wait(90) == 0
     finally:
         demo.kill()
         demo.wait()
