@@ -156,7 +156,7 @@ def _faults(annotations: Mapping[str, str]) -> Iterator[str]:
         text = annotations.get(name, "").strip()
         if text.lower() not in ("", "true", "false"):
             shown = text[:MAX_SHOWN_CHARACTERS]
-            yield f'{name}: {shown} is not true or false and counts as false; write "true"; {STAY}'
+            yield f'{name}: {shown} is not true or false and counts as false; write "true" or "false"; {STAY}'
     for name, other in NEEDS.items():
         wanted = annotations.get(name, "").strip().lower() not in ("", "false")
         if wanted and not annotations.get(other, "").strip():

@@ -71,7 +71,7 @@ async def test_a_pull_with_a_misspelt_annotation_of_ours_is_left_as_it_is(bench:
 
 @pytest.mark.parametrize("text", ["yes", "1", "on", "True!"])
 def test_what_is_neither_true_nor_false_is_told(text: str) -> None:
-    assert f'{text} is not true or false and counts as false; write "true"' in told(reflection_allowed=text)
+    assert f'{text} is not true or false and counts as false; write "true" or "false"' in told(reflection_allowed=text)
 
 
 @pytest.mark.parametrize("text", ["true", "TRUE", "false", "False", ""])
