@@ -20,6 +20,7 @@ from external.push_secrets.record import joined, merge_patch, record_of, store_n
 from external.push_secrets.view import COMPONENT, EntryState, PushSecret
 from external.push_summaries import Claim, mapping
 from external.reading.thread_pool import ThreadPool
+from manager.core.cooperative import CooperativeYield
 from manager.core.errors import Conflict
 from manager.core.secret_value import SecretValue
 from manager.kube.resources import CONFIGMAPS, SECRETS, Body, Key
@@ -153,7 +154,9 @@ class Pusher:
 
     async def _group(self, job: Job, entries: Sequence[Entry], result: StoreResult) -> None:
         """Push what belongs to one remote key, one after the other, until time runs out or nothing answers."""
+        breath = CooperativeYield()  # a claim is looked at without waiting, and may have many rivals
         for each in entries:
+            await breath.take()
             if result.unavailable:
                 return
             if self._context.clock.monotonic() > job.deadline:

@@ -7,6 +7,7 @@ import pytest
 from external.providers.protocol import ProviderUnavailable
 from external.push_secrets.view import MAX_ENTRIES
 from manager.core.clock import rfc3339
+from manager.core.cooperative import CooperativeYield
 from manager.kube.resources import PUSH_SECRETS, SECRETS, Body
 from tests.builders.external_module import ExternalModule
 from tests.builders.external_objects import encoded
@@ -112,3 +113,22 @@ async def test_a_claim_of_another_namespace_is_told_without_its_values(bench: Ex
     assert "claimed by PushSecret first/ps0" in ready(bench)[2]
     told = [each for each in bench.api.events if each["reason"] == "RemoteKeyClaimed"]
     assert [each["involvedObject"]["namespace"] for each in told] == ["first"]
+
+
+async def test_claims_of_many_properties_give_way_to_others(
+    bench: ExternalModule, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is waited for while another PushSecret has the places."""
+    monkeypatch.setattr("manager.core.cooperative.SLICE_SECONDS", 0.0)
+    given_way: list[float] = []
+    take = CooperativeYield.take
+
+    async def noted(breath: CooperativeYield) -> None:
+        given_way.append(0.0)
+        await take(breath)
+
+    monkeypatch.setattr("external.push_secrets.push.CooperativeYield.take", noted)
+    many = [entry(remote="one", prop=f"p{at}") for at in range(20)]
+    await started(bench, data=many)
+
+    assert len(given_way) >= len(many)
