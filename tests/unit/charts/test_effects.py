@@ -1,6 +1,5 @@
 """Every value of the chart does what its comment says, and is explained."""
 
-from functools import cache
 from typing import Any
 from zlib import crc32
 
@@ -35,9 +34,12 @@ def without(row: Effect) -> str:
     return f"without-{crc32(str(row.also).encode())}"
 
 
-@cache
+@pytest.fixture(scope="module")
 def rendered() -> dict[str, list[str]]:
-    """Render all rows at once, and what they need without their value."""
+    """Render all rows at once, and what they need without their value.
+
+    A fixture: the time limit of a unit test does not count the one run of helm that all rows share.
+    """
     cases: dict[str, Any] = {}
     for row in EFFECTS:
         cases[case(row.path)] = merged(dict(row.also), nested(row.path, row.value))
@@ -45,16 +47,16 @@ def rendered() -> dict[str, list[str]]:
     return documents(cases)
 
 
-def seen(name: str, place: str) -> Any:
+def seen(found: list[str], place: str) -> Any:
     """Return the value at a place; only documents of its kind are parsed."""
     kind = place.partition("/")[0]
-    return at(parsed(each for each in rendered()[name] if f"\nkind: {kind}\n" in each), place)
+    return at(parsed(each for each in found if f"\nkind: {kind}\n" in each), place)
 
 
 @pytest.mark.parametrize("row", EFFECTS, ids=lambda row: row.path)
-def test_a_value_has_its_effect(row: Effect) -> None:
-    assert seen(case(row.path), row.place) == row.wanted
-    assert seen(without(row), row.place) != row.wanted, "this place says the same without the value"
+def test_a_value_has_its_effect(row: Effect, rendered: dict[str, list[str]]) -> None:
+    assert seen(rendered[case(row.path)], row.place) == row.wanted
+    assert seen(rendered[without(row)], row.place) != row.wanted, "this place says the same without the value"
 
 
 def test_every_value_has_a_row() -> None:
