@@ -65,8 +65,6 @@ class UnservedProviders(Model):
     """A store of ngrok."""
     onboardbase: configuration_services.Onboardbase | None = None
     """A store of Onboardbase."""
-    onepassword: password_managers.OnePasswordConnect | None = None
-    """A store of 1Password Connect."""
     onepassword_sdk: Annotated[password_managers.OnePassword | None, Field(alias="onepasswordSDK")] = None
     """A store of 1Password."""
     oracle: clouds.Oracle | None = None

@@ -13,10 +13,12 @@ from external.api.providers.aws import AwsProvider, tells_consumers_apart
 from external.api.providers.azure import AzureKeyVault
 from external.api.providers.fake import FakeProvider
 from external.api.providers.kubernetes import KubernetesProvider
+from external.api.providers.onepassword import OnePasswordConnect
 from external.api.providers.vault import OpenBaoProvider, VaultProvider
 from external.api.providers.webhook import WebhookProvider, says_namespace
 from external.api.push_metadata.azure import AzureKeyVaultPushSpec
 from external.api.push_metadata.kubernetes import KubernetesPushSpec
+from external.api.push_metadata.onepassword import OnePasswordPushSpec
 from external.api.references import Reference, references
 from external.api.store import Provider, SecretStoreSpec
 from external.providers import aws, fake
@@ -25,6 +27,8 @@ from external.providers.azure.connection import LABEL as AZURE
 from external.providers.kind import ProviderKind, Pushing, Service, single
 from external.providers.kubernetes.connect import connect as connect_kubernetes
 from external.providers.kubernetes.connection import LABEL as KUBERNETES
+from external.providers.onepassword.connect import connect as connect_onepassword
+from external.providers.onepassword.connection import LABEL as ONEPASSWORD
 from external.providers.vault import connect as vault
 from external.providers.webhook.client import LABEL as WEBHOOK
 from external.providers.webhook.connect import connect as connect_webhook
@@ -34,6 +38,7 @@ OBJECTS = Pushing(calls=1, mark="tag", metadata=AzureKeyVaultPushSpec)
 FAKE = Pushing(calls=0, mark="the store's memory", lists_versions=True)
 SECRETS = Pushing(calls=1, mark="annotation", metadata=KubernetesPushSpec)
 ENGINES = Pushing(calls=1, mark="custom metadata")
+ITEMS = Pushing(calls=2, mark="tag", metadata=OnePasswordPushSpec)
 REQUESTS = Pushing(calls=1, deletes_property=False)
 
 KINDS: tuple[ProviderKind, ...] = (
@@ -67,6 +72,14 @@ KINDS: tuple[ProviderKind, ...] = (
         connect_kubernetes,
         single(KUBERNETES, push=SECRETS),
         ports=(443, 6443),
+    ),
+    ProviderKind(
+        name="onepassword",
+        about="A store of 1Password Connect.",
+        model=OnePasswordConnect,
+        connect=connect_onepassword,
+        services=single(ONEPASSWORD, push=ITEMS),
+        ports=(443, 8080),
     ),
     ProviderKind(
         name="openBao",
