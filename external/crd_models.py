@@ -41,8 +41,6 @@ class UnservedProviders(Model):
     """Custom resources of a cluster."""
     delinea: vaults.Delinea | None = None
     """A store of Delinea DevOps Secrets Vault."""
-    doppler: configuration_services.Doppler | None = None
-    """A store of Doppler."""
     dvls: password_managers.DevolutionsServer | None = None
     """A store of Devolutions Server."""
     fortanix: vaults.Fortanix | None = None
@@ -51,12 +49,8 @@ class UnservedProviders(Model):
     """A store of Google Cloud Secret Manager."""
     github: platforms.GitHub | None = None
     """A store of GitHub Actions."""
-    gitlab: platforms.GitLab | None = None
-    """A store of GitLab CI/CD variables."""
     ibm: clouds.Ibm | None = None
     """A store of IBM Cloud Secrets Manager."""
-    infisical: configuration_services.Infisical | None = None
-    """A store of Infisical."""
     keepersecurity: password_managers.Keeper | None = None
     """A store of Keeper."""
     nebiusmysterybox: regional_clouds.Nebius | None = None

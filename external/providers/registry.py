@@ -11,7 +11,10 @@ from pydantic import create_model
 from external.api.fields import with_optional_fields
 from external.api.providers.aws import AwsProvider, tells_consumers_apart
 from external.api.providers.azure import AzureKeyVault
+from external.api.providers.doppler import Doppler
 from external.api.providers.fake import FakeProvider
+from external.api.providers.gitlab import GitLab
+from external.api.providers.infisical import Infisical
 from external.api.providers.kubernetes import KubernetesProvider
 from external.api.providers.onepassword import OnePasswordConnect
 from external.api.providers.vault import OpenBaoProvider, VaultProvider
@@ -24,6 +27,15 @@ from external.api.store import Provider, SecretStoreSpec
 from external.providers import aws, fake
 from external.providers.azure.connect import connect as connect_azure
 from external.providers.azure.connection import LABEL as AZURE
+from external.providers.doppler.client import BATCH as DOPPLER_BATCH
+from external.providers.doppler.client import LABEL as DOPPLER
+from external.providers.doppler.connect import connect as connect_doppler
+from external.providers.gitlab.client import BATCH as GITLAB_BATCH
+from external.providers.gitlab.client import LABEL as GITLAB
+from external.providers.gitlab.connect import connect as connect_gitlab
+from external.providers.infisical.client import BATCH as INFISICAL_BATCH
+from external.providers.infisical.connect import connect as connect_infisical
+from external.providers.infisical.connection import LABEL as INFISICAL
 from external.providers.kind import ProviderKind, Pushing, Service, single
 from external.providers.kubernetes.connect import connect as connect_kubernetes
 from external.providers.kubernetes.connection import LABEL as KUBERNETES
@@ -39,6 +51,7 @@ FAKE = Pushing(calls=0, mark="the store's memory", lists_versions=True)
 SECRETS = Pushing(calls=1, mark="annotation", metadata=KubernetesPushSpec)
 ENGINES = Pushing(calls=1, mark="custom metadata")
 ITEMS = Pushing(calls=2, mark="tag", metadata=OnePasswordPushSpec)
+VALUES = Pushing(calls=1, mark="metadata")
 REQUESTS = Pushing(calls=1, deletes_property=False)
 
 KINDS: tuple[ProviderKind, ...] = (
@@ -57,6 +70,7 @@ KINDS: tuple[ProviderKind, ...] = (
         connect=connect_azure,
         services=MappingProxyType({"": Service(AZURE, dollars_per_call=0.03 / 10_000, push=OBJECTS)}),
     ),
+    ProviderKind("doppler", "A store of Doppler.", Doppler, connect_doppler, single(DOPPLER, batch=DOPPLER_BATCH)),
     ProviderKind(
         "fake",
         "Values in the store itself, for tests.",
@@ -64,6 +78,20 @@ KINDS: tuple[ProviderKind, ...] = (
         fake.connect,
         single("fake", push=FAKE),
         ports=(),
+    ),
+    ProviderKind(
+        "gitlab",
+        "A store of GitLab CI/CD variables.",
+        GitLab,
+        connect_gitlab,
+        single(GITLAB, batch=GITLAB_BATCH),
+    ),
+    ProviderKind(
+        "infisical",
+        "A store of Infisical.",
+        Infisical,
+        connect_infisical,
+        single(INFISICAL, push=VALUES, batch=INFISICAL_BATCH),
     ),
     ProviderKind(
         "kubernetes",
