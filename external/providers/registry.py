@@ -3,55 +3,24 @@
 The declarations feed the store model and the CRDs, the names in metrics, `coffer cost` and docs/providers.md.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
-from pydantic import create_model
-
-from external.api.fields import with_optional_fields
 from external.api.providers.aws import AwsProvider, tells_consumers_apart
-from external.api.providers.azure import AzureKeyVault
-from external.api.providers.doppler import Doppler
 from external.api.providers.fake import FakeProvider
-from external.api.providers.gitlab import GitLab
-from external.api.providers.infisical import Infisical
 from external.api.providers.kubernetes import KubernetesProvider
-from external.api.providers.onepassword import OnePasswordConnect
 from external.api.providers.vault import OpenBaoProvider, VaultProvider
 from external.api.providers.webhook import WebhookProvider, says_namespace
-from external.api.push_metadata.azure import AzureKeyVaultPushSpec
 from external.api.push_metadata.kubernetes import KubernetesPushSpec
-from external.api.push_metadata.onepassword import OnePasswordPushSpec
-from external.api.references import Reference, references
-from external.api.store import Provider, SecretStoreSpec
-from external.providers import aws, fake
-from external.providers.azure.connect import connect as connect_azure
-from external.providers.azure.connection import LABEL as AZURE
-from external.providers.doppler.client import BATCH as DOPPLER_BATCH
-from external.providers.doppler.client import LABEL as DOPPLER
-from external.providers.doppler.connect import connect as connect_doppler
-from external.providers.gitlab.client import BATCH as GITLAB_BATCH
-from external.providers.gitlab.client import LABEL as GITLAB
-from external.providers.gitlab.connect import connect as connect_gitlab
-from external.providers.infisical.client import BATCH as INFISICAL_BATCH
-from external.providers.infisical.connect import connect as connect_infisical
-from external.providers.infisical.connection import LABEL as INFISICAL
-from external.providers.kind import ProviderKind, Pushing, Service, single
+from external.providers import aws, azure, doppler, fake, gitlab, infisical, onepassword
+from external.providers.catalogue import Catalogue
+from external.providers.kind import ProviderKind, Pushing, single
 from external.providers.kubernetes.connect import connect as connect_kubernetes
 from external.providers.kubernetes.connection import LABEL as KUBERNETES
-from external.providers.onepassword.connect import connect as connect_onepassword
-from external.providers.onepassword.connection import LABEL as ONEPASSWORD
 from external.providers.vault import connect as vault
 from external.providers.webhook.client import LABEL as WEBHOOK
 from external.providers.webhook.connect import connect as connect_webhook
-from manager.kube.resources import Body
 
-OBJECTS = Pushing(calls=1, mark="tag", metadata=AzureKeyVaultPushSpec)
 FAKE = Pushing(calls=0, mark="the store's memory", lists_versions=True)
 SECRETS = Pushing(calls=1, mark="annotation", metadata=KubernetesPushSpec)
 ENGINES = Pushing(calls=1, mark="custom metadata")
-ITEMS = Pushing(calls=2, mark="tag", metadata=OnePasswordPushSpec)
-VALUES = Pushing(calls=1, mark="metadata")
 REQUESTS = Pushing(calls=1, deletes_property=False)
 
 KINDS: tuple[ProviderKind, ...] = (
@@ -63,14 +32,8 @@ KINDS: tuple[ProviderKind, ...] = (
         services=aws.SERVICES,
         per_consumer=tells_consumers_apart,
     ),
-    ProviderKind(
-        name="azurekv",
-        about="A store of Azure Key Vault.",
-        model=AzureKeyVault,
-        connect=connect_azure,
-        services=MappingProxyType({"": Service(AZURE, dollars_per_call=0.03 / 10_000, push=OBJECTS)}),
-    ),
-    ProviderKind("doppler", "A store of Doppler.", Doppler, connect_doppler, single(DOPPLER, batch=DOPPLER_BATCH)),
+    azure.KIND,
+    doppler.KIND,
     ProviderKind(
         "fake",
         "Values in the store itself, for tests.",
@@ -79,20 +42,8 @@ KINDS: tuple[ProviderKind, ...] = (
         single("fake", push=FAKE),
         ports=(),
     ),
-    ProviderKind(
-        "gitlab",
-        "A store of GitLab CI/CD variables.",
-        GitLab,
-        connect_gitlab,
-        single(GITLAB, batch=GITLAB_BATCH),
-    ),
-    ProviderKind(
-        "infisical",
-        "A store of Infisical.",
-        Infisical,
-        connect_infisical,
-        single(INFISICAL, push=VALUES, batch=INFISICAL_BATCH),
-    ),
+    gitlab.KIND,
+    infisical.KIND,
     ProviderKind(
         "kubernetes",
         "Secrets of a cluster.",
@@ -101,14 +52,7 @@ KINDS: tuple[ProviderKind, ...] = (
         single(KUBERNETES, push=SECRETS),
         ports=(443, 6443),
     ),
-    ProviderKind(
-        name="onepassword",
-        about="A store of 1Password Connect.",
-        model=OnePasswordConnect,
-        connect=connect_onepassword,
-        services=single(ONEPASSWORD, push=ITEMS),
-        ports=(443, 8080),
-    ),
+    onepassword.KIND,
     ProviderKind(
         name="openBao",
         about="OpenBao.",
@@ -129,46 +73,6 @@ KINDS: tuple[ProviderKind, ...] = (
         "webhook", "Any HTTP API.", WebhookProvider, connect_webhook, single(WEBHOOK, push=REQUESTS), says_namespace
     ),
 )
-PROVIDERS: Mapping[str, ProviderKind] = MappingProxyType({kind.name: kind for kind in KINDS})
-MODELS: Mapping[str, tuple[type, str]] = MappingProxyType({kind.name: (kind.model, kind.about) for kind in KINDS})
-"""Name -> model and description of each field of `spec.provider`."""
-PRICES: Mapping[str, float] = MappingProxyType(
-    {
-        service.label: service.dollars_per_call
-        for kind in KINDS
-        for service in kind.services.values()
-        if service.dollars_per_call
-    }
-)
-"""US dollars a call, by the label of the metric of provider calls."""
-
-ServedProvider: type[Provider] = with_optional_fields("ServedProvider", Provider, MODELS)
-StoreSpec: type[SecretStoreSpec] = create_model(
-    "StoreSpec", __base__=SecretStoreSpec, __module__=__name__, provider=(ServedProvider, ...)
-)
-"""`spec` of a store, with a field for each provider that is served."""
-
-
-def capabilities(store: Body) -> str:
-    """Return `status.capabilities` of a valid store, which depends on nothing but its provider's name."""
-    provider = store["spec"]["provider"]
-    pushes = all(kind.pushes for kind in KINDS if provider.get(kind.name) is not None)
-    return "ReadWrite" if pushes else "ReadOnly"
-
-
-def service_of(store: Body) -> Service:
-    """Return the service that a raw store reads from; one that is not served has the provider's name as its label."""
-    provider = (store.get("spec") or {}).get("provider") or {}
-    name = next(iter(provider), "") if isinstance(provider, dict) else ""
-    kind = PROVIDERS.get(name)
-    return kind.service(provider[name]) if kind is not None else Service(name)
-
-
-def references_of(provider: object) -> list[Reference]:
-    """Return which Secrets, ConfigMaps and ServiceAccounts a raw `spec.provider` refers to."""
-    return list(references(ServedProvider, provider))
-
-
-def per_consumer(provider: Mapping[str, object]) -> bool:
-    """Return True if a provider sees which namespace asks it, from a raw `spec.provider`."""
-    return any(kind.per_consumer(provider.get(kind.name)) for kind in KINDS)
+BUILT_IN = Catalogue(KINDS)
+"""What every installation serves; plug-ins come to it (`external.providers.plugins`)."""
+PROVIDERS, MODELS, PRICES = BUILT_IN.by_name, BUILT_IN.models, BUILT_IN.prices
