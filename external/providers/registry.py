@@ -9,11 +9,16 @@ from external.api.providers.kubernetes import KubernetesProvider
 from external.api.providers.vault import OpenBaoProvider, VaultProvider
 from external.api.providers.webhook import WebhookProvider, says_namespace
 from external.api.push_metadata.kubernetes import KubernetesPushSpec
-from external.providers import aws, azure, doppler, fake, gitlab, infisical, onepassword
+from external.providers import aws, fake
+from external.providers.azure.declaration import AZURE_KEY_VAULT
 from external.providers.catalogue import Catalogue
+from external.providers.doppler.declaration import DOPPLER
+from external.providers.gitlab.declaration import GITLAB
+from external.providers.infisical.declaration import INFISICAL
 from external.providers.kind import ProviderKind, Pushing, single
 from external.providers.kubernetes.connect import connect as connect_kubernetes
 from external.providers.kubernetes.connection import LABEL as KUBERNETES
+from external.providers.onepassword.declaration import ONEPASSWORD
 from external.providers.vault import connect as vault
 from external.providers.webhook.client import LABEL as WEBHOOK
 from external.providers.webhook.connect import connect as connect_webhook
@@ -32,8 +37,8 @@ KINDS: tuple[ProviderKind, ...] = (
         services=aws.SERVICES,
         per_consumer=tells_consumers_apart,
     ),
-    azure.KIND,
-    doppler.KIND,
+    AZURE_KEY_VAULT,
+    DOPPLER,
     ProviderKind(
         "fake",
         "Values in the store itself, for tests.",
@@ -42,8 +47,8 @@ KINDS: tuple[ProviderKind, ...] = (
         single("fake", push=FAKE),
         ports=(),
     ),
-    gitlab.KIND,
-    infisical.KIND,
+    GITLAB,
+    INFISICAL,
     ProviderKind(
         "kubernetes",
         "Secrets of a cluster.",
@@ -52,7 +57,7 @@ KINDS: tuple[ProviderKind, ...] = (
         single(KUBERNETES, push=SECRETS),
         ports=(443, 6443),
     ),
-    onepassword.KIND,
+    ONEPASSWORD,
     ProviderKind(
         name="openBao",
         about="OpenBao.",

@@ -76,7 +76,8 @@ class ConnectConnection:
         """Return the names of all vaults that the token may use, by their ids. Raises ProviderError."""
         found = self.ask("ListVaults", "GET", "vaults")
         vaults = {}
-        for each in found if isinstance(found, list) else [None]:
+        # A token is made for vaults: a list of none is no answer.
+        for each in found if isinstance(found, list) and found else [None]:
             identifier, name = (each.get("id"), each.get("name")) if isinstance(each, dict) else (None, None)
             if not isinstance(identifier, str) or not identifier.isalnum() or not isinstance(name, str):
                 raise ProviderUnavailable("ListVaults: the answer is no list of vaults")

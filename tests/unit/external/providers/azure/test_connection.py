@@ -210,8 +210,8 @@ def test_a_wrong_secret_is_told_at_the_store_and_nowhere_quoted(vault: KeyVault)
 @pytest.mark.parametrize(
     ("fault", "path", "kind"),
     [
-        (status(200, '{"value": []}'), "/secrets", ProviderDenied),
-        (page(), "/secrets", ProviderDenied),
+        (status(200, '{"value": []}'), "/secrets", ProviderUnavailable),
+        (page(), "/secrets", ProviderUnavailable),
         (status(401), "/secrets", ProviderDenied),
         (status(503), "/secrets", ProviderUnavailable),
         (page(), "/token", ProviderUnavailable),
