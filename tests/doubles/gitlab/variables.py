@@ -1,8 +1,8 @@
 """GitLab's REST API: CI/CD variables of projects and groups.
 
 Written from "Project-level CI/CD variables API", "Group-level variables API" and "List a project's groups":
-PRIVATE-TOKEN; GET in pages with X-Next-Page; `environment_scope`, `hidden` with a value of null; 401 for another token, 404 with
-"404 Project Not Found" for what the token does not see.
+PRIVATE-TOKEN; GET in pages with X-Next-Page; `environment_scope`, `hidden` with a value of null; 401 and 404
+("404 Project Not Found") for another token and for what it does not see.
 """
 
 from collections import Counter
