@@ -15,4 +15,10 @@ def store_summary(body: Body, catalogue: Catalogue = BUILT_IN) -> StoreSummary:
     spec = body.get("spec")
     given = spec.get("provider") if isinstance(spec, dict) else None
     provider = given if isinstance(given, dict) else {}
-    return summarized_store(body, catalogue.references_of(provider), per_consumer=catalogue.per_consumer(provider))
+    push = catalogue.service_of({"spec": {"provider": provider}}).push
+    return summarized_store(
+        body,
+        catalogue.references_of(provider),
+        per_consumer=catalogue.per_consumer(provider),
+        by_namespace=push is not None and push.by_namespace,
+    )

@@ -58,7 +58,7 @@ def reads(client: Any) -> dict[str, Callable[[], object]]:
 def attempts(subject: Subject, client: Any) -> dict[str, Callable[[], object]]:
     """Return every call of the contract that reaches the service."""
     found = reads(client)
-    if subject.PUSHES and pushes(client):
+    if pushes(client) and not subject.NO_PUSHES:
         ref = RemoteRef("app")
         pushed = subject.pushed_to_a_fault(CANARY) or request(subject.ref("app"), b'"' + CANARY + b'"')
         found |= {"push": lambda: client.push(pushed), "exists": lambda: client.exists(ref)}

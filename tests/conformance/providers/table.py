@@ -9,7 +9,7 @@ from tests.conformance.providers.amazon import ParameterStoreSubject, SecretsMan
 from tests.conformance.providers.azure import KeyVaultSubject
 from tests.conformance.providers.cluster import ClusterSubject
 from tests.conformance.providers.doppler import DopplerSubject
-from tests.conformance.providers.engines import EngineOneSubject, EngineTwoSubject
+from tests.conformance.providers.engines import EngineOneSubject, EngineTwoSubject, OpenBaoSubject
 from tests.conformance.providers.gitlab import GitLabSubject
 from tests.conformance.providers.http_api import WebhookSubject
 from tests.conformance.providers.in_memory import FakeSubject
@@ -23,6 +23,7 @@ SUBJECTS: tuple[type[Subject], ...] = (
     ParameterStoreSubject,
     FakeSubject,
     ClusterSubject,
+    OpenBaoSubject,
     EngineOneSubject,
     EngineTwoSubject,
     WebhookSubject,
@@ -34,7 +35,6 @@ SUBJECTS: tuple[type[Subject], ...] = (
 )
 MODULES = ("test_reads", "test_search", "test_faults", "test_identity", "test_push")
 """In the order of the page; each test that takes a `subject` is a row."""
-NO_PUSHES = "it takes no secrets"
 
 
 class Case(NamedTuple):
@@ -53,12 +53,16 @@ def cases() -> Iterator[Case]:
     """Yield the rows, in the order of their files."""
     for module in MODULES:
         for each in ast.parse((HERE / f"{module}.py").read_text()).body:
-            if isinstance(each, ast.FunctionDef) and any(given.arg == "subject" for given in each.args.args):
+            if (
+                isinstance(each, ast.FunctionDef)
+                and each.name.startswith("test_")
+                and any(given.arg == "subject" for given in each.args.args)
+            ):
                 yield Case(module, each.name)
 
 
 def spared(subject: type[Subject], module: str, test: str) -> str:
     """Return why a test does not apply to a subject, empty if it does."""
-    if module == "test_push" and not subject.PUSHES:
-        return NO_PUSHES
+    if module == "test_push" and subject.NO_PUSHES:
+        return subject.NO_PUSHES
     return subject.SPARED.get(test, "")
