@@ -14,9 +14,9 @@ from external.providers.protocol import (
     ProviderUnavailable,
     SecretAbsent,
 )
-from external.providers.support.entra import Ask
 from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest
-from external.providers.support.loopback import require_secure
+from external.providers.support.logins.entra import Ask
+from external.providers.support.logins.loopback import require_secure
 from external.providers.support.naming import host_of
 from external.providers.support.refusals import reason
 from external.providers.support.tokens import IssuedToken, TokenKeeper

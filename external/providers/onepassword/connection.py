@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from external.providers.onepassword.items import ITEM_ID
 from external.providers.protocol import ProviderDenied, ProviderUnavailable, SecretAbsent
-from external.providers.support.daily_budget import DailyBudget
+from external.providers.support.call_saving.daily_budget import DailyBudget
 from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest, http_url
 from external.providers.support.naming import host_of
 from external.providers.support.refusals import reason

@@ -63,7 +63,8 @@ class KeyVaultSubject(Subject):
         return f"{key}-"
 
     def put(self, key: str, content: bytes, marks: Mapping[str, str] | None) -> None:
-        self.vault.put(key, content.decode(), **({} if marks is None else {"tags": dict(marks)}))
+        tags: dict[str, Any] = {} if marks is None else {"tags": dict(marks)}
+        self.vault.put(key, content.decode(), **tags)
 
     def remove(self, key: str) -> None:
         self.vault.deleted["secrets"][key] = self.vault.objects["secrets"].pop(key)

@@ -16,7 +16,7 @@ class DopplerSubject(Subject):
     NAME = LABEL = "Doppler"
     KIND = "doppler"
     SERVER = "a double; never run against Doppler"
-    PUSHES = False
+    NO_PUSHES = "external-secrets calls it ReadOnly"
     SPARED: ClassVar[Mapping[str, str]] = {
         "test_a_version_is_read": "a config has one version",
         "test_a_disabled_version_is_not_absent": "a config has one version",

@@ -15,7 +15,7 @@ class GitLabSubject(Subject):
     NAME = LABEL = "GitLab"
     KIND = "gitlab"
     SERVER = "a double; never run against GitLab"
-    PUSHES = False
+    NO_PUSHES = "it takes no secrets"
     SPARED: ClassVar[Mapping[str, str]] = {
         "test_a_version_is_read": "a variable has one version",
         "test_a_disabled_version_is_not_absent": "a variable has one version",

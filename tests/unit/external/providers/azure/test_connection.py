@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from external.providers.azure.connection import VaultAddress, resource_of
 from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable
-from external.providers.support import entra
+from external.providers.support.logins import entra
 from manager.core.errors import NeedsHuman
 from tests.builders.generators import Desk
 from tests.builders.providers import Calls, connected, provider_context, text
