@@ -8,6 +8,7 @@ from typing import NamedTuple
 from tests.conformance.providers.amazon import ParameterStoreSubject, SecretsManagerSubject
 from tests.conformance.providers.cluster import ClusterSubject
 from tests.conformance.providers.engines import EngineOneSubject, EngineTwoSubject, OpenBaoSubject
+from tests.conformance.providers.google import GoogleSubject
 from tests.conformance.providers.http_api import WebhookSubject
 from tests.conformance.providers.in_memory import FakeSubject
 from tests.conformance.providers.subject import Subject
@@ -17,6 +18,7 @@ SUBJECTS: tuple[type[Subject], ...] = (
     SecretsManagerSubject,
     ParameterStoreSubject,
     FakeSubject,
+    GoogleSubject,
     ClusterSubject,
     OpenBaoSubject,
     EngineOneSubject,
