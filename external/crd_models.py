@@ -46,8 +46,6 @@ class UnservedProviders(Model):
     """A store of Devolutions Server."""
     fortanix: vaults.Fortanix | None = None
     """A store of Fortanix DSM."""
-    gcpsm: clouds.GoogleSecretManager | None = None
-    """A store of Google Cloud Secret Manager."""
     github: platforms.GitHub | None = None
     """A store of GitHub Actions."""
     ibm: clouds.Ibm | None = None

@@ -11,6 +11,7 @@ from tests.conformance.providers.cluster import ClusterSubject
 from tests.conformance.providers.doppler import DopplerSubject
 from tests.conformance.providers.engines import EngineOneSubject, EngineTwoSubject, OpenBaoSubject
 from tests.conformance.providers.gitlab import GitLabSubject
+from tests.conformance.providers.google import GoogleSubject
 from tests.conformance.providers.http_api import WebhookSubject
 from tests.conformance.providers.in_memory import FakeSubject
 from tests.conformance.providers.infisical import InfisicalSubject
@@ -22,6 +23,7 @@ SUBJECTS: tuple[type[Subject], ...] = (
     SecretsManagerSubject,
     ParameterStoreSubject,
     FakeSubject,
+    GoogleSubject,
     ClusterSubject,
     OpenBaoSubject,
     EngineOneSubject,
