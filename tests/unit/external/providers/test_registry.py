@@ -47,7 +47,7 @@ def test_the_bill_knows_label_and_batch_of_aws_clients(name: str) -> None:
         ({"aws": {"service": "CertificateManager"}}, "AWS/CertificateManager"),
         ({"aws": {"service": "New"}}, "AWS/New"),
         ({"aws": None}, "AWS/"),
-        ({"doppler": {}}, "doppler"),
+        ({"oracle": {}}, "oracle"),
         ({}, ""),
         ("odd", ""),
         (None, ""),
