@@ -27,6 +27,7 @@ from external.providers.kind import ProviderKind, Pushing, Service, single
 from external.providers.kubernetes.connect import connect as connect_kubernetes
 from external.providers.kubernetes.connection import LABEL as KUBERNETES
 from external.providers.onepassword.declaration import ONEPASSWORD
+from external.providers.scaleway.declaration import SCALEWAY
 from external.providers.vault import connect as vault
 from external.providers.webhook.client import LABEL as WEBHOOK
 from external.providers.webhook.connect import connect as connect_webhook
@@ -89,6 +90,7 @@ KINDS: tuple[ProviderKind, ...] = (
         services=single(vault.OPEN_BAO),
         ports=(443, 8200),
     ),
+    SCALEWAY,
     ProviderKind(
         "vault",
         "HashiCorp Vault.",

@@ -18,6 +18,7 @@ from tests.conformance.providers.http_api import WebhookSubject
 from tests.conformance.providers.in_memory import FakeSubject
 from tests.conformance.providers.infisical import InfisicalSubject
 from tests.conformance.providers.onepassword import OnePasswordSubject
+from tests.conformance.providers.scaleway import ScalewaySubject
 from tests.conformance.providers.subject import Subject
 
 HERE = Path(__file__).parent
@@ -38,6 +39,7 @@ SUBJECTS: tuple[type[Subject], ...] = (
     GitLabSubject,
     AkeylessSubject,
     BitwardenSubject,
+    ScalewaySubject,
 )
 MODULES = ("test_reads", "test_search", "test_faults", "test_identity", "test_push")
 """In the order of the page; each test that takes a `subject` is a row."""
