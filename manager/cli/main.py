@@ -24,6 +24,7 @@ OF_MODULES = {
     "completion": "manager.cli.completion",
     "cost": "external.commands",
     "crds": "manager.cli.crds",
+    "doctor": "manager.cli.doctor.commands",
     "explain": "manager.cli.explain.commands",
     "keys": "sealed.commands",
     "migrate": "manager.cli.migrate.commands",
