@@ -27,6 +27,7 @@ OF_MODULES = {
     "doctor": "manager.cli.doctor.commands",
     "explain": "manager.cli.explain.commands",
     "keys": "sealed.commands",
+    "lint": "manager.cli.lint.commands",
     "migrate": "manager.cli.migrate.commands",
     "mirrors": "manager.cli.mirrors",
     "refresh": "manager.cli.refresh.commands",

@@ -93,7 +93,9 @@ def _external_secret(body: Document) -> Iterator[Problem]:
     named = bool(_mapping(spec.get("secretStoreRef")).get("name"))
     for index, each in enumerate(entries):
         if not named and not _mapping(each.get("sourceRef")):
-            yield Problem(f"spec.data[{index}]: it has no store; name it in spec.secretStoreRef or in sourceRef.storeRef")
+            yield Problem(
+                f"spec.data[{index}]: it has no store; name it in spec.secretStoreRef or in sourceRef.storeRef"
+            )
     yield from _misplaced(body, "spec.target.template.metadata.annotations")
 
 
