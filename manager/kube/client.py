@@ -110,18 +110,25 @@ class KubeClient:
             return None
 
     async def pages(
-        self, resource: Resource, *, namespace: str = "", selector: str = "", metadata_only: bool | None = None
+        self,
+        resource: Resource,
+        *,
+        namespace: str = "",
+        selector: str = "",
+        fields: str = "",
+        metadata_only: bool | None = None,
+        most: int = BODY_PAGE_OBJECTS,
     ) -> AsyncIterator[tuple[list[Body], str]]:
         """List in pages; yield (items, resourceVersion of the list).
 
-        Reads metadata only if the resource says so; `metadata_only` overrides it. Raises Gone when the continue token
-        has expired because the list took long: start again.
+        Reads metadata only if the resource says so; `metadata_only` overrides it. `selector` is one of labels, `fields`
+        one of fields; `most` bounds the objects of a page. Raises Gone if the list took too long: start again.
         """
         partial = resource.metadata_only if metadata_only is None else metadata_only
         headers = {"Accept": METADATA_LIST} if partial else {}
-        query = {"labelSelector": selector} if selector else {}
+        query = {name: text for name, text in (("labelSelector", selector), ("fieldSelector", fields)) if text}
         place = resource.plural + (f" in namespace {namespace}" if namespace and resource.namespaced else "")
-        limit = Limit(METADATA_PAGE_OBJECTS if partial else BODY_PAGE_OBJECTS)
+        limit = Limit(METADATA_PAGE_OBJECTS if partial else most)
         while True:
             path, max_bytes = resource.path(namespace), limit.bytes
             asked = {**query, "limit": str(limit.objects)}

@@ -16,23 +16,26 @@ import click
 from manager import VERSION
 from manager.access.explanations import file_fault
 from manager.cli.migrate.values_command import values
-from manager.command_line import cluster_options, namespace_options, output_option, show, told
+from manager.command_line import (
+    NEEDS_A_PERSON,
+    CannotRead,
+    cluster_options,
+    namespace_options,
+    output_option,
+    show,
+    told,
+)
 from manager.core.errors import CofferError, SettingsError
+from manager.options import unscoped
 
 if TYPE_CHECKING:
     from manager.cli.migrate.assessment import Report
     from manager.cli.migrate.listed import Listed
     from manager.cli.migrate.snapshot import Place, Seen
 
-MUST_BE_CURED, CANNOT_READ = 1, 2
+MUST_BE_CURED = NEEDS_A_PERSON
 MODULES = ("sealed", "external", "reflector")
 PHASES = ("move", "undo", "back")
-
-
-class CannotRead(click.ClickException):
-    """Ends with a code of its own, so that CI tells a cluster that is not safe from one that was not read."""
-
-    exit_code = CANNOT_READ
 
 
 class Migrate(click.Group):
@@ -115,6 +118,7 @@ def check(namespace: str, output: str, every: bool, save: str, **where: Any) -> 
 
 @migrate.command()
 @_reading_options
+@unscoped
 @output_option
 @click.option("--only", type=click.Choice(PHASES), help="Print one part: the move, or a way back.")
 @click.option("--chart", default="charts/coffer", show_default=True, help="Coffer's chart.")
@@ -135,6 +139,7 @@ def plan(output: str, only: str | None, chart: str, original_chart: tuple[str, .
 
 @migrate.command()
 @_reading_options
+@unscoped
 @output_option
 @click.option("--metrics", default="", help="The controller's page of metrics; - reads standard input.", metavar="FILE")
 @click.argument("file")
