@@ -2,7 +2,7 @@
 
 import pytest
 
-from manager.cli.explain.subjects import resource_of, subject
+from manager.chain.subjects import resource_of, subject
 from manager.core.errors import SettingsError
 from manager.kube.resources import CLUSTER_SECRET_STORES, EXTERNAL_SECRETS, SECRET_STORES, SECRETS, Key
 

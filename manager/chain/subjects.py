@@ -1,4 +1,4 @@
-"""Read what a person names on the command line, such as `secret app/database`."""
+"""Read what a person names, such as `secret app/database`."""
 
 from manager.core.errors import SettingsError
 from manager.core.suggestions import nearest
