@@ -1,4 +1,4 @@
-"""Google's token endpoints.
+"""Google's token endpoints, and Secret Manager behind them.
 
 Written from "Using OAuth 2.0 for Server to Server Applications" (POST of a JWT that is signed with the key of a service
 account), "Security Token Service API, token" (RFC 8693), "IAM Service Account Credentials API, generateAccessToken",
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.cluster.serving import Served
+from tests.doubles.google.secret_manager import SecretManagerApi
 from tests.doubles.tokens import verified
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -34,6 +35,7 @@ class Google:
 
     def __init__(self) -> None:
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.secret_manager = SecretManagerApi({"ya29.key", "ya29.sts", "ya29.account", "ya29.node"})
         self._pem = self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
     def __enter__(self) -> "Google":
@@ -60,7 +62,7 @@ class Google:
             return self._exchanged(await request.json())
         if request.path == f"/v1/projects/-/serviceAccounts/{self.email}:generateAccessToken":
             return self._impersonated(request.headers.get("Authorization", ""), await request.json())
-        return web.json_response({"error": {"code": 404}}, status=404)
+        return await self.secret_manager.handle(request)
 
     def _issued(self, token: str) -> web.Response:
         return web.json_response({"access_token": token, "expires_in": LIFE_SECONDS, "token_type": "Bearer"})
