@@ -154,10 +154,10 @@ def _count(found: dict[Key, StoreBill], body: Body) -> None:
 
 def _count_pushes(found: dict[Key, StoreBill], body: Body) -> None:
     """Count what a PushSecret is known to push: by its spec, and by its record for what the spec only selects."""
-    key, summary = key_of(PUSH_SECRETS, body), push_secret_summary(body)
+    key, summary = key_of(PUSH_SECRETS, body), push_secret_summary(body, places=None)
     entries = defaultdict[Key, set[str]](set)
     for claim in summary.claims:
-        entries[claim.store].add(f"{claim.remote_key}/{claim.property}")
+        entries[claim.store].add(f"{claim.namespace}/{claim.remote_key}/{claim.property}")
     for store, names in entries.items():
         found.setdefault(store, StoreBill(store)).add_push(f"{key.namespace}/{key.name}", names, summary.interval)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from external.api.external_secret import GENERATORS
 from external.api.hashes import spec_hash, synced_version
+from external.api.push_metadata.kubernetes import remote_namespace
 from external.summaries import MAX_ENTRIES, interval_seconds, store_key
 from manager.core.clock import parse_rfc3339
 from manager.kube.cache import controller_of
@@ -36,12 +37,24 @@ class Claim(NamedTuple):
     store: Key
     remote_key: str
     property: str
+    namespace: str = ""
+    """Of a Secret of a cluster, where the entry names one instead of the store. ANY: of all of them."""
 
 
-Places = Mapping[Key, Mapping[str, frozenset[str]]]
-"""The properties of remote keys of stores. Stores with the same keys share one inner map, to save memory."""
-NONE: frozenset[str] = frozenset()
-WHOLE = frozenset({""})
+class Part(NamedTuple):
+    """A part of what is at a remote key."""
+
+    property: str
+    """Empty for the whole."""
+    namespace: str
+    """Which the entry's metadata name; empty for the store's."""
+
+
+Places = Mapping[Key, Mapping[str, frozenset[Part]]]
+"""The parts of remote keys of stores. Stores with the same keys share one inner map, to save memory."""
+NONE: frozenset[Part] = frozenset()
+WHOLE = frozenset({Part("", "")})
+ANY = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +128,13 @@ ADOPT = f"{OURS}adopt"
 """Annotation of a PushSecret: `namespace/name` of another one, whose secrets it takes over."""
 
 
-def push_secret_summary(body: Body) -> PushSecretSummary:
-    """Read a PushSecret, which may be malformed."""
+def push_secret_summary(body: Body, places: int | None = MAX_ASKED) -> PushSecretSummary:
+    """Read a PushSecret, which may be malformed.
+
+    Args:
+        body: the object.
+        places: how many places of its spec are kept; None for all.
+    """
     spec, status = mapping(body.get("spec")), mapping(body.get("status"))
     state, meta = mapping(status.get("pushState")), body["metadata"]
     selector, owner = mapping(spec.get("selector")), controller_of(meta)
@@ -136,7 +154,7 @@ def push_secret_summary(body: Body) -> PushSecretSummary:
         selected_stores=tuple(sorted(set(_selected(namespace, spec)))),
         templates=tuple(sorted(set(_templates(namespace, mapping(spec.get("template")))), key=str)),
         generator=_generator(generator) if generator else None,
-        asked=_asked(namespace, spec, named),
+        asked=_asked(namespace, spec, named, places),
         held=held,
         synced=str(status.get("syncedResourceVersion") or ""),
         current=synced_version(body),
@@ -160,9 +178,9 @@ def recorded_refs(status: Mapping[str, Any], namespace: str) -> Iterator[tuple[K
         store = recorded_store(place, namespace)
         for name, data in mapping(entries).items():
             ref = mapping(mapping(mapping(data).get("match")).get("remoteRef"))
-            key = ref.get("remoteKey")
+            key, within = ref.get("remoteKey"), remote_namespace(mapping(data).get("metadata"))
             if store is not None and isinstance(key, str):
-                yield store, name, Claim(store, key, str(ref.get("property") or ""))
+                yield store, name, Claim(store, key, str(ref.get("property") or ""), within)
 
 
 def recorded_store(place: str, namespace: str) -> Key | None:
@@ -174,42 +192,47 @@ def recorded_store(place: str, namespace: str) -> Key | None:
 
 
 def _held(status: Mapping[str, Any], namespace: str) -> Places:
-    found: dict[Key, dict[str, frozenset[str]]] = {}
+    found: dict[Key, dict[str, frozenset[Part]]] = {}
     for at, (store, _, claim) in enumerate(recorded_refs(status, namespace)):
         keys = found.setdefault(store, {})
         if at < MAX_HELD:
-            _add(keys, claim.remote_key, claim.property)
+            _add(keys, claim.remote_key, Part(claim.property, claim.namespace))
     return found
 
 
-def _asked(namespace: str, spec: Mapping[str, Any], stores: tuple[Key, ...]) -> Places:
+def _asked(namespace: str, spec: Mapping[str, Any], stores: tuple[Key, ...], most: int | None) -> Places:
     """Return the places of `data`, the same at all stores, and the bundles of `dataTo` at theirs."""
-    shared: dict[str, frozenset[str]] = {}
-    for each in listing(spec.get("data"))[: MAX_ASKED // max(1, len(stores))]:
+    shared: dict[str, frozenset[Part]] = {}
+    each_store = None if most is None else most // max(1, len(stores))
+    for each in listing(spec.get("data"))[:each_store]:
         ref = mapping(mapping(mapping(each).get("match")).get("remoteRef"))
         if isinstance(ref.get("remoteKey"), str):
-            _add(shared, ref["remoteKey"], str(ref.get("property") or ""))
-    found: dict[Key, dict[str, frozenset[str]]] = dict.fromkeys(stores, shared) if shared else {}
-    for each in listing(spec.get("dataTo"))[:MAX_ASKED]:
+            within = remote_namespace(mapping(each).get("metadata"))
+            _add(shared, ref["remoteKey"], Part(str(ref.get("property") or ""), within))
+    found: dict[Key, dict[str, frozenset[Part]]] = dict.fromkeys(stores, shared) if shared else {}
+    for each in listing(spec.get("dataTo"))[:most]:
         ref, key = mapping(mapping(each).get("storeRef")), mapping(each).get("remoteKey")
         if isinstance(key, str) and key and isinstance(ref.get("name"), str):
             store = store_key(namespace, ref["name"], ref.get("kind"))
-            found[store] = {**found.get(store, {}), key: found.get(store, {}).get(key, NONE) | WHOLE}
+            whole = Part("", remote_namespace(mapping(each).get("metadata")))
+            found[store] = {**found.get(store, {}), key: found.get(store, {}).get(key, NONE) | {whole}}
     return found
 
 
-def _add(keys: dict[str, frozenset[str]], key: str, name: str) -> None:
-    keys[key] = keys.get(key, NONE) | {name} if name or key in keys else WHOLE
+def _add(keys: dict[str, frozenset[Part]], key: str, part: Part) -> None:
+    keys[key] = WHOLE if key not in keys and part in WHOLE else keys.get(key, NONE) | {part}
 
 
 def _overlap(places: Places, claim: Claim) -> bool:
-    there = places.get(claim.store, {}).get(claim.remote_key, NONE)
-    return bool(there) and (not claim.property or claim.property in there or "" in there)
+    return any(
+        claim.namespace in (ANY, part.namespace) and (not claim.property or part.property in ("", claim.property))
+        for part in places.get(claim.store, {}).get(claim.remote_key, NONE)
+    )
 
 
 def _each(places: Places) -> Iterator[Claim]:
     for store, keys in places.items():
-        yield from (Claim(store, key, name) for key, names in keys.items() for name in sorted(names))
+        yield from (Claim(store, key, *part) for key, parts in keys.items() for part in sorted(parts))
 
 
 def _named(namespace: str, spec: Mapping[str, Any]) -> Iterator[Key]:

@@ -49,6 +49,8 @@ class StoreSummary:
     """`spec.conditions` as written: which namespaces a cluster store admits."""
     interval: float
     """Seconds between two validations as the store wants them; zero if it names none, or none that can be parsed."""
+    by_namespace: bool = False
+    """Whether the namespace that an entry of a PushSecret names tells places apart."""
     finalizer: bool = False
     """Whether it has the finalizer that keeps it for PushSecrets."""
 
@@ -110,12 +112,15 @@ def cluster_summary(body: Body, name_field: str) -> ClusterSummary:
     return ClusterSummary(shown, synced_version(body), (ready or {}).get("status") == "True", ready is not None)
 
 
-def summarized_store(body: Body, referred: Sequence[Reference], *, per_consumer: bool) -> StoreSummary:
+def summarized_store(
+    body: Body, referred: Sequence[Reference], *, per_consumer: bool, by_namespace: bool
+) -> StoreSummary:
     """Read a store, however odd it is.
 
     Args:
         referred: what its provider refers to.
         per_consumer: whether its provider sees which namespace asks.
+        by_namespace: whether pushes to its provider may name a namespace, where the store has none.
     """
     spec = _mapping(body.get("spec"))
     ready = find_condition(_mapping(body.get("status")).get("conditions"), "Ready")
@@ -129,6 +134,7 @@ def summarized_store(body: Body, referred: Sequence[Reference], *, per_consumer:
         per_consumer=not namespace and (per_consumer or any(not place for place, _, _ in referred)),
         conditions=() if namespace else tuple(each for each in _list(spec.get("conditions")) if isinstance(each, dict)),
         interval=_store_interval(spec.get("refreshInterval")),
+        by_namespace=not namespace and by_namespace,
         finalizer=STORE_FINALIZER in (body["metadata"].get("finalizers") or ()),
     )
 

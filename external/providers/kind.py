@@ -23,6 +23,11 @@ class Pushing:
     metadata: type[Model] | None = None
     """The settings of an entry, None if its metadata has no effect."""
 
+    @property
+    def by_namespace(self) -> bool:
+        """Whether an entry may name a namespace, so that one remote key is several places."""
+        return self.metadata is not None and "remote_namespace" in self.metadata.model_fields
+
 
 @dataclass(frozen=True)
 class Service:

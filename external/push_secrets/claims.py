@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from external.errors import Pending
-from external.push_summaries import Claim, PushSecretSummary
+from external.push_summaries import ANY, Claim, PushSecretSummary
 from external.stores.access import StoreAccess
 from manager.core.errors import NeedsHuman
 from manager.kube.cache import Meta, MetadataCache
@@ -36,6 +36,7 @@ class Claims:
             held: whether its record has the place.
 
         """
+        claim = self._apart(claim)
         own = (not held, created, key.namespace, key.name)
         store = self._cache.get(claim.store)
         apart = store is not None and store.digest.per_consumer
@@ -60,12 +61,21 @@ class Claims:
         return set[Key]().union(*map(self._by_place.find, places)) - {key}
 
     def _others(self, key: Key, claim: Claim) -> Iterator[tuple[Key, Meta]]:
+        claim = self._apart(claim)
         for other in self._by_place.find((claim.store, claim.remote_key)):
             meta = self._cache.get(other)
             if other != key and meta is not None and not meta.deleting:
                 summary: PushSecretSummary = meta.digest
                 if summary.holds(claim) or (summary.asks_for(claim) and self._usable(claim.store, other.namespace)):
                     yield other, meta
+
+    def _apart(self, claim: Claim) -> Claim:
+        """Return a claim of all namespaces unless an entry's namespace tells places of the store apart.
+
+        Otherwise one that names a namespace would take a key from others at a provider that knows none.
+        """
+        store = self._cache.get(claim.store)
+        return claim if store is not None and store.digest.by_namespace else claim._replace(namespace=ANY)
 
     def _usable(self, store: Key, namespace: str) -> bool:
         try:

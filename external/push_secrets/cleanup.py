@@ -65,8 +65,8 @@ class CleanUp:
         self._claims = claims
         self._memory = memory
         self._metrics = metrics
-        settings = context.settings.modules
-        self._brake = DeleteBrake(context.clock, lambda: None, settings.deletes_per_minute)
+        paused = context.metrics.deletes_paused.labels("external").inc
+        self._brake = DeleteBrake(context.clock, paused, context.settings.modules.deletes_per_minute)
 
     async def clean(
         self,

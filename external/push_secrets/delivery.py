@@ -11,7 +11,7 @@ from external.providers.push import Pushes, RemoteRef, canonical, pushes
 from external.providers.session import ProviderSession
 from external.push_secrets.cleanup import TAKES_NONE, Cleaned, CleanUp
 from external.push_secrets.entries import Budget, Entry, Expansion, Source, require_distinct
-from external.push_secrets.memory import PushMemory, versions_stamp
+from external.push_secrets.memory import PushMemory, Remembered, versions_stamp
 from external.push_secrets.outcome import Outcome, success_message
 from external.push_secrets.plan import next_record, removals
 from external.push_secrets.push import CONTINUE_SECONDS, PASS_SECONDS, Job, Pusher, StoreResult
@@ -96,17 +96,19 @@ class Delivery:
     async def open(self, this: Pass) -> list[Target]:
         """Open the clients of all stores, one after the other; at least one, and the others while time is left.
 
+        It begins where time ran out before: else stores that hang would take the time of the others at each pass.
         Raises NeedsHuman if label selectors choose too many.
         """
         if len(this.stores.served) > MAX_STORES:
             text = f"secretStoreRefs choose more than {MAX_STORES} stores; divide them over several PushSecrets"
             raise NeedsHuman(ERRORED, FAILED + text)
         deadline, targets = self._context.clock.monotonic() + OPEN_SECONDS, list[Target]()
-        for each in this.stores.served:
+        for each in self._in_turn(this):
             if targets and self._context.clock.monotonic() > deadline:
                 targets.append(Target(each, left=True))
             else:
                 targets.append(await self._target(each, this.push_secret.key.namespace))
+        self._remembered(this).left = next((each.chosen.key for each in targets if each.left), None)
         return targets
 
     async def deliver(
@@ -146,6 +148,7 @@ class Delivery:
                 last=target is targets[-1],
             )
             done.results[key] = await self._pusher.push(job)
+        done.results = self._in_order(this, done.results)
         return await self._settle(this, done, deadline)
 
     def unreachable(self, this: Pass, targets: Sequence[Target]) -> Outcome:
@@ -176,6 +179,21 @@ class Delivery:
             return Target(chosen, error=f"{about}: {error}", unavailable=isinstance(error, ProviderUnavailable))
         client = session.client
         return Target(chosen, session, client) if pushes(client) else Target(chosen, error=f"{about}: {TAKES_NONE}")
+
+    def _in_turn(self, this: Pass) -> tuple[Chosen, ...]:
+        """Return the stores, beginning with the one that the last pass had no time for."""
+        served, left = this.stores.served, self._remembered(this).left
+        first = next((at for at, each in enumerate(served) if each.key == left), 0)
+        return served[first:] + served[:first]
+
+    def _in_order(self, this: Pass, results: Mapping[Key, StoreResult]) -> dict[Key, StoreResult]:
+        """Return results in the order of the references; note where the next pass begins if time ran out."""
+        remembered = self._remembered(this)
+        remembered.left = next((store for store, result in results.items() if result.left), remembered.left)
+        return {each.key: results[each.key] for each in this.stores.served}
+
+    def _remembered(self, this: Pass) -> Remembered:
+        return self._memory.of(this.push_secret.key, this.push_secret.uid)
 
     async def _settle(self, this: Pass, done: Delivered, deadline: float) -> Outcome:
         """Clean up unless something failed, and compose the outcome."""
@@ -225,7 +243,7 @@ class Delivery:
 
     def _versions(self, this: Pass, done: Delivered) -> str:
         """Return the stamp of the providers' versions, and drop what is remembered of other places."""
-        remembered = self._memory.of(this.push_secret.key, this.push_secret.uid)
+        remembered = self._remembered(this)
         refs = {(store, each.ref) for store, entries in done.wanted.items() for each in entries}
         remembered.proofs = {at: proof for at, proof in remembered.proofs.items() if (at.store, at.ref) in refs}
         keys = {(store, ref.key) for store, ref in refs}

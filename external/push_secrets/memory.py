@@ -45,6 +45,8 @@ class Remembered:
     """Unix time at which the last pass without an error ended."""
     refresh_by: float | None = None
     """Unix time at which generated values must be replaced."""
+    left: Key | None = None
+    """The first store that the last pass had no time for: the next one begins with it."""
     shown: Mapping[str, Any] | None = None
     """The entries that were last written into the status; the original's CRD drops them."""
     proofs: dict[Place, Proof] = field(default_factory=dict)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from external.api.push_metadata.kubernetes import remote_namespace
 from external.providers.push import RemoteRef
-from external.push_secrets.record import Record, recorded_claims, store_name
+from external.push_secrets.record import Record, joined, recorded_claims, store_name
 from external.push_summaries import Claim
 from manager.kube.resources import Key
 
@@ -64,14 +65,14 @@ class Around:
 
 
 def removals(
-    record: Record, namespace: str, wanted: Mapping[Key, Collection[RemoteRef]], kept: Collection[Key]
+    record: Record, namespace: str, wanted: Mapping[Key, Mapping[RemoteRef, Any]], kept: Collection[Key]
 ) -> list[Removal]:
     """Return what is recorded and no longer wanted.
 
     Args:
         record: what was pushed.
         namespace: of the PushSecret.
-        wanted: what is pushed now, by store.
+        wanted: the metadata of what is pushed now, by store and place.
         kept: stores where nothing is cleaned up.
 
     """
@@ -79,8 +80,13 @@ def removals(
         Removal(claim, name, record[store_name(store)][name].get("metadata"))
         for store, claims in recorded_claims(record, namespace).items()
         for name, claim in claims.items()
-        if store not in kept and RemoteRef(claim.remote_key, claim.property) not in wanted.get(store, ())
+        if store not in kept and not _is_wanted(claim, wanted.get(store, {}))
     ]
+
+
+def _is_wanted(claim: Claim, wanted: Mapping[RemoteRef, Any]) -> bool:
+    ref = RemoteRef(claim.remote_key, claim.property)
+    return ref in wanted and remote_namespace(wanted[ref]) == claim.namespace
 
 
 def fate(around: Around) -> Fate:
@@ -118,5 +124,5 @@ def next_record(
             after[place] = {**before[place], **after.get(place, {})}
     for place, name in [*failed, *unremoved]:
         if name in before.get(place, {}):
-            after.setdefault(place, {}).setdefault(name, before[place][name])
+            after = joined({place: {name: before[place][name]}}, after)
     return after

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from external.api.push_metadata.kubernetes import remote_namespace
 from external.metrics import PushMetrics
 from external.providers.protocol import ProviderError, ProviderUnavailable
 from external.providers.push import Pushed, Pushes, PushRefused, PushRequest, ReferencedObject
@@ -119,7 +120,8 @@ class Pusher:
         Raises Conflict if the PushSecret was edited or deleted meanwhile; its record has the entries all the same, as
         the provider has them. Without that the next pass, which decides by the record, would leave them there for ever.
         """
-        if pushed.keys() <= push_secret.record.get(name, {}).keys():
+        before = push_secret.record
+        if joined(before, {name: pushed}).get(name, {}).keys() <= before.get(name, {}).keys():
             return
         try:
             push_secret.body = await self._recorded(push_secret.key, push_secret.body, name, pushed)
@@ -198,7 +200,7 @@ class Pusher:
 
     async def _claimed(self, job: Job, entry: Entry, result: StoreResult) -> bool:
         """Return True if another PushSecret has the place; both are told."""
-        push_secret, claim = job.push_secret, Claim(job.store, entry.ref.key, entry.ref.property)
+        push_secret, claim = job.push_secret, _claim(job, entry)
         created = str(push_secret.metadata.get("creationTimestamp", ""))
         prior = self._claims.prior(push_secret.key, created, claim, held=_recorded(job, entry))
         if prior is None:
@@ -257,8 +259,13 @@ def _state(job: Job, entry: Entry, state: str, message: str = "") -> EntryState:
 
 def _recorded(job: Job, entry: Entry) -> bool:
     """Return True if this very place is recorded; another one may have its name."""
-    data = job.push_secret.record.get(job.name, {}).get(entry.key)
-    return bool(mapping(mapping(data).get("match")).get("remoteRef") == entry.data["match"]["remoteRef"])
+    data = mapping(job.push_secret.record.get(job.name, {}).get(entry.key))
+    place = mapping(data.get("match")).get("remoteRef"), remote_namespace(data.get("metadata"))
+    return place == (entry.data["match"]["remoteRef"], remote_namespace(entry.metadata))
+
+
+def _claim(job: Job, entry: Entry) -> Claim:
+    return Claim(job.store, entry.ref.key, entry.ref.property, remote_namespace(entry.metadata))
 
 
 def _name(state: EntryState) -> str:

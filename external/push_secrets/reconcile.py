@@ -14,7 +14,7 @@ from external.push_secrets.record import store_name
 from external.push_secrets.refresh import due_in, known_of, reason_for
 from external.push_secrets.report import Reporter
 from external.push_secrets.sources import Observed, RunWhen, Sources
-from external.push_secrets.stores import choose
+from external.push_secrets.stores import choose, selects_foreign
 from external.push_secrets.versions import VersionLists
 from external.push_secrets.view import ERRORED, SOURCE_DELETED, PushSecret
 from external.push_summaries import PushSecretSummary
@@ -215,7 +215,9 @@ class PushReconciler:
         return outcome
 
     async def _finish(self, push_secret: PushSecret) -> Requeue:
-        """Clean up after a deleted PushSecret."""
+        """Clean up after a deleted PushSecret; not after one that another controller pushes."""
+        if await selects_foreign(push_secret, self._context.cache, self._clients.access):
+            return NO_REQUEUE
         cleaned = await self._parts.cleanup.finish(push_secret)
         if not cleaned.errors:
             self._forget(push_secret.key)

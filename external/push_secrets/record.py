@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from external.api.push_metadata.kubernetes import remote_namespace
 from external.providers.push import RemoteRef
-from external.push_summaries import Claim, recorded_refs
+from external.push_summaries import Claim, mapping, recorded_refs
 from manager.kube.resources import Body, Key
 
 Record = Mapping[str, Mapping[str, Any]]
@@ -37,8 +38,22 @@ def recorded_claims(record: Record, namespace: str) -> dict[Key, dict[str, Claim
 
 
 def joined(first: Record, second: Record) -> dict[str, dict[str, Any]]:
-    """Return the union of two records; the second one wins."""
-    return {place: {**first.get(place, {}), **second.get(place, {})} for place in dict.fromkeys((*first, *second))}
+    """Return the union of two records; the second one wins, but where an entry has moved to another namespace.
+
+    Then the entry of the first keeps its place in the union under a name of its own: otherwise nothing would delete
+    what it says was pushed.
+    """
+    found = {place: {**first.get(place, {}), **second.get(place, {})} for place in dict.fromkeys((*first, *second))}
+    for place, entries in second.items():
+        for name, data in entries.items():
+            before = first.get(place, {}).get(name)
+            if before is not None and _namespace(before) != _namespace(data):
+                found[place].setdefault(f"{name}@{_namespace(before)}", before)
+    return found
+
+
+def _namespace(data: Any) -> str:
+    return remote_namespace(mapping(data).get("metadata"))
 
 
 def without(record: Record, removed: Iterable[tuple[str, str]]) -> dict[str, dict[str, Any]]:

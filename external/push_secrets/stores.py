@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from external.api.push_secret import PushSecretSpec, PushSecretStoreRef
 from external.api.selectors import selects
-from external.push_secrets.view import ERRORED
+from external.push_secrets.view import ERRORED, PushSecret
 from external.stores.access import StoreAccess, missing
 from external.summaries import store_key
 from manager.core.errors import NeedsHuman
@@ -54,6 +54,20 @@ def choose(spec: PushSecretSpec, namespace: str, cache: MetadataCache, access: S
         if entry.store_ref and not entry.store_ref.name and served:
             _require_match(at, entry.store_ref, served.values())
     return ChosenStores(tuple(served.values()), frozenset(kept - served.keys()), tuple(absent))
+
+
+async def selects_foreign(push_secret: PushSecret, cache: MetadataCache, access: StoreAccess) -> bool:
+    """Return True if a PushSecret has pushed nothing, and selects stores by labels only, all of which are for others.
+
+    Then its finalizer is theirs to remove: they may have pushed what their record does not say yet.
+    """
+    if push_secret.summary.stores or not push_secret.summary.selected_stores:
+        return False
+    try:
+        stores = choose(await push_secret.spec(), push_secret.key.namespace, cache, access)
+    except NeedsHuman:
+        return False
+    return not stores.served and bool(stores.kept)
 
 
 def selected_by(ref: PushSecretStoreRef | None, store: Chosen) -> bool:

@@ -1,5 +1,6 @@
 """`metadata.spec` of an entry that is pushed to a Secret of a cluster."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from external.api.fields import Model, NamespaceName
@@ -18,3 +19,10 @@ class KubernetesPushSpec(Model):
     """Annotations of the remote Secret."""
     remote_namespace: NamespaceName | None = None
     """Namespace of the remote Secret; only where the store is cluster-scoped."""
+
+
+def remote_namespace(metadata: object) -> str:
+    """Return the namespace that an entry's metadata name instead of the store's; empty for none."""
+    spec = metadata.get("spec") if isinstance(metadata, Mapping) else None
+    named = spec.get("remoteNamespace") if isinstance(spec, Mapping) else None
+    return named if isinstance(named, str) else ""

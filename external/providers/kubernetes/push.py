@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from external.api.push_metadata.kubernetes import KubernetesPushSpec
+from external.api.push_metadata.kubernetes import KubernetesPushSpec, remote_namespace
 from external.providers.kubernetes.connection import Connection, Forbidden
 from external.providers.kubernetes.pushed_secret import desired_secret
 from external.providers.protocol import ProviderUnavailable, SecretAbsent
@@ -112,6 +112,10 @@ class ClusterPush:
         except SecretAbsent:
             return False
         return True
+
+    def canonical(self, ref: RemoteRef, metadata: object = None) -> RemoteRef:
+        """Return the ref with its namespace: an entry of a ClusterSecretStore may name one."""
+        return RemoteRef(f"{remote_namespace(metadata) or self._namespace}/{ref.key}", ref.property)
 
     def _spec(self, metadata: object) -> KubernetesPushSpec:
         spec = metadata_spec(KubernetesPushSpec, metadata)

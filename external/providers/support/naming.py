@@ -1,6 +1,7 @@
 """Names, URLs, JSON and tags, for several providers."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,6 +9,8 @@ from urllib.parse import urlsplit
 from external.api.regular_expressions import expression
 from external.providers.protocol import ProviderDenied
 from manager.core.secret_value import SecretValue
+
+STEPS = re.compile(r"[/\\]")
 
 
 def compiled(pattern: str | None) -> Any:
@@ -24,6 +27,11 @@ def host_of(url: str) -> str:
         return urlsplit(url).netloc.rpartition("@")[2]
     except ValueError:
         return ""
+
+
+def leads_elsewhere(name: str) -> bool:
+    """Return True if a name has a step `.` or `..`: in the path of a URL it leads out of where the name is put."""
+    return bool({".", ".."} & set(STEPS.split(name)))
 
 
 ESCAPED = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}

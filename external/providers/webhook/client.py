@@ -21,7 +21,7 @@ from external.providers.protocol import (
     one_by_one,
 )
 from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest, Redirects, http_url
-from external.providers.support.naming import host_of
+from external.providers.support.naming import host_of, leads_elsewhere
 from external.providers.support.pushing.delegation import DelegatesPushes
 from external.providers.webhook.push import WebhookPush
 from external.providers.webhook.results import value
@@ -103,6 +103,11 @@ class Webhook(DelegatesPushes):
 
     def _one(self, request: SecretRequest) -> SecretValue:
         said = {"key": request.key, "version": request.version, "property": request.property}
+        for name, text in said.items():
+            if leads_elsewhere(text):  # quoting leaves dots alone, and HTTP clients resolve them
+                raise ProviderDenied(
+                    f"remoteRef.{name}: . and .. lead to another path than the store's; name it without"
+                )
         return self._asked(self._data(said), self._data(said, quoted=True))
 
     def ask(self) -> SecretValue:

@@ -4,12 +4,12 @@ The API has no place for a mark and no way to ask for what was pushed, so every 
 can say whose a secret is.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Protocol
 
 from external.providers.protocol import NotModified, ProviderDenied, SecretAbsent
 from external.providers.push import Pushed, PushRefused, PushRequest, ReferencedObject, RemoteRef
+from external.providers.support.naming import leads_elsewhere
 from external.providers.support.pushing.payload import payload
 
 
@@ -85,7 +85,7 @@ def _said(ref: RemoteRef, secret_key: str = "") -> dict[str, str | bytes]:
     Raises PushRefused for names that lead out of the path that the store's URL has for them: quoting leaves dots alone.
     """
     for field, name in (("remoteKey", ref.key), ("property", ref.property)):
-        if {".", ".."} & set(re.split(r"[/\\]", name)):
+        if leads_elsewhere(name):
             raise PushRefused(f"data[].match.remoteRef.{field}: . and .. lead to another path; push to another {field}")
     read = {"key": ref.key, "version": "", "property": ref.property}
     return {**read, "remoteKey": ref.key, "secretKey": secret_key}

@@ -9,6 +9,7 @@ from external.cost import StoreBill, bills, table
 from external.metrics import ExternalMetrics
 from external.prices import MONTH_SECONDS
 from external.providers.registry import PRICES
+from external.push_summaries import MAX_ASKED
 from manager.kube.resources import CLUSTER_SECRET_STORES, SECRET_STORES, Body, Key
 from manager.tables import plain_lines
 from tests.builders.api_in_memory import HandClock
@@ -183,3 +184,10 @@ def test_pushes_are_compared_one_by_one_elsewhere() -> None:
     calls = found.service.push.calls if found.service.push else 0
     assert calls >= 1
     assert (found.objects, found.calls, found.original) == (2, 2 * calls * 720, 2 * 720)
+
+
+def test_every_entry_of_a_push_secret_is_counted() -> None:
+    """The watch keeps fewer of them."""
+    remotes = [f"r{at}" for at in range(3 * MAX_ASKED)]
+    (found,) = bills(aws(), [], [push("p", *remotes)])
+    assert found.original == len(remotes) * 720

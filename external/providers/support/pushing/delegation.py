@@ -9,6 +9,7 @@ from external.providers.push import (
     ReferencedObject,
     RemoteRef,
     RemoteUnmanaged,
+    canonical,
 )
 from external.providers.support.refusals import HIDDEN, repeats
 
@@ -44,6 +45,10 @@ class DelegatesPushes:
     def delete(self, ref: RemoteRef, owner: str, metadata: object = None) -> bool:
         """Delete what was pushed; return False if it was gone. Raises ProviderError."""
         return self._pusher.delete(ref, owner, metadata)
+
+    def canonical(self, ref: RemoteRef, metadata: object = None) -> RemoteRef:
+        """Return the one ref of a place."""
+        return canonical(self._pusher, ref, metadata)
 
 
 def _without_values(error: ProviderError, request: PushRequest) -> ProviderError:

@@ -87,7 +87,7 @@ def test_who_may_not_use_the_store_claims_only_what_it_has_pushed(
 @pytest.mark.parametrize("apart", [True, False])
 def test_namespaces_with_credentials_of_their_own_do_not_compete(cache: MetadataCache, apart: bool) -> None:
     store = Key(CLUSTER_SECRET_STORES, "", "store")
-    cache.digest(CLUSTER_SECRET_STORES, lambda body: SimpleNamespace(per_consumer=apart))
+    cache.digest(CLUSTER_SECRET_STORES, lambda body: SimpleNamespace(per_consumer=apart, by_namespace=False))
     cache.observe(CLUSTER_SECRET_STORES, "ADDED", {"metadata": {"name": "store", "uid": "s", "resourceVersion": "1"}})
     claims, other = claims_of(cache), Key(PUSH_SECRETS, "inside", "other")
     put(cache, other, entry(remote="a"), kind="ClusterSecretStore")
@@ -98,3 +98,25 @@ def test_namespaces_with_credentials_of_their_own_do_not_compete(cache: Metadata
     put(cache, RIVAL, entry(remote="a"), kind="ClusterSecretStore")
     cache.forget(other)
     assert claims.prior(ME, made, claim, held=False) == RIVAL
+
+
+@pytest.mark.parametrize("by_namespace", [True, False])
+@pytest.mark.parametrize("pushed", [True, False])
+def test_a_namespace_tells_places_apart_where_the_provider_has_namespaces(
+    cache: MetadataCache, by_namespace: bool, pushed: bool
+) -> None:
+    """At a provider without namespaces one that names a namespace would take a key from others."""
+    store = Key(CLUSTER_SECRET_STORES, "", "store")
+    cache.digest(CLUSTER_SECRET_STORES, lambda body: SimpleNamespace(per_consumer=False, by_namespace=by_namespace))
+    cache.observe(CLUSTER_SECRET_STORES, "ADDED", {"metadata": {"name": "store", "uid": "s", "resourceVersion": "1"}})
+    claims, far = claims_of(cache), {"spec": {"remoteNamespace": "far"}}
+    put(cache, RIVAL, entry(remote="a", metadata=far), pushed=pushed, kind="ClusterSecretStore")
+
+    for claim, taken in (
+        (Claim(store, "a", ""), not by_namespace),
+        (Claim(store, "a", "", "near"), not by_namespace),
+        (Claim(store, "a", "p", "near"), not by_namespace),
+        (Claim(store, "a", "", "far"), True),
+    ):
+        assert claims.any_other(ME, claim) is taken
+        assert claims.prior(ME, "2026-01-01T00:00:00Z", claim, held=False) == (RIVAL if taken else None)

@@ -9,7 +9,7 @@ from external.push_summaries import FINALIZER
 from external.stores.clients import Clients
 from manager.kube.resources import PUSH_SECRETS, Key
 from tests.builders.external_module import ExternalModule
-from tests.builders.push_provider import OK, Remote, entry, later, push_secret, ready, recorded, started
+from tests.builders.push_provider import OK, Remote, entry, later, push_secret, ready, recorded, started, status
 
 PROPERTIES = [entry("k", "remote", f"p{at}") for at in range(10)]
 
@@ -84,7 +84,7 @@ async def test_a_deleted_object_is_held_until_its_last_slow_delete(bench: Extern
 async def test_stores_that_open_slowly_are_left_to_the_next_pass(
     bench: ExternalModule, remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened, slow = Clients.for_consumer, {"seconds": 40.0}
+    opened, slow = Clients.for_consumer, {"seconds": 0.0}
 
     async def slowly(clients: Clients, *given: Key) -> ProviderSession:
         bench.pass_by(slow["seconds"])
@@ -92,9 +92,35 @@ async def test_stores_that_open_slowly_are_left_to_the_next_pass(
 
     monkeypatch.setattr(Clients, "for_consumer", slowly)
     bench.store("second", values={"place": "b"})
-    await started(bench, secretStoreRefs=[{"name": "store"}, {"name": "second"}])
+    await started(bench, data=[])
+    slow["seconds"] = 40.0
+    push_secret(bench, secretStoreRefs=[{"name": "store"}, {"name": "second"}])
+    await bench.settle()
     assert (remote.text("remote"), remote.text("remote", "b")) == ("v", None)
 
     slow["seconds"] = 0.0
     await later(bench, 2)
     assert (remote.text("remote", "b"), ready(bench)) == ("v", OK)
+
+
+async def test_stores_that_hang_do_not_take_the_time_of_the_last_one(
+    bench: ExternalModule, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each pass begins where the last one had no time left."""
+    opened = Clients.for_consumer
+
+    async def hang(clients: Clients, store: Key, *given: str) -> ProviderSession:
+        if store.name != "last":
+            bench.pass_by(40)
+            raise ProviderUnavailable("no answer in time")
+        return await opened(clients, store, *given)
+
+    monkeypatch.setattr(Clients, "for_consumer", hang)
+    bench.store("second", values={"place": "b"})
+    bench.store("last", values={"place": "c"})
+    await started(bench, secretStoreRefs=[{"name": name} for name in ("store", "second", "last")])
+    for _ in range(4):
+        await later(bench, 600)
+
+    assert remote.text("remote", "c") == "v"
+    assert [each["store"].rpartition("/")[2] for each in status(bench)["pushState"]["entries"]][-1] == "last"

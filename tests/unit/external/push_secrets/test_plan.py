@@ -51,13 +51,13 @@ def test_what_is_recorded_and_not_wanted_is_unwanted() -> None:
         NAME: {"a": entry(remote="a"), "b": entry(remote="b")},
         "ClusterSecretStore/all": {"c": entry(remote="c")},
     }
-    found = removals(record, "ns", {STORE: [RemoteRef("a")]}, ())
+    found = removals(record, "ns", {STORE: {RemoteRef("a"): None}}, ())
     assert [each.recorded for each in found] == [(NAME, "b"), ("ClusterSecretStore/all", "c")]
 
 
 def test_names_that_look_alike_are_told_apart_by_their_content() -> None:
     record = {NAME: {"a/b": entry(remote="a", prop="b")}}
-    (found,) = removals(record, "ns", {STORE: [RemoteRef("a/b")]}, ())
+    (found,) = removals(record, "ns", {STORE: {RemoteRef("a/b"): None}}, ())
     assert found.ref == RemoteRef("a", "b")
 
 
@@ -76,6 +76,27 @@ def test_the_record_keeps_what_failed_and_what_is_left() -> None:
         [(NAME, "left")],
     )
     assert after == {NAME: {"new": {"v": 2}, "failed": {"v": 1}, "left": {"v": 1}}, "SecretStore/kept": {"x": {}}}
+
+
+def within(namespace: str) -> Any:
+    return entry(remote="a", metadata={"spec": {"remoteNamespace": namespace}})
+
+
+def test_what_was_pushed_to_another_namespace_is_unwanted() -> None:
+    record = {NAME: {"a": within("old")}}
+    (found,) = removals(record, "ns", {STORE: {RemoteRef("a"): {"spec": {"remoteNamespace": "new"}}}}, ())
+    assert (found.name, found.claim, found.metadata) == ("a", Claim(STORE, "a", "", "old"), within("old")["metadata"])
+    assert removals(record, "ns", {STORE: {RemoteRef("a"): within("old")["metadata"]}}, ()) == []
+
+
+def test_a_moved_place_stays_recorded_until_it_is_deleted() -> None:
+    moved = joined({NAME: {"a": within("old")}}, {NAME: {"a": within("new")}})
+    assert moved == {NAME: {"a": within("new"), "a@old": within("old")}}
+    assert [
+        each.recorded for each in removals(moved, "ns", {STORE: {RemoteRef("a"): within("new")["metadata"]}}, ())
+    ] == [(NAME, "a@old")]
+    assert next_record(moved, {NAME: {"a": within("new")}}, [], [], [(NAME, "a@old")]) == moved
+    assert next_record({NAME: {"a": within("old")}}, {NAME: {"a": within("new")}}, [], [], [(NAME, "a")]) == moved
 
 
 def test_records_are_joined_and_thinned() -> None:

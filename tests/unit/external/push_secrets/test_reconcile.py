@@ -191,14 +191,15 @@ async def test_other_classes_stores_are_left_alone(bench: ExternalModule, remote
 
 
 @pytest.mark.parametrize("deleting", [False, True])
+@pytest.mark.parametrize("named", [{"name": "store"}, {"labelSelector": {}}], ids=["by name", "by labels"])
 async def test_an_object_of_another_class_gets_and_loses_no_finalizer(
-    bench: ExternalModule, remote: Remote, deleting: bool
+    bench: ExternalModule, remote: Remote, deleting: bool, named: Any
 ) -> None:
     """The other controller's finalizer has the same name."""
     bench.store(controller="other")
     bench.secret("src", k="v")
     meta = {"finalizers": [FINALIZER], "deletionTimestamp": "2026-01-01T00:00:00Z"} if deleting else {}
-    push_secret(bench, meta=meta, deletionPolicy="Delete")
+    push_secret(bench, meta=meta, deletionPolicy="Delete", secretStoreRefs=[named])
     await bench.settle()
 
     left = (bench.body(PUSH_SECRETS, "ps") or {})["metadata"].get("finalizers", [])

@@ -1,5 +1,7 @@
 """What PushSecrets delete, keep and leave to each other."""
 
+from dataclasses import replace
+
 import pytest
 
 from external.providers.protocol import ProviderError, ProviderUnavailable
@@ -7,6 +9,7 @@ from external.providers.push import RemoteRef
 from external.push_summaries import FINALIZER
 from external.summaries import STORE_FINALIZER
 from manager.kube.resources import CLUSTER_SECRET_STORES, NAMESPACES, PUSH_SECRETS, SECRET_STORES, SECRETS
+from manager.settings.model import Settings
 from tests.builders.external_module import ExternalModule
 from tests.builders.push_provider import (
     OK,
@@ -363,3 +366,18 @@ async def test_an_old_object_that_is_edited_takes_nothing_from_others(bench: Ext
 
     assert (remote.text("remote"), ready(bench, "younger")) == ("newer", OK)
     assert "claimed by PushSecret ns/younger, which has pushed to it before" in ready(bench)[2]
+
+
+async def test_deletes_that_are_put_off_are_counted_for_the_alert(remote: Remote) -> None:
+    settings = Settings()
+    bench = ExternalModule(replace(settings, modules=replace(settings.modules, deletes_per_minute=5)))
+    await started(bench, deletionPolicy="Delete", data=[entry(remote=f"r{at}") for at in range(8)])
+    push_secret(bench, meta={"finalizers": [FINALIZER]}, deletionPolicy="Delete", data=[entry(remote="new")])
+    await bench.settle()
+
+    metric = "coffer_deletes_paused_total"
+    registry = bench.stage.context.metrics.registry
+    assert registry.get_sample_value(metric, {"module": "external"})
+    assert "modules.deletes_per_minute lets more through" in ready(bench)[2]
+    assert len(remote.values) == 5, "four fifths of five deletes, and the new one stays"
+    await bench.close()

@@ -144,3 +144,11 @@ def test_the_mark_is_no_annotation_of_an_entry() -> None:
     given = {**ENVELOPE, "spec": {"annotations": {OWNER: "ns/other"}}}
     with pytest.raises(PushRefused, match=r"data\[\].metadata.spec.annotations: coffer.dev/push-secret"):
         pusher(Api()).push(request(RemoteRef("app", "p"), metadata=given))
+
+
+def test_a_place_is_named_with_its_namespace() -> None:
+    far = {**ENVELOPE, "spec": {"remoteNamespace": "far"}}
+    store = pusher(Api(), cluster=True)
+    assert store.canonical(RemoteRef("app", "p"), far) == RemoteRef("far/app", "p")
+    assert store.canonical(RemoteRef("app")) == RemoteRef("remote/app")
+    assert store.canonical(RemoteRef("app"), {"spec": ["odd"]}) == RemoteRef("remote/app")

@@ -92,6 +92,21 @@ def test_url_headers_and_body_are_templates(site: Site) -> None:
     assert site.calls == [("Webhook", "HTTPRequest", "success")]
 
 
+@pytest.mark.parametrize("name", ["..", "../other", "a/../b", "a/.", "a\\..\\b"])
+@pytest.mark.parametrize("field", ["key", "version", "property"])
+def test_a_name_that_leads_out_of_its_path_is_not_sent(site: Site, name: str, field: str) -> None:
+    client = site.client(url=site.url + "/tenant/{{ .remoteRef.key }}")
+    asked = {"key": "k", "version": "", "property": "", field: name}
+
+    assert f"remoteRef.{field}: . and .. lead to another path" in str(site.read(client, *asked.values()))
+    assert site.asked == []
+
+
+@pytest.mark.parametrize("key", ["a..b", "...", ".env", "a/..b"])
+def test_dots_within_a_name_are_sent(site: Site, key: str) -> None:
+    assert site.read(site.client(url=site.url + "/{{ .remoteRef.key }}"), key) == "value"
+
+
 @pytest.mark.parametrize(
     ("status", "error"),
     [
