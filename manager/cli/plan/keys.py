@@ -8,6 +8,7 @@ from typing import Any
 from external.api.hashes import field_manager
 from manager.chain.field_managers import managers
 from manager.chain.origins import external_origin
+from manager.chain.shapes import mapping
 from manager.cli.lint.templates import known_keys
 from manager.cli.manifests.reading import Manifest
 from manager.kube.cache import controller_of
@@ -47,8 +48,8 @@ def target_name(manifest: Manifest) -> str:
         return manifest.name
     if manifest.kind != "ExternalSecret":
         return ""
-    target = _mapping(_spec(manifest.body).get("target"))
-    manifested = _mapping(target.get("manifest"))
+    target = mapping(_spec(manifest.body).get("target"))
+    manifested = mapping(target.get("manifest"))
     if target.get("creationPolicy") in NO_SECRET or (manifested and manifested.get("kind") != "Secret"):
         return ""
     return str(target.get("name") or manifest.name)
@@ -63,15 +64,15 @@ def wanted(manifest: Manifest, rendered: Iterable[str]) -> tuple[set[str], bool]
 
     """
     if manifest.kind == "Secret":
-        return {str(each) for at in ("data", "stringData") for each in _mapping(manifest.body.get(at))}, False
+        return {str(each) for at in ("data", "stringData") for each in mapping(manifest.body.get(at))}, False
     names, more = known_keys(manifest)
     spec = _spec(manifest.body)
     if manifest.kind == "SealedSecret":
-        texts = _mapping(_mapping(spec.get("template")).get("data"))
+        texts = mapping(mapping(spec.get("template")).get("data"))
         dropped = {str(name) for name, text in texts.items() if text is None}
         return (names | {str(each) for each in texts}) - dropped, more
-    template = _mapping(_mapping(spec.get("target")).get("template"))
-    made = {str(each) for each in _mapping(template.get("data"))} | set(rendered)
+    template = mapping(mapping(spec.get("target")).get("template"))
+    made = {str(each) for each in mapping(template.get("data"))} | set(rendered)
     sources = [each for each in template.get("templateFrom") or () if isinstance(each, dict)]
     elsewhere = any(each.get("configMap") or each.get("secret") for each in sources)
     if not (template.get("data") or sources):
@@ -109,7 +110,7 @@ def _present(secret: Body | None) -> set[str]:
     if secret is None:
         return set()
     recorded = {name for each in managers(secret["metadata"]) for name in each.keys}
-    return recorded | {str(each) for each in _mapping(secret.get("data"))}
+    return recorded | {str(each) for each in mapping(secret.get("data"))}
 
 
 def _removable(manifest: Manifest, secret: Body | None) -> set[str]:
@@ -120,7 +121,7 @@ def _removable(manifest: Manifest, secret: Body | None) -> set[str]:
     if manifest.kind == "Secret":
         written = [each for each in managers(secret["metadata"]) if each.name.startswith("kubectl")]
         return {name for each in written for name in each.keys}
-    target = _mapping(_spec(manifest.body).get("target"))
+    target = mapping(_spec(manifest.body).get("target"))
     if owner is not None and owner.kind == manifest.kind and target.get("creationPolicy") not in MERGES:
         return _present(secret)
     own = field_manager(manifest.name)
@@ -139,33 +140,29 @@ def _differs(manifest: Manifest, live: Body | None, name: str) -> bool:
 
 
 def _plain(body: Body, name: str) -> object:
-    texts = _mapping(body.get("stringData"))
+    texts = mapping(body.get("stringData"))
     if name in texts:
         return base64.b64encode(str(texts[name]).encode()).decode()
-    return _mapping(body.get("data")).get(name)
+    return mapping(body.get("data")).get(name)
 
 
 def _sealed(body: Body, name: str) -> object:
     spec = _spec(body)
-    texts = _mapping(_mapping(spec.get("template")).get("data"))
-    values = _mapping(spec.get("encryptedData"))
+    texts = mapping(mapping(spec.get("template")).get("data"))
+    values = mapping(spec.get("encryptedData"))
     # A template may use every sealed value.
     return (values.get(name), texts.get(name), tuple(sorted(values.items())) if name in texts else ())
 
 
 def _external(body: Body, name: str) -> object:
-    named = {"metadata": {"namespace": "", "name": "", **_mapping(body.get("metadata"))}, "spec": _spec(body)}
+    named = {"metadata": {"namespace": "", "name": "", **mapping(body.get("metadata"))}, "spec": _spec(body)}
     origin = external_origin(named, name)
     spec = _spec(body)
-    texts = _mapping(_mapping(_mapping(spec.get("target")).get("template")).get("data"))
+    texts = mapping(mapping(mapping(spec.get("target")).get("template")).get("data"))
     entries = str(spec.get("data")) if name in texts else ""
     store = None if origin.store is None else (origin.store.resource.kind, origin.store.name)
     return (origin.remote_key, origin.remote_property, origin.version, store, texts.get(name), entries)
 
 
 def _spec(body: Body) -> Mapping[str, Any]:
-    return _mapping(body.get("spec"))
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+    return mapping(body.get("spec"))
