@@ -1,7 +1,9 @@
 """Shared by all `coffer` commands that read a cluster: kubectl's options, output formats, and error messages."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeGuard, TypeVar
 
 import aiohttp
@@ -56,13 +58,27 @@ def output_option(command: Command) -> Command:
     return click.option("-o", "--output", type=click.Choice(FORMS), default=default, **shown)(command)
 
 
+@contextmanager
+def silent() -> Iterator[None]:
+    """Log nothing within: lines of the log would stand in our output, and break JSON."""
+    import structlog
+
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
 class Told(click.Command):
     """Prints errors with what to do, and never a library's text."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            with silent():
+                return super().invoke(ctx)
         except CofferError as error:
             raise click.ClickException(told(error)) from None
 
@@ -79,7 +95,8 @@ class Verdict(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            with silent():
+                return super().invoke(ctx)
         except CofferError as error:
             raise CannotRead(told(error)) from None
 

@@ -8,6 +8,7 @@ from external.api.hashes import field_manager
 from external.summaries import MAX_ENTRIES, store_key
 from manager.chain.field_managers import managers
 from manager.chain.model import KeyOrigin, Manager
+from manager.chain.shapes import mapping, mappings
 from manager.core.clock import parse_rfc3339
 from manager.core.errors import NeedsHuman
 from manager.kube.auto_mirrors import AUTO_REFLECTS, REFLECTS
@@ -69,23 +70,23 @@ def _given(name: str, manager: Manager, metadata: Body, givers: Givers) -> KeyOr
 def _wanted(givers: Givers) -> Iterator[tuple[str, KeyOrigin]]:
     """Yield the keys that the givers name: they may not be in the Secret yet."""
     for body in givers.external:
-        spec = _mapping(body.get("spec"))
-        template = _mapping(_mapping(spec.get("target")).get("template"))
+        spec = mapping(body.get("spec"))
+        template = mapping(mapping(spec.get("target")).get("template"))
         replaced = bool(template.get("data")) and template.get("mergePolicy", "Replace") == "Replace"
-        names = [] if replaced else [str(each.get("secretKey", "")) for each in _list(spec.get("data"))]
-        for name in (*names, *map(str, _mapping(template.get("data")))):
+        names = [] if replaced else [str(each.get("secretKey", "")) for each in mappings(spec.get("data"))]
+        for name in (*names, *map(str, mapping(template.get("data")))):
             yield name, external_origin(body, name)
     if givers.sealed is not None:
-        spec = _mapping(givers.sealed.get("spec"))
-        texts = _mapping(_mapping(spec.get("template")).get("data"))
-        for name in (*texts, *_mapping(spec.get("encryptedData"))):
+        spec = mapping(givers.sealed.get("spec"))
+        texts = mapping(mapping(spec.get("template")).get("data"))
+        for name in (*texts, *mapping(spec.get("encryptedData"))):
             yield str(name), sealed_origin(givers.sealed, str(name))
 
 
 def sealed_origin(body: Body, name: str) -> KeyOrigin:
     """Return the origin of a key that a SealedSecret gives."""
-    spec, status = _mapping(body.get("spec")), _mapping(body.get("status"))
-    encrypted = name in _mapping(spec.get("encryptedData"))
+    spec, status = mapping(body.get("spec")), mapping(body.get("status"))
+    encrypted = name in mapping(spec.get("encryptedData"))
     at = f"spec.{'encryptedData' if encrypted else 'template.data'}[{name}]"
     condition = find_condition(status.get("conditions"), "Synced") or {}
     read = parse_rfc3339(condition.get("lastUpdateTime") or condition.get("lastTransitionTime"))
@@ -95,13 +96,13 @@ def sealed_origin(body: Body, name: str) -> KeyOrigin:
 
 def external_origin(body: Body, name: str) -> KeyOrigin:
     """Return the origin of a key that an ExternalSecret gives."""
-    key, spec = key_of(EXTERNAL_SECRETS, body), _mapping(body.get("spec"))
-    read = parse_rfc3339(_mapping(body.get("status")).get("refreshTime"))
+    key, spec = key_of(EXTERNAL_SECRETS, body), mapping(body.get("spec"))
+    read = parse_rfc3339(mapping(body.get("status")).get("refreshTime"))
     found = KeyOrigin(name, key, read=read.timestamp() if read else None)
-    texts = _mapping(_mapping(_mapping(spec.get("target")).get("template")).get("data"))
+    texts = mapping(mapping(mapping(spec.get("target")).get("template")).get("data"))
     if name in texts:
         return _templated(found, key.namespace, spec, str(texts[name]))
-    for index, each in reversed(list(enumerate(_list(spec.get("data"))[:MAX_ENTRIES]))):
+    for index, each in reversed(list(enumerate(mappings(spec.get("data"))[:MAX_ENTRIES]))):
         if each.get("secretKey") == name:
             return _from_entry(found, f"spec.data[{index}]", key.namespace, spec, each)
     return _from_several(found, key.namespace, spec)
@@ -109,8 +110,8 @@ def external_origin(body: Body, name: str) -> KeyOrigin:
 
 def _templated(found: KeyOrigin, namespace: str, spec: Mapping[str, Any], text: str) -> KeyOrigin:
     """Return the origin of a key of the template: the entries whose names occur in its text."""
-    entries = [each for each in _list(spec.get("data"))[:MAX_ENTRIES] if str(each.get("secretKey")) in text]
-    remote = dict.fromkeys(str(_mapping(each.get("remoteRef")).get("key", "")) for each in entries)
+    entries = [each for each in mappings(spec.get("data"))[:MAX_ENTRIES] if str(each.get("secretKey")) in text]
+    remote = dict.fromkeys(str(mapping(each.get("remoteRef")).get("key", "")) for each in entries)
     entry = f"spec.target.template.data[{found.name}]"
     store = _store(namespace, spec, entries[0] if entries else {})
     return replace(found, entry=entry, store=store, remote_key=", ".join(remote))
@@ -119,7 +120,7 @@ def _templated(found: KeyOrigin, namespace: str, spec: Mapping[str, Any], text: 
 def _from_entry(
     found: KeyOrigin, at: str, namespace: str, spec: Mapping[str, Any], entry: Mapping[str, Any]
 ) -> KeyOrigin:
-    ref = _mapping(entry.get("remoteRef") or entry.get("extract"))
+    ref = mapping(entry.get("remoteRef") or entry.get("extract"))
     return replace(
         found,
         entry=at,
@@ -132,14 +133,14 @@ def _from_entry(
 
 def _from_several(found: KeyOrigin, namespace: str, spec: Mapping[str, Any]) -> KeyOrigin:
     """Return the origin of a key that no entry names: one of dataFrom, or of templateFrom."""
-    listed = _list(spec.get("dataFrom"))[:MAX_ENTRIES]
+    listed = mappings(spec.get("dataFrom"))[:MAX_ENTRIES]
     places = [(f"spec.dataFrom[{index}].{_word(each)}", each) for index, each in enumerate(listed)]
-    templates = _list(_mapping(_mapping(spec.get("target")).get("template")).get("templateFrom"))
+    templates = mappings(mapping(mapping(spec.get("target")).get("template")).get("templateFrom"))
     names = [at for at, _ in places] + [f"spec.target.template.templateFrom[{at}]" for at in range(len(templates))]
     if len(names) != 1 or not places:
         return replace(found, entry=f"one of {', '.join(names)}" if names else "")
     at, entry = places[0]
-    generator = _mapping(_mapping(entry.get("sourceRef")).get("generatorRef"))
+    generator = mapping(mapping(entry.get("sourceRef")).get("generatorRef"))
     if generator:
         return replace(found, entry=at, remote_key=f"{generator.get('kind', '')} {generator.get('name', '')}")
     return _from_entry(found, at, namespace, spec, entry)
@@ -150,7 +151,7 @@ def _word(entry: Mapping[str, Any]) -> str:
 
 
 def _store(namespace: str, spec: Mapping[str, Any], entry: Mapping[str, Any]) -> Key | None:
-    ref = _mapping(_mapping(entry.get("sourceRef")).get("storeRef") or spec.get("secretStoreRef"))
+    ref = mapping(mapping(entry.get("sourceRef")).get("storeRef") or spec.get("secretStoreRef"))
     if not isinstance(ref.get("name"), str):
         return None
     try:
@@ -174,11 +175,3 @@ def source_of(metadata: Body) -> Key | None:
     """Return the Secret that a mirror names as its source; None if it is no mirror."""
     namespace, slash, name = str((metadata.get("annotations") or {}).get(REFLECTS, "")).strip().partition("/")
     return Key(SECRETS, namespace.strip(), name.strip()) if slash and namespace and name else None
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[Mapping[str, Any]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

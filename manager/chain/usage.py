@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from manager.chain.model import StalePod, Use
+from manager.chain.shapes import mapping, mappings
 from manager.core.clock import parse_rfc3339
 from manager.kube.cache import controller_of
 from manager.kube.resources import Body
@@ -26,15 +27,17 @@ class Route(NamedTuple):
 
 def routes(spec: object, kind: str, name: str) -> list[Route]:
     """Return how a Pod's spec, which may be malformed, uses a Secret or a ConfigMap."""
-    pod = _mapping(spec)
-    volumes = {str(each.get("name")) for each in _list(pod.get("volumes")) if _mounts(each, kind, name)}
-    found = [each for group in CONTAINERS for one in _list(pod.get(group)) for each in _of_container(one, kind, name)]
+    pod = mapping(spec)
+    volumes = {str(each.get("name")) for each in mappings(pod.get("volumes")) if _mounts(each, kind, name)}
+    found = [
+        each for group in CONTAINERS for one in mappings(pod.get(group)) for each in _of_container(one, kind, name)
+    ]
     for group in CONTAINERS:
-        for container in _list(pod.get(group)):
+        for container in mappings(pod.get(group)):
             found += _mounted(container, volumes)
     mounted = {each.how.partition(" ")[2] for each in found if each.how.startswith("volume ")}
     found += [Route(f"volume {each}", "", fixed=False) for each in sorted(volumes - mounted)]
-    if kind == "Secret" and any(each.get("name") == name for each in _list(pod.get("imagePullSecrets"))):
+    if kind == "Secret" and any(each.get("name") == name for each in mappings(pod.get("imagePullSecrets"))):
         found.append(Route("imagePullSecrets", "", fixed=False))
     return found
 
@@ -44,19 +47,19 @@ def _of_container(container: Mapping[str, Any], kind: str, name: str) -> Iterato
     title = str(container.get("name", ""))
     variables = [
         str(each.get("name"))
-        for each in _list(container.get("env"))
-        if _mapping(_mapping(each.get("valueFrom")).get(ref)).get("name") == name
+        for each in mappings(container.get("env"))
+        if mapping(mapping(each.get("valueFrom")).get(ref)).get("name") == name
     ]
     if variables:
         more = len(variables) - MAX_NAMED_VARIABLES
         shown = ", ".join(variables[:MAX_NAMED_VARIABLES]) + (f" and {more} more" if more > 0 else "")
         yield Route(f"env {shown}", title, fixed=True)
-    if any(_mapping(each.get(source)).get("name") == name for each in _list(container.get("envFrom"))):
+    if any(mapping(each.get(source)).get("name") == name for each in mappings(container.get("envFrom"))):
         yield Route("envFrom", title, fixed=True)
 
 
 def _mounted(container: Mapping[str, Any], volumes: set[str]) -> Iterator[Route]:
-    for mount in _list(container.get("volumeMounts")):
+    for mount in mappings(container.get("volumeMounts")):
         volume = str(mount.get("name"))
         if volume in volumes:
             part = bool(mount.get("subPath") or mount.get("subPathExpr"))
@@ -66,14 +69,14 @@ def _mounted(container: Mapping[str, Any], volumes: set[str]) -> Iterator[Route]
 def _mounts(volume: Mapping[str, Any], kind: str, name: str) -> bool:
     """Return True if a volume holds the object: a Secret's volume, a projection, or a driver's credentials."""
     if kind == "ConfigMap":
-        sources = [volume, *_list(_mapping(volume.get("projected")).get("sources"))]
-        return any(_mapping(each.get("configMap")).get("name") == name for each in sources)
-    projected = _list(_mapping(volume.get("projected")).get("sources"))
-    if any(_mapping(each.get("secret")).get("name") == name for each in projected):
+        sources = [volume, *mappings(mapping(volume.get("projected")).get("sources"))]
+        return any(mapping(each.get("configMap")).get("name") == name for each in sources)
+    projected = mappings(mapping(volume.get("projected")).get("sources"))
+    if any(mapping(each.get("secret")).get("name") == name for each in projected):
         return True
-    for content in map(_mapping, volume.values()):
+    for content in map(mapping, volume.values()):
         references = (content.get("secretRef"), content.get("nodePublishSecretRef"))
-        if content.get("secretName") == name or any(_mapping(each).get("name") == name for each in references):
+        if content.get("secretName") == name or any(mapping(each).get("name") == name for each in references):
             return True
     return False
 
@@ -107,23 +110,23 @@ def _way(route: Route) -> str:
 
 def _other_ways(kind: str, body: Body, name: str) -> Iterator[str]:
     if kind == "Ingress":
-        for each in _list(_mapping(body.get("spec")).get("tls")):
+        for each in mappings(mapping(body.get("spec")).get("tls")):
             if each.get("secretName") == name:
                 hosts = ", ".join(map(str, each.get("hosts") or ())) or "every host"
                 yield f"TLS of {hosts}"
         return
     for place in ("secrets", "imagePullSecrets"):
-        if any(each.get("name") == name for each in _list(body.get(place))):
+        if any(each.get("name") == name for each in mappings(body.get(place))):
             yield place
 
 
 def _pod_spec(kind: str, body: Body) -> object:
-    spec = _mapping(body.get("spec"))
+    spec = mapping(body.get("spec"))
     if kind == "Pod":
         return spec
     if kind == "CronJob":
-        spec = _mapping(_mapping(spec.get("jobTemplate")).get("spec"))
-    return _mapping(spec.get("template")).get("spec")
+        spec = mapping(mapping(spec.get("jobTemplate")).get("spec"))
+    return mapping(spec.get("template")).get("spec")
 
 
 def _maker(pod: Body) -> tuple[str, str]:
@@ -158,23 +161,15 @@ def stale_pods(kind: str, name: str, pods: Iterable[Body], changed: float | None
 
 def _started(pod: Body) -> dict[str, float]:
     """Return when the running containers of a Pod started: a restarted container reads its environment again."""
-    status = _mapping(pod.get("status"))
+    status = mapping(pod.get("status"))
     found = {}
     for group in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"):
-        for each in _list(status.get(group)):
-            at = parse_rfc3339(_mapping(_mapping(each.get("state")).get("running")).get("startedAt"))
+        for each in mappings(status.get(group)):
+            at = parse_rfc3339(mapping(mapping(each.get("state")).get("running")).get("startedAt"))
             if at is not None:
                 found[str(each.get("name", ""))] = at.timestamp()
     return found
 
 
 def _ended(pod: Body) -> bool:
-    return _mapping(pod.get("status")).get("phase") in ENDED
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[Mapping[str, Any]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return mapping(pod.get("status")).get("phase") in ENDED

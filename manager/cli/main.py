@@ -30,6 +30,7 @@ OF_MODULES = {
     "lint": "manager.cli.lint.commands",
     "migrate": "manager.cli.migrate.commands",
     "mirrors": "manager.cli.mirrors",
+    "plan": "manager.cli.plan.commands",
     "refresh": "manager.cli.refresh.commands",
     "seal": "sealed.commands",
     "status": "manager.cli.status.commands",

@@ -12,6 +12,7 @@ from external.api.validation import require_allowed
 from external.crd_models import EveryStoreSpec
 from external.providers.registry import MODELS
 from external.push_secrets.view import require_allowed as require_allowed_push
+from manager.chain.shapes import mapping
 from manager.cli.lint.schemas import crds, served_versions, unknown_fields
 from manager.cli.manifests.reading import Manifest
 from manager.cli.manifests.verdicts import Problem, Weight
@@ -85,14 +86,14 @@ def _parsed(model: type[Any], rule: Callable[[Any], None] | None = None) -> Call
 
 def _external_secret(body: Document) -> Iterator[Problem]:
     yield from _parsed(ExternalSecretSpec, require_allowed)(body)
-    spec = _mapping(body.get("spec"))
-    target = _mapping(spec.get("target"))
-    metadata = _mapping(_mapping(target.get("template")).get("metadata"))
+    spec = mapping(body.get("spec"))
+    target = mapping(spec.get("target"))
+    metadata = mapping(mapping(target.get("template")).get("metadata"))
     yield from _annotations({"metadata": metadata}, "spec.target.template.metadata.annotations")
     entries = [each for each in spec.get("data") or () if isinstance(each, dict)]
-    named = bool(_mapping(spec.get("secretStoreRef")).get("name"))
+    named = bool(mapping(spec.get("secretStoreRef")).get("name"))
     for index, each in enumerate(entries):
-        if not named and not _mapping(each.get("sourceRef")):
+        if not named and not mapping(each.get("sourceRef")):
             yield Problem(
                 f"spec.data[{index}]: it has no store; name it in spec.secretStoreRef or in sourceRef.storeRef"
             )
@@ -101,40 +102,36 @@ def _external_secret(body: Document) -> Iterator[Problem]:
 
 def _store(body: Document) -> Iterator[Problem]:
     yield from _parsed(EveryStoreSpec)(body)
-    provider = next(iter(_mapping(_mapping(body.get("spec")).get("provider"))), "")
+    provider = next(iter(mapping(mapping(body.get("spec")).get("provider"))), "")
     if provider and provider not in MODELS:
         text = f"spec.provider.{provider[:60]}: not served by this version{nearest(provider, MODELS)}"
         yield Problem(text, Weight.WARNING)
 
 
 def _sealed_secret(body: Document) -> Iterator[Problem]:
-    spec = _mapping(body.get("spec"))
+    spec = mapping(body.get("spec"))
     if not spec.get("encryptedData") and not spec.get("data"):
         yield Problem("spec.encryptedData: there is no sealed value", Weight.WARNING)
-    found = (malformed(body), overruled(body), misplaced(_mapping(_mapping(body.get("metadata")).get("annotations"))))
+    found = (malformed(body), overruled(body), misplaced(mapping(mapping(body.get("metadata")).get("annotations"))))
     yield from (Problem(each) for each in found if each)
-    metadata = _mapping(_mapping(spec.get("template")).get("metadata"))
+    metadata = mapping(mapping(spec.get("template")).get("metadata"))
     yield from _annotations({"metadata": metadata}, "spec.template.metadata.annotations")
 
 
 def _misplaced(body: Document, where: str) -> Iterator[Problem]:
-    annotations = _mapping(_mapping(body.get("metadata")).get("annotations"))
+    annotations = mapping(mapping(body.get("metadata")).get("annotations"))
     names = sorted(name for name in annotations if name.startswith(MIRRORED_BY))
-    template = _mapping(_mapping(_mapping(body.get("spec")).get("target")).get("template"))
+    template = mapping(mapping(mapping(body.get("spec")).get("target")).get("template"))
     if names and template:  # without a template the target takes over the annotations of its ExternalSecret
         yield Problem(f"{', '.join(names)}: has no effect here; put it under {where}", Weight.WARNING)
 
 
 def _annotations(body: Document, at: str) -> Iterator[Problem]:
     """Yield what is wrong with the annotations of a source or a mirror."""
-    given = _mapping(_mapping(body.get("metadata")).get("annotations"))
+    given = mapping(mapping(body.get("metadata")).get("annotations"))
     marks = read_marks({str(name): str(text) for name, text in given.items()})
     if marks is not None:
         yield from (Problem(f"{at}: {each}") for each in mirror_problems(marks))
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 CHECKS: dict[tuple[str, str], Callable[[Document], Iterator[Problem]]] = {

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from manager.chain.shapes import mapping
 from manager.cli.lint.rules import ESO, SEALED
 from manager.cli.manifests.reading import Manifest
 from manager.cli.manifests.verdicts import Problem, Weight
@@ -35,25 +36,25 @@ class Text:
 
 def texts(manifest: Manifest) -> list[Text]:
     """Return the templates of a SealedSecret or an ExternalSecret, without those in other objects."""
-    spec = _mapping(manifest.body.get("spec"))
+    spec = mapping(manifest.body.get("spec"))
     if (manifest.group, manifest.kind) == (SEALED, "SealedSecret"):
-        return list(_group("spec.template.data", _mapping(_mapping(spec.get("template")).get("data"))))[:MAX_TEMPLATES]
+        return list(_group("spec.template.data", mapping(mapping(spec.get("template")).get("data"))))[:MAX_TEMPLATES]
     if (manifest.group, manifest.kind) == (ESO, "ClusterExternalSecret"):
-        return list(_of_target("spec.externalSecretSpec", _mapping(spec.get("externalSecretSpec"))))[:MAX_TEMPLATES]
+        return list(_of_target("spec.externalSecretSpec", mapping(spec.get("externalSecretSpec"))))[:MAX_TEMPLATES]
     if (manifest.group, manifest.kind) == (ESO, "ExternalSecret"):
         return list(_of_target("spec", spec))[:MAX_TEMPLATES]
     return []
 
 
 def _of_target(at: str, spec: Mapping[str, Any]) -> Iterator[Text]:
-    template = _mapping(_mapping(spec.get("target")).get("template"))
-    yield from _group(f"{at}.target.template.data", _mapping(template.get("data")))
-    metadata = _mapping(template.get("metadata"))
+    template = mapping(mapping(spec.get("target")).get("template"))
+    yield from _group(f"{at}.target.template.data", mapping(template.get("data")))
+    metadata = mapping(template.get("metadata"))
     for name in ("labels", "annotations"):
-        yield from _group(f"{at}.target.template.metadata.{name}", _mapping(metadata.get(name)))
+        yield from _group(f"{at}.target.template.metadata.{name}", mapping(metadata.get(name)))
     given = template.get("templateFrom")
     for index, each in enumerate(given if isinstance(given, list) else ()):
-        literal = _mapping(each).get("literal")
+        literal = mapping(each).get("literal")
         if isinstance(literal, str):
             yield Text(f"{at}.target.template.templateFrom[{index}].literal", "literal", literal, several=True)
 
@@ -66,12 +67,12 @@ def _group(at: str, given: Mapping[str, Any]) -> Iterator[Text]:
 
 def known_keys(manifest: Manifest) -> tuple[set[str], bool]:
     """Return the names that templates may use, and whether there may be more that only the provider knows."""
-    spec = _mapping(manifest.body.get("spec"))
+    spec = mapping(manifest.body.get("spec"))
     if manifest.kind == "SealedSecret":
-        return {str(each) for each in _mapping(spec.get("encryptedData"))}, bool(spec.get("data"))
-    spec = _mapping(spec.get("externalSecretSpec")) if manifest.kind == "ClusterExternalSecret" else spec
+        return {str(each) for each in mapping(spec.get("encryptedData"))}, bool(spec.get("data"))
+    spec = mapping(spec.get("externalSecretSpec")) if manifest.kind == "ClusterExternalSecret" else spec
     entries = spec.get("data")
-    found = {str(_mapping(each).get("secretKey")) for each in (entries if isinstance(entries, list) else ())}
+    found = {str(mapping(each).get("secretKey")) for each in (entries if isinstance(entries, list) else ())}
     return found, bool(spec.get("dataFrom"))
 
 
@@ -127,7 +128,3 @@ async def _once(
         return found.values
     made = await sandbox.render(manifest.namespace, Template.eso(text.key, text.source), values)
     return {text.key: made.value}
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -1,10 +1,11 @@
 """What is said of manifests, as lines, records and JUnit."""
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 
 from manager.access.explanations import file_fault
 from manager.cli.manifests.reading import Manifest, Unread
@@ -36,6 +37,8 @@ class Judged:
     about: str
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What happens to the keys of its Secret."""
 
     @property
     def faulty(self) -> bool:
@@ -43,10 +46,15 @@ class Judged:
         return any(each.weight is Weight.FAULT for each in self.problems)
 
 
-def judged(manifest: Manifest, problems: Iterable[Problem], notes: Iterable[str] = ()) -> Judged:
+def judged(
+    manifest: Manifest,
+    problems: Iterable[Problem],
+    notes: Iterable[str] = (),
+    keys: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> Judged:
     """Return the verdict on a manifest; the same problem counts once."""
     found = tuple(dict.fromkeys(problems))
-    return Judged(manifest.file, manifest.number, str(manifest), found, tuple(notes))
+    return Judged(manifest.file, manifest.number, str(manifest), found, tuple(notes), keys)
 
 
 def unusable(unread: Iterable[Unread]) -> list[Judged]:
@@ -76,6 +84,7 @@ def records(found: Sequence[Judged]) -> list[dict[str, object]]:
             "faulty": each.faulty,
             "problems": [{"weight": str(one.weight), "text": one.text} for one in each.problems],
             "notes": list(each.notes),
+            **({"keys": {name: list(given) for name, given in each.keys.items()}} if each.keys else {}),
         }
         for each in found
     ]

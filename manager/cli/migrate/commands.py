@@ -1,12 +1,10 @@
 """`coffer migrate …`: check a cluster, print the commands of a move, and prove it afterwards. Writes nothing there."""
 
 import asyncio
-import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +21,7 @@ from manager.command_line import (
     namespace_options,
     output_option,
     show,
+    silent,
     told,
 )
 from manager.core.errors import CofferError, SettingsError
@@ -50,7 +49,8 @@ class Migrate(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
         try:
-            return super().invoke(ctx)
+            with silent():
+                return super().invoke(ctx)
         except CofferError as error:
             raise CannotRead(told(error)) from None
 
@@ -177,19 +177,6 @@ def _calls(before: "Sequence[Seen]", page: str | None, now: float) -> tuple[list
     return [f"{'!' if calls and not due else ' '}  provider calls: {listing}; {told_due}"], bool(calls) and not due
 
 
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Log nothing within: the lines would mix with our output."""
-    import structlog
-
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    try:
-        yield
-    finally:
-        structlog.configure(**before)
-
-
 async def _assessed(where: Where, remembered: "frozenset[Place]" = frozenset()) -> "tuple[Listed, Report]":
     from manager.cli.migrate.assessment import assessed
     from manager.cli.migrate.listed import Listed
@@ -207,12 +194,11 @@ async def _assessed(where: Where, remembered: "frozenset[Place]" = frozenset()) 
     own = where.own or settings.process.namespace
     listed = Listed(MetadataCache())
     builder = ViewBuilder(listed.cache, settings.reflector, own, SystemClock(), settings.modules.namespaces)
-    with _silent():
-        client = KubeClient(await connect(where.kubeconfig, where.context), f"coffer/{VERSION}")
-        try:
-            await Reader(client, listed, remembered).read()
-        finally:
-            await client.close()
+    client = KubeClient(await connect(where.kubeconfig, where.context), f"coffer/{VERSION}")
+    try:
+        await Reader(client, listed, remembered).read()
+    finally:
+        await client.close()
     return listed, assessed(listed, builder, settings, own, time.time()).without(where.without)
 
 
