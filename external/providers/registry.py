@@ -6,6 +6,7 @@ The declarations feed the store model and the CRDs, the names in metrics, `coffe
 from types import MappingProxyType
 
 from external.api.providers.aws import AwsProvider, tells_consumers_apart
+from external.api.providers.crd import CustomResources
 from external.api.providers.fake import FakeProvider
 from external.api.providers.gcpsm import GoogleSecretManager
 from external.api.providers.kubernetes import KubernetesProvider
@@ -26,6 +27,8 @@ from external.providers.infisical.declaration import INFISICAL
 from external.providers.kind import ProviderKind, Pushing, Service, single
 from external.providers.kubernetes.connect import connect as connect_kubernetes
 from external.providers.kubernetes.connection import LABEL as KUBERNETES
+from external.providers.kubernetes.custom_resources import LABEL as CUSTOM_RESOURCES
+from external.providers.kubernetes.custom_resources import connect as connect_custom_resources
 from external.providers.onepassword.declaration import ONEPASSWORD
 from external.providers.scaleway.declaration import SCALEWAY
 from external.providers.vault import connect as vault
@@ -55,6 +58,14 @@ KINDS: tuple[ProviderKind, ...] = (
     ),
     AZURE_KEY_VAULT,
     BITWARDEN,
+    ProviderKind(
+        "crd",
+        "Custom resources of a cluster.",
+        CustomResources,
+        connect_custom_resources,
+        single(CUSTOM_RESOURCES, batch=20),
+        ports=(443, 6443),
+    ),
     DOPPLER,
     ProviderKind(
         "fake",

@@ -28,16 +28,7 @@ OWN = frozenset(
 
 async def connect(spec: KubernetesProvider, context: ConnectContext) -> Client:
     """Return the client of one namespace of a cluster."""
-    if spec.auth is not None and spec.auth_ref is not None:
-        raise NeedsHuman(INVALID, f"{AT}: {ONE}")
-    if spec.auth_ref is not None:
-        text = await context.lookup.secret(spec.auth_ref, f"{AT}.authRef")
-        server = await asyncio.to_thread(_configured, text, context)
-        cluster = "the cluster that the kubeconfig names"  # its server is not shown: the kubeconfig comes from a Secret
-    else:
-        server = await _server(spec, context)
-        home = context.home is not None and server.url == context.home.url
-        cluster = "this cluster" if home else f"the cluster at {host_of(server.url)}"
+    server, cluster = await server_of(spec, context, AT)
 
     def make() -> Client:
         connection = Connection(server, context.count, context.timeout)
@@ -53,6 +44,22 @@ async def connect(spec: KubernetesProvider, context: ConnectContext) -> Client:
     return await context.run(make)
 
 
+async def server_of(spec: KubernetesProvider, context: ConnectContext, at: str) -> tuple[Server, str]:
+    """Return the API server that a store names and the identity there, and what messages call its cluster.
+
+    Raises NeedsHuman, ProviderError.
+    """
+    if spec.auth is not None and spec.auth_ref is not None:
+        raise NeedsHuman(INVALID, f"{at}: {ONE}")
+    if spec.auth_ref is not None:
+        text = await context.lookup.secret(spec.auth_ref, f"{at}.authRef")
+        server = await asyncio.to_thread(_configured, text, context, at)
+        return server, "the cluster that the kubeconfig names"  # not shown: the kubeconfig comes from a Secret
+    server = await _server(spec, context, at)
+    home = context.home is not None and server.url == context.home.url
+    return server, "this cluster" if home else f"the cluster at {host_of(server.url)}"
+
+
 def _closed(url: str, context: ConnectContext) -> frozenset[str]:
     """Return the namespaces of this cluster that take no pushed Secrets: who writes there could become Coffer."""
     home = context.home
@@ -61,8 +68,8 @@ def _closed(url: str, context: ConnectContext) -> frozenset[str]:
     return frozenset({"kube-system", home.namespace})
 
 
-async def _server(spec: KubernetesProvider, context: ConnectContext) -> Server:
-    authorities = await context.lookup.authority(spec.server.ca_bundle, spec.server.ca_provider, f"{AT}.server")
+async def _server(spec: KubernetesProvider, context: ConnectContext, at: str) -> Server:
+    authorities = await context.lookup.authority(spec.server.ca_bundle, spec.server.ca_provider, f"{at}.server")
     tls_context = await asyncio.to_thread(trusting, authorities)
     url, egress = spec.server.url.strip(), context.egress
     host = url.partition("://")[2].partition("/")[0].removesuffix(":443") if "://" in url else url
@@ -74,18 +81,17 @@ async def _server(spec: KubernetesProvider, context: ConnectContext) -> Server:
     elif "://" not in url:
         url = f"https://{url}"
     if urlsplit(url).scheme != "https":
-        raise NeedsHuman(INVALID, f"{AT}.server.url is no https URL")
+        raise NeedsHuman(INVALID, f"{at}.server.url is no https URL")
     if spec.auth is None:
-        raise NeedsHuman(INVALID, f"{AT}: {ONE}")
+        raise NeedsHuman(INVALID, f"{at}: {ONE}")
     if foreign and spec.auth.service_account is not None:
-        await _require_audience(spec.auth.service_account, context)
-    token, certificate = await _identity(spec.auth, context)
+        await _require_audience(spec.auth.service_account, context, f"{at}.auth.serviceAccount")
+    token, certificate = await _identity(spec.auth, context, f"{at}.auth")
     return Server(url, tls_context, egress, token, certificate)
 
 
-async def _require_audience(account: ServiceAccountSelector, context: ConnectContext) -> None:
+async def _require_audience(account: ServiceAccountSelector, context: ConnectContext, at: str) -> None:
     """Raise NeedsHuman for a token that this cluster's API server accepts too: the other server could use it here."""
-    at = f"{AT}.auth.serviceAccount"
     given = set(account.audiences or ())
     cure = "a server that is not this cluster's needs an audience of its own, such as its URL"
     if not given:
@@ -96,9 +102,9 @@ async def _require_audience(account: ServiceAccountSelector, context: ConnectCon
 
 
 async def _identity(
-    auth: KubernetesAuth, context: ConnectContext
+    auth: KubernetesAuth, context: ConnectContext, place: str
 ) -> tuple[Any, tuple[SecretValue, SecretValue] | None]:
-    place, lookup = f"{AT}.auth", context.lookup
+    lookup = context.lookup
     given = [name for name in ("cert", "token", "service_account") if getattr(auth, name) is not None]
     if len(given) != 1:
         raise NeedsHuman(INVALID, f"{place}: exactly one of cert, token and serviceAccount must be set")
@@ -114,9 +120,9 @@ async def _identity(
     return lookup.token_source(account, list(account.audiences or ()), TOKEN_SECONDS, at), None
 
 
-def _configured(text: SecretValue, context: ConnectContext) -> Server:
+def _configured(text: SecretValue, context: ConnectContext, place: str) -> Server:
     """Return the server of a kubeconfig's current context. Raises NeedsHuman for references to files or programs."""
-    at = f"{AT}.authRef"
+    at = f"{place}.authRef"
     try:
         parsed = read_yaml(text.reveal(), CONFIGURATION)
         chosen = _named(parsed, "contexts", _text(parsed, "current-context"), "context")

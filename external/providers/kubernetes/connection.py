@@ -45,7 +45,7 @@ class Forbidden(ProviderDenied):
 class Connection:
     """Sends requests to one API server under one identity; used by several threads."""
 
-    def __init__(self, server: Server, count: CountCall, timeout: float) -> None:
+    def __init__(self, server: Server, count: CountCall, timeout: float, label: str = LABEL) -> None:
         tls_context = server.tls_context
         if server.certificate is not None:
             tls_context = tls_context or verifying()
@@ -53,7 +53,7 @@ class Connection:
         token = server.token
         self._url = server.url.rstrip("/")
         options = HttpOptions(
-            LABEL, server.egress, count, timeout, tls_context, server=f"server.url, host {host_of(server.url)}"
+            label, server.egress, count, timeout, tls_context, server=f"server.url, host {host_of(server.url)}"
         )
         self._http = HttpClient(options, TokenKeeper(_issuing(token)) if callable(token) else token)
 

@@ -10,6 +10,7 @@ from tests.conformance.providers.amazon import ParameterStoreSubject, SecretsMan
 from tests.conformance.providers.azure import KeyVaultSubject
 from tests.conformance.providers.bitwarden import BitwardenSubject
 from tests.conformance.providers.cluster import ClusterSubject
+from tests.conformance.providers.custom_resources import CustomResourceSubject
 from tests.conformance.providers.doppler import DopplerSubject
 from tests.conformance.providers.engines import EngineOneSubject, EngineTwoSubject, OpenBaoSubject
 from tests.conformance.providers.gitlab import GitLabSubject
@@ -40,6 +41,7 @@ SUBJECTS: tuple[type[Subject], ...] = (
     AkeylessSubject,
     BitwardenSubject,
     ScalewaySubject,
+    CustomResourceSubject,
 )
 MODULES = ("test_reads", "test_search", "test_faults", "test_identity", "test_push")
 """In the order of the page; each test that takes a `subject` is a row."""
