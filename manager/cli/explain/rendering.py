@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from manager.chain.model import Explanation, KeyOrigin, Node, State
-from manager.cli.status.rendering import span
-from manager.tables import Cell, Table, Tone
+from manager.tables import Cell, Table, Tone, span
 
 TONES = {State.GOOD: Tone.GOOD, State.BAD: Tone.BAD, State.DOUBTFUL: Tone.DOUBTFUL, State.UNKNOWN: Tone.FAINT}
 MARKS = {State.GOOD: "", State.BAD: "!", State.DOUBTFUL: "?", State.UNKNOWN: "?"}

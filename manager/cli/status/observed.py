@@ -1,5 +1,6 @@
 """What `coffer status` reads of a cluster, before anything is decided. Reads only; of Secrets metadata only."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from manager.core.errors import Forbidden, NotFound
@@ -33,6 +34,7 @@ OF_MODULE = {
 }
 """The kinds with a condition, in the order in which they are shown."""
 MODULES = ("sealed", "external", "reflector")
+PAGE_OBJECTS = 250  # of a list of whole objects: nothing else of ours runs beside it
 OUR_LABEL = "app.kubernetes.io/name=coffer"
 
 
@@ -71,8 +73,8 @@ async def observe(client: KubeClient, own: str, lease: str, namespace: str = "")
 
     """
     found = Observed()
-    for resource in OF_MODULE:
-        found.bodies[resource] = await _listed(client, found, resource, namespace if resource.namespaced else "")
+    lists = (_listed(client, found, each, namespace if each.namespaced else "") for each in OF_MODULE)
+    found.bodies = dict(zip(OF_MODULE, await asyncio.gather(*lists), strict=True))
     found.keys = await _listed(client, found, SECRETS, own, selector=SEALING_KEY_LABEL)
     found.deployments = await _listed(client, found, DEPLOYMENTS, own, selector=OUR_LABEL)
     try:
@@ -91,7 +93,7 @@ async def _listed(
     """Return the objects of a kind; none if its CRD is missing, or if this user may not list it, which is noted."""
     bodies: list[Body] = []
     try:
-        async for items, _ in client.pages(resource, namespace=namespace, selector=selector):
+        async for items, _ in client.pages(resource, namespace=namespace, selector=selector, most=PAGE_OBJECTS):
             bodies += items
     except NotFound:
         return []

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 from manager.cli.status.summary import MAX_FAILURES_SHOWN, Count, Failure, Status
-from manager.tables import Cell, Table, Tone
+from manager.tables import Cell, Table, Tone, span
 
-MINUTE, HOUR, DAY = 60, 3600, 86400
 MAX_MESSAGE_SHOWN = 300
 Record = dict[str, object]
 
@@ -110,20 +109,6 @@ def _failure(failure: Failure) -> Record:
         "reason": failure.reason,
         "message": failure.message,
     }
-
-
-def span(seconds: float) -> str:
-    """Return a duration as kubectl shows ages: its one or two largest units."""
-    if seconds == float("inf"):
-        return "never"
-    whole = max(0, round(seconds))
-    if whole < 2 * MINUTE:
-        return f"{whole}s"
-    if whole < 2 * HOUR:
-        return f"{whole // MINUTE}m"
-    if whole < 2 * DAY:
-        return f"{whole // HOUR}h"
-    return f"{whole // DAY}d"
 
 
 def _number(seconds: float) -> int | None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from external.cost import bills
 from external.external_secrets.freshness import OVERDUE_INTERVALS, SLACK_SECONDS
 from external.refresh_reasons import MIN_PERSIST_SECONDS
-from external.summaries import external_secret_summary
+from external.summaries import ExternalSecretSummary, external_secret_summary
 from manager.cli.status.observed import OF_MODULE, Observed
 from manager.core.clock import parse_rfc3339
 from manager.kube.conditions import find_condition
@@ -137,7 +137,9 @@ def summarized(observed: Observed, mirrors: Iterable[str], now: float) -> Status
     """
     failures = sorted(_failures(observed), key=lambda each: each.since)
     stores = {key_of(resource, body): body for resource in STORES for body in observed.of(resource)}
-    found = bills(stores, observed.of(EXTERNAL_SECRETS), observed.of(PUSH_SECRETS))
+    secrets = observed.of(EXTERNAL_SECRETS)
+    summaries = list(map(external_secret_summary, secrets))
+    found = bills(stores, secrets, observed.of(PUSH_SECRETS), summaries)
     bill = Bill(
         sum(each.calls for each in found),
         sum(each.calls * each.price for each in found),
@@ -150,7 +152,7 @@ def summarized(observed: Observed, mirrors: Iterable[str], now: float) -> Status
         _keys(observed.keys, now),
         tuple(failures),
         _by_provider(observed),
-        _freshness(observed.of(EXTERNAL_SECRETS), now),
+        _freshness(zip(secrets, summaries, strict=True), now),
         bill,
         observed.originals,
         tuple(observed.unread),
@@ -198,10 +200,9 @@ def _by_provider(observed: Observed) -> dict[str, Count]:
     return found
 
 
-def _freshness(bodies: Iterable[Body], now: float) -> Freshness:
+def _freshness(found: Iterable[tuple[Body, ExternalSecretSummary]], now: float) -> Freshness:
     ages = []
-    for body in bodies:
-        summary = external_secret_summary(body)
+    for body, summary in found:
         if summary.policy == "Periodic" and summary.interval > 0:
             last = summary.refreshed or _time(body["metadata"].get("creationTimestamp")) or now
             # The status gets the time of a refresh that changed nothing only every ten minutes.
