@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from manager.chain.paused import SELECTOR
 from manager.core.errors import Forbidden, NotFound
 from manager.kube.client import KubeClient
 from manager.kube.resources import (
@@ -10,6 +11,7 @@ from manager.kube.resources import (
     CLUSTER_PUSH_SECRETS,
     CLUSTER_SECRET_STORES,
     DEPLOYMENTS,
+    EVENTS,
     EXTERNAL_SECRETS,
     LEASES,
     PUSH_SECRETS,
@@ -51,6 +53,8 @@ class Observed:
     """Metadata of the Secrets with sealing keys in Coffer's namespace."""
     originals: dict[str, str] = field(default_factory=dict)
     """Module -> `namespace/name` of the original controller that runs."""
+    paused: list[Body] = field(default_factory=list)
+    """Events that say that deletes are paused."""
     unread: list[str] = field(default_factory=list)
     """What this user may not read."""
 
@@ -77,6 +81,7 @@ async def observe(client: KubeClient, own: str, lease: str, namespace: str = "")
     found.bodies = dict(zip(OF_MODULE, await asyncio.gather(*lists), strict=True))
     found.keys = await _listed(client, found, SECRETS, own, selector=SEALING_KEY_LABEL)
     found.deployments = await _listed(client, found, DEPLOYMENTS, own, selector=OUR_LABEL)
+    found.paused = await _listed(client, found, EVENTS, namespace, fields=SELECTOR)
     try:
         found.lease = await client.find(Key(LEASES, own, lease))
     except Forbidden:
@@ -88,12 +93,12 @@ async def observe(client: KubeClient, own: str, lease: str, namespace: str = "")
 
 
 async def _listed(
-    client: KubeClient, found: Observed, resource: Resource, namespace: str = "", *, selector: str = ""
+    client: KubeClient, found: Observed, resource: Resource, namespace: str = "", **choice: str
 ) -> list[Body]:
     """Return the objects of a kind; none if its CRD is missing, or if this user may not list it, which is noted."""
     bodies: list[Body] = []
     try:
-        async for items, _ in client.pages(resource, namespace=namespace, selector=selector, most=PAGE_OBJECTS):
+        async for items, _ in client.pages(resource, namespace=namespace, most=PAGE_OBJECTS, **choice):
             bodies += items
     except NotFound:
         return []

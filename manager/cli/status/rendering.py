@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from manager.chain.cures import cure_of
 from manager.cli.status.summary import MAX_FAILURES_SHOWN, Count, Failure, Status
 from manager.tables import Cell, Table, Tone, span
 
@@ -61,6 +62,7 @@ def _failures(status: Status, now: float) -> Iterator[str]:
         since = span(now - each.since) if each.since else "unknown"
         yield f"!  {each.key}  {since}  {each.reason}"
         yield f"     {_short(each.message)}"
+        yield f"     -> {cure_of(each.message)}"
     left = len(status.failures) - MAX_FAILURES_SHOWN
     if left > 0:
         yield f"   and {left} more"
@@ -88,6 +90,7 @@ def records(status: Status) -> list[Record]:
             "bill": {"callsPerMonth": round(status.bill.calls), "dollarsPerMonth": round(status.bill.dollars, 2)},
             "mirrors": dict(status.mirrors),
             "originals": status.originals,
+            "deletesPaused": list(status.paused),
             "notShown": list(status.unread),
             "failures": [_failure(each) for each in status.failures],
         }
@@ -108,6 +111,7 @@ def _failure(failure: Failure) -> Record:
         "since": _number(failure.since),
         "reason": failure.reason,
         "message": failure.message,
+        "cure": cure_of(failure.message),
     }
 
 

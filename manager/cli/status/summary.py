@@ -9,6 +9,7 @@ from external.cost import bills
 from external.external_secrets.freshness import OVERDUE_INTERVALS, SLACK_SECONDS
 from external.refresh_reasons import MIN_PERSIST_SECONDS
 from external.summaries import ExternalSecretSummary, external_secret_summary
+from manager.chain.paused import CURE, paused_deletes
 from manager.cli.status.observed import OF_MODULE, Observed
 from manager.core.clock import parse_rfc3339
 from manager.kube.conditions import find_condition
@@ -105,6 +106,8 @@ class Status:
     unread: tuple[str, ...]
     mirrors: Counter[str] = field(default_factory=Counter)
     """State -> how many mirrors."""
+    paused: tuple[str, ...] = ()
+    """The objects whose deletes are paused, and why."""
 
     @property
     def healthy(self) -> bool:
@@ -121,6 +124,8 @@ class Status:
             yield f"{len(self.failures)} objects fail: their conditions say why"
         if self.freshness.overdue:
             yield f"{self.freshness.overdue} ExternalSecrets have had no success for twice their interval"
+        for each in self.paused:
+            yield f"deletes are paused: {each}; {CURE}"
         stale = sum(number for state, number in self.mirrors.items() if state in NOT_CURRENT)
         if stale:
             yield f"{stale} mirrors are not current: `coffer mirrors` names them"
@@ -157,6 +162,7 @@ def summarized(observed: Observed, mirrors: Iterable[str], now: float) -> Status
         observed.originals,
         tuple(observed.unread),
         Counter(mirrors),
+        tuple(f"{about}: {message}" for about, message in paused_deletes(observed.paused, now)),
     )
 
 

@@ -38,6 +38,7 @@ def test_the_screen_has_everything_in_order() -> None:
         "not shown   mirrors: this user has no right to it",
         "!  SealedSecret ns/bad  10m  ErrUnsealFailed",
         "     no key could decrypt",
+        "     -> seal the value again with this cluster's certificate, for this name and namespace",
         "!  1 objects fail: their conditions say why",
     ]
 
