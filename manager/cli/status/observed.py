@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
 from manager.chain.paused import SELECTOR
 from manager.core.errors import Forbidden, NotFound
@@ -93,7 +94,7 @@ async def observe(client: KubeClient, own: str, lease: str, namespace: str = "")
 
 
 async def _listed(
-    client: KubeClient, found: Observed, resource: Resource, namespace: str = "", **choice: str
+    client: KubeClient, found: Observed, resource: Resource, namespace: str = "", **choice: Any
 ) -> list[Body]:
     """Return the objects of a kind; none if its CRD is missing, or if this user may not list it, which is noted."""
     bodies: list[Body] = []
