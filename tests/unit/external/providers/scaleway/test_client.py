@@ -31,7 +31,7 @@ def server(running: Scaleway) -> Scaleway:
 
 
 def client(server: Scaleway, calls: Calls | None = None, **fields: Any) -> Any:
-    spec = {"projectId": server.project, "region": server.region, "apiUrl": server.url}
+    spec: dict[str, Any] = {"projectId": server.project, "region": server.region, "apiUrl": server.url}
     spec |= {"accessKey": {"value": "SCW"}, "secretKey": {"secretRef": {"name": "scw", "key": "key"}}, **fields}
     return connected("scaleway", spec, provider_context(Desk(scw_key=server.secret_key), calls=calls))
 
