@@ -60,6 +60,10 @@ What the identity of a store must be allowed for pushes; a refused push names th
 - **Vault**, version 2: `read`, `create` and `update` on data and on metadata; for deletes `delete` on metadata. Version
   1: `read`, `create`, `update` and `delete`.
 - **Secrets of a cluster**: `get`, `create` and `update`; for deletes `delete`.
+- **Azure Key Vault**: on secrets `get` and `set`, on certificates and keys `get`, `import` and `update`; for deletes
+  `delete`; to write again what was deleted, `recover`.
+- **1Password Connect**: a token that may read and write the vault.
+- **Infisical**: `read`, `create` and `edit` on secrets; for deletes `delete`. Reads need `describe` and `readValue`.
 """
 
 

@@ -14,12 +14,17 @@ from external.api.providers.webhook import WebhookProvider, says_namespace
 from external.api.push_metadata.gcp import SecretManagerPushSpec
 from external.api.push_metadata.kubernetes import KubernetesPushSpec
 from external.providers import aws, fake
+from external.providers.azure.declaration import AZURE_KEY_VAULT
 from external.providers.catalogue import Catalogue
+from external.providers.doppler.declaration import DOPPLER
 from external.providers.gcp.connect import connect as connect_google
 from external.providers.gcp.connection import SECRET_MANAGER
+from external.providers.gitlab.declaration import GITLAB
+from external.providers.infisical.declaration import INFISICAL
 from external.providers.kind import ProviderKind, Pushing, Service, single
 from external.providers.kubernetes.connect import connect as connect_kubernetes
 from external.providers.kubernetes.connection import LABEL as KUBERNETES
+from external.providers.onepassword.declaration import ONEPASSWORD
 from external.providers.vault import connect as vault
 from external.providers.webhook.client import LABEL as WEBHOOK
 from external.providers.webhook.connect import connect as connect_webhook
@@ -44,6 +49,8 @@ KINDS: tuple[ProviderKind, ...] = (
         services=aws.SERVICES,
         per_consumer=tells_consumers_apart,
     ),
+    AZURE_KEY_VAULT,
+    DOPPLER,
     ProviderKind(
         "fake",
         "Values in the store itself, for tests.",
@@ -52,6 +59,8 @@ KINDS: tuple[ProviderKind, ...] = (
         single("fake", push=FAKE),
         ports=(),
     ),
+    GITLAB,
+    INFISICAL,
     ProviderKind(
         name="gcpsm",
         about="Google Cloud Secret Manager.",
@@ -67,6 +76,7 @@ KINDS: tuple[ProviderKind, ...] = (
         single(KUBERNETES, push=SECRETS),
         ports=(443, 6443),
     ),
+    ONEPASSWORD,
     ProviderKind(
         name="openBao",
         about="OpenBao.",

@@ -106,6 +106,7 @@ def test_a_push_and_its_delete(world: World, google_cloud: Google) -> None:
     place = (f"projects/{PROJECT}", f"{ns}-pushed")
     secrets = google_cloud.secret_manager.secrets
     made = wait_until(lambda: secrets.get(place), lambda found: bool(found and found["versions"]), what="the push")
+    assert made is not None
     assert base64.b64decode(made["versions"][-1]["data"]).decode() == value
     assert made["labels"] == {"team": "a", "managed-by": "external-secrets"}
     assert made["annotations"] == {"coffer.dev.push-secret": f"{ns}/push"}
