@@ -17,8 +17,8 @@ from external.providers.protocol import (
     SecretAbsent,
     SecretRequest,
 )
-from external.providers.support.amazon.identity import Identity, Role, WebIdentity
-from external.providers.support.amazon.session import SESSION_NAME, AwsConnection
+from external.providers.support.amazon.identity import SESSION_NAME, Identity, Role, WebIdentity
+from external.providers.support.amazon.session import AwsConnection
 from manager.core.errors import Retry
 from manager.core.secret_value import SecretValue
 from tests.cluster.moto import REGION, Moto

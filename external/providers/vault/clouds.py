@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 
 from external.api.providers.aws import AwsAuth, AwsProvider
@@ -41,13 +42,13 @@ async def said_as_aws(given: IamLogin, context: ConnectContext, at: str) -> Said
         external_id=given.external_id,
         auth=AwsAuth(secret_ref=given.secret_ref, jwt=given.jwt) if given.secret_ref or given.jwt else None,
     )
-    identity = await identity_of(spec, context, at, auth_at=at)
+    identity = replace(await identity_of(spec, context, at, auth_at=at), session_name=SESSION_NAME)
     url = "https://sts.amazonaws.com/" if spec.region == REGION else f"https://sts.{spec.region}.amazonaws.com/"
     extra = {SERVER_ID: given.vault_aws_iam_server_id} if given.vault_aws_iam_server_id else {}
 
     @cache
     def amazon() -> AwsConnection:
-        return AwsConnection(spec, identity, context.retries, context.count, context.timeout, STS, SESSION_NAME)
+        return AwsConnection(spec, identity, context.retries, context.count, context.timeout, STS)
 
     def headers() -> SecretValue:
         signed = signed_headers(amazon().credentials(), spec.region, url, BODY, {"Content-Type": FORM, **extra})

@@ -15,6 +15,8 @@ ROLE = "eks.amazonaws.com/role-arn"
 AUDIENCE = "eks.amazonaws.com/audience"
 STS = "sts.amazonaws.com"
 
+SESSION_NAME = "external-secrets-provider-aws"  # what users' trust policies and CloudTrail queries know
+
 
 @dataclass(frozen=True)
 class WebIdentity:
@@ -42,6 +44,8 @@ class Identity:
     web: WebIdentity | None = None
     """Without keys and web identity the SDK's default chain decides: environment, Pod identity, instance."""
     roles: tuple[Role, ...] = ()
+    session_name: str = SESSION_NAME
+    """Of the sessions of roles."""
 
 
 async def identity_of(spec: AwsProvider, context: ConnectContext, at: str = AT, *, auth_at: str = "") -> Identity:

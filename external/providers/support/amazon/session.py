@@ -24,7 +24,6 @@ from external.providers.support.refusals import reason
 from manager.core.errors import CofferError
 from manager.core.secret_value import SecretValue
 
-SESSION_NAME = "external-secrets-provider-aws"  # what users' trust policies and CloudTrail queries know
 STS = "AWS/STS"  # not counted by the original: role assumption was invisible in the bill
 UNAVAILABLE = frozenset(
     {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "InternalServiceError"}
@@ -52,7 +51,6 @@ class AwsConnection:
     Args:
         timeout: seconds within which every call ends, retries included.
         label: name of the service in the metric of provider calls.
-        name: of the sessions of roles.
     """
 
     def __init__(
@@ -63,12 +61,11 @@ class AwsConnection:
         count: CountCall,
         timeout: float,
         label: str,
-        name: str = SESSION_NAME,
     ) -> None:
         self.spec = spec
         self._count = count
         self._label = label
-        self._name = name
+        self._name = identity.session_name
         self._timeout = timeout
         self._options = _options(retries, timeout)
         self.weight = KEY_CLIENT_BYTES if identity.keys and not identity.roles else CLIENT_BYTES
