@@ -14,7 +14,9 @@ from external.api.providers.webhook import WebhookProvider, says_namespace
 from external.api.push_metadata.gcp import SecretManagerPushSpec
 from external.api.push_metadata.kubernetes import KubernetesPushSpec
 from external.providers import aws, fake
+from external.providers.akeyless.declaration import AKEYLESS
 from external.providers.azure.declaration import AZURE_KEY_VAULT
+from external.providers.bitwarden.declaration import BITWARDEN
 from external.providers.catalogue import Catalogue
 from external.providers.doppler.declaration import DOPPLER
 from external.providers.gcp.connect import connect as connect_google
@@ -25,6 +27,7 @@ from external.providers.kind import ProviderKind, Pushing, Service, single
 from external.providers.kubernetes.connect import connect as connect_kubernetes
 from external.providers.kubernetes.connection import LABEL as KUBERNETES
 from external.providers.onepassword.declaration import ONEPASSWORD
+from external.providers.scaleway.declaration import SCALEWAY
 from external.providers.vault import connect as vault
 from external.providers.webhook.client import LABEL as WEBHOOK
 from external.providers.webhook.connect import connect as connect_webhook
@@ -41,6 +44,7 @@ ENGINES = Pushing(calls=1, mark="custom metadata")
 REQUESTS = Pushing(calls=1, deletes_property=False)
 
 KINDS: tuple[ProviderKind, ...] = (
+    AKEYLESS,
     ProviderKind(
         name="aws",
         about="AWS Secrets Manager, Parameter Store and Certificate Manager.",
@@ -50,6 +54,7 @@ KINDS: tuple[ProviderKind, ...] = (
         per_consumer=tells_consumers_apart,
     ),
     AZURE_KEY_VAULT,
+    BITWARDEN,
     DOPPLER,
     ProviderKind(
         "fake",
@@ -85,6 +90,7 @@ KINDS: tuple[ProviderKind, ...] = (
         services=single(vault.OPEN_BAO),
         ports=(443, 8200),
     ),
+    SCALEWAY,
     ProviderKind(
         "vault",
         "HashiCorp Vault.",

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.conformance.providers.akeyless import AkeylessSubject
 from tests.conformance.providers.amazon import ParameterStoreSubject, SecretsManagerSubject
 from tests.conformance.providers.azure import KeyVaultSubject
+from tests.conformance.providers.bitwarden import BitwardenSubject
 from tests.conformance.providers.cluster import ClusterSubject
 from tests.conformance.providers.doppler import DopplerSubject
 from tests.conformance.providers.engines import EngineOneSubject, EngineTwoSubject, OpenBaoSubject
@@ -16,6 +18,7 @@ from tests.conformance.providers.http_api import WebhookSubject
 from tests.conformance.providers.in_memory import FakeSubject
 from tests.conformance.providers.infisical import InfisicalSubject
 from tests.conformance.providers.onepassword import OnePasswordSubject
+from tests.conformance.providers.scaleway import ScalewaySubject
 from tests.conformance.providers.subject import Subject
 
 HERE = Path(__file__).parent
@@ -34,6 +37,9 @@ SUBJECTS: tuple[type[Subject], ...] = (
     DopplerSubject,
     InfisicalSubject,
     GitLabSubject,
+    AkeylessSubject,
+    BitwardenSubject,
+    ScalewaySubject,
 )
 MODULES = ("test_reads", "test_search", "test_faults", "test_identity", "test_push")
 """In the order of the page; each test that takes a `subject` is a row."""
