@@ -48,7 +48,8 @@ class Api:
         if steps == ["globals", "g"]:
             return web.json_response(shown("g", "", {"spec": {"v": "0"}}))
         if steps == ["things"]:
-            return web.json_response({"items": [shown(*key.split("/")[::-1], body) for key, body in OBJECTS.items()]})
+            found_all = [(key.partition("/"), body) for key, body in OBJECTS.items()]
+            return web.json_response({"items": [shown(name, place, body) for (place, _, name), body in found_all]})
         found = OBJECTS.get(f"{steps[1]}/{steps[3]}") if len(steps) == 4 else None
         if found is None:
             return web.json_response({"kind": "Status", "reason": "NotFound"}, status=404)
