@@ -24,6 +24,7 @@ from external.providers.protocol import (
 )
 from external.providers.support.lookup import INVALID
 from external.providers.support.naming import compiled, document
+from external.providers.support.plain_reads import require_plain
 from external.providers.support.search import SearchResults
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
@@ -104,9 +105,7 @@ class ResourceReader:
         objects: dict[str, SecretValue | ProviderError] = {}
 
         def one(request: SecretRequest) -> SecretValue:
-            if request.version or request.metadata:
-                field = "version" if request.version else "metadataPolicy: Fetch"
-                raise ProviderDenied(f"{field} is not implemented in the CRD provider: remove it")
+            require_plain(request, "CRD")
             namespace, name = self._place(request.key)
             if not self._whitelist.permits(name, namespace, request.property):
                 raise ProviderDenied("the whitelist of the store does not let this be read")

@@ -7,11 +7,11 @@ from external.providers.protocol import ProviderDenied, SecretAbsent
 from external.providers.push import Pushed, PushRefused, PushRequest, ReferencedObject, RemoteRef
 from external.providers.scaleway.connection import LATEST, Entry, Place, ScalewayConnection, place_of
 from external.providers.support.pushing.json_text import document_with, document_without, has_property
-from external.providers.support.pushing.marks import MANAGED_BY, MANAGER, OWNER, marks, require_ours
+from external.providers.support.pushing.mark_texts import is_mark, mark_tags, marks_in
+from external.providers.support.pushing.marks import require_ours
 from external.providers.support.pushing.payload import payload, payload_text
 
 MARK_PLACE = "tag"
-SEPARATOR = "="
 ROOM = 100
 MAX_VALUE_BYTES = 64 << 10
 
@@ -35,11 +35,11 @@ class VersionPush:
         found = self._connection.found(place)
         if found is None:
             return self._created(place, request)
-        if _marks(found) or not request.recorded:  # external-secrets leaves no mark, only its record
-            require_ours(_marks(found), request.owners, MARK_PLACE, ROOM)
+        if marks_in(found.tags) or not request.recorded:  # external-secrets leaves no mark, only its record
+            require_ours(marks_in(found.tags), request.owners, MARK_PLACE, ROOM)
         before = self._current(found)
         content = _content(before or b"", request)
-        tags = [*(each for each in found.tags if not _is_mark(each)), *_mark_tags(request.owner)]
+        tags = [*(each for each in found.tags if not is_mark(each)), *mark_tags(request.owner, ROOM)]
         marked = sorted(tags) != sorted(found.tags)
         if marked:
             self._connection.ask("UpdateSecret", "PATCH", f"secrets/{found.id}", json={"tags": tags})
@@ -61,7 +61,7 @@ class VersionPush:
         found = self._connection.found(_place(ref))
         if found is None:
             return False
-        require_ours(_marks(found), (owner,), MARK_PLACE, ROOM)
+        require_ours(marks_in(found.tags), (owner,), MARK_PLACE, ROOM)
         if ref.property:
             rest = document_without(self._current(found) or b"", ref.property)
             if rest is None:
@@ -89,7 +89,7 @@ class VersionPush:
             raise PushRefused("there is no secret with this id; a secret is created by a name or path only")
         content = _content(b"", request)
         body: dict[str, Any] = {"project_id": self._connection.project, "name": place.name, "type": "opaque"}
-        body |= {"path": place.folder or "/", "tags": _mark_tags(request.owner)}
+        body |= {"path": place.folder or "/", "tags": mark_tags(request.owner, ROOM)}
         made = self._connection.ask("CreateSecret", "POST", "secrets", json=body)
         self._write(str(made.get("id")), content)
         return Pushed(written=True)
@@ -117,16 +117,3 @@ def _content(before: bytes, request: PushRequest) -> bytes:
     if len(content) > MAX_VALUE_BYTES:
         raise PushRefused(f"the value has {len(content)} bytes, and Scaleway takes {MAX_VALUE_BYTES}")
     return content
-
-
-def _mark_tags(owner: str) -> list[str]:
-    return [f"{name}{SEPARATOR}{text}" for name, text in marks(owner, ROOM).items()]
-
-
-def _is_mark(tag: str) -> bool:
-    return tag == f"{MANAGED_BY}{SEPARATOR}{MANAGER}" or tag.startswith(f"{OWNER}{SEPARATOR}")
-
-
-def _marks(found: Entry) -> dict[str, str]:
-    split = (each.partition(SEPARATOR) for each in found.tags if _is_mark(each))
-    return {name: text for name, _, text in split}
