@@ -9,7 +9,7 @@ from external.api.fields import parse
 from external.generators.registry import KINDS
 from external.prices import MONTH_SECONDS
 from external.providers.kind import Service
-from external.providers.registry import service_of
+from external.providers.registry import BUILT_IN
 from external.push_summaries import push_secret_summary
 from external.stores.summary import store_summary
 from external.summaries import ExternalSecretSummary, external_secret_summary, store_key
@@ -134,7 +134,9 @@ def bills(
         summaries: of the ExternalSecrets in their order, where the caller has them: of 10,000 they take a second.
 
     """
-    found = {key: StoreBill(key, service_of(body), store_summary(body).per_consumer) for key, body in stores.items()}
+    found = {
+        key: StoreBill(key, BUILT_IN.service_of(body), store_summary(body).per_consumer) for key, body in stores.items()
+    }
     bodies = list(external_secrets)
     for body, digest in zip(bodies, summaries or map(external_secret_summary, bodies), strict=True):
         _count(found, body, digest)

@@ -11,28 +11,30 @@ from pydantic import ConfigDict, Field, create_model
 from external.api.external_secret import GeneratorName
 from external.api.fields import ONE_OF, SOURCELESS, Model, with_optional_fields
 from external.api.generators.services import BeyondtrustWorkloadCredentialsDynamicSecretSpec
-from external.api.providers import clouds, configuration_services, password_managers, platforms, regional_clouds, vaults
+from external.api.providers.unserved import (
+    clouds,
+    configuration_services,
+    password_managers,
+    platforms,
+    regional_clouds,
+    vaults,
+)
 from external.api.store import SecretStoreSpec
 from external.generators.registry import EMBEDDED
-from external.providers.registry import MODELS
+from external.providers.catalogue import Catalogue
+from external.providers.registry import BUILT_IN
 from manager.core.field_docs import field_docs
 
 
 class UnservedProviders(Model):
     """The original's other providers; once one is served, its declaration takes the place of its line here."""
 
-    akeyless: vaults.Akeyless | None = None
-    """A store of Akeyless."""
-    azurekv: clouds.AzureKeyVault | None = None
-    """A store of Azure Key Vault."""
     barbican: clouds.Barbican | None = None
     """A store of OpenStack Barbican."""
     beyondtrust: vaults.BeyondTrust | None = None
     """A store of BeyondTrust Password Safe."""
     beyondtrustworkloadcredentials: vaults.BeyondTrustWorkloadCredentials | None = None
     """A store of BeyondTrust Workload Credentials."""
-    bitwardensecretsmanager: password_managers.Bitwarden | None = None
-    """A store of Bitwarden Secrets Manager."""
     chef: platforms.Chef | None = None
     """A store of Chef Infra Server."""
     cloudrusm: regional_clouds.CloudRu | None = None
@@ -43,22 +45,14 @@ class UnservedProviders(Model):
     """Custom resources of a cluster."""
     delinea: vaults.Delinea | None = None
     """A store of Delinea DevOps Secrets Vault."""
-    doppler: configuration_services.Doppler | None = None
-    """A store of Doppler."""
     dvls: password_managers.DevolutionsServer | None = None
     """A store of Devolutions Server."""
     fortanix: vaults.Fortanix | None = None
     """A store of Fortanix DSM."""
-    gcpsm: clouds.GoogleSecretManager | None = None
-    """A store of Google Cloud Secret Manager."""
     github: platforms.GitHub | None = None
     """A store of GitHub Actions."""
-    gitlab: platforms.GitLab | None = None
-    """A store of GitLab CI/CD variables."""
     ibm: clouds.Ibm | None = None
     """A store of IBM Cloud Secrets Manager."""
-    infisical: configuration_services.Infisical | None = None
-    """A store of Infisical."""
     keepersecurity: password_managers.Keeper | None = None
     """A store of Keeper."""
     nebiusmysterybox: regional_clouds.Nebius | None = None
@@ -67,8 +61,6 @@ class UnservedProviders(Model):
     """A store of ngrok."""
     onboardbase: configuration_services.Onboardbase | None = None
     """A store of Onboardbase."""
-    onepassword: password_managers.OnePasswordConnect | None = None
-    """A store of 1Password Connect."""
     onepassword_sdk: Annotated[password_managers.OnePassword | None, Field(alias="onepasswordSDK")] = None
     """A store of 1Password."""
     oracle: clouds.Oracle | None = None
@@ -83,8 +75,6 @@ class UnservedProviders(Model):
     """A store of Previder Vault."""
     pulumi: configuration_services.Pulumi | None = None
     """A store of Pulumi ESC."""
-    scaleway: regional_clouds.Scaleway | None = None
-    """A store of Scaleway Secret Manager."""
     secretserver: vaults.SecretServer | None = None
     """A store of Delinea Secret Server."""
     senhasegura: vaults.Senhasegura | None = None
@@ -115,7 +105,12 @@ def _completed(name: str, served: Mapping[str, tuple[Any, str]], unserved: type[
     return with_optional_fields(name, _ExactlyOne, {**served, **{k: v for k, v in others.items() if k not in served}})
 
 
-EveryProvider = _completed("EveryProvider", MODELS, UnservedProviders)
+def every_store_spec(catalogue: Catalogue) -> type[Model]:
+    """Return the spec of a store with a field for each provider of a catalogue and each of the original."""
+    every = _completed("EveryProvider", catalogue.models, UnservedProviders)
+    return _with_type(SecretStoreSpec, provider=every)
+
+
 EveryGenerator = _completed("EveryGenerator", EMBEDDED, UnservedGenerators)
 
 
@@ -134,5 +129,5 @@ def _with_type(base: type[Model], **types: type[Model]) -> type[Model]:
     return create_model(f"Every{base.__name__}", __base__=base, __doc__=base.__doc__, __module__=SOURCELESS, **fields)
 
 
-EveryStoreSpec = _with_type(SecretStoreSpec, provider=EveryProvider)
+EveryStoreSpec = every_store_spec(BUILT_IN)
 EveryClusterGeneratorSpec = _with_type(ClusterGeneratorSpec, generator=EveryGenerator)

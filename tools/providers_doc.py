@@ -9,6 +9,7 @@ from pydantic import BaseModel as Model
 from external.api.fields import model_in
 from external.providers.kind import Service
 from external.providers.registry import KINDS
+from tools.conformance_doc import conformance
 from tools.generated import Generated
 
 FILE = Path(__file__).parent.parent / "docs" / "providers.md"
@@ -52,9 +53,20 @@ What the identity of a store must be allowed for pushes; a refused push names th
 - **AWS Certificate Manager** (`acm:`): `ImportCertificate`, `GetCertificate`, `ListTagsForCertificate`,
   `AddTagsToCertificate`, and `tag:GetResources`. For settings: `RemoveTagsFromCertificate`. For deletes:
   `DeleteCertificate`. Reads need `DescribeCertificate` and `ExportCertificate`.
+- **Google Secret Manager** (`secretmanager.`): `secrets.get`, `secrets.create`, `secrets.update`, `versions.access`,
+  `versions.add`. For deletes: `secrets.delete`. Reads need `versions.access`, searches `secrets.list`, and
+  `secretVersionSelectionPolicy: LatestOrFetch` also `versions.list`. Google has no list that tells the versions of
+  several secrets, so a value is read at each refresh, once for all that read it.
 - **Vault**, version 2: `read`, `create` and `update` on data and on metadata; for deletes `delete` on metadata. Version
   1: `read`, `create`, `update` and `delete`.
 - **Secrets of a cluster**: `get`, `create` and `update`; for deletes `delete`.
+- **Azure Key Vault**: on secrets `get` and `set`, on certificates and keys `get`, `import` and `update`; for deletes
+  `delete`; to write again what was deleted, `recover`.
+- **1Password Connect**: a token that may read and write the vault.
+- **Akeyless**: `read`, `list`, `create`, `update` and `delete` on the path.
+- **Bitwarden Secrets Manager**: a machine account that may read and write the project.
+- **Scaleway**: `SecretManagerFullAccess`; reads need `SecretManagerSecretAccess` and `SecretManagerReadOnly`.
+- **Infisical**: `read`, `create` and `edit` on secrets; for deletes `delete`. Reads need `describe` and `readValue`.
 """
 
 
@@ -67,7 +79,7 @@ def rendered() -> str:
             able = "ReadWrite" if kind.pushes else "ReadOnly"
             cells = (name, kind.about, f"`{service.label}`", str(service.batch), _price(service), able)
             rows.append(f"| {' | '.join(cells)} |\n")
-    return "".join([HEAD, *rows, PUSHES, *_pushes(), RIGHTS])
+    return "".join([HEAD, *rows, PUSHES, *_pushes(), RIGHTS, conformance()])
 
 
 def _pushes() -> Iterator[str]:

@@ -149,8 +149,11 @@ class Composite(Protocol):
         """Return the value of a property, None if it does not exist; the whole secret for an empty path."""
         ...
 
-    def members(self, found: SecretValue) -> Mapping[str, SecretValue] | None:
-        """Return the members of a secret or of the value of a property, None if it has none."""
+    def members(self, found: SecretValue) -> Mapping[str, SecretValue] | SecretValue | None:
+        """Return the members of a secret or of the value of a property, None if it has none.
+
+        A value instead is a JSON text that the caller takes apart. Raises ProviderError for what never has members.
+        """
         ...
 
 
@@ -268,6 +271,8 @@ class ConnectContext:
     """The cluster of a store that names none."""
     render: Render | None = None
     """Called in threads; None without a sandbox."""
+    daily_requests: int = 0
+    """How many requests a day a store may send to a vendor that counts them; 0 for any number."""
     shared: "Shared | None" = None
     """The place of a connection that outlives a call; None where each call has its own."""
 

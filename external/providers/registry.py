@@ -3,35 +3,48 @@
 The declarations feed the store model and the CRDs, the names in metrics, `coffer cost` and docs/providers.md.
 """
 
-from collections.abc import Mapping
 from types import MappingProxyType
 
-from pydantic import create_model
-
-from external.api.fields import with_optional_fields
 from external.api.providers.aws import AwsProvider, tells_consumers_apart
 from external.api.providers.fake import FakeProvider
+from external.api.providers.gcpsm import GoogleSecretManager
 from external.api.providers.kubernetes import KubernetesProvider
 from external.api.providers.vault import OpenBaoProvider, VaultProvider
 from external.api.providers.webhook import WebhookProvider, says_namespace
+from external.api.push_metadata.gcp import SecretManagerPushSpec
 from external.api.push_metadata.kubernetes import KubernetesPushSpec
-from external.api.references import Reference, references
-from external.api.store import Provider, SecretStoreSpec
 from external.providers import aws, fake
+from external.providers.akeyless.declaration import AKEYLESS
+from external.providers.azure.declaration import AZURE_KEY_VAULT
+from external.providers.bitwarden.declaration import BITWARDEN
+from external.providers.catalogue import Catalogue
+from external.providers.doppler.declaration import DOPPLER
+from external.providers.gcp.connect import connect as connect_google
+from external.providers.gcp.connection import SECRET_MANAGER
+from external.providers.gitlab.declaration import GITLAB
+from external.providers.infisical.declaration import INFISICAL
 from external.providers.kind import ProviderKind, Pushing, Service, single
 from external.providers.kubernetes.connect import connect as connect_kubernetes
 from external.providers.kubernetes.connection import LABEL as KUBERNETES
+from external.providers.onepassword.declaration import ONEPASSWORD
+from external.providers.scaleway.declaration import SCALEWAY
 from external.providers.vault import connect as vault
 from external.providers.webhook.client import LABEL as WEBHOOK
 from external.providers.webhook.connect import connect as connect_webhook
-from manager.kube.resources import Body
 
 FAKE = Pushing(calls=0, mark="the store's memory", lists_versions=True)
 SECRETS = Pushing(calls=1, mark="annotation", metadata=KubernetesPushSpec)
+GOOGLE = Service(
+    SECRET_MANAGER,
+    dollars_per_call=0.03 / 10_000,
+    push=Pushing(calls=2, mark="annotation and label", metadata=SecretManagerPushSpec),
+)
+"""The price is that of an access; calls that read no value cost nothing."""
 ENGINES = Pushing(calls=1, mark="custom metadata")
 REQUESTS = Pushing(calls=1, deletes_property=False)
 
 KINDS: tuple[ProviderKind, ...] = (
+    AKEYLESS,
     ProviderKind(
         name="aws",
         about="AWS Secrets Manager, Parameter Store and Certificate Manager.",
@@ -40,6 +53,9 @@ KINDS: tuple[ProviderKind, ...] = (
         services=aws.SERVICES,
         per_consumer=tells_consumers_apart,
     ),
+    AZURE_KEY_VAULT,
+    BITWARDEN,
+    DOPPLER,
     ProviderKind(
         "fake",
         "Values in the store itself, for tests.",
@@ -47,6 +63,15 @@ KINDS: tuple[ProviderKind, ...] = (
         fake.connect,
         single("fake", push=FAKE),
         ports=(),
+    ),
+    GITLAB,
+    INFISICAL,
+    ProviderKind(
+        name="gcpsm",
+        about="Google Cloud Secret Manager.",
+        model=GoogleSecretManager,
+        connect=connect_google,
+        services=MappingProxyType({"": GOOGLE}),
     ),
     ProviderKind(
         "kubernetes",
@@ -56,6 +81,7 @@ KINDS: tuple[ProviderKind, ...] = (
         single(KUBERNETES, push=SECRETS),
         ports=(443, 6443),
     ),
+    ONEPASSWORD,
     ProviderKind(
         name="openBao",
         about="OpenBao.",
@@ -64,6 +90,7 @@ KINDS: tuple[ProviderKind, ...] = (
         services=single(vault.OPEN_BAO),
         ports=(443, 8200),
     ),
+    SCALEWAY,
     ProviderKind(
         "vault",
         "HashiCorp Vault.",
@@ -76,46 +103,6 @@ KINDS: tuple[ProviderKind, ...] = (
         "webhook", "Any HTTP API.", WebhookProvider, connect_webhook, single(WEBHOOK, push=REQUESTS), says_namespace
     ),
 )
-PROVIDERS: Mapping[str, ProviderKind] = MappingProxyType({kind.name: kind for kind in KINDS})
-MODELS: Mapping[str, tuple[type, str]] = MappingProxyType({kind.name: (kind.model, kind.about) for kind in KINDS})
-"""Name -> model and description of each field of `spec.provider`."""
-PRICES: Mapping[str, float] = MappingProxyType(
-    {
-        service.label: service.dollars_per_call
-        for kind in KINDS
-        for service in kind.services.values()
-        if service.dollars_per_call
-    }
-)
-"""US dollars a call, by the label of the metric of provider calls."""
-
-ServedProvider: type[Provider] = with_optional_fields("ServedProvider", Provider, MODELS)
-StoreSpec: type[SecretStoreSpec] = create_model(
-    "StoreSpec", __base__=SecretStoreSpec, __module__=__name__, provider=(ServedProvider, ...)
-)
-"""`spec` of a store, with a field for each provider that is served."""
-
-
-def capabilities(store: Body) -> str:
-    """Return `status.capabilities` of a valid store, which depends on nothing but its provider's name."""
-    provider = store["spec"]["provider"]
-    pushes = all(kind.pushes for kind in KINDS if provider.get(kind.name) is not None)
-    return "ReadWrite" if pushes else "ReadOnly"
-
-
-def service_of(store: Body) -> Service:
-    """Return the service that a raw store reads from; one that is not served has the provider's name as its label."""
-    provider = (store.get("spec") or {}).get("provider") or {}
-    name = next(iter(provider), "") if isinstance(provider, dict) else ""
-    kind = PROVIDERS.get(name)
-    return kind.service(provider[name]) if kind is not None else Service(name)
-
-
-def references_of(provider: object) -> list[Reference]:
-    """Return which Secrets, ConfigMaps and ServiceAccounts a raw `spec.provider` refers to."""
-    return list(references(ServedProvider, provider))
-
-
-def per_consumer(provider: Mapping[str, object]) -> bool:
-    """Return True if a provider sees which namespace asks it, from a raw `spec.provider`."""
-    return any(kind.per_consumer(provider.get(kind.name)) for kind in KINDS)
+BUILT_IN = Catalogue(KINDS)
+"""What every installation serves; plug-ins come to it (`external.providers.plugins`)."""
+PROVIDERS, MODELS, PRICES = BUILT_IN.by_name, BUILT_IN.models, BUILT_IN.prices

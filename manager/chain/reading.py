@@ -34,6 +34,7 @@ from reflector.view import ViewBuilder
 WORKLOADS = (PODS, DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS, JOBS, CRON_JOBS, SERVICE_ACCOUNTS, INGRESSES)
 MAX_LINKS = 8  # of a chain that are followed
 MAX_MIRROR_NAMESPACES = 10  # whose workloads are listed for the tree
+MAX_LISTED = 20_000  # objects of one list
 PAGE_OBJECTS = 250  # of a list of whole objects: one list runs at a time for each kind, and nothing is kept for long
 MODULES = ("sealed", "external", "reflector")
 OTHER_NAMES = "pulls of it under another name are not looked for here: `coffer mirrors -n NAMESPACE` lists them"
@@ -48,12 +49,14 @@ class ChainReader:
         snapshot: what is filled.
         builder: the reflector's, on the snapshot's cache.
         lease: the name of Coffer's Lease.
+        most: objects of a list that are looked at; of others it is noted that they were not.
     """
 
     client: KubeClient
     snapshot: Snapshot
     builder: ViewBuilder
     lease: str
+    most: int = MAX_LISTED
     _followed: set[Key] = field(default_factory=set, init=False)
 
     async def subject(self, key: Key) -> None:
@@ -195,6 +198,9 @@ class ChainReader:
         try:
             async for items, _ in self.client.pages(resource, namespace=namespace, most=PAGE_OBJECTS):
                 bodies += items
+                if len(bodies) >= self.most:
+                    self.snapshot.unread.append(f"{resource.plural} after the first {len(bodies)}: not looked at")
+                    return
         except NotFound:
             return
         except Forbidden:

@@ -169,6 +169,8 @@ class ExternalSettings:
     """Threads for calls to providers; one namespace or cluster store uses at most four. Created when needed."""
     provider_timeout: float = 20.0
     """Seconds after which a call to a provider fails."""
+    onepassword_daily_requests: int = 20_000
+    """Requests that one store of 1Password sends in a day; 0 for any number. Its condition says when they are spent."""
     ambient_namespaces: tuple[str, ...] = ()
     """Namespaces whose own stores may use Coffer's cloud identity; `*` for all. Cluster stores always may."""
     egress_allowed: tuple[str, ...] = ()
@@ -187,6 +189,8 @@ class ExternalSettings:
     """True: record what generators make at a provider in GeneratorStates, and end it there when it is replaced."""
     generator_gc_grace_period: float = 120.0
     """Seconds that generated credentials live on after the target has got others."""
+    provider_plugins: tuple[str, ...] = ()
+    """Providers that installed packages bring through the entry point group `coffer.providers`; no other is loaded."""
     template_left_delimiter: str = "{{"
     """Left delimiter of actions in templates of targets."""
     template_right_delimiter: str = "}}"

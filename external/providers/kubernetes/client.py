@@ -169,7 +169,11 @@ class Cluster(DelegatesPushes):
         for _ in range(MAX_PAGES):
             page = self._connection.request("ListSecrets", "GET", self._path(), params=params)
             items, token = page.get("items") or (), _mapping("ListSecrets", page, "metadata").get("continue")
-            if not isinstance(items, list | tuple) or not all(isinstance(each, dict) for each in items):
+            if (
+                page.get("kind") != "SecretList"
+                or not isinstance(items, list | tuple)
+                or not all(isinstance(each, dict) for each in items)
+            ):
                 raise ProviderUnavailable("ListSecrets: the answer is no list of Secrets")
             yield from items
             if not token:

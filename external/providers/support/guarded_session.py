@@ -14,7 +14,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
 from external.providers.protocol import Egress, ProviderDenied, ProviderError, ProviderUnavailable
-from external.providers.support.deadlines import watch, within
+from external.providers.support.deadlines import watch_reused, watched_socket, within
 from manager.core.tls import as_go_verifies
 
 CHUNK_BYTES = 64 << 10
@@ -48,10 +48,10 @@ class GuardedAdapter(HTTPAdapter):
 def _pools(egress: Egress) -> dict[str, Any]:
     class Plain(HTTPConnection):
         def _new_conn(self) -> socket.socket:
-            return _watched_socket(super()._new_conn())
+            return watched_socket(super()._new_conn())
 
         def request(self, *args: Any, **options: Any) -> None:
-            _watch_reused(self)
+            watch_reused(self)
             super().request(*args, **options)
 
         def connect(self) -> None:
@@ -63,10 +63,10 @@ def _pools(egress: Egress) -> dict[str, Any]:
 
     class Secured(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
-            return _watched_socket(super()._new_conn())
+            return watched_socket(super()._new_conn())
 
         def request(self, *args: Any, **options: Any) -> None:
-            _watch_reused(self)
+            watch_reused(self)
             super().request(*args, **options)
 
         def connect(self) -> None:
@@ -80,17 +80,6 @@ def _pools(egress: Egress) -> dict[str, Any]:
     plain = type("GuardedPool", (HTTPConnectionPool,), {"ConnectionCls": Plain})
     secured = type("GuardedSecurePool", (HTTPSConnectionPool,), {"ConnectionCls": Secured})
     return {"http": plain, "https": secured}
-
-
-def _watched_socket(connection: socket.socket) -> socket.socket:
-    watch(connection)
-    return connection
-
-
-def _watch_reused(connection: Any) -> None:
-    """Put a connection that an earlier request left open under the deadline of this one."""
-    if connection.sock is not None:
-        watch(connection.sock)
 
 
 class GuardedSession(requests.Session):

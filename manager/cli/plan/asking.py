@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from external.api.external_secret import ExternalSecretSpec
-from external.providers.kubernetes.home import home_of
+from external.providers.catalogue import Catalogue
+from external.providers.plugins import with_plugins
 from external.providers.protocol import Client, ProviderError, SecretAbsent, SecretRequest
-from external.providers.registry import references_of
 from external.stores.connect import Connector
 from external.stores.summary import store_summary
 from external.summaries import store_key
@@ -64,15 +64,15 @@ class Asker:
         readable = published_in(settings.modules.namespaces)
         servers = ApiServers(client, SystemClock(), readable=readable)
         executor = FairExecutor(self._threads, THREADS)
-        home = home_of(client.connection)
-        self._connector = Connector(client, servers, executor, settings.external, sandbox, home)
+        self._catalogue = with_plugins(settings.external.provider_plugins)
+        self._connector = Connector(client, servers, executor, settings.external, sandbox, self._catalogue)
 
     async def problems(self, store: Key, body: Body, consumer: str, wanted: Sequence[Wish]) -> list[Problem]:
         """Return what a store does not have of what is wanted, or why it was not asked."""
-        reason = _unasked(body)
+        reason = _unasked(body, self._catalogue)
         if reason:
             return [Problem(f"{store}: not asked: {reason}", Weight.WARNING)]
-        per_consumer = store_summary(body).per_consumer
+        per_consumer = store_summary(body, self._catalogue).per_consumer
         try:
             client = await self._connector.connect(store, body, consumer if per_consumer else "", lambda *_: None)
         except (NeedsHuman, Retry, ProviderError) as error:
@@ -91,12 +91,12 @@ class Asker:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _unasked(body: Body) -> str:
+def _unasked(body: Body, catalogue: Catalogue) -> str:
     spec = body.get("spec")
     provider = spec.get("provider") if isinstance(spec, dict) else None
     if not isinstance(provider, dict) or len(provider) != 1:
         return "it names no provider"
-    if next(iter(provider)) in WITHOUT_CREDENTIALS or list(references_of(provider)):
+    if next(iter(provider)) in WITHOUT_CREDENTIALS or list(catalogue.references_of(provider)):
         return ""
     return "it acts as Coffer's own identity, which this machine has not"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from manager import VERSION
-from manager.cli.explain.subjects import resource_of
+from manager.chain.subjects import resource_of
 from manager.command_line import NEEDS_A_PERSON, Verdict, cluster_options, namespace_options, output_option, show
 from manager.core.errors import SettingsError
 from manager.kube.resources import EXTERNAL_SECRETS, PUSH_SECRETS, SEALED_SECRETS, Key

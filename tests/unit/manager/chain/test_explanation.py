@@ -9,8 +9,9 @@ from external.api.hashes import field_manager
 from manager.chain.explanation import Explainer
 from manager.chain.model import Explanation, Node
 from manager.chain.reading import ChainReader
+from manager.chain.record import record
 from manager.chain.snapshot import PODS, Snapshot
-from manager.cli.explain.rendering import lines, names, record, tree_lines
+from manager.cli.explain.rendering import lines, names, tree_lines
 from manager.core.clock import SystemClock
 from manager.core.errors import Forbidden
 from manager.kube.auto_mirrors import AUTO_REFLECTS, REFLECTS

@@ -118,10 +118,10 @@ def test_the_examples_are_right(file: Path) -> None:
 
 
 def test_a_provider_that_is_not_served_is_a_warning() -> None:
-    found = list(problems(store({"gcpsm": {"projectID": "p"}})))
+    found = list(problems(store({"oracle": {"region": "r", "vault": "v"}})))
 
     assert [each.weight for each in found] == [Weight.WARNING]
-    assert "spec.provider.gcpsm: not served by this version" in found[0].text
+    assert "spec.provider.oracle: not served by this version" in found[0].text
 
 
 @pytest.mark.parametrize("spec", [None, [], "x", 5, {"data": "x", "target": 3}, {"provider": []}])

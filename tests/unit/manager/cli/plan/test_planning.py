@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from external.api.external_secret import ExternalSecretSpec
 from external.api.fields import parse
+from external.providers.registry import BUILT_IN
 from manager.cli.manifests.reading import Manifest
 from manager.cli.plan.asking import _unasked, wishes
 from manager.cli.plan.cluster import Cluster, key_of
@@ -94,9 +95,9 @@ def test_the_scope_is_that_of_the_metadata(annotations: dict[str, str], told: st
 def test_a_store_that_acts_as_coffer_itself_is_not_asked() -> None:
     aws = {"spec": {"provider": {"aws": {"service": "SecretsManager", "region": "x"}}}}
 
-    assert "own identity" in _unasked(aws)
-    assert _unasked({"spec": {"provider": {"fake": {"data": []}}}}) == ""
-    assert _unasked({"spec": None}) == "it names no provider"
+    assert "own identity" in _unasked(aws, BUILT_IN)
+    assert _unasked({"spec": {"provider": {"fake": {"data": []}}}}, BUILT_IN) == ""
+    assert _unasked({"spec": None}, BUILT_IN) == "it names no provider"
 
 
 def test_every_entry_that_names_a_secret_is_asked_for() -> None:

@@ -1,0 +1,1 @@
+"""Doppler over its REST API."""

@@ -1,0 +1,1 @@
+"""Infisical over its REST API."""

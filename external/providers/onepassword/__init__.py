@@ -1,0 +1,1 @@
+"""1Password over the REST API of a Connect server."""
