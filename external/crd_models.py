@@ -23,8 +23,6 @@ class UnservedProviders(Model):
 
     akeyless: vaults.Akeyless | None = None
     """A store of Akeyless."""
-    azurekv: clouds.AzureKeyVault | None = None
-    """A store of Azure Key Vault."""
     barbican: clouds.Barbican | None = None
     """A store of OpenStack Barbican."""
     beyondtrust: vaults.BeyondTrust | None = None

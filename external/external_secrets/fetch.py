@@ -345,7 +345,10 @@ class _Merge:
         reference, members = entry.extract, None
         if reference is not None and finds_properties(client):
             found = await self._value(reference, whole, client, extract=True) if reference.property else whole
-            members = await beside(len(found), partial(client.members, found))
+            given = await beside(len(found), partial(client.members, found))
+            if isinstance(given, SecretValue):
+                given = await self._documents.members(given, natural=client.natural)
+            members = given
         elif reference is not None:
             value = await self._value(reference, whole, client, extract=True)
             members = await self._documents.members(value, natural=client.natural)

@@ -149,8 +149,11 @@ class Composite(Protocol):
         """Return the value of a property, None if it does not exist; the whole secret for an empty path."""
         ...
 
-    def members(self, found: SecretValue) -> Mapping[str, SecretValue] | None:
-        """Return the members of a secret or of the value of a property, None if it has none."""
+    def members(self, found: SecretValue) -> Mapping[str, SecretValue] | SecretValue | None:
+        """Return the members of a secret or of the value of a property, None if it has none.
+
+        A value instead is a JSON text that the caller takes apart. Raises ProviderError for what never has members.
+        """
         ...
 
 

@@ -10,14 +10,18 @@ from pydantic import create_model
 
 from external.api.fields import with_optional_fields
 from external.api.providers.aws import AwsProvider, tells_consumers_apart
+from external.api.providers.azure import AzureKeyVault
 from external.api.providers.fake import FakeProvider
 from external.api.providers.kubernetes import KubernetesProvider
 from external.api.providers.vault import OpenBaoProvider, VaultProvider
 from external.api.providers.webhook import WebhookProvider, says_namespace
+from external.api.push_metadata.azure import AzureKeyVaultPushSpec
 from external.api.push_metadata.kubernetes import KubernetesPushSpec
 from external.api.references import Reference, references
 from external.api.store import Provider, SecretStoreSpec
 from external.providers import aws, fake
+from external.providers.azure.connect import connect as connect_azure
+from external.providers.azure.connection import LABEL as AZURE
 from external.providers.kind import ProviderKind, Pushing, Service, single
 from external.providers.kubernetes.connect import connect as connect_kubernetes
 from external.providers.kubernetes.connection import LABEL as KUBERNETES
@@ -26,6 +30,7 @@ from external.providers.webhook.client import LABEL as WEBHOOK
 from external.providers.webhook.connect import connect as connect_webhook
 from manager.kube.resources import Body
 
+OBJECTS = Pushing(calls=1, mark="tag", metadata=AzureKeyVaultPushSpec)
 FAKE = Pushing(calls=0, mark="the store's memory", lists_versions=True)
 SECRETS = Pushing(calls=1, mark="annotation", metadata=KubernetesPushSpec)
 ENGINES = Pushing(calls=1, mark="custom metadata")
@@ -39,6 +44,13 @@ KINDS: tuple[ProviderKind, ...] = (
         connect=aws.connect,
         services=aws.SERVICES,
         per_consumer=tells_consumers_apart,
+    ),
+    ProviderKind(
+        name="azurekv",
+        about="A store of Azure Key Vault.",
+        model=AzureKeyVault,
+        connect=connect_azure,
+        services=MappingProxyType({"": Service(AZURE, dollars_per_call=0.03 / 10_000, push=OBJECTS)}),
     ),
     ProviderKind(
         "fake",

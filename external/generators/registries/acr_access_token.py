@@ -1,43 +1,28 @@
 """ACRAccessToken: a token of an Azure Container Registry, for a token of Microsoft Entra ID."""
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import urlencode
 
 from external.api.fields import Model, SecretKeySelector, ServiceAccountSelector
 from external.errors import FAILED
 from external.generators.protocol import Generated, GeneratorKind, Make, resource
-from external.providers.protocol import ConnectContext, Egress, ProviderDenied, ProviderUnavailable
+from external.providers.protocol import ConnectContext, Egress, ProviderUnavailable
+from external.providers.support import entra
 from external.providers.support.egress import EgressPolicy
+from external.providers.support.entra import FORM_HEADERS, Ask, Principal, text_of
 from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest
 from external.providers.support.json_web_tokens import expiry_of
 from external.providers.support.naming import host_of
-from external.providers.support.tokens import credential
 from manager.core.documents import ANSWER
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
 
 LABEL = "Azure/ContainerRegistry"
-LOGIN, EXCHANGE, ACCESS = "Login", "ExchangeToken", "AccessToken"
+EXCHANGE, ACCESS = "ExchangeToken", "AccessToken"
 SCHEME = "https://"
-METADATA_URL = "http://169.254.169.254/metadata/identity/oauth2/token"
-ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-AUDIENCE = "api://AzureADTokenExchange"
-CLIENT_ID, TENANT_ID = "azure.workload.identity/client-id", "azure.workload.identity/tenant-id"
-ACCOUNT_TOKEN_SECONDS = 600
 USER = "00000000-0000-0000-0000-000000000000"
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 MAX_BYTES = 32 << 10
-CLOUDS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "PublicCloud": ("login.microsoftonline.com", "https://management.azure.com"),
-        "USGovernmentCloud": ("login.microsoftonline.us", "https://management.usgovcloudapi.net"),
-        "ChinaCloud": ("login.partner.microsoftonline.cn", "https://management.chinacloudapi.cn"),
-        "GermanCloud": ("login.microsoftonline.de", "https://management.microsoftazure.de"),
-    }
-)
-"""Host of the logins, and what a token is asked for, by cloud."""
 
 
 class ACRAccessTokenSpecAuthManagedIdentity(Model):
@@ -98,23 +83,20 @@ class ACRAccessTokenSpec(Model):
     """ID of the tenant."""
 
 
-Ask = Callable[[HttpClient], str]
-"""Returns a token of Entra ID."""
-
-
 async def connect(spec: ACRAccessTokenSpec, context: ConnectContext, at: str) -> Make:
     """Return what asks for a token: `username`, `password`; with a scope an access token, else a refresh token."""
-    if spec.environment_type not in CLOUDS:
+    cloud = entra.CLOUDS.get(spec.environment_type)
+    if cloud is None:
         raise NeedsHuman(FAILED, f"{at}.environmentType: {spec.environment_type} has no login that is known here")
-    login, egress = await _login(spec, context, at)
+    login, egress = await _login(spec, cloud.login, context, at)
     registry = spec.registry.removeprefix(SCHEME).rstrip("/")
 
     def make() -> Generated:
-        entra, http = _client(context, egress), _client(context, context.egress)
+        entra_http, http = _client(context, egress), _client(context, context.egress)
         try:
-            token = _exchanged(http, registry, login(entra), spec)
+            token = _exchanged(http, registry, login(entra_http, cloud.management).value, spec)
         finally:
-            entra.close()
+            entra_http.close()
             http.close()
         values = {"username": SecretValue(USER.encode()), "password": SecretValue(token.encode())}
         return Generated(values, expiry_of(token, _server(registry)))
@@ -122,69 +104,40 @@ async def connect(spec: ACRAccessTokenSpec, context: ConnectContext, at: str) ->
     return make
 
 
-async def _login(spec: ACRAccessTokenSpec, context: ConnectContext, at: str) -> tuple[Ask, Egress]:
+async def _login(spec: ACRAccessTokenSpec, login: str, context: ConnectContext, at: str) -> tuple[Ask, Egress]:
     """Return what logs in to Entra ID, and where that may lead."""
     auth = spec.auth
     if auth.service_principal is not None:
         given, place = auth.service_principal.secret_ref, f"{at}.auth.servicePrincipal.secretRef"
-        client = await context.lookup.secret(given.client_id, f"{place}.clientId")
+        client = text_of(await context.lookup.secret(given.client_id, f"{place}.clientId"))
         secret = await context.lookup.secret(given.client_secret, f"{place}.clientSecret")
-        return _by_secret(spec, _required(spec.tenant_id, f"{at}.tenantId"), client, secret), context.egress
+        tenant = _required(spec.tenant_id, f"{at}.tenantId")
+        return Principal(login, tenant, entra.by_secret(client, secret)), context.egress
     if auth.workload_identity is not None:
-        return await _by_account(spec, context, f"{at}.auth.workloadIdentity"), context.egress
+        return await _by_account(spec, login, context, f"{at}.auth.workloadIdentity"), context.egress
     if auth.managed_identity is not None:
         place = f"{at}.auth.managedIdentity"
         if not context.ambient:
             text = "it is Coffer's own identity: an administrator allows it by external.ambient_namespaces"
             raise NeedsHuman(FAILED, f"{place}: {text}, or writes a ClusterGenerator")
         # The request is Coffer's own, to an address that no tenant has chosen.
-        return _by_metadata(spec, auth.managed_identity.identity_id), EgressPolicy(everything=True)
+        return entra.by_metadata(auth.managed_identity.identity_id), EgressPolicy(everything=True)
     raise NeedsHuman(FAILED, f"{at}.auth: servicePrincipal, workloadIdentity or managedIdentity must be set")
 
 
-def _by_secret(spec: ACRAccessTokenSpec, tenant: str, client: SecretValue, secret: SecretValue) -> Ask:
-    def ask(http: HttpClient) -> str:
-        form = {"client_id": _text(client), "client_secret": _text(secret)}
-        return _token(http, spec, tenant, form)
-
-    return ask
-
-
-async def _by_account(spec: ACRAccessTokenSpec, context: ConnectContext, at: str) -> Ask:
+async def _by_account(spec: ACRAccessTokenSpec, login: str, context: ConnectContext, at: str) -> Ask:
     given = spec.auth.workload_identity
     reference, place = given.service_account_ref if given else None, f"{at}.serviceAccountRef"
     if reference is None:
         raise NeedsHuman(FAILED, f"{place} is missing")
     account = await context.lookup.account(reference, place)
     annotations = account["metadata"].get("annotations") or {}
-    client = _required(annotations.get(CLIENT_ID), f"{place}: the annotation {CLIENT_ID} of its ServiceAccount")
-    tenant = _required(spec.tenant_id or annotations.get(TENANT_ID), f"{place}: the annotation {TENANT_ID}")
-    audiences = [*(reference.audiences or ()), AUDIENCE]
-    source = context.lookup.token_source(reference, audiences, ACCOUNT_TOKEN_SECONDS, place)
-
-    def ask(http: HttpClient) -> str:
-        assertion = _text(credential(LOGIN, source))
-        form = {"client_id": client, "client_assertion_type": ASSERTION, "client_assertion": assertion}
-        return _token(http, spec, tenant, form)
-
-    return ask
-
-
-def _by_metadata(spec: ACRAccessTokenSpec, client: str | None) -> Ask:
-    def ask(http: HttpClient) -> str:
-        params = {"api-version": "2018-02-01", "resource": CLOUDS[spec.environment_type][1]}
-        params |= {"client_id": client} if client else {}
-        request = HttpRequest(LOGIN, "GET", METADATA_URL, headers={"Metadata": "true"}, params=params)
-        return _member(http.send(request), "access_token", "Azure metadata", "managedIdentity.identityId")
-
-    return ask
-
-
-def _token(http: HttpClient, spec: ACRAccessTokenSpec, tenant: str, form: Mapping[str, str]) -> str:
-    host, audience = CLOUDS[spec.environment_type]
-    body = {"grant_type": "client_credentials", "scope": f"{audience}/.default", **form}
-    answer = _posted(http, LOGIN, f"{SCHEME}{host}/{_step(tenant)}/oauth2/v2.0/token", body)
-    return _member(answer, "access_token", "Entra ID", "tenantId and the credentials")
+    named = f"{place}: the annotation {entra.CLIENT_ID} of its ServiceAccount"
+    client = _required(annotations.get(entra.CLIENT_ID), named)
+    tenant = _required(spec.tenant_id or annotations.get(entra.TENANT_ID), f"{place}: the annotation {entra.TENANT_ID}")
+    audiences = [*(reference.audiences or ()), entra.AUDIENCE]
+    source = context.lookup.token_source(reference, audiences, entra.ACCOUNT_TOKEN_SECONDS, place)
+    return Principal(login, tenant, entra.by_assertion(client, source))
 
 
 def _exchanged(http: HttpClient, registry: str, token: str, spec: ACRAccessTokenSpec) -> str:
@@ -201,7 +154,7 @@ def _exchanged(http: HttpClient, registry: str, token: str, spec: ACRAccessToken
 
 
 def _posted(http: HttpClient, call: str, url: str, form: Mapping[str, str]) -> HttpAnswer:
-    return http.send(HttpRequest(call, "POST", url, headers=FORM, body=urlencode(form).encode()))
+    return http.send(HttpRequest(call, "POST", url, headers=FORM_HEADERS, body=urlencode(form).encode()))
 
 
 def _member(answer: HttpAnswer, name: str, server: str, check: str) -> str:
@@ -221,17 +174,6 @@ def _required(given: str | None, at: str) -> str:
     if not given:
         raise NeedsHuman(FAILED, f"{at} is missing")
     return given
-
-
-def _step(tenant: str) -> str:
-    """Return a tenant as one step of a path. Raises ProviderDenied for one that leads elsewhere."""
-    if not all(each.isalnum() or each in "-." for each in tenant) or tenant.strip(".") == "":
-        raise ProviderDenied("tenantId: it is neither an id nor a domain")
-    return tenant
-
-
-def _text(value: SecretValue) -> str:
-    return value.reveal().decode(errors="replace").strip()
 
 
 def _server(registry: str) -> str:

@@ -119,6 +119,8 @@ class HttpAnswer:
     """Where a redirect leads."""
     token: str = field(default="", repr=False)
     """The token that the request carried: the server may repeat it in its texts."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Of the answer; their names are looked up in any case."""
 
     @property
     def temporary(self) -> bool:
@@ -255,7 +257,8 @@ class HttpClient:
             raise ProviderUnavailable(text) from None
         finally:
             self._options.count(self._options.label, request.call, status)
-        return HttpAnswer(request.call, answer.status_code, answer.content, answer.headers.get("Location"))
+        headers = answer.headers
+        return HttpAnswer(request.call, answer.status_code, answer.content, headers.get("Location"), headers=headers)
 
 
 def http_url(url: str) -> SplitResult:

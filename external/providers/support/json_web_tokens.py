@@ -6,7 +6,7 @@ The signature of an issued one is for those who accept it.
 import base64
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -62,13 +62,21 @@ def rsa_key(pem: SecretValue, place: str) -> rsa.RSAPrivateKey:
     return key
 
 
-def signed(claims: Mapping[str, Any], key: rsa.RSAPrivateKey, **header: str | None) -> SecretValue:
-    """Return a token with these claims, signed by RS256."""
-    parts = [{"alg": "RS256", "typ": "JWT", **{name: each for name, each in header.items() if each}}, dict(claims)]
-    text = ".".join(_encoded(json.dumps(each, separators=(",", ":")).encode()) for each in parts)
-    signature = key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
-    return SecretValue(f"{text}.{_encoded(signature)}".encode())
+def signed(
+    claims: Mapping[str, Any],
+    key: rsa.RSAPrivateKey,
+    *,
+    algorithm: Literal["RS256", "PS256"] = "RS256",
+    **header: str | None,
+) -> SecretValue:
+    """Return a token with these claims, signed by an RSA key."""
+    parts = [{"alg": algorithm, "typ": "JWT", **{name: each for name, each in header.items() if each}}, dict(claims)]
+    text = ".".join(encoded(json.dumps(each, separators=(",", ":")).encode()) for each in parts)
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
+    signature = key.sign(text.encode(), pss if algorithm == "PS256" else padding.PKCS1v15(), hashes.SHA256())
+    return SecretValue(f"{text}.{encoded(signature)}".encode())
 
 
-def _encoded(content: bytes) -> str:
+def encoded(content: bytes) -> str:
+    """Return base64url without padding, as JSON Web Tokens and keys write bytes."""
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()

@@ -7,8 +7,10 @@ import pytest
 
 from external.generators.protocol import Generated
 from external.generators.registries import acr_access_token
-from external.generators.registries.acr_access_token import ACR_ACCESS_TOKENS, CLIENT_ID, TENANT_ID, USER
+from external.generators.registries.acr_access_token import ACR_ACCESS_TOKENS, USER
 from external.providers.protocol import ProviderDenied
+from external.providers.support import entra
+from external.providers.support.entra import CLIENT_ID, TENANT_ID, Cloud
 from manager.core.errors import NeedsHuman
 from tests.builders.generators import Desk, generate, generator_context, texts
 from tests.doubles.azure import Azure
@@ -33,9 +35,10 @@ def azure(running: Azure, monkeypatch: pytest.MonkeyPatch) -> Azure:
     """Return the double, which has no certificate and stands for all hosts."""
     running.scopes.clear()
     monkeypatch.setattr(acr_access_token, "SCHEME", "http://")
-    monkeypatch.setattr(acr_access_token, "CLOUDS", {"PublicCloud": (running.host, Azure.audience)})
+    cloud = Cloud(f"http://{running.host}", Azure.audience)
+    monkeypatch.setattr(entra, "CLOUDS", {"PublicCloud": cloud})
     metadata = f"http://{running.host}/metadata/identity/oauth2/token"
-    monkeypatch.setattr(acr_access_token, "METADATA_URL", metadata)
+    monkeypatch.setattr(entra, "METADATA_URL", metadata)
     return running
 
 
