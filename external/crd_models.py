@@ -37,8 +37,6 @@ class UnservedProviders(Model):
     """A store of Cloud.ru Secret Manager."""
     conjur: vaults.Conjur | None = None
     """A store of CyberArk Conjur."""
-    crd: platforms.CustomResources | None = None
-    """Custom resources of a cluster."""
     delinea: vaults.Delinea | None = None
     """A store of Delinea DevOps Secrets Vault."""
     doppler: configuration_services.Doppler | None = None

@@ -12,7 +12,7 @@ from external.api.fields import with_optional_fields
 from external.api.providers.aws import AwsProvider, tells_consumers_apart
 from external.api.providers.azure import AzureKeyVault
 from external.api.providers.fake import FakeProvider
-from external.api.providers.kubernetes import KubernetesProvider
+from external.api.providers.kubernetes import CustomResourceProvider, KubernetesProvider
 from external.api.providers.vault import OpenBaoProvider, VaultProvider
 from external.api.providers.webhook import WebhookProvider, says_namespace
 from external.api.push_metadata.azure import AzureKeyVaultPushSpec
@@ -24,7 +24,9 @@ from external.providers.azure.connect import connect as connect_azure
 from external.providers.azure.connection import LABEL as AZURE
 from external.providers.kind import ProviderKind, Pushing, Service, single
 from external.providers.kubernetes.connect import connect as connect_kubernetes
+from external.providers.kubernetes.connect_resources import connect as connect_resources
 from external.providers.kubernetes.connection import LABEL as KUBERNETES
+from external.providers.kubernetes.custom_resources import LABEL as RESOURCES
 from external.providers.vault import connect as vault
 from external.providers.webhook.client import LABEL as WEBHOOK
 from external.providers.webhook.connect import connect as connect_webhook
@@ -51,6 +53,14 @@ KINDS: tuple[ProviderKind, ...] = (
         model=AzureKeyVault,
         connect=connect_azure,
         services=MappingProxyType({"": Service(AZURE, dollars_per_call=0.03 / 10_000, push=OBJECTS)}),
+    ),
+    ProviderKind(
+        "crd",
+        "Objects of one kind of a cluster.",
+        CustomResourceProvider,
+        connect_resources,
+        single(RESOURCES),
+        ports=(443, 6443),
     ),
     ProviderKind(
         "fake",
