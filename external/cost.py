@@ -9,7 +9,7 @@ from external.api.fields import parse
 from external.generators.registry import KINDS
 from external.prices import MONTH_SECONDS
 from external.providers.kind import Service
-from external.providers.registry import service_of
+from external.providers.registry import BUILT_IN
 from external.push_summaries import push_secret_summary
 from external.stores.summary import store_summary
 from external.summaries import ExternalSecretSummary, external_secret_summary, store_key
@@ -122,7 +122,9 @@ def bills(
     stores: Mapping[Key, Body], external_secrets: Iterable[Body], push_secrets: Iterable[Body] = ()
 ) -> list[StoreBill]:
     """Return the bill of each store, the most expensive first; stores that are named but missing have one too."""
-    found = {key: StoreBill(key, service_of(body), store_summary(body).per_consumer) for key, body in stores.items()}
+    found = {
+        key: StoreBill(key, BUILT_IN.service_of(body), store_summary(body).per_consumer) for key, body in stores.items()
+    }
     for body in external_secrets:
         _count(found, body)
     for body in push_secrets:

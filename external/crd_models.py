@@ -14,7 +14,8 @@ from external.api.generators.services import BeyondtrustWorkloadCredentialsDynam
 from external.api.providers import clouds, configuration_services, password_managers, platforms, regional_clouds, vaults
 from external.api.store import SecretStoreSpec
 from external.generators.registry import EMBEDDED
-from external.providers.registry import MODELS
+from external.providers.catalogue import Catalogue
+from external.providers.registry import BUILT_IN
 from manager.core.field_docs import field_docs
 
 
@@ -111,7 +112,12 @@ def _completed(name: str, served: Mapping[str, tuple[Any, str]], unserved: type[
     return with_optional_fields(name, _ExactlyOne, {**served, **{k: v for k, v in others.items() if k not in served}})
 
 
-EveryProvider = _completed("EveryProvider", MODELS, UnservedProviders)
+def every_store_spec(catalogue: Catalogue) -> type[Model]:
+    """Return the spec of a store with a field for each provider of a catalogue and each of the original."""
+    every = _completed("EveryProvider", catalogue.models, UnservedProviders)
+    return _with_type(SecretStoreSpec, provider=every)
+
+
 EveryGenerator = _completed("EveryGenerator", EMBEDDED, UnservedGenerators)
 
 
@@ -130,5 +136,5 @@ def _with_type(base: type[Model], **types: type[Model]) -> type[Model]:
     return create_model(f"Every{base.__name__}", __base__=base, __doc__=base.__doc__, __module__=SOURCELESS, **fields)
 
 
-EveryStoreSpec = _with_type(SecretStoreSpec, provider=EveryProvider)
+EveryStoreSpec = every_store_spec(BUILT_IN)
 EveryClusterGeneratorSpec = _with_type(ClusterGeneratorSpec, generator=EveryGenerator)

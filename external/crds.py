@@ -1,6 +1,7 @@
 """The CRDs of this module: names, columns, selectable fields and the models of their fields."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from external.api.cluster_external_secret import ClusterExternalSecretSpec, ClusterExternalSecretStatus
 from external.api.cluster_push_secret import ClusterPushSecretSpec, ClusterPushSecretStatus
@@ -8,9 +9,10 @@ from external.api.external_secret import ExternalSecretSpec, ExternalSecretStatu
 from external.api.fields import Model
 from external.api.push_secret import PushSecretSpec, PushSecretStatus
 from external.api.store import SecretStoreStatus
-from external.crd_models import EveryClusterGeneratorSpec, EveryStoreSpec
+from external.crd_models import EveryClusterGeneratorSpec, EveryStoreSpec, every_store_spec
 from external.generators.registry import ALL, CLUSTER_GENERATORS
 from external.generators.states import GENERATOR_STATES, GeneratorStateSpec, GeneratorStateStatus
+from external.providers.catalogue import Catalogue
 from manager.kube.crds import CustomResource
 from manager.kube.resources import (
     CLUSTER_EXTERNAL_SECRETS,
@@ -151,3 +153,9 @@ CRDS = (
         ),
     ),
 )
+
+
+def crds_with(catalogue: Catalogue) -> tuple[CustomResource, ...]:
+    """Return the CRDs, whose stores have a field for each provider of a catalogue too."""
+    spec = every_store_spec(catalogue)
+    return tuple(replace(each, spec=spec) if each.spec is EveryStoreSpec else each for each in CRDS)

@@ -89,11 +89,22 @@ class ExternalMetrics:
             OBJECT,
             registry=registry if per_object else None,
         )
+        self._plugins = Gauge(
+            "coffer_provider_plugin_loaded",
+            "1 for a plug-in that is served, 0 for one that could not be loaded",
+            ["plugin"],
+            registry=registry,
+        )
         self.saved = Counter(
             "coffer_provider_calls_saved_total",
             "Calls that were not made: reads shared, made together, or spared by a list of versions",
             registry=registry,
         )
+
+    def plugins(self, loaded: Mapping[str, float]) -> None:
+        """Tell which plug-ins are served: 1, and which could not be loaded: 0."""
+        for name, value in loaded.items():
+            self._plugins.labels(name).set(value)
 
     def synced(self, key: Key, seconds: float) -> None:
         """Count one work on an ExternalSecret."""

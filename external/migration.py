@@ -25,7 +25,7 @@ from external.external_secrets.view import (
 from external.generators.loading import embedded, unserved
 from external.generators.registry import CLUSTER_GENERATORS, KINDS
 from external.providers.protocol import ProviderError
-from external.providers.registry import StoreSpec
+from external.providers.registry import BUILT_IN
 from external.providers.support.lookup import INVALID
 from external.stores.access import missing, serves_class
 from external.stores.connect import served_provider
@@ -110,7 +110,7 @@ def store_finding(resource: Resource, body: Body, settings: ExternalSettings) ->
     if not _serves(resource, body, settings):
         return _found(key, Verdict.UNSERVED, ELSEWHERE)
     try:
-        served_provider(parse(StoreSpec, body.get("spec"), reason=INVALID))
+        served_provider(BUILT_IN, parse(BUILT_IN.store_spec, body.get("spec"), reason=INVALID))
     except NeedsHuman as error:
         ready = find_condition((body.get("status") or {}).get("conditions"), "Ready") or {}
         return _found(key, Verdict.UNSERVED, f"{error.message}; {CURE}", blocks=ready.get("status") == "True")

@@ -17,8 +17,8 @@ from external.generators.loading import GeneratorReader
 from external.generators.runner import Generators
 from external.generators.state_index import StateIndex
 from external.metrics import ConditionCollector, ExternalMetrics
-from external.providers.kubernetes.home import home_of
-from external.providers.registry import PRICES
+from external.providers.catalogue import Catalogue
+from external.providers.plugins import with_plugins
 from external.push_module import Shared, build_pushes, contexts_of, joined
 from external.push_watches import OtherQueues
 from external.reading.expected_requests import ExpectedRequests
@@ -48,15 +48,16 @@ CONNECT_THREADS = 2  # that create clients: work for a processor
 def build(context: Context) -> Module:
     """Return the module: SecretStores, ClusterSecretStores, ExternalSecrets, ClusterExternalSecrets."""
     settings = context.settings.external
-    metrics = ExternalMetrics(context.metrics.registry, context.clock, PRICES, per_object=settings.object_metrics)
+    catalogue = with_plugins(settings.provider_plugins)
+    metrics = _metrics(context, catalogue)
     threads = ThreadPool(settings.provider_threads, settings.provider_timeout)
     workers = (settings.concurrency, STORE_WORKERS, 0, STATE_WORKERS)
     queues = Queues(*(WorkQueue(context.clock, context.jitter, each) for each in workers))
     connecting = ThreadPoolExecutor(CONNECT_THREADS, thread_name_prefix="clients")
-    clients = _clients(context, threads, connecting, metrics)
+    clients = _clients(context, threads, connecting, metrics, catalogue)
     state = _state(context, clients)
     bursts = BurstGate(_admit(context, queues.external_secrets, state.expected))
-    watches = Watches(context, queues, state, bursts, clients.forget_consumer)
+    watches = Watches(context, queues, state, bursts, clients.forget_consumer, catalogue)
     kinds = _kinds(context, watches)
     shared = Shared(context, clients, threads, metrics, NamespaceLock())
     reconciler = _reconciler(shared, state, kinds)
@@ -102,6 +103,15 @@ def build(context: Context) -> Module:
         namespaces=context.settings.modules.namespaces,
         close=close,
     )
+
+
+def _metrics(context: Context, catalogue: Catalogue) -> ExternalMetrics:
+    settings = context.settings.external
+    metrics = ExternalMetrics(
+        context.metrics.registry, context.clock, catalogue.prices, per_object=settings.object_metrics
+    )
+    metrics.plugins(dict.fromkeys(settings.provider_plugins, 1.0) | dict.fromkeys(catalogue.failures, 0.0))
+    return metrics
 
 
 def _kinds(context: Context, watches: Watches) -> TargetKinds:
@@ -170,7 +180,11 @@ def _prepare(context: Context) -> None:
 
 
 def _clients(
-    context: Context, threads: ThreadPool, connecting: ThreadPoolExecutor, metrics: ExternalMetrics
+    context: Context,
+    threads: ThreadPool,
+    connecting: ThreadPoolExecutor,
+    metrics: ExternalMetrics,
+    catalogue: Catalogue,
 ) -> Clients:
     settings = context.settings.external
     connector = Connector(
@@ -179,7 +193,7 @@ def _clients(
         FairExecutor(connecting, CONNECT_THREADS),
         settings,
         context.sandbox,
-        home_of(context.client.connection),
+        catalogue,
     )
     access = StoreAccess(context.cache, context.settings, context.clock)
     return Clients(context.client, context.cache, access, connector, threads, metrics)

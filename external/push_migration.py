@@ -7,7 +7,7 @@ from external.api.push_secret import PushSecretSpec
 from external.generators.loading import unserved
 from external.generators.registry import CLUSTER_GENERATORS, KINDS
 from external.migration import CURE, ELSEWHERE, Surroundings, store_finding
-from external.providers.registry import service_of
+from external.providers.registry import BUILT_IN
 from external.push_secrets.cleanup import TAKES_NONE
 from external.push_secrets.refresh import Known, due_in
 from external.push_secrets.view import ERRORED, require_allowed
@@ -56,7 +56,7 @@ def _stores(stores: list[Key], around: Surroundings) -> Iterator[str]:
         found = store_finding(each.resource, body, around.settings)
         if found.verdict is Verdict.UNSERVED:
             yield f"{each}: {found.why.removesuffix(f'; {CURE}')}"
-        elif service_of(body).push is None:
+        elif BUILT_IN.service_of(body).push is None:
             yield f"{each}: {TAKES_NONE}"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from external.cluster_external_secrets.plan import EXTERNAL_COPIES, namespace_summary
 from external.cluster_external_secrets.watches import ClusterWatches, only_status_moved
@@ -12,6 +13,8 @@ from external.external_secrets.refresh import due_in
 from external.external_secrets.sync_state import SyncState
 from external.external_secrets.view import MANAGED
 from external.generators.states import GENERATOR_STATES
+from external.providers.catalogue import Catalogue
+from external.providers.registry import BUILT_IN
 from external.reading.request_times import BurstGate
 from external.stores.summary import store_summary
 from external.summaries import ExternalSecretSummary
@@ -194,7 +197,14 @@ class TargetWatches:
 class StoreWatches:
     """Validates stores when they or their credentials change, and wakes up the ExternalSecrets that read them."""
 
-    def __init__(self, context: Context, queue: WorkQueue, requests: RefreshRequests, started: datetime) -> None:
+    def __init__(
+        self,
+        context: Context,
+        queue: WorkQueue,
+        requests: RefreshRequests,
+        started: datetime,
+        catalogue: Catalogue = BUILT_IN,
+    ) -> None:
         self._cache = context.cache
         self._jitter = context.jitter
         self._queue = queue
@@ -205,7 +215,7 @@ class StoreWatches:
         self._by_credential = []
         self._by_authority = []
         for resource in (SECRET_STORES, CLUSTER_SECRET_STORES):
-            context.cache.digest(resource, store_summary)
+            context.cache.digest(resource, partial(store_summary, catalogue=catalogue))
             self._by_credential.append(context.cache.index(resource, lambda _, meta: meta.digest.credentials))
             self._by_authority.append(context.cache.index(resource, lambda _, meta: meta.digest.authorities))
 
@@ -294,6 +304,7 @@ class Watches:
 
     Args:
         forget_consumer: called with a namespace that is gone, whose provider clients are no longer needed.
+        catalogue: the providers that are served.
     """
 
     def __init__(
@@ -303,6 +314,7 @@ class Watches:
         state: SyncState,
         bursts: BurstGate,
         forget_consumer: Callable[[str], None],
+        catalogue: Catalogue = BUILT_IN,
     ) -> None:
         self._cache = context.cache
         self._jitter = context.jitter
@@ -313,7 +325,7 @@ class Watches:
         started = context.clock.now()
         self._requests = RefreshRequests(context, self._queue, state, bursts)
         self.targets = TargetWatches(context, self._queue, state, self._requests, started)
-        self.stores = StoreWatches(context, queues.stores, self._requests, started)
+        self.stores = StoreWatches(context, queues.stores, self._requests, started, catalogue)
         context.cache.digest(NAMESPACES, namespace_summary)
         self._clusters = ClusterWatches(context, queues.clusters, EXTERNAL_COPIES)
 

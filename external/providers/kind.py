@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import MappingProxyType
 
 from external.api.fields import Model
@@ -43,6 +44,24 @@ class Service:
     """How it takes secrets; None where external-secrets pushes none to it."""
 
 
+@dataclass(frozen=True)
+class Extra:
+    """An extra of Coffer's package that a provider needs: its SDK."""
+
+    name: str
+    """As in `pip install 'coffer[name]'`."""
+    module: str
+    """A module that is there where the extra is installed; looked for, not imported."""
+
+    @property
+    def missing(self) -> bool:
+        """Whether the extra is not installed."""
+        try:
+            return find_spec(self.module) is None
+        except ModuleNotFoundError:  # of a package around it
+            return True
+
+
 def _never(given: object) -> bool:
     del given
     return False
@@ -61,6 +80,7 @@ class ProviderKind:
         per_consumer: tells from the raw fields whether the provider sees which namespace asks, so that no two
             namespaces may share an answer.
         ports: TCP ports on which it usually listens, for the chart's NetworkPolicy.
+        extra: what has to be installed beside Coffer, None if nothing has.
     """
 
     name: str
@@ -70,6 +90,7 @@ class ProviderKind:
     services: Mapping[str, Service]
     per_consumer: Callable[[object], bool] = _never
     ports: tuple[int, ...] = (443,)
+    extra: Extra | None = None
 
     def service(self, given: object) -> Service:
         """Return the service that the raw fields of a store name; one that is not served has a label only."""

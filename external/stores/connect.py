@@ -4,9 +4,11 @@ from dataclasses import replace
 
 from external.api.fields import parsed
 from external.api.store import ORIGINAL_PROVIDERS, RetrySettings, SecretStoreSpec
+from external.providers.catalogue import Catalogue
 from external.providers.kind import ProviderKind
-from external.providers.protocol import Client, ConnectContext, CountCall, Home
-from external.providers.registry import PROVIDERS, StoreSpec
+from external.providers.kubernetes.home import home_of
+from external.providers.protocol import Client, ConnectContext, CountCall
+from external.providers.registry import BUILT_IN
 from external.providers.support.egress import EgressPolicy
 from external.providers.support.lookup import INVALID, Lookup
 from external.providers.support.templates import BlockingRenderer
@@ -25,7 +27,7 @@ class Connector:
 
     Args:
         executor: where clients are created: work for a processor, which must not wait behind calls that hang.
-        home: this cluster, for stores that read from it.
+        catalogue: the providers that are served.
     """
 
     def __init__(
@@ -35,14 +37,15 @@ class Connector:
         executor: FairExecutor,
         settings: ExternalSettings,
         sandbox: Sandbox,
-        home: Home | None,
+        catalogue: Catalogue = BUILT_IN,
     ) -> None:
+        self.catalogue = catalogue
         self._client = client
         self._servers = servers
         self._executor = executor
         self._settings = settings
         self._sandbox = sandbox
-        self._home = home
+        self._home = home_of(client.connection)
 
     async def connect(self, store: Key, body: Body, consumer: str, count: CountCall) -> Client:
         """Return a client for a store as it stands.
@@ -59,8 +62,9 @@ class Connector:
 
         """
         await self._servers.look()
-        spec = await parsed(StoreSpec, body.get("spec"), reason=INVALID)
-        kind, provider = served_provider(spec)
+        spec = await parsed(self.catalogue.store_spec, body.get("spec"), reason=INVALID)
+        kind, provider = served_provider(self.catalogue, spec)
+        require_installed(kind)
         return await kind.connect(provider, self._context(store, spec.retry_settings, consumer, count))
 
     async def for_generator(self, generator: Key, count: CountCall, *, for_all: bool) -> ConnectContext:
@@ -109,12 +113,19 @@ def tenant_of(store: Key) -> str:
     return f"namespace {store.namespace}" if store.namespace else f"cluster store {store.name}"
 
 
-def served_provider(spec: SecretStoreSpec) -> tuple[ProviderKind, object]:
+def require_installed(kind: ProviderKind) -> None:
+    """Raise NeedsHuman, with the command that helps, for a provider whose extra is not installed."""
+    if kind.extra is not None and kind.extra.missing:
+        cure = f"pip install 'coffer[{kind.extra.name}]', or Coffer's image, which has it"
+        raise NeedsHuman(INVALID, f"spec.provider.{kind.name}: its SDK is not installed: {cure}")
+
+
+def served_provider(catalogue: Catalogue, spec: SecretStoreSpec) -> tuple[ProviderKind, object]:
     """Return the kind and the model of the one provider that a store names. Raises NeedsHuman."""
     name, provider = _provider_of(spec)
-    kind = PROVIDERS.get(name)
+    kind = catalogue.by_name.get(name)
     if kind is None:
-        raise NeedsHuman(INVALID, _not_served(name))
+        raise NeedsHuman(INVALID, _not_served(catalogue, name))
     return kind, provider
 
 
@@ -129,9 +140,11 @@ def _provider_of(spec: SecretStoreSpec) -> tuple[str, object]:
     return named[0], given[named[0]]
 
 
-def _not_served(name: str) -> str:
+def _not_served(catalogue: Catalogue, name: str) -> str:
     """Say what is wrong with a provider that this version does not serve, or that does not exist."""
     place = f"spec.provider.{name[:MAX_NAME_CHARACTERS]}"
+    if name in catalogue.failures:
+        return f"{place}: the plug-in could not be loaded: {catalogue.failures[name]}"
     if name not in ORIGINAL_PROVIDERS:
-        return f"{place}: unknown field{nearest(name, tuple(ORIGINAL_PROVIDERS))}"
-    return f"{place} is not supported by this version; supported: {', '.join(sorted(PROVIDERS))}"
+        return f"{place}: unknown field{nearest(name, tuple(ORIGINAL_PROVIDERS.union(catalogue.by_name)))}"
+    return f"{place} is not supported by this version; supported: {', '.join(sorted(catalogue.by_name))}"

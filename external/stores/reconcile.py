@@ -8,7 +8,6 @@ from typing import Any
 from external.api.store_conditions import admits, only_partly, unreadable
 from external.errors import FAILED, Pending
 from external.providers.protocol import Client, ProviderDenied, ProviderError, SecretAbsent, ValidationUnknown
-from external.providers.registry import capabilities
 from external.providers.support.lookup import INVALID
 from external.reading.thread_pool import ThreadPool
 from external.stores.clients import Clients
@@ -62,6 +61,7 @@ class StoreReconciler:
     ) -> None:
         self._context = context
         self._clients = clients
+        self._catalogue = clients.connector.catalogue
         self._threads = threads
         self._wake = wake
         self._written = written
@@ -143,7 +143,8 @@ class StoreReconciler:
     async def _validate(self, key: Key, body: Body) -> Outcome:
         meta = self._context.cache.get(key)
         if meta is not None and meta.digest.per_consumer:
-            return Outcome(capabilities(body))  # it has other credentials for each consumer: only its use can show
+            # It has other credentials for each consumer: only its use can show whether they are accepted.
+            return Outcome(self._catalogue.capabilities(body))
         try:
             client = await self._clients.open(key, body)
         except ProviderError as error:
@@ -156,7 +157,7 @@ class StoreReconciler:
             return Outcome(unknown=True)
         except ProviderError as error:
             raise _failed(VALIDATE_FAILED, error) from error
-        return Outcome(capabilities(body))
+        return Outcome(self._catalogue.capabilities(body))
 
     async def _report(self, key: Key, body: Body, outcome: Outcome) -> Requeue:
         condition = {"type": "Ready", "status": "True", "reason": "Valid", "message": "store validated"}
@@ -177,7 +178,7 @@ class StoreReconciler:
         await self._tell(key, body, condition, news=news)
         if outcome.error is not None:
             return requeue_for(outcome.error)
-        return self._next(store_summary(body))
+        return self._next(store_summary(body, self._catalogue))
 
     async def _tell(self, key: Key, body: Body, condition: dict[str, str], *, news: bool) -> None:
         component = COMPONENTS[key.resource is CLUSTER_SECRET_STORES]
@@ -190,7 +191,7 @@ class StoreReconciler:
 
     def _doubts(self, key: Key, body: Body) -> list[str]:
         """Return warnings about the namespaces that a cluster store admits; the store itself works."""
-        conditions = store_summary(body).conditions if key.resource is CLUSTER_SECRET_STORES else ()
+        conditions = store_summary(body, self._catalogue).conditions if key.resource is CLUSTER_SECRET_STORES else ()
         doubts = list(unreadable(conditions))
         left_out: dict[str, list[str]] = {}
         told = conditions and not self._context.settings.external.partial_namespace_regexes

@@ -13,11 +13,16 @@ from manager.core.errors import SettingsError
 from manager.core.suggestions import nearest
 from manager.kube.client import KubeClient
 from manager.kube.connection import connect
-from manager.kube.crds import render
+from manager.kube.crds import CustomResource, render
 from manager.kube.resources import CUSTOM_RESOURCE_DEFINITIONS, Body, Key
 
 SHOWN_FIELDS = 10
 DIFFERS = 1
+
+
+plugins_option = click.option(
+    "--provider-plugins", default="", help="Plug-ins, with commas, whose fields stores have too, as in the settings."
+)
 
 
 @click.group()
@@ -28,15 +33,16 @@ def crds() -> None:
 @crds.command(cls=Told)
 @cluster_options
 @output_option
+@plugins_option
 @click.argument("names", nargs=-1)
-def diff(names: tuple[str, ...], kubeconfig: str, context: str, output: str) -> None:
+def diff(names: tuple[str, ...], kubeconfig: str, context: str, output: str, provider_plugins: str) -> None:
     """Tell what `coffer crds apply` would do. Writes nothing.
 
     It also tells which fields of objects would come and go. NAMES are CRDs such as sealedsecrets.bitnami.com, or
     sealedsecrets alone; all of Coffer's by default. Exits with 1 where something differs. Needs only the right to get
     CRDs.
     """
-    steps = asyncio.run(_each(kubeconfig, context, names, _compare))
+    steps = asyncio.run(_each(kubeconfig, context, chosen(names, provider_plugins), _compare))
     _show(output, steps)
     if any(step.action is not Action.NOTHING for step in steps):
         raise SystemExit(DIFFERS)
@@ -47,8 +53,11 @@ def diff(names: tuple[str, ...], kubeconfig: str, context: str, output: str) -> 
 @output_option
 @click.option("--take-over", is_flag=True, help="Write CRDs that a Helm release or a GitOps tool keeps, too.")
 @click.option("--narrow", is_flag=True, help="Drop the fields that only the CRD of somebody else has.")
+@plugins_option
 @click.argument("names", nargs=-1)
-def apply(names: tuple[str, ...], kubeconfig: str, context: str, output: str, **agreed: bool) -> None:
+def apply(
+    names: tuple[str, ...], kubeconfig: str, context: str, output: str, provider_plugins: str, **agreed: bool
+) -> None:
     """Install and update CRDs by server-side apply.
 
     NAMES are CRDs such as sealedsecrets.bitnami.com, or sealedsecrets alone; all of Coffer's by default. A CRD is
@@ -66,7 +75,7 @@ def apply(names: tuple[str, ...], kubeconfig: str, context: str, output: str, **
             await client.apply(key, _for(live, ours), manager=MANAGER)
         return step
 
-    steps = asyncio.run(_each(kubeconfig, context, names, update))
+    steps = asyncio.run(_each(kubeconfig, context, chosen(names, provider_plugins), update))
     _show(output, steps)
     if any(step.action is Action.REFUSE for step in steps):
         raise SystemExit(DIFFERS)
@@ -84,9 +93,8 @@ def _for(live: Body | None, ours: Body) -> Body:
 
 
 async def _each(
-    kubeconfig: str, context: str, names: Sequence[str], work: Callable[[KubeClient, Body], Awaitable[Step]]
+    kubeconfig: str, context: str, wanted: Sequence[Body], work: Callable[[KubeClient, Body], Awaitable[Step]]
 ) -> list[Step]:
-    wanted = chosen(names)
     client = KubeClient(await connect(kubeconfig, context), f"coffer/{VERSION}")
     try:
         return [await work(client, each) for each in wanted]
@@ -94,18 +102,36 @@ async def _each(
         await client.close()
 
 
-def chosen(names: Sequence[str]) -> list[Body]:
-    """Return Coffer's CRDs of some names or plurals, all without any. Raises SettingsError for one that is unknown."""
-    import external.crds
+def chosen(names: Sequence[str], provider_plugins: str = "") -> list[Body]:
+    """Return Coffer's CRDs of some names or plurals, all without any. Raises SettingsError for one that is unknown.
+
+    Args:
+        names: of CRDs.
+        provider_plugins: names of plug-ins with commas, whose fields the stores have too.
+    """
     import sealed.api
 
-    ours = {each["metadata"]["name"]: each for each in map(render, (*sealed.api.CRDS, *external.crds.CRDS))}
+    ours = {each["metadata"]["name"]: each for each in map(render, (*sealed.api.CRDS, *_external(provider_plugins)))}
     known = {crd["spec"]["names"]["plural"]: crd for crd in ours.values()} | ours
     for name in names:
         if name not in known:
             meant = nearest(name, known) or "; `coffer crds diff` without NAMES shows all"
             raise SettingsError(f"{name}: not a CRD of Coffer{meant}")
     return [known[name] for name in names or ours]
+
+
+def _external(provider_plugins: str) -> Sequence[CustomResource]:
+    """Return the CRDs of the external module. Raises SettingsError for a plug-in that cannot be loaded."""
+    import external.crds
+
+    if not provider_plugins:
+        return external.crds.CRDS
+    from external.providers.plugins import with_plugins
+
+    catalogue = with_plugins([each.strip() for each in provider_plugins.split(",") if each.strip()])
+    for name, why in catalogue.failures.items():
+        raise SettingsError(f"--provider-plugins: {name}: {why}")
+    return external.crds.crds_with(catalogue)
 
 
 def _show(output: str, steps: Sequence[Step]) -> None:

@@ -184,6 +184,8 @@ class ExternalSettings:
     """True: record what generators make at a provider in GeneratorStates, and end it there when it is replaced."""
     generator_gc_grace_period: float = 120.0
     """Seconds that generated credentials live on after the target has got others."""
+    provider_plugins: tuple[str, ...] = ()
+    """Providers that installed packages bring through the entry point group `coffer.providers`; no other is loaded."""
     template_left_delimiter: str = "{{"
     """Left delimiter of actions in templates of targets."""
     template_right_delimiter: str = "}}"

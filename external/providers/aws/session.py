@@ -9,6 +9,7 @@ from typing import Any
 
 from external.api.providers.aws import AwsProvider
 from external.api.store import RetrySettings
+from external.providers.aws.guarded_connections import guard_connections
 from external.providers.aws.identity import Identity, Role, WebIdentity
 from external.providers.protocol import (
     CountCall,
@@ -18,6 +19,7 @@ from external.providers.protocol import (
     SecretAbsent,
     SecretRequest,
 )
+from external.providers.support.deadlines import within
 from external.providers.support.refusals import reason
 from manager.core.errors import CofferError
 from manager.core.secret_value import SecretValue
@@ -64,6 +66,7 @@ class AwsConnection:
         self.spec = spec
         self._count = count
         self._label = label
+        self._timeout = timeout
         self._options = _options(retries, timeout)
         self.weight = KEY_CLIENT_BYTES if identity.keys and not identity.roles else CLIENT_BYTES
         """Bytes that a client takes."""
@@ -87,7 +90,10 @@ class AwsConnection:
         """Make one call and count it. Raises ProviderError."""
         status = "error"
         try:
-            result = self.guard(lambda: function(**arguments), name)
+            with within(self._timeout) as whole:
+                result = self.guard(lambda: _parsed(function, arguments, name), name)
+            if whole.over:  # a body without a length ends with its connection, and the deadline ends that too
+                raise ProviderUnavailable(f"{name}: there was no whole answer within {self._timeout:g} s")
             _require_whole(function, result, name)
             status = "success"
             return result
@@ -158,7 +164,17 @@ class AwsConnection:
 
         options = self._options.merge(Config(signature_version=UNSIGNED)) if unsigned else self._options
         endpoint = os.environ.get(variable) or None
-        return session.create_client(service, region_name=self.spec.region, endpoint_url=endpoint, config=options)
+        client = session.create_client(service, region_name=self.spec.region, endpoint_url=endpoint, config=options)
+        guard_connections(client)
+        return client
+
+
+def _parsed(function: Callable[..., Any], arguments: Mapping[str, Any], call: str) -> Any:
+    """Return the answer to a call. Raises ProviderUnavailable for JSON on which the SDK's parsers trip."""
+    try:
+        return function(**arguments)
+    except (AttributeError, TypeError, KeyError):
+        raise ProviderUnavailable(f"{call}: the answer has not the form of the API") from None
 
 
 def _require_whole(function: Callable[..., Any], answer: Any, call: str) -> None:

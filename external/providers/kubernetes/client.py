@@ -158,7 +158,9 @@ class Cluster(DelegatesPushes):
         return _whole("data", data, _size(data))
 
     def _listed(self, tags: Sequence[tuple[str, str]]) -> Iterator[Any]:
-        yield from listed(self._connection, Listing("ListSecrets", "Secrets", self._path()), tags, self._seconds)
+        yield from listed(
+            self._connection, Listing("ListSecrets", "Secrets", self._path(), "SecretList"), tags, self._seconds
+        )
 
     def _path(self) -> str:
         return f"/api/v1/namespaces/{self._namespace}/secrets"

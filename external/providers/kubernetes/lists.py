@@ -19,6 +19,8 @@ class Listing(NamedTuple):
     noun: str
     """What messages call the objects."""
     path: str
+    kind: str = ""
+    """Of the list; empty where a CRD may have named it as it likes."""
 
 
 def listed(
@@ -32,7 +34,8 @@ def listed(
     for _ in range(MAX_PAGES):
         page = connection.request(call, "GET", listing.path, params=params)
         items, meta = page.get("items") or (), page.get("metadata") or {}
-        if not isinstance(items, list | tuple) or not all(isinstance(each, dict) for each in items):
+        named = page.get("kind") == listing.kind if listing.kind else "items" in page
+        if not named or not isinstance(items, list | tuple) or not all(isinstance(each, dict) for each in items):
             raise ProviderUnavailable(f"{call}: the answer is no list of {listing.noun}")
         if not isinstance(meta, dict):
             raise ProviderUnavailable(f"{call}: metadata is no object")

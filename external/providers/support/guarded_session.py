@@ -48,10 +48,10 @@ class GuardedAdapter(HTTPAdapter):
 def _pools(egress: Egress) -> dict[str, Any]:
     class Plain(HTTPConnection):
         def _new_conn(self) -> socket.socket:
-            return _watched_socket(super()._new_conn())
+            return watched_socket(super()._new_conn())
 
         def request(self, *args: Any, **options: Any) -> None:
-            _watch_reused(self)
+            watch_reused(self)
             super().request(*args, **options)
 
         def connect(self) -> None:
@@ -63,10 +63,10 @@ def _pools(egress: Egress) -> dict[str, Any]:
 
     class Secured(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
-            return _watched_socket(super()._new_conn())
+            return watched_socket(super()._new_conn())
 
         def request(self, *args: Any, **options: Any) -> None:
-            _watch_reused(self)
+            watch_reused(self)
             super().request(*args, **options)
 
         def connect(self) -> None:
@@ -82,12 +82,13 @@ def _pools(egress: Egress) -> dict[str, Any]:
     return {"http": plain, "https": secured}
 
 
-def _watched_socket(connection: socket.socket) -> socket.socket:
+def watched_socket(connection: socket.socket) -> socket.socket:
+    """Put a new connection under the deadline of this thread's call, and return it."""
     watch(connection)
     return connection
 
 
-def _watch_reused(connection: Any) -> None:
+def watch_reused(connection: Any) -> None:
     """Put a connection that an earlier request left open under the deadline of this one."""
     if connection.sock is not None:
         watch(connection.sock)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from external.providers.protocol import (
     ProviderDenied,
@@ -138,8 +139,17 @@ class KeyValue:
                 answer = self._connection.get("ListSecrets", self._paths.listed("metadata", folder), method="list")
             except SecretAbsent:
                 continue
-            for name in (answer.get("data") or {}).get("keys") or ():
+            for name in _names(answer):
                 if str(name).endswith("/"):
                     folders.append(folder + str(name))
                 else:
                     yield folder + str(name)
+
+
+def _names(answer: Mapping[str, Any]) -> Sequence[object]:
+    """Return what a folder holds. Raises ProviderUnavailable: of an empty folder Vault says that it is not there."""
+    data = answer.get("data")
+    names = data.get("keys") if isinstance(data, dict) else None
+    if not isinstance(names, list | tuple):
+        raise ProviderUnavailable("ListSecrets: the answer holds no list")
+    return names

@@ -1,56 +1,68 @@
-"""The benches, each started by the first test that asks for it."""
+"""The subjects, each started once a module by the first test that asks for it."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterator
+from importlib import import_module
 from uuid import uuid4
 
 import pytest
 
-from tests.conformance.providers.amazon import ParameterStoreBench, SecretsManagerBench
-from tests.conformance.providers.bench import Bench
-from tests.conformance.providers.cluster import ClusterBench
-from tests.conformance.providers.engines import EngineBench
-from tests.conformance.providers.in_memory import FakeBench
-
-Get = Callable[[str], Any]
+from tests.conformance.providers.faulty import FaultyService
+from tests.conformance.providers.subject import Subject
+from tests.conformance.providers.table import SUBJECTS, spared
 
 
-def _cluster(get: Get) -> Bench:
-    return ClusterBench(get("control_plane"), get("kube"), get("namespace")("push"))
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option by which the table runs on the subject of another package."""
+    parser.addoption("--subject", default="", help="module:Class of a Subject: the table runs on it alone")
 
 
-BENCHES: Mapping[str, Callable[[Get], Bench]] = {
-    "fake": lambda _: FakeBench(),
-    "kubernetes": _cluster,
-    "secretsmanager": lambda get: SecretsManagerBench(get("amazon")),
-    "parameterstore": lambda get: ParameterStoreBench(get("amazon")),
-    "vault-v1": lambda get: EngineBench(get("vault"), "v1"),
-    "vault-v2": lambda get: EngineBench(get("vault"), "v2"),
-}
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test of the table on every subject to which it applies."""
+    if "running_subject" in metafunc.fixturenames:
+        module = metafunc.module.__name__.rpartition(".")[2]
+        found = [each for each in _subjects(metafunc.config) if not spared(each, module, metafunc.function.__name__)]
+        metafunc.parametrize("running_subject", found, ids=lambda each: each.NAME, indirect=True, scope="module")
+
+
+def _subjects(config: pytest.Config) -> tuple[type[Subject], ...]:
+    chosen = str(config.getoption("--subject", default="") or "")
+    if not chosen:
+        return SUBJECTS
+    module, _, name = chosen.partition(":")
+    return (getattr(import_module(module), name),)
+
+
+@pytest.fixture(scope="module")
+def running_subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    """The subject that a test is parametrised with, and its server."""
+    kind: type[Subject] = request.param
+    made = kind(*map(request.getfixturevalue, kind.NEEDS))
+    yield made
+    made.stop()
 
 
 @pytest.fixture
-def bench(request: pytest.FixtureRequest) -> Bench:
-    """The bench of the provider that a test is parametrised with."""
-    return BENCHES[request.param](request.getfixturevalue)
+def subject(running_subject: Subject) -> Subject:
+    """The subject of the test, which has counted no call yet."""
+    running_subject.calls.clear()
+    return running_subject
+
+
+@pytest.fixture(scope="module")
+def running_service() -> Iterator[FaultyService]:
+    made = FaultyService()
+    yield made
+    made.stop()
 
 
 @pytest.fixture
-def amazon(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """AWS, to which the SDK's variables lead."""
-    moto = request.getfixturevalue("moto")
-    for name, value in moto.environment().items():
-        monkeypatch.setenv(name, value)
-    return moto
+def service(running_service: FaultyService) -> FaultyService:
+    """A server that answers as the test says."""
+    running_service.forget()
+    return running_service
 
 
 @pytest.fixture
 def key() -> str:
     """A remote key that no other test uses."""
     return f"app-{uuid4().hex[:12]}"
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each test of the table on every bench."""
-    if "bench" in metafunc.fixturenames:
-        metafunc.parametrize("bench", BENCHES, indirect=True)

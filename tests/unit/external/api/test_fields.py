@@ -8,7 +8,7 @@ from external.api.external_secret import ExternalSecretSpec
 from external.api.fields import parse
 from external.api.selectors import selects
 from external.api.store_conditions import admits
-from external.providers.registry import StoreSpec
+from external.providers.registry import BUILT_IN
 from external.stores.summary import store_summary
 from external.summaries import external_secret_summary
 from manager.core.errors import NeedsHuman
@@ -96,7 +96,7 @@ def test_an_unknown_field_is_named_with_the_nearest_known_one(spec: dict[str, An
 )
 def test_a_store_with_an_unknown_field_cannot_be_read(spec: dict[str, Any], said: str) -> None:
     with pytest.raises(NeedsHuman) as caught:
-        parse(StoreSpec, {"provider": {"fake": {"data": []}}, **spec}, reason="R")
+        parse(BUILT_IN.store_spec, {"provider": {"fake": {"data": []}}, **spec}, reason="R")
 
     assert said in caught.value.message
 
@@ -116,7 +116,7 @@ def test_a_wrong_interval_is_answered_with_a_right_one() -> None:
 
 
 def test_unknown_provider_fields_are_kept() -> None:
-    found = parse(StoreSpec, {"provider": {"gcpsm": {"server": "x"}}}, reason="R")
+    found = parse(BUILT_IN.store_spec, {"provider": {"gcpsm": {"server": "x"}}}, reason="R")
 
     assert found.provider.model_dump(exclude_none=True) == {"gcpsm": {"server": "x"}}
 
@@ -222,10 +222,10 @@ def test_selector_expressions(operator: str, values: Any, answer: bool) -> None:
 
 @pytest.mark.parametrize("interval", [None, 0, 300, "1h", "90s", "0s"])
 def test_a_store_names_its_interval_in_seconds_or_as_a_duration(interval: Any) -> None:
-    parse(StoreSpec, {"provider": {}, "refreshInterval": interval}, reason="R")
+    parse(BUILT_IN.store_spec, {"provider": {}, "refreshInterval": interval}, reason="R")
 
 
 @pytest.mark.parametrize("interval", ["nonsense", -5, "-5m", "10"])
 def test_any_other_interval_of_a_store_is_told(interval: Any) -> None:
     with pytest.raises(NeedsHuman, match=r"spec\.refreshInterval"):
-        parse(StoreSpec, {"provider": {}, "refreshInterval": interval}, reason="R")
+        parse(BUILT_IN.store_spec, {"provider": {}, "refreshInterval": interval}, reason="R")

@@ -36,7 +36,7 @@ class Api:
     def request(self, name: str, method: str, path: str, **options: Any) -> Any:
         del name, method, path
         self.params = options["params"]
-        return {"items": [{"metadata": {"name": each}} for each in "ab"], "metadata": {}}
+        return {"kind": "SecretList", "items": [{"metadata": {"name": each}} for each in "ab"], "metadata": {}}
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,15 @@ from pydantic import BaseModel
 
 from external.api.fields import CaProvider, model_in
 from external.api.references import SELECTORS, Reference, reference_fields, references
-from external.crd_models import EveryGenerator, EveryProvider
+from external.crd_models import EveryGenerator, EveryStoreSpec
 from external.crds import CRDS
-from external.providers.registry import ServedProvider
+from external.providers.registry import BUILT_IN
 from manager.kube.crds import render
 
 Path = tuple[str, ...]
 OBJECT_KEYS = ({"name", "key"}, {"name", "audiences"}, {"name", "type"})
+
+EveryProvider: Any = EveryStoreSpec.model_fields["provider"].annotation
 
 
 def selector_paths(schema: dict[str, Any], at: Path = ()) -> Iterator[Path]:
@@ -72,22 +74,25 @@ def test_a_selector_is_read_where_it_is_written(path: Path) -> None:
 def test_lists_of_references_are_read_to_the_end() -> None:
     secrets = [{"name": "a", "secretRef": {"name": "one"}}, {"name": "b", "secretRef": {"name": "two"}}]
 
-    assert [each.name for each in references(ServedProvider, {"webhook": {"secrets": secrets}})] == ["one", "two"]
+    assert [each.name for each in references(BUILT_IN.provider_model, {"webhook": {"secrets": secrets}})] == [
+        "one",
+        "two",
+    ]
 
 
 def test_a_bundle_says_of_which_kind_its_object_is() -> None:
     given = {"vault": {"caProvider": {"type": "ConfigMap", "name": "ca", "key": "k"}}}
 
-    assert list(references(ServedProvider, given)) == [Reference("", "ca", "ConfigMap")]
+    assert list(references(BUILT_IN.provider_model, given)) == [Reference("", "ca", "ConfigMap")]
 
 
 @pytest.mark.parametrize("odd", [None, 1, "text", [], [1], {"vault": None}, {"vault": {"auth": [[{}]]}}, {"aws": "x"}])
 def test_odd_objects_refer_to_nothing(odd: object) -> None:
-    assert list(references(ServedProvider, odd)) == []
+    assert list(references(BUILT_IN.provider_model, odd)) == []
 
 
 def test_names_that_are_no_text_are_passed_over() -> None:
-    assert list(references(ServedProvider, {"vault": {"auth": {"tokenSecretRef": {"name": 7}}}})) == []
+    assert list(references(BUILT_IN.provider_model, {"vault": {"auth": {"tokenSecretRef": {"name": 7}}}})) == []
 
 
 def test_the_model_of_a_type_is_found_through_its_wrapping() -> None:

@@ -8,16 +8,7 @@ from external.api.references import Reference
 from external.api.store import ORIGINAL_PROVIDERS
 from external.providers.aws import CLIENTS
 from external.providers.kind import Service
-from external.providers.registry import (
-    KINDS,
-    PRICES,
-    PROVIDERS,
-    ServedProvider,
-    capabilities,
-    per_consumer,
-    references_of,
-    service_of,
-)
+from external.providers.registry import BUILT_IN, KINDS, PRICES, PROVIDERS
 from external.stores.connect import _not_served
 
 
@@ -26,7 +17,7 @@ def store(provider: Any) -> dict[str, Any]:
 
 
 def test_a_store_has_a_field_for_each_provider() -> None:
-    fields = {each.alias: (each.annotation, each.description) for each in ServedProvider.model_fields.values()}
+    fields = {each.alias: (each.annotation, each.description) for each in BUILT_IN.provider_model.model_fields.values()}
 
     assert fields == {kind.name: (kind.model | None, kind.about) for kind in KINDS}
     assert len(PROVIDERS) == len(KINDS)
@@ -42,7 +33,7 @@ def test_labels_are_of_one_service_each() -> None:
 
 @pytest.mark.parametrize("name", sorted(CLIENTS))
 def test_the_bill_knows_label_and_batch_of_aws_clients(name: str) -> None:
-    service = service_of(store({"aws": {"service": name}}))
+    service = BUILT_IN.service_of(store({"aws": {"service": name}}))
 
     assert (service.label, service.batch) == (CLIENTS[name].label, CLIENTS[name].batch)
 
@@ -63,16 +54,16 @@ def test_the_bill_knows_label_and_batch_of_aws_clients(name: str) -> None:
     ],
 )
 def test_the_label_of_a_raw_store(provider: Any, label: str) -> None:
-    assert service_of(store(provider)).label == label
+    assert BUILT_IN.service_of(store(provider)).label == label
 
 
 def test_a_service_that_is_not_served_has_no_price_and_no_batch() -> None:
-    assert service_of(store({"aws": {"service": "New"}})) == Service("AWS/New")
+    assert BUILT_IN.service_of(store({"aws": {"service": "New"}})) == Service("AWS/New")
 
 
 @pytest.mark.parametrize(("name", "told"), [("openBao", "ReadOnly"), ("vault", "ReadWrite"), ("aws", "ReadWrite")])
 def test_capabilities_are_the_originals(name: str, told: str) -> None:
-    assert capabilities(store({name: {}})) == told
+    assert BUILT_IN.capabilities(store({name: {}})) == told
 
 
 @pytest.mark.parametrize(
@@ -86,16 +77,16 @@ def test_capabilities_are_the_originals(name: str, told: str) -> None:
     ],
 )
 def test_which_providers_see_who_asks(provider: dict[str, object], told: bool) -> None:
-    assert per_consumer(provider) is told
+    assert BUILT_IN.per_consumer(provider) is told
 
 
 def test_references_are_found_by_the_model_of_the_declaration() -> None:
     given = {"vault": {"auth": {"tokenSecretRef": {"name": "t", "namespace": "ns", "key": "k"}}}}
 
-    assert references_of(given) == [Reference("ns", "t", "Secret")]
-    assert references_of("odd") == []
+    assert BUILT_IN.references_of(given) == [Reference("ns", "t", "Secret")]
+    assert BUILT_IN.references_of("odd") == []
 
 
 def test_a_provider_of_the_original_is_told_from_a_misspelt_one() -> None:
-    assert "not supported by this version; supported: aws, " in _not_served("gcpsm")
-    assert "unknown field; did you mean vault?" in _not_served("valt")
+    assert "not supported by this version; supported: aws, " in _not_served(BUILT_IN, "gcpsm")
+    assert "unknown field; did you mean vault?" in _not_served(BUILT_IN, "valt")

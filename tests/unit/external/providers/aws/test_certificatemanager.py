@@ -26,7 +26,7 @@ from external.providers.protocol import (
 from external.providers.push import PushRefused, PushRequest, RemoteRef, RemoteUnmanaged
 from manager.core.secret_value import SecretValue
 from tests.cluster.moto import REGION, Moto
-from tests.conformance.providers.bench import OTHER, OWNER, metadata
+from tests.conformance.providers.subject import OTHER, OWNER, metadata
 
 REF = RemoteRef("web")
 MARKED = {"managed-by": "external-secrets", "external-secrets-remote-key": "prod/web"}

@@ -8,26 +8,26 @@ from external.api.push_metadata.aws import ParameterStorePushSpec
 from external.providers.aws.parameterstore_push import _settings_differ
 from external.providers.push import PushRefused, RemoteRef
 from tests.cluster.moto import Moto
-from tests.conformance.providers.amazon import PREFIX, ParameterStoreBench
-from tests.conformance.providers.bench import OWNER, metadata, request
+from tests.conformance.providers.amazon import PREFIX, ParameterStoreSubject
+from tests.conformance.providers.subject import OWNER, metadata, request
 
 REF = RemoteRef("app")
 MINE = {"managed-by": "external-secrets", "coffer.dev/push-secret": OWNER}
 
 
 @pytest.fixture
-def bench(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> ParameterStoreBench:
+def bench(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> ParameterStoreSubject:
     for name, value in moto.environment().items():
         monkeypatch.setenv(name, value)
-    return ParameterStoreBench(moto)
+    return ParameterStoreSubject(moto)
 
 
-def described(bench: ParameterStoreBench) -> Any:
+def described(bench: ParameterStoreSubject) -> Any:
     filters = [{"Key": "Name", "Values": [f"{PREFIX}app"]}]
     return bench.aws.describe_parameters(ParameterFilters=filters)["Parameters"][0]
 
 
-def test_an_unchanged_push_takes_two_reads(bench: ParameterStoreBench) -> None:
+def test_an_unchanged_push_takes_two_reads(bench: ParameterStoreSubject) -> None:
     client = bench.client()
     client.push(request(REF))
     bench.calls.clear()
@@ -36,7 +36,7 @@ def test_an_unchanged_push_takes_two_reads(bench: ParameterStoreBench) -> None:
     assert bench.calls == {("GetParameter", "success"): 1, ("ListTagsForResource", "success"): 1}
 
 
-def test_a_write_keeps_type_key_and_description(bench: ParameterStoreBench) -> None:
+def test_a_write_keeps_type_key_and_description(bench: ParameterStoreSubject) -> None:
     """A SecureString that became a String would be readable by everyone who may read parameters."""
     tags = [{"Key": name, "Value": value} for name, value in (MINE | {"team": "x"}).items()]
     kept = {"Type": "SecureString", "KeyId": "alias/own", "Description": "mine", "Tier": "Advanced"}
@@ -50,7 +50,7 @@ def test_a_write_keeps_type_key_and_description(bench: ParameterStoreBench) -> N
     assert bench.found_marks("app") == MINE | {"team": "x"}
 
 
-def test_a_denied_listing_does_not_stop_a_write(bench: ParameterStoreBench) -> None:
+def test_a_denied_listing_does_not_stop_a_write(bench: ParameterStoreSubject) -> None:
     client = bench.client()
     client.push(request(REF))
     bench.moto.fail("DescribeParameters", times=9)
@@ -68,7 +68,7 @@ def test_a_denied_listing_does_not_stop_a_write(bench: ParameterStoreBench) -> N
     ],
 )
 def test_a_setting_alone_is_applied_once(
-    bench: ParameterStoreBench, spec: dict[str, Any], field: str, value: str
+    bench: ParameterStoreSubject, spec: dict[str, Any], field: str, value: str
 ) -> None:
     client = bench.client()
     client.push(request(REF))
@@ -79,7 +79,7 @@ def test_a_setting_alone_is_applied_once(
     assert not client.push(request(REF)).written
 
 
-def test_tags_follow_the_entry_and_stay_without_any(bench: ParameterStoreBench) -> None:
+def test_tags_follow_the_entry_and_stay_without_any(bench: ParameterStoreSubject) -> None:
     client = bench.client()
     client.push(request(REF, metadata=metadata(tags={"a": "1", "b": "2"})))
     client.push(request(REF, b"second"))
@@ -89,7 +89,7 @@ def test_tags_follow_the_entry_and_stay_without_any(bench: ParameterStoreBench) 
     assert bench.found_marks("app") == MINE | {"a": "3"}
 
 
-def test_the_whole_source_has_base64_unless_the_entry_says_otherwise(bench: ParameterStoreBench) -> None:
+def test_the_whole_source_has_base64_unless_the_entry_says_otherwise(bench: ParameterStoreSubject) -> None:
     client = bench.client()
     client.push(request(REF, None, values={"a": b"1", "b": b"\xff"}))
     assert bench.content("app") == b'{"a":"MQ==","b":"/w=="}'
@@ -119,6 +119,6 @@ def test_policies_are_compared_by_what_they_say(told: Any, differs: bool) -> Non
 
 
 @pytest.mark.parametrize("policies", ["text", {"Type": "Expiration"}, '{"a":1}', 5])
-def test_policies_that_are_no_list_are_refused(bench: ParameterStoreBench, policies: Any) -> None:
+def test_policies_that_are_no_list_are_refused(bench: ParameterStoreSubject, policies: Any) -> None:
     with pytest.raises(PushRefused, match=r"data\[\].metadata.spec.tier.policies"):
         bench.client().references(metadata(tier={"policies": policies}))

@@ -9,8 +9,8 @@ from external.providers.protocol import ProviderDenied, ProviderUnavailable
 from external.providers.push import PushRefused, ReferencedObject, RemoteRef, RemoteUnmanaged
 from manager.core.secret_value import SecretValue
 from tests.cluster.moto import Moto
-from tests.conformance.providers.amazon import PREFIX, SecretsManagerBench
-from tests.conformance.providers.bench import OWNER, metadata, request
+from tests.conformance.providers.amazon import PREFIX, SecretsManagerSubject
+from tests.conformance.providers.subject import OWNER, metadata, request
 
 REF = RemoteRef("app")
 MINE = {"managed-by": "external-secrets", "coffer.dev/push-secret": OWNER}
@@ -20,26 +20,26 @@ POLICED = {"resourcePolicy": {"policySourceRef": SOURCE._asdict(), "blockPublicP
 
 
 @pytest.fixture
-def bench(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> SecretsManagerBench:
+def bench(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> SecretsManagerSubject:
     for name, value in moto.environment().items():
         monkeypatch.setenv(name, value)
-    return SecretsManagerBench(moto)
+    return SecretsManagerSubject(moto)
 
 
 def policed(policy: str = POLICY, **more: Any) -> Any:
     return request(REF, metadata=metadata(**POLICED), referenced={SOURCE: SecretValue(policy.encode())}, **more)
 
 
-def policy_of(bench: SecretsManagerBench) -> Any:
+def policy_of(bench: SecretsManagerSubject) -> Any:
     found = bench.aws.get_resource_policy(SecretId=f"{PREFIX}app").get("ResourcePolicy")
     return json.loads(found) if found else None
 
 
-def described(bench: SecretsManagerBench) -> Any:
+def described(bench: SecretsManagerSubject) -> Any:
     return bench.aws.describe_secret(SecretId=f"{PREFIX}app")
 
 
-def test_an_unchanged_push_takes_two_reads(bench: SecretsManagerBench) -> None:
+def test_an_unchanged_push_takes_two_reads(bench: SecretsManagerSubject) -> None:
     client = bench.client()
     client.push(request(REF))
     bench.calls.clear()
@@ -48,7 +48,7 @@ def test_an_unchanged_push_takes_two_reads(bench: SecretsManagerBench) -> None:
     assert bench.calls == {("DescribeSecret", "success"): 1, ("GetSecretValue", "success"): 1}
 
 
-def test_a_policy_comes_from_the_object_that_metadata_names(bench: SecretsManagerBench) -> None:
+def test_a_policy_comes_from_the_object_that_metadata_names(bench: SecretsManagerSubject) -> None:
     client = bench.client()
     assert client.references(metadata(**POLICED)) == (SOURCE,)
     client.push(policed())
@@ -62,7 +62,7 @@ def test_a_policy_comes_from_the_object_that_metadata_names(bench: SecretsManage
 
 
 @pytest.mark.parametrize("policy", [None, "text", "[]", b"\xff"])
-def test_a_policy_that_is_missing_or_none_stops_the_push(bench: SecretsManagerBench, policy: Any) -> None:
+def test_a_policy_that_is_missing_or_none_stops_the_push(bench: SecretsManagerSubject, policy: Any) -> None:
     text = policy if isinstance(policy, bytes) else (policy or "").encode()
     given = {} if policy is None else {SOURCE: SecretValue(text)}
     with pytest.raises(PushRefused, match=r"data\[\].metadata.spec.resourcePolicy.policySourceRef"):
@@ -71,7 +71,7 @@ def test_a_policy_that_is_missing_or_none_stops_the_push(bench: SecretsManagerBe
     assert bench.content("app") is None
 
 
-def test_only_a_policy_that_was_pushed_is_removed(bench: SecretsManagerBench) -> None:
+def test_only_a_policy_that_was_pushed_is_removed(bench: SecretsManagerSubject) -> None:
     """The original removes the policy of whoever has set one, at every push."""
     client = bench.client()
     client.push(request(REF))
@@ -88,7 +88,7 @@ def test_only_a_policy_that_was_pushed_is_removed(bench: SecretsManagerBench) ->
     assert bench.written() == 0
 
 
-def test_a_policy_that_failed_is_set_by_the_next_push(bench: SecretsManagerBench) -> None:
+def test_a_policy_that_failed_is_set_by_the_next_push(bench: SecretsManagerSubject) -> None:
     client = bench.client()
     bench.moto.fail("PutResourcePolicy")
     with pytest.raises(ProviderDenied, match="must allow secretsmanager:PutResourcePolicy"):
@@ -102,7 +102,7 @@ def test_a_policy_that_failed_is_set_by_the_next_push(bench: SecretsManagerBench
     assert bench.calls["CreateSecret", "success"] == bench.calls["PutSecretValue", "success"] == 0
 
 
-def test_replicas_follow_the_list_and_stay_without_one(bench: SecretsManagerBench) -> None:
+def test_replicas_follow_the_list_and_stay_without_one(bench: SecretsManagerSubject) -> None:
     client = bench.client()
 
     def regions() -> set[str]:
@@ -118,7 +118,7 @@ def test_replicas_follow_the_list_and_stay_without_one(bench: SecretsManagerBenc
     assert described(bench).get("DeletedDate")
 
 
-def test_tags_and_description_change_without_a_new_version(bench: SecretsManagerBench) -> None:
+def test_tags_and_description_change_without_a_new_version(bench: SecretsManagerSubject) -> None:
     client = bench.client()
     client.push(request(REF, metadata=metadata(tags={"a": "1", "b": "2"})))
     version = client.push(request(REF)).version
@@ -131,12 +131,12 @@ def test_tags_and_description_change_without_a_new_version(bench: SecretsManager
 
 
 @pytest.mark.parametrize("tag", ["managed-by", "coffer.dev/push-secret", "coffer.dev/resource-policy"])
-def test_marks_are_no_tags_of_an_entry(bench: SecretsManagerBench, tag: str) -> None:
+def test_marks_are_no_tags_of_an_entry(bench: SecretsManagerSubject, tag: str) -> None:
     with pytest.raises(PushRefused, match=rf"data\[\].metadata.spec.tags: {tag}"):
         bench.client().references(metadata(tags={tag: "x"}))
 
 
-def test_the_format_is_kept_unless_an_entry_names_another(bench: SecretsManagerBench) -> None:
+def test_the_format_is_kept_unless_an_entry_names_another(bench: SecretsManagerSubject) -> None:
     client = bench.client()
     bench.put("app", b"v", MINE)
     bench.aws.put_secret_value(SecretId=f"{PREFIX}app", SecretString="v")
@@ -151,7 +151,7 @@ def test_the_format_is_kept_unless_an_entry_names_another(bench: SecretsManagerB
     assert bench.content("app") == b"v"
 
 
-def test_a_secret_that_is_to_be_deleted_is_told(bench: SecretsManagerBench) -> None:
+def test_a_secret_that_is_to_be_deleted_is_told(bench: SecretsManagerSubject) -> None:
     client = bench.client()
     client.push(request(REF))
     client.delete(REF, OWNER)
@@ -162,7 +162,7 @@ def test_a_secret_that_is_to_be_deleted_is_told(bench: SecretsManagerBench) -> N
     assert not client.delete(REF, OWNER)
 
 
-def test_a_secret_goes_at_once_or_after_days_as_the_store_says(bench: SecretsManagerBench) -> None:
+def test_a_secret_goes_at_once_or_after_days_as_the_store_says(bench: SecretsManagerSubject) -> None:
     client = bench.client(secretsManager={"forceDeleteWithoutRecovery": True})
     client.push(request(REF))
     assert client.delete(REF, OWNER)
@@ -174,7 +174,7 @@ def test_a_secret_goes_at_once_or_after_days_as_the_store_says(bench: SecretsMan
     assert (found["DeletedDate"] - found["LastChangedDate"]).days in (6, 7)
 
 
-def test_a_marked_secret_without_a_version_gets_its_first(bench: SecretsManagerBench) -> None:
+def test_a_marked_secret_without_a_version_gets_its_first(bench: SecretsManagerSubject) -> None:
     tags = [{"Key": name, "Value": value} for name, value in MINE.items()]
     bench.aws.create_secret(Name=f"{PREFIX}app", Tags=tags)
     client = bench.client()
@@ -184,7 +184,7 @@ def test_a_marked_secret_without_a_version_gets_its_first(bench: SecretsManagerB
     assert bench.content("app") == b"v"
 
 
-def test_a_lost_answer_to_a_create_is_no_second_create(bench: SecretsManagerBench) -> None:
+def test_a_lost_answer_to_a_create_is_no_second_create(bench: SecretsManagerSubject) -> None:
     """The secret is there with our mark, so that the next push finds it as its own."""
     client = bench.client()
     bench.moto.fail("PutSecretValue", "InternalServiceError", 500, times=9)
@@ -197,7 +197,7 @@ def test_a_lost_answer_to_a_create_is_no_second_create(bench: SecretsManagerBenc
     assert bench.content("app") == b"second"
 
 
-def test_versions_are_told_of_marked_secrets_only(bench: SecretsManagerBench) -> None:
+def test_versions_are_told_of_marked_secrets_only(bench: SecretsManagerSubject) -> None:
     client = bench.client()
     versions = {name: client.push(request(RemoteRef(name))).version for name in ("app", "app-2")}
     bench.put("app-3", b"v", None)
@@ -212,7 +212,7 @@ def test_versions_are_told_of_marked_secrets_only(bench: SecretsManagerBench) ->
     assert bench.client(prefix="").current_versions(frozenset(odd)) == {}
 
 
-def test_the_owner_of_long_names_fits_into_a_tag(bench: SecretsManagerBench) -> None:
+def test_the_owner_of_long_names_fits_into_a_tag(bench: SecretsManagerSubject) -> None:
     owner, client = "n" * 63 + "/" + "a" * 253, bench.client()
     assert client.push(request(REF, owner=owner)).written
     assert not client.push(request(REF, owner=owner)).written

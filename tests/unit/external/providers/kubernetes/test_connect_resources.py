@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from external.providers.registry import references_of
+from external.providers.registry import BUILT_IN
 from manager.core.errors import NeedsHuman
 from manager.kube.resources import CLUSTER_SECRET_STORES, SECRET_STORES, Key
 from tests.builders.generators import Desk
@@ -57,4 +57,4 @@ def test_a_secret_of_another_group_is_a_kind_like_others() -> None:
 
 
 def test_its_credentials_are_known_as_references() -> None:
-    assert [each.name for each in references_of({"crd": fields()})] == ["t"]
+    assert [each.name for each in BUILT_IN.references_of({"crd": fields()})] == ["t"]

@@ -127,7 +127,11 @@ def test_without_a_token_there_is_no_answer(api: Api) -> None:
 
 
 def test_lists_are_read_page_by_page_by_their_labels(api: Api) -> None:
-    pages = {"": {"items": [SECRET], "metadata": {"continue": "c"}}, "c": {"items": [{"metadata": {"name": "b"}}]}}
+    kind = {"kind": "SecretList"}
+    pages = {
+        "": {**kind, "items": [SECRET], "metadata": {"continue": "c"}},
+        "c": {**kind, "items": [{"metadata": {"name": "b"}}]},
+    }
     api.answer = lambda request: web.json_response(pages[request.query.get("continue", "")])
     found = api.cluster().find(SearchRequest(tags=(("team", "a"), ("x", "y"))))
 
@@ -139,7 +143,11 @@ def test_an_endless_list_ends_by_time_pages_and_size(api: Api, monkeypatch: pyte
     """A server that always named a next page was followed until no memory was left."""
     find, value = SearchRequest(name="."), "x" * 100
     api.answer = lambda _: web.json_response(
-        {"items": [{"metadata": {"name": str(len(api.asked))}, "data": {"k": value}}], "metadata": {"continue": "on"}}
+        {
+            "kind": "SecretList",
+            "items": [{"metadata": {"name": str(len(api.asked))}, "data": {"k": value}}],
+            "metadata": {"continue": "on"},
+        }
     )
     with pytest.raises(ProviderDenied, match="find takes over 0 s"):
         api.cluster(seconds=0).find(find)
@@ -160,11 +168,12 @@ def test_an_endless_list_ends_by_time_pages_and_size(api: Api, monkeypatch: pyte
 @pytest.mark.parametrize(
     "page",
     [
-        {"items": {"a": 1}},
-        {"items": ["a"]},
+        {"items": []},
+        {"kind": "SecretList", "items": {"a": 1}},
+        {"kind": "SecretList", "items": ["a"]},
         {"metadata": "x"},
-        {"items": [{"metadata": 5}]},
-        {"items": [{"metadata": {"name": "a"}, "data": {"k": 5}}]},
+        {"kind": "SecretList", "items": [{"metadata": 5}]},
+        {"kind": "SecretList", "items": [{"metadata": {"name": "a"}, "data": {"k": 5}}]},
     ],
 )
 def test_a_list_of_other_types_is_the_servers_fault(api: Api, page: object) -> None:

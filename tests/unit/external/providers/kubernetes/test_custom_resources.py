@@ -236,6 +236,7 @@ def test_a_refusal_names_the_right_that_is_missing() -> None:
         ("GetObject", {"kind": "Widget", "metadata": {"name": "b", "namespace": "team"}}),
         ("GetObject", {"kind": "Other", "metadata": {"name": "a", "namespace": "team"}}),
         ("GetObject", {"kind": "Widget", "metadata": {"name": "a", "namespace": "other"}}),
+        ("ListObjects", {}),
         ("ListObjects", {"items": "x"}),
         ("ListObjects", {"items": [5]}),
         ("ListObjects", {"items": [{}]}),

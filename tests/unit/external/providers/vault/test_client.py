@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from external.providers.protocol import ProviderDenied, SearchRequest, SecretRequest
+from external.providers.protocol import ProviderDenied, ProviderUnavailable, SearchRequest, SecretRequest
 from external.providers.support.egress import EgressPolicy
 from external.providers.vault.client import KeyValue
 from external.providers.vault.connection import Connection, Server
@@ -63,3 +63,13 @@ def test_an_answer_is_no_larger_than_a_secret(monkeypatch: pytest.MonkeyPatch) -
 
     assert isinstance(found, ProviderDenied)
     assert "larger than 1000 bytes" in str(found)
+
+
+@pytest.mark.parametrize("answer", [{}, {"data": None}, {"data": {}}, {"data": {"keys": "a"}}])
+def test_a_list_without_names_is_no_empty_folder(answer: dict[str, Any]) -> None:
+    """Of an empty folder Vault says 404; the keys of a target would go for a page that says nothing."""
+    listing = Listing()
+    listing.get = lambda *_, **__: answer  # type: ignore[method-assign]
+
+    with pytest.raises(ProviderUnavailable, match="holds no list"):
+        engine(listing).find(SearchRequest(name="."))

@@ -1,0 +1,56 @@
+"""The table: which tests run on which subjects. `tools/providers_doc.py` prints it into docs/providers.md."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.conformance.providers.amazon import ParameterStoreSubject, SecretsManagerSubject
+from tests.conformance.providers.cluster import ClusterSubject
+from tests.conformance.providers.custom_resources import CustomResourceSubject
+from tests.conformance.providers.engines import EngineOneSubject, EngineTwoSubject
+from tests.conformance.providers.http_api import WebhookSubject
+from tests.conformance.providers.in_memory import FakeSubject
+from tests.conformance.providers.subject import Subject
+
+HERE = Path(__file__).parent
+SUBJECTS: tuple[type[Subject], ...] = (
+    SecretsManagerSubject,
+    ParameterStoreSubject,
+    FakeSubject,
+    ClusterSubject,
+    CustomResourceSubject,
+    EngineOneSubject,
+    EngineTwoSubject,
+    WebhookSubject,
+)
+MODULES = ("test_reads", "test_search", "test_faults", "test_identity", "test_push")
+"""In the order of the page; each test that takes a `subject` is a row."""
+NO_PUSHES = "it takes no secrets"
+
+
+class Case(NamedTuple):
+    """A row of the table."""
+
+    module: str
+    test: str
+
+    @property
+    def title(self) -> str:
+        """The test's name as a sentence."""
+        return self.test.removeprefix("test_").replace("_", " ")
+
+
+def cases() -> Iterator[Case]:
+    """Yield the rows, in the order of their files."""
+    for module in MODULES:
+        for each in ast.parse((HERE / f"{module}.py").read_text()).body:
+            if isinstance(each, ast.FunctionDef) and any(given.arg == "subject" for given in each.args.args):
+                yield Case(module, each.name)
+
+
+def spared(subject: type[Subject], module: str, test: str) -> str:
+    """Return why a test does not apply to a subject, empty if it does."""
+    if module == "test_push" and not subject.PUSHES:
+        return NO_PUSHES
+    return subject.SPARED.get(test, "")
