@@ -9,7 +9,7 @@ from external.providers.protocol import ConnectContext
 from external.providers.support.egress import EgressPolicy
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
-from manager.kube.resources import Body, Key
+from manager.kube.resources import SECRET_STORES, Body, Key
 
 LOCAL = ("127.0.0.0/8", "::1/128")
 
@@ -17,7 +17,8 @@ LOCAL = ("127.0.0.0/8", "::1/128")
 class Desk:
     """Gives the Secrets that it has, and tokens of any ServiceAccount."""
 
-    namespace = "ns"
+    namespace, consumer = "ns", ""
+    store = Key(SECRET_STORES, "ns", "store")
 
     def __init__(self, **secrets: str) -> None:
         self.secrets = secrets

@@ -3,7 +3,6 @@
 import json
 
 from tests.builders.manifests import bound_account, canary, external_secret, meta, store, widget_definition
-from tests.cluster.kube import Object
 from tests.e2e.world import World
 
 
@@ -12,15 +11,13 @@ def test_objects_of_any_kind_are_read_by_the_stores_own_rights(world: World) -> 
     group = f"{ns}.example.com"
     world.apply(*widget_definition(group), *bound_account(ns, "reader", group, "widgets"))
     resource = {"group": group, "version": "v1", "kind": "Widget"}
-    provider: Object = {
+    provider = {
         "server": {"url": "kubernetes.default"},
         "auth": {"serviceAccount": {"name": "reader"}},
         "resource": resource,
         "whitelist": {"rules": [{"name": "^database$", "properties": ["^spec\\.(user|password|login)$"]}]},
     }
-    closed = {key: value for key, value in provider.items() if key != "whitelist"} | {
-        "resource": {**resource, "kind": "Gadget"}
-    }
+    closed = {**provider, "resource": {**resource, "kind": "Gadget"}}
     try:
         world.apply(store(ns, "widgets", {"crd": provider}), store(ns, "gadgets", {"crd": closed}))
         world.await_ready("secretstores", ns, "widgets", timeout=90)

@@ -202,11 +202,11 @@ class CustomResources:
         except SecretAbsent:
             raise ProviderDenied(f"resource: the API server does not serve {_version(resource)}") from None
         items = answer.get("resources")
-        if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
+        if not isinstance(items, list) or not all(isinstance(each, dict) and each.get("name") for each in items):
             raise ProviderUnavailable(f"{call}: the answer is no list of resources")
         for each in items:
-            name = each.get("name")
-            if each.get("kind") == resource.kind and isinstance(name, str) and name and "/" not in name:
+            name = str(each["name"])
+            if each.get("kind") == resource.kind and "/" not in name:
                 self._known = ServedKind(resource, name, each.get("namespaced") is True)
                 return self._known
         raise ProviderDenied(f"resource: {_version(resource)} of the API server has no kind {resource.kind}")

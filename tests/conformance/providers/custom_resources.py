@@ -17,7 +17,8 @@ from external.providers.push import RemoteRef
 from manager.core.secret_value import SecretValue
 from tests.builders.manifests import bound_account, widget_definition
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.kube import Kube, wait_until
+from tests.cluster.kube import Kube
+from tests.cluster.wait import wait_until
 from tests.conformance.providers.subject import EVERYWHERE, STORE, Subject
 
 PROPERTY = "spec.value"
