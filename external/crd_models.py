@@ -40,8 +40,6 @@ class UnservedProviders(Model):
     """A store of CyberArk Conjur."""
     delinea: vaults.Delinea | None = None
     """A store of Delinea DevOps Secrets Vault."""
-    doppler: configuration_services.Doppler | None = None
-    """A store of Doppler."""
     dvls: password_managers.DevolutionsServer | None = None
     """A store of Devolutions Server."""
     fortanix: vaults.Fortanix | None = None
@@ -50,12 +48,8 @@ class UnservedProviders(Model):
     """A store of Google Cloud Secret Manager."""
     github: platforms.GitHub | None = None
     """A store of GitHub Actions."""
-    gitlab: platforms.GitLab | None = None
-    """A store of GitLab CI/CD variables."""
     ibm: clouds.Ibm | None = None
     """A store of IBM Cloud Secrets Manager."""
-    infisical: configuration_services.Infisical | None = None
-    """A store of Infisical."""
     keepersecurity: password_managers.Keeper | None = None
     """A store of Keeper."""
     nebiusmysterybox: regional_clouds.Nebius | None = None
@@ -64,8 +58,6 @@ class UnservedProviders(Model):
     """A store of ngrok."""
     onboardbase: configuration_services.Onboardbase | None = None
     """A store of Onboardbase."""
-    onepassword: password_managers.OnePasswordConnect | None = None
-    """A store of 1Password Connect."""
     onepassword_sdk: Annotated[password_managers.OnePassword | None, Field(alias="onepasswordSDK")] = None
     """A store of 1Password."""
     oracle: clouds.Oracle | None = None

@@ -110,6 +110,6 @@ class ProviderKind:
         return next(iter(self.services.values())).label.partition("/")[0]
 
 
-def single(label: str, *, push: Pushing | None = None) -> Mapping[str, Service]:
+def single(label: str, *, push: Pushing | None = None, batch: int = 1) -> Mapping[str, Service]:
     """Return the services of a provider that has one."""
-    return MappingProxyType({"": Service(label, push=push)})
+    return MappingProxyType({"": Service(label, batch, push=push)})

@@ -271,6 +271,8 @@ class ConnectContext:
     """The cluster of a store that names none."""
     render: Render | None = None
     """Called in threads; None without a sandbox."""
+    daily_requests: int = 0
+    """How many requests a day a store may send to a vendor that counts them; 0 for any number."""
     shared: "Shared | None" = None
     """The place of a connection that outlives a call; None where each call has its own."""
 

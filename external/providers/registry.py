@@ -3,21 +3,15 @@
 The declarations feed the store model and the CRDs, the names in metrics, `coffer cost` and docs/providers.md.
 """
 
-from types import MappingProxyType
-
 from external.api.providers.aws import AwsProvider, tells_consumers_apart
-from external.api.providers.azure import AzureKeyVault
 from external.api.providers.fake import FakeProvider
 from external.api.providers.kubernetes import CustomResourceProvider, KubernetesProvider
 from external.api.providers.vault import OpenBaoProvider, VaultProvider
 from external.api.providers.webhook import WebhookProvider, says_namespace
-from external.api.push_metadata.azure import AzureKeyVaultPushSpec
 from external.api.push_metadata.kubernetes import KubernetesPushSpec
-from external.providers import aws, fake
-from external.providers.azure.connect import connect as connect_azure
-from external.providers.azure.connection import LABEL as AZURE
+from external.providers import aws, azure, doppler, fake, gitlab, infisical, onepassword
 from external.providers.catalogue import Catalogue
-from external.providers.kind import ProviderKind, Pushing, Service, single
+from external.providers.kind import ProviderKind, Pushing, single
 from external.providers.kubernetes.connect import connect as connect_kubernetes
 from external.providers.kubernetes.connect_resources import connect as connect_resources
 from external.providers.kubernetes.connection import LABEL as KUBERNETES
@@ -26,7 +20,6 @@ from external.providers.vault import connect as vault
 from external.providers.webhook.client import LABEL as WEBHOOK
 from external.providers.webhook.connect import connect as connect_webhook
 
-OBJECTS = Pushing(calls=1, mark="tag", metadata=AzureKeyVaultPushSpec)
 FAKE = Pushing(calls=0, mark="the store's memory", lists_versions=True)
 SECRETS = Pushing(calls=1, mark="annotation", metadata=KubernetesPushSpec)
 ENGINES = Pushing(calls=1, mark="custom metadata")
@@ -41,13 +34,7 @@ KINDS: tuple[ProviderKind, ...] = (
         services=aws.SERVICES,
         per_consumer=tells_consumers_apart,
     ),
-    ProviderKind(
-        name="azurekv",
-        about="A store of Azure Key Vault.",
-        model=AzureKeyVault,
-        connect=connect_azure,
-        services=MappingProxyType({"": Service(AZURE, dollars_per_call=0.03 / 10_000, push=OBJECTS)}),
-    ),
+    azure.KIND,
     ProviderKind(
         "crd",
         "Objects of one kind of a cluster.",
@@ -56,6 +43,7 @@ KINDS: tuple[ProviderKind, ...] = (
         single(RESOURCES),
         ports=(443, 6443),
     ),
+    doppler.KIND,
     ProviderKind(
         "fake",
         "Values in the store itself, for tests.",
@@ -64,6 +52,8 @@ KINDS: tuple[ProviderKind, ...] = (
         single("fake", push=FAKE),
         ports=(),
     ),
+    gitlab.KIND,
+    infisical.KIND,
     ProviderKind(
         "kubernetes",
         "Secrets of a cluster.",
@@ -72,6 +62,7 @@ KINDS: tuple[ProviderKind, ...] = (
         single(KUBERNETES, push=SECRETS),
         ports=(443, 6443),
     ),
+    onepassword.KIND,
     ProviderKind(
         name="openBao",
         about="OpenBao.",

@@ -95,6 +95,7 @@ class Connector:
             timeout=self._settings.provider_timeout,
             run=lambda create: self._executor.run(tenant_of(store), create),
             home=self._home,
+            daily_requests=self._settings.onepassword_daily_requests,
             render=BlockingRenderer(self._sandbox, store.namespace or consumer or f"cluster store {store.name}"),
         )
 

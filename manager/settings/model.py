@@ -166,6 +166,8 @@ class ExternalSettings:
     """Threads for calls to providers; one namespace or cluster store uses at most four. Created when needed."""
     provider_timeout: float = 20.0
     """Seconds after which a call to a provider fails."""
+    onepassword_daily_requests: int = 20_000
+    """Requests that one store of 1Password sends in a day; 0 for any number. Its condition says when they are spent."""
     ambient_namespaces: tuple[str, ...] = ()
     """Namespaces whose own stores may use Coffer's cloud identity; `*` for all. Cluster stores always may."""
     egress_allowed: tuple[str, ...] = ()

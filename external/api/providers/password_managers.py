@@ -82,31 +82,6 @@ class Keeper(Model):
     """Whether a record is looked for by title if its ID is unknown."""
 
 
-class OnePasswordConnectAuthSecretRef(Model):
-    """Credentials that Secrets hold."""
-
-    connect_token_secret_ref: SecretKeySelector
-    """Key of a Secret that holds the Connect token."""
-
-
-class OnePasswordConnectAuth(Model):
-    """How to authenticate to 1Password Connect."""
-
-    secret_ref: OnePasswordConnectAuthSecretRef
-    """Credentials that Secrets hold."""
-
-
-class OnePasswordConnect(Model):
-    """A store of 1Password Connect."""
-
-    auth: OnePasswordConnectAuth
-    """How to authenticate to 1Password Connect."""
-    connect_host: str
-    """URL of the Connect server."""
-    vaults: dict[str, int]
-    """Vaults and the order in which they are searched."""
-
-
 class OnePasswordAuth(Model):
     """How to authenticate to 1Password."""
 

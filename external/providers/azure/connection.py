@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ from external.providers.protocol import (
 )
 from external.providers.support.entra import Ask
 from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest
+from external.providers.support.loopback import require_secure
 from external.providers.support.naming import host_of
 from external.providers.support.refusals import reason
 from external.providers.support.tokens import IssuedToken, TokenKeeper
@@ -153,23 +153,6 @@ def resource_of(challenge: Mapping[str, str], address: VaultAddress) -> str:
     if GUID.fullmatch(tenant) and GUID.fullmatch(address.tenant) and tenant.lower() != address.tenant.lower():
         raise ProviderDenied("Challenge: the vault belongs to another tenant than tenantId")
     return resource
-
-
-def require_secure(url: str, field: str) -> None:
-    """Raise ProviderDenied unless a URL is of https, or leads to this machine, as emulators do."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        raise ProviderDenied(f"{field}: it is no URL") from None
-    if parts.scheme == "https" and host:
-        return
-    try:
-        local = parts.scheme == "http" and ip_address(host).is_loopback
-    except ValueError:
-        local = False
-    if not local:
-        raise ProviderDenied(f"{field}: it is no https URL, and tokens are sent over TLS only")
 
 
 def _error_of(answer: HttpAnswer) -> Exception:

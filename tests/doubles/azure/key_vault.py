@@ -238,8 +238,9 @@ def _signed_by(token: str, certificate: x509.Certificate, audience: str) -> bool
     header, claims = (json.loads(_decoded(each)) for each in (head, body))
     thumbprint = base64.urlsafe_b64encode(certificate.fingerprint(hashes.SHA256())).rstrip(b"=").decode()
     pss = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+    key: Any = certificate.public_key()
     try:
-        certificate.public_key().verify(_decoded(signature), f"{head}.{body}".encode(), pss, hashes.SHA256())
+        key.verify(_decoded(signature), f"{head}.{body}".encode(), pss, hashes.SHA256())
     except InvalidSignature:
         return False
     told = (header.get("alg"), header.get("x5t#S256"), claims["aud"], claims["iss"] == claims["sub"])

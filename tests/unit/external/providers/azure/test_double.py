@@ -55,7 +55,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theirs]:
             return kind(vault.url, credential, transport=transport, **options)
 
         clients = [made(each) for each in (SecretClient, KeyClient, CertificateClient)]
-        yield Theirs(vault, *clients, credential)
+        yield Theirs(vault, clients[0], clients[1], clients[2], credential)
         for each in clients:
             each.close()
 

@@ -1,0 +1,162 @@
+"""Infisical: a folder in one request, with what it imports."""
+
+from collections.abc import Mapping, Sequence
+
+from external.api.providers.infisical import InfisicalSecretsScope
+from external.providers.infisical.connection import Forbidden, InfisicalConnection, Missing
+from external.providers.infisical.push import SecretPush
+from external.providers.infisical.secrets import (
+    Entry,
+    Place,
+    beneath,
+    by_name,
+    cleaned,
+    entries_of,
+    entry_of,
+    path_of,
+    place_of,
+)
+from external.providers.protocol import (
+    ProviderDenied,
+    ProviderError,
+    SearchRequest,
+    SecretAbsent,
+    SecretRequest,
+    one_by_one,
+)
+from external.providers.support.naming import compiled
+from external.providers.support.pushing.delegation import DelegatesPushes
+from external.providers.support.search import SearchResults
+from manager.core.secret_value import SecretValue
+
+BATCH = 100
+ABSENCE = "Secret does not exist"
+LIST, GET = "ListSecrets", "GetSecret"
+
+
+class InfisicalClient(DelegatesPushes):
+    """Reads and pushes secrets of one environment of a project.
+
+    Args:
+        host: what messages call the server.
+    """
+
+    natural = False
+    batch = BATCH
+
+    def __init__(self, scope: InfisicalSecretsScope, connection: InfisicalConnection, host: str) -> None:
+        self._scope = scope
+        self._connection = connection
+        self._host = host
+        self._base = cleaned(scope.secrets_path)
+        self._listable = True
+        """Whether the identity may list a folder; the first refusal turns it off."""
+        super().__init__(SecretPush(scope, connection))
+
+    def validate(self) -> None:
+        """Check that Infisical accepts the identity, and has project, environment and folder. Raises ProviderError."""
+        self._connection.validate()
+        try:
+            self._listed(self._base, recursive=False)
+        except Forbidden:
+            return  # it may be allowed to read single secrets
+
+    def close(self) -> None:
+        """Revoke the token that was issued, and close the connections."""
+        self._connection.close()
+
+    def location(self, request: SecretRequest) -> str:
+        """Return host, project, environment and folder."""
+        scope = self._scope
+        try:
+            folder = place_of(request.key, self._base).folder
+        except ProviderDenied:
+            folder = self._base
+        return f"{self._host}, project {scope.project_slug}, environment {scope.environment_slug}, folder {folder}"
+
+    def read(self, requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
+        """Return values; of several secrets of a folder by a list of it."""
+        folders: dict[str, int] = {}
+        for each in requests:
+            folder = self._folder(each)
+            folders[folder] = folders.get(folder, 0) + 1
+        lists = {folder: self._list(folder) for folder, number in folders.items() if folder and number > 1}
+        return one_by_one(requests, lambda each: self._one(each, lists))
+
+    def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
+        """Return the secrets whose name matches, of the folder at or below a path. Raises ProviderError.
+
+        Of two secrets of one name the last one in Infisical's list counts.
+        """
+        if find.tags is not None:
+            raise ProviderDenied("find by tags not supported: use find.name or find.path")
+        pattern, found = compiled(find.name), SearchResults()
+        listed = self._listed(self._base, recursive=self._scope.recursive)
+        within = [each for each in listed if beneath(each.folder, find.path)]
+        for name, each in by_name(within).items():
+            if pattern.search(name):
+                found[name] = SecretValue(each.value.encode("utf-8", "replace"))
+        return found
+
+    def _folder(self, request: SecretRequest) -> str:
+        try:
+            return place_of(request.key, self._base).folder
+        except ProviderDenied:
+            return ""  # its own read says what is wrong
+
+    def _list(self, folder: str) -> Mapping[str, Entry] | None:
+        """Return a folder by names, None if the identity may not list it or it does not exist."""
+        if not self._listable:
+            return None
+        try:
+            return by_name(self._listed(folder, recursive=False))
+        except Forbidden:
+            self._listable = False
+        except Missing:
+            pass  # each read says so
+        return None
+
+    def _one(self, request: SecretRequest, lists: Mapping[str, Mapping[str, Entry] | None]) -> SecretValue:
+        if request.version or request.metadata:
+            field = "version" if request.version else "metadataPolicy: Fetch"
+            raise ProviderDenied(f"{field} is not implemented in the Infisical provider: remove it")
+        place = place_of(request.key, self._base)
+        listed = lists.get(place.folder)
+        if listed is not None and place.name not in listed:
+            raise SecretAbsent(ABSENCE)
+        found = listed[place.name] if listed is not None else self._single(place)
+        return SecretValue(found.value.encode("utf-8", "replace"))
+
+    def _single(self, place: Place) -> Entry:
+        params = self._params(place.folder) | {"type": "shared"}
+        try:
+            body = self._connection.ask(GET, "GET", path_of(place), params=params)
+        except Missing as error:
+            # 404 stands for a missing folder, environment or project too: only a list of the folder proves absence.
+            try:
+                listed = by_name(self._listed(place.folder, recursive=False))
+            except Missing as missing:
+                raise ProviderDenied(str(missing)) from None
+            except Forbidden:
+                raise ProviderDenied(f"{error}; the identity may not list the folder, which would prove it") from None
+            if place.name in listed:
+                return listed[place.name]
+            raise SecretAbsent(ABSENCE) from None
+        found = entry_of(GET, body.get("secret"), place.folder)
+        if found.name != place.name:
+            raise ProviderDenied(f"{GET}: the answer is another secret than the one that was asked for")
+        return found
+
+    def _listed(self, folder: str, *, recursive: bool) -> list[Entry]:
+        params = self._params(folder) | {"recursive": str(recursive).lower()}
+        return list(entries_of(LIST, self._connection.ask(LIST, "GET", "v3/secrets/raw", params=params), folder))
+
+    def _params(self, folder: str) -> dict[str, str]:
+        scope = self._scope
+        return {
+            "workspaceSlug": scope.project_slug,
+            "environment": scope.environment_slug,
+            "secretPath": folder,
+            "expandSecretReferences": str(scope.expand_secret_references).lower(),
+            "include_imports": "true",
+        }

@@ -1,0 +1,122 @@
+"""Pushes to Infisical: metadata of a secret are the marks."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from external.api.providers.infisical import InfisicalSecretsScope
+from external.providers.infisical.connection import InfisicalConnection, Missing
+from external.providers.infisical.secrets import METADATA, Entry, Place, cleaned, entry_of, path_of, push_place
+from external.providers.protocol import ProviderUnavailable
+from external.providers.push import Pushed, PushRequest, ReferencedObject, RemoteRef
+from external.providers.support.pushing.json_text import document_with, document_without, has_property
+from external.providers.support.pushing.marks import MANAGED_BY, marks, require_ours
+from external.providers.support.pushing.payload import payload_text
+
+PLACE = "metadata"
+READ = "GetSecret"
+
+
+class SecretPush:
+    """Pushes to one environment of a project. Values are compared and written with their references unresolved."""
+
+    deletes_property = True
+
+    def __init__(self, scope: InfisicalSecretsScope, connection: InfisicalConnection) -> None:
+        self._scope = scope
+        self._connection = connection
+        self._base = cleaned(scope.secrets_path)
+        self._project = ""
+        """Its id, which writes need."""
+
+    def references(self, metadata: object) -> tuple[ReferencedObject, ...]:
+        """Return nothing: metadata has no effect."""
+        del metadata
+        return ()
+
+    def push(self, request: PushRequest) -> Pushed:
+        """Create the secret, or bring value and marks to what the entry says. Raises ProviderError."""
+        place = push_place(request.ref.key, self._base)
+        found = self._got(place)
+        if found is not None and (MANAGED_BY in found.metadata or not request.recorded):
+            # External-secrets leaves no mark, only the record of its push.
+            require_ours(found.metadata, request.owners, PLACE)
+        text = payload_text(request)
+        if request.ref.property:
+            before = found.value.encode() if found is not None else b""
+            text = document_with(before, request.ref.property, text).decode()
+        metadata = {**(found.metadata if found is not None else {}), **marks(request.owner)}
+        if found is not None and found.value == text and found.metadata == metadata:
+            return Pushed(written=False)
+        self._write("UpdateSecret" if found is not None else "CreateSecret", place, text, metadata)
+        return Pushed(written=True)
+
+    def exists(self, ref: RemoteRef, metadata: object = None) -> bool:
+        """Return True if the secret exists, with the property if one is asked for. Raises ProviderError."""
+        del metadata
+        found = self._got(push_place(ref.key, self._base))
+        return found is not None and (not ref.property or has_property(found.value.encode(), ref.property))
+
+    def delete(self, ref: RemoteRef, owner: str, metadata: object = None) -> bool:
+        """Delete the secret, or one property; with the last property the secret goes too. Raises ProviderError."""
+        del metadata
+        place = push_place(ref.key, self._base)
+        found = self._got(place)
+        if found is None:
+            return False
+        require_ours(found.metadata, (owner,), PLACE)
+        if ref.property:
+            rest = document_without(found.value.encode(), ref.property)
+            if rest is None:
+                return False
+            if rest:
+                self._write("UpdateSecret", place, rest.decode(), found.metadata)
+                return True
+        try:
+            self._connection.ask("DeleteSecret", "DELETE", path_of(place), json=self._body(place))
+        except Missing:
+            return False
+        return True
+
+    def _got(self, place: Place) -> Entry | None:
+        scope = self._scope
+        params = {
+            "workspaceSlug": scope.project_slug,
+            "environment": scope.environment_slug,
+            "secretPath": place.folder,
+            "type": "shared",
+            "expandSecretReferences": "false",
+            "include_imports": "false",
+        }
+        try:
+            body = self._connection.ask(READ, "GET", path_of(place), params=params)
+        except Missing:
+            return None
+        return entry_of(READ, body.get("secret"), place.folder)
+
+    def _write(self, call: str, place: Place, text: str, metadata: Mapping[str, str]) -> None:
+        told = [{"key": name, "value": each} for name, each in metadata.items()]
+        body = self._body(place) | {"secretValue": text, METADATA: told}
+        self._connection.ask(call, "POST" if call == "CreateSecret" else "PATCH", path_of(place), json=body)
+
+    def _body(self, place: Place) -> dict[str, Any]:
+        return {
+            "workspaceId": self._project_id(),
+            "environment": self._scope.environment_slug,
+            "secretPath": place.folder,
+            "type": "shared",
+        }
+
+    def _project_id(self) -> str:
+        if not self._project:
+            slug = quote(self._scope.project_slug, safe="")
+            try:
+                body = self._connection.ask("GetProject", "GET", f"v1/projects/slug/{slug}")
+            except Missing:
+                body = self._connection.ask("GetProject", "GET", f"v1/workspace/slug/{slug}")
+            inner = body.get("project")
+            found = (inner if isinstance(inner, dict) else body).get("id")
+            if not isinstance(found, str) or not found:
+                raise ProviderUnavailable("GetProject: the answer holds no id")
+            self._project = found
+        return self._project
