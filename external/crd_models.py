@@ -72,8 +72,6 @@ class UnservedProviders(Model):
     """A store of Previder Vault."""
     pulumi: configuration_services.Pulumi | None = None
     """A store of Pulumi ESC."""
-    scaleway: regional_clouds.Scaleway | None = None
-    """A store of Scaleway Secret Manager."""
     secretserver: vaults.SecretServer | None = None
     """A store of Delinea Secret Server."""
     senhasegura: vaults.Senhasegura | None = None

@@ -9,7 +9,7 @@ from external.api.providers.kubernetes import CustomResourceProvider, Kubernetes
 from external.api.providers.vault import OpenBaoProvider, VaultProvider
 from external.api.providers.webhook import WebhookProvider, says_namespace
 from external.api.push_metadata.kubernetes import KubernetesPushSpec
-from external.providers import aws, azure, doppler, fake, gitlab, infisical, onepassword
+from external.providers import aws, azure, doppler, fake, gitlab, infisical, onepassword, scaleway
 from external.providers.catalogue import Catalogue
 from external.providers.kind import ProviderKind, Pushing, single
 from external.providers.kubernetes.connect import connect as connect_kubernetes
@@ -71,6 +71,7 @@ KINDS: tuple[ProviderKind, ...] = (
         services=single(vault.OPEN_BAO),
         ports=(443, 8200),
     ),
+    scaleway.KIND,
     ProviderKind(
         "vault",
         "HashiCorp Vault.",

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from external.api.credentials import CertificateInSecret, ValueOrSecret
+from external.api.credentials import CertificateInSecret
 from external.api.fields import ONE_OF, CaBundle, CaProvider, EmptyObject, Model, SecretKeySelector, checked
 
 
@@ -102,21 +102,6 @@ class Ovh(Model):
     """ID of the OKMS domain."""
     server: str
     """URL of the server."""
-
-
-class Scaleway(Model):
-    """A store of Scaleway Secret Manager."""
-
-    access_key: ValueOrSecret
-    """Access key."""
-    api_url: str | None = None
-    """URL of the API."""
-    project_id: str
-    """ID of the project."""
-    region: str
-    """Region."""
-    secret_key: ValueOrSecret
-    """Secret key."""
 
 
 class VolcengineAuthSecretRef(Model):

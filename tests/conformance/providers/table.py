@@ -11,6 +11,7 @@ from tests.conformance.providers.custom_resources import CustomResourceSubject
 from tests.conformance.providers.engines import EngineOneSubject, EngineTwoSubject
 from tests.conformance.providers.http_api import WebhookSubject
 from tests.conformance.providers.in_memory import FakeSubject
+from tests.conformance.providers.scaleway import ScalewaySubject
 from tests.conformance.providers.subject import Subject
 
 HERE = Path(__file__).parent
@@ -22,6 +23,7 @@ SUBJECTS: tuple[type[Subject], ...] = (
     CustomResourceSubject,
     EngineOneSubject,
     EngineTwoSubject,
+    ScalewaySubject,
     WebhookSubject,
 )
 MODULES = ("test_reads", "test_search", "test_faults", "test_identity", "test_push")

@@ -1,0 +1,54 @@
+"""Connects stores to Scaleway Secret Manager."""
+
+import re
+
+from external.api.credentials import ValueOrSecret
+from external.providers.protocol import Client, ConnectContext
+from external.providers.scaleway.client import ScalewaySecrets
+from external.providers.scaleway.connection import LABEL, TOKEN, ScalewayConnection
+from external.providers.scaleway.model import Scaleway
+from external.providers.support.http import HttpOptions
+from external.providers.support.lookup import INVALID
+from external.providers.support.loopback import require_secure
+from external.providers.support.naming import host_of
+from manager.core.errors import NeedsHuman
+from manager.core.secret_value import SecretValue
+
+AT = "spec.provider.scaleway"
+URL = "https://api.scaleway.com"
+REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)*")
+
+
+async def connect(spec: Scaleway, context: ConnectContext) -> Client:
+    """Return the client of one project in one region."""
+    url = (spec.api_url or URL).rstrip("/")
+    require_secure(url, f"{AT}.apiUrl")
+    if REGION.fullmatch(spec.region) is None:
+        raise NeedsHuman(INVALID, f"{AT}.region: it is no name of a region, such as fr-par")
+    if not spec.project_id:
+        raise NeedsHuman(INVALID, f"{AT}.projectId is missing")
+    await _value(spec.access_key, f"{AT}.accessKey", context)  # the API takes the secret key alone
+    key = await _value(spec.secret_key, f"{AT}.secretKey", context)
+
+    def make() -> Client:
+        options = HttpOptions(
+            LABEL,
+            context.egress,
+            context.count,
+            context.timeout,
+            token_header=TOKEN,
+            server=f"apiUrl, {host_of(url)}",
+        )
+        connection = ScalewayConnection(f"{url}/secret-manager/v1beta1/regions/{spec.region}", options, key)
+        return ScalewaySecrets(connection, spec.project_id, spec.region)
+
+    return await context.run(make)
+
+
+async def _value(given: ValueOrSecret, at: str, context: ConnectContext) -> SecretValue:
+    """Return a value that stands in the store or in a Secret. Raises NeedsHuman for both and for none."""
+    if (given.value is None) is (given.secret_ref is None):
+        raise NeedsHuman(INVALID, f"{at}: exactly one of value and secretRef must be set")
+    if given.secret_ref is not None:
+        return await context.lookup.secret(given.secret_ref, f"{at}.secretRef")
+    return SecretValue((given.value or "").encode())
