@@ -7,7 +7,7 @@ COPY requirements.lock pyproject.toml README.md ./
 # With bytecode, here and below: the image's root is read-only, so each start would compile every module again. That
 # takes two seconds of CPU, and the module of the sandbox alone 18 MiB of memory.
 # The lock is for all groups; only what the controller needs is installed from it, at the locked hashes.
-RUN /opt/uv/bin/uv pip compile pyproject.toml --extra controller --constraint requirements.lock --generate-hashes \
+RUN /opt/uv/bin/uv pip compile pyproject.toml --all-extras --constraint requirements.lock --generate-hashes \
         --python /opt/coffer/bin/python --no-header --quiet --output-file /tmp/controller.lock \
     && /opt/uv/bin/uv pip sync --compile-bytecode --python /opt/coffer/bin/python --require-hashes /tmp/controller.lock
 # Descriptions of the AWS services that Coffer calls; those of all others are a quarter of the image.

@@ -99,7 +99,7 @@ LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-ur
 
 lock: OUT ?= requirements.lock
 lock: $(BIN)/uv ## requirements.lock from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --extra controller --group dev $(LOCKED) -o $(OUT)
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev $(LOCKED) -o $(OUT)
 
 audit-lock: OUT ?= tools/audit.lock
 audit-lock: $(BIN)/uv ## tools/audit.lock from tools/audit.in

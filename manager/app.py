@@ -15,6 +15,7 @@ from enum import IntEnum
 from typing import Any, NoReturn
 
 import structlog
+from aiohttp.web import RouteDef
 from yarl import URL
 
 from manager import VERSION
@@ -205,6 +206,8 @@ def _health(lease: LeaseThread, modules: tuple[Module, ...], leader: Leader) -> 
 
 async def _listen(settings: Settings, replica: Replica, stack: AsyncExitStack) -> None:
     routes = [*replica.health.routes(), *(route for module in replica.modules for route in module.routes)]
+    if settings.process.status_page:
+        routes += _page(replica.client)
     runner = await serve(settings.process.listen, routes)
     stack.push_async_callback(runner.cleanup)
 
@@ -220,6 +223,13 @@ async def _listen(settings: Settings, replica: Replica, stack: AsyncExitStack) -
     if secured is not None:
         current = asyncio.create_task(secured.keep_current(), name="metrics certificate")
         stack.callback(current.cancel)
+
+
+def _page(client: KubeClient) -> list[RouteDef]:
+    """Import the status page, which costs no memory while it is off, and return its endpoints."""
+    page = importlib.import_module("manager.status_page.routes").StatusPage(client, SystemClock())
+    routes: list[RouteDef] = page.routes()
+    return routes
 
 
 async def _until_the_end(replica: Replica) -> Ending:

@@ -9,6 +9,7 @@ from pydantic import BaseModel as Model
 from external.api.fields import model_in
 from external.providers.kind import Service
 from external.providers.registry import KINDS
+from tools.conformance_doc import conformance
 from tools.generated import Generated
 
 FILE = Path(__file__).parent.parent / "docs" / "providers.md"
@@ -67,7 +68,7 @@ def rendered() -> str:
             able = "ReadWrite" if kind.pushes else "ReadOnly"
             cells = (name, kind.about, f"`{service.label}`", str(service.batch), _price(service), able)
             rows.append(f"| {' | '.join(cells)} |\n")
-    return "".join([HEAD, *rows, PUSHES, *_pushes(), RIGHTS])
+    return "".join([HEAD, *rows, PUSHES, *_pushes(), RIGHTS, conformance()])
 
 
 def _pushes() -> Iterator[str]:

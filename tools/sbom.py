@@ -82,7 +82,7 @@ def locked_for_the_image() -> str:
     found = IMAGE_PYTHON.search((ROOT / "Dockerfile").read_text())
     if found is None:
         raise ValueError("Dockerfile: no line `ARG PYTHON=python:…`")
-    command = ["uv", "pip", "compile", "pyproject.toml", "--extra", "controller", "--constraint", "requirements.lock"]
+    command = ["uv", "pip", "compile", "pyproject.toml", "--all-extras", "--constraint", "requirements.lock"]
     options = ["--generate-hashes", "--no-header", "--no-annotate", "--quiet", "--python-version", found[1]]
     return _output(str(Path(sys.executable).with_name(command[0])), *command[1:], *options)
 

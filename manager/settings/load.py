@@ -156,6 +156,7 @@ def _require_scope(settings: Settings) -> None:
     reviewing = {
         "sealed.require_token": settings.modules.sealed and sealed.require_token,
         "process.metrics_authorization": settings.process.metrics_authorization,
+        "process.status_page": settings.process.status_page,
     }
     for name in (each for each, on in reviewing.items() if on):
         text = "tokens are reviewed for the whole cluster, for which modules.scope leaves no rights; unset one of them"

@@ -29,6 +29,9 @@ class ProcessSettings:
     """Address of /healthz, /readyz and the /v1 endpoints."""
     listen_metrics: str = ":8081"
     """Address of /metrics."""
+    status_page: bool = False
+    """True: serve the status page and /v1/status on `listen`, to viewers by their token and rights; and sealing in the
+    browser. Names and conditions only, never values."""
     metrics_cert_file: str = ""
     """PEM file with the certificate chain that serves /metrics by HTTPS; a renewed one is read within a minute."""
     metrics_key_file: str = ""

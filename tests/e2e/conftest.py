@@ -41,7 +41,7 @@ MakeCoffer = Callable[..., Coffer]
 def shared_coffer(control_plane: ControlPlane, kube: Kube, moto_server: Moto) -> Iterator[Coffer]:
     """The controller that most tests share, run as the chart runs it."""
     install_crds(control_plane, kube)
-    installation = Installation(control_plane, kube)
+    installation = Installation(control_plane, kube, "settings.process.status_page=true")
     coffer = Coffer(installation, flags=QUICK, environment=moto_server.environment())
     coffer.start()
     coffer.wait_leading()

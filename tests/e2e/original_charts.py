@@ -155,7 +155,7 @@ def write_charts(folder: Path) -> dict[str, Path]:
     (charts["sealed"] / "crds").mkdir()
     (charts["external"] / "files").mkdir()
     for each in sorted(CRDS.glob("*.yaml")):
-        crd = yaml.safe_load(each.read_text())
+        crd = yaml.load(each.read_text(), Loader=yaml.CSafeLoader)
         place = charts["sealed"] / "crds" if crd["spec"]["group"] == "bitnami.com" else charts["external"] / "files"
         (place / each.name).write_text(yaml.safe_dump(_as_the_originals(crd)))
     (charts["external"] / "files" / "pushsecrets.yaml").write_text(yaml.safe_dump(PUSH_SECRETS))

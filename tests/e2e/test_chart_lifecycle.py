@@ -20,7 +20,7 @@ from tests.unit.charts.snapshots import CASES
 HOME = "coffer-system"
 KINDS = "customresourcedefinitions"
 SEALED, UUIDS = "sealedsecrets.bitnami.com", "uuids.generators.external-secrets.io"
-NAMES = sorted(yaml.safe_load(file.read_text())["metadata"]["name"] for file in CRDS.glob("*.yaml"))
+NAMES = sorted(yaml.load(file.read_text(), Loader=yaml.CSafeLoader)["metadata"]["name"] for file in CRDS.glob("*.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def version_before(folder: Path) -> Path:
     (chart / "files" / "crds").rename(chart / "crds")
     (chart / "templates" / "crds.yaml").unlink()
     for file in (chart / "crds").iterdir():
-        crd: Object = yaml.safe_load(file.read_text())
+        crd: Object = yaml.load(file.read_text(), Loader=yaml.CSafeLoader)
         del crd["metadata"]["annotations"]
         if crd["metadata"]["name"] == SEALED:
             properties = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
@@ -157,7 +157,7 @@ def test_crds_of_the_version_before_are_applied_or_handed_over(plane: ControlPla
 
 
 def test_crds_of_another_release_are_left_alone(plane: ControlPlane, kube: Kube) -> None:
-    theirs: Object = yaml.safe_load((CRDS / "uuids.yaml").read_text())
+    theirs: Object = yaml.load((CRDS / "uuids.yaml").read_text(), Loader=yaml.CSafeLoader)
     theirs["metadata"]["annotations"] = {
         "meta.helm.sh/release-name": "external-secrets",
         "meta.helm.sh/release-namespace": "eso",
@@ -187,7 +187,7 @@ def test_crds_of_another_release_are_left_alone(plane: ControlPlane, kube: Kube)
 
 
 def test_a_stored_version_is_never_dropped(plane: ControlPlane, kube: Kube) -> None:
-    newer: Object = yaml.safe_load((CRDS / "uuids.yaml").read_text())
+    newer: Object = yaml.load((CRDS / "uuids.yaml").read_text(), Loader=yaml.CSafeLoader)
     (current,) = newer["spec"]["versions"]
     newer["spec"]["versions"] = [{**current, "storage": False}, {**current, "name": "v2"}]
     kube.apply(newer)

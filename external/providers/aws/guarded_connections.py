@@ -6,7 +6,7 @@ The SDK's own time-outs begin again with every byte, and it reads an answer of a
 from collections.abc import Iterator
 from typing import Any
 
-from external.providers.support.guarded_session import watch_reused, watched_socket
+from external.providers.support.deadlines import watch_reused, watched_socket
 
 MAX_ANSWER_BYTES = 16 << 20
 """Twenty secrets of 64 KiB, as BatchGetSecretValue gives them, and room for base64."""

@@ -122,6 +122,18 @@ def watch(connection: Any) -> None:
         call.watch(connection)
 
 
+def watched_socket(connection: socket.socket) -> socket.socket:
+    """Put a new connection under the deadline of this thread's call, and return it."""
+    watch(connection)
+    return connection
+
+
+def watch_reused(connection: Any) -> None:
+    """Put a connection that an earlier request left open under the deadline of this one."""
+    if connection.sock is not None:
+        watch(connection.sock)
+
+
 def _shut(connection: socket.socket) -> None:
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)

@@ -14,7 +14,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
 from external.providers.protocol import Egress, ProviderDenied, ProviderError, ProviderUnavailable
-from external.providers.support.deadlines import watch, within
+from external.providers.support.deadlines import watch_reused, watched_socket, within
 from manager.core.tls import as_go_verifies
 
 CHUNK_BYTES = 64 << 10
@@ -80,18 +80,6 @@ def _pools(egress: Egress) -> dict[str, Any]:
     plain = type("GuardedPool", (HTTPConnectionPool,), {"ConnectionCls": Plain})
     secured = type("GuardedSecurePool", (HTTPSConnectionPool,), {"ConnectionCls": Secured})
     return {"http": plain, "https": secured}
-
-
-def watched_socket(connection: socket.socket) -> socket.socket:
-    """Put a new connection under the deadline of this thread's call, and return it."""
-    watch(connection)
-    return connection
-
-
-def watch_reused(connection: Any) -> None:
-    """Put a connection that an earlier request left open under the deadline of this one."""
-    if connection.sock is not None:
-        watch(connection.sock)
 
 
 class GuardedSession(requests.Session):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -22,6 +23,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         module = metafunc.module.__name__.rpartition(".")[2]
         found = [each for each in _subjects(metafunc.config) if not spared(each, module, metafunc.function.__name__)]
         metafunc.parametrize("running_subject", found, ids=lambda each: each.NAME, indirect=True, scope="module")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the table alone to the subject of another package, without the rows that do not apply to it."""
+    if not config.getoption("--subject", default=""):
+        return
+    here = Path(__file__).parent
+    theirs = [each for each in items if each.path.parent == here]
+    left = [each for each in theirs if "running_subject" not in getattr(getattr(each, "callspec", None), "params", {})]
+    left += [each for each in theirs if "NOTSET" in each.name]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [each for each in items if each not in left]
 
 
 def _subjects(config: pytest.Config) -> tuple[type[Subject], ...]:

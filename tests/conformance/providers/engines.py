@@ -31,7 +31,7 @@ class EngineSubject(Subject):
     WRITES = frozenset({"WriteSecretData", "DeleteSecret"})
     SPARED: ClassVar[Mapping[str, str]] = {
         "test_versions_tell_whether_a_secret_changed": "no list of it tells versions",
-        "test_a_disabled_version_is_not_absent": "its versions cannot be disabled; deleted ones are in the next row",
+        "test_a_disabled_version_is_not_absent": "its versions cannot be disabled; deleted ones have a row",
         "test_another_host_gets_no_credential": "a standby names the active server, to which the token goes too",
         "test_a_value_of_one_mebibyte_is_read": "it takes 512 KiB",
         "test_bytes_that_are_no_text_are_read": "its documents hold text",
@@ -157,3 +157,12 @@ class EngineTwoSubject(EngineSubject):
     def put_second(self, key: str, content: bytes) -> str:
         self.put(key, content, None)
         return "1"
+
+
+class OpenBaoSubject(EngineTwoSubject):
+    """OpenBao, whose API is Vault's."""
+
+    NAME = LABEL = "OpenBao"
+    KIND = "openBao"
+    SERVER = "a real Vault, whose API it has"
+    NO_PUSHES = "it takes no secrets, and neither does the original's"

@@ -20,7 +20,7 @@ class WebhookSubject(Subject):
     NAME = LABEL = "Webhook"
     KIND = "webhook"
     SERVER = "an HTTP API of the tests"
-    PUSHES = False
+    NO_PUSHES = "every push is a write of the API's own: the unit tests of the provider have them"
     without = frozenset({"find"})
     SPARED: ClassVar[Mapping[str, str]] = {
         "test_a_version_is_read": NO_COMMON_WAY,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tests.conformance.providers.amazon import ParameterStoreSubject, SecretsManagerSubject
 from tests.conformance.providers.cluster import ClusterSubject
 from tests.conformance.providers.custom_resources import CustomResourceSubject
-from tests.conformance.providers.engines import EngineOneSubject, EngineTwoSubject
+from tests.conformance.providers.engines import EngineOneSubject, EngineTwoSubject, OpenBaoSubject
 from tests.conformance.providers.http_api import WebhookSubject
 from tests.conformance.providers.in_memory import FakeSubject
 from tests.conformance.providers.scaleway import ScalewaySubject
@@ -21,6 +21,7 @@ SUBJECTS: tuple[type[Subject], ...] = (
     FakeSubject,
     ClusterSubject,
     CustomResourceSubject,
+    OpenBaoSubject,
     EngineOneSubject,
     EngineTwoSubject,
     ScalewaySubject,
@@ -28,7 +29,6 @@ SUBJECTS: tuple[type[Subject], ...] = (
 )
 MODULES = ("test_reads", "test_search", "test_faults", "test_identity", "test_push")
 """In the order of the page; each test that takes a `subject` is a row."""
-NO_PUSHES = "it takes no secrets"
 
 
 class Case(NamedTuple):
@@ -47,12 +47,16 @@ def cases() -> Iterator[Case]:
     """Yield the rows, in the order of their files."""
     for module in MODULES:
         for each in ast.parse((HERE / f"{module}.py").read_text()).body:
-            if isinstance(each, ast.FunctionDef) and any(given.arg == "subject" for given in each.args.args):
+            if (
+                isinstance(each, ast.FunctionDef)
+                and each.name.startswith("test_")
+                and any(given.arg == "subject" for given in each.args.args)
+            ):
                 yield Case(module, each.name)
 
 
 def spared(subject: type[Subject], module: str, test: str) -> str:
     """Return why a test does not apply to a subject, empty if it does."""
-    if module == "test_push" and not subject.PUSHES:
-        return NO_PUSHES
+    if module == "test_push" and subject.NO_PUSHES:
+        return subject.NO_PUSHES
     return subject.SPARED.get(test, "")

@@ -151,7 +151,7 @@ def test_a_user_hands_a_secret_from_one_push_secret_to_another(subject: Subject,
 
 
 def test_the_whole_source_is_one_document(subject: Subject, key: str) -> None:
-    client, ref, whole = subject.client(), RemoteRef(key), {"b": "é<".encode(), "a": b"1"}
+    client, ref, whole = subject.client(), RemoteRef(subject.remote_key(key)), {"b": "é<".encode(), "a": b"1"}
     assert client.push(request(ref, None, values=whole)).written
     assert not client.push(request(ref, None, values=whole)).written
     assert names(subject.content(key)) == {name: subject.in_whole(value) for name, value in whole.items()}

@@ -57,7 +57,7 @@ def naming(schema: Body, path: str) -> Iterator[str]:
 
 def references(plural: str, inside: str = "") -> set[str]:
     """Return those of a CRD's spec, with paths from `spec` on."""
-    crd = yaml.safe_load((FOLDER / f"{plural}.yaml").read_text())
+    crd = yaml.load((FOLDER / f"{plural}.yaml").read_text(), Loader=yaml.CSafeLoader)
     schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     return set(naming(schema["properties"][inside] if inside else schema, "spec"))
 

@@ -46,11 +46,13 @@ KUBECTL = {
     "delete": {"-f"},
     "create namespace": set(),
     "create secret": {"--from-file"},
+    "create token": set(),
     "describe": set(),
     "events": {"--for", "-n"},
     "get": {"--raw", "-A", "-l", "-n", "-o"},
     "explain": set(),
     "logs": {"-f", "-l", "-n"},
+    "port-forward": {"-n"},
 }
 """What of kubectl is named; a word or flag that is not here is looked up once, and added."""
 SECTIONS = {each.name: getattr(Settings(), each.name) for each in fields(Settings)}

@@ -1,0 +1,121 @@
+import { InputError, sealedManifest } from "./seal.js";
+
+const REFUSED = {
+  400: "This is no name of a namespace.",
+  401: "The API server does not know this token, or it has expired.",
+  403: "This token may list none of the kinds there. Name a namespace in which it may.",
+  429: "Too many questions at once. Wait a few seconds.",
+  503: "The API server does not answer, or too many viewers ask at once. Try again.",
+};
+const MINUTE = 60, HOUR = 3600, DAY = 86400;
+
+const at = (id) => document.getElementById(id);
+
+// Return a duration as kubectl shows ages.
+function span(seconds) {
+  if (seconds === null) return "unknown";
+  if (seconds < 2 * MINUTE) return `${seconds}s`;
+  if (seconds < 2 * HOUR) return `${Math.floor(seconds / MINUTE)}m`;
+  return seconds < 2 * DAY ? `${Math.floor(seconds / HOUR)}h` : `${Math.floor(seconds / DAY)}d`;
+}
+
+// Return a row of a table; texts are never markup.
+function row(texts, styles = []) {
+  const made = document.createElement("tr");
+  texts.forEach((text, index) => {
+    const cell = document.createElement(index ? "td" : "th");
+    if (!index) cell.scope = "row";
+    cell.textContent = text;
+    if (styles[index]) cell.className = styles[index];
+    made.append(cell);
+  });
+  return made;
+}
+
+async function look(event) {
+  event.preventDefault();
+  at("told").textContent = "Reading …";
+  const where = at("where").value.trim();
+  const query = where ? `?namespace=${encodeURIComponent(where)}` : "";
+  try {
+    const answer = await fetch(`v1/status${query}`, { headers: { Authorization: `Bearer ${at("token").value.trim()}` } });
+    if (!answer.ok) throw new InputError(REFUSED[answer.status] ?? `The answer is ${answer.status}.`);
+    show(await answer.json());
+  } catch (error) {
+    at("shown").hidden = true;
+    at("told").textContent = error instanceof InputError ? error.message : "The page cannot reach Coffer.";
+  }
+}
+
+function show(status) {
+  const where = status.namespace ? `namespace ${status.namespace}` : "the whole cluster";
+  const failed = status.failures.length;
+  at("told").textContent = `${where}, as ${status.viewer}: ${failed ? `failures: ${failed}` : "nothing fails"}`;
+  const numbers = [null, "number", "number", "number"];
+  at("objects").replaceChildren(
+    ...Object.entries(status.objects).map(([kind, each]) =>
+      row([kind, each.ready, each.failed, each.waiting], numbers.map((style, index) => (index === 2 && each.failed ? "number bad" : style)))),
+  );
+  at("failures").replaceChildren(
+    ...status.failures.map((each) =>
+      row([`${each.kind} ${each.namespace ? `${each.namespace}/` : ""}${each.name}`, span(each.sinceSeconds), each.reason, each.message])),
+  );
+  const facts = [`Version ${status.version}.`];
+  if (status.oldestRefreshSeconds !== null) facts.push(`The oldest ready ExternalSecret was refreshed ${span(status.oldestRefreshSeconds)} ago.`);
+  if (status.hidden.length) facts.push(`Not shown, because this token may not list them here: ${status.hidden.join(", ")}.`);
+  at("facts").textContent = facts.join(" ");
+  at("shown").hidden = false;
+}
+
+function addEntry() {
+  const made = at("entry").content.cloneNode(true);
+  const entry = made.querySelector(".entry");
+  entry.querySelector(".less").addEventListener("click", () => {
+    entry.remove();
+    at("more").focus();
+  });
+  at("entries").append(made);
+  return entry;
+}
+
+async function bytesOf(entry) {
+  const [file] = entry.querySelector(".file").files;
+  return file ? new Uint8Array(await file.arrayBuffer()) : new TextEncoder().encode(entry.querySelector(".value").value);
+}
+
+async function seal(event) {
+  event.preventDefault();
+  at("result").hidden = true;
+  const about = Object.fromEntries(["namespace", "name", "scope", "type"].map((id) => [id, at(id).value.trim()]));
+  try {
+    if (!globalThis.crypto?.subtle) throw new InputError("Browsers encrypt only on https and on localhost. Use kubectl port-forward, or HTTPS.");
+    const answer = await fetch("v1/cert.pem");
+    if (!answer.ok) throw new InputError("Coffer has no certificate yet. Try again in a minute.");
+    const entries = [];
+    for (const each of at("entries").querySelectorAll(".entry")) entries.push([each.querySelector(".key").value.trim(), await bytesOf(each)]);
+    at("manifest").value = await sealedManifest(await answer.text(), about, entries);
+    at("result").hidden = false;
+    at("sealed-told").textContent = "Sealed. Only this cluster can open it.";
+  } catch (error) {
+    at("sealed-told").textContent = error instanceof InputError ? error.message : "The page cannot reach Coffer, or cannot read a file.";
+  }
+}
+
+function forget() {
+  at("entries").replaceChildren();
+  addEntry();
+  at("sealed-told").textContent = "The values are cleared.";
+}
+
+async function copy() {
+  at("manifest").select();
+  await navigator.clipboard.writeText(at("manifest").value).catch(() => document.execCommand("copy"));
+  at("sealed-told").textContent = "Copied.";
+}
+
+at("look").addEventListener("submit", look);
+at("sealing").addEventListener("submit", seal);
+at("more").addEventListener("click", () => addEntry().querySelector(".key").focus());
+at("forget").addEventListener("click", forget);
+at("copy").addEventListener("click", copy);
+addEntry();

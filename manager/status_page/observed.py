@@ -1,0 +1,51 @@
+"""Reads the objects that the page tells of, a page of a list at a time; what was just read serves every viewer."""
+
+import asyncio
+
+from manager.core.clock import Clock
+from manager.core.errors import NotFound
+from manager.kube.client import KubeClient
+from manager.kube.resources import Resource
+from manager.status_page.overview import KINDS, KindOverview
+
+FRESH_SECONDS = 10.0  # for which what was read is shown again: ten viewers cost no more than one
+MAX_KEPT = 200  # kinds in namespaces that are kept
+
+
+class Observer:
+    """Counts the objects of kinds, without keeping them."""
+
+    def __init__(self, client: KubeClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._read: dict[tuple[Resource, str], tuple[float, asyncio.Task[KindOverview | None]]] = {}
+
+    async def kind(self, resource: Resource, namespace: str) -> KindOverview | None:
+        """Return what there is of a kind in a namespace, or everywhere; None if its CRD is missing. Raises ApiError."""
+        now, place = self._clock.monotonic(), (resource, namespace)
+        at, running = self._read.get(place, (0.0, None))
+        if running is None or now - at > FRESH_SECONDS or _failed(running):
+            while len(self._read) >= MAX_KEPT:
+                del self._read[next(iter(self._read))]
+            running = asyncio.create_task(self._list(resource, namespace), name="status page")
+            self._read.pop(place, None)
+            self._read[place] = (now, running)
+        return await asyncio.shield(running)
+
+    async def _list(self, resource: Resource, namespace: str) -> KindOverview | None:
+        found = KindOverview()
+        try:
+            async for bodies, _ in self._client.pages(resource, namespace=namespace):
+                found.add(resource, bodies)
+        except NotFound:
+            return None
+        return found
+
+
+def _failed(running: asyncio.Task[KindOverview | None]) -> bool:
+    return running.done() and (running.cancelled() or running.exception() is not None)
+
+
+def shown_in(namespace: str) -> tuple[Resource, ...]:
+    """Return the kinds that are shown of one namespace, or of the whole cluster if it is empty."""
+    return tuple(each for each in KINDS if each.namespaced or not namespace)
