@@ -1,9 +1,89 @@
 """Stores of the smaller providers, with the fields of the original's examples, through the whole controller."""
 
 import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
 
-from tests.builders.manifests import bound_account, canary, external_secret, meta, store, widget_definition
+from tests.builders.manifests import (
+    bound_account,
+    canary,
+    external_secret,
+    meta,
+    push_secret,
+    secret,
+    store,
+    widget_definition,
+)
+from tests.doubles.scaleway import Scaleway
 from tests.e2e.world import World
+
+
+@dataclass(frozen=True)
+class Row:
+    """A vendor: its double, a store with the fields of the original's example, and what is read and pushed."""
+
+    name: str
+    provider: dict[str, Any]
+    secrets: dict[str, str]
+    """Values of the Secret `login` that the store names."""
+    keys: dict[str, Any]
+    """Key of the target -> remote reference."""
+    values: dict[str, str]
+    pushed_to: str = ""
+    """Remote key of a push."""
+    pushed: Callable[[], object] = lambda: None
+    """Return what the vendor holds there."""
+
+
+def login(key: str) -> dict[str, str]:
+    return {"name": "login", "key": key}
+
+
+def scaleway(double: Scaleway, value: str) -> Row:
+    double.put("database", json.dumps({"password": value}).encode(), "/app")
+    double.put("plain", value.encode())
+    return Row(
+        "scaleway",
+        {
+            "apiUrl": double.url,
+            "region": double.region,
+            "projectId": double.project,
+            "accessKey": {"secretRef": login("access-key")},
+            "secretKey": {"secretRef": login("secret-key")},
+        },
+        {"access-key": double.access_key, "secret-key": double.secret_key},
+        {"password": ("path:/app/database", "password"), "plain": "name:plain"},
+        {"password": value, "plain": value},
+        "path:/app/pushed",
+        lambda: [each.versions[-1].decode() for each in double.found if each.name == "pushed" and each.versions],
+    )
+
+
+def test_vendors_are_read_and_pushed_to(world: World) -> None:
+    ns, value, other = world.namespace(), canary(), canary()
+    with ExitStack() as doubles:
+        rows = [scaleway(doubles.enter_context(Scaleway()), value)]
+        world.apply(secret(ns, "source", {"k": other}))
+        for row in rows:
+            world.apply(secret(ns, f"{row.name}-login", row.secrets), store(ns, row.name, {row.name: _named(row)}))
+            if row.keys:
+                world.apply(external_secret(ns, f"{row.name}-read", row.name, row.keys))
+            if row.pushed_to:
+                world.apply(push_secret(ns, f"{row.name}-push", row.name, {"k": row.pushed_to}))
+        for row in rows:
+            world.await_ready("secretstores", ns, row.name, timeout=60)
+            if row.keys:
+                world.await_data(ns, f"{row.name}-read", row.values)
+            if row.pushed_to:
+                world.await_ready("pushsecrets", ns, f"{row.name}-push")
+                assert row.pushed() == [other], row.name
+
+
+def _named(row: Row) -> Any:
+    """Return the provider with the Secret of its row."""
+    return json.loads(json.dumps(row.provider).replace('"login"', f'"{row.name}-login"'))
 
 
 def test_objects_of_any_kind_are_read_by_the_stores_own_rights(world: World) -> None:

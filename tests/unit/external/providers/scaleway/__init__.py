@@ -1,0 +1,1 @@
+"""Scaleway Secret Manager against its double."""
