@@ -46,8 +46,6 @@ class UnservedProviders(Model):
     """A store of Fortanix DSM."""
     gcpsm: clouds.GoogleSecretManager | None = None
     """A store of Google Cloud Secret Manager."""
-    github: platforms.GitHub | None = None
-    """A store of GitHub Actions."""
     ibm: clouds.Ibm | None = None
     """A store of IBM Cloud Secrets Manager."""
     keepersecurity: password_managers.Keeper | None = None

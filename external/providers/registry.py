@@ -9,7 +9,7 @@ from external.api.providers.kubernetes import CustomResourceProvider, Kubernetes
 from external.api.providers.vault import OpenBaoProvider, VaultProvider
 from external.api.providers.webhook import WebhookProvider, says_namespace
 from external.api.push_metadata.kubernetes import KubernetesPushSpec
-from external.providers import aws, azure, doppler, fake, gitlab, infisical, onepassword, scaleway
+from external.providers import aws, azure, doppler, fake, github, gitlab, infisical, onepassword, scaleway
 from external.providers.catalogue import Catalogue
 from external.providers.kind import ProviderKind, Pushing, single
 from external.providers.kubernetes.connect import connect as connect_kubernetes
@@ -52,6 +52,7 @@ KINDS: tuple[ProviderKind, ...] = (
         single("fake", push=FAKE),
         ports=(),
     ),
+    github.KIND,
     gitlab.KIND,
     infisical.KIND,
     ProviderKind(

@@ -16,6 +16,7 @@ from tests.builders.manifests import (
     store,
     widget_definition,
 )
+from tests.doubles.github.actions import Actions
 from tests.doubles.scaleway import Scaleway
 from tests.e2e.world import World
 
@@ -61,10 +62,32 @@ def scaleway(double: Scaleway, value: str) -> Row:
     )
 
 
+def github(double: Actions) -> Row:
+    return Row(
+        "github",
+        {
+            "url": double.url,
+            "appID": int(double.app),
+            "installationID": int(double.installation),
+            "organization": double.organization,
+            "repository": double.repository,
+            "auth": {"privateKey": login("pem")},
+        },
+        {"pem": double.private_key},
+        {},
+        {},
+        "pushed",
+        lambda: [each.value.decode() for name, each in double.of_repository.items() if name == "PUSHED"],
+    )
+
+
 def test_vendors_are_read_and_pushed_to(world: World) -> None:
     ns, value, other = world.namespace(), canary(), canary()
     with ExitStack() as doubles:
-        rows = [scaleway(doubles.enter_context(Scaleway()), value)]
+        rows = [
+            scaleway(doubles.enter_context(Scaleway()), value),
+            github(doubles.enter_context(Actions())),
+        ]
         world.apply(secret(ns, "source", {"k": other}))
         for row in rows:
             world.apply(secret(ns, f"{row.name}-login", row.secrets), store(ns, row.name, {row.name: _named(row)}))

@@ -42,7 +42,7 @@ class CustomResourceSubject(Subject):
     LABEL = LABEL
     SERVER = "a real API server"
     NEEDS = ("control_plane", "kube")
-    PUSHES = False
+    NO_PUSHES = "objects of other kinds are read only, as in the original"
     page = 3
     denied = (403, {"kind": "Status", "reason": "Forbidden", "message": 'widgets "app" is forbidden'})
     other_forms = ('{"resources":[{"kind":"Widget"}]}', '{"resources":{}}')

@@ -66,6 +66,8 @@ class Subject(ABC):
     """Names of calls that write, in the metric."""
     SPARED: ClassVar[Mapping[str, str]] = {}
     """Name of a test that does not apply -> why, for docs/providers.md."""
+    NO_READS: ClassVar[str] = ""
+    """Why the rows of reads and searches do not apply; empty if they do."""
     NO_PUSHES: ClassVar[str] = ""
     """Why the rows of pushes do not apply; empty if they do."""
     catalogue: ClassVar[Catalogue] = BUILT_IN

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.conformance.providers.actions import ActionsSubject
 from tests.conformance.providers.amazon import ParameterStoreSubject, SecretsManagerSubject
 from tests.conformance.providers.cluster import ClusterSubject
 from tests.conformance.providers.custom_resources import CustomResourceSubject
@@ -19,6 +20,7 @@ SUBJECTS: tuple[type[Subject], ...] = (
     SecretsManagerSubject,
     ParameterStoreSubject,
     FakeSubject,
+    ActionsSubject,
     ClusterSubject,
     CustomResourceSubject,
     OpenBaoSubject,
@@ -59,4 +61,6 @@ def spared(subject: type[Subject], module: str, test: str) -> str:
     """Return why a test does not apply to a subject, empty if it does."""
     if module == "test_push" and subject.NO_PUSHES:
         return subject.NO_PUSHES
+    if module in ("test_reads", "test_search") and subject.NO_READS:
+        return subject.NO_READS
     return subject.SPARED.get(test, "")

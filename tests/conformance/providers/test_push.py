@@ -262,14 +262,15 @@ def test_deleting_properties_leaves_the_others(subject: Subject, key: str) -> No
 
 def test_versions_tell_whether_a_secret_changed(subject: Subject, key: str) -> None:
     client: Any = subject.client()
+    remote = subject.remote_key(key)
     assert proves_pushes(subject.client()), "a subject that lists no versions says so in SPARED"
     client.push(request(subject.ref(key), b"first"))
     version = client.push(request(subject.ref(key), b"first")).version
 
-    assert client.current_versions(frozenset({key, f"{key}-none"})) == {key: version}
+    assert client.current_versions(frozenset({remote, subject.remote_key(f"{key}-none")})) == {remote: version}
     assert version
     subject.put(key, b"edited", MINE)
-    assert client.current_versions(frozenset({key})).get(key) != version
+    assert client.current_versions(frozenset({remote})).get(remote) != version
 
 
 def test_metadata_of_a_wrong_form_is_refused(subject: Subject, key: str) -> None:

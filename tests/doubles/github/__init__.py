@@ -41,9 +41,10 @@ class GitHub:
     def __exit__(self, *_: object) -> None:
         self._served.stop()
 
-    async def _handle(self, request: web.Request) -> web.Response:
-        prefix, found = "/app/installations/", request.path.split("/")
-        if not request.path.startswith(prefix) or len(found) != 5 or found[4] != "access_tokens":
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        path = request.path.removeprefix("/api/v3")  # as on a server of one's own
+        prefix, found = "/app/installations/", path.split("/")
+        if not path.startswith(prefix) or len(found) != 5 or found[4] != "access_tokens":
             return web.json_response({"message": "Not Found"}, status=404)
         if request.method != "POST":
             return web.json_response({"message": "Method Not Allowed"}, status=405)
