@@ -59,6 +59,10 @@ What the identity of a store must be allowed for pushes; a refused push names th
 - **Scaleway**: the permission set SecretManagerFullAccess; reads need SecretManagerReadOnly and
   SecretManagerSecretAccess.
 - **GitHub Actions**: the App's permission to write secrets of the organization, of repositories or of environments.
+- **Azure Key Vault**: on secrets `get` and `set`, on certificates and keys `get`, `import` and `update`; for deletes
+  `delete`; to write again what was deleted, `recover`.
+- **1Password Connect**: a token that may read and write the vault.
+- **Infisical**: `read`, `create` and `edit` on secrets; for deletes `delete`. Reads need `describe` and `readValue`.
 """
 
 

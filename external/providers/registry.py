@@ -9,13 +9,20 @@ from external.api.providers.kubernetes import CustomResourceProvider, Kubernetes
 from external.api.providers.vault import OpenBaoProvider, VaultProvider
 from external.api.providers.webhook import WebhookProvider, says_namespace
 from external.api.push_metadata.kubernetes import KubernetesPushSpec
-from external.providers import aws, azure, doppler, fake, github, gitlab, infisical, onepassword, scaleway
+from external.providers import aws, fake
+from external.providers.azure.declaration import AZURE_KEY_VAULT
 from external.providers.catalogue import Catalogue
+from external.providers.doppler.declaration import DOPPLER
+from external.providers.github.declaration import GITHUB
+from external.providers.gitlab.declaration import GITLAB
+from external.providers.infisical.declaration import INFISICAL
 from external.providers.kind import ProviderKind, Pushing, single
 from external.providers.kubernetes.connect import connect as connect_kubernetes
 from external.providers.kubernetes.connect_resources import connect as connect_resources
 from external.providers.kubernetes.connection import LABEL as KUBERNETES
 from external.providers.kubernetes.custom_resources import LABEL as RESOURCES
+from external.providers.onepassword.declaration import ONEPASSWORD
+from external.providers.scaleway.declaration import SCALEWAY
 from external.providers.vault import connect as vault
 from external.providers.webhook.client import LABEL as WEBHOOK
 from external.providers.webhook.connect import connect as connect_webhook
@@ -34,7 +41,7 @@ KINDS: tuple[ProviderKind, ...] = (
         services=aws.SERVICES,
         per_consumer=tells_consumers_apart,
     ),
-    azure.KIND,
+    AZURE_KEY_VAULT,
     ProviderKind(
         "crd",
         "Objects of one kind of a cluster.",
@@ -43,7 +50,7 @@ KINDS: tuple[ProviderKind, ...] = (
         single(RESOURCES),
         ports=(443, 6443),
     ),
-    doppler.KIND,
+    DOPPLER,
     ProviderKind(
         "fake",
         "Values in the store itself, for tests.",
@@ -52,9 +59,9 @@ KINDS: tuple[ProviderKind, ...] = (
         single("fake", push=FAKE),
         ports=(),
     ),
-    github.KIND,
-    gitlab.KIND,
-    infisical.KIND,
+    GITHUB,
+    GITLAB,
+    INFISICAL,
     ProviderKind(
         "kubernetes",
         "Secrets of a cluster.",
@@ -63,7 +70,7 @@ KINDS: tuple[ProviderKind, ...] = (
         single(KUBERNETES, push=SECRETS),
         ports=(443, 6443),
     ),
-    onepassword.KIND,
+    ONEPASSWORD,
     ProviderKind(
         name="openBao",
         about="OpenBao.",
@@ -72,7 +79,7 @@ KINDS: tuple[ProviderKind, ...] = (
         services=single(vault.OPEN_BAO),
         ports=(443, 8200),
     ),
-    scaleway.KIND,
+    SCALEWAY,
     ProviderKind(
         "vault",
         "HashiCorp Vault.",

@@ -8,11 +8,11 @@ from external.api.fields import Model, SecretKeySelector, ServiceAccountSelector
 from external.errors import FAILED
 from external.generators.protocol import Generated, GeneratorKind, Make, resource
 from external.providers.protocol import ConnectContext, Egress, ProviderUnavailable
-from external.providers.support import entra
 from external.providers.support.egress import EgressPolicy
-from external.providers.support.entra import FORM_HEADERS, Ask, Principal, text_of
 from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest
 from external.providers.support.json_web_tokens import expiry_of
+from external.providers.support.logins import entra
+from external.providers.support.logins.entra import FORM_HEADERS, Ask, Principal, text_of
 from external.providers.support.naming import host_of
 from manager.core.documents import ANSWER
 from manager.core.errors import NeedsHuman

@@ -5,7 +5,7 @@ from external.providers.azure.client import KeyVault
 from external.providers.azure.connection import VaultAddress, VaultConnection
 from external.providers.azure.identity import AT, identity_of, login_url
 from external.providers.protocol import Client, ConnectContext
-from external.providers.support.loopback import require_secure
+from external.providers.support.logins.loopback import require_secure
 
 
 async def connect(spec: AzureKeyVault, context: ConnectContext) -> Client:

@@ -14,9 +14,9 @@ from external.providers.protocol import (
     ProviderUnavailable,
     SecretAbsent,
 )
-from external.providers.support.entra import Ask
 from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest
-from external.providers.support.loopback import require_secure
+from external.providers.support.logins.entra import Ask
+from external.providers.support.logins.loopback import require_secure
 from external.providers.support.naming import host_of
 from external.providers.support.refusals import reason
 from external.providers.support.tokens import IssuedToken, TokenKeeper
@@ -134,8 +134,9 @@ class VaultConnection:
             raise ProviderUnavailable(f"{call}: {answer.status}")
         if answer.status == 403:
             raise _error_of(answer)  # a firewall of the vault
+        kind = ProviderDenied if answer.status == 401 else ProviderUnavailable
         text = "the server does not ask for a token as a vault does: check vaultUrl"
-        raise ProviderDenied(f"{call}: {answer.status}: {text}")
+        raise kind(f"{call}: {answer.status}: {text}")
 
 
 def resource_of(challenge: Mapping[str, str], address: VaultAddress) -> str:

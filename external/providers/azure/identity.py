@@ -7,9 +7,9 @@ from types import MappingProxyType
 
 from external.api.providers.azure import AzureKeyVault, AzureKeyVaultAuthSecretRef
 from external.providers.protocol import ConnectContext, Egress
-from external.providers.support import entra
 from external.providers.support.egress import EgressPolicy
-from external.providers.support.entra import Ask, Principal, text_of
+from external.providers.support.logins import entra
+from external.providers.support.logins.entra import Ask, Principal, text_of
 from external.providers.support.lookup import INVALID
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue

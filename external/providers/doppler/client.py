@@ -29,6 +29,7 @@ FILE = "DOPPLER_SECRETS_FILE"
 CLIENT_BYTES = 128 << 10
 MAX_KEPT_BYTES = 1 << 20
 NOT_MODIFIED = 304
+PROJECT = "dopplerproject"
 
 
 class Kept(NamedTuple):
@@ -105,8 +106,8 @@ class DopplerClient:
             parsed = read_json(content.reveal(), ANSWER)
         except Unreadable:
             parsed = None
-        # Doppler itself adds the names of project and config: an empty object is no config.
-        if not isinstance(parsed, dict) or not parsed:
+        # Doppler itself adds the name of the project: an object without it is no config, and proves no absence.
+        if not isinstance(parsed, dict) or not any(PROJECT in _bare(name) for name in parsed):
             raise ProviderUnavailable("DownloadSecrets: the answer is no config")
         return {str(name): SecretValue(_text(each).encode("utf-8", "replace")) for name, each in parsed.items()}
 
@@ -129,6 +130,11 @@ class DopplerClient:
         if etag and len(content) <= MAX_KEPT_BYTES:
             self._kept[name] = Kept(etag, content)
         return content
+
+
+def _bare(name: str) -> str:
+    """Return a name without what transformers change."""
+    return "".join(filter(str.isalnum, name)).lower()
 
 
 def _text(value: object) -> str:

@@ -8,8 +8,8 @@ from external.api.providers.doppler import Doppler, DopplerAuthOidcConfig
 from external.providers.doppler.client import LABEL, DopplerClient
 from external.providers.protocol import Client, ConnectContext, ProviderDenied, ProviderUnavailable
 from external.providers.support.http import HttpClient, HttpOptions, HttpRequest
+from external.providers.support.logins.loopback import require_secure
 from external.providers.support.lookup import INVALID
-from external.providers.support.loopback import require_secure
 from external.providers.support.refusals import reason
 from external.providers.support.tokens import IssuedToken, TokenKeeper, credential
 from manager.core.clock import parse_rfc3339

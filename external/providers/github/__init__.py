@@ -1,16 +1,1 @@
 """Secrets of GitHub Actions, which can be written and never read."""
-
-from external.providers.github.connect import connect
-from external.providers.github.connection import LABEL
-from external.providers.github.model import GitHub
-from external.providers.kind import Extra, ProviderKind, Pushing, single
-
-KIND = ProviderKind(
-    name="github",
-    about="A store of GitHub Actions.",
-    model=GitHub,
-    connect=connect,
-    services=single(LABEL, push=Pushing(calls=1, deletes_property=False, lists_versions=True)),
-    extra=Extra("github", "nacl"),
-    reads=False,
-)

@@ -6,8 +6,8 @@ from external.providers.github.model import GitHub
 from external.providers.github.places import Place, api_of
 from external.providers.protocol import Client, ConnectContext
 from external.providers.support.http import HttpOptions
+from external.providers.support.logins.loopback import require_secure
 from external.providers.support.lookup import INVALID
-from external.providers.support.loopback import require_secure
 from external.providers.support.naming import host_of
 from manager.core.errors import NeedsHuman
 

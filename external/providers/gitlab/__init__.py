@@ -1,8 +1,1 @@
 """CI/CD variables of GitLab over its REST API."""
-
-from external.api.providers.gitlab import GitLab
-from external.providers.gitlab.client import BATCH, LABEL
-from external.providers.gitlab.connect import connect
-from external.providers.kind import ProviderKind, single
-
-KIND = ProviderKind("gitlab", "A store of GitLab CI/CD variables.", GitLab, connect, single(LABEL, batch=BATCH))

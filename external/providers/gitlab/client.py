@@ -26,6 +26,7 @@ BATCH = 100
 ANSWER = Caps(size=8 << 20, values=200_000, levels=20)
 PAGE = 100
 MAX_PAGES = 50
+NEXT_PAGE = "X-Next-Page"
 LIST_CALLS = {"projects": "ProjectVariablesList", "groups": "GroupVariablesList"}
 ABSENCE = "Secret does not exist"
 SCOPE_TAG = "environment_scope"
@@ -141,8 +142,7 @@ class GitLabVariables:
         for number in range(1, MAX_PAGES + 1):
             answer, items = self._get(call, path, number, size=PAGE)
             yield from items
-            more = answer.headers.get("X-Next-Page")
-            if more == "" or (more is None and len(items) < PAGE):
+            if not answer.headers.get(NEXT_PAGE):
                 return
         raise ProviderDenied(f"{call}: there are more than {MAX_PAGES * PAGE} entries")
 
@@ -153,7 +153,8 @@ class GitLabVariables:
             body = read_json(answer.content, ANSWER)
         except Unreadable:
             body = None
-        if answer.status == 200 and isinstance(body, list):
+        # Without the header of its pages an empty list may be anybody's, and would stand for variables that are gone.
+        if answer.status == 200 and isinstance(body, list) and NEXT_PAGE in answer.headers:
             return answer, body
         said = (body.get("message") or body.get("error")) if isinstance(body, dict) else None
         refused = isinstance(said, str) and not answer.temporary and answer.status >= 400

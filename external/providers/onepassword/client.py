@@ -31,10 +31,10 @@ from external.providers.protocol import (
     SecretRequest,
     one_by_one,
 )
+from external.providers.support.call_saving.stamped_values import StampedValues
 from external.providers.support.naming import compiled
 from external.providers.support.pushing.delegation import DelegatesPushes
 from external.providers.support.search import SearchResults
-from external.providers.support.stamped_values import StampedValues
 from manager.core.secret_value import SecretValue
 
 BATCH = 100

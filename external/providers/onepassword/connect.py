@@ -4,7 +4,7 @@ from external.api.providers.onepassword import OnePasswordConnect
 from external.providers.onepassword.client import OnePassword
 from external.providers.onepassword.connection import LABEL, ConnectConnection
 from external.providers.protocol import Client, ConnectContext
-from external.providers.support.daily_budget import DailyBudgets
+from external.providers.support.call_saving.daily_budget import DailyBudgets
 from external.providers.support.http import HttpOptions
 from external.providers.support.lookup import INVALID
 from external.providers.support.naming import host_of

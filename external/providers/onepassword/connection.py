@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from external.providers.onepassword.items import ITEM_ID
 from external.providers.protocol import ProviderDenied, ProviderUnavailable, SecretAbsent
-from external.providers.support.daily_budget import DailyBudget
+from external.providers.support.call_saving.daily_budget import DailyBudget
 from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest, http_url
 from external.providers.support.naming import host_of
 from external.providers.support.refusals import reason
@@ -76,7 +76,8 @@ class ConnectConnection:
         """Return the names of all vaults that the token may use, by their ids. Raises ProviderError."""
         found = self.ask("ListVaults", "GET", "vaults")
         vaults = {}
-        for each in found if isinstance(found, list) else [None]:
+        # A token is made for vaults: a list of none is no answer.
+        for each in found if isinstance(found, list) and found else [None]:
             identifier, name = (each.get("id"), each.get("name")) if isinstance(each, dict) else (None, None)
             if not isinstance(identifier, str) or not identifier.isalnum() or not isinstance(name, str):
                 raise ProviderUnavailable("ListVaults: the answer is no list of vaults")

@@ -1,15 +1,1 @@
 """Scaleway Secret Manager over its REST API."""
-
-from external.providers.kind import ProviderKind, Pushing, single
-from external.providers.scaleway.client import BATCH
-from external.providers.scaleway.connect import connect
-from external.providers.scaleway.connection import LABEL
-from external.providers.scaleway.model import Scaleway
-
-KIND = ProviderKind(
-    name="scaleway",
-    about="A store of Scaleway Secret Manager.",
-    model=Scaleway,
-    connect=connect,
-    services=single(LABEL, push=Pushing(calls=2, mark="tag"), batch=BATCH),
-)

@@ -8,8 +8,8 @@ from external.providers.scaleway.client import ScalewaySecrets
 from external.providers.scaleway.connection import LABEL, TOKEN, ScalewayConnection
 from external.providers.scaleway.model import Scaleway
 from external.providers.support.http import HttpOptions
+from external.providers.support.logins.loopback import require_secure
 from external.providers.support.lookup import INVALID
-from external.providers.support.loopback import require_secure
 from external.providers.support.naming import host_of
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue

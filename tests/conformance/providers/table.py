@@ -7,11 +7,16 @@ from typing import NamedTuple
 
 from tests.conformance.providers.actions import ActionsSubject
 from tests.conformance.providers.amazon import ParameterStoreSubject, SecretsManagerSubject
+from tests.conformance.providers.azure import KeyVaultSubject
 from tests.conformance.providers.cluster import ClusterSubject
 from tests.conformance.providers.custom_resources import CustomResourceSubject
+from tests.conformance.providers.doppler import DopplerSubject
 from tests.conformance.providers.engines import EngineOneSubject, EngineTwoSubject, OpenBaoSubject
+from tests.conformance.providers.gitlab import GitLabSubject
 from tests.conformance.providers.http_api import WebhookSubject
 from tests.conformance.providers.in_memory import FakeSubject
+from tests.conformance.providers.infisical import InfisicalSubject
+from tests.conformance.providers.onepassword import OnePasswordSubject
 from tests.conformance.providers.scaleway import ScalewaySubject
 from tests.conformance.providers.subject import Subject
 
@@ -28,6 +33,11 @@ SUBJECTS: tuple[type[Subject], ...] = (
     EngineTwoSubject,
     ScalewaySubject,
     WebhookSubject,
+    KeyVaultSubject,
+    OnePasswordSubject,
+    DopplerSubject,
+    InfisicalSubject,
+    GitLabSubject,
 )
 MODULES = ("test_reads", "test_search", "test_faults", "test_identity", "test_push")
 """In the order of the page; each test that takes a `subject` is a row."""

@@ -227,7 +227,7 @@ def _cer(body: Mapping[str, Any]) -> str:
     content = base64.b64decode(body["value"], validate=True)
     if ((body.get("policy") or {}).get("secret_props") or {}).get("contentType") == "application/x-pem-file":
         wanted = load_pem_private_key(content, None).public_key()
-        found = next(each for each in x509.load_pem_x509_certificates(content) if each.public_key() == wanted)
+        found: Any = next(each for each in x509.load_pem_x509_certificates(content) if each.public_key() == wanted)
     else:
         found = pkcs12.load_key_and_certificates(content, None)[1]
     return base64.b64encode(found.public_bytes(Encoding.DER)).decode()

@@ -9,8 +9,8 @@ from external.generators.protocol import Generated
 from external.generators.registries import acr_access_token
 from external.generators.registries.acr_access_token import ACR_ACCESS_TOKENS, USER
 from external.providers.protocol import ProviderDenied
-from external.providers.support import entra
-from external.providers.support.entra import CLIENT_ID, TENANT_ID, Cloud
+from external.providers.support.logins import entra
+from external.providers.support.logins.entra import CLIENT_ID, TENANT_ID, Cloud
 from manager.core.errors import NeedsHuman
 from tests.builders.generators import Desk, generate, generator_context, texts
 from tests.doubles.azure import Azure

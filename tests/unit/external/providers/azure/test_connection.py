@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from external.providers.azure.connection import VaultAddress, resource_of
 from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable
-from external.providers.support import entra
+from external.providers.support.logins import entra
 from manager.core.errors import NeedsHuman
 from tests.builders.generators import Desk
 from tests.builders.providers import Calls, connected, provider_context, text
@@ -210,8 +210,8 @@ def test_a_wrong_secret_is_told_at_the_store_and_nowhere_quoted(vault: KeyVault)
 @pytest.mark.parametrize(
     ("fault", "path", "kind"),
     [
-        (status(200, '{"value": []}'), "/secrets", ProviderDenied),
-        (page(), "/secrets", ProviderDenied),
+        (status(200, '{"value": []}'), "/secrets", ProviderUnavailable),
+        (page(), "/secrets", ProviderUnavailable),
         (status(401), "/secrets", ProviderDenied),
         (status(503), "/secrets", ProviderUnavailable),
         (page(), "/token", ProviderUnavailable),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from external.providers.onepassword import connect
-from external.providers.support.daily_budget import DailyBudgets
+from external.providers.support.call_saving.daily_budget import DailyBudgets
 from tests.builders.generators import Desk
 from tests.builders.providers import Calls, connected, provider_context
 from tests.doubles.onepassword import OnePassword

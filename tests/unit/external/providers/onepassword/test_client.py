@@ -14,7 +14,7 @@ from external.providers.protocol import (
     SecretAbsent,
     SecretRequest,
 )
-from external.providers.support.daily_budget import DAY_SECONDS, DailyBudget, DailyBudgets
+from external.providers.support.call_saving.daily_budget import DAY_SECONDS, DailyBudget, DailyBudgets
 from manager.core.errors import NeedsHuman
 from tests.builders.generators import Desk
 from tests.builders.providers import Calls, connected, found_texts, provider_context

@@ -1,0 +1,1 @@
+"""What spares calls: values that are kept by their stamps, and budgets of requests."""

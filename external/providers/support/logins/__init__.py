@@ -1,0 +1,1 @@
+"""Logins that several providers share, and where their tokens may be sent."""
