@@ -8,7 +8,7 @@ have, 422 for a repository that the installation does not have.
 
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -33,7 +33,7 @@ class GitHub:
         """The body of each request that was answered with a token."""
         self.token = "ghs_1"
 
-    def __enter__(self) -> "GitHub":
+    def __enter__(self) -> Self:
         self._served = Served(self._handle)
         self.url = self._served.start()
         return self
