@@ -70,8 +70,6 @@ class UnservedProviders(Model):
     """A store of Previder Vault."""
     pulumi: configuration_services.Pulumi | None = None
     """A store of Pulumi ESC."""
-    secretserver: vaults.SecretServer | None = None
-    """A store of Delinea Secret Server."""
     senhasegura: vaults.Senhasegura | None = None
     """A store of senhasegura."""
     volcengine: regional_clouds.Volcengine | None = None

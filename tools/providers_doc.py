@@ -58,6 +58,8 @@ What the identity of a store must be allowed for pushes; a refused push names th
 - **Secrets of a cluster**: `get`, `create` and `update`; for deletes `delete`.
 - **Scaleway**: the permission set SecretManagerFullAccess; reads need SecretManagerReadOnly and
   SecretManagerSecretAccess.
+- **Delinea Secret Server**: a role that may view and edit the secrets; to create them, edit the folder and view the
+  template; for deletes, delete secrets.
 - **GitHub Actions**: the App's permission to write secrets of the organization, of repositories or of environments.
 - **Azure Key Vault**: on secrets `get` and `set`, on certificates and keys `get`, `import` and `update`; for deletes
   `delete`; to write again what was deleted, `recover`.

@@ -23,6 +23,7 @@ from external.providers.kubernetes.connection import LABEL as KUBERNETES
 from external.providers.kubernetes.custom_resources import LABEL as RESOURCES
 from external.providers.onepassword.declaration import ONEPASSWORD
 from external.providers.scaleway.declaration import SCALEWAY
+from external.providers.secretserver.declaration import SECRET_SERVER
 from external.providers.vault import connect as vault
 from external.providers.webhook.client import LABEL as WEBHOOK
 from external.providers.webhook.connect import connect as connect_webhook
@@ -80,6 +81,7 @@ KINDS: tuple[ProviderKind, ...] = (
         ports=(443, 8200),
     ),
     SCALEWAY,
+    SECRET_SERVER,
     ProviderKind(
         "vault",
         "HashiCorp Vault.",

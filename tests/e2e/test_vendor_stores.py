@@ -16,6 +16,8 @@ from tests.builders.manifests import (
     store,
     widget_definition,
 )
+from tests.builders.providers import ENVELOPE
+from tests.doubles.delinea.secret_server import TEMPLATE, SecretServer
 from tests.doubles.github.actions import Actions
 from tests.doubles.scaleway import Scaleway
 from tests.e2e.world import World
@@ -36,6 +38,8 @@ class Row:
     """Remote key of a push."""
     pushed: Callable[[], object] = lambda: None
     """Return what the vendor holds there."""
+    push_settings: dict[str, Any] | None = None
+    """`metadata.spec` of the push."""
 
 
 def login(key: str) -> dict[str, str]:
@@ -81,12 +85,32 @@ def github(double: Actions) -> Row:
     )
 
 
+def secret_server(double: SecretServer, value: str) -> Row:
+    double.put("database", data=json.dumps({"password": value}), user="app")
+    return Row(
+        "secretserver",
+        {
+            "serverURL": double.url,
+            "domain": double.domain,
+            "username": {"secretRef": login("user")},
+            "password": {"secretRef": login("password")},
+        },
+        {"user": double.user, "password": double.password},
+        {"password": ("/app/database", "password"), "user": ("folderId:73/database", "user")},
+        {"password": value, "user": "app"},
+        "pushed",
+        lambda: [each.values["data"] for each in double.secrets if each.name == "pushed"],
+        {"folderId": 73, "secretTemplateId": TEMPLATE},
+    )
+
+
 def test_vendors_are_read_and_pushed_to(world: World) -> None:
     ns, value, other = world.namespace(), canary(), canary()
     with ExitStack() as doubles:
         rows = [
             scaleway(doubles.enter_context(Scaleway()), value),
             github(doubles.enter_context(Actions())),
+            secret_server(doubles.enter_context(SecretServer()), value),
         ]
         world.apply(secret(ns, "source", {"k": other}))
         for row in rows:
@@ -94,7 +118,10 @@ def test_vendors_are_read_and_pushed_to(world: World) -> None:
             if row.keys:
                 world.apply(external_secret(ns, f"{row.name}-read", row.name, row.keys))
             if row.pushed_to:
-                world.apply(push_secret(ns, f"{row.name}-push", row.name, {"k": row.pushed_to}))
+                pushing = push_secret(ns, f"{row.name}-push", row.name, {"k": row.pushed_to})
+                if row.push_settings is not None:
+                    pushing["spec"]["data"][0]["metadata"] = {**ENVELOPE, "spec": row.push_settings}
+                world.apply(pushing)
         for row in rows:
             world.await_ready("secretstores", ns, row.name, timeout=60)
             if row.keys:

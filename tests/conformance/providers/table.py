@@ -18,6 +18,7 @@ from tests.conformance.providers.in_memory import FakeSubject
 from tests.conformance.providers.infisical import InfisicalSubject
 from tests.conformance.providers.onepassword import OnePasswordSubject
 from tests.conformance.providers.scaleway import ScalewaySubject
+from tests.conformance.providers.secret_server import SecretServerSubject
 from tests.conformance.providers.subject import Subject
 
 HERE = Path(__file__).parent
@@ -32,6 +33,7 @@ SUBJECTS: tuple[type[Subject], ...] = (
     EngineOneSubject,
     EngineTwoSubject,
     ScalewaySubject,
+    SecretServerSubject,
     WebhookSubject,
     KeyVaultSubject,
     OnePasswordSubject,
