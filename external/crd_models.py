@@ -38,8 +38,6 @@ class UnservedProviders(Model):
     """A store of Cloud.ru Secret Manager."""
     conjur: vaults.Conjur | None = None
     """A store of CyberArk Conjur."""
-    delinea: vaults.Delinea | None = None
-    """A store of Delinea DevOps Secrets Vault."""
     dvls: password_managers.DevolutionsServer | None = None
     """A store of Devolutions Server."""
     fortanix: vaults.Fortanix | None = None

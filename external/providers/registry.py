@@ -12,6 +12,7 @@ from external.api.push_metadata.kubernetes import KubernetesPushSpec
 from external.providers import aws, fake
 from external.providers.azure.declaration import AZURE_KEY_VAULT
 from external.providers.catalogue import Catalogue
+from external.providers.delinea.declaration import DELINEA
 from external.providers.doppler.declaration import DOPPLER
 from external.providers.github.declaration import GITHUB
 from external.providers.gitlab.declaration import GITLAB
@@ -51,6 +52,7 @@ KINDS: tuple[ProviderKind, ...] = (
         single(RESOURCES),
         ports=(443, 6443),
     ),
+    DELINEA,
     DOPPLER,
     ProviderKind(
         "fake",

@@ -17,6 +17,7 @@ from tests.builders.manifests import (
     widget_definition,
 )
 from tests.builders.providers import ENVELOPE
+from tests.doubles.delinea.devops_vault import DevOpsVault
 from tests.doubles.delinea.secret_server import TEMPLATE, SecretServer
 from tests.doubles.github.actions import Actions
 from tests.doubles.scaleway import Scaleway
@@ -104,6 +105,23 @@ def secret_server(double: SecretServer, value: str) -> Row:
     )
 
 
+def delinea(double: DevOpsVault, value: str) -> Row:
+    double.secrets["app/database"] = {"user": "app", "password": value}
+    return Row(
+        "delinea",
+        {
+            "tenant": double.tenant,
+            "tld": double.tld,
+            "urlTemplate": double.template,
+            "clientId": {"secretRef": login("id")},
+            "clientSecret": {"secretRef": login("secret")},
+        },
+        {"id": double.client, "secret": double.secret},
+        {"password": ("app:database", "password")},
+        {"password": value},
+    )
+
+
 def test_vendors_are_read_and_pushed_to(world: World) -> None:
     ns, value, other = world.namespace(), canary(), canary()
     with ExitStack() as doubles:
@@ -111,6 +129,7 @@ def test_vendors_are_read_and_pushed_to(world: World) -> None:
             scaleway(doubles.enter_context(Scaleway()), value),
             github(doubles.enter_context(Actions())),
             secret_server(doubles.enter_context(SecretServer()), value),
+            delinea(doubles.enter_context(DevOpsVault()), value),
         ]
         world.apply(secret(ns, "source", {"k": other}))
         for row in rows:

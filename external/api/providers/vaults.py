@@ -206,21 +206,6 @@ class Conjur(Model):
     """URL of Conjur."""
 
 
-class Delinea(Model):
-    """A store of Delinea DevOps Secrets Vault."""
-
-    client_id: ValueOrSecret
-    """Client ID."""
-    client_secret: ValueOrSecret
-    """Client secret."""
-    tenant: str
-    """Tenant."""
-    tld: str | None = None
-    """Top-level domain."""
-    url_template: str | None = None
-    """Template of the URL."""
-
-
 class Fortanix(Model):
     """A store of Fortanix DSM."""
 

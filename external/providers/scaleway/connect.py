@@ -2,17 +2,16 @@
 
 import re
 
-from external.api.credentials import ValueOrSecret
 from external.providers.protocol import Client, ConnectContext
 from external.providers.scaleway.client import ScalewaySecrets
 from external.providers.scaleway.connection import LABEL, TOKEN, ScalewayConnection
 from external.providers.scaleway.model import Scaleway
 from external.providers.support.http import HttpOptions
+from external.providers.support.logins.given_values import given_value
 from external.providers.support.logins.loopback import require_secure
 from external.providers.support.lookup import INVALID
 from external.providers.support.naming import host_of
 from manager.core.errors import NeedsHuman
-from manager.core.secret_value import SecretValue
 
 AT = "spec.provider.scaleway"
 URL = "https://api.scaleway.com"
@@ -27,8 +26,8 @@ async def connect(spec: Scaleway, context: ConnectContext) -> Client:
         raise NeedsHuman(INVALID, f"{AT}.region: it is no name of a region, such as fr-par")
     if not spec.project_id:
         raise NeedsHuman(INVALID, f"{AT}.projectId is missing")
-    await _value(spec.access_key, f"{AT}.accessKey", context)  # the API takes the secret key alone
-    key = await _value(spec.secret_key, f"{AT}.secretKey", context)
+    await given_value(spec.access_key, f"{AT}.accessKey", context.lookup)  # the API takes the secret key alone
+    key = await given_value(spec.secret_key, f"{AT}.secretKey", context.lookup)
 
     def make() -> Client:
         options = HttpOptions(
@@ -43,12 +42,3 @@ async def connect(spec: Scaleway, context: ConnectContext) -> Client:
         return ScalewaySecrets(connection, spec.project_id, spec.region)
 
     return await context.run(make)
-
-
-async def _value(given: ValueOrSecret, at: str, context: ConnectContext) -> SecretValue:
-    """Return a value that stands in the store or in a Secret. Raises NeedsHuman for both and for none."""
-    if (given.value is None) is (given.secret_ref is None):
-        raise NeedsHuman(INVALID, f"{at}: exactly one of value and secretRef must be set")
-    if given.secret_ref is not None:
-        return await context.lookup.secret(given.secret_ref, f"{at}.secretRef")
-    return SecretValue((given.value or "").encode())

@@ -3,14 +3,14 @@
 from external.providers.protocol import Client, ConnectContext
 from external.providers.secretserver.client import SecretServerClient
 from external.providers.secretserver.connection import LABEL, Login, SecretServerConnection
-from external.providers.secretserver.model import SecretServer, SecretServerCredential
+from external.providers.secretserver.model import SecretServer
 from external.providers.support.http import HttpOptions
+from external.providers.support.logins.given_values import given_value
 from external.providers.support.logins.loopback import require_secure
 from external.providers.support.lookup import INVALID
 from external.providers.support.naming import host_of
 from external.providers.support.tls import trusting
 from manager.core.errors import NeedsHuman
-from manager.core.secret_value import SecretValue
 
 AT = "spec.provider.secretserver"
 
@@ -39,18 +39,9 @@ async def connect(spec: SecretServer, context: ConnectContext) -> Client:
 
 async def _login(spec: SecretServer, context: ConnectContext) -> Login:
     if spec.token is not None:
-        return Login(token=await _value(spec.token, f"{AT}.token", context))
+        return Login(token=await given_value(spec.token, f"{AT}.token", context.lookup))
     if spec.username is None or spec.password is None:
         raise NeedsHuman(INVALID, f"{AT}: token, or username and password, must be set")
-    user = await _value(spec.username, f"{AT}.username", context)
-    password = await _value(spec.password, f"{AT}.password", context)
+    user = await given_value(spec.username, f"{AT}.username", context.lookup)
+    password = await given_value(spec.password, f"{AT}.password", context.lookup)
     return Login({"username": user, "password": password}, spec.domain or "")
-
-
-async def _value(given: SecretServerCredential, at: str, context: ConnectContext) -> SecretValue:
-    """Return a value that stands in the store or in a Secret. Raises NeedsHuman for both and for none."""
-    if (given.value is None) is (given.secret_ref is None):
-        raise NeedsHuman(INVALID, f"{at}: exactly one of value and secretRef must be set")
-    if given.secret_ref is not None:
-        return await context.lookup.secret(given.secret_ref, f"{at}.secretRef")
-    return SecretValue((given.value or "").encode())

@@ -10,6 +10,7 @@ from tests.conformance.providers.amazon import ParameterStoreSubject, SecretsMan
 from tests.conformance.providers.azure import KeyVaultSubject
 from tests.conformance.providers.cluster import ClusterSubject
 from tests.conformance.providers.custom_resources import CustomResourceSubject
+from tests.conformance.providers.devops_vault import DevOpsVaultSubject
 from tests.conformance.providers.doppler import DopplerSubject
 from tests.conformance.providers.engines import EngineOneSubject, EngineTwoSubject, OpenBaoSubject
 from tests.conformance.providers.gitlab import GitLabSubject
@@ -34,6 +35,7 @@ SUBJECTS: tuple[type[Subject], ...] = (
     EngineTwoSubject,
     ScalewaySubject,
     SecretServerSubject,
+    DevOpsVaultSubject,
     WebhookSubject,
     KeyVaultSubject,
     OnePasswordSubject,
