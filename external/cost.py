@@ -23,6 +23,7 @@ from manager.kube.resources import (
     Key,
     key_of,
 )
+from manager.tables import Table
 
 KEYS_A_LIST = 10  # whose versions one call tells, at least
 MISSING = Service("")
@@ -194,16 +195,11 @@ def _request(entry: Data | DataFrom) -> RequestName:
     return (reference.key, reference.version or "", "tags" if reference.metadata_policy == "Fetch" else "")
 
 
-def table(found: Iterable[StoreBill]) -> Iterator[str]:
-    """Yield the lines of a table, then hints."""
+def table(found: Iterable[StoreBill]) -> Iterator[str | Table]:
+    """Yield a table, then hints."""
     shown = list(found)
-    rows: list[tuple[str, ...]] = [
-        ("STORE", "PROVIDER", "OBJECTS", "KEYS", "CALLS/MONTH", "COST", "EXTERNAL-SECRETS", "COST")
-    ]
-    rows += [_row(each) for each in shown]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+    head = ("STORE", "PROVIDER", "OBJECTS", "KEYS", "CALLS/MONTH", "COST", "EXTERNAL-SECRETS", "COST")
+    yield Table(head, [_row(each) for each in shown])
     yield from (hint for each in shown for hint in _hints(each))
 
 

@@ -42,8 +42,6 @@ class UnservedProviders(Model):
     """A store of Devolutions Server."""
     fortanix: vaults.Fortanix | None = None
     """A store of Fortanix DSM."""
-    gcpsm: clouds.GoogleSecretManager | None = None
-    """A store of Google Cloud Secret Manager."""
     ibm: clouds.Ibm | None = None
     """A store of IBM Cloud Secrets Manager."""
     keepersecurity: password_managers.Keeper | None = None

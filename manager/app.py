@@ -66,6 +66,8 @@ class Replica:
     leader: Leader
     health: Health
     metrics: Metrics
+    namespace: str = ""
+    """Coffer's own."""
 
 
 class Ending(IntEnum):
@@ -142,7 +144,7 @@ async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
     within = Confinement(namespace, informer.namespaces) if informer.confined else None
     sources = EventSources(informer, guard, connection, client, NamespacesByName(client, informer))
     leader = _leader(settings, modules, sources, within, metrics, jitter)
-    return Replica(connection, client, lease, modules, leader, _health(lease, modules, leader), metrics)
+    return Replica(connection, client, lease, modules, leader, _health(lease, modules, leader), metrics, namespace)
 
 
 def _build(name: str, context: Context) -> Module:
@@ -207,7 +209,7 @@ def _health(lease: LeaseThread, modules: tuple[Module, ...], leader: Leader) -> 
 async def _listen(settings: Settings, replica: Replica, stack: AsyncExitStack) -> None:
     routes = [*replica.health.routes(), *(route for module in replica.modules for route in module.routes)]
     if settings.process.status_page:
-        routes += _page(replica.client)
+        routes += _page(settings, replica)
     runner = await serve(settings.process.listen, routes)
     stack.push_async_callback(runner.cleanup)
 
@@ -225,10 +227,10 @@ async def _listen(settings: Settings, replica: Replica, stack: AsyncExitStack) -
         stack.callback(current.cancel)
 
 
-def _page(client: KubeClient) -> list[RouteDef]:
+def _page(settings: Settings, replica: Replica) -> list[RouteDef]:
     """Import the status page, which costs no memory while it is off, and return its endpoints."""
-    page = importlib.import_module("manager.status_page.routes").StatusPage(client, SystemClock())
-    routes: list[RouteDef] = page.routes()
+    kind = importlib.import_module("manager.status_page.routes").StatusPage
+    routes: list[RouteDef] = kind(replica.client, SystemClock(), settings, replica.namespace).routes()
     return routes
 
 

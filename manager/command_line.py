@@ -1,7 +1,9 @@
 """Shared by all `coffer` commands that read a cluster: kubectl's options, output formats, and error messages."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeGuard, TypeVar
 
 import aiohttp
@@ -12,28 +14,32 @@ from manager.access.explanations import explained
 from manager.access.selection import NoConfiguration
 from manager.core.errors import AccessError, ApiError, CofferError, Forbidden, NotFound, Unreachable
 from manager.kube import resources
+from manager.options import EVERYWHERE, inherited
+from manager.tables import Table, draw, printable
 
 OTHERS = "--kubeconfig and --context choose another cluster or user"
 UNCONFIGURED = "no cluster is configured: KUBECONFIG and ~/.kube/config name none, and this is no Pod"
 FORMS = ("table", "json", "yaml", "name")
 UNAUTHORIZED = 401
-EVERYWHERE = f"{__name__}.everywhere"
+NEEDS_A_PERSON, CANNOT_READ = 1, 2
+"""How commands end that judge: what they found, and that they could not look."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def cluster_options(command: Command) -> Command:
     """Add the options that choose a cluster and its user."""
-    command = click.option("--context", default="", help="Context of the kubeconfig.", metavar="NAME")(command)
+    default = inherited("context")
+    command = click.option("--context", default=default, help="Context of the kubeconfig.", metavar="NAME")(command)
     text = "Kubeconfig file; KUBECONFIG, ~/.kube/config or the Pod's ServiceAccount otherwise."
-    return click.option("--kubeconfig", default="", help=text, metavar="FILE")(command)
+    return click.option("--kubeconfig", default=inherited("kubeconfig"), help=text, metavar="FILE")(command)
 
 
 def namespace_options(command: Command) -> Command:
     """Add kubectl's namespace options; the command gets `namespace`, empty for all. -A overrides -n."""
 
     def everywhere(context: click.Context, _option: click.Parameter, asked: bool) -> None:
-        context.meta[EVERYWHERE] = asked
+        context.meta[EVERYWHERE] = asked or context.meta.get(EVERYWHERE, False)
 
     def chosen(context: click.Context, _option: click.Parameter, value: str) -> str:
         return "" if context.meta.get(EVERYWHERE) else value
@@ -41,15 +47,28 @@ def namespace_options(command: Command) -> Command:
     text = "Every namespace, the default."
     first: dict[str, Any] = {"is_flag": True, "is_eager": True, "expose_value": False, "callback": everywhere}
     command = click.option("-A", "--all-namespaces", help=text, **first)(command)
-    return click.option("-n", "--namespace", default="", callback=chosen, help="Only this namespace.", metavar="NAME")(
-        command
-    )
+    default, text = inherited("namespace"), "Only this namespace."
+    return click.option("-n", "--namespace", default=default, callback=chosen, help=text, metavar="NAME")(command)
 
 
 def output_option(command: Command) -> Command:
     """Add kubectl's option for the output format; the command gets `output`."""
-    kind = click.Choice(FORMS)
-    return click.option("-o", "--output", type=kind, default="table", show_default=True, help="Output format.")(command)
+    shown: dict[str, Any] = {"show_default": "table", "help": "Output format."}
+    default = inherited("output", "table")
+    return click.option("-o", "--output", type=click.Choice(FORMS), default=default, **shown)(command)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Log nothing within: lines of the log would stand in our output, and break JSON."""
+    import structlog
+
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 class Told(click.Command):
@@ -58,9 +77,28 @@ class Told(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            with silent():
+                return super().invoke(ctx)
         except CofferError as error:
             raise click.ClickException(told(error)) from None
+
+
+class CannotRead(click.ClickException):
+    """Ends with a code of its own, so that scripts tell what needs a person from what was not read."""
+
+    exit_code = CANNOT_READ
+
+
+class Verdict(click.Command):
+    """Tells errors like `Told`, and ends with 2 for them: 1 means that something needs a person."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            with silent():
+                return super().invoke(ctx)
+        except CofferError as error:
+            raise CannotRead(told(error)) from None
 
 
 def told(error: CofferError) -> str:
@@ -110,15 +148,22 @@ def _why(cause: BaseException | None) -> str:
     return explained(cause, "") if isinstance(cause, OSError) else "the connection ended"
 
 
-def show(output: str, lines: Iterable[str], records: Sequence[Mapping[str, object]], names: Iterable[str]) -> None:
-    """Print a result in the chosen format: lines for people, records for programs, or names only."""
+def show(
+    output: str,
+    lines: Iterable[str | Table],
+    records: Sequence[Mapping[str, object]],
+    names: Iterable[str],
+) -> None:
+    """Print a result in the chosen format: lines and tables for people, records for programs, or names only."""
     if output in ("json", "yaml"):
         whole = {"apiVersion": "v1", "kind": "List", "items": [dict(each) for each in records]}
         text = json.dumps(whole, indent=2) if output == "json" else yaml.safe_dump(whole, sort_keys=False).rstrip("\n")
         click.echo(text)
-        return
-    for line in names if output == "name" else lines:
-        click.echo("".join(character if character.isprintable() else "?" for character in line))
+    elif output == "name":
+        for name in names:
+            click.echo(printable(name))
+    else:
+        draw(lines)
 
 
 def tell_nothing(output: str, found: Collection[object], namespace: str = "") -> None:

@@ -130,16 +130,16 @@ class MirrorListing:
         """Return the sources and their mirrors for programs."""
         return [_record(each) for each in self._listed(namespace)]
 
-    def states(self) -> Iterator[str]:
-        """Yield the state of every mirror, and of each that is missing."""
-        yield from (state.partition("  ")[2] for each in self._listed() for state in each.states.values())
+    def states(self, namespace: str = "") -> Iterator[str]:
+        """Yield the state of every mirror, and of each that is missing; with a namespace, of what concerns it."""
+        yield from (state.partition("  ")[2] for each in self._listed(namespace) for state in each.states.values())
 
     def _listed(self, namespace: str = "") -> Iterator[Listed]:
         """Yield the sources; with a namespace, of one in another namespace the mirrors that lie there alone."""
         for key in sorted(self._sources(), key=lambda each: (each.namespace, each.name, each.resource.kind)):
             view = self._view_builder.view(key)
             decided = plan(view, self._provenance)
-            found = sorted(_states(view, decided).items(), key=lambda each: (each[0].namespace, each[0].name))
+            found = sorted(states_of(view, decided).items(), key=lambda each: (each[0].namespace, each[0].name))
             near = namespace in ("", key.namespace)
             states = {at: state for at, state in found if near or at.namespace == namespace}
             if near or states:
@@ -222,7 +222,7 @@ def _record(listed: Listed) -> dict[str, object]:
     }
 
 
-def _states(view: View, decided: Plan) -> dict[Key, str]:
+def states_of(view: View, decided: Plan) -> dict[Key, str]:
     """Return the state of each mirror, and of each that is missing."""
     notes = {note.about: note.reason for note in decided.notes}
     states: dict[Key, str] = {}
@@ -232,11 +232,6 @@ def _states(view: View, decided: Plan) -> dict[Key, str]:
     for step in decided.steps:
         states[step.target] = f"{'pushed' if step.auto else 'pulled'}  {STATES[step.do]}"
     return states
-
-
-def printable(line: str) -> str:
-    """Return a line without control characters, by which a tenant could control a terminal."""
-    return "".join(each if each.isprintable() else "?" for each in line)
 
 
 def _verb(step: Step) -> str:

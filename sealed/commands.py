@@ -17,7 +17,9 @@ from manager.access.flags import Access
 from manager.command_line import OTHERS, cluster_options, output_option, show, told
 from manager.core.errors import CofferError
 from manager.kube.resources import SEALED_SECRETS
+from manager.options import inherited
 from manager.settings.model import SealedSettings
+from manager.tables import Table
 from sealed.cluster.controller_client import ControllerClient, open_certificate
 from sealed.cluster.known_values import known_in_cluster
 from sealed.cluster.kube_access import FORBIDDEN, UNAUTHORIZED, KubeAccess, NoCluster, Refused
@@ -35,7 +37,8 @@ ITEMS = ("spec", "encryptedData")
 
 
 def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    option = click.option("-n", "--namespace", default="kube-system", show_default=True, help="Namespace of the keys.")
+    default: dict[str, Any] = {"default": inherited("namespace", "kube-system"), "show_default": "kube-system"}
+    option = click.option("-n", "--namespace", help="Namespace of the keys.", **default)
     return cluster_options(option(command))
 
 
@@ -100,13 +103,13 @@ WITHOUT_KEY = (
 COLUMNS = ("name", "state", "age", "ends", "objects", "fingerprint")
 
 
-def _table(rows: list[tuple[str, ...]], opened: dict[str, list[str]], *, objects: bool) -> Iterator[str]:
-    shown = [("SECRET", "STATE", "AGE", "ENDS", "OBJECTS", "FINGERPRINT"), *rows]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    for row in shown:
-        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for place in sorted(opened.get(row[-1], ()) if objects and row[-1] else ()):
-            yield f"    {place}"
+def _table(rows: list[tuple[str, ...]], opened: dict[str, list[str]], *, objects: bool) -> Iterator[str | Table]:
+    table = Table(("SECRET", "STATE", "AGE", "ENDS", "OBJECTS", "FINGERPRINT"), rows)
+    if not objects:
+        yield table
+    for line, row in zip(table.plain(), (table.head, *rows), strict=True) if objects else ():
+        yield line
+        yield from (f"    {place}" for place in sorted(opened.get(row[-1], ()) if row[-1] else ()))
     for group, one, many in WITHOUT_KEY:
         places = sorted(opened.get(group, ()))
         if places:
@@ -248,7 +251,9 @@ class EditOptions:
 @cluster_options
 @output_option
 @click.argument("file")
-@click.option("-n", "--namespace", default="", help="For a SealedSecret without one; default: the context's.")
+@click.option(
+    "-n", "--namespace", default=inherited("namespace"), help="For a SealedSecret without one; default: the context's."
+)
 @click.option("--name", default="", help="Name of the SealedSecret, if the file has several.")
 @click.option("--cert", default="", help="Certificate, a file or a URL; default: the controller's.")
 @click.option(

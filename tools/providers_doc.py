@@ -53,6 +53,10 @@ What the identity of a store must be allowed for pushes; a refused push names th
 - **AWS Certificate Manager** (`acm:`): `ImportCertificate`, `GetCertificate`, `ListTagsForCertificate`,
   `AddTagsToCertificate`, and `tag:GetResources`. For settings: `RemoveTagsFromCertificate`. For deletes:
   `DeleteCertificate`. Reads need `DescribeCertificate` and `ExportCertificate`.
+- **Google Secret Manager** (`secretmanager.`): `secrets.get`, `secrets.create`, `secrets.update`, `versions.access`,
+  `versions.add`. For deletes: `secrets.delete`. Reads need `versions.access`, searches `secrets.list`, and
+  `secretVersionSelectionPolicy: LatestOrFetch` also `versions.list`. Google has no list that tells the versions of
+  several secrets, so a value is read at each refresh, once for all that read it.
 - **Vault**, version 2: `read`, `create` and `update` on data and on metadata; for deletes `delete` on metadata. Version
   1: `read`, `create`, `update` and `delete`.
 - **Secrets of a cluster**: `get`, `create` and `update`; for deletes `delete`.

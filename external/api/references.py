@@ -15,6 +15,7 @@ from external.api.fields import (
     ServiceAccountSelector,
     model_in,
 )
+from external.api.providers.gcpsm import AwsCredentialsSecret
 
 SELECTORS: Mapping[type[BaseModel], str] = MappingProxyType(
     {
@@ -23,6 +24,7 @@ SELECTORS: Mapping[type[BaseModel], str] = MappingProxyType(
         ConfigMapKeySelector: "ConfigMap",
         ServiceAccountSelector: "ServiceAccount",
         CaProvider: "Secret",
+        AwsCredentialsSecret: "Secret",
     }
 )
 """Every type of field that names another object, and the kind that it names by default."""

@@ -3,21 +3,27 @@
 The declarations feed the store model and the CRDs, the names in metrics, `coffer cost` and docs/providers.md.
 """
 
+from types import MappingProxyType
+
 from external.api.providers.aws import AwsProvider, tells_consumers_apart
 from external.api.providers.fake import FakeProvider
+from external.api.providers.gcpsm import GoogleSecretManager
 from external.api.providers.kubernetes import CustomResourceProvider, KubernetesProvider
 from external.api.providers.vault import OpenBaoProvider, VaultProvider
 from external.api.providers.webhook import WebhookProvider, says_namespace
+from external.api.push_metadata.gcp import SecretManagerPushSpec
 from external.api.push_metadata.kubernetes import KubernetesPushSpec
 from external.providers import aws, fake
 from external.providers.azure.declaration import AZURE_KEY_VAULT
 from external.providers.catalogue import Catalogue
 from external.providers.delinea.declaration import DELINEA
 from external.providers.doppler.declaration import DOPPLER
+from external.providers.gcp.connect import connect as connect_google
+from external.providers.gcp.connection import SECRET_MANAGER
 from external.providers.github.declaration import GITHUB
 from external.providers.gitlab.declaration import GITLAB
 from external.providers.infisical.declaration import INFISICAL
-from external.providers.kind import ProviderKind, Pushing, single
+from external.providers.kind import ProviderKind, Pushing, Service, single
 from external.providers.kubernetes.connect import connect as connect_kubernetes
 from external.providers.kubernetes.connect_resources import connect as connect_resources
 from external.providers.kubernetes.connection import LABEL as KUBERNETES
@@ -31,6 +37,12 @@ from external.providers.webhook.connect import connect as connect_webhook
 
 FAKE = Pushing(calls=0, mark="the store's memory", lists_versions=True)
 SECRETS = Pushing(calls=1, mark="annotation", metadata=KubernetesPushSpec)
+GOOGLE = Service(
+    SECRET_MANAGER,
+    dollars_per_call=0.03 / 10_000,
+    push=Pushing(calls=2, mark="annotation and label", metadata=SecretManagerPushSpec),
+)
+"""The price is that of an access; calls that read no value cost nothing."""
 ENGINES = Pushing(calls=1, mark="custom metadata")
 REQUESTS = Pushing(calls=1, deletes_property=False)
 
@@ -65,6 +77,13 @@ KINDS: tuple[ProviderKind, ...] = (
     GITHUB,
     GITLAB,
     INFISICAL,
+    ProviderKind(
+        name="gcpsm",
+        about="Google Cloud Secret Manager.",
+        model=GoogleSecretManager,
+        connect=connect_google,
+        services=MappingProxyType({"": GOOGLE}),
+    ),
     ProviderKind(
         "kubernetes",
         "Secrets of a cluster.",

@@ -15,6 +15,7 @@ from manager.kube.client import KubeClient
 from manager.kube.connection import connect
 from manager.kube.crds import CustomResource, render
 from manager.kube.resources import CUSTOM_RESOURCE_DEFINITIONS, Body, Key
+from manager.options import unscoped
 
 SHOWN_FIELDS = 10
 DIFFERS = 1
@@ -32,6 +33,7 @@ def crds() -> None:
 
 @crds.command(cls=Told)
 @cluster_options
+@unscoped
 @output_option
 @plugins_option
 @click.argument("names", nargs=-1)
@@ -50,6 +52,7 @@ def diff(names: tuple[str, ...], kubeconfig: str, context: str, output: str, pro
 
 @crds.command(cls=Told)
 @cluster_options
+@unscoped
 @output_option
 @click.option("--take-over", is_flag=True, help="Write CRDs that a Helm release or a GitOps tool keeps, too.")
 @click.option("--narrow", is_flag=True, help="Drop the fields that only the CRD of somebody else has.")

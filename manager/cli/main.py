@@ -1,19 +1,18 @@
 """The `coffer` command."""
 
 import asyncio
-import functools
 import importlib
 import json
 import os
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from manager import VERSION
-from manager.core.errors import AccessError, CofferError, SettingsError
+from manager.core.errors import AccessError, CofferError
 from manager.core.optional_imports import UNUSED, without
+from manager.options import EVERYWHERE, inherited, unscoped
 from manager.settings.load import load, option_names, settings_file
 from manager.settings.model import Settings
 from manager.settings.predecessors import WITHOUT_EFFECT, aliases, bare_switches, ignored
@@ -22,15 +21,24 @@ if TYPE_CHECKING:
     from manager.app import Ending
 
 OF_MODULES = {
+    "completion": "manager.cli.completion",
     "cost": "external.commands",
     "crds": "manager.cli.crds",
+    "doctor": "manager.cli.doctor.commands",
+    "explain": "manager.cli.explain.commands",
     "keys": "sealed.commands",
+    "lint": "manager.cli.lint.commands",
     "migrate": "manager.cli.migrate.commands",
+    "mirrors": "manager.cli.mirrors",
+    "plan": "manager.cli.plan.commands",
+    "refresh": "manager.cli.refresh.commands",
     "seal": "sealed.commands",
     "status": "manager.cli.status.commands",
+    "tree": "manager.cli.explain.commands",
 }
 
 
+EVERY_COMMAND = "For every command."
 KUBECTL = {"--process-kubeconfig": ["--kubeconfig"], "--process-context": ["--context"]}
 """Our flags -> kubectl's, which every other command has."""
 
@@ -40,7 +48,7 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
-        return sorted({*super().list_commands(ctx), *OF_MODULES, "mirrors"})
+        return sorted({*super().list_commands(ctx), *OF_MODULES})
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -53,11 +61,6 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Return a command by name."""
-        if name == "mirrors":
-            try:
-                return _mirrors()
-            except ModuleNotFoundError as error:
-                raise _missing(error) from error
         if name not in OF_MODULES:
             return super().get_command(ctx, name)
         try:
@@ -80,15 +83,37 @@ def _print_version(context: click.Context, _option: click.Parameter, asked: bool
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--kubeconfig", help=EVERY_COMMAND, metavar="FILE")
+@click.option("--context", help=EVERY_COMMAND, metavar="NAME")
+@click.option("-n", "--namespace", help=EVERY_COMMAND, metavar="NAME")
+@click.option("-A", "--all-namespaces", is_flag=True, help=EVERY_COMMAND)
+@click.option("-o", "--output", help=EVERY_COMMAND, metavar="FORMAT")
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
 )
-def main() -> None:
-    """One controller for every Secret in a Kubernetes cluster."""
+def main(all_namespaces: bool, **_: Any) -> None:
+    """One controller for every Secret in a Kubernetes cluster.
+
+    kubectl's options may stand before or after the command.
+    """
+    click.get_current_context().meta[EVERYWHERE] = all_namespaces
+
+
+def plugin() -> None:
+    """Run as `kubectl coffer`: kubectl finds the script `kubectl-coffer` on the PATH."""
+    main(prog_name="kubectl coffer", complete_var="_COFFER_COMPLETE")
 
 
 @main.command()
-@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", help="Output format.")
+@unscoped
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json", "yaml"]),
+    default=inherited("output", "text"),
+    show_default="text",
+    help="Output format.",
+)
 def version(output: str) -> None:
     """Print the version, the commit, and what it is made of.
 
@@ -126,6 +151,8 @@ def run(config: str | None, **flags: Any) -> None:
             from manager.runtime.controller import describe
     except ModuleNotFoundError as error:  # an installation of kubeseal only has this command too
         raise _missing(error) from error
+    for name in ("kubeconfig", "context"):  # they may stand before the command
+        flags[f"process_{name}"] = flags[f"process_{name}"] or inherited(name)() or None
     unused = [flag for flag in WITHOUT_EFFECT if flags.pop(f"unused_{flag.replace('-', '_')}") is not None]
     try:
         settings = load(flags, os.environ, settings_file(config))
@@ -141,76 +168,6 @@ def run(config: str | None, **flags: Any) -> None:
         raise click.ClickException(str(error)) from error
     except Exception as error:  # a traceback would print texts of libraries, which may quote values
         raise click.ClickException(f"unexpected: {describe(error)}") from None
-
-
-@dataclass(frozen=True)
-class MirrorsOptions:
-    """The options of `coffer mirrors`."""
-
-    kubeconfig: str
-    context: str
-    config: str | None
-    namespace: str
-    own: str
-    target: str
-    output: str
-
-
-@click.command()
-@click.option("--config", help="The controller's settings file, for its rules.", metavar="FILE")
-@click.option("--controller-namespace", "own", default="", help="Coffer's; it gets no mirrors.", metavar="NAME")
-@click.option(
-    "--plan", "target", default="", help="Source whose change is shown: secret/NAMESPACE/NAME.", metavar="OBJECT"
-)
-@click.argument("annotations", nargs=-1)
-def mirrors(annotations: tuple[str, ...], **given: Any) -> None:
-    """List sources with their mirrors and state, or plan a change.
-
-    With -n, the sources in that namespace, and those whose mirrors or pulls lie there, with these alone. With --plan,
-    ANNOTATIONS are NAME=VALUE or NAME- (as in kubectl annotate), the prefix may be left out; nothing is
-    written. Needs only the right to list Secrets, ConfigMaps and namespaces; of Secrets only metadata is read. If the
-    settings have modules.scope, the rights in these namespaces suffice.
-    """
-    from manager.command_line import show, tell_nothing
-    from manager.kube.client import KubeClient
-    from manager.kube.connection import connect
-    from reflector.commands import Edit, MirrorListing, printable
-
-    options = MirrorsOptions(**given)
-    target, namespace = options.target, options.namespace
-    if annotations and not target:
-        raise SettingsError("ANNOTATIONS need --plan secret/NAMESPACE/NAME: nothing is planned without it")
-    if target and options.output != "table":
-        raise SettingsError(f"-o {options.output}: a plan is printed as a table only")
-
-    async def read() -> MirrorListing:
-        settings = load({}, os.environ, settings_file(options.config))
-        own = options.own or settings.process.namespace
-        listing = MirrorListing(settings.reflector, own, settings.modules.namespaces)
-        client = KubeClient(await connect(options.kubeconfig, options.context), f"coffer/{VERSION}")
-        try:
-            await listing.read(client, Edit.parse(target, annotations) if target else None)
-        finally:
-            await client.close()
-        return listing
-
-    found = asyncio.run(read())
-    if target:
-        show("table", [printable(line) for line in found.changes()], [], [])
-        return
-    records = found.records(namespace)
-    show(options.output, map(printable, found.tree(namespace)), records, found.names(namespace))
-    tell_nothing(options.output, records, namespace)
-
-
-@functools.cache
-def _mirrors() -> click.Command:
-    """Return the command with the shared options; an installation of kubeseal only cannot import them."""
-    from manager.command_line import Told, cluster_options, namespace_options, output_option
-
-    shared = cluster_options(namespace_options(output_option(mirrors.callback or mirrors)))
-    options = [*mirrors.params, *reversed(getattr(shared, "__click_params__", []))]
-    return Told("mirrors", callback=mirrors.callback, params=options, help=mirrors.help)
 
 
 def _end(ending: "Ending") -> NoReturn:

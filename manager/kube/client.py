@@ -90,7 +90,7 @@ class KubeClient:
 
     async def get(self, key: Key) -> Body:
         """Read one whole object. Raises NotFound if it does not exist."""
-        return await self._call(_Request("get", "GET", key.resource, key.path, str(key)))
+        return await self._call(Request("get", "GET", key.resource, key.path, str(key)))
 
     async def find(self, key: Key) -> Body | None:
         """Read one whole object; return None if it does not exist."""
@@ -104,29 +104,36 @@ class KubeClient:
         headers = {"Accept": METADATA}
         try:
             return await self._call(
-                _Request("get", "GET", key.resource, key.path, f"metadata of {key}", headers=headers)
+                Request("get", "GET", key.resource, key.path, f"metadata of {key}", headers=headers)
             )
         except NotFound:
             return None
 
     async def pages(
-        self, resource: Resource, *, namespace: str = "", selector: str = "", metadata_only: bool | None = None
+        self,
+        resource: Resource,
+        *,
+        namespace: str = "",
+        selector: str = "",
+        fields: str = "",
+        metadata_only: bool | None = None,
+        most: int = BODY_PAGE_OBJECTS,
     ) -> AsyncIterator[tuple[list[Body], str]]:
         """List in pages; yield (items, resourceVersion of the list).
 
-        Reads metadata only if the resource says so; `metadata_only` overrides it. Raises Gone when the continue token
-        has expired because the list took long: start again.
+        Reads metadata only if the resource says so; `metadata_only` overrides it. `selector` is one of labels, `fields`
+        one of fields; `most` bounds the objects of a page. Raises Gone if the list took too long: start again.
         """
         partial = resource.metadata_only if metadata_only is None else metadata_only
         headers = {"Accept": METADATA_LIST} if partial else {}
-        query = {"labelSelector": selector} if selector else {}
+        query = {name: text for name, text in (("labelSelector", selector), ("fieldSelector", fields)) if text}
         place = resource.plural + (f" in namespace {namespace}" if namespace and resource.namespaced else "")
-        limit = Limit(METADATA_PAGE_OBJECTS if partial else BODY_PAGE_OBJECTS)
+        limit = Limit(METADATA_PAGE_OBJECTS if partial else most)
         while True:
             path, max_bytes = resource.path(namespace), limit.bytes
             asked = {**query, "limit": str(limit.objects)}
             try:
-                page = await self._call(_Request("list", "GET", resource, path, place, None, asked, headers, max_bytes))
+                page = await self._call(Request("list", "GET", resource, path, place, None, asked, headers, max_bytes))
             except Oversize:
                 limit.shrink(resource)
                 continue
@@ -144,27 +151,27 @@ class KubeClient:
         path = resource.path(meta.get("namespace", ""))
         place = f"{resource.kind} {meta.get('namespace', '')}/{meta.get('name', '')}"
         query = {"fieldManager": manager}
-        return await self._call(_Request("create", "POST", resource, path, place, body, query))
+        return await self._call(Request("create", "POST", resource, path, place, body, query))
 
     async def update(self, key: Key, body: Body, *, subresource: str = "", manager: str = "coffer") -> Body:
         """Replace an object; its resourceVersion must be the one that was read. Raises Conflict if it changed."""
         self._certain()
         path = key.resource.path(key.namespace, key.name, subresource)
         query = {"fieldManager": manager}
-        return await self._call(_Request("update", "PUT", key.resource, path, str(key), body, query))
+        return await self._call(Request("update", "PUT", key.resource, path, str(key), body, query))
 
     async def patch(self, key: Key, patch: Body, *, subresource: str = "", manager: str = "coffer") -> Body:
         """Merge-patch an object; the caller puts uid and resourceVersion into the patch as preconditions."""
         self._certain()
         path = key.resource.path(key.namespace, key.name, subresource)
         headers, query = {"Content-Type": MERGE_PATCH}, {"fieldManager": manager}
-        return await self._call(_Request("patch", "PATCH", key.resource, path, str(key), patch, query, headers))
+        return await self._call(Request("patch", "PATCH", key.resource, path, str(key), patch, query, headers))
 
     async def patch_operations(self, key: Key, operations: list[Body], *, manager: str = "coffer") -> Body:
         """JSON-patch an object: the only patch that replaces a whole map whose content is not known."""
         self._certain()
         query, headers = {"fieldManager": manager}, {"Content-Type": JSON_PATCH}
-        request = _Request("patch", "PATCH", key.resource, key.path, str(key), operations, query, headers)
+        request = Request("patch", "PATCH", key.resource, key.path, str(key), operations, query, headers)
         return await self._call(request)
 
     async def apply(self, key: Key, body: Body, *, manager: str) -> Body:
@@ -174,18 +181,18 @@ class KubeClient:
         """
         self._certain()
         query, headers = {"fieldManager": manager, "force": "true"}, {"Content-Type": APPLY_PATCH}
-        return await self._call(_Request("patch", "PATCH", key.resource, key.path, str(key), body, query, headers))
+        return await self._call(Request("patch", "PATCH", key.resource, key.path, str(key), body, query, headers))
 
     async def delete(self, key: Key, *, uid: str, version: str) -> None:
         """Delete exactly the object that was read. Raises Conflict if it is another one or has changed, NotFound."""
         self._certain()
         preconditions = {"uid": uid, "resourceVersion": version}
         body = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": preconditions}
-        await self._call(_Request("delete", "DELETE", key.resource, key.path, str(key), body))
+        await self._call(Request("delete", "DELETE", key.resource, key.path, str(key), body))
 
     async def post(self, resource: Resource, path: str, body: Body) -> Body:
         """Call a subresource or a review endpoint, such as TokenReview; return the object in the answer."""
-        return await self._call(_Request("create", "POST", resource, path, resource.kind, body))
+        return await self._call(Request("create", "POST", resource, path, resource.kind, body))
 
     async def served(self, resource: Resource) -> bool:
         """Return True if the API server serves a resource; False until its CRD is installed."""
@@ -195,7 +202,7 @@ class KubeClient:
         """Return the discovery entries of a group and version; none if the API server does not know it."""
         path = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         try:
-            listed = await self._call(_Request("discover", "GET", DISCOVERY, path, path))
+            listed = await self._call(Request("discover", "GET", DISCOVERY, path, path))
         except NotFound:
             return []
         found: list[Body] = listed.get("resources") or []
@@ -224,7 +231,7 @@ class KubeClient:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise Unreachable(0, type(error).__name__, f"watch {resource.plural}") from error
 
-    async def _call(self, request: "_Request") -> Body:
+    async def _call(self, request: "Request") -> Body:
         status, place = 0, f"{request.verb} {request.place}"
         try:
             async with self._session.request(
@@ -252,7 +259,7 @@ class KubeClient:
 
 
 @dataclass(frozen=True)
-class _Request:
+class Request:
     """One request and how errors and metrics name it."""
 
     verb: str
@@ -268,6 +275,7 @@ class _Request:
     """Above this, `Oversize` is raised for the caller to ask for less; 0: above the bound of one object, `Unusable`."""
 
     def sent_headers(self) -> Mapping[str, str] | None:
+        """Return the headers, with the type of the body if there is one."""
         if self.body is None:
             return self.headers
         return {"Content-Type": "application/json", **(self.headers or {})}

@@ -26,11 +26,11 @@ class TokenReviews:
         """Return True if a user has the right to a verb on a nonResourceURL. Raises ApiError."""
         return await self._allowed(user, {"nonResourceAttributes": {"path": path, "verb": verb}})
 
-    async def may_list(self, user: Mapping[str, Any], resource: Resource, namespace: str) -> bool:
-        """Return True if a user may list a kind in a namespace, or everywhere if it is empty. Raises ApiError."""
+    async def may_read(self, user: Mapping[str, Any], verb: str, resource: Resource, namespace: str) -> bool:
+        """Return True if a user may get or list a kind in a namespace, or everywhere if it is "". Raises ApiError."""
         what = {"group": resource.group, "version": resource.version, "resource": resource.plural}
         where = {"namespace": namespace} if namespace and resource.namespaced else {}
-        return await self._allowed(user, {"resourceAttributes": {**what, **where, "verb": "list"}})
+        return await self._allowed(user, {"resourceAttributes": {**what, **where, "verb": verb}})
 
     async def _allowed(self, user: Mapping[str, Any], attributes: Mapping[str, Any]) -> bool:
         spec = {

@@ -9,6 +9,7 @@ from manager.kube.resources import Resource
 from manager.status_page.overview import KINDS, KindOverview
 
 FRESH_SECONDS = 10.0  # for which what was read is shown again: ten viewers cost no more than one
+PAGE_OBJECTS = 250  # of a list: one page is held at a time
 MAX_KEPT = 200  # kinds in namespaces that are kept
 
 
@@ -35,7 +36,7 @@ class Observer:
     async def _list(self, resource: Resource, namespace: str) -> KindOverview | None:
         found = KindOverview()
         try:
-            async for bodies, _ in self._client.pages(resource, namespace=namespace):
+            async for bodies, _ in self._client.pages(resource, namespace=namespace, most=PAGE_OBJECTS):
                 found.add(resource, bodies)
         except NotFound:
             return None

@@ -1,6 +1,5 @@
 """The endpoints of the page: its files for everyone, what it tells for viewers with the rights to it."""
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from importlib import resources
 from types import MappingProxyType
@@ -14,6 +13,8 @@ from manager.core.clock import Clock
 from manager.core.errors import ApiError, Forbidden
 from manager.kube.client import KubeClient
 from manager.kube.token_check import FORBIDDEN, UNAVAILABLE
+from manager.settings.model import Settings
+from manager.status_page.explaining import NAMESPACE, PageExplainer
 from manager.status_page.observed import Observer, shown_in
 from manager.status_page.overview import KindOverview, Overview
 from manager.status_page.viewers import Refused, Viewer, Viewers
@@ -21,7 +22,6 @@ from manager.status_page.viewers import Refused, Viewer, Viewers
 if TYPE_CHECKING:
     from manager.kube.resources import Resource
 
-NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 POLICY = "; ".join(
     (
@@ -53,18 +53,27 @@ log = structlog.get_logger(__name__)
 
 
 class StatusPage:
-    """Serves the page on every replica; reads only, and names only."""
+    """Serves the page on every replica; reads only, and names only.
 
-    def __init__(self, client: KubeClient, clock: Clock) -> None:
+    Args:
+        client: Coffer's.
+        clock: the process's.
+        settings: the process's.
+        own: Coffer's namespace.
+    """
+
+    def __init__(self, client: KubeClient, clock: Clock, settings: Settings, own: str) -> None:
         self._viewers = Viewers(client, clock)
         self._observer = Observer(client, clock)
         self._clock = clock
+        self._explainer = PageExplainer(client.connection, self._viewers, settings, own)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the endpoints."""
         return [
             *(web.get(path, _file(name)) for path, name in _files()),
             web.get("/v1/status", self._for_viewers(self._status)),
+            web.get("/v1/explain", self._for_viewers(self._explainer.answer)),
         ]
 
     def _for_viewers(self, answer: Answer) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -87,7 +96,7 @@ class StatusPage:
         kinds: dict[Resource, KindOverview] = {}
         hidden: list[Resource] = []
         for resource in shown_in(namespace):
-            if not await self._viewers.may_list(viewer, resource, namespace):
+            if not await self._viewers.may(viewer, "list", resource, namespace):
                 hidden.append(resource)
                 continue
             try:

@@ -1,4 +1,4 @@
-"""Who looks at the page, by a token, and which kinds this viewer may list: TokenReview and SubjectAccessReview."""
+"""Who looks at the page, by a token, and what this viewer may read: TokenReview and SubjectAccessReview."""
 
 import hashlib
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ KNOWN_SECONDS = 60.0  # a right that was withdrawn may be used so long; without 
 MAX_VIEWERS = 64  # that are remembered
 MAX_RIGHTS = 500  # of one viewer that are remembered
 MAX_CHECKS = 4  # of unknown tokens at a time: anyone may send tokens, and the API server has other work
-REVIEWS_A_SECOND, MAX_REVIEWS = 2.0, 60.0  # of rights, for one viewer
+REVIEWS_A_SECOND, MAX_REVIEWS = 2.0, 100.0  # of rights, for one viewer
 TOO_MANY = 429
 
 
@@ -35,8 +35,8 @@ class Viewer:
     user: Mapping[str, Any] = field(repr=False)
     until: float
     """Monotonic second after which the token is reviewed again."""
-    rights: dict[tuple[Resource, str], bool] = field(default_factory=dict)
-    """(kind, namespace) -> whether it may be listed; an empty namespace means all of them."""
+    rights: dict[tuple[str, Resource, str], bool] = field(default_factory=dict)
+    """(verb, kind, namespace) -> whether the viewer may; an empty namespace means all of them."""
 
     @property
     def name(self) -> str:
@@ -45,7 +45,7 @@ class Viewer:
 
 
 class Viewers:
-    """Admits viewers, and tells what they may list; remembers both for a minute."""
+    """Admits viewers, and tells what they may read; remembers both for a minute."""
 
     def __init__(self, client: KubeClient, clock: Clock) -> None:
         self._reviews = TokenReviews(client)
@@ -74,20 +74,20 @@ class Viewers:
         found = self._known[mark] = Viewer(user, self._clock.monotonic() + KNOWN_SECONDS)
         return found
 
-    async def may_list(self, viewer: Viewer, resource: Resource, namespace: str) -> bool:
-        """Return True if a viewer may list a kind in a namespace, or everywhere if it is empty. Raises Refused."""
-        known = viewer.rights.get((resource, ""), False) or viewer.rights.get((resource, namespace))
+    async def may(self, viewer: Viewer, verb: str, resource: Resource, namespace: str) -> bool:
+        """Return True if a viewer may get or list a kind in a namespace, or everywhere if it is "". Raises Refused."""
+        known = viewer.rights.get((verb, resource, ""), False) or viewer.rights.get((verb, resource, namespace))
         if known is None:
             if self._asked.wait(viewer.name):
                 raise Refused(TOO_MANY)
             self._asked.spend(viewer.name, 1)
             try:
-                known = await self._reviews.may_list(viewer.user, resource, namespace)
+                known = await self._reviews.may_read(viewer.user, verb, resource, namespace)
             except ApiError:
                 raise Refused(UNAVAILABLE) from None
             if len(viewer.rights) >= MAX_RIGHTS:
                 viewer.rights.clear()
-            viewer.rights[resource, namespace] = known
+            viewer.rights[verb, resource, namespace] = known
         return known
 
     async def _reviewed(self, token: str) -> Mapping[str, Any] | None:

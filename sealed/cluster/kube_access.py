@@ -96,6 +96,11 @@ class KubeAccess:
             raise Refused(answer.status, told, _seconds(answer.headers.get("retry-after")))
         return answer.body
 
+    def close(self) -> None:
+        """Close the connection, if there is one; a program that ends anyway need not."""
+        if "_way" in vars(self):
+            self._way[1].close()
+
     @cached_property
     def _way(self) -> "tuple[Target, Channel]":
         from manager.access.http_channel import Channel

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from external.api.fields import SecretKeySelector, ServiceAccountSelector
+from external.api.fields import ConfigMapKeySelector, SecretKeySelector, ServiceAccountSelector
 from external.generators.protocol import Generated, GeneratorKind, State
 from external.providers.protocol import ConnectContext
 from external.providers.support.egress import EgressPolicy
@@ -45,8 +45,24 @@ class Desk:
         self, selector: ServiceAccountSelector, audiences: list[str], *_: object
     ) -> Callable[[], SecretValue]:
         """Return a function that gives the token `token-of-NAME`."""
-        self.audiences = audiences
-        return lambda: SecretValue(f"token-of-{selector.name}\n".encode())
+        ask = self.token_source_for(selector)
+        return lambda: ask(audiences)
+
+    def token_source_for(self, selector: ServiceAccountSelector, *_: object) -> Callable[[list[str]], SecretValue]:
+        """Return a function that gives the token `token-of-NAME` for audiences, and remember these."""
+
+        def ask(audiences: list[str]) -> SecretValue:
+            self.audiences = audiences
+            return SecretValue(f"token-of-{selector.name}\n".encode())
+
+        return ask
+
+    async def configuration(self, selector: ConfigMapKeySelector, at: str) -> str:
+        """Return `secrets["NAME_KEY"]`, or say that it is missing."""
+        name = f"{selector.name}_{selector.key}"
+        if name not in self.secrets:
+            raise NeedsHuman("InvalidProviderConfig", f"{at}: there is no ConfigMap {name}")
+        return self.secrets[name]
 
 
 def generator_context(desk: Desk | None = None, *, ambient: bool = False, timeout: float = 5.0) -> ConnectContext:

@@ -48,9 +48,17 @@ class ClusterStandIn:
         self.objects[resource.group, resource.plural] = [each for each in held if each["metadata"]["name"] != name]
 
     async def pages(
-        self, resource: Resource, *, namespace: str = "", selector: str = "", metadata_only: bool | None = None
+        self,
+        resource: Resource,
+        *,
+        namespace: str = "",
+        selector: str = "",
+        fields: str = "",
+        metadata_only: bool | None = None,
+        most: int = 0,
     ) -> AsyncIterator[tuple[list[Body], str]]:
         """Yield one page."""
+        name = fields.removeprefix("metadata.name=") if fields.startswith("metadata.name=") else ""
         if resource.plural in self.failures:
             raise self.failures[resource.plural]
         wanted = parse_selector(selector) if selector else ()
@@ -59,6 +67,8 @@ class ClusterStandIn:
             {"metadata": each["metadata"]} if partial else each
             for each in self.objects.get((resource.group, resource.plural), [])
             if all(need.holds(each["metadata"].get("labels") or {}) for need in wanted)
+            and namespace in ("", each["metadata"].get("namespace", ""))
+            and name in ("", each["metadata"]["name"])
         ]
         yield found, "1"
 
@@ -66,6 +76,11 @@ class ClusterStandIn:
         """Return an object."""
         held = self.objects.get((key.resource.group, key.resource.plural), [])
         return next((each for each in held if key_of(key.resource, each) == key), None)
+
+    async def find_metadata(self, key: Key) -> Body | None:
+        """Return the metadata of an object."""
+        found = await self.find(key)
+        return None if found is None else {"metadata": found["metadata"]}
 
     async def post(self, _resource: Resource, _path: str, _body: Body) -> Body:
         """Answer a question for rights."""

@@ -13,6 +13,7 @@ from functools import partial
 import pytest
 from urllib3.exceptions import HTTPError
 
+from external.providers.gcp.connection import ENDPOINT_VARIABLE
 from tests.builders.manifests import CANARIES
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.forked import ForkServer
@@ -20,6 +21,7 @@ from tests.cluster.kube import Kube
 from tests.cluster.moto import Moto
 from tests.cluster.proxy import FaultProxy
 from tests.controller import CRDS, Coffer, Installation, kubelet
+from tests.doubles.google import Google
 from tests.e2e import kubeseals
 from tests.e2e.oracles import assert_nothing_leaked
 from tests.e2e.world import CUSTOM, World
@@ -38,11 +40,19 @@ MakeCoffer = Callable[..., Coffer]
 
 
 @pytest.fixture(scope="session")
-def shared_coffer(control_plane: ControlPlane, kube: Kube, moto_server: Moto) -> Iterator[Coffer]:
+def google_cloud() -> Iterator[Google]:
+    """The double of Google to which the shared controller is directed."""
+    with Google() as google:
+        yield google
+
+
+@pytest.fixture(scope="session")
+def shared_coffer(control_plane: ControlPlane, kube: Kube, moto_server: Moto, google_cloud: Google) -> Iterator[Coffer]:
     """The controller that most tests share, run as the chart runs it."""
     install_crds(control_plane, kube)
     installation = Installation(control_plane, kube, "settings.process.status_page=true")
-    coffer = Coffer(installation, flags=QUICK, environment=moto_server.environment())
+    environment = {**moto_server.environment(), ENDPOINT_VARIABLE: google_cloud.url}
+    coffer = Coffer(installation, flags=QUICK, environment=environment)
     coffer.start()
     coffer.wait_leading()
     coffer.wait_ready()

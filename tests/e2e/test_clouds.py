@@ -166,7 +166,7 @@ def gitlab(double: GitLabVariables) -> Row:
     double.put("groups/7", "SHARED", inherited)
     double.above["1234"] = [(7, "team")]
     auth = {"SecretRef": {"accessToken": named("clouds", "gitlab")}}
-    provider = {"url": double.url, "projectID": "1234", "auth": auth}
+    provider: Object = {"url": double.url, "projectID": "1234", "auth": auth}
     provider |= {"inheritFromGroups": True, "environment": "production"}
     entries = {"password": "DB-PASSWORD", "shared": "SHARED"}
     spec = {"data": [{"secretKey": name, "remoteRef": {"key": key}} for name, key in entries.items()]}

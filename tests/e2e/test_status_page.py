@@ -14,6 +14,7 @@ from tests.cluster.kube import Object
 from tests.cluster.wait import wait_until
 from tests.e2e import kubeseals
 from tests.e2e.oracles import assert_nothing_leaked
+from tests.e2e.test_explain import pod
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.skipif(browser.CHROMIUM is None, reason="no chromium on this machine")
@@ -51,12 +52,19 @@ def opened(page: Page, world: World) -> Page:
     return page
 
 
-def reader(world: World, namespace: str, *, everywhere: bool = False) -> str:
-    """Return the token of a ServiceAccount that may list Coffer's kinds in its namespace, or everywhere."""
+def reader(world: World, namespace: str, *, everywhere: bool = False, secrets: bool = False) -> str:
+    """Return the token of a ServiceAccount that may list Coffer's kinds in its namespace, or everywhere.
+
+    With `secrets` it may read Secrets and workloads too.
+    """
     kind = "ClusterRole" if everywhere else "Role"
     name, group = f"reader-{namespace}", "rbac.authorization.k8s.io"
     where: Object = {} if everywhere else {"namespace": namespace}
-    rules = [{"apiGroups": ["bitnami.com", "external-secrets.io"], "resources": ["*"], "verbs": ["list"]}]
+    groups = ["bitnami.com", "external-secrets.io", "", "apps", "batch", "networking.k8s.io"]
+    rules = [
+        {"apiGroups": groups[:2], "resources": ["*"], "verbs": ["list"]},
+        *([{"apiGroups": groups, "resources": ["*"], "verbs": ["get", "list"]}] if secrets else []),
+    ]
     subject = {"kind": "ServiceAccount", "name": "reader", "namespace": namespace}
     role = {"apiGroup": group, "kind": kind, "name": name}
     world.apply(
@@ -108,6 +116,43 @@ def test_a_viewer_of_the_cluster_sees_all_kinds(world: World, plain: Page) -> No
     assert "the whole cluster" in look(page, reader(world, ns, everywhere=True))
     kinds = page.locator("#objects th").all_inner_texts()
     assert {"SealedSecret", "ExternalSecret", "ClusterSecretStore", "PushSecret"} <= set(kinds)
+
+
+def explained(page: Page, token: str, namespace: str, name: str) -> str:
+    """Ask for a Secret's chain and return what is told."""
+    page.fill("#token", token)
+    page.fill("#its-namespace", namespace)
+    page.fill("#its-name", name)
+    page.click("#asking button")
+    return wait_until(
+        lambda: page.inner_text("#explain-told"), lambda told: bool(told) and not told.startswith("Reading")
+    )
+
+
+def test_one_secret_is_explained_by_what_its_viewer_may_read(world: World, plain: Page) -> None:
+    ns, other, value = world.namespace(), world.namespace(), canary()
+    world.apply(
+        store(ns, "store", fake({"remote": value})),
+        external_secret(ns, "app", "store", {"password": "remote"}),
+        pod(ns, "web", "app"),
+    )
+    world.await_data(ns, "app", {"password": value})
+    page, outsider = opened(plain, world), reader(world, other, secrets=True)
+
+    assert explained(page, reader(world, ns, secrets=True), ns, "app") == f"Secret {ns}/app: nothing stops it"
+    chain, keys, notes = (page.inner_text(each) for each in ("#chain", "#keys", "#notes"))
+    assert f"SecretStore {ns}/store" in chain
+    assert f"ExternalSecret {ns}/app" in chain
+    assert "spec.data[0]" in keys
+    assert "remote" in keys
+    assert "Used by Pod web" in notes
+    assert_nothing_leaked([value], [("page", page.content())])
+
+    assert "may not be read" in explained(page, outsider, ns, "app")
+    shown = page.inner_text("#explained")
+    assert "this user has no right" in shown
+    assert "spec.data[0]" not in shown
+    assert "Pod web" not in shown
 
 
 def test_a_secret_that_is_sealed_in_the_page_is_opened(world: World, plain: Page, tmp_path: Path) -> None:

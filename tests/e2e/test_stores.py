@@ -79,14 +79,14 @@ def test_a_cluster_store_admits_whom_its_conditions_name(
 
 def test_a_provider_that_is_not_served_is_stored_and_named(world: World) -> None:
     ns = world.namespace()
-    spec = {"gcpsm": {"projectID": "p", "secretVersionSelectionPolicy": "LatestOrFail"}}
+    spec = {"oracle": {"region": "r", "vault": "v", "principalType": "Workload"}}
     world.apply(
-        {"apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": meta(ns, "gcp")}
+        {"apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": meta(ns, "oracle")}
         | {"spec": {"provider": spec}}
     )
     generated = [{"sourceRef": {"generatorRef": {"kind": "Grafana", "name": "x"}}}]
-    world.apply(external_secret(ns, "app", "gcp", {}, dataFrom=generated))
+    world.apply(external_secret(ns, "app", "oracle", {}, dataFrom=generated))
 
-    world.await_condition("secretstores", ns, "gcp", "False", text="gcpsm")
-    assert world.kube.get("secretstores", "gcp", ns)["spec"]["provider"] == spec
+    world.await_condition("secretstores", ns, "oracle", "False", text="oracle")
+    assert world.kube.get("secretstores", "oracle", ns)["spec"]["provider"] == spec
     world.await_condition("externalsecrets", ns, "app", "False", text="generatorRef")

@@ -7,7 +7,7 @@ from typing import Any
 
 from cryptography import x509
 
-from external.api.fields import CaProvider, SecretKeySelector, ServiceAccountSelector
+from external.api.fields import CaProvider, ConfigMapKeySelector, SecretKeySelector, ServiceAccountSelector
 from manager.core.errors import Forbidden, NeedsHuman, NotFound, Retry
 from manager.core.secret_value import SecretValue
 from manager.kube.client import KubeClient
@@ -84,6 +84,14 @@ class Lookup:
             raise Retry(INVALID, f'{place}: there is no ConfigMap "{where.name}" with the key "{key}"')
         return await _checked(found[key].encode(), place)
 
+    async def configuration(self, selector: ConfigMapKeySelector, at: str) -> str:
+        """Return one text of a ConfigMap. Raises NeedsHuman."""
+        place = resolve(self.store, CONFIGMAPS, selector.name, selector.namespace, at=at, consumer=self.consumer)
+        found = ((await self._client.find(place)) or {}).get("data") or {}
+        if selector.key not in found:
+            raise NeedsHuman(INVALID, f'{at}: there is no ConfigMap "{place.name}" with the key "{selector.key}"')
+        return str(found[selector.key])
+
     async def account(self, selector: ServiceAccountSelector, at: str) -> Body:
         """Return a ServiceAccount. Raises Retry if there is none: ServiceAccounts are not watched."""
         place = self._account_key(selector, at)
@@ -103,9 +111,16 @@ class Lookup:
             NeedsHuman: the store may not refer to the ServiceAccount.
 
         """
+        ask = self.token_source_for(selector, seconds, at)
+        return lambda: ask(audiences)
+
+    def token_source_for(
+        self, selector: ServiceAccountSelector, seconds: int | None, at: str
+    ) -> Callable[[list[str]], SecretValue]:
+        """Return what `token_source` does, for audiences that are known only when a token is needed."""
         loop, place = asyncio.get_running_loop(), self._account_key(selector, at)
 
-        def ask() -> SecretValue:
+        def ask(audiences: list[str]) -> SecretValue:
             coming = asyncio.run_coroutine_threadsafe(self._token(place, audiences, seconds, at), loop)
             return coming.result(TOKEN_TIMEOUT_SECONDS)
 

@@ -1,12 +1,10 @@
 """`coffer migrate …`: check a cluster, print the commands of a move, and prove it afterwards. Writes nothing there."""
 
 import asyncio
-import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,23 +14,27 @@ import click
 from manager import VERSION
 from manager.access.explanations import file_fault
 from manager.cli.migrate.values_command import values
-from manager.command_line import cluster_options, namespace_options, output_option, show, told
+from manager.command_line import (
+    NEEDS_A_PERSON,
+    CannotRead,
+    cluster_options,
+    namespace_options,
+    output_option,
+    show,
+    silent,
+    told,
+)
 from manager.core.errors import CofferError, SettingsError
+from manager.options import unscoped
 
 if TYPE_CHECKING:
     from manager.cli.migrate.assessment import Report
     from manager.cli.migrate.listed import Listed
     from manager.cli.migrate.snapshot import Place, Seen
 
-MUST_BE_CURED, CANNOT_READ = 1, 2
+MUST_BE_CURED = NEEDS_A_PERSON
 MODULES = ("sealed", "external", "reflector")
 PHASES = ("move", "undo", "back")
-
-
-class CannotRead(click.ClickException):
-    """Ends with a code of its own, so that CI tells a cluster that is not safe from one that was not read."""
-
-    exit_code = CANNOT_READ
 
 
 class Migrate(click.Group):
@@ -47,7 +49,8 @@ class Migrate(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
         try:
-            return super().invoke(ctx)
+            with silent():
+                return super().invoke(ctx)
         except CofferError as error:
             raise CannotRead(told(error)) from None
 
@@ -115,6 +118,7 @@ def check(namespace: str, output: str, every: bool, save: str, **where: Any) -> 
 
 @migrate.command()
 @_reading_options
+@unscoped
 @output_option
 @click.option("--only", type=click.Choice(PHASES), help="Print one part: the move, or a way back.")
 @click.option("--chart", default="charts/coffer", show_default=True, help="Coffer's chart.")
@@ -135,6 +139,7 @@ def plan(output: str, only: str | None, chart: str, original_chart: tuple[str, .
 
 @migrate.command()
 @_reading_options
+@unscoped
 @output_option
 @click.option("--metrics", default="", help="The controller's page of metrics; - reads standard input.", metavar="FILE")
 @click.argument("file")
@@ -172,19 +177,6 @@ def _calls(before: "Sequence[Seen]", page: str | None, now: float) -> tuple[list
     return [f"{'!' if calls and not due else ' '}  provider calls: {listing}; {told_due}"], bool(calls) and not due
 
 
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Log nothing within: the lines would mix with our output."""
-    import structlog
-
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    try:
-        yield
-    finally:
-        structlog.configure(**before)
-
-
 async def _assessed(where: Where, remembered: "frozenset[Place]" = frozenset()) -> "tuple[Listed, Report]":
     from manager.cli.migrate.assessment import assessed
     from manager.cli.migrate.listed import Listed
@@ -202,12 +194,11 @@ async def _assessed(where: Where, remembered: "frozenset[Place]" = frozenset()) 
     own = where.own or settings.process.namespace
     listed = Listed(MetadataCache())
     builder = ViewBuilder(listed.cache, settings.reflector, own, SystemClock(), settings.modules.namespaces)
-    with _silent():
-        client = KubeClient(await connect(where.kubeconfig, where.context), f"coffer/{VERSION}")
-        try:
-            await Reader(client, listed, remembered).read()
-        finally:
-            await client.close()
+    client = KubeClient(await connect(where.kubeconfig, where.context), f"coffer/{VERSION}")
+    try:
+        await Reader(client, listed, remembered).read()
+    finally:
+        await client.close()
     return listed, assessed(listed, builder, settings, own, time.time()).without(where.without)
 
 

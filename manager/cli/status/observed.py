@@ -57,13 +57,14 @@ class Observed:
         return self.bodies.get(resource, [])
 
 
-async def observe(client: KubeClient, own: str, lease: str) -> Observed:
+async def observe(client: KubeClient, own: str, lease: str, namespace: str = "") -> Observed:
     """Read a cluster.
 
     Args:
         client: of the user who asks.
         own: Coffer's namespace.
         lease: the name of its Lease.
+        namespace: whose objects are read; empty for all.
 
     Raises:
         ApiError: the API server does not answer, or this user may list none of the kinds.
@@ -71,7 +72,7 @@ async def observe(client: KubeClient, own: str, lease: str) -> Observed:
     """
     found = Observed()
     for resource in OF_MODULE:
-        found.bodies[resource] = await _listed(client, found, resource)
+        found.bodies[resource] = await _listed(client, found, resource, namespace if resource.namespaced else "")
     found.keys = await _listed(client, found, SECRETS, own, selector=SEALING_KEY_LABEL)
     found.deployments = await _listed(client, found, DEPLOYMENTS, own, selector=OUR_LABEL)
     try:

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 
-from manager.cli.status.summary import MAX_FAILURES_SHOWN, Failure, Status
+from manager.cli.status.summary import MAX_FAILURES_SHOWN, Count, Failure, Status
+from manager.tables import Cell, Table, Tone
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 MAX_MESSAGE_SHOWN = 300
 Record = dict[str, object]
 
 
-def lines(status: Status, now: float) -> Iterator[str]:
+def lines(status: Status, now: float) -> Iterator[str | Table]:
     """Yield the screen: who writes, what there is, what fails, and last what needs a person."""
     yield f"leader      {_leader(status)}"
     ready, wanted = status.replicas
@@ -34,19 +35,16 @@ def _leader(status: Status) -> str:
     return f"{leader.holder}, renewed {span(leader.renewed)} ago" + ("" if leader.alive else ": expired")
 
 
-def _counts(status: Status) -> Iterator[str]:
-    rows = [("", "READY", "FAILED", "WAITING")]
-    rows += [
-        (resource.kind, str(each.ready), str(each.failed), str(each.waiting))
-        for resource, each in status.counts.items()
-    ]
-    rows += [
-        (f"stores of {name}", str(each.ready), str(each.failed), str(each.waiting))
-        for name, each in status.stores.items()
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows if len(rows) > 1 else ():
-        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+def _counts(status: Status) -> Iterator[Table]:
+    named = [(resource.kind, each) for resource, each in status.counts.items()]
+    named += [(f"stores of {name}", each) for name, each in status.stores.items()]
+    if named:
+        yield Table(("", "READY", "FAILED", "WAITING"), [_counted(name, each) for name, each in named])
+
+
+def _counted(name: str, count: Count) -> tuple[str | Cell, ...]:
+    failed = Cell(str(count.failed), Tone.BAD) if count.failed else "0"
+    return (name, str(count.ready), failed, str(count.waiting))
 
 
 def _values(status: Status) -> Iterator[str]:

@@ -32,19 +32,72 @@ function row(texts, styles = []) {
   return made;
 }
 
-async function look(event) {
-  event.preventDefault();
-  at("told").textContent = "Reading …";
-  const where = at("where").value.trim();
-  const query = where ? `?namespace=${encodeURIComponent(where)}` : "";
+// Ask Coffer in the viewer's name and show the answer; tell what went wrong.
+async function ask(path, query, told, shown, show) {
+  at(told).textContent = "Reading …";
   try {
-    const answer = await fetch(`v1/status${query}`, { headers: { Authorization: `Bearer ${at("token").value.trim()}` } });
+    const token = at("token").value.trim();
+    if (!token) throw new InputError("Give a token first, at the top of the page.");
+    const answer = await fetch(`${path}?${new URLSearchParams(query)}`, { headers: { Authorization: `Bearer ${token}` } });
     if (!answer.ok) throw new InputError(REFUSED[answer.status] ?? `The answer is ${answer.status}.`);
     show(await answer.json());
+    at(shown).hidden = false;
   } catch (error) {
-    at("shown").hidden = true;
-    at("told").textContent = error instanceof InputError ? error.message : "The page cannot reach Coffer.";
+    at(shown).hidden = true;
+    at(told).textContent = error instanceof InputError ? error.message : "The page cannot reach Coffer.";
   }
+}
+
+function look(event) {
+  event.preventDefault();
+  return ask("v1/status", { namespace: at("where").value.trim() }, "told", "shown", show);
+}
+
+function explain(event) {
+  event.preventDefault();
+  const query = { kind: at("kind").value, namespace: at("its-namespace").value.trim(), name: at("its-name").value.trim() };
+  return ask("v1/explain", query, "explain-told", "explained", showOne);
+}
+
+// Return a list item with a text, and items below it.
+function item(text, below = [], style = "") {
+  const made = document.createElement("li");
+  made.textContent = text;
+  if (style) made.className = style;
+  if (below.length) {
+    const list = document.createElement("ul");
+    list.append(...below);
+    made.append(list);
+  }
+  return made;
+}
+
+function node(each) {
+  const text = [`${each.stage}:`, each.name, each.note ?? "", each.state === "good" ? "" : `(${each.state})`].join(" ").trim();
+  return item(text, each.children.map(node), each.state === "bad" ? "bad" : "");
+}
+
+function showOne(found) {
+  const name = `${found.kind} ${found.namespace ? `${found.namespace}/` : ""}${found.name}`;
+  const state = found.exists ? (found.healthy ? "nothing stops it" : "something stops it") : "does not exist, or may not be read";
+  at("explain-told").textContent = `${name}: ${state}`;
+  at("faults").replaceChildren(...found.faults.map((each) => item(`${each.about}: ${each.problem}`, [item(each.cure)], "fault")));
+  at("chain").replaceChildren(...found.tree.map(node));
+  at("keys").replaceChildren(
+    ...found.keys.map((each) => {
+      const from = each.giver ? `${each.giver} ${each.entry ?? ""}`.trim() : "nothing of Coffer's";
+      const remote = [each.store ?? "", each.remoteKey ?? "", each.property ?? ""].filter(Boolean).join(" · ");
+      return row([each.name, from, remote, each.version ?? "", each.written ?? "missing"]);
+    }),
+  );
+  at("notes").replaceChildren(
+    ...found.next.map((each) => item(`Next: ${each.what}${each.at ? `, at ${each.at}` : ""}`)),
+    ...found.mirrors.map((each) => item(`Mirror ${each.namespace}/${each.name}: ${each.state}`)),
+    ...found.pushedBy.map((each) => item(`Pushed by ${each}`)),
+    ...found.usedBy.map((each) => item(`Used by ${each.kind} ${each.name}: ${each.as.join(", ")}`)),
+    ...found.stalePods.map((each) => item(`Pod ${each.name} runs the old value since ${each.started}: restart what made it`, [], "bad")),
+    ...found.notShown.map((each) => item(`Not shown: ${each}`)),
+  );
 }
 
 function show(status) {
@@ -64,7 +117,6 @@ function show(status) {
   if (status.oldestRefreshSeconds !== null) facts.push(`The oldest ready ExternalSecret was refreshed ${span(status.oldestRefreshSeconds)} ago.`);
   if (status.hidden.length) facts.push(`Not shown, because this token may not list them here: ${status.hidden.join(", ")}.`);
   at("facts").textContent = facts.join(" ");
-  at("shown").hidden = false;
 }
 
 function addEntry() {
@@ -114,6 +166,7 @@ async function copy() {
 }
 
 at("look").addEventListener("submit", look);
+at("asking").addEventListener("submit", explain);
 at("sealing").addEventListener("submit", seal);
 at("more").addEventListener("click", () => addEntry().querySelector(".key").focus());
 at("forget").addEventListener("click", forget);

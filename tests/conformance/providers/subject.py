@@ -101,8 +101,8 @@ class Subject(ABC):
     """Calls of the contract that it refuses: read, find, push, exists, delete."""
     other_forms: ClassVar[tuple[str, ...]] = ()
     """More answers of a wrong form, as its API could give them."""
-    formless: ClassVar[frozenset[str]] = frozenset()
-    """Calls to which an answer of any form is an answer: the status alone counts."""
+    formless: ClassVar[Mapping[str, frozenset[str]]] = {}
+    """Calls to which an answer of `test_faults.OTHER_FORMS` is a true one, and which."""
 
     def __init__(self) -> None:
         self.calls: Counter[tuple[str, str]] = Counter()

@@ -14,6 +14,7 @@ from tests.conformance.providers.devops_vault import DevOpsVaultSubject
 from tests.conformance.providers.doppler import DopplerSubject
 from tests.conformance.providers.engines import EngineOneSubject, EngineTwoSubject, OpenBaoSubject
 from tests.conformance.providers.gitlab import GitLabSubject
+from tests.conformance.providers.google import GoogleSubject
 from tests.conformance.providers.http_api import WebhookSubject
 from tests.conformance.providers.in_memory import FakeSubject
 from tests.conformance.providers.infisical import InfisicalSubject
@@ -28,6 +29,7 @@ SUBJECTS: tuple[type[Subject], ...] = (
     ParameterStoreSubject,
     FakeSubject,
     ActionsSubject,
+    GoogleSubject,
     ClusterSubject,
     CustomResourceSubject,
     OpenBaoSubject,

@@ -1,4 +1,4 @@
-"""Google's token endpoints.
+"""Google's token endpoints, and Secret Manager behind them.
 
 Written from "Using OAuth 2.0 for Server to Server Applications" (POST of a JWT that is signed with the key of a service
 account), "Security Token Service API, token" (RFC 8693), "IAM Service Account Credentials API, generateAccessToken",
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.cluster.serving import Served
+from tests.doubles.google.secret_manager import SecretManagerApi
 from tests.doubles.tokens import verified
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -34,6 +35,11 @@ class Google:
 
     def __init__(self) -> None:
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.facts: dict[str, str] = {}
+        """What the metadata server says of project and cluster, by path."""
+        self.exchanged: Any = None
+        """Is shown a request to exchange a token, which is then granted whatever the token is."""
+        self.secret_manager = SecretManagerApi({"ya29.key", "ya29.sts", "ya29.account", "ya29.node"})
         self._pem = self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
     def __enter__(self) -> "Google":
@@ -53,14 +59,20 @@ class Google:
         if request.method == "GET" and request.path.startswith("/computeMetadata/v1/"):
             if request.headers.get("Metadata-Flavor") != "Google":
                 return web.Response(status=403)
-            return self._issued("ya29.node")
+            path = request.path.removeprefix("/computeMetadata/v1/")
+            if path == "instance/service-accounts/default/token":
+                return self._issued("ya29.node")
+            return web.Response(text=self.facts.get(path, ""), status=200 if path in self.facts else 404)
+        if request.path.startswith("/issuer/"):
+            token = self.subject_token
+            return web.json_response({"access_token": token}) if "json" in request.path else web.Response(text=token)
         if request.path == "/token":
             return self._by_key({name: str(value) for name, value in (await request.post()).items()})
         if request.path == "/v1/token":
             return self._exchanged(await request.json())
         if request.path == f"/v1/projects/-/serviceAccounts/{self.email}:generateAccessToken":
             return self._impersonated(request.headers.get("Authorization", ""), await request.json())
-        return web.json_response({"error": {"code": 404}}, status=404)
+        return await self.secret_manager.handle(request)
 
     def _issued(self, token: str) -> web.Response:
         return web.json_response({"access_token": token, "expires_in": LIFE_SECONDS, "token_type": "Bearer"})
@@ -78,6 +90,9 @@ class Google:
         return self._issued("ya29.key") if fits else web.json_response({"error": "invalid_grant"}, status=400)
 
     def _exchanged(self, wanted: dict[str, Any]) -> web.Response:
+        if self.exchanged is not None:
+            self.exchanged(wanted)
+            return self._issued("ya29.sts")
         kinds = "urn:ietf:params:oauth:token-type:"
         expected = {
             "audience": self.audience,

@@ -48,11 +48,14 @@ KUBECTL = {
     "create secret": {"--from-file"},
     "create token": set(),
     "describe": set(),
+    "edit": {"-n"},
     "events": {"--for", "-n"},
     "get": {"--raw", "-A", "-l", "-n", "-o"},
     "explain": set(),
     "logs": {"-f", "-l", "-n"},
     "port-forward": {"-n"},
+    "rollout restart": set(),
+    "scale deployment": {"-n", "--replicas"},
 }
 """What of kubectl is named; a word or flag that is not here is looked up once, and added."""
 SECTIONS = {each.name: getattr(Settings(), each.name) for each in fields(Settings)}
@@ -149,6 +152,8 @@ def _unknown_option(command: click.Command, words: list[str]) -> str:
 
 
 def _unknown_to_kubectl(words: list[str]) -> str:
+    if words[:1] == ["coffer"]:  # it is a plugin of kubectl too
+        return _unknown_to_coffer(words[1:])
     while words[:1] == ["-n"]:
         words = words[2:]
     verb = next((each for each in KUBECTL if words[: len(each.split())] == each.split()), "")

@@ -11,6 +11,7 @@ from external.prices import MONTH_SECONDS
 from external.providers.registry import PRICES
 from external.push_summaries import MAX_ASKED
 from manager.kube.resources import CLUSTER_SECRET_STORES, SECRET_STORES, Body, Key
+from manager.tables import plain_lines
 from tests.builders.api_in_memory import HandClock
 
 STORE = Key(SECRET_STORES, "ns", "store")
@@ -95,7 +96,8 @@ def test_stores_are_shown_dearest_first_and_what_is_odd_is_said() -> None:
     broken = external("b", "r")
     broken["spec"]["data"] = "no list"
 
-    lines = list(table(bills(stores, [parameters, external("es", "r", refreshInterval="15s"), missing, broken])))
+    found = bills(stores, [parameters, external("es", "r", refreshInterval="15s"), missing, broken])
+    lines = list(plain_lines(table(found)))
 
     assert [line.split()[0] for line in lines[:4]] == ["STORE", "ns/store", "ns/gone", "ns/parameters"]
     assert lines[1].split() == ["ns/store", "AWS/SecretsManager", "1", "1", "172,800", "$0.86", "172,800", "$0.86"]
@@ -115,7 +117,7 @@ def test_a_generator_is_asked_when_its_values_end() -> None:
 
     assert (found.provider, found.secrets) == ("AWS/ECR", 2)
     assert (found.original, found.calls) == (2 * 4320, 2 * 90)
-    shown = list(table([found]))
+    shown = list(plain_lines(table([found])))
     assert shown[1].split()[:5] == ["ECRAuthorizationToken", "ns/made", "AWS/ECR", "2", "2"]
     assert len(shown) == 2
 

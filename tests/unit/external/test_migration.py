@@ -191,7 +191,9 @@ def test_a_field_that_is_not_supported_is_named(spec: Any, why: str) -> None:
     assert found(external(ready=False, **spec), target()).blocks is False
 
 
-@pytest.mark.parametrize(("provider", "told"), [("gcpsm", "spec.provider.gcpsm is not supported"), ("valt", "unknown")])
+@pytest.mark.parametrize(
+    ("provider", "told"), [("doppler", "spec.provider.doppler is not supported"), ("valt", "unknown")]
+)
 def test_a_provider_that_is_not_served_is_named_at_store_and_object(provider: str, told: str) -> None:
     given = store("ns", "clouds", {provider: {"projectID": "p"}})
     given["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}

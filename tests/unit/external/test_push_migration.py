@@ -72,7 +72,7 @@ def test_what_cannot_be_pushed_blocks(spec: Body, text: str) -> None:
 
 
 def test_a_provider_that_is_not_served_blocks() -> None:
-    result = found(left(), {"gcpsm": {"projectID": "p"}})
+    result = found(left(), {"doppler": {"projectID": "p"}})
     assert (result.verdict, result.blocks) == (Verdict.UNSERVED, True)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import aiohttp
 import click
 import pytest
+import structlog
 import yaml
 from click.testing import CliRunner, Result
 
@@ -21,6 +22,7 @@ from manager.core.errors import AccessError, ApiError, CofferError, Conflict, Fo
 @output_option
 def command(kubeconfig: str, context: str, namespace: str, output: str) -> None:
     """Print what it was given."""
+    structlog.get_logger(__name__).warning("said to nobody")
     if context == "bad":
         raise AccessError("nobody is there")
     show(output, [f"line {namespace}\x1b"], [{"namespace": namespace, "at": kubeconfig}], [f"thing/{namespace}"])

@@ -8,7 +8,7 @@ from manager.core.errors import SettingsError
 from manager.kube.auto_mirrors import PREFIX
 from manager.kube.resources import CONFIGMAPS, SECRETS, Key
 from manager.settings.model import ReflectorSettings
-from reflector.commands import Edit, MirrorListing, printable
+from reflector.commands import Edit, MirrorListing
 from reflector.rules.selection import PREFIX as OURS
 from tests.builders.reflector_module import ALLOWED, AUTO, AUTO_NAMESPACES, ReflectorModule
 
@@ -181,10 +181,6 @@ def test_annotations_are_written_as_for_kubectl() -> None:
 def test_what_cannot_be_read_is_refused_with_a_cure(target: str, change: str) -> None:
     with pytest.raises(SettingsError, match="--plan: write"):
         Edit.parse(target, (change,))
-
-
-def test_a_tenant_does_not_steer_the_terminal() -> None:
-    assert printable("└─ a/b  \x1b[2J ok") == "└─ a/b  ?[2J ok"
 
 
 async def test_a_plan_for_nothing_is_refused(bench: ReflectorModule) -> None:

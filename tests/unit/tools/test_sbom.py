@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from cyclonedx.model.bom import Bom
 from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from manager.cli.version import go_modules
 from tools.generated import ROOT
@@ -23,6 +22,9 @@ def made() -> Bom:
 
 
 def test_the_bill_is_valid_cyclonedx() -> None:
+    # Its import builds dozens of grammars, for which every run of pytest that collects this file would wait seconds.
+    from cyclonedx.validation.json import JsonStrictValidator
+
     text = JsonV1Dot6(made()).output_as_string()
 
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None

@@ -14,6 +14,7 @@ from external.providers.registry import BUILT_IN
 from manager.kube.crds import render
 
 Path = tuple[str, ...]
+WHOLE_OBJECT = {"name", "namespace"}
 OBJECT_KEYS = ({"name", "key"}, {"name", "audiences"}, {"name", "type"})
 
 EveryProvider: Any = EveryStoreSpec.model_fields["provider"].annotation
@@ -22,7 +23,8 @@ EveryProvider: Any = EveryStoreSpec.model_fields["provider"].annotation
 def selector_paths(schema: dict[str, Any], at: Path = ()) -> Iterator[Path]:
     """Yield where a schema has the shape of a selector: what names an object, and what of it."""
     properties = schema.get("properties", {})
-    if at and any(keys <= set(properties) for keys in OBJECT_KEYS) and "value" not in properties:
+    named = any(keys <= set(properties) for keys in OBJECT_KEYS) or set(properties) == WHOLE_OBJECT
+    if at and named and "value" not in properties:
         yield at
         return
     for name, inner in properties.items():

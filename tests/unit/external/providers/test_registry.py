@@ -47,7 +47,7 @@ def test_the_bill_knows_label_and_batch_of_aws_clients(name: str) -> None:
         ({"aws": {"service": "CertificateManager"}}, "AWS/CertificateManager"),
         ({"aws": {"service": "New"}}, "AWS/New"),
         ({"aws": None}, "AWS/"),
-        ({"gcpsm": {}}, "gcpsm"),
+        ({"oracle": {}}, "oracle"),
         ({}, ""),
         ("odd", ""),
         (None, ""),
@@ -88,5 +88,5 @@ def test_references_are_found_by_the_model_of_the_declaration() -> None:
 
 
 def test_a_provider_of_the_original_is_told_from_a_misspelt_one() -> None:
-    assert "not supported by this version; supported: aws, " in _not_served(BUILT_IN, "gcpsm")
+    assert "not supported by this version; supported: aws, " in _not_served(BUILT_IN, "oracle")
     assert "unknown field; did you mean vault?" in _not_served(BUILT_IN, "valt")

@@ -19,7 +19,9 @@ class Lists:
         self.lists = 0
         self.error: Exception | None = None
 
-    async def pages(self, resource: Resource, *, namespace: str = "") -> AsyncIterator[tuple[list[Body], str]]:
+    async def pages(
+        self, resource: Resource, *, namespace: str = "", most: int = 0
+    ) -> AsyncIterator[tuple[list[Body], str]]:
         self.lists += 1
         if self.error is not None:
             raise self.error

@@ -9,6 +9,7 @@ import pytest
 from manager.core.errors import Forbidden
 from manager.kube.resources import SEALED_SECRETS, Body, Resource
 from manager.runtime.http.health import serve
+from manager.settings.model import Settings
 from manager.status_page.routes import StatusPage
 from tests.builders.api_in_memory import HandClock
 
@@ -18,6 +19,7 @@ class ApiServer:
 
     def __init__(self) -> None:
         self.closed: Resource | None = None
+        self.connection: Any = None
 
     async def post(self, resource: Resource, _path: str, body: Body) -> Body:
         spec = body["spec"]
@@ -27,7 +29,9 @@ class ApiServer:
         inside = spec["resourceAttributes"].get("namespace") == "one"
         return {"status": {"allowed": spec["user"] == "all" or (spec["user"] == "one" and inside)}}
 
-    async def pages(self, resource: Resource, *, namespace: str = "") -> AsyncIterator[tuple[list[Body], str]]:
+    async def pages(
+        self, resource: Resource, *, namespace: str = "", most: int = 0
+    ) -> AsyncIterator[tuple[list[Body], str]]:
         if resource is self.closed:
             raise Forbidden(403, "", "list")
         kind = "Synced" if resource is SEALED_SECRETS else "Ready"
@@ -39,7 +43,7 @@ class ApiServer:
 async def site() -> AsyncIterator[tuple[str, ApiServer]]:
     api = ApiServer()
     client: Any = api
-    runner = await serve("127.0.0.1:0", StatusPage(client, HandClock()).routes())
+    runner = await serve("127.0.0.1:0", StatusPage(client, HandClock(), Settings(), "coffer").routes())
     host, port = runner.addresses[0][:2]
     yield f"http://{host}:{port}", api
     await runner.cleanup()
@@ -88,6 +92,16 @@ async def test_a_viewer_of_one_namespace_names_it(site: tuple[str, ApiServer]) -
         200,
         ["ExternalSecret", "PushSecret", "SealedSecret", "SecretStore"],
     )
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "kind=secret", "kind=secret&name=a", "kind=odd&namespace=ns&name=a", "kind=secret&namespace=N&name=a"]
+    + [f"kind=secret&namespace=ns&name={name}" for name in ("A", "a/b", "..", "%00", "a" * 300)],
+)
+async def test_what_names_no_object_is_not_explained(site: tuple[str, ApiServer], query: str) -> None:
+    assert (await asked(f"{site[0]}/v1/explain?{query}", "all"))[0] == 400
+    assert (await asked(f"{site[0]}/v1/explain?{query}"))[0] == 401
 
 
 @pytest.mark.parametrize(

@@ -56,22 +56,22 @@ async def test_a_viewer_may_list_what_the_api_server_says(scene: tuple[Reviews, 
     viewers = scene[2]
     viewer = await viewers.admitted("Bearer t1")
     assert viewer.name == "t1"
-    assert await viewers.may_list(viewer, EXTERNAL_SECRETS, "one")
-    assert not await viewers.may_list(viewer, EXTERNAL_SECRETS, "two")
-    assert not await viewers.may_list(viewer, EXTERNAL_SECRETS, "")
-    assert not await viewers.may_list(viewer, SEALED_SECRETS, "one")
+    assert await viewers.may(viewer, "list", EXTERNAL_SECRETS, "one")
+    assert not await viewers.may(viewer, "list", EXTERNAL_SECRETS, "two")
+    assert not await viewers.may(viewer, "list", EXTERNAL_SECRETS, "")
+    assert not await viewers.may(viewer, "list", SEALED_SECRETS, "one")
 
 
 async def test_tokens_and_rights_are_asked_for_once_a_minute(scene: tuple[Reviews, HandClock, Viewers]) -> None:
     api, clock, viewers = scene
     for _ in range(5):
-        await viewers.may_list(await viewers.admitted("Bearer all"), EXTERNAL_SECRETS, "")
-        await viewers.may_list(await viewers.admitted("Bearer all"), EXTERNAL_SECRETS, "one")
+        await viewers.may(await viewers.admitted("Bearer all"), "list", EXTERNAL_SECRETS, "")
+        await viewers.may(await viewers.admitted("Bearer all"), "list", EXTERNAL_SECRETS, "one")
     assert api.asked == ["TokenReview", "SubjectAccessReview"]
 
     clock.pass_by(KNOWN_SECONDS + 1)
     viewer = await viewers.admitted("Bearer all")
-    assert await viewers.may_list(viewer, EXTERNAL_SECRETS, "")
+    assert await viewers.may(viewer, "list", EXTERNAL_SECRETS, "")
     assert api.asked == ["TokenReview", "SubjectAccessReview"] * 2
 
 
@@ -81,7 +81,7 @@ async def test_no_answer_admits_nobody(scene: tuple[Reviews, HandClock, Viewers]
     api.away = True
     assert await refused(viewers, "Bearer t2") == 503
     with pytest.raises(Refused, match="503"):
-        await viewers.may_list(viewer, EXTERNAL_SECRETS, "one")
+        await viewers.may(viewer, "list", EXTERNAL_SECRETS, "one")
 
 
 async def test_a_flood_of_unknown_tokens_leaves_known_viewers_alone(scene: tuple[Reviews, HandClock, Viewers]) -> None:
@@ -100,15 +100,15 @@ async def test_one_viewer_asks_for_a_bounded_number_of_rights(scene: tuple[Revie
     api, clock, viewers = scene
     viewer = await viewers.admitted("Bearer t1")
     for at in range(int(MAX_REVIEWS)):
-        assert not await viewers.may_list(viewer, EXTERNAL_SECRETS, f"n{at}")
-    assert not await viewers.may_list(viewer, EXTERNAL_SECRETS, "over")
+        assert not await viewers.may(viewer, "list", EXTERNAL_SECRETS, f"n{at}")
+    assert not await viewers.may(viewer, "list", EXTERNAL_SECRETS, "over")
     asked = len(api.asked)
     with pytest.raises(Refused, match="429"):
-        await viewers.may_list(viewer, EXTERNAL_SECRETS, "more")
+        await viewers.may(viewer, "list", EXTERNAL_SECRETS, "more")
     assert len(api.asked) == asked
 
     clock.pass_by(KNOWN_SECONDS)
-    assert not await viewers.may_list(viewer, EXTERNAL_SECRETS, "later")
+    assert not await viewers.may(viewer, "list", EXTERNAL_SECRETS, "later")
 
 
 async def test_the_oldest_viewers_are_forgotten(scene: tuple[Reviews, HandClock, Viewers]) -> None:

@@ -10,8 +10,10 @@ from google.auth.transport.requests import Request
 from google.oauth2 import service_account
 
 from external.generators.protocol import Generated
-from external.generators.registries import gcr_access_token
-from external.generators.registries.gcr_access_token import GCR_ACCESS_TOKENS, GOOGLE_ACCOUNT, SCOPE
+from external.generators.registries.gcr_access_token import GCR_ACCESS_TOKENS
+from external.providers.gcp import tokens
+from external.providers.gcp.federation import GOOGLE_ACCOUNT
+from external.providers.gcp.tokens import SCOPE
 from external.providers.protocol import ProviderDenied, ProviderError
 from manager.core.errors import NeedsHuman
 from tests.builders.generators import Desk, generate, generator_context, texts
@@ -33,9 +35,9 @@ def running() -> Iterator[Google]:
 @pytest.fixture
 def google(running: Google, monkeypatch: pytest.MonkeyPatch) -> Google:
     """Return the double, which stands for all of Google's hosts."""
-    monkeypatch.setattr(gcr_access_token, "EXCHANGE_URL", f"{running.url}/v1/token")
-    monkeypatch.setattr(gcr_access_token, "IMPERSONATE_URL", f"{running.url}/v1/projects/-/serviceAccounts/")
-    monkeypatch.setattr(gcr_access_token, "METADATA_URL", f"{running.url}/computeMetadata/v1/token")
+    monkeypatch.setattr(tokens, "EXCHANGE_URL", f"{running.url}/v1/token")
+    monkeypatch.setattr(tokens, "IMPERSONATE_URL", f"{running.url}/v1/projects/-/serviceAccounts/")
+    monkeypatch.setattr(tokens, "METADATA_URL", f"{running.url}/computeMetadata/v1/")
     return running
 
 
@@ -77,8 +79,8 @@ async def test_the_pool_of_a_cluster_is_the_audience(google: Google) -> None:
     ("auth", "said"),
     [
         ({}, "Coffer's own identity is not used"),
-        ({"workloadIdentityFederation": {"credConfig": {"name": "c", "key": "k"}}}, "credConfig and aws"),
-        ({"workloadIdentityFederation": {"audience": "a"}}, "serviceAccountRef and audience must be set"),
+        ({"workloadIdentityFederation": {"credConfig": {"name": "c", "key": "k"}}}, "there is no ConfigMap"),
+        ({"workloadIdentityFederation": {"audience": "a"}}, "exactly one of serviceAccountRef, aws"),
     ],
 )
 async def test_what_is_missing_is_named(google: Google, auth: Any, said: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from manager.cli.status.rendering import lines, names, records, span
 from manager.cli.status.summary import Bill, Count, Failure, Freshness, Leader, Status
 from manager.kube.resources import SEALED_SECRETS, Key
+from manager.tables import plain_lines
 
 STATUS = Status(
     leader=Leader("coffer-0", 3, 15),
@@ -26,7 +27,7 @@ STATUS = Status(
 
 
 def test_the_screen_has_everything_in_order() -> None:
-    assert list(lines(STATUS, 700.0)) == [
+    assert list(plain_lines(lines(STATUS, 700.0))) == [
         "leader      coffer-0, renewed 3s ago",
         "replicas    2 of 2 ready",
         "keys        1 sealing keys, the newest 25h old",
@@ -46,7 +47,7 @@ def test_the_screen_has_everything_in_order() -> None:
 def test_an_empty_cluster_is_told_in_a_few_lines() -> None:
     empty = Status(None, (0, 0), {}, (0, 0), (), {}, Freshness(), Bill(0, 0, 0), {}, ())
 
-    found = list(lines(empty, 0.0))
+    found = list(plain_lines(lines(empty, 0.0)))
 
     assert found[:3] == [
         "leader      none",
@@ -54,13 +55,13 @@ def test_an_empty_cluster_is_told_in_a_few_lines() -> None:
         "keys        no sealing key",
     ]
     assert found[3].startswith("!  no replica holds the Lease")
-    assert list(lines(replace(empty, leader=Leader("a", 1, 15)), 0.0))[-1] == "all is well"
+    assert list(plain_lines(lines(replace(empty, leader=Leader("a", 1, 15)), 0.0)))[-1] == "all is well"
 
 
 def test_ten_failures_are_shown_and_the_others_counted() -> None:
     many = replace(STATUS, failures=STATUS.failures * 12)
 
-    found = list(lines(many, 700.0))
+    found = list(plain_lines(lines(many, 700.0)))
 
     assert sum("ErrUnsealFailed" in each for each in found) == 10
     assert "   and 2 more" in found

@@ -1,0 +1,1 @@
+"""Google Cloud: Secret Manager, and the logins of all that asks Google."""

@@ -1,0 +1,1 @@
+"""`coffer lint`: what is wrong with manifests, without a cluster."""

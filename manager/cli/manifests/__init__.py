@@ -1,0 +1,1 @@
+"""Manifests in files, and what is wrong with them: shared by the commands that judge files before they are applied."""

@@ -1,0 +1,1 @@
+"""`coffer plan`: what manifests would change in a cluster, before anybody applies them."""

@@ -1,0 +1,1 @@
+"""`coffer refresh`: have an ExternalSecret or a PushSecret done again now, and tell what came of it."""
