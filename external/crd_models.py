@@ -11,7 +11,14 @@ from pydantic import ConfigDict, Field, create_model
 from external.api.external_secret import GeneratorName
 from external.api.fields import ONE_OF, SOURCELESS, Model, with_optional_fields
 from external.api.generators.services import BeyondtrustWorkloadCredentialsDynamicSecretSpec
-from external.api.providers import clouds, configuration_services, password_managers, platforms, regional_clouds, vaults
+from external.api.providers.unserved import (
+    clouds,
+    configuration_services,
+    password_managers,
+    platforms,
+    regional_clouds,
+    vaults,
+)
 from external.api.store import SecretStoreSpec
 from external.generators.registry import EMBEDDED
 from external.providers.catalogue import Catalogue
@@ -22,16 +29,12 @@ from manager.core.field_docs import field_docs
 class UnservedProviders(Model):
     """The original's other providers; once one is served, its declaration takes the place of its line here."""
 
-    akeyless: vaults.Akeyless | None = None
-    """A store of Akeyless."""
     barbican: clouds.Barbican | None = None
     """A store of OpenStack Barbican."""
     beyondtrust: vaults.BeyondTrust | None = None
     """A store of BeyondTrust Password Safe."""
     beyondtrustworkloadcredentials: vaults.BeyondTrustWorkloadCredentials | None = None
     """A store of BeyondTrust Workload Credentials."""
-    bitwardensecretsmanager: password_managers.Bitwarden | None = None
-    """A store of Bitwarden Secrets Manager."""
     chef: platforms.Chef | None = None
     """A store of Chef Infra Server."""
     cloudrusm: regional_clouds.CloudRu | None = None

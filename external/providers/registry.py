@@ -14,7 +14,9 @@ from external.api.providers.webhook import WebhookProvider, says_namespace
 from external.api.push_metadata.gcp import SecretManagerPushSpec
 from external.api.push_metadata.kubernetes import KubernetesPushSpec
 from external.providers import aws, fake
+from external.providers.akeyless.declaration import AKEYLESS
 from external.providers.azure.declaration import AZURE_KEY_VAULT
+from external.providers.bitwarden.declaration import BITWARDEN
 from external.providers.catalogue import Catalogue
 from external.providers.delinea.declaration import DELINEA
 from external.providers.doppler.declaration import DOPPLER
@@ -47,6 +49,7 @@ ENGINES = Pushing(calls=1, mark="custom metadata")
 REQUESTS = Pushing(calls=1, deletes_property=False)
 
 KINDS: tuple[ProviderKind, ...] = (
+    AKEYLESS,
     ProviderKind(
         name="aws",
         about="AWS Secrets Manager, Parameter Store and Certificate Manager.",
@@ -56,6 +59,7 @@ KINDS: tuple[ProviderKind, ...] = (
         per_consumer=tells_consumers_apart,
     ),
     AZURE_KEY_VAULT,
+    BITWARDEN,
     ProviderKind(
         "crd",
         "Objects of one kind of a cluster.",

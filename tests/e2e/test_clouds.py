@@ -10,11 +10,14 @@ import pytest
 from tests.builders.manifests import canary, external_secret, meta, secret, service_account, store
 from tests.cluster.kube import Object
 from tests.controller import Coffer, Installation
+from tests.doubles.akeyless import Akeyless
 from tests.doubles.azure.key_vault import KeyVault
+from tests.doubles.bitwarden import Bitwarden
 from tests.doubles.doppler import Doppler
 from tests.doubles.gitlab.variables import GitLabVariables
 from tests.doubles.infisical import Infisical
 from tests.doubles.onepassword import OnePassword
+from tests.doubles.scaleway import Scaleway
 from tests.doubles.tokens import claims_of
 from tests.e2e.conftest import QUICK, SMALL_KEY, finish
 from tests.e2e.world import World
@@ -31,6 +34,9 @@ class Doubles:
     doppler: Doppler = field(default_factory=Doppler)
     infisical: Infisical = field(default_factory=Infisical)
     gitlab: GitLabVariables = field(default_factory=GitLabVariables)
+    akeyless: Akeyless = field(default_factory=Akeyless)
+    bitwarden: Bitwarden = field(default_factory=Bitwarden)
+    scaleway: Scaleway = field(default_factory=Scaleway)
 
 
 @dataclass(frozen=True)
@@ -177,6 +183,61 @@ def gitlab(double: GitLabVariables) -> Row:
     return Row({"gitlab": provider}, spec, {"password": value, "shared": inherited}, change, "password")
 
 
+def akeyless(double: Akeyless) -> Row:
+    value, tls = canary(), canary()
+    double.put("/app/database", value)
+    double.put("/app/rotated", {"payload": tls}, "ROTATED_SECRET")
+    named_fields = {"accessID": "akeyless-id", "accessType": "akeyless-type", "accessTypeParam": "akeyless-key"}
+    auth = {"secretRef": {name: named("clouds", key) for name, key in named_fields.items()}}
+    provider = {"akeylessGWApiURL": double.url, "authSecretRef": auth}
+    entries = {"password": "app/database", "rotated": "/app/rotated"}
+    spec = {"data": [{"secretKey": name, "remoteRef": {"key": key}} for name, key in entries.items()]}
+
+    def change(text: str) -> None:
+        double.put("/app/database", text)
+
+    return Row({"akeyless": provider}, spec, {"password": value, "rotated": tls}, change, "password")
+
+
+def bitwarden(double: Bitwarden) -> Row:
+    double.secrets.clear()  # two of one key are refused
+    value, by_id = canary(), canary()
+    secret_, other = double.put("database", value), double.put("other", by_id)
+    provider = {
+        "bitwardenServerSDKURL": double.url,
+        "organizationID": double.organization,
+        "projectID": double.project,
+        "auth": {"secretRef": {"credentials": named("clouds", "bitwarden")}},
+    }
+    entries = {"password": "database", "other": other["id"]}
+    spec = {"data": [{"secretKey": name, "remoteRef": {"key": key}} for name, key in entries.items()]}
+
+    def change(text: str) -> None:
+        secret_["value"] = text
+
+    return Row({"bitwardensecretsmanager": provider}, spec, {"password": value, "other": by_id}, change, "password")
+
+
+def scaleway(double: Scaleway) -> Row:
+    value, named_value = canary(), canary()
+    double.put("database", value.encode(), "/app")
+    double.put("shared", named_value.encode())
+    provider = {
+        "apiUrl": double.url,
+        "region": double.region,
+        "projectId": double.project,
+        "accessKey": {"value": double.access_key},
+        "secretKey": {"secretRef": named("clouds", "scaleway")},
+    }
+    entries = {"password": "path:/app/database", "shared": "name:shared"}
+    spec = {"data": [{"secretKey": name, "remoteRef": {"key": key}} for name, key in entries.items()]}
+
+    def change(text: str) -> None:
+        double.put("database", text.encode(), "/app")
+
+    return Row({"scaleway": provider}, spec, {"password": value, "shared": named_value}, change, "password")
+
+
 def rows(doubles: Doubles) -> dict[str, Row]:
     return {
         "azure": azure(doubles.azure),
@@ -184,6 +245,9 @@ def rows(doubles: Doubles) -> dict[str, Row]:
         "doppler": doppler(doubles.doppler),
         "infisical": infisical(doubles.infisical),
         "gitlab": gitlab(doubles.gitlab),
+        "akeyless": akeyless(doubles.akeyless),
+        "bitwarden": bitwarden(doubles.bitwarden),
+        "scaleway": scaleway(doubles.scaleway),
     }
 
 
@@ -195,6 +259,11 @@ def held(doubles: Doubles) -> dict[str, str]:
         "infisical-id": "client",
         "infisical-secret": "hunter2",
         "gitlab": doubles.gitlab.token,
+        "akeyless-id": doubles.akeyless.access_id,
+        "akeyless-type": "access_key",
+        "akeyless-key": doubles.akeyless.access_key,
+        "bitwarden": doubles.bitwarden.token,
+        "scaleway": doubles.scaleway.secret_key,
     }
 
 

@@ -172,16 +172,22 @@ def store_references() -> list[tuple[str, ...]]:
     return [path for path in found if not any(path[: len(each)] == each for each in UNSERVED)]
 
 
+NO_SECRETS = ("authRef", "credConfig")
+"""Fields with a key that stand for another way to log in, or are no Secret."""
+
+
 def filled(schema: Object, path: tuple[str, ...], last: Object, own: Object) -> Object:
     """Return an object with `last` at a path, and the fields that the schema requires beside it with own Secrets."""
     properties = schema["properties"]
-    found = {name: properties[name].get("enum", ["https://example.com"])[0] for name in schema.get("required", ())}
+    plain = {True: "eu-west-1", False: "https://example.com"}
+    texts = {each: [plain["pattern" in properties[each]]] for each in schema.get("required", ())}
+    found = {each: properties[each].get("enum", text)[0] for each, text in texts.items()}
     name, *rest = path
     if rest:
         inner = filled(properties[name].get("items") or properties[name], tuple(rest), last, own)
         return found | {name: [inner] if "items" in properties[name] else inner}
     fields = {each: set(schema.get("properties", ())) for each, schema in properties.items()}
-    secrets = [each for each, has in fields.items() if "key" in has and "type" not in has and each != "authRef"]
+    secrets = [each for each, has in fields.items() if "key" in has and "type" not in has and each not in NO_SECRETS]
     return found | dict.fromkeys(secrets, own) | {name: last}
 
 
@@ -200,7 +206,7 @@ def test_a_store_cannot_read_what_lies_in_another_namespace(world: World, path: 
     kind = {"type": "Secret"} if path[-1] == "caProvider" else {}
 
     there = own | kind | {"namespace": theirs}
-    if path[-1].startswith("serviceAccount"):
+    if path[-1].startswith("serviceAccount") or path[-1] == "awsCredentialsSecretRef":
         del there["key"]
     provider = filled(provider_schema(), path, there, own)
     world.apply(store(mine, "store", provider))

@@ -1,7 +1,7 @@
 """The fields of generators that ask a service, and that this version does not serve."""
 
 from external.api.fields import Model
-from external.api.providers.vaults import BeyondTrustWorkloadCredentials
+from external.api.providers.unserved.vaults import BeyondTrustWorkloadCredentials
 from external.api.store import RetrySettings
 
 

@@ -32,10 +32,10 @@ EARLY_SECONDS = 300.0
 async def connect(spec: GoogleSecretManager, context: ConnectContext) -> Client:
     """Return the client of one project and location."""
     _require_names(spec)
+    ask, egress = await login_of(spec.auth, context, f"{AT}.auth")
     project = spec.project_id or _project_of_cluster(spec)
     if not project and spec.auth is not None and spec.auth.secret_ref is not None:
         raise NeedsHuman(INVALID, f"{AT}.projectID: unable to find ProjectID in storeSpec: set it")
-    ask, egress = await login_of(spec.auth, context, f"{AT}.auth")
 
     def issue(_: IssuedToken | None) -> IssuedToken:
         http, now = token_client(egress, context), time.monotonic()

@@ -1,6 +1,6 @@
 """The connection to Secret Manager: project and location, calls, and what Google's errors mean.
 
-Google's own client is not used: it brings gRPC and protobuf, 30 MB of memory, for eight routes of JSON, and its
+Google's own client is not used: it brings gRPC and protobuf, 18 MB of memory, for eight routes of JSON, and its
 connections know neither the egress policy nor a deadline over a whole call. In tests it asks the double that this is
 tested with.
 """

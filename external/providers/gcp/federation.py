@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from external.api.fields import SecretKeySelector
+from external.api.fields import ConfigMapKeySelector, SecretKeySelector, ServiceAccountSelector
 from external.api.providers.gcpsm import AwsSecurityCredentials, GoogleIdentityFederation
 from external.providers.gcp.tokens import EXCHANGE, JWT, Ask, Subject, by_exchange
 from external.providers.protocol import ConnectContext, ProviderUnavailable
@@ -40,25 +40,34 @@ async def by_federation(given: GoogleIdentityFederation, context: ConnectContext
         raise NeedsHuman(INVALID, f"{at}: {ONE}")
     email = given.gcp_service_account_email or ""
     if given.cred_config is not None:
-        return await _configured(given, context, f"{at}.credConfig")
-    if not given.audience:
-        raise NeedsHuman(
-            INVALID, f"{at}: serviceAccountRef and awsSecurityCredentials need audience, which must be set"
-        )
+        return await _configured(given, given.cred_config, context, f"{at}.credConfig")
     if given.aws_security_credentials is not None:
         keys = await _aws_keys(given.aws_security_credentials, context, f"{at}.awsSecurityCredentials")
-        region = given.aws_security_credentials.region
-        signed = _signed(keys, region, given.audience)
-        return by_exchange(signed, given.audience, email, AWS_REQUEST)
-    account = given.service_account_ref
-    assert account is not None  # noqa: S101 - one of three is set
-    place = f"{at}.serviceAccountRef"
-    if not email:
-        found = (await context.lookup.account(account, place))["metadata"].get("annotations") or {}
-        email = str(found.get(GOOGLE_ACCOUNT) or "")
-    audiences = list(account.audiences or ()) or [given.audience]
-    source = context.lookup.token_source(account, audiences, ACCOUNT_TOKEN_SECONDS, place)
-    return by_exchange(lambda _: source(), given.audience, email)
+        audience = _required(given.audience, at)
+        signed = _signed(keys, given.aws_security_credentials.region, audience)
+        return by_exchange(signed, audience, email, AWS_REQUEST)
+    if given.service_account_ref is None:
+        raise NeedsHuman(INVALID, f"{at}: {ONE}")
+    return await _of_account(given, given.service_account_ref, context, at)
+
+
+async def _of_account(
+    given: GoogleIdentityFederation, account: ServiceAccountSelector, context: ConnectContext, at: str
+) -> Ask:
+    place, email = f"{at}.serviceAccountRef", given.gcp_service_account_email or ""
+    found = await context.lookup.account(account, place)
+    email = email or str((found["metadata"].get("annotations") or {}).get(GOOGLE_ACCOUNT) or "")
+    audience = _required(given.audience, at)
+    source = context.lookup.token_source(
+        account, list(account.audiences or ()) or [audience], ACCOUNT_TOKEN_SECONDS, place
+    )
+    return by_exchange(lambda _: source(), audience, email)
+
+
+def _required(audience: str | None, at: str) -> str:
+    if not audience:
+        raise NeedsHuman(INVALID, f"{at}.audience: it must be set beside serviceAccountRef or awsSecurityCredentials")
+    return audience
 
 
 @dataclass(frozen=True)
@@ -82,10 +91,11 @@ class _Source:
         return SecretValue(token.encode())
 
 
-async def _configured(given: GoogleIdentityFederation, context: ConnectContext, at: str) -> Ask:
+async def _configured(
+    given: GoogleIdentityFederation, selector: ConfigMapKeySelector, context: ConnectContext, at: str
+) -> Ask:
     """Return what logs in as an external account, of the form that gcloud writes."""
-    assert given.cred_config is not None  # noqa: S101 - the caller has looked
-    text = await context.lookup.configuration(given.cred_config, at)
+    text = await context.lookup.configuration(selector, at)
     try:
         found = read_json(text, CONFIGURATION)
         if field(found, "type", str) != "external_account":

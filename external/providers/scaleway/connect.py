@@ -2,10 +2,10 @@
 
 import re
 
+from external.api.providers.scaleway import Scaleway
 from external.providers.protocol import Client, ConnectContext
 from external.providers.scaleway.client import ScalewaySecrets
 from external.providers.scaleway.connection import LABEL, TOKEN, ScalewayConnection
-from external.providers.scaleway.model import Scaleway
 from external.providers.support.http import HttpOptions
 from external.providers.support.logins.given_values import given_value
 from external.providers.support.logins.loopback import require_secure

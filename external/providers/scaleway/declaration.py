@@ -1,10 +1,10 @@
 """What the rest of the product knows about Scaleway Secret Manager."""
 
+from external.api.providers.scaleway import Scaleway
 from external.providers.kind import ProviderKind, Pushing, single
 from external.providers.scaleway.client import BATCH
 from external.providers.scaleway.connect import connect
 from external.providers.scaleway.connection import LABEL
-from external.providers.scaleway.model import Scaleway
 
 SCALEWAY = ProviderKind(
     name="scaleway",

@@ -21,7 +21,7 @@ class ActionsSubject(Subject):
     NAME = "GitHub Actions"
     KIND = "github"
     LABEL = LABEL
-    SERVER = "a double"
+    SERVER = "a double; never run against GitHub"
     NO_READS = "it shows no value"
     WRITES = frozenset({"CreateOrUpdateSecret", "DeleteSecret"})
     without = frozenset({"read", "find"})

@@ -19,7 +19,7 @@ class DevOpsVaultSubject(Subject):
     NAME = "Delinea DevOps Secrets Vault"
     KIND = "delinea"
     LABEL = LABEL
-    SERVER = "a double"
+    SERVER = "a double; never run against Delinea"
     NO_PUSHES = "it is read only, as in the original"
     without = frozenset({"find"})
     SPARED: ClassVar[Mapping[str, str]] = {

@@ -14,7 +14,7 @@ class ScalewaySubject(Subject):
     NAME = "Scaleway"
     KIND = "scaleway"
     LABEL = LABEL
-    SERVER = "a double"
+    SERVER = "a double; never run against Scaleway"
     WRITES = frozenset({"CreateSecret", "CreateSecretVersion", "UpdateSecret", "DeleteSecret"})
     SPARED: ClassVar[Mapping[str, str]] = {
         "test_a_disabled_version_is_not_absent": "the newest version that is enabled is read, as in the original",

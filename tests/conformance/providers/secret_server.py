@@ -22,7 +22,7 @@ class SecretServerSubject(Subject):
     NAME = "Delinea Secret Server"
     KIND = "secretserver"
     LABEL = LABEL
-    SERVER = "a double"
+    SERVER = "a double; never run against Delinea"
     WRITES = frozenset({"CreateSecret", "UpdateSecretField", "DeleteSecret"})
     without = frozenset({"find"})
     SPARED: ClassVar[Mapping[str, str]] = {

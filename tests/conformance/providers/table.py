@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.conformance.providers.actions import ActionsSubject
+from tests.conformance.providers.akeyless import AkeylessSubject
 from tests.conformance.providers.amazon import ParameterStoreSubject, SecretsManagerSubject
 from tests.conformance.providers.azure import KeyVaultSubject
+from tests.conformance.providers.bitwarden import BitwardenSubject
 from tests.conformance.providers.cluster import ClusterSubject
 from tests.conformance.providers.custom_resources import CustomResourceSubject
 from tests.conformance.providers.devops_vault import DevOpsVaultSubject
@@ -35,7 +37,6 @@ SUBJECTS: tuple[type[Subject], ...] = (
     OpenBaoSubject,
     EngineOneSubject,
     EngineTwoSubject,
-    ScalewaySubject,
     SecretServerSubject,
     DevOpsVaultSubject,
     WebhookSubject,
@@ -44,6 +45,9 @@ SUBJECTS: tuple[type[Subject], ...] = (
     DopplerSubject,
     InfisicalSubject,
     GitLabSubject,
+    AkeylessSubject,
+    BitwardenSubject,
+    ScalewaySubject,
 )
 MODULES = ("test_reads", "test_search", "test_faults", "test_identity", "test_push")
 """In the order of the page; each test that takes a `subject` is a row."""

@@ -88,5 +88,5 @@ def test_references_are_found_by_the_model_of_the_declaration() -> None:
 
 
 def test_a_provider_of_the_original_is_told_from_a_misspelt_one() -> None:
-    assert "not supported by this version; supported: aws, " in _not_served(BUILT_IN, "oracle")
+    assert "not supported by this version; supported: akeyless, aws, " in _not_served(BUILT_IN, "oracle")
     assert "unknown field; did you mean vault?" in _not_served(BUILT_IN, "valt")

@@ -185,7 +185,6 @@ async def test_an_account_of_a_configuration_is_acted_as(google: GoogleSubject) 
         ({}, "exactly one of"),
         ({"serviceAccountRef": ACCOUNT, "awsSecurityCredentials": AWS}, "exactly one of"),
         ({"serviceAccountRef": ACCOUNT}, "audience"),
-        ({"awsSecurityCredentials": AWS}, "audience"),
         ({"awsSecurityCredentials": AWS, "audience": "a"}, "there is no aws_aws_access_key_id"),
     ],
 )

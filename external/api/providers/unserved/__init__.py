@@ -1,0 +1,1 @@
+"""The fields of stores of the original that this version does not serve: the CRDs have them."""

@@ -1,0 +1,1 @@
+"""Akeyless over its REST API."""

@@ -1,0 +1,1 @@
+"""Bitwarden Secrets Manager over the REST API of its SDK server."""
