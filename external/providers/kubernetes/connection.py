@@ -43,7 +43,11 @@ class Forbidden(ProviderDenied):
 
 
 class Connection:
-    """Sends requests to one API server under one identity; used by several threads."""
+    """Sends requests to one API server under one identity; used by several threads.
+
+    Args:
+        label: the provider's name in the metric of provider calls.
+    """
 
     def __init__(self, server: Server, count: CountCall, timeout: float, label: str = LABEL) -> None:
         tls_context = server.tls_context

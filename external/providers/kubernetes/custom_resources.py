@@ -1,18 +1,16 @@
-"""Custom resources of a cluster: whole objects as JSON, and their properties."""
+"""Objects of any kind but Secret: what a store's identity and rules let be read."""
 
-import time
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
-from external.api.providers.crd import CustomResources, CustomResourcesResource
-from external.api.providers.kubernetes import KubernetesProvider
-from external.providers.kubernetes.connect import server_of
-from external.providers.kubernetes.connection import Connection
-from external.providers.kubernetes.whitelist import Whitelist
+from external.api.providers.kubernetes import CustomResource
+from external.providers.kubernetes.connection import Connection, Forbidden
+from external.providers.kubernetes.lists import Listing, listed, reviewed
+from external.providers.kubernetes.resource_rules import AccessRules, ObjectName
 from external.providers.protocol import (
-    Client,
-    ConnectContext,
     DocumentPath,
     ProviderDenied,
     ProviderError,
@@ -20,218 +18,213 @@ from external.providers.protocol import (
     SearchRequest,
     SecretAbsent,
     SecretRequest,
+    ValidationUnknown,
     one_by_one,
 )
-from external.providers.support.lookup import INVALID
 from external.providers.support.naming import compiled, document
-from external.providers.support.plain_reads import require_plain
 from external.providers.support.search import SearchResults
-from manager.core.errors import NeedsHuman
+from manager.core.documents import ANSWER, Unreadable, read_json
 from manager.core.secret_value import SecretValue
 
 LABEL = "Kubernetes/CustomResources"
-AT = "spec.provider.crd"
-BATCH = 20
-PAGE_OBJECTS = 200
-MAX_PAGES = 50
-VALUE = "value"
-"""The key of `extract` for what is no object."""
+GET, LIST = "GetObject", "ListObjects"
+"""The same for all kinds: a tenant chooses the kind, and these are labels of a metric."""
+NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+MAX_NAME_CHARACTERS = 253
 
 
-class Resource(NamedTuple):
-    """A kind as the API server serves it."""
+@dataclass(frozen=True)
+class Scope:
+    """Where a store reads."""
 
-    path: str
-    """Of its group and version."""
+    namespace: str
+    """Of a namespaced store, which reads no other; empty for a cluster-scoped one."""
+    cluster: str
+    """What messages call the cluster."""
+    seconds: float
+    """Maximum duration of a search."""
+
+
+@dataclass(frozen=True)
+class ServedKind:
+    """A kind as its API server serves it."""
+
+    resource: CustomResource
     plural: str
     namespaced: bool
 
+    def path(self, namespace: str) -> str:
+        """Return the path of its objects; of all namespaces for an empty one."""
+        inner = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
+        return f"{_api(self.resource)}{inner}/{quote(self.plural, safe='')}"
 
-class ResourceReader:
-    """Reads the objects of one kind.
 
-    Args:
-        namespace: of the objects; empty for a cluster store, whose keys name it.
-        cluster: what messages call the cluster.
-    """
+class ResourceObject(SecretValue):
+    """One object as JSON, with the name by which the rules know it."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, place: ObjectName, text: bytes) -> None:
+        super().__init__(text)
+        self.place = place
+
+
+class CustomResources:
+    """Reads objects of one kind; the first read finds out how the API server serves it."""
 
     natural = False
-    batch = BATCH
-    sends_property = True
+    batch = 1
     converts_names = True
 
-    def __init__(
-        self,
-        connection: Connection,
-        resource: CustomResourcesResource,
-        whitelist: Whitelist,
-        namespace: str,
-        cluster: str,
-        seconds: float,
-    ) -> None:
+    def __init__(self, connection: Connection, resource: CustomResource, scope: Scope, rules: AccessRules) -> None:
         self._connection = connection
-        self._wanted = resource
-        self._whitelist = whitelist
-        self._namespace = namespace
-        self._cluster = cluster
-        self._seconds = seconds
-        self._resource: Resource | None = None
+        self._resource = resource
+        self._scope = scope
+        self._rules = rules
+        self._known: ServedKind | None = None
 
     def validate(self) -> None:
-        """Check that the kind exists and the identity may get its objects; none is read. Raises ProviderError."""
-        found = self._served()
-        attributes = {"verb": "get", "group": self._wanted.group, "version": self._wanted.version}
-        attributes |= {"resource": found.plural} | ({"namespace": self._namespace} if found.namespaced else {})
-        body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
-        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-        call = "CreateSelfSubjectAccessReview"
-        answer = self._connection.request(call, "POST", path, json={**body, "spec": {"resourceAttributes": attributes}})
-        status = answer.get("status")
-        if not isinstance(status, dict) or status.get("allowed") is not True:
-            raise ProviderDenied(f"client is not allowed to get {found.plural}")
+        """Check that the kind is served and the identity may read it; no object is read. Raises ProviderError."""
+        served = self._discovered()
+        if not self._may("get", served):
+            if served.namespaced and not self._scope.namespace:
+                raise ValidationUnknown("the identity may not read all namespaces, and the store names none")
+            raise ProviderDenied(f"the identity may not get {self._named(served)}")
 
     def close(self) -> None:
         """Close the connections; a token ends by itself."""
         self._connection.close()
 
+    def read(self, requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
+        """Return whole objects, for `property_value` and `members`, which know the rules."""
+        return one_by_one(requests, self._whole)
+
     def location(self, request: SecretRequest) -> str:
         """Return kind, namespace and cluster."""
         del request
-        place = f"namespace {self._namespace} of " if self._namespace else ""
-        return f"{self._wanted.kind} in {place}{self._cluster}"
-
-    def read(self, requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
-        """Return whole objects, each read once for all its properties."""
-        objects: dict[str, SecretValue | ProviderError] = {}
-
-        def one(request: SecretRequest) -> SecretValue:
-            require_plain(request, "CRD")
-            namespace, name = self._place(request.key)
-            if not self._whitelist.permits(name, namespace, request.property):
-                raise ProviderDenied("the whitelist of the store does not let this be read")
-            if request.key not in objects:
-                objects[request.key] = self._got(namespace, name)
-            found = objects[request.key]
-            if isinstance(found, ProviderError):
-                raise found.alone()
-            return found
-
-        return one_by_one(requests, one)
+        where = f"namespace {self._scope.namespace} of " if self._scope.namespace else ""
+        return f"{self._resource.kind} in {where}{self._scope.cluster}"
 
     def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
-        """Return all objects whose key matches, without those that the whitelist withholds."""
-        if find.path or find.tags is not None:
-            raise ProviderDenied("find.path and find.tags are not implemented in the CRD provider: use find.name")
+        """Return the objects whose name matches, which have all labels, and which the rules admit whole, as JSON."""
+        if find.path:
+            raise ProviderDenied("find.path has no effect on objects of a cluster: remove it")
+        served = self._served()
         pattern, found = compiled(find.name), SearchResults()
-        for each in self._listed():
-            meta = each.get("metadata")
-            name = meta.get("name") if isinstance(meta, dict) else None
-            if not isinstance(meta, dict) or not isinstance(name, str):
-                raise ProviderUnavailable("ListObjects: the answer is no list of objects")
-            namespace = str(meta.get("namespace") or "")
-            key = f"{namespace}/{name}" if namespace and not self._namespace else name
-            if pattern.search(key) and self._whitelist.permits(name, namespace, ""):
-                found[key] = document(each)
+        for each in self._listed(served, find.tags or ()):
+            place = _place(each)
+            name = f"{place.namespace}/{place.name}" if place.namespace and not self._scope.namespace else place.name
+            if pattern.search(name) and self._rules.admit(place):
+                found[name] = document(each)
         return found
 
-    def property_value(self, whole: SecretValue, path: str) -> SecretValue | DocumentPath | None:
-        """Return the document to look in."""
+    def property_value(self, whole: SecretValue, path: str) -> SecretValue | DocumentPath:
+        """Return where a property is, or the whole object for an empty path. Raises ProviderDenied by the rules."""
+        self._require_admitted(whole, path)
         return DocumentPath(whole, path) if path else whole
 
     def members(self, found: SecretValue) -> Mapping[str, SecretValue] | SecretValue:
-        """Return the JSON object to take apart; what is none becomes the member `value`."""
-        return found if found.reveal().lstrip()[:1] == b"{" else {VALUE: found}
-
-    def _got(self, namespace: str, name: str) -> SecretValue | ProviderError:
-        found = self._served()
-        path = _path(found, namespace) + f"/{quote(name, safe='')}"
+        """Return an object's JSON; what is no object becomes the member `value`. Raises ProviderDenied by the rules."""
+        if isinstance(found, ResourceObject):
+            self._require_admitted(found, "")
+            return found
         try:
-            body = self._connection.request("GetObject", "GET", path)
-        except ProviderUnavailable:
-            raise
-        except ProviderError as error:
-            return error
-        meta = body.get("metadata")
-        if not isinstance(meta, dict) or meta.get("name") != name:
-            return ProviderUnavailable("GetObject: the answer is no object, or another one than was asked for")
-        return document(body)
+            return found if isinstance(read_json(found.reveal(), ANSWER), dict) else {"value": found}
+        except Unreadable:
+            return {"value": found}
 
-    def _place(self, key: str) -> tuple[str, str]:
-        """Return namespace and name of a key. Raises ProviderDenied."""
-        namespace, slash, name = key.rpartition("/")
-        if self._namespace and slash:
-            raise ProviderDenied("the key of a SecretStore is the name of an object, without a namespace")
-        if not self._namespace and self._served().namespaced and not namespace:
-            raise ProviderDenied("the key of a ClusterSecretStore is namespace/name")
-        if not name or name in (".", "..") or "/" in namespace or namespace in (".", ".."):
-            raise ProviderDenied("the key names no object")
-        return self._namespace or namespace, name
+    def _require_admitted(self, whole: SecretValue, path: str) -> None:
+        if not isinstance(whole, ResourceObject):
+            raise ProviderDenied("a list of objects is no object")
+        if not self._rules.admit(whole.place, path):
+            what = f"property {path} of this object" if path else "this object as a whole"
+            raise ProviderDenied(f"whitelist: no rule of the store lets {what} be read")
 
-    def _served(self) -> Resource:
-        """Return how the API server serves the kind. Raises ProviderDenied if it does not."""
-        if self._resource is None:
-            group, version = self._wanted.group, self._wanted.version
-            path = (
-                f"/apis/{quote(group, safe='')}/{quote(version, safe='')}"
-                if group
-                else f"/api/{quote(version, safe='')}"
-            )
-            self._resource = _resource(self._discovered(path), self._wanted.kind, path)
-        return self._resource
-
-    def _discovered(self, path: str) -> list[Any]:
+    def _whole(self, request: SecretRequest) -> SecretValue:
+        if request.version:
+            raise ProviderDenied("remoteRef.version: objects of a cluster have no versions; remove it")
+        if request.metadata:
+            raise ProviderDenied("metadataPolicy Fetch: read labels by the property metadata.labels instead")
+        served = self._served()
+        place = self._named_by(request.key, served)
+        call, path = GET, f"{served.path(place.namespace)}/{quote(place.name, safe='')}"
         try:
-            listed = self._connection.request("DiscoverResources", "GET", path).get("resources")
+            found = self._connection.request(call, "GET", path)
         except SecretAbsent:
-            raise ProviderDenied(f"{AT}.resource: the API server has no such group and version") from None
-        if not isinstance(listed, list):
-            raise ProviderUnavailable("DiscoverResources: the answer is no list of resources")
-        return listed
+            self._discovered()  # of a kind that is gone too every object is "not found", and comes back with it
+            raise
+        except Forbidden as error:
+            raise Forbidden(f"{error}; its role needs get on {self._named(served)}") from None
+        if found.get("kind") != self._resource.kind or _place(found) != place:
+            raise ProviderUnavailable(f"{call}: the answer is not this object")
+        return ResourceObject(place, document(found).reveal())
 
-    def _listed(self) -> Iterator[Mapping[str, Any]]:
-        path, params = _path(self._served(), self._namespace), {"limit": str(PAGE_OBJECTS)}
-        until = time.monotonic() + self._seconds
-        for _ in range(MAX_PAGES):
-            page = self._connection.request("ListObjects", "GET", path, params=params)
-            items, meta = page.get("items"), page.get("metadata") or {}
-            if not isinstance(items, list) or not isinstance(meta, dict) or not all(isinstance(e, dict) for e in items):
-                raise ProviderUnavailable("ListObjects: the answer is no list of objects")
-            yield from items
-            if not meta.get("continue"):
-                return
-            if time.monotonic() > until:
-                raise ProviderDenied(f"find takes over {self._seconds:g} s: there are too many objects")
-            params["continue"] = str(meta["continue"])
-        raise ProviderDenied(f"find goes through more than {MAX_PAGES * PAGE_OBJECTS} objects")
+    def _named_by(self, key: str, served: ServedKind) -> ObjectName:
+        """Return the object of a key. Raises ProviderDenied for a key that names none."""
+        head, slash, name = key.rpartition("/")
+        free = served.namespaced and not self._scope.namespace
+        if bool(slash) is not free or (free and NAMESPACE.fullmatch(head) is None):
+            raise ProviderDenied(f"the key must be {'NAMESPACE/NAME' if free else 'the name of an object'}")
+        if not name or name in (".", "..") or "%" in name or len(name) > MAX_NAME_CHARACTERS:
+            raise ProviderDenied("the key is no name of an object")
+        return ObjectName(head if free else self._scope.namespace if served.namespaced else "", name)
+
+    def _listed(self, served: ServedKind, labels: Sequence[tuple[str, str]]) -> Iterator[Mapping[str, Any]]:
+        kind = {"apiVersion": _version(self._resource), "kind": self._resource.kind}
+        listing = Listing(LIST, "objects", served.path(self._scope.namespace))
+        try:
+            for each in listed(self._connection, listing, labels, self._scope.seconds):
+                yield {**kind, **each}  # the items of a list need not repeat them
+        except SecretAbsent:
+            raise ProviderUnavailable(f"{LIST}: the kind is not served any more") from None
+        except Forbidden as error:
+            raise Forbidden(f"{error}; its role needs list on {self._named(served)}") from None
+
+    def _may(self, verb: str, served: ServedKind) -> bool:
+        wanted = {"verb": verb, "group": self._resource.group, "resource": served.plural}
+        body = {"spec": {"resourceAttributes": {**wanted, "namespace": self._scope.namespace}}}
+        return bool(reviewed(self._connection, "SelfSubjectAccessReview", body).get("allowed"))
+
+    def _named(self, served: ServedKind) -> str:
+        group = f".{self._resource.group}" if self._resource.group else ""
+        inner = f" in namespace {self._scope.namespace}" if served.namespaced and self._scope.namespace else ""
+        return f"{served.plural}{group}{inner}"
+
+    def _served(self) -> ServedKind:
+        return self._known or self._discovered()
+
+    def _discovered(self) -> ServedKind:
+        """Return how the API server serves the kind now. Raises ProviderError, never SecretAbsent."""
+        self._known = None
+        call, resource = "GetAPIResources", self._resource
+        try:
+            answer = self._connection.request(call, "GET", _api(resource))
+        except SecretAbsent:
+            raise ProviderDenied(f"resource: the API server does not serve {_version(resource)}") from None
+        items = answer.get("resources")
+        if not isinstance(items, list) or not all(isinstance(each, dict) and each.get("name") for each in items):
+            raise ProviderUnavailable(f"{call}: the answer is no list of resources")
+        for each in items:
+            name = str(each["name"])
+            if each.get("kind") == resource.kind and "/" not in name:
+                self._known = ServedKind(resource, name, each.get("namespaced") is True)
+                return self._known
+        raise ProviderDenied(f"resource: {_version(resource)} of the API server has no kind {resource.kind}")
 
 
-async def connect(spec: CustomResources, context: ConnectContext) -> Client:
-    """Return the reader of one kind of a cluster."""
-    if not spec.resource.group and spec.resource.kind.lower() == "secret":
-        raise NeedsHuman(INVALID, f"{AT}.resource: Secrets are read by the provider kubernetes")
-    rules = (spec.whitelist.rules if spec.whitelist is not None else None) or []
-    namespace = context.lookup.store.namespace
-    whitelist = Whitelist(rules, f"{AT}.whitelist", cluster=not namespace)
-    given = spec.model_dump(by_alias=True, exclude_none=True, include={"auth", "auth_ref", "server"})
-    server, cluster = await server_of(KubernetesProvider.model_validate(given), context, AT)
-
-    def make() -> Client:
-        connection = Connection(server, context.count, context.timeout, LABEL)
-        return ResourceReader(connection, spec.resource, whitelist, namespace, cluster, context.timeout)
-
-    return await context.run(make)
+def _api(resource: CustomResource) -> str:
+    group, version = quote(resource.group, safe=""), quote(resource.version, safe="")
+    return f"/apis/{group}/{version}" if group else f"/api/{version}"
 
 
-def _resource(listed: list[Any], kind: str, path: str) -> Resource:
-    for each in listed:
-        plural = each.get("name") if isinstance(each, dict) and each.get("kind") == kind else None
-        if isinstance(plural, str) and "/" not in plural:  # what has a slash is a subresource
-            if path.startswith("/api/") and plural == "secrets":
-                raise ProviderDenied(f"{AT}.resource: Secrets are read by the provider kubernetes")
-            return Resource(path, plural, each.get("namespaced") is True)
-    raise ProviderDenied(f"{AT}.resource: the API server has no such kind in this group and version")
+def _version(resource: CustomResource) -> str:
+    return f"{resource.group}/{resource.version}" if resource.group else resource.version
 
 
-def _path(resource: Resource, namespace: str) -> str:
-    place = f"/namespaces/{quote(namespace, safe='')}" if resource.namespaced and namespace else ""
-    return f"{resource.path}{place}/{resource.plural}"
+def _place(found: Mapping[str, Any]) -> ObjectName:
+    """Return the name of an object. Raises ProviderUnavailable for what has none."""
+    meta = found.get("metadata")
+    name, namespace = (meta.get("name"), meta.get("namespace") or "") if isinstance(meta, dict) else (None, "")
+    if not isinstance(name, str) or not isinstance(namespace, str):
+        raise ProviderUnavailable("the answer is an object without a name")
+    return ObjectName(namespace, name)

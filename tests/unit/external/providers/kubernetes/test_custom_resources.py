@@ -1,168 +1,267 @@
-"""Reads of custom resources, on a small API server; the table of all providers asks a real one."""
+"""What the provider of custom resources reads, and what it refuses; a real API server is asked end to end."""
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from aiohttp import web
 
-from external.api.providers.crd import CustomResources, CustomResourcesResource, ResourceRule
-from external.providers.kubernetes.connection import Connection, Server
-from external.providers.kubernetes.custom_resources import ResourceReader
-from external.providers.kubernetes.whitelist import Whitelist
-from external.providers.protocol import DocumentPath, ProviderDenied, ProviderError, SearchRequest, SecretRequest
-from external.providers.support.egress import EgressPolicy
-from manager.core.errors import NeedsHuman
+from external.api.providers.kubernetes import CustomResource, ResourceRule
+from external.providers.kubernetes.connection import Forbidden
+from external.providers.kubernetes.custom_resources import CustomResources, Scope
+from external.providers.kubernetes.resource_rules import AccessRules
+from external.providers.protocol import (
+    DocumentPath,
+    ProviderDenied,
+    ProviderError,
+    ProviderUnavailable,
+    SearchRequest,
+    SecretAbsent,
+    SecretRequest,
+    ValidationUnknown,
+)
+from external.values.json_document import take
 from manager.core.secret_value import SecretValue
-from tests.builders.providers import connected
-from tests.cluster.serving import Served
+from tests.builders.providers import found_texts, read, text
 
-OBJECTS = {"team/a": {"spec": {"v": "1"}}, "team/b": {"spec": {"v": "2"}}, "other/a": {"spec": {"v": "3"}}}
+API = "/apis/example.com/v1"
+
+
+def widget(name: str, namespace: str = "team", **spec: Any) -> dict[str, Any]:
+    meta = {"name": name, "namespace": namespace, "labels": {"app": name}}
+    return {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": meta, "spec": spec}
 
 
 class Api:
-    """Serves Things in namespaces, and Globals outside."""
+    """Answers as the API server would."""
 
-    def __init__(self) -> None:
-        self.calls: Counter[str] = Counter()
-        self._served = Served(self._handle)
-        self.url = self._served.start()
+    def __init__(self, *objects: Mapping[str, Any], namespaced: bool = True) -> None:
+        self.objects = {(each["metadata"].get("namespace", ""), each["metadata"]["name"]): each for each in objects}
+        self.kinds = [
+            {"name": "widgets/status", "kind": "Widget", "namespaced": namespaced},
+            {"name": "widgets", "kind": "Widget", "namespaced": namespaced},
+        ]
+        self.allowed = True
+        self.calls: list[str] = []
+        self.faults: dict[str, Exception | Mapping[str, Any]] = {}
 
-    def stop(self) -> None:
-        self._served.stop()
-
-    async def _handle(self, request: web.Request) -> web.Response:
-        self.calls[request.path] += 1
-        if request.path == "/apis/x.test/v1":
-            listed = [
-                {"name": "things/status", "kind": "Thing", "namespaced": True},
-                {"name": "things", "kind": "Thing", "namespaced": True},
-                {"name": "globals", "kind": "Global", "namespaced": False},
+    def request(self, call: str, method: str, path: str, *, params: Any = None, json: Any = None) -> Any:
+        del method, json
+        self.calls.append(call)
+        fault = self.faults.get(call)
+        if isinstance(fault, Exception):
+            raise fault
+        if fault is not None:
+            return fault
+        if call == "CreateSelfSubjectAccessReview":
+            return {"status": {"allowed": self.allowed}}
+        if call == "GetAPIResources":
+            if path != API:
+                raise SecretAbsent("none")
+            return {"resources": self.kinds}
+        steps = path.removeprefix(f"{API}/").split("/")
+        namespace = steps[1] if steps[0] == "namespaces" else ""
+        if call == "ListObjects":
+            label = (params or {}).get("labelSelector", "").partition("=")[2]
+            found = [
+                {key: value for key, value in each.items() if key in ("metadata", "spec")}
+                for (where, name), each in self.objects.items()
+                if namespace in ("", where) and label in ("", name)
             ]
-            return web.json_response({"kind": "APIResourceList", "resources": listed})
-        if request.path == "/api/v1":
-            return web.json_response({"resources": [{"name": "secrets", "kind": "Secret", "namespaced": True}]})
-        steps = request.path.strip("/").split("/")[3:]
-        if steps == ["globals", "g"]:
-            return web.json_response(shown("g", "", {"spec": {"v": "0"}}))
-        if steps == ["things"]:
-            found_all = [(key.partition("/"), body) for key, body in OBJECTS.items()]
-            return web.json_response({"items": [shown(name, place, body) for (place, _, name), body in found_all]})
-        found = OBJECTS.get(f"{steps[1]}/{steps[3]}") if len(steps) == 4 else None
-        if found is None:
-            return web.json_response({"kind": "Status", "reason": "NotFound"}, status=404)
-        return web.json_response(shown(steps[3], steps[1], found))
+            return {"items": found, "metadata": {}}
+        if (namespace, steps[-1]) not in self.objects:
+            raise SecretAbsent("Secret does not exist")
+        return self.objects[namespace, steps[-1]]
+
+    def close(self) -> None:
+        self.calls.append("close")
 
 
-def shown(name: str, namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    return {"kind": "Thing", "metadata": {"name": name, **({"namespace": namespace} if namespace else {})}, **body}
+def client(api: Any, namespace: str = "team", *rules: dict[str, Any], kind: str = "Widget") -> CustomResources:
+    """Return the client of a store; without a namespace of a cluster-scoped one."""
+    resource = CustomResource(group="example.com", version="v1", kind=kind)
+    given = AccessRules([ResourceRule.model_validate(each) for each in rules], cluster=not namespace, at="rules")
+    return CustomResources(api, resource, Scope(namespace, "this cluster", 5), given)
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Api]:
+def picked(made: CustomResources, key: str, path: str) -> bytes | None:
+    found = made.property_value(read(made, key), path)
+    if isinstance(found, DocumentPath):
+        value = take(found.document.reveal(), found.path)
+        return None if value is None else value.reveal()
+    return found.reveal()
+
+
+def test_properties_are_paths_through_the_whole_object() -> None:
+    made = client(Api(widget("a", password="swordfish", big=12345678901234567890, list=[1, {"x": "<&>"}])))
+
+    assert picked(made, "a", "spec.password") == b"swordfish"
+    assert picked(made, "a", "metadata.labels.app") == b"a"
+    assert picked(made, "a", "spec.big") == b"12345678901234567890"
+    assert picked(made, "a", "spec.list.1") == b'{"x":"\\u003c\\u0026\\u003e"}'
+    assert json.loads(picked(made, "a", "") or b"") == widget(
+        "a", password="swordfish", big=12345678901234567890, list=[1, {"x": "<&>"}]
+    )
+
+
+def test_members_are_those_of_an_object_and_of_anything_else_its_value() -> None:
+    made = client(Api(widget("a", user="u")))
+    whole = read(made, "a")
+
+    assert made.members(whole) is whole
+    assert made.members(SecretValue(b'{"a":1}')) == SecretValue(b'{"a":1}')
+    for other in (b"text", b"[1]", b"5", b"\xff"):
+        assert made.members(SecretValue(other)) == {"value": SecretValue(other)}
+
+
+def test_a_kind_is_looked_up_once() -> None:
+    api = Api(widget("a"), widget("b"))
+    made = client(api)
+
+    made.read([SecretRequest("a"), SecretRequest("b")])
+    read(made, "a")
+
+    assert api.calls == ["GetAPIResources", "GetObject", "GetObject", "GetObject"]
+
+
+@pytest.mark.parametrize("key", ["", ".", "..", "a/b", "team/a", "a%2fb", "x" * 254])
+def test_a_namespaced_store_reads_names_of_its_own_namespace(key: str) -> None:
+    with pytest.raises(ProviderDenied, match="the key"):
+        read(client(Api(widget("a"), widget("b", "a"))), key)
+
+
+@pytest.mark.parametrize("key", ["a", "/a", "team/", "../a", "te/am/a", "TEAM/a", "team/.."])
+def test_a_cluster_store_reads_by_namespace_and_name(key: str) -> None:
+    made = client(Api(widget("a"), widget("a", "other", x="y")), "")
+
+    assert picked(made, "other/a", "spec.x") == b"y"
+    with pytest.raises(ProviderDenied, match="the key"):
+        read(made, key)
+
+
+@pytest.mark.parametrize("namespace", ["", "team"])
+def test_an_object_of_the_cluster_is_read_by_its_name(namespace: str) -> None:
+    made = client(Api(widget("a", "", x="y"), namespaced=False), namespace)
+
+    assert picked(made, "a", "spec.x") == b"y"
+    with pytest.raises(ProviderDenied, match="the key must be the name"):
+        read(made, "team/a")
+
+
+def test_what_an_object_does_not_have_is_refused() -> None:
+    made = client(Api(widget("a")))
+
+    with pytest.raises(ProviderDenied, match=r"remoteRef\.version"):
+        read(made, "a", "1")
+    with pytest.raises(ProviderDenied, match="metadataPolicy Fetch"):
+        read(made, "a", metadata=True)
+    with pytest.raises(ProviderDenied, match=r"find\.path"):
+        made.find(SearchRequest(path="/a"))
+
+
+def test_absence_is_proven_by_the_kind_that_is_still_served() -> None:
+    """While a CRD is replaced, every object is "not found": targets would be deleted."""
+    api = Api(widget("a"))
+    made = client(api)
+    with pytest.raises(SecretAbsent):
+        read(made, "none")
+
+    api.kinds, api.objects = [], {}
+
+    with pytest.raises(ProviderDenied, match=r"example.com/v1 of the API server has no kind Widget"):
+        read(made, "a")
+    api.faults["GetAPIResources"] = SecretAbsent("x")
+    with pytest.raises(ProviderDenied, match=r"does not serve example\.com/v1"):
+        read(made, "a")
+
+
+def test_rules_hold_for_objects_properties_and_searches() -> None:
+    made = client(Api(widget("a", user="u", password="p")), "team", {"name": "^a$", "properties": ["^spec.user$"]})
+    whole = read(made, "a")
+
+    assert picked(made, "a", "spec.user") == b"u"
+    for refused in ("spec.password", "", "{spec.user,spec.password}"):
+        with pytest.raises(ProviderDenied, match="whitelist: no rule"):
+            made.property_value(whole, refused)
+    with pytest.raises(ProviderDenied, match="whitelist: no rule"):
+        made.members(whole)
+    assert made.find(SearchRequest()) == {}
+
+
+def test_a_search_leaves_out_what_the_rules_deny() -> None:
+    made = client(Api(widget("a"), widget("b"), widget("a", "other")), "", {"namespace": "^team$"})
+
+    assert sorted(made.find(SearchRequest())) == ["team/a", "team/b"]
+    assert sorted(made.find(SearchRequest(name="/b"))) == ["team/b"]
+
+
+def test_a_search_gives_whole_objects_by_name_and_label() -> None:
+    made = client(Api(widget("a", x="1"), widget("ab", x="2"), widget("c", "other")))
+
+    assert sorted(made.find(SearchRequest())) == ["a", "ab"]
+    assert sorted(made.find(SearchRequest(name="^a$"))) == ["a"]
+    found = found_texts(made.find(SearchRequest(tags=(("app", "ab"),))))
+    assert json.loads(found["ab"]) == widget("ab", x="2"), "items of a list do not repeat apiVersion and kind"
+
+
+def test_a_store_is_valid_if_the_kind_is_served_and_readable() -> None:
     api = Api()
-    yield api
-    api.stop()
+    client(api).validate()
+    assert api.calls == ["GetAPIResources", "CreateSelfSubjectAccessReview"]
+
+    api.allowed = False
+    with pytest.raises(ProviderDenied, match=r"may not get widgets\.example\.com in namespace team"):
+        client(api).validate()
+    with pytest.raises(ValidationUnknown):
+        client(api, "").validate()
+    with pytest.raises(ProviderDenied, match="has no kind Gadget"):
+        client(api, kind="Gadget").validate()
 
 
-@pytest.fixture
-def api(running: Api) -> Api:
-    running.calls.clear()
-    return running
+def test_a_refusal_names_the_right_that_is_missing() -> None:
+    api = Api(widget("a"))
+    api.faults = {"GetObject": Forbidden("GetObject: 403"), "ListObjects": Forbidden("ListObjects: 403")}
 
-
-def reader(api: Api, namespace: str = "", kind: str = "Thing", group: str = "x.test", **rule: Any) -> ResourceReader:
-    server = Server(api.url, None, EgressPolicy(everything=True), SecretValue(b"token"))
-    whitelist = Whitelist([ResourceRule.model_validate(rule)] if rule else [], "at", cluster=not namespace)
-    resource = CustomResourcesResource(group=group, version="v1", kind=kind)
-    return ResourceReader(Connection(server, lambda *_: None, 5), resource, whitelist, namespace, "this cluster", 5)
-
-
-def read(client: ResourceReader, key: str, path: str = "") -> Any:
-    request = SecretRequest(key, property=path)
-    found = client.read([request])[request]
-    if isinstance(found, ProviderError):
-        raise found
-    return json.loads(found.reveal())
-
-
-def test_an_object_is_read_once_for_all_its_properties(api: Api) -> None:
-    client = reader(api, "team")
-    requests = [SecretRequest("a", property=path) for path in ("", "spec.v", "metadata.name")]
-
-    assert len({each.reveal() for each in client.read(requests).values() if isinstance(each, SecretValue)}) == 1
-    assert api.calls == {"/apis/x.test/v1": 1, "/apis/x.test/v1/namespaces/team/things/a": 1}
-    assert read(client, "b")["spec"] == {"v": "2"}
-    assert api.calls["/apis/x.test/v1"] == 1, "the kind is looked up once"
+    with pytest.raises(Forbidden, match=r"needs get on widgets\.example\.com in namespace team"):
+        read(client(api), "a")
+    with pytest.raises(Forbidden, match=r"needs list on widgets\.example\.com"):
+        client(api).find(SearchRequest())
 
 
 @pytest.mark.parametrize(
-    ("namespace", "kind", "key", "said"),
+    ("call", "answer"),
     [
-        ("team", "Thing", "team/a", "without a namespace"),
-        ("", "Thing", "a", "is namespace/name"),
-        ("", "Thing", "a/b/c", "names no object"),
-        ("team", "Thing", "..", "names no object"),
-        ("", "Thing", "../a", "names no object"),
-        ("team", "Thing", "", "names no object"),
-        ("team", "None", "a", "has no such kind"),
+        ("GetObject", {}),
+        ("GetObject", {"kind": "Widget", "metadata": {"name": 5}}),
+        ("GetObject", {"kind": "Widget", "metadata": {"name": "b", "namespace": "team"}}),
+        ("GetObject", {"kind": "Other", "metadata": {"name": "a", "namespace": "team"}}),
+        ("GetObject", {"kind": "Widget", "metadata": {"name": "a", "namespace": "other"}}),
+        ("ListObjects", {}),
+        ("ListObjects", {"items": "x"}),
+        ("ListObjects", {"items": [5]}),
+        ("ListObjects", {"items": [{}]}),
+        ("ListObjects", {"items": [], "metadata": "x"}),
+        ("ListObjects", SecretAbsent("x")),
+        ("GetAPIResources", {"resources": 5}),
+        ("GetAPIResources", {"resources": ["x"]}),
     ],
 )
-def test_a_key_that_names_no_object_is_refused(api: Api, namespace: str, kind: str, key: str, said: str) -> None:
-    with pytest.raises(ProviderDenied, match=said):
-        read(reader(api, namespace, kind), key)
+def test_an_answer_of_another_form_takes_nothing_away(call: str, answer: Any) -> None:
+    api = Api(widget("a"))
+    api.faults[call] = answer
+
+    with pytest.raises(ProviderUnavailable) as caught:
+        client(api).find(SearchRequest()) if call == "ListObjects" else read(client(api), "a")
+    assert not isinstance(caught.value, SecretAbsent)
 
 
-def test_keys_of_a_cluster_store_name_the_namespace(api: Api) -> None:
-    assert read(reader(api), "other/a")["spec"] == {"v": "3"}
-    assert read(reader(api, kind="Global"), "g")["spec"] == {"v": "0"}
-    assert set(reader(api).find(SearchRequest())) == {"team/a", "team/b", "other/a"}
-    assert set(reader(api).find(SearchRequest(name="^team/"))) == {"team/a", "team/b"}
+def test_labels_of_calls_do_not_depend_on_the_kind() -> None:
+    api = Api(widget("a"))
+    made = client(api)
+    text(made, "a")
+    made.find(SearchRequest())
+    made.close()
 
-
-def test_the_whitelist_refuses_reads_and_narrows_searches(api: Api) -> None:
-    client = reader(api, namespace="", name="^a$", properties=["^spec"])
-    assert read(client, "team/a", "spec.v")["spec"] == {"v": "1"}
-    for key, path in (("team/a", ""), ("team/a", "metadata"), ("team/b", "spec.v")):
-        with pytest.raises(ProviderDenied, match="whitelist"):
-            read(client, key, path)
-    assert client.find(SearchRequest()) == {}
-    assert set(reader(api, name="^b$").find(SearchRequest())) == {"team/b"}
-
-
-def test_members_are_those_of_an_object_or_one_value(api: Api) -> None:
-    client, text = reader(api, "team"), SecretValue(b"text")
-    whole = SecretValue(b'{"a": 1}')
-
-    assert client.members(whole) is whole
-    assert client.members(text) == {"value": text}
-    assert client.property_value(whole, "a") == DocumentPath(whole, "a")
-    assert client.property_value(whole, "") is whole
-
-
-def test_secrets_are_read_by_another_provider(api: Api) -> None:
-    with pytest.raises(ProviderDenied, match="Secrets are read by the provider kubernetes"):
-        read(reader(api, "team", "Secret", ""), "a")
-    given = {"resource": {"group": "", "version": "v1", "kind": "Secret"}, "authRef": {"name": "x", "key": "y"}}
-    with pytest.raises(NeedsHuman, match="Secrets are read by the provider kubernetes"):
-        connected("crd", CustomResources.model_validate(given).model_dump(by_alias=True))
-
-
-@pytest.mark.parametrize("search", [SearchRequest(path="x"), SearchRequest(tags=(("a", "b"),))])
-def test_a_search_by_what_has_no_effect_is_refused(api: Api, search: SearchRequest) -> None:
-    with pytest.raises(ProviderDenied, match="not implemented in the CRD provider"):
-        reader(api, "team").find(search)
-
-
-@pytest.mark.parametrize("changes", [{"version": "1"}, {"metadata": True}])
-def test_what_objects_do_not_have_is_refused(api: Api, changes: Any) -> None:
-    request = SecretRequest("a", **changes)
-    found = reader(api, "team").read([request])[request]
-    assert isinstance(found, ProviderDenied)
-
-
-def test_where_it_looked(api: Api) -> None:
-    assert reader(api, "team").location(SecretRequest("a")) == "Thing in namespace team of this cluster"
-    assert reader(api).location(SecretRequest("a")) == "Thing in this cluster"
+    assert set(api.calls) == {"GetAPIResources", "GetObject", "ListObjects", "close"}
+    assert made.location(SecretRequest("a")) == "Widget in namespace team of this cluster"
+    assert issubclass(Forbidden, ProviderError)

@@ -1,1 +1,1 @@
-"""Tests of external/providers/support/logins."""
+"""Logins that several providers share."""
