@@ -41,16 +41,10 @@ class UnservedProviders(Model):
     """A store of Cloud.ru Secret Manager."""
     conjur: vaults.Conjur | None = None
     """A store of CyberArk Conjur."""
-    crd: platforms.CustomResources | None = None
-    """Custom resources of a cluster."""
-    delinea: vaults.Delinea | None = None
-    """A store of Delinea DevOps Secrets Vault."""
     dvls: password_managers.DevolutionsServer | None = None
     """A store of Devolutions Server."""
     fortanix: vaults.Fortanix | None = None
     """A store of Fortanix DSM."""
-    github: platforms.GitHub | None = None
-    """A store of GitHub Actions."""
     ibm: clouds.Ibm | None = None
     """A store of IBM Cloud Secrets Manager."""
     keepersecurity: password_managers.Keeper | None = None
@@ -75,8 +69,6 @@ class UnservedProviders(Model):
     """A store of Previder Vault."""
     pulumi: configuration_services.Pulumi | None = None
     """A store of Pulumi ESC."""
-    secretserver: vaults.SecretServer | None = None
-    """A store of Delinea Secret Server."""
     senhasegura: vaults.Senhasegura | None = None
     """A store of senhasegura."""
     volcengine: regional_clouds.Volcengine | None = None

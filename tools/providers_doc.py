@@ -60,6 +60,9 @@ What the identity of a store must be allowed for pushes; a refused push names th
 - **Vault**, version 2: `read`, `create` and `update` on data and on metadata; for deletes `delete` on metadata. Version
   1: `read`, `create`, `update` and `delete`.
 - **Secrets of a cluster**: `get`, `create` and `update`; for deletes `delete`.
+- **Delinea Secret Server**: a role that may view and edit the secrets; to create them, edit the folder and view the
+  template; for deletes, delete secrets.
+- **GitHub Actions**: the App's permission to write secrets of the organization, of repositories or of environments.
 - **Azure Key Vault**: on secrets `get` and `set`, on certificates and keys `get`, `import` and `update`; for deletes
   `delete`; to write again what was deleted, `recover`.
 - **1Password Connect**: a token that may read and write the vault.
@@ -76,8 +79,7 @@ def rendered() -> str:
     for kind in KINDS:
         for value, service in kind.services.items():
             name = f"`{kind.name}`, `service: {value}`" if value else f"`{kind.name}`"
-            able = "ReadWrite" if kind.pushes else "ReadOnly"
-            cells = (name, kind.about, f"`{service.label}`", str(service.batch), _price(service), able)
+            cells = (name, kind.about, f"`{service.label}`", str(service.batch), _price(service), kind.capabilities)
             rows.append(f"| {' | '.join(cells)} |\n")
     return "".join([HEAD, *rows, PUSHES, *_pushes(), RIGHTS, conformance()])
 

@@ -48,8 +48,8 @@ class Catalogue:
     def capabilities(self, store: Body) -> str:
         """Return `status.capabilities` of a valid store, which depends on nothing but its provider's name."""
         provider = store["spec"]["provider"]
-        pushes = all(kind.pushes for kind in self.kinds if provider.get(kind.name) is not None)
-        return "ReadWrite" if pushes else "ReadOnly"
+        named = [kind for kind in self.kinds if provider.get(kind.name) is not None]
+        return named[0].capabilities if len(named) == 1 else "ReadOnly"
 
     def service_of(self, store: Body) -> Service:
         """Return the service that a raw store reads from; one that is not served has the provider's name as label."""

@@ -81,6 +81,7 @@ class ProviderKind:
             namespaces may share an answer.
         ports: TCP ports on which it usually listens, for the chart's NetworkPolicy.
         extra: what has to be installed beside Coffer, None if nothing has.
+        reads: whether it shows values; if not, it takes pushes only.
     """
 
     name: str
@@ -91,6 +92,7 @@ class ProviderKind:
     per_consumer: Callable[[object], bool] = _never
     ports: tuple[int, ...] = (443,)
     extra: Extra | None = None
+    reads: bool = True
 
     def service(self, given: object) -> Service:
         """Return the service that the raw fields of a store name; one that is not served has a label only."""
@@ -103,6 +105,13 @@ class ProviderKind:
     def pushes(self) -> bool:
         """Whether secrets are pushed to it."""
         return any(service.push is not None for service in self.services.values())
+
+    @property
+    def capabilities(self) -> str:
+        """What `status.capabilities` of its stores says."""
+        if not self.reads:
+            return "WriteOnly"
+        return "ReadWrite" if self.pushes else "ReadOnly"
 
     @property
     def family(self) -> str:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from external.api.providers.aws import AwsProvider, tells_consumers_apart
 from external.api.providers.fake import FakeProvider
 from external.api.providers.gcpsm import GoogleSecretManager
-from external.api.providers.kubernetes import KubernetesProvider
+from external.api.providers.kubernetes import CustomResourceProvider, KubernetesProvider
 from external.api.providers.vault import OpenBaoProvider, VaultProvider
 from external.api.providers.webhook import WebhookProvider, says_namespace
 from external.api.push_metadata.gcp import SecretManagerPushSpec
@@ -18,16 +18,21 @@ from external.providers.akeyless.declaration import AKEYLESS
 from external.providers.azure.declaration import AZURE_KEY_VAULT
 from external.providers.bitwarden.declaration import BITWARDEN
 from external.providers.catalogue import Catalogue
+from external.providers.delinea.declaration import DELINEA
 from external.providers.doppler.declaration import DOPPLER
 from external.providers.gcp.connect import connect as connect_google
 from external.providers.gcp.connection import SECRET_MANAGER
+from external.providers.github.declaration import GITHUB
 from external.providers.gitlab.declaration import GITLAB
 from external.providers.infisical.declaration import INFISICAL
 from external.providers.kind import ProviderKind, Pushing, Service, single
 from external.providers.kubernetes.connect import connect as connect_kubernetes
+from external.providers.kubernetes.connect_resources import connect as connect_resources
 from external.providers.kubernetes.connection import LABEL as KUBERNETES
+from external.providers.kubernetes.custom_resources import LABEL as RESOURCES
 from external.providers.onepassword.declaration import ONEPASSWORD
 from external.providers.scaleway.declaration import SCALEWAY
+from external.providers.secretserver.declaration import SECRET_SERVER
 from external.providers.vault import connect as vault
 from external.providers.webhook.client import LABEL as WEBHOOK
 from external.providers.webhook.connect import connect as connect_webhook
@@ -55,6 +60,15 @@ KINDS: tuple[ProviderKind, ...] = (
     ),
     AZURE_KEY_VAULT,
     BITWARDEN,
+    ProviderKind(
+        "crd",
+        "Objects of one kind of a cluster.",
+        CustomResourceProvider,
+        connect_resources,
+        single(RESOURCES),
+        ports=(443, 6443),
+    ),
+    DELINEA,
     DOPPLER,
     ProviderKind(
         "fake",
@@ -64,6 +78,7 @@ KINDS: tuple[ProviderKind, ...] = (
         single("fake", push=FAKE),
         ports=(),
     ),
+    GITHUB,
     GITLAB,
     INFISICAL,
     ProviderKind(
@@ -91,6 +106,7 @@ KINDS: tuple[ProviderKind, ...] = (
         ports=(443, 8200),
     ),
     SCALEWAY,
+    SECRET_SERVER,
     ProviderKind(
         "vault",
         "HashiCorp Vault.",

@@ -121,6 +121,40 @@ def service_account(namespace: str, name: str, role: str = "") -> Object:
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta(namespace, name, annotations=annotations)}
 
 
+def widget_definition(group: str) -> list[Object]:
+    """Return a CRD of the namespaced kind Widget, whose spec may hold anything, and a cluster-scoped Gadget."""
+    free = {"type": "object", "properties": {"spec": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}}
+    versions = [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": free}}]
+    return [
+        {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"{kind.lower()}s.{group}"},
+            "spec": {
+                "group": group,
+                "scope": scope,
+                "names": {"kind": kind, "plural": f"{kind.lower()}s"},
+                "versions": versions,
+            },
+        }
+        for kind, scope in (("Widget", "Namespaced"), ("Gadget", "Cluster"))
+    ]
+
+
+def bound_account(namespace: str, name: str, group: str, *resources: str) -> list[Object]:
+    """Return a ServiceAccount that may get and list resources in its namespace, with its role."""
+    rbac = "rbac.authorization.k8s.io"
+    about = {"apiVersion": f"{rbac}/v1", "metadata": meta(namespace, name)}
+    rules = [{"apiGroups": [group], "resources": list(resources), "verbs": ["get", "list"]}]
+    subjects = [{"kind": "ServiceAccount", "name": name, "namespace": namespace}]
+    reference = {"apiGroup": rbac, "kind": "Role", "name": name}
+    return [
+        service_account(namespace, name),
+        {**about, "kind": "Role", "rules": rules},
+        {**about, "kind": "RoleBinding", "subjects": subjects, "roleRef": reference},
+    ]
+
+
 def vault(server: str, ca: str, auth: Object, **provider: Any) -> Object:
     """Return a provider of Vault, or with `kind="openBao"` of OpenBao."""
     kind = provider.pop("kind", "vault")

@@ -1,4 +1,6 @@
-"""The fields of `spec.provider.kubernetes`."""
+"""The fields of `spec.provider.kubernetes` and `spec.provider.crd`."""
+
+from typing import Annotated
 
 from pydantic import Field
 
@@ -10,6 +12,7 @@ from external.api.fields import (
     NamespaceName,
     SecretKeySelector,
     ServiceAccountSelector,
+    checked,
 )
 
 
@@ -64,3 +67,52 @@ class KubernetesProvider(Model):
     """Key of a Secret that holds a kubeconfig."""
     remote_namespace: NamespaceName = "default"
     """Namespace of the Secrets."""
+
+
+class CustomResource(Model):
+    """The kind of objects to read."""
+
+    group: str
+    """API group; empty for the core group."""
+    kind: Annotated[str, Field(min_length=1)]
+    """Kind of the objects."""
+    version: Annotated[str, Field(min_length=1)]
+    """Version of the API."""
+
+
+class ResourceRule(Model):
+    """One rule of what may be read; all given fields must match."""
+
+    name: str | None = None
+    """Name of the object, as an RE2 expression."""
+    namespace: str | None = None
+    """Namespace of the object, as an RE2 expression; in cluster-scoped stores only."""
+    properties: list[str] | None = None
+    """Properties that may be read, as RE2 expressions."""
+
+
+class ResourceRules(Model):
+    """What may be read."""
+
+    rules: list[ResourceRule] | None = None
+    """Rules; an object may be read if one matches."""
+
+
+class CustomResourceProvider(Model):
+    """Objects of one kind of this or another cluster."""
+
+    model_config = checked(
+        ("has(self.auth) || has(self.authRef)", "one of auth or authRef must be set"),
+        ("!(has(self.auth) && has(self.authRef))", "auth and authRef are mutually exclusive"),
+    )
+
+    server: KubernetesServer | None = None
+    """The API server."""
+    auth: KubernetesAuth | None = None
+    """How to authenticate to the API server."""
+    auth_ref: SecretKeySelector | None = None
+    """Key of a Secret that holds a kubeconfig."""
+    resource: CustomResource
+    """The kind of objects to read."""
+    whitelist: ResourceRules | None = None
+    """What may be read; everything without it."""

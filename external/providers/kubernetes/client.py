@@ -2,12 +2,12 @@
 
 import base64
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from external.providers.kubernetes.connection import Connection
+from external.providers.kubernetes.lists import Listing, listed, reviewed
 from external.providers.kubernetes.push import ClusterPush
 from external.providers.protocol import (
     DocumentPath,
@@ -15,7 +15,6 @@ from external.providers.protocol import (
     ProviderError,
     ProviderUnavailable,
     SearchRequest,
-    SecretAbsent,
     SecretRequest,
     one_by_one,
 )
@@ -25,10 +24,7 @@ from external.providers.support.search import SearchResults
 from manager.core.documents import ANSWER, Unreadable, read_json
 from manager.core.secret_value import SecretValue
 
-PAGE_SECRETS = 100  # in one answer, which may have 8 MiB
-MAX_PAGES = 500  # of one search
 MAX_SECRET_BYTES = 1 << 20  # an API server accepts no larger Secret
-REVIEWS = "/apis/authorization.k8s.io/v1"
 
 
 class ParsedSecret(SecretValue):
@@ -83,11 +79,11 @@ class Cluster(DelegatesPushes):
     def validate(self) -> None:
         """Check that the identity may read Secrets; none is read. Raises ProviderError."""
         body: dict[str, Any] = {"spec": {"namespace": self._namespace}}
-        rules = self._review("CreateSelfSubjectRulesReview", "selfsubjectrulesreviews", body).get("resourceRules") or ()
+        rules = reviewed(self._connection, "SelfSubjectRulesReview", body).get("resourceRules") or ()
         if any(_allows(rule) for rule in rules):
             return
         body = {"spec": {"resourceAttributes": {"namespace": self._namespace, "verb": "get", "resource": "secrets"}}}
-        if not self._review("CreateSelfSubjectAccessReview", "selfsubjectaccessreviews", body).get("allowed"):
+        if not reviewed(self._connection, "SelfSubjectAccessReview", body).get("allowed"):
             raise ProviderDenied("client is not allowed to get secrets")
 
     def close(self) -> None:
@@ -162,38 +158,12 @@ class Cluster(DelegatesPushes):
         return _whole("data", data, _size(data))
 
     def _listed(self, tags: Sequence[tuple[str, str]]) -> Iterator[Any]:
-        params = {"limit": str(PAGE_SECRETS)}
-        if tags:
-            params["labelSelector"] = ",".join(f"{key}={value}" for key, value in tags)
-        until = time.monotonic() + self._seconds
-        for _ in range(MAX_PAGES):
-            page = self._connection.request("ListSecrets", "GET", self._path(), params=params)
-            items, token = page.get("items") or (), _mapping("ListSecrets", page, "metadata").get("continue")
-            if (
-                page.get("kind") != "SecretList"
-                or not isinstance(items, list | tuple)
-                or not all(isinstance(each, dict) for each in items)
-            ):
-                raise ProviderUnavailable("ListSecrets: the answer is no list of Secrets")
-            yield from items
-            if not token:
-                return
-            if time.monotonic() > until:
-                raise ProviderDenied(f"find takes over {self._seconds:g} s: narrow it by find.tags")
-            params["continue"] = str(token)
-        raise ProviderDenied(f"find goes through more than {MAX_PAGES * PAGE_SECRETS} Secrets: narrow it by find.tags")
+        yield from listed(
+            self._connection, Listing("ListSecrets", "Secrets", self._path(), "SecretList"), tags, self._seconds
+        )
 
     def _path(self) -> str:
         return f"/api/v1/namespaces/{self._namespace}/secrets"
-
-    def _review(self, name: str, plural: str, body: dict[str, Any]) -> Mapping[str, Any]:
-        kind = name.removeprefix("Create")
-        whole = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, **body}
-        try:
-            answer = self._connection.request(name, "POST", f"{REVIEWS}/{plural}", json=whole)
-        except SecretAbsent:
-            raise ProviderUnavailable(f"{name}: there is no such API") from None
-        return answer.get("status") or {}
 
 
 def _allows(rule: Mapping[str, Any]) -> bool:

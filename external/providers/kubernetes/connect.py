@@ -1,43 +1,18 @@
-"""Connects stores to this cluster, or to the one that a URL or a kubeconfig names."""
+"""Connects stores to the Secrets of this cluster, or of the one that a URL or a kubeconfig names."""
 
-import asyncio
-import base64
-from typing import Any
-from urllib.parse import urlsplit
-
-from external.api.fields import ServiceAccountSelector
-from external.api.providers.kubernetes import KubernetesAuth, KubernetesProvider
+from external.api.providers.kubernetes import KubernetesProvider
 from external.providers.kubernetes.client import Cluster
-from external.providers.kubernetes.connection import TOKEN_SECONDS, Connection, Server
+from external.providers.kubernetes.connection import Connection
+from external.providers.kubernetes.server import OWN, ClusterFields, chosen_server
 from external.providers.protocol import Client, ConnectContext
-from external.providers.support.egress import EgressPolicy
-from external.providers.support.lookup import INVALID
 from external.providers.support.naming import host_of
-from external.providers.support.tls import trusting
-from manager.core.documents import CONFIGURATION, Unreadable, field, read_yaml
-from manager.core.errors import NeedsHuman
-from manager.core.secret_value import SecretValue
 
 AT = "spec.provider.kubernetes"
-ONE = "exactly one of auth and authRef must be set"
-OWN = frozenset(
-    {"", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"}
-)
-"""Names of the API server inside every cluster."""
 
 
 async def connect(spec: KubernetesProvider, context: ConnectContext) -> Client:
     """Return the client of one namespace of a cluster."""
-    if spec.auth is not None and spec.auth_ref is not None:
-        raise NeedsHuman(INVALID, f"{AT}: {ONE}")
-    if spec.auth_ref is not None:
-        text = await context.lookup.secret(spec.auth_ref, f"{AT}.authRef")
-        server = await asyncio.to_thread(_configured, text, context)
-        cluster = "the cluster that the kubeconfig names"  # its server is not shown: the kubeconfig comes from a Secret
-    else:
-        server = await _server(spec, context)
-        home = context.home is not None and server.url == context.home.url
-        cluster = "this cluster" if home else f"the cluster at {host_of(server.url)}"
+    server, cluster = await chosen_server(ClusterFields(spec.server, spec.auth, spec.auth_ref, AT), context)
 
     def make() -> Client:
         connection = Connection(server, context.count, context.timeout)
@@ -59,103 +34,3 @@ def _closed(url: str, context: ConnectContext) -> frozenset[str]:
     if home is None or (url.rstrip("/") != home.url.rstrip("/") and host_of(url) not in OWN):
         return frozenset()
     return frozenset({"kube-system", home.namespace})
-
-
-async def _server(spec: KubernetesProvider, context: ConnectContext) -> Server:
-    authorities = await context.lookup.authority(spec.server.ca_bundle, spec.server.ca_provider, f"{AT}.server")
-    tls_context = await asyncio.to_thread(trusting, authorities)
-    url, egress = spec.server.url.strip(), context.egress
-    host = url.partition("://")[2].partition("/")[0].removesuffix(":443") if "://" in url else url
-    foreign = host not in OWN and (context.home is None or url.rstrip("/") != context.home.url.rstrip("/"))
-    if host in OWN and context.home is not None:
-        # The tenant did not choose this address, and acts there as its own ServiceAccount: the egress policy is met.
-        url, egress = context.home.url, EgressPolicy(everything=True)
-        tls_context = tls_context or context.home.trusting()
-    elif "://" not in url:
-        url = f"https://{url}"
-    if urlsplit(url).scheme != "https":
-        raise NeedsHuman(INVALID, f"{AT}.server.url is no https URL")
-    if spec.auth is None:
-        raise NeedsHuman(INVALID, f"{AT}: {ONE}")
-    if foreign and spec.auth.service_account is not None:
-        await _require_audience(spec.auth.service_account, context)
-    token, certificate = await _identity(spec.auth, context)
-    return Server(url, tls_context, egress, token, certificate)
-
-
-async def _require_audience(account: ServiceAccountSelector, context: ConnectContext) -> None:
-    """Raise NeedsHuman for a token that this cluster's API server accepts too: the other server could use it here."""
-    at = f"{AT}.auth.serviceAccount"
-    given = set(account.audiences or ())
-    cure = "a server that is not this cluster's needs an audience of its own, such as its URL"
-    if not given:
-        raise NeedsHuman(INVALID, f"{at}.audiences is missing: {cure}")
-    taken = sorted(given & await context.lookup.own_audiences(account, at))
-    if taken:
-        raise NeedsHuman(INVALID, f"{at}.audiences: {', '.join(taken)} is one of this cluster's API server: {cure}")
-
-
-async def _identity(
-    auth: KubernetesAuth, context: ConnectContext
-) -> tuple[Any, tuple[SecretValue, SecretValue] | None]:
-    place, lookup = f"{AT}.auth", context.lookup
-    given = [name for name in ("cert", "token", "service_account") if getattr(auth, name) is not None]
-    if len(given) != 1:
-        raise NeedsHuman(INVALID, f"{place}: exactly one of cert, token and serviceAccount must be set")
-    if auth.cert is not None:
-        certificate = await lookup.secret(auth.cert.client_cert, f"{place}.cert.clientCert", "tls.crt")
-        return None, (certificate, await lookup.secret(auth.cert.client_key, f"{place}.cert.clientKey", "tls.key"))
-    if auth.token is not None:
-        return await lookup.secret(auth.token.bearer_token, f"{place}.token.bearerToken", "token"), None
-    account = auth.service_account
-    if account is None:
-        raise NeedsHuman(INVALID, f"{place}.serviceAccount is missing")
-    at = f"{place}.serviceAccount"
-    return lookup.token_source(account, list(account.audiences or ()), TOKEN_SECONDS, at), None
-
-
-def _configured(text: SecretValue, context: ConnectContext) -> Server:
-    """Return the server of a kubeconfig's current context. Raises NeedsHuman for references to files or programs."""
-    at = f"{AT}.authRef"
-    try:
-        parsed = read_yaml(text.reveal(), CONFIGURATION)
-        chosen = _named(parsed, "contexts", _text(parsed, "current-context"), "context")
-        cluster = _named(parsed, "clusters", _text(chosen, "cluster"), "cluster")
-        user = _named(parsed, "users", _text(chosen, "user"), "user")
-        url, bearer = _text(cluster, "server"), _text(user, "token")
-        authority = _bytes(cluster, "certificate-authority-data")
-        pair = tuple(_bytes(user, f"client-{each}-data") for each in ("certificate", "key"))
-    except Unreadable as error:
-        raise NeedsHuman(INVALID, f"{at}: it is no kubeconfig with a current context: {error}") from None
-    refused = {"exec", "auth-provider", "tokenFile", "client-certificate", "client-key", "username", "as"} & set(user)
-    refused |= {"certificate-authority", "insecure-skip-tls-verify", "proxy-url"} & {k for k, v in cluster.items() if v}
-    if refused:
-        cure = "use token, client-certificate-data, client-key-data and certificate-authority-data"
-        raise NeedsHuman(INVALID, f"{at}: {', '.join(sorted(refused))} cannot be used here: {cure}")
-    if urlsplit(url).scheme != "https":
-        raise NeedsHuman(INVALID, f"{at}: its server is no https URL")
-    token = SecretValue(bearer.encode()) if bearer else None
-    certificate = (SecretValue(pair[0]), SecretValue(pair[1])) if all(pair) else None
-    if token is None and certificate is None:
-        raise NeedsHuman(INVALID, f"{at}: its user has neither token nor client certificate")
-    return Server(url, trusting(authority or None), context.egress, token, certificate)
-
-
-def _named(parsed: object, place: str, name: str, inner: str) -> dict[str, Any]:
-    """Return an entry of one of the lists of a kubeconfig by its name. Raises Unreadable."""
-    for each in field(parsed, place, list) or ():
-        if field(each, "name", str) == name:
-            return field(each, inner, dict) or {}
-    raise Unreadable(f"{place}: there is no entry of the name that is asked for")
-
-
-def _text(mapping: object, name: str) -> str:
-    return field(mapping, name, str) or ""
-
-
-def _bytes(mapping: object, name: str) -> bytes:
-    text = _text(mapping, name)
-    try:
-        return base64.b64decode(text)
-    except ValueError:
-        raise Unreadable(f"{name}: it is no base64") from None

@@ -43,9 +43,13 @@ class Forbidden(ProviderDenied):
 
 
 class Connection:
-    """Sends requests to one API server under one identity; used by several threads."""
+    """Sends requests to one API server under one identity; used by several threads.
 
-    def __init__(self, server: Server, count: CountCall, timeout: float) -> None:
+    Args:
+        label: the provider's name in the metric of provider calls.
+    """
+
+    def __init__(self, server: Server, count: CountCall, timeout: float, label: str = LABEL) -> None:
         tls_context = server.tls_context
         if server.certificate is not None:
             tls_context = tls_context or verifying()
@@ -53,7 +57,7 @@ class Connection:
         token = server.token
         self._url = server.url.rstrip("/")
         options = HttpOptions(
-            LABEL, server.egress, count, timeout, tls_context, server=f"server.url, host {host_of(server.url)}"
+            label, server.egress, count, timeout, tls_context, server=f"server.url, host {host_of(server.url)}"
         )
         self._http = HttpClient(options, TokenKeeper(_issuing(token)) if callable(token) else token)
 

@@ -1,105 +1,176 @@
-"""Scaleway Secret Manager: by id and path in one request, by name with a list of it."""
+"""Scaleway Secret Manager: values by name, path or id; one list finds the names of a whole batch."""
 
-from collections.abc import Mapping, Sequence
+import base64
+import binascii
+from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import quote
 
 from external.providers.protocol import (
     ProviderDenied,
     ProviderError,
+    ProviderUnavailable,
     SearchRequest,
     SecretAbsent,
     SecretRequest,
     one_by_one,
 )
-from external.providers.scaleway.connection import LATEST, Place, ScalewayConnection, place_of, revision_of
-from external.providers.scaleway.push import VersionPush
+from external.providers.scaleway.connection import Missing, ScalewayConnection
+from external.providers.scaleway.keys import Found, Place, cleaned, found_of, place_of, version_of
+from external.providers.scaleway.push import ScalewayPush
 from external.providers.support.naming import compiled
 from external.providers.support.pushing.delegation import DelegatesPushes
 from external.providers.support.search import SearchResults
 from manager.core.secret_value import SecretValue
 
-MAX_NAMES = 5_000
+BATCH = 50
+PAGE_SECRETS = 100  # the maximum
+MAX_PAGES = 100
+ABSENCE = "Secret does not exist"
+LIST, ACCESS = "ListSecrets", "AccessSecretVersion"
 
 
-class ScalewayClient(DelegatesPushes):
-    """Reads and pushes the secrets of one project.
-
-    Args:
-        region: what messages call the place.
-    """
+class ScalewaySecrets(DelegatesPushes):
+    """Reads and pushes the secrets of one project in one region."""
 
     natural = False
-    batch = 1
+    batch = BATCH
 
-    def __init__(self, connection: ScalewayConnection, region: str) -> None:
-        self._connection = connection
+    def __init__(self, connection: ScalewayConnection, project: str, region: str) -> None:
+        super().__init__(ScalewayPush(self))
+        self.connection = connection
+        self._project = project
         self._region = region
-        self._ids: dict[str, str] = {}
-        """Ids of secrets that were read by name."""
-        super().__init__(VersionPush(connection))
 
     def validate(self) -> None:
-        """Check that the key may list the secrets of the project; no value is read."""
-        next(self._connection.listed(), None)
+        """Check that the key may list the project's secrets. Raises ProviderError."""
+        self._page({"page_size": "1"})
 
     def close(self) -> None:
         """Close the connections."""
-        self._connection.close()
+        self.connection.close()
 
     def location(self, request: SecretRequest) -> str:
         """Return region and project."""
         del request
-        return f"Scaleway Secret Manager, region {self._region}, project {self._connection.project}"
+        return f"Scaleway, region {self._region}, project {self._project}"
 
     def read(self, requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
-        """Return values; with `metadata` nothing, as Scaleway's tags have no values."""
-        return one_by_one(requests, self._one)
+        """Return values; several names are looked up by one list, if that takes fewer calls."""
+        names = self._names(requests)
+        return one_by_one(requests, lambda each: self._one(each, names))
 
     def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
-        """Return the secrets, of a folder or of all, whose name matches and which have all tags."""
-        pattern, found = compiled(find.name), SearchResults()
-        tags = {key for key, _ in find.tags or ()}
-        narrowed = {"path": find.path} if find.path else {}
-        for each in list(self._connection.listed(**narrowed)):
-            inside = not find.path or each.folder == find.path
-            if inside and each.versions and tags <= set(each.tags) and pattern.search(each.name):
-                try:
-                    found[each.name] = self._connection.access(f"secrets/{each.id}", LATEST)
-                except SecretAbsent:
-                    if self._connection.found(Place(id=each.id)) is not None:
-                        raise ProviderDenied(f"{each.name}: it has no enabled version") from None
-                except ProviderError as error:
-                    raise type(error)(f"{each.name}: {error}") from None
+        """Return the secrets of a folder whose name matches and which have all tags, by name. Raises ProviderError."""
+        pattern, found, wanted = compiled(find.name), SearchResults(), {key for key, _ in find.tags or ()}
+        params = {"path": cleaned(find.path)} if find.path else {}
+        for each in list(self.listed(params)):
+            if not pattern.search(each.name) or not wanted <= set(each.tags) or not each.versions:
+                continue
+            if each.name in found:
+                raise ProviderDenied(f"find: several folders have a secret {each.name}: narrow it by find.path")
+            try:
+                found[each.name] = self._value(each.id, "latest_enabled")
+            except SecretAbsent:
+                continue  # it was deleted after the list
         return found
 
-    def _one(self, request: SecretRequest) -> SecretValue:
-        if request.metadata:
-            raise ProviderDenied("metadataPolicy: Fetch is not implemented in the Scaleway provider: remove it")
-        place, revision = place_of(request.key), revision_of(request.version)
-        try:
-            return self._accessed(place, revision)
-        except SecretAbsent:
-            # 404 stands for a version too: a secret whose versions are disabled is not gone.
-            if self._connection.found(place) is not None:
-                raise ProviderDenied("the secret has no such version, or none that is enabled") from None
-            raise
+    def listed(self, params: Mapping[str, str], most: int = MAX_PAGES) -> Iterator[Found]:
+        """Yield secrets without their values. Raises ProviderDenied beyond `most` pages, ProviderError."""
+        seen = 0
+        for number in range(1, most + 1):
+            items, total = self._page({"page": str(number), "page_size": str(PAGE_SECRETS), **params})
+            seen += len(items)
+            yield from items
+            if seen >= total or not items:
+                if seen < total:
+                    raise ProviderUnavailable(f"{LIST}: the pages hold fewer secrets than the list says")
+                return
+        raise ProviderDenied(f"the list has more than {most * PAGE_SECRETS} secrets: narrow it by find.path")
 
-    def _accessed(self, place: Place, revision: str) -> SecretValue:
-        connection = self._connection
+    def lookup(self, place: Place) -> list[Found]:
+        """Return the secrets that a place may mean: none, one, or several of one name. Raises ProviderError."""
         if place.id:
-            return connection.access(f"secrets/{place.id}", revision)
-        if place.folder:
-            named = {"secret_path": place.folder, "secret_name": place.name, "project_id": connection.project}
-            return connection.access("secrets-by-path", revision, named)
-        known = self._ids.get(place.name)
-        if known is not None:
             try:
-                return connection.access(f"secrets/{known}", revision)
-            except SecretAbsent:
-                del self._ids[place.name]  # it was deleted, and maybe made again
-        found = connection.found(place)
-        if found is None:
-            raise SecretAbsent("Secret does not exist")
-        if len(self._ids) >= MAX_NAMES:
-            self._ids.clear()
-        self._ids[place.name] = found.id
-        return connection.access(f"secrets/{found.id}", revision)
+                found = found_of("GetSecret", self.connection.ask("GetSecret", "GET", f"secrets/{quote(place.id)}"))
+            except Missing:
+                return []
+            return [] if found.gone else [found]
+        params = {"name": place.name, **({"path": place.folder} if place.folder else {})}
+        listed = self.listed(params)
+        return [each for each in listed if each.name == place.name and place.folder in ("", each.folder)]
+
+    def access(self, path: str, params: Mapping[str, str] | None = None) -> tuple[bytes, str]:
+        """Return a version's value and number. Raises Missing, ProviderError."""
+        answer = self.connection.ask(ACCESS, "GET", path, params=params)
+        data, number = answer.get("data"), answer.get("revision")
+        try:
+            if isinstance(data, str) and isinstance(number, int) and not isinstance(number, bool):
+                return base64.b64decode(data, validate=True), str(number)
+        except binascii.Error:
+            pass
+        raise ProviderUnavailable(f"{ACCESS}: the answer holds no value")
+
+    def new_body(self, place: Place) -> dict[str, str]:
+        """Return the body that creates a secret at a place."""
+        return {"project_id": self._project, "name": place.name, "path": place.folder or "/"}
+
+    def _names(self, requests: Sequence[SecretRequest]) -> Mapping[str, str]:
+        """Return ids by name, from one list; empty if single look-ups take no more calls."""
+        keys = (each.key for each in requests)
+        wanted = {key.removeprefix("name:") for key in keys if key.startswith("name:")}
+        if len(wanted) < 2:
+            return {}
+        ids: dict[str, str] = {}
+        try:
+            for each in self.listed({}, most=len(wanted) - 1):
+                ids.setdefault(each.name, each.id)
+        except ProviderUnavailable:
+            raise
+        except ProviderDenied:
+            return {}  # too many secrets, or a refusal that each read tells
+        return {name: ids.get(name, "") for name in wanted}
+
+    def _one(self, request: SecretRequest, names: Mapping[str, str]) -> SecretValue:
+        if request.metadata:
+            raise ProviderDenied("metadataPolicy: Fetch is not supported: remove it")
+        place, version = place_of(request.key), version_of(request.version)
+        if place.folder:
+            return self._by_path(place, version)
+        own = place.id or names.get(place.name)
+        if own is None:
+            own = next((each.id for each in self.lookup(place)), "")
+        if not own:
+            raise SecretAbsent(ABSENCE)
+        return self._value(own, version)
+
+    def _by_path(self, place: Place, version: str) -> SecretValue:
+        params = {"project_id": self._project, "secret_path": place.folder, "secret_name": place.name}
+        try:
+            return SecretValue(self.access(f"secrets-by-path/versions/{version}/access", params)[0])
+        except ProviderUnavailable:
+            raise
+        except ProviderDenied as error:
+            raise self._proven(place, error) from None
+
+    def _value(self, own: str, version: str) -> SecretValue:
+        try:
+            return SecretValue(self.access(f"secrets/{quote(own)}/versions/{version}/access")[0])
+        except ProviderUnavailable:
+            raise
+        except Missing as error:
+            raise self._proven(Place(own, "", ""), error) from None
+
+    def _proven(self, place: Place, error: ProviderError) -> ProviderError:
+        """Return SecretAbsent if there is no such secret; a version that is missing or disabled is no absence."""
+        if isinstance(error, Missing) and not self.lookup(place):
+            return SecretAbsent(ABSENCE)
+        if isinstance(error, Missing):
+            return ProviderDenied(f"{error}: the secret has no such version that is enabled")
+        return error
+
+    def _page(self, params: Mapping[str, str]) -> tuple[list[Found], int]:
+        answer = self.connection.ask(LIST, "GET", "secrets", params={"project_id": self._project, **params})
+        items, total = answer.get("secrets"), answer.get("total_count")
+        if not isinstance(items, list) or not isinstance(total, int) or isinstance(total, bool):
+            raise ProviderUnavailable(f"{LIST}: the answer is no list of secrets")
+        return [found_of(LIST, each) for each in items], total

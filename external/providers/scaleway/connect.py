@@ -2,46 +2,43 @@
 
 import re
 
-from external.api.credentials import ValueOrSecret
 from external.api.providers.scaleway import Scaleway
 from external.providers.protocol import Client, ConnectContext
-from external.providers.scaleway.client import ScalewayClient
-from external.providers.scaleway.connection import LABEL, ScalewayConnection
-from external.providers.support.http import HttpOptions, TokenHeader
+from external.providers.scaleway.client import ScalewaySecrets
+from external.providers.scaleway.connection import LABEL, TOKEN, ScalewayConnection
+from external.providers.support.http import HttpOptions
+from external.providers.support.logins.given_values import given_value
 from external.providers.support.logins.loopback import require_secure
 from external.providers.support.lookup import INVALID
 from external.providers.support.naming import host_of
 from manager.core.errors import NeedsHuman
-from manager.core.secret_value import SecretValue
 
 AT = "spec.provider.scaleway"
 URL = "https://api.scaleway.com"
-HEADER = TokenHeader("X-Auth-Token", "", 401)
-REGION = re.compile(r"[a-z0-9-]{1,40}")
+REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)*")
 
 
 async def connect(spec: Scaleway, context: ConnectContext) -> Client:
     """Return the client of one project in one region."""
     url = (spec.api_url or URL).rstrip("/")
     require_secure(url, f"{AT}.apiUrl")
-    if not REGION.fullmatch(spec.region):
-        raise NeedsHuman(INVALID, f"{AT}.region: it is no region such as fr-par")
-    await _given(spec.access_key, context, f"{AT}.accessKey")  # named in requests of other services only
-    token = await _given(spec.secret_key, context, f"{AT}.secretKey")
-    base = f"{url}/secret-manager/v1beta1/regions/{spec.region}"
+    if REGION.fullmatch(spec.region) is None:
+        raise NeedsHuman(INVALID, f"{AT}.region: it is no name of a region, such as fr-par")
+    if not spec.project_id:
+        raise NeedsHuman(INVALID, f"{AT}.projectId is missing")
+    await given_value(spec.access_key, f"{AT}.accessKey", context.lookup)  # the API takes the secret key alone
+    key = await given_value(spec.secret_key, f"{AT}.secretKey", context.lookup)
 
     def make() -> Client:
-        server = f"apiUrl, {host_of(url)}"
-        options = HttpOptions(LABEL, context.egress, context.count, context.timeout, token_header=HEADER, server=server)
-        return ScalewayClient(ScalewayConnection(base, spec.project_id, token, options), spec.region)
+        options = HttpOptions(
+            LABEL,
+            context.egress,
+            context.count,
+            context.timeout,
+            token_header=TOKEN,
+            server=f"apiUrl, {host_of(url)}",
+        )
+        connection = ScalewayConnection(f"{url}/secret-manager/v1beta1/regions/{spec.region}", options, key)
+        return ScalewaySecrets(connection, spec.project_id, spec.region)
 
     return await context.run(make)
-
-
-async def _given(value: ValueOrSecret, context: ConnectContext, at: str) -> SecretValue:
-    """Return a credential by the store or by a Secret. Raises NeedsHuman unless exactly one of them has it."""
-    if (value.value is None) == (value.secret_ref is None):
-        raise NeedsHuman(INVALID, f"{at}: exactly one of value and secretRef must be set")
-    if value.value is not None:
-        return SecretValue(value.value.encode())
-    return await context.lookup.secret(value.secret_ref, f"{at}.secretRef")

@@ -135,7 +135,8 @@ class HttpAnswer:
             check: what a person should look at.
 
         """
-        kind = ProviderUnavailable if self.temporary else ProviderDenied
+        # An unexpected success is the page of a proxy, and no refusal.
+        kind = ProviderUnavailable if self.temporary or self.status < 300 else ProviderDenied
         return kind(f"{server}: {self.call}: {self.status}: check {check}")
 
     def json_object(self, caps: Caps) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from unittest.mock import patch
 from uuid import uuid4
 
-from external.providers.kubernetes import client
+from external.providers.kubernetes import lists
 from external.providers.kubernetes.client import Cluster
 from external.providers.kubernetes.connection import Connection, Server
 from external.providers.push import RemoteRef
@@ -66,7 +66,7 @@ class ClusterSubject(Subject):
 
     @contextmanager
     def small_pages(self) -> Iterator[None]:
-        with patch.object(client, "PAGE_SECRETS", self.page):
+        with patch.object(lists, "PAGE_OBJECTS", self.page):
             yield
 
     def stop(self) -> None:

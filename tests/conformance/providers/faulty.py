@@ -43,23 +43,26 @@ class FaultyService:
         return await answer if asyncio.iscoroutine(answer) else answer
 
 
-def _read(client: Any) -> object:
-    [given] = client.read([SecretRequest("app")]).values()
+def _read(client: Any, key: str) -> object:
+    [given] = client.read([SecretRequest(key)]).values()
     if isinstance(given, Exception):
         raise given
     return given
 
 
-def reads(client: Any) -> dict[str, Callable[[], object]]:
+def reads(subject: Subject, client: Any) -> dict[str, Callable[[], object]]:
     """Return every call of the contract by which a client reads."""
-    return {"read": lambda: _read(client), "find": lambda: client.find(SearchRequest(name="app"))}
+    return {
+        "read": lambda: _read(client, subject.remote_key("app")),
+        "find": lambda: client.find(SearchRequest(name="app")),
+    }
 
 
 def attempts(subject: Subject, client: Any) -> dict[str, Callable[[], object]]:
     """Return every call of the contract that reaches the service."""
-    found = reads(client)
+    found = reads(subject, client)
     if pushes(client) and not subject.NO_PUSHES:
-        ref = RemoteRef("app")
+        ref = RemoteRef(subject.remote_key("app"))
         pushed = subject.pushed_to_a_fault(CANARY) or request(subject.ref("app"), b'"' + CANARY + b'"')
         found |= {"push": lambda: client.push(pushed), "exists": lambda: client.exists(ref)}
         found |= {"delete": lambda: client.delete(ref, OWNER)}

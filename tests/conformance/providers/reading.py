@@ -26,7 +26,7 @@ def value(subject: Subject, key: str, client: Any = None, **reference: Any) -> b
 def extracted(subject: Subject, key: str, client: Any = None, **reference: Any) -> Mapping[str, bytes]:
     """Return the keys of an entry `dataFrom.extract`. Raises ProviderError, ReconcileError."""
     client = client or subject.client()
-    entry = DataFrom.model_validate({"extract": {"key": key, **reference}})
+    entry = DataFrom.model_validate({"extract": {"key": subject.remote_key(key), **reference}})
     return waited(lambda: _merged(client, entry))
 
 

@@ -66,6 +66,8 @@ class Subject(ABC):
     """Names of calls that write, in the metric."""
     SPARED: ClassVar[Mapping[str, str]] = {}
     """Name of a test that does not apply -> why, for docs/providers.md."""
+    NO_READS: ClassVar[str] = ""
+    """Why the rows of reads and searches do not apply; empty if they do."""
     NO_PUSHES: ClassVar[str] = ""
     """Why the rows of pushes do not apply; empty if they do."""
     catalogue: ClassVar[Catalogue] = BUILT_IN
@@ -128,9 +130,13 @@ class Subject(ABC):
         """Return a value as it is in the document of a whole source."""
         return value.decode()
 
+    def remote_key(self, key: str) -> str:
+        """Return the remote key of a name."""
+        return key
+
     def ref(self, key: str, name: str = "") -> RemoteRef:
         """Return where a single value goes."""
-        return RemoteRef(key, name)
+        return RemoteRef(self.remote_key(key), name)
 
     @abstractmethod
     def spec(self, url: str = "") -> Mapping[str, Any]:

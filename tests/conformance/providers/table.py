@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.conformance.providers.actions import ActionsSubject
 from tests.conformance.providers.akeyless import AkeylessSubject
 from tests.conformance.providers.amazon import ParameterStoreSubject, SecretsManagerSubject
 from tests.conformance.providers.azure import KeyVaultSubject
 from tests.conformance.providers.bitwarden import BitwardenSubject
 from tests.conformance.providers.cluster import ClusterSubject
+from tests.conformance.providers.custom_resources import CustomResourceSubject
+from tests.conformance.providers.devops_vault import DevOpsVaultSubject
 from tests.conformance.providers.doppler import DopplerSubject
 from tests.conformance.providers.engines import EngineOneSubject, EngineTwoSubject, OpenBaoSubject
 from tests.conformance.providers.gitlab import GitLabSubject
@@ -19,6 +22,7 @@ from tests.conformance.providers.in_memory import FakeSubject
 from tests.conformance.providers.infisical import InfisicalSubject
 from tests.conformance.providers.onepassword import OnePasswordSubject
 from tests.conformance.providers.scaleway import ScalewaySubject
+from tests.conformance.providers.secret_server import SecretServerSubject
 from tests.conformance.providers.subject import Subject
 
 HERE = Path(__file__).parent
@@ -26,11 +30,15 @@ SUBJECTS: tuple[type[Subject], ...] = (
     SecretsManagerSubject,
     ParameterStoreSubject,
     FakeSubject,
+    ActionsSubject,
     GoogleSubject,
     ClusterSubject,
+    CustomResourceSubject,
     OpenBaoSubject,
     EngineOneSubject,
     EngineTwoSubject,
+    SecretServerSubject,
+    DevOpsVaultSubject,
     WebhookSubject,
     KeyVaultSubject,
     OnePasswordSubject,
@@ -73,4 +81,6 @@ def spared(subject: type[Subject], module: str, test: str) -> str:
     """Return why a test does not apply to a subject, empty if it does."""
     if module == "test_push" and subject.NO_PUSHES:
         return subject.NO_PUSHES
+    if module in ("test_reads", "test_search") and subject.NO_READS:
+        return subject.NO_READS
     return subject.SPARED.get(test, "")

@@ -150,4 +150,4 @@ def test_another_host_gets_no_credential(subject: Subject, service: FaultyServic
 def reads_of(subject: Subject, service: FaultyService) -> list[Callable[[], object]]:
     """Return the calls of a patient client that read."""
     client = subject.client(url=service.url)
-    return [each for name, each in reads(client).items() if name not in subject.without]
+    return [each for name, each in reads(subject, client).items() if name not in subject.without]

@@ -83,13 +83,13 @@ async def _asked(sessions: list[ProviderSession], key: str) -> list[Any]:
 def test_askers_share_a_read(subject: Subject, key: str) -> None:
     subject.put(key, b"v", None)
     client = subject.client()
-    client.read([SecretRequest(key)])
+    client.read([SecretRequest(subject.remote_key(key))])
     subject.calls.clear()
-    client.read([SecretRequest(key)])
+    client.read([SecretRequest(subject.remote_key(key))])
     alone = subject.calls.total()
     subject.calls.clear()
 
-    given = asyncio.run(_asked([ProviderSession(client, ("store",), "tenant")] * ASKERS, key))
+    given = asyncio.run(_asked([ProviderSession(client, ("store",), "tenant")] * ASKERS, subject.remote_key(key)))
 
     assert subject.calls.total() == alone
     assert not [each for each in given if isinstance(each, ProviderError)]
@@ -101,7 +101,7 @@ def test_identities_share_nothing(subject: Subject, key: str) -> None:
     mine = ProviderSession(subject.client(), ("mine",), "tenant")
     theirs = ProviderSession(subject.client(secrets=subject.wrong_secrets()), ("theirs",), "other")
 
-    one, two = asyncio.run(_asked([mine, theirs], key))
+    one, two = asyncio.run(_asked([mine, theirs], subject.remote_key(key)))
 
     assert not isinstance(one, ProviderError)
     assert isinstance(two, ProviderDenied)

@@ -151,7 +151,7 @@ def test_a_user_hands_a_secret_from_one_push_secret_to_another(subject: Subject,
 
 
 def test_the_whole_source_is_one_document(subject: Subject, key: str) -> None:
-    client, ref, whole = subject.client(), RemoteRef(key), {"b": "é<".encode(), "a": b"1"}
+    client, ref, whole = subject.client(), RemoteRef(subject.remote_key(key)), {"b": "é<".encode(), "a": b"1"}
     assert client.push(request(ref, None, values=whole)).written
     assert not client.push(request(ref, None, values=whole)).written
     assert names(subject.content(key)) == {name: subject.in_whole(value) for name, value in whole.items()}
@@ -262,14 +262,15 @@ def test_deleting_properties_leaves_the_others(subject: Subject, key: str) -> No
 
 def test_versions_tell_whether_a_secret_changed(subject: Subject, key: str) -> None:
     client: Any = subject.client()
+    remote = subject.remote_key(key)
     assert proves_pushes(subject.client()), "a subject that lists no versions says so in SPARED"
     client.push(request(subject.ref(key), b"first"))
     version = client.push(request(subject.ref(key), b"first")).version
 
-    assert client.current_versions(frozenset({key, f"{key}-none"})) == {key: version}
+    assert client.current_versions(frozenset({remote, subject.remote_key(f"{key}-none")})) == {remote: version}
     assert version
     subject.put(key, b"edited", MINE)
-    assert client.current_versions(frozenset({key})).get(key) != version
+    assert client.current_versions(frozenset({remote})).get(remote) != version
 
 
 def test_metadata_of_a_wrong_form_is_refused(subject: Subject, key: str) -> None:

@@ -165,7 +165,7 @@ def test_a_location_is_told_without_a_value(subject: Subject, key: str) -> None:
     from external.providers.protocol import SecretRequest
 
     subject.put(key, b"canary-55", None)
-    where = subject.client().location(SecretRequest(key))
+    where = subject.client().location(SecretRequest(subject.remote_key(key)))
 
     assert where
     assert "canary-55" not in where

@@ -8,7 +8,7 @@ have, 422 for a repository that the installation does not have.
 
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -33,7 +33,7 @@ class GitHub:
         """The body of each request that was answered with a token."""
         self.token = "ghs_1"
 
-    def __enter__(self) -> "GitHub":
+    def __enter__(self) -> Self:
         self._served = Served(self._handle)
         self.url = self._served.start()
         return self
@@ -41,9 +41,10 @@ class GitHub:
     def __exit__(self, *_: object) -> None:
         self._served.stop()
 
-    async def _handle(self, request: web.Request) -> web.Response:
-        prefix, found = "/app/installations/", request.path.split("/")
-        if not request.path.startswith(prefix) or len(found) != 5 or found[4] != "access_tokens":
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        path = request.path.removeprefix("/api/v3")  # as on a server of one's own
+        prefix, found = "/app/installations/", path.split("/")
+        if not path.startswith(prefix) or len(found) != 5 or found[4] != "access_tokens":
             return web.json_response({"message": "Not Found"}, status=404)
         if request.method != "POST":
             return web.json_response({"message": "Method Not Allowed"}, status=405)

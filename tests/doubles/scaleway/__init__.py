@@ -1,14 +1,16 @@
-"""Scaleway Secret Manager v1beta1: the secrets of one project in one region.
+"""Scaleway Secret Manager, one project in one region.
 
-Written from "Secret Manager API": X-Auth-Token; secrets in pages with total_count and filters by name, path and tags;
-versions by number, latest and latest_enabled, by id and by path, with data in base64 and its CRC-32; POST, PATCH,
-DELETE; errors as {"type", "message", "resource"}: 401 denied_authentication, 403 permissions_denied, 404 not_found.
+Written from "Secret Manager API" v1beta1: X-Auth-Token; secrets with name, path and tags, unique by path and name;
+versions numbered from 1 with the states enabled and disabled, `latest` and `latest_enabled`; lists with `total_count`,
+`page` and `page_size` up to 100; access by id and by path; deletion that is scheduled for seven days; errors with
+`type` and `message` (denied_authentication, permissions_denied, not_found, invalid_arguments, already_exists,
+precondition_failed).
 """
 
 import base64
-import zlib
+import binascii
 from collections import Counter
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -17,16 +19,65 @@ from aiohttp import web
 from tests.cluster.serving import Served
 from tests.doubles.faults import Faults
 
+PAGE = 20
+MAX_PAGE = 100
+
+
+@dataclass
+class Secret:
+    """One secret with its versions, the first one first."""
+
+    name: str
+    path: str
+    tags: list[str]
+    id: str = field(default_factory=lambda: str(uuid4()))
+    versions: list[bytes] = field(default_factory=list)
+    disabled: set[int] = field(default_factory=set)
+    gone: bool = False
+
+    def shown(self, project: str) -> dict[str, Any]:
+        """Return the secret as the API shows it."""
+        return {
+            "id": self.id,
+            "project_id": project,
+            "name": self.name,
+            "status": "ready",
+            "created_at": "2026-01-01T00:00:00Z",
+            "updated_at": "2026-01-01T00:00:00Z",
+            "tags": self.tags,
+            "version_count": len(self.versions),
+            "description": None,
+            "managed": False,
+            "protected": False,
+            "type": "opaque",
+            "path": self.path,
+            "ephemeral_policy": None,
+            "used_by": [],
+            "deletion_requested_at": "2026-01-02T00:00:00Z" if self.gone else None,
+            "key_id": None,
+            "region": "fr-par",
+        }
+
+    def revision(self, wanted: str) -> int:
+        """Return the number of a version, 0 if there is none."""
+        numbers = range(len(self.versions), 0, -1)
+        if wanted == "latest":
+            return len(self.versions)
+        if wanted == "latest_enabled":
+            return next((each for each in numbers if each not in self.disabled), 0)
+        return int(wanted) if int(wanted) in numbers else 0
+
 
 class Scaleway:
     """One project; use it as a context manager."""
 
-    access_key, secret_key, project, region = "SCW1234", "hunter2-hunter2", str(uuid4()), "fr-par"
+    access_key, secret_key = "SCWHUNTER2HUNTER2HUN", "33333333-aaaa-4bbb-8ccc-000000000000"
+    project, region = "44444444-aaaa-4bbb-8ccc-000000000000", "fr-par"
 
     def __init__(self) -> None:
-        self.secrets: dict[str, dict[str, Any]] = {}
-        """Id -> secret with its versions."""
+        self.found: list[Secret] = []
         self.calls: Counter[str] = Counter()
+        """Method and first step of requests that were let in."""
         self.faults = Faults()
 
     def __enter__(self) -> "Scaleway":
@@ -37,93 +88,111 @@ class Scaleway:
     def __exit__(self, *_: object) -> None:
         self._served.stop()
 
-    def put(self, name: str, value: bytes | None, folder: str = "/", tags: tuple[str, ...] = ()) -> dict[str, Any]:
-        """Store a secret, or another version of it, past the API; None makes no version."""
-        found = self.named(name, folder)
-        if found is None:
-            found = {"id": str(uuid4()), "name": name, "path": folder, "tags": [], "versions": []}
-            self.secrets[found["id"]] = found
-        found["tags"] = list(tags) or found["tags"]
-        if value is not None:
-            found["versions"].append({"data": value, "enabled": True})
-        return found
-
-    def named(self, name: str, folder: str = "/") -> dict[str, Any] | None:
-        """Return the secret of a name in a folder."""
-        return next((e for e in self.secrets.values() if (e["name"], e["path"]) == (name, folder)), None)
+    def put(self, name: str, value: bytes, path: str = "/", tags: list[str] | None = None) -> Secret:
+        """Store a version past the API."""
+        made = next((each for each in self.found if (each.name, each.path) == (name, path)), None)
+        if made is None:
+            made = Secret(name, path, [])
+            self.found.append(made)
+        made.tags = made.tags if tags is None else tags
+        made.versions.append(value)
+        return made
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         fault = await self.faults.answer(request)
         if fault is not None:
             return fault
         if request.headers.get("X-Auth-Token") != self.secret_key:
-            return _error(401, "denied_authentication", "authentication is denied")
-        steps = request.path.strip("/").split("/")
-        if steps[:4] != ["secret-manager", "v1beta1", "regions", self.region]:
-            return _error(404, "unknown_resource", "unknown service")
-        self.calls[f"{request.method} {steps[-1] if steps[-1] in ('access', 'secrets', 'versions') else 'one'}"] += 1
-        said = await request.json() if request.can_read_body else {}
-        return self._answer(request.method, steps[4:], dict(request.query), said)
-
-    def _answer(self, method: str, steps: list[str], query: Mapping[str, str], said: Mapping[str, Any]) -> web.Response:
-        if steps == ["secrets"]:
-            return self._page(query) if method == "GET" else self._created(said)
-        if steps[0] == "secrets-by-path":
-            found = self.named(query["secret_name"], query["secret_path"])
-            steps = ["secrets", "", *steps[1:]]
-        else:
-            found = self.secrets.get(steps[1])
-        if found is None:
-            return _error(404, "not_found", "resource is not found")
-        if steps[2:3] == ["versions"]:
-            return self._version(found, steps[3:], said)
-        if method == "DELETE":
-            del self.secrets[found["id"]]
-            return web.Response(status=204)
-        if method == "PATCH":
-            found["tags"] = said["tags"]
-        return web.json_response(_shown(found))
-
-    def _version(self, found: dict[str, Any], steps: list[str], said: Mapping[str, Any]) -> web.Response:
-        versions = found["versions"]
-        if not steps:
-            if said.get("disable_previous") and versions:
-                versions[-1]["enabled"] = False
-            versions.append({"data": base64.b64decode(said["data"]), "enabled": True})
-            return web.json_response({"revision": len(versions), "secret_id": found["id"], "status": "enabled"})
-        chosen = [n for n, each in enumerate(versions) if each["enabled"]] if steps[0] == "latest_enabled" else []
-        number = int(steps[0]) - 1 if steps[0].isdigit() else len(versions) - 1 if steps[0] == "latest" else None
-        number = chosen[-1] if chosen else number
-        if number is None or not 0 <= number < len(versions):
-            return _error(404, "not_found", "resource is not found")
-        if not versions[number]["enabled"]:
-            return _error(400, "precondition_failed", "the version is disabled")
-        data = versions[number]["data"]
-        body = {"secret_id": found["id"], "revision": number + 1, "data": base64.b64encode(data).decode()}
-        return web.json_response({**body, "data_crc32": zlib.crc32(data)})
-
-    def _page(self, query: Mapping[str, str]) -> web.Response:
-        if query.get("project_id") != self.project:
+            body = {"type": "denied_authentication", "method": "api_key", "reason": "not_found"}
+            return web.json_response(body | {"message": "denied authentication"}, status=401)
+        base = f"/secret-manager/v1beta1/regions/{self.region}/"
+        steps = request.path.removeprefix(base).split("/")
+        if not request.path.startswith(base):
+            return _error(404, "unknown_resource", "resource is not found")
+        self.calls[f"{request.method} {steps[0]}"] += 1
+        body = await request.json() if request.can_read_body else {}
+        project = request.query.get("project_id") or body.get("project_id") or self.project
+        if project != self.project:
             return _error(403, "permissions_denied", "insufficient permissions")
-        found = [
+        if steps[0] == "secrets-by-path":
+            named = (request.query["secret_name"], request.query["secret_path"])
+            return self._accessed([each for each in self.found if (each.name, each.path) == named], steps[2])
+        if len(steps) == 1:
+            return self._created(body) if request.method == "POST" else self._page(request)
+        return self._one(request.method, [each for each in self.found if each.id == steps[1]], steps[2:], body)
+
+    def _page(self, request: web.Request) -> web.Response:
+        size, number = int(request.query.get("page_size", PAGE)), int(request.query.get("page", 1))
+        if not 1 <= size <= MAX_PAGE:
+            return _error(400, "invalid_arguments", "invalid argument(s)")
+        wanted = {each: request.query[each] for each in ("name", "path") if each in request.query}
+        tags = set(request.query.getall("tags", []))
+        matching = [
             each
-            for each in self.secrets.values()
-            if query.get("name", each["name"]) == each["name"] and query.get("path", each["path"]) == each["path"]
+            for each in sorted(self.found, key=lambda one: one.name)
+            if not each.gone and tags <= set(each.tags) and all(getattr(each, k) == v for k, v in wanted.items())
         ]
-        size, page = int(query.get("page_size", "20")), int(query.get("page", "1"))
-        shown = [_shown(each) for each in found[size * (page - 1) : size * page]]
-        return web.json_response({"secrets": shown, "total_count": len(found)})
+        shown = [each.shown(self.project) for each in matching[(number - 1) * size : number * size]]
+        return web.json_response({"secrets": shown, "total_count": len(matching)})
 
-    def _created(self, said: Mapping[str, Any]) -> web.Response:
-        if self.named(said["name"], said["path"]) is not None:
+    def _created(self, body: dict[str, Any]) -> web.Response:
+        name, path = body.get("name", ""), body.get("path") or "/"
+        if not name or "/" in name or not path.startswith("/"):
+            return _error(400, "invalid_arguments", "invalid argument(s): name does not respect constraint")
+        if any((each.name, each.path) == (name, path) and not each.gone for each in self.found):
             return _error(409, "already_exists", "cannot have same secret name in same path")
-        return web.json_response(_shown(self.put(said["name"], None, said["path"], tuple(said["tags"]))))
+        made = Secret(name, path, list(body.get("tags") or ()))
+        self.found.append(made)
+        return web.json_response(made.shown(self.project))
+
+    def _one(self, method: str, found: list[Secret], steps: list[str], body: dict[str, Any]) -> web.Response:
+        if not found:
+            return _absent("secret")
+        [secret] = found
+        if not steps:
+            if method == "DELETE":
+                secret.gone = True
+                return web.Response(status=204)
+            if method == "PATCH":
+                secret.tags = list(body["tags"]) if "tags" in body else secret.tags
+            return web.json_response(secret.shown(self.project))
+        if method == "POST" and steps == ["versions"]:
+            return self._added(secret, body)
+        if method == "GET" and steps[-1] == "access":
+            return self._accessed(found, steps[1])
+        return _error(404, "unknown_resource", "resource is not found")
+
+    def _added(self, secret: Secret, body: dict[str, Any]) -> web.Response:
+        try:
+            value = base64.b64decode(body["data"], validate=True)
+        except binascii.Error:
+            return _error(400, "invalid_arguments", "invalid argument(s): data is not base64")
+        if len(value) > 64 << 10 or secret.gone:
+            return _error(400, "invalid_arguments", "invalid argument(s): data is too long")
+        if body.get("disable_previous") and secret.versions:
+            secret.disabled.add(len(secret.versions))
+        secret.versions.append(value)
+        answer = {"revision": len(secret.versions), "secret_id": secret.id, "status": "enabled", "latest": True}
+        return web.json_response(answer)
+
+    def _accessed(self, found: list[Secret], wanted: str) -> web.Response:
+        alive = [each for each in found if not each.gone]
+        if not alive:
+            return _absent("secret")
+        secret = alive[0]
+        number = secret.revision(wanted)
+        if not number:
+            return _absent("secret_version")
+        if number in secret.disabled:
+            return _error(412, "precondition_failed", "precondition failed: resource is not usable")
+        data = base64.b64encode(secret.versions[number - 1]).decode()
+        return web.json_response({"secret_id": secret.id, "revision": number, "data": data, "type": "opaque"})
 
 
-def _shown(secret: Mapping[str, Any]) -> dict[str, Any]:
-    shown = {name: each for name, each in secret.items() if name != "versions"}
-    return {**shown, "version_count": len(secret["versions"])}
+def _absent(resource: str) -> web.Response:
+    body = {"type": "not_found", "resource": resource, "resource_id": "x", "message": "resource is not found"}
+    return web.json_response(body, status=404)
 
 
 def _error(status: int, kind: str, message: str) -> web.Response:
-    return web.json_response({"type": kind, "message": message, "resource": "secret"}, status=status)
+    return web.json_response({"type": kind, "message": message}, status=status)

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from external.api.credentials import SecretValue, ValueOrSecret
-from external.api.fields import ONE_OF, CaBundle, CaProvider, Model, SecretKeySelector, ServiceAccountSelector, checked
+from external.api.fields import ONE_OF, CaBundle, CaProvider, Model, SecretKeySelector, ServiceAccountSelector
 
 
 class BeyondTrustAuth(Model):
@@ -156,21 +156,6 @@ class Conjur(Model):
     """URL of Conjur."""
 
 
-class Delinea(Model):
-    """A store of Delinea DevOps Secrets Vault."""
-
-    client_id: ValueOrSecret
-    """Client ID."""
-    client_secret: ValueOrSecret
-    """Client secret."""
-    tenant: str
-    """Tenant."""
-    tld: str | None = None
-    """Top-level domain."""
-    url_template: str | None = None
-    """Template of the URL."""
-
-
 class Fortanix(Model):
     """A store of Fortanix DSM."""
 
@@ -178,43 +163,6 @@ class Fortanix(Model):
     """API key."""
     api_url: str | None = None
     """URL of the API."""
-
-
-class SecretServerPassword(Model):
-    """Password of the user."""
-
-    model_config = checked(("has(self.value) != has(self.secretRef)", "exactly one of value or secretRef must be set"))
-
-    secret_ref: SecretKeySelector | None = None
-    """Key of a Secret that holds the value."""
-    value: Annotated[str | None, Field(min_length=1)] = None
-    """The value itself."""
-
-
-class SecretServer(Model):
-    """A store of Delinea Secret Server."""
-
-    model_config = checked(
-        (
-            "has(self.token) || (has(self.username) && has(self.password))",
-            "token, or username and password, must be set",
-        )
-    )
-
-    ca_bundle: CaBundle = None
-    """PEM certificates of the authorities to trust, in base64."""
-    ca_provider: CaProvider | None = None
-    """Object that holds the certificates of the authorities to trust."""
-    domain: str | None = None
-    """Domain of the user."""
-    password: SecretServerPassword | None = None
-    """Password of the user."""
-    server_url: Annotated[str, Field(alias="serverURL")]
-    """URL of the server."""
-    token: SecretServerPassword | None = None
-    """Access token."""
-    username: SecretServerPassword | None = None
-    """Name of the user."""
 
 
 class SenhaseguraAuth(Model):

@@ -152,7 +152,7 @@ def test_an_endless_list_ends_by_time_pages_and_size(api: Api, monkeypatch: pyte
     with pytest.raises(ProviderDenied, match="find takes over 0 s"):
         api.cluster(seconds=0).find(find)
 
-    monkeypatch.setattr("external.providers.kubernetes.client.MAX_PAGES", 3)
+    monkeypatch.setattr("external.providers.kubernetes.lists.MAX_PAGES", 3)
     api.asked.clear()
     with pytest.raises(ProviderDenied, match="more than 300 Secrets"):
         api.cluster().find(find)

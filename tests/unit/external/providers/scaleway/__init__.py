@@ -1,1 +1,1 @@
-"""Tests of external/providers/scaleway."""
+"""Scaleway Secret Manager against its double."""

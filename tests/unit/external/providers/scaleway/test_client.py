@@ -1,115 +1,148 @@
-"""Reads and pushes of Scaleway that the table of all providers does not try."""
+"""Reads of Scaleway: names, paths, versions, absences and how few calls they take."""
 
-from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from external.providers.protocol import ProviderDenied, ProviderUnavailable, SearchRequest, SecretAbsent
-from external.providers.push import PushRefused, RemoteRef
-from external.providers.scaleway.connection import place_of
-from manager.core.errors import NeedsHuman
-from tests.builders.generators import Desk
-from tests.builders.providers import OWNER, Calls, connected, found_texts, provider_context, push, text
-from tests.doubles.faults import status
+from external.providers.protocol import (
+    ProviderDenied,
+    ProviderUnavailable,
+    SearchRequest,
+    SecretAbsent,
+    SecretRequest,
+)
+from tests.builders.providers import Calls, found_texts, read, text
+from tests.doubles.faults import Fault, cut, half, page, status
 from tests.doubles.scaleway import Scaleway
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Scaleway]:
-    with Scaleway() as server:
-        yield server
+def test_a_secret_is_read_by_name_id_and_path(client: Any, double: Scaleway) -> None:
+    made = double.put("db", b"swordfish", "/app/live")
 
-
-@pytest.fixture
-def server(running: Scaleway) -> Scaleway:
-    running.secrets = {}
-    running.calls.clear()
-    running.faults.clear()
-    return running
-
-
-def client(server: Scaleway, calls: Calls | None = None, **fields: Any) -> Any:
-    spec: dict[str, Any] = {"projectId": server.project, "region": server.region, "apiUrl": server.url}
-    spec |= {"accessKey": {"value": "SCW"}, "secretKey": {"secretRef": {"name": "scw", "key": "key"}}, **fields}
-    return connected("scaleway", spec, provider_context(Desk(scw_key=server.secret_key), calls=calls))
-
-
-def test_id_and_path_take_one_request_and_a_name_a_list_once(server: Scaleway) -> None:
-    secret = server.put("db", b"deep", "/app/prod")
-    calls = Calls()
-    made = client(server, calls)
-
-    assert text(made, f"id:{secret['id']}") == text(made, "path:/app/prod/db") == "deep"
-    assert calls == {"AccessSecretVersion": 2}
-    assert text(made, "name:db") == text(made, "name:db") == "deep"
-    assert calls == {"AccessSecretVersion": 4, "ListSecrets": 1}
-    del server.secrets[secret["id"]]
-    server.put("db", b"again")
-    assert text(made, "name:db") == "again", "a secret that was made again has another id"
-
-
-@pytest.mark.parametrize("key", ["db", "name:", "id:x", "path:db", "path:/app/", ":db", "other:db"])
-def test_a_key_says_what_it_is(key: str) -> None:
-    with pytest.raises(ProviderDenied, match="none of name:NAME, id:UUID and path:/FOLDER/NAME"):
-        place_of(key)
-
-
-def test_a_version_that_is_not_there_is_no_absence(server: Scaleway) -> None:
-    server.put("db", b"one")
-    made = client(server)
-
-    assert text(made, "name:db", "latest") == text(made, "name:db", "1") == "one"
-    with pytest.raises(ProviderDenied, match="no such version, or none that is enabled"):
-        text(made, "name:db", "7")
-    with pytest.raises(ProviderDenied, match="the version is no number"):
-        text(made, "name:db", "newest")
-    for key in (f"id:{uuid4()}", "path:/none/db", "name:none"):
-        with pytest.raises(SecretAbsent):
-            text(made, key)
-
-
-def test_a_value_with_another_checksum_is_no_answer(server: Scaleway) -> None:
-    secret = server.put("db", b"one")
-    server.faults.next(status(200, '{"data": "b25l", "data_crc32": 1}'), "/access")
-    with pytest.raises(ProviderUnavailable, match="checksum"):
-        text(client(server), f"id:{secret['id']}")
-
-
-def test_a_search_takes_tags_by_their_keys(server: Scaleway) -> None:
-    server.put("a", b"1", "/app", ("team", "prod"))
-    server.put("b", b"2", "/app", ("team",))
-    server.put("c", b"3", "/other", ("team", "prod"))
-    server.put("empty", None, "/app", ("team", "prod"))
-    made = client(server)
-
-    assert found_texts(made.find(SearchRequest(tags=(("team", ""), ("prod", "x"))))) == {"a": "1", "c": "3"}
-    assert found_texts(made.find(SearchRequest(path="/app", name="b"))) == {"b": "2"}
-
-
-def test_a_push_to_a_path_disables_what_was_before(server: Scaleway) -> None:
-    made = client(server)
-    made.push(push("path:/app/db", b"one"))
-    made.push(push("path:/app/db", b"two"))
-
-    secret = server.named("db", "/app") or {}
-    assert [each["enabled"] for each in secret["versions"]] == [False, True]
-    assert secret["tags"] == ["managed-by=external-secrets", f"coffer.dev/push-secret={OWNER}"]
-    with pytest.raises(PushRefused, match="no secret with this id"):
-        made.push(push(f"id:{uuid4()}"))
-    with pytest.raises(PushRefused, match="remoteKey: the key is none of"):
-        made.exists(RemoteRef("db"))
+    assert text(client, "name:db") == text(client, f"id:{made.id}") == text(client, "path:/app/live/db") == "swordfish"
+    assert text(client, "path:/app//live/db") == "swordfish"
+    with pytest.raises(SecretAbsent):
+        read(client, "path:/app/db")
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    "key", ["db", "", "name:", "id:x", "id:../x", "path:db", "path:/", "other:db", "Name:db", "path:app/db"]
+)
+def test_a_key_without_a_form_is_refused(client: Any, double: Scaleway, key: str) -> None:
+    with pytest.raises(ProviderDenied, match="the key"):
+        read(client, key)
+    assert not double.calls
+
+
+def test_a_version_is_a_number_or_one_of_two_words(client: Any, double: Scaleway) -> None:
+    made = double.put("db", b"one")
+    double.put("db", b"two")
+    made.disabled.add(2)
+
+    assert text(client, "name:db") == text(client, "name:db", "1") == text(client, "name:db", "latest_enabled") == "one"
+    with pytest.raises(ProviderDenied, match="412 precondition_failed"):
+        read(client, "name:db", "latest")
+    for odd in ("0", "x", "../1", "01", "-1"):
+        with pytest.raises(ProviderDenied, match="the version must be"):
+            read(client, "name:db", odd)
+    with pytest.raises(ProviderDenied, match="metadataPolicy"):
+        read(client, "name:db", metadata=True)
+
+
+@pytest.mark.parametrize("form", ["id:{}", "name:db", "path:/db"])
+def test_a_secret_without_an_enabled_version_is_not_absent(client: Any, double: Scaleway, form: str) -> None:
+    made = double.put("db", b"one")
+    made.disabled.add(1)
+
+    with pytest.raises(ProviderDenied, match="no such version that is enabled"):
+        read(client, form.format(made.id))
+    made.gone = True
+    with pytest.raises(SecretAbsent):
+        read(client, form.format(made.id))
+
+
+def test_names_of_a_batch_are_found_by_one_list(client: Any, double: Scaleway, calls: Calls) -> None:
+    for number in range(50):
+        double.put(f"app-{number}", str(number).encode())
+    requests = [SecretRequest(f"name:app-{number}") for number in range(49)] + [SecretRequest("name:none")]
+
+    found = client.read(requests)
+
+    assert isinstance(found[requests[-1]], SecretAbsent)
+    assert found[requests[7]].reveal() == b"7"
+    assert (calls["ListSecrets"], calls["AccessSecretVersion"]) == (1, 49)
+
+
+def test_a_list_that_takes_more_calls_is_not_made(client: Any, double: Scaleway, calls: Calls) -> None:
+    for number in range(120):
+        double.put(f"app-{number}", b"v")
+
+    found = client.read([SecretRequest("name:app-0"), SecretRequest("name:app-119")])
+
+    assert {each.reveal() for each in found.values()} == {b"v"}
+    assert calls["ListSecrets"] <= 3
+
+
+def test_a_renamed_secret_does_not_keep_its_name(client: Any, double: Scaleway) -> None:
+    made = double.put("db", b"old")
+    assert text(client, "name:db") == "old"
+
+    made.name = "db-old"
+    double.put("db", b"new")
+
+    assert text(client, "name:db") == "new"
+
+
+def test_a_search_is_by_folder_name_and_tags(client: Any, double: Scaleway) -> None:
+    double.put("one", b"1", "/app", ["live", "team"])
+    double.put("two", b"2", "/app", ["live"])
+    double.put("three", b"3", "/app/inner", ["live"])
+    double.put("empty", b"", "/app").versions.clear()
+
+    def found(**wanted: Any) -> dict[str, str]:
+        return found_texts(client.find(SearchRequest(**wanted)))
+
+    assert found(path="/app") == {"one": "1", "two": "2"}
+    assert found(tags=(("live", ""), ("team", "any"))) == {"one": "1"}
+    assert found(name="^t") == {"two": "2", "three": "3"}
+    double.put("one", b"4", "/other")
+    with pytest.raises(ProviderDenied, match=r"several folders have a secret one: narrow it by find\.path"):
+        found(name="^one$")
+
+
+def test_a_list_with_missing_pages_is_no_list(client: Any, double: Scaleway) -> None:
+    double.faults.next(status(200, '{"secrets":[],"total_count":5}'))
+
+    with pytest.raises(ProviderUnavailable, match="fewer secrets than the list says"):
+        client.find(SearchRequest(name="x"))
+
+
+@pytest.mark.parametrize(
+    "fault",
     [
-        ({"region": "fr/par"}, "region: it is no region"),
-        ({"secretKey": {}}, "secretKey: exactly one of value and secretRef"),
-        ({"accessKey": {}}, "accessKey: exactly one of value and secretRef"),
+        cut,
+        half,
+        page(),
+        status(404, "<html>not found</html>", "text/html"),
+        status(404, "{}"),
+        status(500),
+        status(200, '{"revision":1,"data":5}'),
+        status(200, '{"revision":1,"data":"%%"}'),
+        status(200, '{"revision":true,"data":"eA=="}'),
     ],
 )
-def test_fields_of_a_wrong_form_are_named(server: Scaleway, changes: Any, said: str) -> None:
-    with pytest.raises(NeedsHuman, match=said):
-        client(server, **changes)
+def test_a_fault_is_no_absence(client: Any, double: Scaleway, fault: Fault) -> None:
+    double.faults.always.append(("/access", fault))
+
+    for key in ("id:33333333-aaaa-4bbb-8ccc-000000000000", "path:/db"):
+        with pytest.raises(ProviderUnavailable):
+            read(client, key)
+
+
+def test_a_message_repeats_no_key(client: Any, double: Scaleway) -> None:
+    said = '{"type":"permissions_denied","message":"key ' + double.secret_key + ' may not"}'
+    double.faults.always.append(("", status(403, said)))
+
+    with pytest.raises(ProviderDenied, match="403 permissions_denied") as told:
+        client.validate()
+    assert double.secret_key not in str(told.value)

@@ -1,0 +1,1 @@
+"""Secrets of GitHub Actions, which can be written and never read."""

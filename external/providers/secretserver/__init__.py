@@ -1,0 +1,1 @@
+"""Delinea Secret Server over its REST API."""

@@ -1,0 +1,1 @@
+"""GitHub Actions against its double."""

@@ -1,0 +1,1 @@
+"""Delinea Secret Server against its double."""

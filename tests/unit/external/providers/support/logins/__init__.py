@@ -1,0 +1,1 @@
+"""Logins that several providers share."""
