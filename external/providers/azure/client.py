@@ -38,6 +38,8 @@ BATCH = 50
 CLIENT_BYTES = 128 << 10
 SETTLED_SECONDS = 60
 """A stamp has seconds: a value that changed twice in one has one stamp. So it counts once it is older than this."""
+COUNTED_SECONDS = 600.0
+"""How long it is remembered that a vault has too many pages: each try costs as many calls as it saves at best."""
 GET_CALLS = {"secret": "GetSecret", "key": "GetKey", "cert": "GetCertificate"}
 
 
@@ -58,7 +60,9 @@ class KeyVault(DelegatesPushes):
         self._with_times = with_times
         self._values = StampedValues()
         self._pages = 0
-        """Of the last list, or of one that was given up."""
+        """That a list takes, or at least takes where it was given up."""
+        self._counted_until = 0.0
+        """Monotonic second until which that counts: a vault may become smaller."""
         self._listable = True
         """Whether the identity may list secrets; the first refusal turns it off."""
 
@@ -151,8 +155,7 @@ class KeyVault(DelegatesPushes):
         """Return when secrets were changed, by a list if that takes fewer calls than reading them; else nothing."""
         names = {request.key.removeprefix("secret/") for request in requests}
         most = sum(name in self._values for name in names) - 1
-        if not self._listable or most < 1 or self._pages > most:
-            self._pages -= 1  # the vault may have become smaller: tried again after some reads
+        if not self._listable or most < 1 or (self._pages > most and time.monotonic() < self._counted_until):
             return {}
         try:
             return {each.place.name: each.updated for each in self._listed(most)}
@@ -177,10 +180,13 @@ class KeyVault(DelegatesPushes):
             for each in items:
                 yield object_of(call, None, each if isinstance(each, dict) else {})
             if not link:
-                self._pages = number
+                self._count(number)
                 return
-        self._pages = most + 1
+        self._count(most + 1)
         raise _TooManyPages(f"the vault holds more than {most * PAGE_SECRETS} secrets: name each one")
+
+    def _count(self, pages: int) -> None:
+        self._pages, self._counted_until = pages, time.monotonic() + COUNTED_SECONDS
 
 
 class _TooManyPages(ProviderDenied):
