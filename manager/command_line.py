@@ -13,6 +13,7 @@ import yaml
 from manager.access.explanations import explained
 from manager.access.selection import NoConfiguration
 from manager.core.errors import AccessError, ApiError, CofferError, Forbidden, NotFound, Unreachable
+from manager.core.optional_imports import UNUSED, without
 from manager.kube import resources
 from manager.options import EVERYWHERE, inherited
 from manager.tables import Table, draw, printable
@@ -61,7 +62,8 @@ def output_option(command: Command) -> Command:
 @contextmanager
 def silent() -> Iterator[None]:
     """Log nothing within: lines of the log would stand in our output, and break JSON."""
-    import structlog
+    with without(*UNUSED):  # structlog would load rich, which takes as long as a whole answer
+        import structlog
 
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+MINUTE, HOUR, DAY = 60, 3600, 86400
 GAP = 2  # blanks between two columns
 
 
@@ -116,3 +117,17 @@ def _texts(row: Sequence[str | Cell]) -> "Iterator[Text]":
 
 def _tone_of(line: str) -> str:
     return Tone.BAD.value if line.lstrip().startswith("!") else ""
+
+
+def span(seconds: float) -> str:
+    """Return a duration as kubectl shows ages: its one or two largest units."""
+    if seconds == float("inf"):
+        return "never"
+    whole = max(0, round(seconds))
+    if whole < 2 * MINUTE:
+        return f"{whole}s"
+    if whole < 2 * HOUR:
+        return f"{whole // MINUTE}m"
+    if whole < 2 * DAY:
+        return f"{whole // HOUR}h"
+    return f"{whole // DAY}d"

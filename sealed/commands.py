@@ -42,6 +42,13 @@ def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return cluster_options(option(command))
 
 
+def _access(kubeconfig: str, context: str) -> KubeAccess:
+    """Return the API server; its connection is closed when the command ends."""
+    cluster = KubeAccess(Access(kubeconfig, context))
+    click.get_current_context().call_on_close(cluster.close)
+    return cluster
+
+
 class Told(click.Group):
     """Tells errors in one line."""
 
@@ -72,7 +79,7 @@ def list_keys(kubeconfig: str, context: str, namespace: str, output: str, object
 
     Its age and end are those of its certificate.
     """
-    cluster = KubeAccess(Access(kubeconfig, context))
+    cluster = _access(kubeconfig, context)
     keyring = Keyring(cluster, namespace)
     key_secrets, current = keyring.key_secrets(), keyring.current()
     if not key_secrets:
@@ -140,7 +147,7 @@ def rotate(kubeconfig: str, context: str, namespace: str, output: str, **wanted:
     The old ones still open what they sealed.
     """
     settings = replace(SealedSettings(), **wanted)
-    name = Keyring(KubeAccess(Access(kubeconfig, context)), namespace).rotate(settings)
+    name = Keyring(_access(kubeconfig, context), namespace).rotate(settings)
     text = f"{namespace}/{name} is the current key now; save it with `coffer keys backup`"
     _show_keys(output, [text], namespace, {name: "current"})
 
@@ -156,7 +163,7 @@ def backup(kubeconfig: str, context: str, namespace: str, output: str, file: str
     Its owner alone can read it. An earlier backup is replaced only if all of its keys are here: that of another cluster
     stays.
     """
-    saved = Keyring(KubeAccess(Access(kubeconfig, context)), namespace).backup()
+    saved = Keyring(_access(kubeconfig, context), namespace).backup()
     lost = "" if overwrite else lost_by(Path(file), saved["items"])
     if lost:
         raise InputError(f"{file} {lost}: name another file, or add --overwrite")
@@ -176,7 +183,7 @@ def restore(kubeconfig: str, context: str, namespace: str, output: str, file: st
 
     The controller uses them within seconds.
     """
-    created, left = Keyring(KubeAccess(Access(kubeconfig, context)), namespace).restore(read(read_file(Path(file))))
+    created, left = Keyring(_access(kubeconfig, context), namespace).restore(read(read_file(Path(file))))
     text = f"{len(created)} keys restored, {len(left)} were here already"
     _show_keys(output, [text], namespace, dict.fromkeys(created, "restored") | dict.fromkeys(left, "present"))
 
@@ -191,7 +198,7 @@ def retire(kubeconfig: str, context: str, namespace: str, output: str, key: str,
 
     KEY is the name of a Secret or a fingerprint. The Secret stays.
     """
-    keyring = Keyring(KubeAccess(Access(kubeconfig, context)), namespace)
+    keyring = Keyring(_access(kubeconfig, context), namespace)
     key_secret = keyring.find(key)
     current = keyring.current()
     if current is not None and key_secret.name == current.name and not force:
@@ -268,7 +275,7 @@ def edit(kubeconfig: str, context: str, output: str, file: str, **given: Any) ->
     or are opened with a private key.
     """
     options = EditOptions(**given)
-    cluster = KubeAccess(Access(kubeconfig, context))
+    cluster = _access(kubeconfig, context)
     manifest = ManifestFile(read_file(Path(file)))
     position = _position(manifest, options.name)
     sealed = manifest.documents[position]

@@ -160,6 +160,7 @@ EXTERNAL = (
         "",
         "{{provider}}",
     ),
+    one("Provider plug-ins loaded", "none", "min by (plugin) (coffer_provider_plugin_loaded{%})", "", "{{plugin}}"),
 )
 REFLECTOR = (
     number("Mirrors", "none", "max(coffer_mirrors{%})"),

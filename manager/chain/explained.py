@@ -41,6 +41,7 @@ async def explained(
 
 async def _of_kind(reader: ChainReader, explainer: Explainer, asked: tuple[str, Key], *, deep: bool) -> Explanation:
     word, key = asked
+    await reader.subject(key)
     if word == STORE or key.resource.kind.endswith("SecretStore"):
         await reader.store(key, None if key.resource is CLUSTER_SECRET_STORES else key.namespace)
         return explainer.store(key)
@@ -57,6 +58,7 @@ async def _of_kind(reader: ChainReader, explainer: Explainer, asked: tuple[str, 
     await reader.secret(key)
     if word == MIRROR and reader.snapshot.body(key) is None:
         key = Key(CONFIGMAPS, key.namespace, key.name)
+        await reader.subject(key)
         await reader.secret(key)
     return await _deep(reader, explainer, key, None, deep=deep)
 

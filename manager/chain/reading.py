@@ -59,10 +59,14 @@ class ChainReader:
     most: int = MAX_LISTED
     _followed: set[Key] = field(default_factory=set, init=False)
 
-    async def secret(self, key: Key, *, workloads: bool = True) -> None:
-        """Read the chain of a Secret or a ConfigMap, and what uses it. Raises ApiError if it may not be read."""
+    async def subject(self, key: Key) -> None:
+        """Read the object that is asked for. Raises Forbidden: of the others it is only noted."""
+        self.snapshot.bodies[key] = await self._read(key)
+
+    async def secret(self, key: Key) -> None:
+        """Read the chain of a Secret or a ConfigMap, and what uses it."""
         await self._object(key)
-        lists = [self.listed(each, key.namespace) for each in WORKLOADS] if workloads else []
+        lists = [self.listed(each, key.namespace) for each in WORKLOADS]
         lists += [self.listed(PUSH_SECRETS, key.namespace)] if key.resource is SECRETS else []
         await asyncio.gather(self._upstream(key, MAX_LINKS), self._mirrors(key), self.controller(), *lists)
         if key.resource is SECRETS and self.snapshot.body(key) is None and not external_of(self.snapshot, key):
@@ -173,13 +177,17 @@ class ChainReader:
             return
         self.snapshot.bodies[key] = None
         try:
-            body = await (self.client.find_metadata(key) if key.resource in DATA else self.client.find(key))
-            if body is not None and key.resource in DATA and not is_recorded(body["metadata"]):
-                self.snapshot.names[key] = tuple(sorted((await self.client.get(key)).get("data") or ()))
+            self.snapshot.bodies[key] = await self._read(key)
         except Forbidden:
             self.snapshot.unread.append(f"{key}: this user has no right to get it")
-            return
-        self.snapshot.bodies[key] = body
+
+    async def _read(self, key: Key) -> Body | None:
+        if key.resource not in DATA:
+            return await self.client.find(key)
+        body = await self.client.find_metadata(key)
+        if body is not None and not is_recorded(body["metadata"]):
+            self.snapshot.names[key] = tuple(sorted((await self.client.get(key)).get("data") or ()))
+        return body
 
     async def listed(self, resource: Resource, namespace: str) -> None:
         """List a kind in a namespace; what may not be listed is noted."""

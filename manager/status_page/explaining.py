@@ -12,11 +12,11 @@ from manager import VERSION
 from manager.chain.explained import explained
 from manager.chain.record import record
 from manager.chain.subjects import subject
-from manager.core.errors import SettingsError
+from manager.core.errors import Forbidden, SettingsError
 from manager.core.fair_share import FairSemaphore
 from manager.kube.connection import Connection
 from manager.kube.resources import Key
-from manager.kube.token_check import UNAVAILABLE
+from manager.kube.token_check import FORBIDDEN, UNAVAILABLE
 from manager.settings.model import Settings
 from manager.status_page.viewer_client import ViewerClient
 from manager.status_page.viewers import TOO_MANY, Refused, Viewer, Viewers
@@ -55,6 +55,8 @@ class PageExplainer:
                 return await self._explained(asked, viewer)
         except TimeoutError:
             raise Refused(UNAVAILABLE) from None
+        except Forbidden:
+            raise Refused(FORBIDDEN) from None
         finally:
             self._places.release(viewer.name)
 

@@ -77,6 +77,12 @@ class ClusterStandIn:
         held = self.objects.get((key.resource.group, key.resource.plural), [])
         return next((each for each in held if key_of(key.resource, each) == key), None)
 
+    async def get(self, key: Key) -> Body:
+        """Return an object that exists."""
+        found = await self.find(key)
+        assert found is not None, key
+        return found
+
     async def find_metadata(self, key: Key) -> Body | None:
         """Return the metadata of an object."""
         found = await self.find(key)

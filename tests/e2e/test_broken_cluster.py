@@ -169,3 +169,4 @@ def _named(ward: Ward) -> None:
     status = coffer(world, "status", f"--controller-namespace={ward.own}")
     assert status.exit_code == 1
     assert f"ExternalSecret {app}/foreign" in status.stdout
+    assert "deletes are paused: Secret" in status.stdout

@@ -6,6 +6,7 @@ from typing import Any
 
 from manager.chain.cures import cure_of
 from manager.chain.diagnosis import condition_of
+from manager.chain.paused import CURE, paused_deletes
 from manager.cli.crd_plan import Action, Step
 from manager.cli.doctor.facts import Facts
 from manager.cli.doctor.findings import Area, Checkup, Finding, Severity
@@ -16,7 +17,6 @@ from manager.kube.resources import Body, key_of
 
 MAX_SKEW_SECONDS = 10.0
 MAX_SHOWN_FIELDS = 3
-RECENT_SECONDS = 600.0  # an older Event about paused deletes is history
 OUR_GROUPS = ("bitnami.com", "external-secrets.io", "generators.external-secrets.io")
 OUR_CORE = ("secrets", "configmaps", "events")
 PROXY_NAMES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
@@ -138,15 +138,8 @@ def quotas(facts: Facts) -> Iterator[Finding]:
 
 def deletes(facts: Facts) -> Iterator[Finding]:
     """Yield what waits because too much was to be deleted at a time."""
-    for event in facts.paused:
-        at = parse_rfc3339(
-            event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp")
-        )
-        if at is not None and facts.now - at.timestamp() <= RECENT_SECONDS:
-            about = event.get("involvedObject") or {}
-            name = f"{about.get('kind')} {about.get('namespace')}/{about.get('name')}"
-            cure = "if they are meant, wait or raise modules.deletes_per_minute; otherwise restore what was withdrawn"
-            yield Finding(Area.DELETES, Severity.FAULT, name, f"deletes are paused: {event.get('message')}", cure)
+    for about, message in paused_deletes(facts.paused, facts.now):
+        yield Finding(Area.DELETES, Severity.FAULT, about, f"deletes are paused: {message}", CURE)
 
 
 def proxies(facts: Facts) -> Iterator[Finding]:

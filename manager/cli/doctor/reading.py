@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 
+from manager.chain.paused import SELECTOR
 from manager.cli.crd_plan import Consent, decide
 from manager.cli.crds import chosen
 from manager.cli.doctor.checks import concerns_us
@@ -179,7 +180,7 @@ class DoctorReader:
         self.facts.quotas = await self._listed(QUOTAS, self.namespace)
 
     async def _paused(self) -> None:
-        self.facts.paused = await self._listed(EVENTS, self.namespace, fields="reason=DeletesPaused")
+        self.facts.paused = await self._listed(EVENTS, self.namespace, fields=SELECTOR)
 
     async def _listed(self, resource: Resource, namespace: str = "", **choice: Any) -> list[Body]:
         found: list[Body] = []

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from manager.chain.model import Explanation, KeyOrigin, Node, State
-from manager.cli.status.rendering import span
-from manager.tables import Cell, Table, Tone
+from manager.tables import Cell, Table, Tone, span
 
 TONES = {State.GOOD: Tone.GOOD, State.BAD: Tone.BAD, State.DOUBTFUL: Tone.DOUBTFUL, State.UNKNOWN: Tone.FAINT}
 MARKS = {State.GOOD: "", State.BAD: "!", State.DOUBTFUL: "?", State.UNKNOWN: "?"}
@@ -21,9 +20,7 @@ def lines(found: Explanation, now: float) -> Iterator[str | Table]:
     yield from _facts(found, now)
     if found.keys:
         yield ""
-        yield Table(
-            ("KEY", "FROM", "REMOTE", "VERSION", "READ", "WRITTEN", "BY"), [_key(each, now) for each in found.keys]
-        )
+        yield Table(("KEY", "FROM", "REMOTE", "VERSION", "READ", "WRITTEN"), [_key(each, now) for each in found.keys])
     yield from _downstream(found, now)
     yield from (f"next        {each.what}{_when(each.at, now)}" for each in found.next)
     yield from (f"not shown   {each}" for each in found.unread)
@@ -43,12 +40,13 @@ def _facts(found: Explanation, now: float) -> Iterator[str]:
 
 
 def _key(origin: KeyOrigin, now: float) -> Sequence[str | Cell]:
-    giver = Cell("nothing of ours", Tone.FAINT) if origin.giver is None else f"{origin.giver} {origin.entry}".strip()
+    other = f"written by {origin.writer}" if origin.writer else "nothing of ours"
+    giver = Cell(other, Tone.FAINT) if origin.giver is None else f"{origin.giver} {origin.entry}".strip()
     store = f"{origin.store.resource.kind} {origin.store.name}: " if origin.store is not None else ""
     remote = f"{store}{origin.remote_key}" + (f" .{origin.remote_property}" if origin.remote_property else "")
     written = _ago(origin.written, now) if origin.written is not None else Cell("missing", Tone.BAD)
     read = _ago(origin.read, now) if origin.read is not None else "-"
-    return (origin.name, giver, remote or "-", origin.version or "-", read, written, origin.writer or "-")
+    return (origin.name, giver, remote or "-", origin.version or "-", read, written)
 
 
 def _downstream(found: Explanation, now: float) -> Iterator[str | Table]:

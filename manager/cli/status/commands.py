@@ -4,7 +4,6 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -73,20 +72,21 @@ async def _read(place: Place, settings: "Settings") -> "Status":
 
     client = KubeClient(await connect(place.kubeconfig, place.context), f"coffer/{VERSION}")
     try:
-        observed = await observe(client, place.own, settings.lease.name, place.namespace)
-        try:
-            mirrors = list(await _mirrors(client, settings, place))
-        except Forbidden:
-            mirrors = []
-            observed.unread.append("mirrors")
-        return summarized(observed, mirrors, time.time())
+        looking = observe(client, place.own, settings.lease.name, place.namespace)
+        observed, mirrors = await asyncio.gather(looking, _mirrors(client, settings, place))
+        observed.unread += ["mirrors"] if mirrors is None else []
+        return summarized(observed, mirrors or (), time.time())
     finally:
         await client.close()
 
 
-async def _mirrors(client: "KubeClient", settings: "Settings", place: Place) -> Iterator[str]:
+async def _mirrors(client: "KubeClient", settings: "Settings", place: Place) -> list[str] | None:
+    """Return the states of mirrors; None if this user may not read them."""
     from reflector.commands import MirrorListing
 
     listing = MirrorListing(settings.reflector, place.own, settings.modules.namespaces)
-    await listing.read(client)
-    return listing.states(place.namespace)
+    try:
+        await listing.read(client)
+    except Forbidden:
+        return None
+    return list(listing.states(place.namespace))

@@ -1,7 +1,10 @@
 """What `coffer status` reads of a cluster, before anything is decided. Reads only; of Secrets metadata only."""
 
+import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
+from manager.chain.paused import SELECTOR
 from manager.core.errors import Forbidden, NotFound
 from manager.kube.client import KubeClient
 from manager.kube.resources import (
@@ -9,6 +12,7 @@ from manager.kube.resources import (
     CLUSTER_PUSH_SECRETS,
     CLUSTER_SECRET_STORES,
     DEPLOYMENTS,
+    EVENTS,
     EXTERNAL_SECRETS,
     LEASES,
     PUSH_SECRETS,
@@ -33,6 +37,7 @@ OF_MODULE = {
 }
 """The kinds with a condition, in the order in which they are shown."""
 MODULES = ("sealed", "external", "reflector")
+PAGE_OBJECTS = 250  # of a list of whole objects: nothing else of ours runs beside it
 OUR_LABEL = "app.kubernetes.io/name=coffer"
 
 
@@ -49,6 +54,8 @@ class Observed:
     """Metadata of the Secrets with sealing keys in Coffer's namespace."""
     originals: dict[str, str] = field(default_factory=dict)
     """Module -> `namespace/name` of the original controller that runs."""
+    paused: list[Body] = field(default_factory=list)
+    """Events that say that deletes are paused."""
     unread: list[str] = field(default_factory=list)
     """What this user may not read."""
 
@@ -71,10 +78,11 @@ async def observe(client: KubeClient, own: str, lease: str, namespace: str = "")
 
     """
     found = Observed()
-    for resource in OF_MODULE:
-        found.bodies[resource] = await _listed(client, found, resource, namespace if resource.namespaced else "")
+    lists = (_listed(client, found, each, namespace if each.namespaced else "") for each in OF_MODULE)
+    found.bodies = dict(zip(OF_MODULE, await asyncio.gather(*lists), strict=True))
     found.keys = await _listed(client, found, SECRETS, own, selector=SEALING_KEY_LABEL)
     found.deployments = await _listed(client, found, DEPLOYMENTS, own, selector=OUR_LABEL)
+    found.paused = await _listed(client, found, EVENTS, namespace, fields=SELECTOR)
     try:
         found.lease = await client.find(Key(LEASES, own, lease))
     except Forbidden:
@@ -86,12 +94,12 @@ async def observe(client: KubeClient, own: str, lease: str, namespace: str = "")
 
 
 async def _listed(
-    client: KubeClient, found: Observed, resource: Resource, namespace: str = "", *, selector: str = ""
+    client: KubeClient, found: Observed, resource: Resource, namespace: str = "", **choice: Any
 ) -> list[Body]:
     """Return the objects of a kind; none if its CRD is missing, or if this user may not list it, which is noted."""
     bodies: list[Body] = []
     try:
-        async for items, _ in client.pages(resource, namespace=namespace, selector=selector):
+        async for items, _ in client.pages(resource, namespace=namespace, most=PAGE_OBJECTS, **choice):
             bodies += items
     except NotFound:
         return []

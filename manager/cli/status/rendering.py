@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from manager.chain.cures import cure_of
 from manager.cli.status.summary import MAX_FAILURES_SHOWN, Count, Failure, Status
-from manager.tables import Cell, Table, Tone
+from manager.tables import Cell, Table, Tone, span
 
-MINUTE, HOUR, DAY = 60, 3600, 86400
 MAX_MESSAGE_SHOWN = 300
 Record = dict[str, object]
 
@@ -62,6 +62,7 @@ def _failures(status: Status, now: float) -> Iterator[str]:
         since = span(now - each.since) if each.since else "unknown"
         yield f"!  {each.key}  {since}  {each.reason}"
         yield f"     {_short(each.message)}"
+        yield f"     -> {cure_of(each.message)}"
     left = len(status.failures) - MAX_FAILURES_SHOWN
     if left > 0:
         yield f"   and {left} more"
@@ -89,6 +90,7 @@ def records(status: Status) -> list[Record]:
             "bill": {"callsPerMonth": round(status.bill.calls), "dollarsPerMonth": round(status.bill.dollars, 2)},
             "mirrors": dict(status.mirrors),
             "originals": status.originals,
+            "deletesPaused": list(status.paused),
             "notShown": list(status.unread),
             "failures": [_failure(each) for each in status.failures],
         }
@@ -109,21 +111,8 @@ def _failure(failure: Failure) -> Record:
         "since": _number(failure.since),
         "reason": failure.reason,
         "message": failure.message,
+        "cure": cure_of(failure.message),
     }
-
-
-def span(seconds: float) -> str:
-    """Return a duration as kubectl shows ages: its one or two largest units."""
-    if seconds == float("inf"):
-        return "never"
-    whole = max(0, round(seconds))
-    if whole < 2 * MINUTE:
-        return f"{whole}s"
-    if whole < 2 * HOUR:
-        return f"{whole // MINUTE}m"
-    if whole < 2 * DAY:
-        return f"{whole // HOUR}h"
-    return f"{whole // DAY}d"
 
 
 def _number(seconds: float) -> int | None:

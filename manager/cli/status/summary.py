@@ -8,7 +8,8 @@ from typing import NamedTuple
 from external.cost import bills
 from external.external_secrets.freshness import OVERDUE_INTERVALS, SLACK_SECONDS
 from external.refresh_reasons import MIN_PERSIST_SECONDS
-from external.summaries import external_secret_summary
+from external.summaries import ExternalSecretSummary, external_secret_summary
+from manager.chain.paused import CURE, paused_deletes
 from manager.cli.status.observed import OF_MODULE, Observed
 from manager.core.clock import parse_rfc3339
 from manager.kube.conditions import find_condition
@@ -105,6 +106,8 @@ class Status:
     unread: tuple[str, ...]
     mirrors: Counter[str] = field(default_factory=Counter)
     """State -> how many mirrors."""
+    paused: tuple[str, ...] = ()
+    """The objects whose deletes are paused, and why."""
 
     @property
     def healthy(self) -> bool:
@@ -121,6 +124,8 @@ class Status:
             yield f"{len(self.failures)} objects fail: their conditions say why"
         if self.freshness.overdue:
             yield f"{self.freshness.overdue} ExternalSecrets have had no success for twice their interval"
+        for each in self.paused:
+            yield f"deletes are paused: {each}; {CURE}"
         stale = sum(number for state, number in self.mirrors.items() if state in NOT_CURRENT)
         if stale:
             yield f"{stale} mirrors are not current: `coffer mirrors` names them"
@@ -137,7 +142,9 @@ def summarized(observed: Observed, mirrors: Iterable[str], now: float) -> Status
     """
     failures = sorted(_failures(observed), key=lambda each: each.since)
     stores = {key_of(resource, body): body for resource in STORES for body in observed.of(resource)}
-    found = bills(stores, observed.of(EXTERNAL_SECRETS), observed.of(PUSH_SECRETS))
+    secrets = observed.of(EXTERNAL_SECRETS)
+    summaries = list(map(external_secret_summary, secrets))
+    found = bills(stores, secrets, observed.of(PUSH_SECRETS), summaries)
     bill = Bill(
         sum(each.calls for each in found),
         sum(each.calls * each.price for each in found),
@@ -150,11 +157,12 @@ def summarized(observed: Observed, mirrors: Iterable[str], now: float) -> Status
         _keys(observed.keys, now),
         tuple(failures),
         _by_provider(observed),
-        _freshness(observed.of(EXTERNAL_SECRETS), now),
+        _freshness(zip(secrets, summaries, strict=True), now),
         bill,
         observed.originals,
         tuple(observed.unread),
         Counter(mirrors),
+        tuple(f"{about}: {message}" for about, message in paused_deletes(observed.paused, now)),
     )
 
 
@@ -198,10 +206,9 @@ def _by_provider(observed: Observed) -> dict[str, Count]:
     return found
 
 
-def _freshness(bodies: Iterable[Body], now: float) -> Freshness:
+def _freshness(found: Iterable[tuple[Body, ExternalSecretSummary]], now: float) -> Freshness:
     ages = []
-    for body in bodies:
-        summary = external_secret_summary(body)
+    for body, summary in found:
         if summary.policy == "Periodic" and summary.interval > 0:
             last = summary.refreshed or _time(body["metadata"].get("creationTimestamp")) or now
             # The status gets the time of a refresh that changed nothing only every ten minutes.

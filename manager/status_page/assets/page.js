@@ -3,7 +3,7 @@ import { InputError, sealedManifest } from "./seal.js";
 const REFUSED = {
   400: "This is no name of a namespace.",
   401: "The API server does not know this token, or it has expired.",
-  403: "This token may list none of the kinds there. Name a namespace in which it may.",
+  403: "This token has no right to read that. Name a namespace in which it has.",
   429: "Too many questions at once. Wait a few seconds.",
   503: "The API server does not answer, or too many viewers ask at once. Try again.",
 };

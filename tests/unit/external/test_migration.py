@@ -192,7 +192,7 @@ def test_a_field_that_is_not_supported_is_named(spec: Any, why: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("provider", "told"), [("doppler", "spec.provider.doppler is not supported"), ("valt", "unknown")]
+    ("provider", "told"), [("oracle", "spec.provider.oracle is not supported"), ("valt", "unknown")]
 )
 def test_a_provider_that_is_not_served_is_named_at_store_and_object(provider: str, told: str) -> None:
     given = store("ns", "clouds", {provider: {"projectID": "p"}})

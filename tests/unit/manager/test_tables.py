@@ -5,24 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
-from manager.tables import Cell, Table, Tone, draw, printable
+from manager.tables import Cell, Table, Tone, draw, printable, span
+from tests.builders.hostile_text import HARMFUL, HOSTILE
 
-HOSTILE = (
-    "\x1b[31mred\x1b[0m",
-    "\x1b]0;title\x07",
-    "\x1b]8;;https://evil.example\x07click\x1b]8;;\x07",
-    "\x9b31m",
-    "a\rb",
-    "a\nb",
-    "a\tb\x0b\x0c",
-    "\x00\x08\x7f",
-    "\u202eabc\u2066",
-    "\u200b\ufeff\u00ad",
-    "[bold red]x[/] [link=https://evil.example]y[/link]",
-    ":skull: [/] [[x]]",
-    "\u2028\u2029",
-)
-HARMFUL = frozenset("\x1b\x9b\x07\r\n\t\x00\x08\x7f\u202e\u2066\u200b\ufeff\u2028\u2029")
 TABLE = Table(("NAME", "STATE"), [("a", Cell("ready", Tone.GOOD)), ("longer", Cell("failed", Tone.BAD))])
 
 
@@ -88,3 +73,11 @@ def test_a_hostile_text_controls_no_terminal(text: str, capsys: pytest.CaptureFi
 
 def test_printable_keeps_what_people_write() -> None:
     assert printable("größe-名前 ok") == "größe-名前 ok"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(-5, "0s"), (119, "119s"), (120, "2m"), (7199, "119m"), (7200, "2h"), (172_800, "2d"), (float("inf"), "never")],
+)
+def test_a_duration_has_one_unit(seconds: float, shown: str) -> None:
+    assert span(seconds) == shown

@@ -41,6 +41,7 @@ def test_a_new_key_is_told_by_name(cluster: StandIn) -> None:
     assert made["kind"] == "List"
     (key,) = made["items"]
     assert (key["namespace"], key["state"]) == ("kube-system", "current")
+    assert cluster.closed
     assert key["name"] in cluster.keys
 
 

@@ -116,9 +116,9 @@ def test_a_wrong_interval_is_answered_with_a_right_one() -> None:
 
 
 def test_unknown_provider_fields_are_kept() -> None:
-    found = parse(BUILT_IN.store_spec, {"provider": {"doppler": {"server": "x"}}}, reason="R")
+    found = parse(BUILT_IN.store_spec, {"provider": {"oracle": {"server": "x"}}}, reason="R")
 
-    assert found.provider.model_dump(exclude_none=True) == {"doppler": {"server": "x"}}
+    assert found.provider.model_dump(exclude_none=True) == {"oracle": {"server": "x"}}
 
 
 @pytest.mark.parametrize(

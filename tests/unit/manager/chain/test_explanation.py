@@ -169,6 +169,27 @@ async def test_what_may_not_be_read_is_named(cluster: ClusterStandIn) -> None:
     assert found.users == ()
 
 
+async def test_the_object_itself_must_be_readable(cluster: ClusterStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(key: Key) -> Body | None:
+        raise Forbidden(403, "Forbidden", f"get metadata of {key}")
+
+    monkeypatch.setattr(cluster, "find_metadata", refused)
+    snapshot = Snapshot(NOW, "coffer")
+    builder = ViewBuilder(snapshot.cache, ReflectorSettings(), "coffer", SystemClock())
+
+    with pytest.raises(Forbidden):
+        await ChainReader(cast("KubeClient", cluster), snapshot, builder, "coffer").subject(KEY)
+
+
+async def test_names_are_taken_from_the_data_where_nobody_is_recorded(cluster: ClusterStandIn) -> None:
+    secret = next(each for each in cluster.objects["", "secrets"] if each["metadata"]["name"] == "db")
+    secret["metadata"]["managedFields"] = []
+
+    found = await explained(cluster)
+
+    assert [(each.name, each.entry) for each in found.keys] == [("URL", "spec.data[0]")]
+
+
 async def test_little_is_listed(cluster: ClusterStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     """10,000 Secrets and ExternalSecrets are never listed: they are asked for by name."""
     asked: list[tuple[str, str, str]] = []

@@ -26,6 +26,10 @@ class StandIn:
         self.keys = {each["metadata"]["name"]: each for each in keys}
         self.sealed = sealed or []
         self.patched: list[Body] = []
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
 
     def get(self, path: str) -> Body:
         items = self.sealed if path.startswith("/apis") else list(self.keys.values())

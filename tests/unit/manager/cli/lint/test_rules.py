@@ -111,8 +111,6 @@ def test_what_is_right_is_not_told(given: Manifest) -> None:
 
 @pytest.mark.parametrize("file", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda each: each.name)
 def test_the_examples_are_right(file: Path) -> None:
-    if file.name == "k9s-plugins.yaml":
-        return  # a file of k9s, not of Kubernetes
     given, unread = manifests([str(file)])
 
     assert unread == []

@@ -23,6 +23,13 @@ NOW = MOMENT.timestamp() + 7200
 LEASE = {"spec": {"holderIdentity": "coffer-0", "renewTime": "2026-11-01T01:59:50Z", "leaseDurationSeconds": 15}}
 
 
+PAUSED = {
+    "metadata": {"creationTimestamp": "2026-11-01T01:59:00Z"},
+    "involvedObject": {"kind": "Secret", "namespace": "ns", "name": "s"},
+    "message": "more than 50 deletes",
+}
+
+
 def body(name: str, kind: str = "Ready", status: str = "", **spec: Any) -> Body:
     condition = {"type": kind, "status": status, "reason": "R", "message": "m", "lastTransitionTime": CREATED}
     metadata = {"namespace": "ns", "name": name, "creationTimestamp": CREATED}
@@ -51,6 +58,7 @@ def test_a_cluster_without_failures_needs_nobody() -> None:
         ({"originals": {"sealed": "kube-system/sealed-secrets"}}, "sealed only observes"),
         ({"bodies": {SEALED_SECRETS: [body("a", "Synced", "False")]}}, "1 objects fail"),
         ({"bodies": {EXTERNAL_SECRETS: [body("a", refreshInterval="1m")]}}, "1 ExternalSecrets have had no success"),
+        ({"paused": [PAUSED]}, "deletes are paused: Secret ns/s: more than 50 deletes; if they are meant"),
         ({"mirrors": ("current", "missing", "outdated")}, "2 mirrors are not current"),
     ],
 )
