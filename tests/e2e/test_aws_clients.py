@@ -7,10 +7,8 @@ import pytest
 
 from external.api.providers.aws import AwsProvider
 from external.api.store import RetrySettings
-from external.providers.aws.identity import Identity, Role, WebIdentity
 from external.providers.aws.parameterstore import ParameterStore
 from external.providers.aws.secretsmanager import SecretsManager
-from external.providers.aws.session import SESSION_NAME, AwsConnection
 from external.providers.protocol import (
     ProviderDenied,
     ProviderError,
@@ -19,6 +17,8 @@ from external.providers.protocol import (
     SecretAbsent,
     SecretRequest,
 )
+from external.providers.support.amazon.identity import SESSION_NAME, Identity, Role, WebIdentity
+from external.providers.support.amazon.session import AwsConnection
 from manager.core.errors import Retry
 from manager.core.secret_value import SecretValue
 from tests.cluster.moto import REGION, Moto

@@ -144,7 +144,7 @@ def test_a_template_cannot_choose_owner_identity_or_place(world: World) -> None:
     assert [each for each in world.kube.list("secrets", elsewhere) if each["type"] == "Opaque"] == []
 
 
-UNSERVED = {("vault", "auth", "iam"), ("vault", "auth", "gcp"), ("webhook", "auth")}
+UNSERVED = {("vault", "auth", "gcp", "serviceAccountRef"), ("webhook", "auth")}
 """Fields of supported providers that are refused before anything is read."""
 
 

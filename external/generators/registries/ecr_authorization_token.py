@@ -6,9 +6,9 @@ from typing import Any
 from external.api.fields import Model
 from external.api.providers.aws import AwsAuth, AwsProvider
 from external.generators.protocol import Generated, GeneratorKind, Make, resource
-from external.providers.aws.identity import identity_of
-from external.providers.aws.session import AwsConnection
 from external.providers.protocol import ConnectContext, ProviderError, ProviderUnavailable
+from external.providers.support.amazon.identity import identity_of
+from external.providers.support.amazon.session import AwsConnection
 from manager.core.secret_value import SecretValue
 
 LABEL = "AWS/ECR"

@@ -7,9 +7,9 @@ from pydantic import Field
 from external.api.fields import Model, SecretKeySelector, ServiceAccountSelector
 from external.api.providers.gcpsm import GoogleIdentityFederation
 from external.generators.protocol import Generated, GeneratorKind, Make, resource
-from external.providers.gcp.login import login_of, token_client
-from external.providers.gcp.tokens import LABEL, MAX_BYTES
 from external.providers.protocol import ConnectContext
+from external.providers.support.google.login import login_of, token_client
+from external.providers.support.google.tokens import LABEL, MAX_BYTES
 from manager.core.secret_value import SecretValue
 
 USER = "oauth2accesstoken"

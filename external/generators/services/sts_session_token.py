@@ -8,9 +8,9 @@ from external.api.fields import Model
 from external.api.providers.aws import AwsAuth, AwsProvider
 from external.errors import FAILED
 from external.generators.protocol import Generated, GeneratorKind, Make, resource
-from external.providers.aws.identity import identity_of
-from external.providers.aws.session import STS, AwsConnection
 from external.providers.protocol import ConnectContext, ProviderError, ProviderUnavailable
+from external.providers.support.amazon.identity import identity_of
+from external.providers.support.amazon.session import STS, AwsConnection
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
 

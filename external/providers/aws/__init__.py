@@ -6,12 +6,12 @@ from types import MappingProxyType
 from external.api.providers.aws import AwsProvider
 from external.api.push_metadata.aws import CertificateManagerPushSpec, ParameterStorePushSpec, SecretsManagerPushSpec
 from external.providers.aws.certificatemanager import CertificateManager
-from external.providers.aws.identity import Identity, identity_of
 from external.providers.aws.parameterstore import ParameterStore
 from external.providers.aws.secretsmanager import SecretsManager
-from external.providers.aws.session import AwsConnection
 from external.providers.kind import Pushing, Service
 from external.providers.protocol import Client, ConnectContext
+from external.providers.support.amazon.identity import Identity, identity_of
+from external.providers.support.amazon.session import AwsConnection
 
 AwsClient = type[SecretsManager] | type[ParameterStore] | type[CertificateManager]
 CLIENTS: Mapping[str, AwsClient] = MappingProxyType(

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from external.providers.aws.certificatemanager_push import CertificateManagerPush
 from external.providers.aws.certificates import exported
 from external.providers.aws.push_calls import PushCalls
-from external.providers.aws.session import AwsConnection
 from external.providers.protocol import (
     ProviderDenied,
     ProviderError,
@@ -14,6 +13,7 @@ from external.providers.protocol import (
     SecretRequest,
     one_by_one,
 )
+from external.providers.support.amazon.session import AwsConnection
 from external.providers.support.pushing.delegation import DelegatesPushes
 from manager.core.secret_value import SecretValue
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from external.providers.aws.parameterstore_push import MAX_DESCRIBED_PARAMETERS, ParameterStorePush, stamp
 from external.providers.aws.push_calls import PushCalls
-from external.providers.aws.session import AwsConnection, Forbidden
 from external.providers.protocol import (
     ProviderDenied,
     ProviderError,
@@ -15,6 +14,7 @@ from external.providers.protocol import (
     SecretRequest,
     Versioned,
 )
+from external.providers.support.amazon.session import AwsConnection, Forbidden
 from external.providers.support.naming import compiled, tags_text
 from external.providers.support.pushing.delegation import DelegatesPushes
 from manager.core.secret_value import SecretValue

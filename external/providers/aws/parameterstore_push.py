@@ -15,9 +15,9 @@ from external.providers.aws.push_calls import (
     tag_list,
     tags_of,
 )
-from external.providers.aws.session import Forbidden
 from external.providers.protocol import SecretAbsent
 from external.providers.push import Pushed, PushRefused, PushRequest, ReferencedObject, RemoteRef
+from external.providers.support.amazon.session import Forbidden
 from external.providers.support.pushing.metadata import metadata_spec
 from external.providers.support.pushing.payload import json_text, single, text_of, whole_text
 from manager.core.documents import Unreadable, read_json

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from external.providers.aws.session import AwsConnection, Forbidden
 from external.providers.push import PushRefused
+from external.providers.support.amazon.session import AwsConnection, Forbidden
 from external.providers.support.pushing.marks import RESERVED, marks, require_ours
 from external.providers.support.pushing.metadata import AT
 

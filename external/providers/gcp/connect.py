@@ -13,11 +13,11 @@ from external.providers.gcp.connection import (
     Place,
     SecretManagerConnection,
 )
-from external.providers.gcp.login import PROJECT as PROJECT_FACT
-from external.providers.gcp.login import login_of, token_client
-from external.providers.gcp.tokens import fact
 from external.providers.protocol import Client, ConnectContext
 from external.providers.support.egress import EgressPolicy
+from external.providers.support.google.login import PROJECT as PROJECT_FACT
+from external.providers.support.google.login import login_of, token_client
+from external.providers.support.google.tokens import fact
 from external.providers.support.http import HttpClient, HttpOptions
 from external.providers.support.lookup import INVALID
 from external.providers.support.tokens import IssuedToken, TokenKeeper

@@ -1,6 +1,6 @@
 """How a store logs in to Vault: each method is a path and the body that is posted there."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,6 +8,8 @@ from external.api.fields import SecretKeySelector
 from external.api.providers.vault import (
     AppRole,
     CertLogin,
+    GcpLogin,
+    IamLogin,
     JwtLogin,
     KubernetesLogin,
     LdapLogin,
@@ -17,12 +19,13 @@ from external.api.providers.vault import (
 )
 from external.providers.protocol import ConnectContext
 from external.providers.support.lookup import INVALID, Lookup
+from external.providers.vault.clouds import Said, said_as_aws, said_as_google
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
 
 TOKEN_SECONDS = 600  # life of a ServiceAccount's token, which is used at once
 OWN_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-Said = Mapping[str, str | Callable[[], SecretValue] | SecretValue]
+AWS_PATH = "aws"
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,10 @@ async def login_of(auth: VaultAuth | OpenBaoAuth | None, context: ConnectContext
             return await _jwt(given, lookup, f"{place}.jwt")
         case CertLogin() as given:
             return await _cert(given, lookup, f"{place}.cert")
+        case IamLogin() as given:
+            return Login(f"{given.path or AWS_PATH}/login", await said_as_aws(given, context, f"{place}.iam"))
+        case GcpLogin() as given:
+            return Login(f"{given.path}/login", await said_as_google(given, context, f"{place}.gcp"))
     named = ", ".join(methods) or "no method"
     raise NeedsHuman(INVALID, f"{place}: {named} is not served by this version")
 

@@ -14,6 +14,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from external.providers.support.json_web_tokens import signed
 from tests.cluster.serving import Served
 from tests.doubles.google.secret_manager import SecretManagerApi
 from tests.doubles.tokens import verified
@@ -60,6 +61,8 @@ class Google:
             if request.headers.get("Metadata-Flavor") != "Google":
                 return web.Response(status=403)
             path = request.path.removeprefix("/computeMetadata/v1/")
+            if path == "instance/service-accounts/default/identity" and request.query.get("format") == "full":
+                return web.Response(text=f"identity-for-{request.query['audience']}")
             if path == "instance/service-accounts/default/token":
                 return self._issued("ya29.node")
             return web.Response(text=self.facts.get(path, ""), status=200 if path in self.facts else 404)
@@ -70,6 +73,8 @@ class Google:
             return self._by_key({name: str(value) for name, value in (await request.post()).items()})
         if request.path == "/v1/token":
             return self._exchanged(await request.json())
+        if request.path == f"/v1/projects/-/serviceAccounts/{self.email}:signJwt":
+            return self._signed(request.headers.get("Authorization", ""), await request.json())
         if request.path == f"/v1/projects/-/serviceAccounts/{self.email}:generateAccessToken":
             return self._impersonated(request.headers.get("Authorization", ""), await request.json())
         return await self.secret_manager.handle(request)
@@ -103,6 +108,16 @@ class Google:
             "subjectToken": self.subject_token,
         }
         return self._issued("ya29.sts") if wanted == expected else web.json_response({"error": "x"}, status=400)
+
+    def claims(self, token: str) -> dict[str, Any] | None:
+        """Return the claims of a token that this account has signed, None for another one."""
+        return verified(token, self._key.public_key())
+
+    def _signed(self, authorization: str, wanted: dict[str, Any]) -> web.Response:
+        if authorization != "Bearer ya29.account" or not isinstance(wanted.get("payload"), str):
+            return web.json_response({"error": {"code": 403}}, status=403)
+        text = signed(json.loads(wanted["payload"]), self._key, kid="k1").reveal().decode()
+        return web.json_response({"keyId": "k1", "signedJwt": text})
 
     def _impersonated(self, authorization: str, wanted: dict[str, Any]) -> web.Response:
         if authorization != "Bearer ya29.sts" or wanted.get("scope") != [SCOPE]:

@@ -9,10 +9,10 @@ from external.api.providers.fake import FakeProvider
 from external.api.providers.kubernetes import KubernetesProvider
 from external.api.providers.webhook import WebhookProvider
 from external.providers.aws import CLIENTS
-from external.providers.aws.session import AwsConnection
 from external.providers.fake import FakeClient
 from external.providers.kubernetes.connect import connect
 from external.providers.protocol import SecretRequest
+from external.providers.support.amazon.session import AwsConnection
 from external.providers.vault.client import KeyValue
 from external.providers.vault.connection import Connection, Server
 from external.providers.webhook.client import Webhook, WebhookContext

@@ -11,10 +11,10 @@ from google.oauth2 import service_account
 
 from external.generators.protocol import Generated
 from external.generators.registries.gcr_access_token import GCR_ACCESS_TOKENS
-from external.providers.gcp import tokens
-from external.providers.gcp.federation import GOOGLE_ACCOUNT
-from external.providers.gcp.tokens import SCOPE
 from external.providers.protocol import ProviderDenied, ProviderError
+from external.providers.support.google import tokens
+from external.providers.support.google.federation import GOOGLE_ACCOUNT
+from external.providers.support.google.tokens import SCOPE
 from manager.core.errors import NeedsHuman
 from tests.builders.generators import Desk, generate, generator_context, texts
 from tests.doubles.google import LIFE_SECONDS, Google

@@ -14,8 +14,6 @@ from cryptography.x509.oid import NameOID
 from external.api.providers.aws import AwsProvider
 from external.providers.aws.certificatemanager import CertificateManager
 from external.providers.aws.certificates import bundle_of, is_held
-from external.providers.aws.identity import Identity
-from external.providers.aws.session import AwsConnection
 from external.providers.protocol import (
     ProviderDenied,
     ProviderUnavailable,
@@ -24,6 +22,8 @@ from external.providers.protocol import (
     SecretRequest,
 )
 from external.providers.push import PushRefused, PushRequest, RemoteRef, RemoteUnmanaged
+from external.providers.support.amazon.identity import Identity
+from external.providers.support.amazon.session import AwsConnection
 from manager.core.secret_value import SecretValue
 from tests.cluster.moto import REGION, Moto
 from tests.conformance.providers.subject import OTHER, OWNER, metadata

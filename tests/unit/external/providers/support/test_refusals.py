@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from external.providers.aws.session import error_of_code
 from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, SecretRequest
+from external.providers.support.amazon.session import error_of_code
 from external.providers.support.egress import EgressPolicy
 from external.providers.support.refusals import MAX_REASON_CHARACTERS, reason
 from external.providers.vault.client import KeyValue

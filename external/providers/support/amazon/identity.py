@@ -15,6 +15,8 @@ ROLE = "eks.amazonaws.com/role-arn"
 AUDIENCE = "eks.amazonaws.com/audience"
 STS = "sts.amazonaws.com"
 
+SESSION_NAME = "external-secrets-provider-aws"  # what users' trust policies and CloudTrail queries know
+
 
 @dataclass(frozen=True)
 class WebIdentity:
@@ -42,29 +44,33 @@ class Identity:
     web: WebIdentity | None = None
     """Without keys and web identity the SDK's default chain decides: environment, Pod identity, instance."""
     roles: tuple[Role, ...] = ()
+    session_name: str = SESSION_NAME
+    """Of the sessions of roles."""
 
 
-async def identity_of(spec: AwsProvider, context: ConnectContext, at: str = AT) -> Identity:
+async def identity_of(spec: AwsProvider, context: ConnectContext, at: str = AT, *, auth_at: str = "") -> Identity:
     """Read the Secrets and ServiceAccounts that make up the identity. Raises NeedsHuman.
 
     Args:
         at: path of the spec, for messages.
+        auth_at: path of what `auth` holds; empty for `auth` of the spec.
     """
+    place = auth_at or f"{at}.auth"
     roles = (*(Role(arn) for arn in spec.additional_roles or ()), *_last_role(spec, context))
     auth = spec.auth
     if auth is not None and auth.jwt is not None and auth.jwt.service_account_ref is not None:
-        return Identity(web=await _web(spec, context, at), roles=roles)
+        return Identity(web=await _web(spec, context, place), roles=roles)
     if auth is not None and auth.secret_ref is not None:
-        return Identity(keys=await _keys(auth.secret_ref, context, at), roles=roles)
+        return Identity(keys=await _keys(auth.secret_ref, context, place), roles=roles)
     if not context.ambient:
-        text = f"{at}.auth is missing, and this namespace may not use the controller's own identity"
+        text = f"{place} is missing, and this namespace may not use the controller's own identity"
         cure = "add secretRef or jwt, or ask an administrator for external.ambient_namespaces"
         raise NeedsHuman(INVALID, f"{text}: {cure}")
     return Identity(roles=roles)
 
 
 async def _keys(reference: AwsSecretRef, context: ConnectContext, at: str) -> Mapping[str, SecretValue]:
-    at = f"{at}.auth.secretRef"
+    at = f"{at}.secretRef"
     wanted = {
         "access_key_id": (reference.access_key_id_secret_ref, f"{at}.accessKeyIDSecretRef"),
         "secret_access_key": (reference.secret_access_key_secret_ref, f"{at}.secretAccessKeySecretRef"),
@@ -78,7 +84,7 @@ async def _keys(reference: AwsSecretRef, context: ConnectContext, at: str) -> Ma
 
 
 async def _web(spec: AwsProvider, context: ConnectContext, at: str) -> WebIdentity:
-    at = f"{at}.auth.jwt.serviceAccountRef"
+    at = f"{at}.jwt.serviceAccountRef"
     reference = spec.auth.jwt.service_account_ref if spec.auth and spec.auth.jwt else None
     if reference is None:
         raise NeedsHuman(INVALID, f"{at} is missing")

@@ -9,9 +9,9 @@ import pytest
 from google.auth import aws
 
 from external.api.providers.gcpsm import GoogleAuth
-from external.providers.gcp import federation, tokens
-from external.providers.gcp.login import login_of, token_client
 from external.providers.protocol import ProviderDenied
+from external.providers.support.google import federation, tokens
+from external.providers.support.google.login import login_of, token_client
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
 from tests.builders.generators import Desk, generator_context

@@ -7,12 +7,12 @@ import pytest
 from aiohttp import web
 
 from external.api.providers.aws import AwsProvider
-from external.providers.aws import session
-from external.providers.aws.identity import Identity, Role
 from external.providers.aws.parameterstore import ParameterStore
 from external.providers.aws.secretsmanager import SecretsManager
-from external.providers.aws.session import AwsConnection
 from external.providers.protocol import ProviderUnavailable, SearchRequest
+from external.providers.support.amazon import session
+from external.providers.support.amazon.identity import Identity, Role
+from external.providers.support.amazon.session import AwsConnection
 from manager.core.secret_value import SecretValue
 from tests.cluster.serving import Served
 

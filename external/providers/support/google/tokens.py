@@ -1,7 +1,10 @@
 """Access tokens of Google Cloud: exchanged, impersonated, or of the node."""
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from external.providers.protocol import ProviderDenied, ProviderUnavailable
@@ -14,11 +17,13 @@ from manager.core.secret_value import SecretValue
 
 LABEL = "GCP"
 TOKEN, EXCHANGE, IMPERSONATE, METADATA = "Token", "ExchangeToken", "GenerateAccessToken", "GetMetadata"
+SIGN = "SignJwt"
 TOKEN_URL = "https://oauth2.googleapis.com/token"
 EXCHANGE_URL = "https://sts.googleapis.com/v1/token"
 IMPERSONATE_URL = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/"
 METADATA_URL = "http://169.254.169.254/computeMetadata/v1/"
 NODE_TOKEN = "instance/service-accounts/default/token"
+NODE_IDENTITY = "instance/service-accounts/default/identity"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 EXCHANGE_GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -29,6 +34,8 @@ MAX_BYTES = 32 << 10
 
 Ask = Callable[[HttpClient], tuple[str, float]]
 """Returns an access token, and the Unix time at which it ends."""
+Claims = Callable[[str], Mapping[str, Any]]
+"""Returns the claims of a token for an account."""
 Subject = Callable[[HttpClient], SecretValue]
 """Returns the token that is exchanged."""
 
@@ -37,21 +44,67 @@ def by_key(content: SecretValue, place: str) -> Ask:
     """Log in with the key of a Google service account (RFC 7523)."""
 
     def ask(http: HttpClient) -> tuple[str, float]:
-        try:
-            key = read_json(content.reveal(), ANSWER)
-            email, pem, kid = (field(key, name, str) for name in ("client_email", "private_key", "private_key_id"))
-            url = field(key, "token_uri", str) or TOKEN_URL
-        except Unreadable:
-            email = pem = None
-        if not email or not pem:
-            raise ProviderDenied(f"{place}: it is no key of a Google service account")
+        account = _account(content, place)
         now = int(time.time())
-        claims = {"iss": email, "scope": SCOPE, "aud": TOKEN_URL, "iat": now, "exp": now + JWT_SECONDS}
-        assertion = signed(claims, rsa_key(SecretValue(pem.encode()), place), kid=kid)
-        body = urlencode({"grant_type": JWT_BEARER, "assertion": assertion.reveal().decode()}).encode()
-        return issued(http.send(HttpRequest(TOKEN, "POST", url, headers=FORM, body=body)), "the key of the account")
+        claims = {"iss": account.email, "scope": SCOPE, "aud": TOKEN_URL, "iat": now, "exp": now + JWT_SECONDS}
+        assertion = account.signed(claims).reveal().decode()
+        body = urlencode({"grant_type": JWT_BEARER, "assertion": assertion}).encode()
+        request = HttpRequest(TOKEN, "POST", account.token_url, headers=FORM, body=body)
+        return issued(http.send(request), "the key of the account")
 
     return ask
+
+
+def self_signed(content: SecretValue, place: str, claims: Claims) -> SecretValue:
+    """Return a token with these claims, signed with the key of a Google service account. Raises ProviderDenied."""
+    account = _account(content, place)
+    return account.signed(claims(account.email))
+
+
+def signed_by_google(http: HttpClient, token: str, email: str, claims: Claims) -> SecretValue:
+    """Return a token with these claims that Google signs as a service account. Raises ProviderError."""
+    url, body = f"{IMPERSONATE_URL}{quote(email, safe='@')}:signJwt", {"payload": json.dumps(claims(email))}
+    answer = http.send_as(SecretValue(token.encode()), HttpRequest(SIGN, "POST", url, json=body))
+    _require_success(answer, "that the identity may sign as the Google service account")
+    signed = answer.json_object(ANSWER).get("signedJwt")
+    if not isinstance(signed, str) or not signed:
+        raise ProviderUnavailable(f"Google Cloud: {SIGN}: the answer holds no token")
+    return SecretValue(signed.encode())
+
+
+def identity_token(http: HttpClient, audience: str) -> SecretValue:
+    """Return a token that says which machine this is. Raises ProviderError."""
+    query = urlencode({"audience": audience, "format": "full"})
+    answer = _metadata(http, TOKEN, f"{NODE_IDENTITY}?{query}")
+    _require_success(answer, "the service account of the node")
+    return SecretValue(answer.content)
+
+
+@dataclass(frozen=True)
+class _Account:
+    """The key of a Google service account."""
+
+    email: str
+    pem: SecretValue
+    key_id: str | None
+    token_url: str
+    place: str
+
+    def signed(self, claims: Mapping[str, Any]) -> SecretValue:
+        return signed(claims, rsa_key(self.pem, self.place), kid=self.key_id)
+
+
+def _account(content: SecretValue, place: str) -> _Account:
+    """Read a key. Raises ProviderDenied, which names the place."""
+    try:
+        key = read_json(content.reveal(), ANSWER)
+        email, pem, kid = (field(key, name, str) for name in ("client_email", "private_key", "private_key_id"))
+        url = field(key, "token_uri", str) or TOKEN_URL
+    except Unreadable:
+        email = pem = None
+    if not email or not pem:
+        raise ProviderDenied(f"{place}: it is no key of a Google service account")
+    return _Account(email, SecretValue(pem.encode()), kid, url, place)
 
 
 def by_exchange(subject: Subject, audience: str, email: str = "", kind: str = JWT, url: str = "") -> Ask:

@@ -1,16 +1,28 @@
 """How a store or generator logs in to Google Cloud: which token is asked for, and as whom."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from external.api.fields import SecretKeySelector, ServiceAccountSelector
 from external.api.providers.gcpsm import GoogleIdentityFederation
-from external.providers.gcp.federation import ACCOUNT_TOKEN_SECONDS, GOOGLE_ACCOUNT, by_federation
-from external.providers.gcp.tokens import LABEL, MAX_BYTES, Ask, by_exchange, by_key, by_metadata, fact
 from external.providers.protocol import ConnectContext, Egress
 from external.providers.support.egress import EgressPolicy
+from external.providers.support.google.federation import ACCOUNT_TOKEN_SECONDS, GOOGLE_ACCOUNT, by_federation
+from external.providers.support.google.tokens import (
+    LABEL,
+    MAX_BYTES,
+    Ask,
+    Claims,
+    by_exchange,
+    by_key,
+    by_metadata,
+    fact,
+    signed_by_google,
+)
 from external.providers.support.http import HttpClient, HttpOptions
 from external.providers.support.lookup import INVALID
 from manager.core.errors import NeedsHuman
+from manager.core.secret_value import SecretValue
 
 PROJECT = "project/project-id"
 CLUSTER_NAME, CLUSTER_LOCATION = "instance/attributes/cluster-name", "instance/attributes/cluster-location"
@@ -102,14 +114,38 @@ def token_client(egress: Egress, context: ConnectContext) -> HttpClient:
     return HttpClient(HttpOptions(LABEL, egress, context.count, context.timeout, max_answer_bytes=MAX_BYTES))
 
 
+async def account_of_cluster(
+    given: ClusterLogin, context: ConnectContext, at: str, project: str
+) -> Callable[[Claims], SecretValue]:
+    """Return what signs claims as the Google service account of a ServiceAccount. Raises NeedsHuman."""
+    place = f"{at}.serviceAccountRef"
+    email = await _google_account(given, context, place)
+    if not email:
+        raise NeedsHuman(INVALID, f"{place}: the ServiceAccount needs the annotation {GOOGLE_ACCOUNT}")
+    ask = await _by_cluster(given, context, at, project)
+
+    def sign(claims: Claims) -> SecretValue:
+        http = token_client(EgressPolicy(everything=True), context)
+        try:
+            return signed_by_google(http, ask(http)[0], email, claims)
+        finally:
+            http.close()
+
+    return sign
+
+
+async def _google_account(given: ClusterLogin, context: ConnectContext, place: str) -> str:
+    account = await context.lookup.account(given.service_account_ref, place)
+    return str((account["metadata"].get("annotations") or {}).get(GOOGLE_ACCOUNT) or "")
+
+
 async def _by_cluster(given: ClusterLogin, context: ConnectContext, at: str, project: str) -> Ask:
     """Log in as a ServiceAccount of a GKE cluster, and as the Google service account that its annotation names.
 
     The pool is that of the cluster's project. What the store leaves out, the metadata server says: it is no credential.
     """
     place = f"{at}.serviceAccountRef"
-    account = await context.lookup.account(given.service_account_ref, place)
-    email = str((account["metadata"].get("annotations") or {}).get(GOOGLE_ACCOUNT) or "")
+    email = await _google_account(given, context, place)
     audiences = list(given.service_account_ref.audiences or ())
 
     source = context.lookup.token_source_for(given.service_account_ref, ACCOUNT_TOKEN_SECONDS, place)

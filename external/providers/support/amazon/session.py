@@ -9,8 +9,6 @@ from typing import Any
 
 from external.api.providers.aws import AwsProvider
 from external.api.store import RetrySettings
-from external.providers.aws.guarded_connections import guard_connections
-from external.providers.aws.identity import Identity, Role, WebIdentity
 from external.providers.protocol import (
     CountCall,
     ProviderDenied,
@@ -19,12 +17,13 @@ from external.providers.protocol import (
     SecretAbsent,
     SecretRequest,
 )
+from external.providers.support.amazon.guarded_connections import guard_connections
+from external.providers.support.amazon.identity import Identity, Role, WebIdentity
 from external.providers.support.deadlines import within
 from external.providers.support.refusals import reason
 from manager.core.errors import CofferError
 from manager.core.secret_value import SecretValue
 
-SESSION_NAME = "external-secrets-provider-aws"  # what users' trust policies and CloudTrail queries know
 STS = "AWS/STS"  # not counted by the original: role assumption was invisible in the bill
 UNAVAILABLE = frozenset(
     {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "InternalServiceError"}
@@ -66,6 +65,7 @@ class AwsConnection:
         self.spec = spec
         self._count = count
         self._label = label
+        self._name = identity.session_name
         self._timeout = timeout
         self._options = _options(retries, timeout)
         self.weight = KEY_CLIENT_BYTES if identity.keys and not identity.roles else CLIENT_BYTES
@@ -127,10 +127,14 @@ class AwsConnection:
 
     def validate(self) -> None:
         """Check that there are credentials: roles are assumed, and no secret is read. Raises ProviderError."""
+        self.credentials()
+
+    def credentials(self) -> Any:
+        """Return the identity's credentials as they are now. Raises ProviderError."""
         found = self.guard(self._session.get_credentials)
         if found is None:
             raise ProviderDenied("no AWS credentials were found")
-        self.guard(found.get_frozen_credentials)
+        return self.guard(found.get_frozen_credentials)
 
     def _opened(self, identity: Identity) -> Any:
         session: Any
@@ -144,7 +148,7 @@ class AwsConnection:
 
     def _assumed(self, session: Any, role: Role) -> Refresh:
         sts = self._made(session, "sts", "AWS_STS_ENDPOINT")
-        arguments = {"RoleArn": role.arn, "RoleSessionName": SESSION_NAME, **role.options}
+        arguments = {"RoleArn": role.arn, "RoleSessionName": self._name, **role.options}
         return lambda: _credentials(self.call("AssumeRole", sts.assume_role, arguments, STS))
 
     def _trusted(self, web: WebIdentity) -> Refresh:
@@ -153,7 +157,7 @@ class AwsConnection:
 
         def refresh() -> dict[str, str]:
             token = self.guard(web.token).reveal().decode()
-            arguments = {"RoleArn": web.role, "RoleSessionName": SESSION_NAME, "WebIdentityToken": token}
+            arguments = {"RoleArn": web.role, "RoleSessionName": self._name, "WebIdentityToken": token}
             return _credentials(self.call(name, sts.assume_role_with_web_identity, arguments, STS))
 
         return refresh

@@ -13,8 +13,9 @@ from urllib.parse import quote
 
 from external.api.fields import ConfigMapKeySelector, SecretKeySelector, ServiceAccountSelector
 from external.api.providers.gcpsm import AwsSecurityCredentials, GoogleIdentityFederation
-from external.providers.gcp.tokens import EXCHANGE, JWT, Ask, Subject, by_exchange
 from external.providers.protocol import ConnectContext, ProviderUnavailable
+from external.providers.support.amazon.signature import signed_headers
+from external.providers.support.google.tokens import EXCHANGE, JWT, Ask, Subject, by_exchange
 from external.providers.support.http import HttpClient, HttpRequest
 from external.providers.support.lookup import INVALID
 from manager.core.documents import ANSWER, CONFIGURATION, Unreadable, field, read_json
@@ -153,15 +154,12 @@ def _signed(keys: tuple[SecretValue, SecretValue, SecretValue | None], region: s
 
     def sign(http: HttpClient) -> SecretValue:
         del http
-        from botocore.auth import SigV4Auth
-        from botocore.awsrequest import AWSRequest
         from botocore.credentials import Credentials
 
         plain = [each.reveal().decode().strip() if each is not None else None for each in keys]
         url = f"https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
-        request = AWSRequest("POST", url, headers={"Host": f"sts.{region}.amazonaws.com", TARGET: audience})
-        SigV4Auth(Credentials(*plain), "sts", region).add_auth(request)
-        headers = [{"key": name, "value": str(each)} for name, each in sorted(request.headers.items())]
+        signed = signed_headers(Credentials(*plain), region, url, headers={TARGET: audience})
+        headers = [{"key": name, "value": each} for name, each in signed.items()]
         text = json.dumps({"headers": headers, "method": "POST", "url": url}, sort_keys=True)
         return SecretValue(quote(text).encode())
 

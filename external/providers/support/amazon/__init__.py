@@ -1,0 +1,1 @@
+"""Identities of AWS, for all that act as one."""

@@ -1,0 +1,1 @@
+"""Identities of Google Cloud, for all that act as one."""
