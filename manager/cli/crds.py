@@ -1,7 +1,8 @@
 """`coffer crds`: compare the CRDs of a cluster with those of this version, and update them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import click
@@ -105,6 +106,15 @@ async def _each(
         await client.close()
 
 
+@cache
+def every_crd() -> Mapping[str, Body]:
+    """Return Coffer's CRDs by name, made from their models once: nobody may change them."""
+    import external.crds
+    import sealed.api
+
+    return {each["metadata"]["name"]: each for each in map(render, (*sealed.api.CRDS, *external.crds.CRDS))}
+
+
 def chosen(names: Sequence[str], provider_plugins: str = "") -> list[Body]:
     """Return Coffer's CRDs of some names or plurals, all without any. Raises SettingsError for one that is unknown.
 
@@ -115,7 +125,7 @@ def chosen(names: Sequence[str], provider_plugins: str = "") -> list[Body]:
     import sealed.api
 
     ours = {each["metadata"]["name"]: each for each in map(render, (*sealed.api.CRDS, *_external(provider_plugins)))}
-    known = {crd["spec"]["names"]["plural"]: crd for crd in ours.values()} | ours
+    known = {crd["spec"]["names"]["plural"]: crd for crd in ours.values()} | dict(ours)
     for name in names:
         if name not in known:
             meant = nearest(name, known) or "; `coffer crds diff` without NAMES shows all"

@@ -8,7 +8,17 @@ import pytest
 from click.testing import CliRunner, Result
 
 from manager.cli.main import main
-from tests.builders.manifests import allowed, aws, aws_keys, canary, external_secret, secret, service_account, store
+from tests.builders.manifests import (
+    allowed,
+    aws,
+    aws_keys,
+    canary,
+    external_secret,
+    push_secret,
+    secret,
+    service_account,
+    store,
+)
 from tests.cluster.wait import wait_until
 from tests.e2e.oracles import assert_nothing_leaked
 from tests.e2e.world import World
@@ -127,8 +137,16 @@ def test_each_of_twelve_faults_is_named_with_its_cure(arena: World, arena_coffer
         _named(ward)
     finally:
         arena.kube.patch("customresourcedefinitions", STALE_CRD, None, {"spec": {"versions": crd["spec"]["versions"]}})
-        arena.kube.wait_until(lambda: arena.kube.list("pushsecrets"), lambda _: True, what="the storage of PushSecrets")
+        wait_until(lambda: _serves_whole_schema(ward), what="the schema of PushSecrets as it was")
     assert_nothing_leaked(ward.values, OUTPUTS)
+
+
+def _serves_whole_schema(ward: Ward) -> bool:
+    """Return True if the API server takes the field that was missing; its storage is new then, too."""
+    probe = push_secret(ward.app, "probe", "aws", {"k": "r"}, dataTo=[{"storeRef": {"name": "aws"}}])
+    path = ward.world.kube.path("pushsecrets", ward.app, "")
+    ward.world.kube.request("POST", f"{path.rstrip('/')}?dryRun=All&fieldValidation=Strict", probe)
+    return True
 
 
 def _named(ward: Ward) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from manager.cli.crds import every_crd
 from manager.core.suggestions import MAX_NAME_CHARACTERS, nearest
-from manager.kube.crds import render
 
 OPEN = "x-kubernetes-preserve-unknown-fields"
 MAX_UNKNOWN = 20
@@ -15,11 +15,7 @@ TOP = frozenset({"apiVersion", "kind", "metadata", "status"})
 @cache
 def crds() -> Mapping[tuple[str, str], Mapping[str, Any]]:
     """Return (group, kind) -> the CRD of Coffer."""
-    import external.crds
-    import sealed.api
-
-    rendered = [render(each) for each in (*sealed.api.CRDS, *external.crds.CRDS)]
-    return {(each["spec"]["group"], each["spec"]["names"]["kind"]): each for each in rendered}
+    return {(each["spec"]["group"], each["spec"]["names"]["kind"]): each for each in every_crd().values()}
 
 
 def served_versions(crd: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

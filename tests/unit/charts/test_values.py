@@ -54,7 +54,7 @@ REFUSED = [
     ("settings.process.metrics_authorization=true", "additional properties 'metrics_authorization' not allowed"),
     ("metrics.tls.enabled=true", "metrics.tls.secretName: name the Secret"),
     ("metrics.authorization.enabled=true", "metrics.authorization.enabled: needs metrics.tls.enabled"),
-    ("networkPolicy.enabled=true,networkPolicy.egress.providers={vaul}", "vaul is not served; served: aws"),
+    ("networkPolicy.enabled=true,networkPolicy.egress.providers={vaul}", "vaul is not served; served: "),
     ("ingress.enabled=true,modules.sealed=false", "ingress.enabled: needs modules.sealed"),
     ("metrics.serviceMonitor.enabled=true,metrics.service.enabled=false", "or use metrics.podMonitor"),
     ("podDisruptionBudget.minAvailable=1,podDisruptionBudget.maxUnavailable=2", "not both"),

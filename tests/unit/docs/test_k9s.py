@@ -19,4 +19,4 @@ def test_every_shortcut_runs_a_command_with_its_options() -> None:
         assert word is not None, name
         options = {option for each in known[word[1]].params for option in each.opts}
         assert set(re.findall(r"(?<=\s)--?[a-z-]+", script.partition("|")[0].partition(";")[0])) <= options, name
-        assert not re.search(r'(?<!")\$\d', script), f"{name}: a name with a blank would be two words"
+        assert "$" not in re.sub(r'"[^"]*"', "", script), f"{name}: a name with a blank would be two words"

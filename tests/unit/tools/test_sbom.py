@@ -1,7 +1,9 @@
 """The bill of materials lists what the image holds, in a form that the standard's schema accepts."""
 
 from datetime import UTC, datetime
+from typing import Any
 
+import pytest
 from cyclonedx.model.bom import Bom
 from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.schema import SchemaVersion
@@ -21,13 +23,18 @@ def made() -> Bom:
     return bill(iter([*python, *go]), "0123abcd", COMMITTED)
 
 
-def test_the_bill_is_valid_cyclonedx() -> None:
-    # Its import builds dozens of grammars, for which every run of pytest that collects this file would wait seconds.
+@pytest.fixture(scope="module")
+def validator() -> Any:
+    """Import the validator, which takes seconds: neither each collection nor the limit of the test is to pay for it."""
     from cyclonedx.validation.json import JsonStrictValidator
 
+    return JsonStrictValidator(SchemaVersion.V1_6)
+
+
+def test_the_bill_is_valid_cyclonedx(validator: Any) -> None:
     text = JsonV1Dot6(made()).output_as_string()
 
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    assert validator.validate_str(text) is None
 
 
 def test_python_go_and_the_product_are_listed() -> None:

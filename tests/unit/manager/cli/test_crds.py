@@ -33,3 +33,13 @@ def test_another_name_is_refused_in_one_line(name: str, says: str) -> None:
         chosen([name])
 
     assert str(caught.value) == says
+
+
+def test_a_plug_in_that_is_not_installed_is_told() -> None:
+    """CRDs without its fields would drop them from every store."""
+    with pytest.raises(SettingsError, match="--provider-plugins: gone: no installed package"):
+        chosen(["secretstores"], "gone")
+
+
+def test_without_plug_ins_the_crds_are_the_charts() -> None:
+    assert chosen(["secretstores"], "") == chosen(["secretstores"])
