@@ -66,7 +66,6 @@ What the identity of a store must be allowed for pushes; a refused push names th
 - **Azure Key Vault**: on secrets `get` and `set`, on certificates and keys `get`, `import` and `update`; for deletes
   `delete`; to write again what was deleted, `recover`.
 - **1Password Connect**: a token that may read and write the vault.
-- **Custom resources**: `get` on the kind, `list` for searches.
 - **Akeyless**: `read`, `list`, `create`, `update` and `delete` on the path.
 - **Bitwarden Secrets Manager**: a machine account that may read and write the project.
 - **Scaleway**: `SecretManagerFullAccess`; reads need `SecretManagerSecretAccess` and `SecretManagerReadOnly`.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.builders.manifests import canary, config_map, external_secret, meta, secret, service_account, store
+from tests.builders.manifests import canary, external_secret, meta, secret, service_account, store
 from tests.cluster.kube import Object
 from tests.controller import Coffer, Installation
 from tests.doubles.akeyless import Akeyless
@@ -287,45 +287,6 @@ def test_every_store_fills_a_target_and_follows_its_service(clouds: World, doubl
         row.change(value)
         before = row.data[row.changed]
         clouds.await_data(ns, name, {key: value if each == before else each for key, each in row.data.items()})
-
-
-def test_objects_of_this_cluster_are_read_as_the_stores_own_account(clouds: World) -> None:
-    ns, value, other = clouds.namespace(), canary(), canary()
-    about = {"namespace": ns, "name": "builder"}
-    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"]}]
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "builder"}
-    clouds.apply(
-        service_account(ns, "builder"),
-        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": about, "rules": rules},
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "RoleBinding",
-            "metadata": about,
-            "roleRef": role,
-            "subjects": [{"kind": "ServiceAccount", **about}],
-        },
-        secret(ns, "known", {"one": value, "two": other}),  # so that the search for leaks knows them as a Secret's
-        config_map(ns, "settings", {"one": value, "two": other}),
-    )
-    provider = {
-        "auth": {"serviceAccount": {"name": "builder"}},
-        "resource": {"group": "", "version": "v1", "kind": "ConfigMap"},
-        "whitelist": {"rules": [{"name": "^settings$", "properties": ["^data"]}]},
-    }
-    clouds.apply(store(ns, "objects", {"crd": provider}))
-    wanted = external_secret(ns, "app", "objects", {}, refreshInterval="1s")
-    entries = {
-        "data": [{"secretKey": "first", "remoteRef": {"key": "settings", "property": "data.one"}}],
-        "dataFrom": [{"extract": {"key": "settings", "property": "data"}}],
-    }
-    clouds.apply(wanted | {"spec": wanted["spec"] | entries})
-
-    clouds.await_ready("secretstores", ns, "objects")
-    clouds.await_data(ns, "app", {"first": value, "one": value, "two": other})
-
-    hidden = external_secret(ns, "hidden", "objects", {"whole": "settings"})
-    clouds.apply(hidden)
-    clouds.await_condition("externalsecrets", ns, "hidden", "False", text="whitelist")
 
 
 def test_a_push_is_marked_and_cleaned_up(clouds: World, doubles: Doubles) -> None:
