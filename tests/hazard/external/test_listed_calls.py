@@ -84,7 +84,7 @@ async def test_an_interval_without_a_change_costs_a_list(service: Service, monke
     for name in ("BATCH_WINDOW_SECONDS", "LULL_SECONDS"):
         monkeypatch.setattr(f"external.reading.rate_limit.{name}", 0.01)
     bench = ExternalModule(Settings(external=ExternalSettings(egress_allowed=("127.0.0.0/8",))))
-    held = {
+    held: dict[str, Any] = {
         "id": KeyVault.client,
         "secret": KeyVault.secret,
         "onepassword": OnePassword.token,
