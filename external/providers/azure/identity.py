@@ -75,7 +75,8 @@ async def _service_principal(spec: AzureKeyVault, url: str, context: ConnectCont
         return Principal(url, tenant, entra.by_secret(client, secret))
     place = f"{at}.clientCertificate"
     pem = await context.lookup.secret(given.client_certificate, place)
-    return Principal(url, tenant, entra.by_certificate(client, pem, place))
+    # In a thread: all certificates of the Secret are parsed.
+    return Principal(url, tenant, await context.run(lambda: entra.by_certificate(client, pem, place)))
 
 
 async def _account(spec: AzureKeyVault, url: str, context: ConnectContext) -> Principal:

@@ -1,7 +1,10 @@
 """Logins to a vault: the challenge, tokens, and who may use which identity."""
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import get_ident
 from typing import Any
 
 import pytest
@@ -70,6 +73,21 @@ def test_a_certificate_signs_the_login(vault: KeyVault) -> None:
     key_only = Desk(azure_id=vault.client, azure_pem=pem.partition("-----BEGIN CERT")[0])
     with pytest.raises(ProviderDenied, match="no certificate in PEM form that belongs to its private key"):
         connected("azurekv", fields(vault, authSecretRef=reference), provider_context(key_only))
+
+
+def test_a_certificate_is_read_in_a_thread(vault: KeyVault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading a chain of certificates takes time, in which the event loop would serve nobody."""
+    threads: list[int] = []
+    read = entra.by_certificate
+    monkeypatch.setattr(entra, "by_certificate", lambda *given: (threads.append(get_ident()), read(*given))[1])
+    reference = {"clientId": {"name": "azure", "key": "id"}, "clientCertificate": {"name": "azure", "key": "pem"}}
+    desk = Desk(azure_id=vault.client, azure_pem=certificate()[1])
+
+    context = replace(provider_context(desk), run=asyncio.to_thread)
+    connected("azurekv", fields(vault, authSecretRef=reference), context).close()
+
+    assert threads
+    assert get_ident() not in threads
 
 
 def test_a_service_account_logs_in_by_its_annotations(vault: KeyVault) -> None:
