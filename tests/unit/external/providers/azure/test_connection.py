@@ -231,6 +231,8 @@ def test_a_wrong_secret_is_told_at_the_store_and_nowhere_quoted(vault: KeyVault)
         (status(200, '{"value": []}'), "/secrets", ProviderUnavailable),
         (page(), "/secrets", ProviderUnavailable),
         (status(401), "/secrets", ProviderDenied),
+        (status(401, WWW_Authenticate="a" * 60_000), "/secrets", ProviderDenied),
+        (status(401, WWW_Authenticate=f'x="{"a" * 4_000}", resource="http://127.0.0.1"'), "/secrets", ProviderDenied),
         (status(503), "/secrets", ProviderUnavailable),
         (page(), "/token", ProviderUnavailable),
         (status(200, "{}"), "/token", ProviderUnavailable),
