@@ -19,6 +19,8 @@ VERSION = re.compile(r"[0-9A-Za-z]{1,64}")
 KEY_MEMBERS = ("kid", "kty", "key_ops", "n", "e", "crv", "x", "y")
 """The public part of a key, in the order in which external-secrets writes it."""
 TIMES = {"exp": "expires", "created": "created", "updated": "updated", "nbf": "notBefore"}
+MAX_SECOND = 253_402_300_800
+"""The year 10000, which a date cannot have."""
 TAG_SEPARATOR = "."
 
 
@@ -70,7 +72,7 @@ class VaultObject(NamedTuple):
     def updated(self) -> int:
         """Return the second of its last change, 0 if it is not told."""
         found = self.attributes.get("updated")
-        return found if isinstance(found, int) else 0
+        return found if isinstance(found, int) and 0 < found < MAX_SECOND else 0
 
     @property
     def enabled(self) -> bool:
@@ -102,6 +104,8 @@ def object_of(call: str, place: Place | None, body: Mapping[str, Any]) -> VaultO
     if len(steps) < 2 or not isinstance(body.get("attributes"), dict):
         raise ProviderUnavailable(f"{call}: the answer is no object of a vault")
     found = Place("secret", steps[1]) if place is None else place
+    if not NAME.fullmatch(found.name):
+        raise ProviderUnavailable(f"{call}: the answer is no object of a vault")
     if [each.lower() for each in steps[:2]] != found.path.lower().split("/"):
         raise ProviderUnavailable(f"{call}: the answer is another object than the one that was asked for")
     return VaultObject(found, steps[2] if len(steps) > 2 else "", body)
@@ -113,7 +117,7 @@ def value_of(call: str, found: VaultObject) -> VaultValue:
 
 
 def tags_of(found: VaultObject, *, with_times: bool) -> VaultValue:
-    """Return the tags of an object as JSON.
+    """Return the tags of an object as JSON. Raises ProviderDenied for a time that is none.
 
     Args:
         with_times: whether its times are among them, as external-secrets has them without `useAzureSDK`.
@@ -122,6 +126,8 @@ def tags_of(found: VaultObject, *, with_times: bool) -> VaultValue:
     for name, shown in TIMES.items() if with_times else ():
         second = found.attributes.get(name)
         if isinstance(second, int):
+            if not 0 <= second < MAX_SECOND:
+                raise ProviderDenied(f"its attribute {name} is no time that can be written")
             told[f"attribute.{shown}"] = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return VaultValue(document(told).reveal(), "tags", found.place.name)
 
