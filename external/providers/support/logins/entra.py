@@ -1,12 +1,13 @@
 """Tokens of Microsoft Entra ID over HTTP: for a secret, a certificate or an assertion, or as a managed identity."""
 
 import os
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
 from cryptography import x509
@@ -49,6 +50,9 @@ CLOUDS: Mapping[str, Cloud] = MappingProxyType(
         "GermanCloud": Cloud("https://login.microsoftonline.de", "https://management.microsoftazure.de"),
     }
 )
+
+
+PLAIN_HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::\d{1,5})?", re.IGNORECASE)
 
 
 class EntraToken(NamedTuple):
@@ -127,6 +131,20 @@ def by_metadata(client: str | None) -> Ask:
         return _issued(http.send(request), "Azure metadata", "the client ID of the managed identity", ())
 
     return ask
+
+
+def is_within(url: str, domains: Iterable[str]) -> bool:
+    """Return True if the host of a URL belongs to one of the domains.
+
+    Tokens of the controller's own identity go to such hosts only. A host with other signs than those of a name is none:
+    parsers of URLs do not agree on it.
+    """
+    try:
+        host = urlsplit(url).netloc
+    except ValueError:
+        return False
+    name = host.partition(":")[0].lower()
+    return bool(PLAIN_HOST.fullmatch(host)) and any(name == each or name.endswith(f".{each}") for each in domains)
 
 
 def tenant_of_environment() -> str:
