@@ -158,10 +158,16 @@ CLUSTER = {
 
 @pytest.mark.parametrize(
     "fields",
-    [{"location": "x.evil.example/"}, {"location": "europe-west3.evil"}, {"projectID": "a/../b"}, {"projectID": "a?b"}, CLUSTER],
+    [
+        {"location": "x.evil.example/"},
+        {"location": "europe-west3.evil"},
+        {"projectID": "a/../b"},
+        {"projectID": "a?b"},
+        CLUSTER,
+    ],
 )
 def test_names_that_lead_to_another_host_are_refused(google: GoogleSubject, fields: dict[str, Any]) -> None:
-    with pytest.raises(NeedsHuman, match="[pP]rojectID: it is no ID|location: it is no location"):
+    with pytest.raises(NeedsHuman, match=r"[pP]rojectID: it is no ID|location: it is no location"):
         google.client(**fields)
 
 
