@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable
 from external.providers.support.naming import document
+from manager.core.clock import MAX_SECOND
 from manager.core.secret_value import SecretValue
 
 KINDS = {"secret": "secrets", "key": "keys", "cert": "certificates"}
@@ -19,8 +20,6 @@ VERSION = re.compile(r"[0-9A-Za-z]{1,64}")
 KEY_MEMBERS = ("kid", "kty", "key_ops", "n", "e", "crv", "x", "y")
 """The public part of a key, in the order in which external-secrets writes it."""
 TIMES = {"exp": "expires", "created": "created", "updated": "updated", "nbf": "notBefore"}
-MAX_SECOND = 253_402_300_800
-"""The year 10000, which a date cannot have."""
 TAG_SEPARATOR = "."
 
 

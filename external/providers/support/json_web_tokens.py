@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from external.providers.protocol import ProviderDenied, ProviderUnavailable
 from external.providers.support.http import HttpAnswer
+from manager.core.clock import MAX_SECOND
 from manager.core.documents import ANSWER, Unreadable, read_json
 from manager.core.private_keys import read_private_key
 from manager.core.secret_value import SecretValue
@@ -47,7 +48,7 @@ def expiry_of(token: str, server: str) -> float:
     except (ValueError, IndexError, Unreadable):
         claims = None
     found = claims.get("exp") if isinstance(claims, dict) else None
-    if not isinstance(found, int | float) or isinstance(found, bool):
+    if not isinstance(found, int | float) or isinstance(found, bool) or not 0 <= found < MAX_SECOND:
         raise ProviderUnavailable(f"{server}: the token does not say when it ends")
     return float(found)
 

@@ -17,7 +17,7 @@ from external.providers.protocol import ProviderDenied, ProviderUnavailable
 from external.providers.support.http import HttpAnswer, HttpClient, HttpRequest
 from external.providers.support.json_web_tokens import encoded, rsa_key, signed
 from external.providers.support.refusals import reason
-from external.providers.support.tokens import credential
+from external.providers.support.tokens import credential, life_of
 from manager.core.documents import ANSWER, Unreadable, read_json
 from manager.core.secret_value import SecretValue
 
@@ -165,13 +165,14 @@ def _issued(answer: HttpAnswer, server: str, check: str, sent: Any) -> EntraToke
     if answer.status != 200:
         raise _refusal(answer, server, check, sent)
     body = answer.json_object(ANSWER)
-    token, seconds = body.get("access_token"), body.get("expires_in")
+    # The metadata service writes numbers as texts.
+    token, told = body.get("access_token"), body.get("expires_in")
+    seconds = life_of(int(told) if isinstance(told, str) and told.isdecimal() and len(told) < 20 else told)
     if not isinstance(token, str) or not token:
         raise ProviderUnavailable(f"{server}: {answer.call}: the answer holds no token")
-    try:
-        return EntraToken(token, float(seconds))  # type: ignore[arg-type]  # None raises TypeError
-    except (TypeError, ValueError):
-        raise ProviderUnavailable(f"{server}: {answer.call}: the token does not say when it ends") from None
+    if seconds is None:
+        raise ProviderUnavailable(f"{server}: {answer.call}: the token does not say when it ends")
+    return EntraToken(token, seconds)
 
 
 def _refusal(answer: HttpAnswer, server: str, check: str, sent: Any) -> Exception:
