@@ -16,6 +16,7 @@ from external.providers.protocol import (
 )
 from external.providers.support.http import HttpAnswer, HttpClient, HttpRequest
 from external.providers.support.naming import compiled
+from external.providers.support.plain_reads import require_plain
 from external.providers.support.refusals import reason
 from external.providers.support.search import SearchResults
 from manager.core.documents import Caps, Unreadable, read_json
@@ -114,9 +115,7 @@ class GitLabVariables:
         return [identifier for _, identifier in sorted(above, reverse=True)]
 
     def _one(self, request: SecretRequest, sources: Iterable[Sequence[Variable]]) -> SecretValue:
-        if request.version or request.metadata:
-            field = "version" if request.version else "metadataPolicy: Fetch"
-            raise ProviderDenied(f"{field} is not implemented in the GitLab provider: remove it")
+        require_plain(request, "GitLab")
         key = request.key.replace("-", "_")
         for variables in sources:
             found = chosen(variables, key, self._scope.environment)

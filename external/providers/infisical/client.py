@@ -25,6 +25,7 @@ from external.providers.protocol import (
     one_by_one,
 )
 from external.providers.support.naming import compiled
+from external.providers.support.plain_reads import require_plain
 from external.providers.support.pushing.delegation import DelegatesPushes
 from external.providers.support.search import SearchResults
 from manager.core.secret_value import SecretValue
@@ -117,9 +118,7 @@ class InfisicalClient(DelegatesPushes):
         return None
 
     def _one(self, request: SecretRequest, lists: Mapping[str, Mapping[str, Entry] | None]) -> SecretValue:
-        if request.version or request.metadata:
-            field = "version" if request.version else "metadataPolicy: Fetch"
-            raise ProviderDenied(f"{field} is not implemented in the Infisical provider: remove it")
+        require_plain(request, "Infisical")
         place = place_of(request.key, self._base)
         listed = lists.get(place.folder)
         if listed is not None and place.name not in listed:

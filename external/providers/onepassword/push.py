@@ -18,13 +18,13 @@ from external.providers.onepassword.items import (
 )
 from external.providers.protocol import ProviderUnavailable, SecretAbsent
 from external.providers.push import Pushed, PushRefused, PushRequest, ReferencedObject, RemoteRef, RemoteUnmanaged
-from external.providers.support.pushing.marks import MANAGED_BY, MANAGER, OWNER, marks, require_ours
+from external.providers.support.pushing.mark_texts import is_mark, mark_tags, marks_in
+from external.providers.support.pushing.marks import MANAGED_BY, require_ours
 from external.providers.support.pushing.metadata import AT, metadata_spec
 from external.providers.support.pushing.payload import single, text_of
 
 PLACE = "tag"
 CATEGORY = "SERVER"
-SEPARATOR = "="
 
 
 class ItemPush:
@@ -58,10 +58,10 @@ class ItemPush:
             return self._created(request, spec, label, value)
         body = self._body(found)
         tags = _tags(body)
-        if MANAGED_BY in _marks(tags) or not request.recorded:  # external-secrets leaves no mark, only its record
-            require_ours(_marks(tags), request.owners, PLACE)
-        kept = spec.tags if spec.tags is not None else [each for each in tags if not _is_mark(each)]
-        wanted = {**body, "tags": [*kept, *_mark_tags(request.owner)], "fields": _with_field(body, label, value)}
+        if MANAGED_BY in marks_in(tags) or not request.recorded:  # external-secrets leaves no mark, only its record
+            require_ours(marks_in(tags), request.owners, PLACE)
+        kept = spec.tags if spec.tags is not None else [each for each in tags if not is_mark(each)]
+        wanted = {**body, "tags": [*kept, *mark_tags(request.owner)], "fields": _with_field(body, label, value)}
         if sorted(wanted["tags"]) == sorted(tags) and wanted["fields"] == (body.get("fields") or []):
             return Pushed(written=False)
         self._connection.ask("UpdateItem", "PUT", item_path(found.vault, found.id), json=wanted)
@@ -84,7 +84,7 @@ class ItemPush:
             return False
         try:
             body = self._body(found)
-            require_ours(_marks(_tags(body)), (owner,), PLACE)
+            require_ours(marks_in(_tags(body)), (owner,), PLACE)
             fields = body.get("fields") or []
             rest = [each for each in fields if (each.get("label") or "") != label]
             if len(fields) - len(rest) > 1:
@@ -121,7 +121,7 @@ class ItemPush:
             "title": request.ref.key,
             "category": CATEGORY,
             "vault": {"id": vault},
-            "tags": [*(spec.tags or []), *_mark_tags(request.owner)],
+            "tags": [*(spec.tags or []), *mark_tags(request.owner)],
             "fields": [{"label": label, "value": value, "type": "CONCEALED"}],
         }
         self._connection.ask("CreateItem", "POST", f"vaults/{vault}/items", json=item)
@@ -149,16 +149,3 @@ def _with_field(body: Mapping[str, Any], label: str, value: str) -> list[Any]:
 def _tags(body: Mapping[str, Any]) -> list[str]:
     found = body.get("tags") or []
     return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
-
-
-def _mark_tags(owner: str) -> list[str]:
-    return [f"{name}{SEPARATOR}{text}" for name, text in marks(owner).items()]
-
-
-def _is_mark(tag: str) -> bool:
-    return tag == f"{MANAGED_BY}{SEPARATOR}{MANAGER}" or tag.startswith(f"{OWNER}{SEPARATOR}")
-
-
-def _marks(tags: list[str]) -> dict[str, str]:
-    split = (each.partition(SEPARATOR) for each in tags if _is_mark(each))
-    return {name: text for name, _, text in split}
