@@ -34,8 +34,9 @@ def item_of(call: str, body: object) -> Item:
     """Return an item as the API shows it. Raises ProviderUnavailable for what is none."""
     given = body if isinstance(body, dict) else {}
     name, kind, tags = given.get("item_name"), given.get("item_type"), given.get("item_tags") or []
-    texts = isinstance(name, str) and isinstance(kind, str) and len(name) + len(kind) <= MAX_NAME_CHARACTERS
-    if not texts or not isinstance(tags, list):
+    if not isinstance(name, str) or not isinstance(kind, str) or not isinstance(tags, list):
+        raise ProviderUnavailable(f"{call}: the answer is no item")
+    if len(name) + len(kind) > MAX_NAME_CHARACTERS:
         raise ProviderUnavailable(f"{call}: the answer is no item")
     return Item(full_name(name), kind.upper(), frozenset(each for each in tags if isinstance(each, str)))
 

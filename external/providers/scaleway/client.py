@@ -175,7 +175,8 @@ class ScalewaySecrets(DelegatesPushes):
     def _page(self, params: Mapping[str, str]) -> tuple[list[Found], int]:
         answer = self.connection.ask(LIST, "GET", "secrets", params={"project_id": self._project, **params})
         items, total = answer.get("secrets"), answer.get("total_count")
-        counted = isinstance(total, int) and not isinstance(total, bool)
-        if not isinstance(items, list) or len(items) > PAGE_SECRETS or not counted:
+        if not isinstance(total, int) or isinstance(total, bool):
+            raise ProviderUnavailable(f"{LIST}: the answer is no list of secrets")
+        if not isinstance(items, list) or len(items) > PAGE_SECRETS:
             raise ProviderUnavailable(f"{LIST}: the answer is no list of secrets")
         return [found_of(LIST, each) for each in items], total
