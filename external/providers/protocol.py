@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from external.api.store import RetrySettings
 from external.providers.support.lookup import Lookup
@@ -12,6 +12,8 @@ from manager.core.secret_value import SecretValue
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
+
+Made = TypeVar("Made")
 
 
 class Egress(Protocol):
@@ -251,6 +253,14 @@ class Shared(Protocol):
         ...
 
 
+class InThread(Protocol):
+    """Runs what blocks, without the event loop."""
+
+    def __call__(self, create: Callable[[], Made], /) -> Awaitable[Made]:
+        """Return what `create` returns."""
+        ...
+
+
 @dataclass(frozen=True)
 class ConnectContext:
     """What a provider needs to connect a store."""
@@ -265,8 +275,11 @@ class ConnectContext:
     count: CountCall
     timeout: float
     """Every call ends within these seconds, retries included: other tenants wait for its thread."""
-    run: Callable[[Callable[[], Client]], Awaitable[Client]]
-    """Runs the constructor of a client in a thread: importing an SDK takes time. It must not call the provider."""
+    run: "InThread"
+    """Runs the constructor of a client, or of a credential, in a thread: importing an SDK or parsing a file takes time.
+
+    It must not call the provider.
+    """
     home: Home | None = None
     """The cluster of a store that names none."""
     render: Render | None = None

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
+MAX_SECOND = 253_402_300_800
+"""The year 10000 as Unix time, which a date cannot have."""
+
 
 class Clock(Protocol):
     """Read instead of the system clock."""

@@ -14,17 +14,14 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
+from manager.core.private_keys import MAX_PEM_BYTES, NO_KEY, read_private_key
+
 KEY_USAGE = ObjectIdentifier("2.5.29.15")
 ENCIPHER_ONLY = bytes.fromhex("03020001")  # the original's usage, which the library's own builder refuses to write
 # An unterminated block ends at the next BEGIN: otherwise a file of BEGIN lines takes quadratic time.
 PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----(?:(?!-----BEGIN ).)*?-----END \1-----", re.DOTALL)
 MAX_SERIAL = 2**128
-MAX_PEM_BYTES = (
-    64 << 10
-)  # bytes of a file in which a block is looked for: that holds the interpreter, 75 ms for a megabyte
-MAX_KEY_BITS = 8192  # of a key: opening one value takes 30 ms of a thread then, and grows with the third power
 PROOF = b"opens what it seals"
-NO_KEY = "the private key cannot be read"
 NO_CERTIFICATE = "data does not contain any valid RSA or ECDSA certificates"
 
 
@@ -70,16 +67,9 @@ def load_private_key(pem: bytes, *, trusted: bool = False) -> RSAPrivateKey:
     for block in PEM_BLOCK.finditer(pem[:MAX_PEM_BYTES]):
         if not block.group(1).endswith(b"PRIVATE KEY"):
             continue
-        try:
-            # The library's own validation looks for factors of the primes: with 8,192 bits it holds the interpreter for
-            # four seconds.
-            key = serialization.load_pem_private_key(block.group(0), password=None, unsafe_skip_rsa_key_validation=True)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
-            raise ValueError(NO_KEY) from None
+        key = read_private_key(block.group(0), trusted=trusted)
         if not isinstance(key, RSAPrivateKey):
             raise ValueError("not an RSA key")
-        if key.key_size > MAX_KEY_BITS:
-            raise ValueError(f"the key has {key.key_size} bits, and at most {MAX_KEY_BITS} are served")
         if not trusted:
             _prove(key)
         return key
@@ -87,23 +77,10 @@ def load_private_key(pem: bytes, *, trusted: bool = False) -> RSAPrivateKey:
 
 
 def _prove(key: RSAPrivateKey) -> None:
-    """Prove a key by its numbers and by one decryption, in a few milliseconds. Raises ValueError."""
-    numbers = key.private_numbers()
-    n, e, p, q = numbers.public_numbers.n, numbers.public_numbers.e, numbers.p, numbers.q
-    whole = (
-        1 < p < n
-        and p * q == n
-        and numbers.d < n
-        and numbers.d * e % (p - 1) == 1
-        and numbers.d * e % (q - 1) == 1
-        and numbers.dmp1 == numbers.d % (p - 1)
-        and numbers.dmq1 == numbers.d % (q - 1)
-        and numbers.iqmp < p
-        and numbers.iqmp * q % p == 1
-    )
+    """Prove a key by one decryption, in a few milliseconds. Raises ValueError."""
     padded = padding.OAEP(padding.MGF1(SHA256()), SHA256(), label=None)
     try:
-        proven = whole and key.decrypt(key.public_key().encrypt(PROOF, padded), padded) == PROOF
+        proven = key.decrypt(key.public_key().encrypt(PROOF, padded), padded) == PROOF
     except (ValueError, InternalError):
         proven = False
     if not proven:

@@ -21,6 +21,8 @@ from manager.core.secret_value import SecretValue
 LABEL = "Azure/ContainerRegistry"
 EXCHANGE, ACCESS = "ExchangeToken", "AccessToken"
 SCHEME = "https://"
+REGISTRY_DOMAINS = ("azurecr.io", "azurecr.us", "azurecr.cn", "azurecr.de")
+"""Hosts of Azure's own registries: any other would get a token of the resource manager."""
 USER = "00000000-0000-0000-0000-000000000000"
 MAX_BYTES = 32 << 10
 
@@ -120,6 +122,10 @@ async def _login(spec: ACRAccessTokenSpec, login: str, context: ConnectContext, 
         if not context.ambient:
             text = "it is Coffer's own identity: an administrator allows it by external.ambient_namespaces"
             raise NeedsHuman(FAILED, f"{place}: {text}, or writes a ClusterGenerator")
+        if not entra.is_within(f"{SCHEME}{spec.registry.removeprefix(SCHEME)}", REGISTRY_DOMAINS):
+            known = ", ".join(REGISTRY_DOMAINS)
+            text = f"a host outside of {known} does not go with managedIdentity, which is Coffer's own identity"
+            raise NeedsHuman(FAILED, f"{at}.registry: {text}")
         # The request is Coffer's own, to an address that no tenant has chosen.
         return entra.by_metadata(auth.managed_identity.identity_id), EgressPolicy(everything=True)
     raise NeedsHuman(FAILED, f"{at}.auth: servicePrincipal, workloadIdentity or managedIdentity must be set")

@@ -10,6 +10,8 @@ from manager.core.secret_value import SecretValue
 
 STATIC, DYNAMIC, ROTATED, CERTIFICATE = "STATIC_SECRET", "DYNAMIC_SECRET", "ROTATED_SECRET", "CERTIFICATE"
 LISTED = (STATIC, DYNAMIC, ROTATED)
+MAX_NAME_CHARACTERS = 2048
+"""Of a name with its type: thousands are kept."""
 
 
 class Item(NamedTuple):
@@ -33,6 +35,8 @@ def item_of(call: str, body: object) -> Item:
     given = body if isinstance(body, dict) else {}
     name, kind, tags = given.get("item_name"), given.get("item_type"), given.get("item_tags") or []
     if not isinstance(name, str) or not isinstance(kind, str) or not isinstance(tags, list):
+        raise ProviderUnavailable(f"{call}: the answer is no item")
+    if len(name) + len(kind) > MAX_NAME_CHARACTERS:
         raise ProviderUnavailable(f"{call}: the answer is no item")
     return Item(full_name(name), kind.upper(), frozenset(each for each in tags if isinstance(each, str)))
 

@@ -36,6 +36,9 @@ from manager.core.secret_value import SecretValue
 
 BATCH = 50
 CLIENT_BYTES = 128 << 10
+MAX_LIST_BYTES = 16 << 20
+"""Of all pages of one list."""
+TOO_LARGE = f"{MAX_LIST_BYTES >> 20} MiB"
 SETTLED_SECONDS = 60
 """A stamp has seconds: a value that changed twice in one has one stamp. So it counts once it is older than this."""
 COUNTED_SECONDS = 600.0
@@ -87,16 +90,19 @@ class KeyVault(DelegatesPushes):
     def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
         """Return all enabled secrets that match; keys and certificates are none of them. Raises ProviderError."""
         pattern, found = compiled(find.name), SearchResults()
-        for each in list(self._listed(MAX_PAGES)):
-            name = each.place.name
-            tagged = each.tags.items() >= set(find.tags or ())
-            if each.enabled and tagged and name.startswith(find.path) and pattern.search(name):
-                try:
-                    found[name] = self._current(each.place, {name: each.updated})
-                except SecretAbsent:
-                    continue  # it was deleted after the list
-                except ProviderError as error:
-                    raise error_of(each.place, error) from None
+
+        def wanted(each: VaultObject) -> bool:
+            tagged, name = each.tags.items() >= set(find.tags or ()), each.place.name
+            return each.enabled and tagged and name.startswith(find.path) and bool(pattern.search(name))
+
+        # Of all pages only names and times are kept.
+        for place, updated in [(each.place, each.updated) for each in self._listed(MAX_PAGES) if wanted(each)]:
+            try:
+                found[place.name] = self._current(place, {place.name: updated})
+            except SecretAbsent:
+                continue  # it was deleted after the list
+            except ProviderError as error:
+                raise error_of(place, error) from None
         return found
 
     def property_value(self, whole: SecretValue, path: str) -> SecretValue | DocumentPath | None:
@@ -169,13 +175,14 @@ class KeyVault(DelegatesPushes):
 
     def _listed(self, most: int) -> Iterator[VaultObject]:
         """Yield all secrets of the vault, without values. Raises ProviderError, also beyond `most` pages."""
-        call, link, seen = "GetSecrets", "", set[str]()
+        call, link, seen, size = "GetSecrets", "", set[str](), 0
         for number in range(1, most + 1):
-            params = {"maxresults": str(PAGE_SECRETS)}
-            page = self._connection.follow(call, link) if link else self._connection.ask(call, "GET", "secrets", params)
-            items, link = page.get("value"), page.get("nextLink") or ""
-            if not isinstance(items, list) or not isinstance(link, str) or link in seen:
+            items, link, more = self._connection.page(call, link)
+            size += more
+            if link in seen:
                 raise ProviderUnavailable(f"{call}: the answer is no page of a list")
+            if size > MAX_LIST_BYTES:
+                raise _TooManyPages(f"the list of the vault's secrets is larger than {TOO_LARGE}: name each one")
             seen.add(link)
             for each in items:
                 yield object_of(call, None, each if isinstance(each, dict) else {})

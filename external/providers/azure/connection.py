@@ -4,8 +4,10 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+
+import re2
 
 from external.providers.protocol import (
     CountCall,
@@ -28,17 +30,30 @@ LOGIN_LABEL = "Azure/Entra"
 API_VERSION = "7.4"
 PAGE_SECRETS = 25  # the maximum
 MAX_PAGES = 400
+MAX_LINK_CHARACTERS = 4096
 ANSWER = Caps(size=1 << 20, values=100_000, levels=20)
 SPARE_SECONDS = 300.0  # a token is replaced this long before its end
 ABSENCE = "Secret does not exist"
 ABSENT = frozenset({"SecretNotFound", "KeyNotFound", "CertificateNotFound"})
 RECOVERABLE = "ObjectIsDeletedButRecoverable"
-CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+CHALLENGE = re2.compile(r'(\w+)="([^"]*)"')
+"""By RE2: it takes time in proportion to the text, which any server may send."""
+MAX_CHALLENGE_CHARACTERS = 2048
 GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Recoverable(ProviderDenied):
     """An object of this name is deleted and can be recovered: until then the name is taken."""
+
+
+class VaultPage(NamedTuple):
+    """A part of a list."""
+
+    items: list[Any]
+    link: str
+    """The next page, empty after the last."""
+    size: int
+    """Bytes of the answer."""
 
 
 @dataclass(frozen=True)
@@ -89,17 +104,23 @@ class VaultConnection:
         """
         url = f"{self.address.url.rstrip('/')}/{path}"
         named = {"api-version": API_VERSION, **(params or {})}
-        return self._sent(HttpRequest(call, method, url, params=named, json=json))
+        return self._answered(HttpRequest(call, method, url, params=named, json=json)).json_object(ANSWER)
 
-    def follow(self, call: str, link: str) -> Mapping[str, Any]:
-        """Return the page that another names. Raises ProviderError, also if it is not of this vault."""
-        try:
-            same = urlsplit(link)[:2] == urlsplit(self.address.url)[:2]
-        except ValueError:
-            same = False
-        if not same:
-            raise ProviderUnavailable(f"{call}: the next page is not of this vault")
-        return self._sent(HttpRequest(call, "GET", link))
+    def page(self, call: str, link: str) -> VaultPage:
+        """Return a page of secrets: the first, or the one that another page names. Raises ProviderError."""
+        if link:
+            self._require_own(call, link)
+            answer = self._answered(HttpRequest(call, "GET", link))
+        else:
+            params = {"api-version": API_VERSION, "maxresults": str(PAGE_SECRETS)}
+            answer = self._answered(HttpRequest(call, "GET", f"{self.address.url.rstrip('/')}/secrets", params=params))
+        body = answer.json_object(ANSWER)
+        items, following = body.get("value"), body.get("nextLink") or ""
+        if not isinstance(items, list) or len(items) > PAGE_SECRETS:
+            raise ProviderUnavailable(f"{call}: the answer is no page of a list")
+        if not isinstance(following, str) or len(following) > MAX_LINK_CHARACTERS:
+            raise ProviderUnavailable(f"{call}: the answer is no page of a list")
+        return VaultPage(items, following, len(answer.content))
 
     def validate(self) -> None:
         """Check that the vault can be reached and the identity gets a token. Raises ProviderError."""
@@ -110,10 +131,19 @@ class VaultConnection:
         self._http.close()
         self._entra.close()
 
-    def _sent(self, request: HttpRequest) -> Mapping[str, Any]:
+    def _require_own(self, call: str, link: str) -> None:
+        """Raise ProviderUnavailable for a page that is not of this vault: it would get the token."""
+        try:
+            same = urlsplit(link)[:2] == urlsplit(self.address.url)[:2]
+        except ValueError:
+            same = False
+        if not same:
+            raise ProviderUnavailable(f"{call}: the next page is not of this vault")
+
+    def _answered(self, request: HttpRequest) -> HttpAnswer:
         answer = self._http.send(request)
         if answer.status < 300:
-            return answer.json_object(ANSWER)
+            return answer
         raise _error_of(answer)
 
     def _issue(self, before: IssuedToken | None) -> IssuedToken:
@@ -127,7 +157,8 @@ class VaultConnection:
         """Return what tokens for this vault are for: it tells that who sends none. Raises ProviderError."""
         call, url = "Challenge", f"{self.address.url.rstrip('/')}/secrets"
         answer = self._http.send_as(None, HttpRequest(call, "GET", url, params={"api-version": API_VERSION}))
-        given = dict(CHALLENGE.findall(answer.headers.get("WWW-Authenticate", "")))
+        told = answer.headers.get("WWW-Authenticate", "")
+        given = dict(CHALLENGE.findall(told)) if len(told) <= MAX_CHALLENGE_CHARACTERS else {}
         if answer.status == 401 and given:
             return resource_of(given, self.address)
         if answer.temporary:

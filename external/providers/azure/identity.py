@@ -17,6 +17,12 @@ from manager.core.secret_value import SecretValue
 AT = "spec.provider.azurekv"
 OWN_IDENTITY = "and this namespace may not use the controller's own identity"
 ASK_ADMINISTRATOR = "ask an administrator for external.ambient_namespaces"
+NOT_OWN = "does not go with the controller's own identity"
+VAULT_DOMAINS = (
+    *("vault.azure.net", "vault.usgovcloudapi.net", "vault.azure.cn", "vault.microsoftazure.de"),
+    *("managedhsm.azure.net", "managedhsm.usgovcloudapi.net", "managedhsm.azure.cn"),
+)
+"""Hosts of Azure's own vaults: the only ones that get a token of the controller's own identity."""
 OWN_VARIABLES = MappingProxyType(
     {"client": "AZURE_CLIENT_ID", "tenant": "AZURE_TENANT_ID", "token": "AZURE_FEDERATED_TOKEN_FILE"}
 )
@@ -37,7 +43,7 @@ async def identity_of(spec: AzureKeyVault, context: ConnectContext) -> AzureIden
     """Read the Secrets and the ServiceAccount that make up the identity. Raises NeedsHuman."""
     url = login_url(spec)
     if spec.auth_type == "ManagedIdentity":
-        _require_ambient(context, f"{AT}.authType: ManagedIdentity is the controller's own identity")
+        _require_ambient(spec, context, f"{AT}.authType: ManagedIdentity is the controller's own identity")
         # The request is Coffer's own, to an address that no tenant has chosen.
         return AzureIdentity(entra.by_metadata(spec.identity_id), EgressPolicy(everything=True))
     if spec.auth_type == "ServicePrincipal":
@@ -45,7 +51,7 @@ async def identity_of(spec: AzureKeyVault, context: ConnectContext) -> AzureIden
     elif spec.service_account_ref is not None:
         principal = await _account(spec, url, context)
     else:
-        return AzureIdentity(_own_workload_identity(url, context), context.egress)
+        return AzureIdentity(_own_workload_identity(spec, url, context), context.egress)
     return AzureIdentity(principal, context.egress, principal.tenant)
 
 
@@ -75,7 +81,8 @@ async def _service_principal(spec: AzureKeyVault, url: str, context: ConnectCont
         return Principal(url, tenant, entra.by_secret(client, secret))
     place = f"{at}.clientCertificate"
     pem = await context.lookup.secret(given.client_certificate, place)
-    return Principal(url, tenant, entra.by_certificate(client, pem, place))
+    # In a thread: all certificates of the Secret are parsed.
+    return Principal(url, tenant, await context.run(lambda: entra.by_certificate(client, pem, place)))
 
 
 async def _account(spec: AzureKeyVault, url: str, context: ConnectContext) -> Principal:
@@ -111,9 +118,9 @@ async def _one_of(
     return named or annotation or ""
 
 
-def _own_workload_identity(url: str, context: ConnectContext) -> Ask:
+def _own_workload_identity(spec: AzureKeyVault, url: str, context: ConnectContext) -> Ask:
     """Return the login by the token that Azure's webhook mounts into Coffer's own Pod."""
-    _require_ambient(context, f"{AT}.serviceAccountRef is missing")
+    _require_ambient(spec, context, f"{AT}.serviceAccountRef is missing")
     found = {name: os.environ.get(variable, "") for name, variable in OWN_VARIABLES.items()}
     missing = [OWN_VARIABLES[name] for name, each in found.items() if not each]
     if missing:
@@ -126,10 +133,19 @@ def _own_workload_identity(url: str, context: ConnectContext) -> Ask:
     return Principal(url, found["tenant"], entra.by_assertion(found["client"], token))
 
 
-def _require_ambient(context: ConnectContext, text: str) -> None:
+def _require_ambient(spec: AzureKeyVault, context: ConnectContext, text: str) -> None:
+    """Raise NeedsHuman unless the store may use the controller's own identity, and names no host that gets its token.
+
+    A tenant's host would get a token that Azure accepts from whoever shows it.
+    """
+    cure = "use a ServicePrincipal, or WorkloadIdentity with serviceAccountRef"
     if not context.ambient:
-        cure = f"use a ServicePrincipal, or WorkloadIdentity with serviceAccountRef, or {ASK_ADMINISTRATOR}"
-        raise NeedsHuman(INVALID, f"{text}, {OWN_IDENTITY}: {cure}")
+        raise NeedsHuman(INVALID, f"{text}, {OWN_IDENTITY}: {cure}, or {ASK_ADMINISTRATOR}")
+    if spec.custom_cloud_config is not None:
+        raise NeedsHuman(INVALID, f"{AT}.customCloudConfig {NOT_OWN}: {cure}")
+    if not entra.is_within(spec.vault_url, VAULT_DOMAINS):
+        known = ", ".join(VAULT_DOMAINS)
+        raise NeedsHuman(INVALID, f"{AT}.vaultUrl: a host outside of {known} {NOT_OWN}: {cure}")
 
 
 def _required(given: str | None, at: str) -> str:

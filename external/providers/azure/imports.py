@@ -1,26 +1,27 @@
 """What is imported into a vault: certificates with their keys, and keys. Pure."""
 
 import base64
+from contextlib import suppress
 from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    load_der_private_key,
-    load_pem_private_key,
-    pkcs12,
-)
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from external.providers.azure.pfx import CPU_SECONDS, TooSlow, leaf_of
 from external.providers.push import PushRefused
 from external.providers.support.json_web_tokens import encoded
 from manager.core.documents import CONFIGURATION, Unreadable, read_json
+from manager.core.private_keys import read_private_key
 from manager.core.secret_value import SecretValue
 
-PRIVATE_BLOCKS = (b"-----BEGIN PRIVATE KEY-----", b"-----BEGIN RSA PRIVATE KEY-----", b"-----BEGIN EC PRIVATE KEY-----")
 CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521", "secp256k1": "P-256K"}
 NO_CERTIFICATE = "the value is no certificate with its private key: push PKCS#12 without a password, or PEM"
+SLOW_CERTIFICATE = (
+    f"the PKCS#12 takes more than {CPU_SECONDS} s to open: write it with 100,000 iterations at most, and with a key of"
+    " 4,096 bits at most"
+)
 NO_KEY = "the value is no private key of RSA or an elliptic curve: push PEM or DER without a password, or a JWK"
 PUBLIC = {"RSA": ("kty", "n", "e"), "EC": ("kty", "crv", "x", "y")}
 PRIVATE = {"RSA": ("d", "p", "q", "dp", "dq", "qi"), "EC": ("d",)}
@@ -40,18 +41,18 @@ def certificate_of(value: SecretValue) -> ImportedCertificate:
     """Return a certificate with its key. Raises PushRefused for any other text."""
     content = value.reveal()
     try:
-        key, leaf, _ = pkcs12.load_key_and_certificates(content, None)
-        if key is not None and leaf is not None:
-            return ImportedCertificate(base64.b64encode(content).decode(), "application/x-pkcs12", _der(leaf))
-    except (ValueError, UnsupportedAlgorithm):
+        return ImportedCertificate(base64.b64encode(content).decode(), "application/x-pkcs12", leaf_of(content))
+    except TooSlow:
+        raise PushRefused(SLOW_CERTIFICATE) from None
+    except ValueError:
         pass
     try:
-        private = load_pem_private_key(content, None)
-        wanted = private.public_key()
+        wanted = read_private_key(content).public_key()
         leaf = next(each for each in x509.load_pem_x509_certificates(content) if each.public_key() == wanted)
-    except (ValueError, TypeError, UnsupportedAlgorithm, StopIteration):
+    except (ValueError, UnsupportedAlgorithm, StopIteration):
         raise PushRefused(NO_CERTIFICATE) from None
-    return ImportedCertificate(base64.b64encode(content).decode(), "application/x-pem-file", _der(leaf))
+    der = leaf.public_bytes(Encoding.DER)
+    return ImportedCertificate(base64.b64encode(content).decode(), "application/x-pem-file", der)
 
 
 def key_of(value: SecretValue) -> dict[str, str]:
@@ -63,14 +64,8 @@ def key_of(value: SecretValue) -> dict[str, str]:
     if content.lstrip().startswith(b"{"):
         return _web_key(content)
     key: object = None
-    try:
-        begins = [content.find(each) for each in PRIVATE_BLOCKS if each in content]
-        if begins:
-            key = load_pem_private_key(content[min(begins) :], None)
-        elif b"-----BEGIN" not in content:
-            key = load_der_private_key(content, None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        pass
+    with suppress(ValueError):
+        key = read_private_key(content, pem=b"-----BEGIN" in content)
     if isinstance(key, rsa.RSAPrivateKey):
         return _rsa(key)
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in CURVES:
@@ -120,7 +115,3 @@ def _ec(key: ec.EllipticCurvePrivateKey) -> dict[str, str]:
 
 def _number(value: int, size: int = 0) -> str:
     return encoded(value.to_bytes(size or (value.bit_length() + 7) // 8, "big"))
-
-
-def _der(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(Encoding.DER)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable
 from external.providers.support.naming import document
+from manager.core.clock import MAX_SECOND
 from manager.core.secret_value import SecretValue
 
 KINDS = {"secret": "secrets", "key": "keys", "cert": "certificates"}
@@ -70,7 +71,7 @@ class VaultObject(NamedTuple):
     def updated(self) -> int:
         """Return the second of its last change, 0 if it is not told."""
         found = self.attributes.get("updated")
-        return found if isinstance(found, int) else 0
+        return found if isinstance(found, int) and 0 < found < MAX_SECOND else 0
 
     @property
     def enabled(self) -> bool:
@@ -102,6 +103,8 @@ def object_of(call: str, place: Place | None, body: Mapping[str, Any]) -> VaultO
     if len(steps) < 2 or not isinstance(body.get("attributes"), dict):
         raise ProviderUnavailable(f"{call}: the answer is no object of a vault")
     found = Place("secret", steps[1]) if place is None else place
+    if not NAME.fullmatch(found.name):
+        raise ProviderUnavailable(f"{call}: the answer is no object of a vault")
     if [each.lower() for each in steps[:2]] != found.path.lower().split("/"):
         raise ProviderUnavailable(f"{call}: the answer is another object than the one that was asked for")
     return VaultObject(found, steps[2] if len(steps) > 2 else "", body)
@@ -113,7 +116,7 @@ def value_of(call: str, found: VaultObject) -> VaultValue:
 
 
 def tags_of(found: VaultObject, *, with_times: bool) -> VaultValue:
-    """Return the tags of an object as JSON.
+    """Return the tags of an object as JSON. Raises ProviderDenied for a time that is none.
 
     Args:
         with_times: whether its times are among them, as external-secrets has them without `useAzureSDK`.
@@ -122,6 +125,8 @@ def tags_of(found: VaultObject, *, with_times: bool) -> VaultValue:
     for name, shown in TIMES.items() if with_times else ():
         second = found.attributes.get(name)
         if isinstance(second, int):
+            if not 0 <= second < MAX_SECOND:
+                raise ProviderDenied(f"its attribute {name} is no time that can be written")
             told[f"attribute.{shown}"] = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return VaultValue(document(told).reveal(), "tags", found.place.name)
 

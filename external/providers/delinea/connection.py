@@ -8,7 +8,7 @@ from typing import Any
 from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent
 from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest
 from external.providers.support.refusals import reason
-from external.providers.support.tokens import IssuedToken, TokenKeeper
+from external.providers.support.tokens import IssuedToken, TokenKeeper, life_of
 from manager.core.documents import Caps, Unreadable, read_json
 from manager.core.secret_value import SecretValue
 
@@ -65,8 +65,8 @@ class VaultConnection:
         if answer.status >= 300:
             raise _error_of(answer, tuple(said.values()))
         told = answer.json_object(ANSWER)
-        token, seconds = told.get("accessToken"), told.get("expiresIn")
-        if not isinstance(token, str) or not token or not isinstance(seconds, int) or isinstance(seconds, bool):
+        token, seconds = told.get("accessToken"), life_of(told.get("expiresIn"))
+        if not isinstance(token, str) or not token or seconds is None:
             raise ProviderUnavailable(f"{LOGIN}: the answer holds no token")
         return IssuedToken(SecretValue(token.encode()), time.monotonic() + max(seconds - SPARE_SECONDS, seconds / 2))
 

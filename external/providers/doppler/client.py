@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from external.api.providers.doppler import Doppler
+from external.providers.doppler.formats import ANSWER, parsed_config
 from external.providers.protocol import (
     ProviderDenied,
     ProviderError,
@@ -19,18 +20,16 @@ from external.providers.support.naming import compiled
 from external.providers.support.plain_reads import require_plain
 from external.providers.support.refusals import reason
 from external.providers.support.search import SearchResults
-from manager.core.documents import Caps, Unreadable, read_json
+from manager.core.documents import Unreadable, read_json
 from manager.core.secret_value import SecretValue
 
 LABEL = "Doppler"
 BATCH = 100
-ANSWER = Caps(size=8 << 20, values=100_000, levels=5)
 FILE = "DOPPLER_SECRETS_FILE"
 """The one key of a search in a store with a format."""
 CLIENT_BYTES = 128 << 10
 MAX_KEPT_BYTES = 1 << 20
 NOT_MODIFIED = 304
-PROJECT = "dopplerproject"
 
 
 class Kept(NamedTuple):
@@ -100,18 +99,14 @@ class DopplerClient:
 
     def _values(self, params: Mapping[str, str]) -> Mapping[str, SecretValue]:
         """Return all secrets of the config. Raises ProviderUnavailable for an answer that holds none."""
-        content = self._downloaded({**params, "format": "json"})
-        try:
-            parsed = read_json(content.reveal(), ANSWER)
-        except Unreadable:
-            parsed = None
-        # Doppler itself adds the name of the project: an object without it is no config, and proves no absence.
-        if not isinstance(parsed, dict) or not any(PROJECT in _bare(name) for name in parsed):
-            raise ProviderUnavailable("DownloadSecrets: the answer is no config")
-        return {str(name): SecretValue(_text(each).encode("utf-8", "replace")) for name, each in parsed.items()}
+        parsed = parsed_config(self._downloaded({**params, "format": "json"}).reveal(), "json")
+        return {name: SecretValue(_text(each).encode("utf-8", "replace")) for name, each in parsed.items()}
 
     def _downloaded(self, params: Mapping[str, str]) -> SecretValue:
-        """Return the config in a format: what is kept, if Doppler says that it has not changed."""
+        """Return the config in a format: what is kept, if Doppler says that it has not changed.
+
+        Raises ProviderUnavailable for an answer that is none.
+        """
         asked = {**self._place(), **params}
         name = tuple(sorted(asked.items()))
         kept = self._kept.get(name)
@@ -122,18 +117,12 @@ class DopplerClient:
             return kept.content
         if answer.status != 200:
             raise _error_of(answer)
-        if answer.headers.get("Content-Type", "").startswith("text/html"):
-            raise ProviderUnavailable("DownloadSecrets: the answer is a page")
-        content, etag = SecretValue(answer.content), answer.headers.get("ETag", "")
         self._kept.pop(name, None)
+        parsed_config(answer.content, asked["format"])
+        content, etag = SecretValue(answer.content), answer.headers.get("ETag", "")
         if etag and len(content) <= MAX_KEPT_BYTES:
             self._kept[name] = Kept(etag, content)
         return content
-
-
-def _bare(name: str) -> str:
-    """Return a name without what transformers change."""
-    return "".join(filter(str.isalnum, name)).lower()
 
 
 def _text(value: object) -> str:

@@ -75,5 +75,7 @@ def _require_names(spec: GoogleSecretManager) -> None:
     """Raise NeedsHuman for a name that would lead to another host or path than Google's."""
     if spec.location and not LOCATION.fullmatch(spec.location):
         raise NeedsHuman(INVALID, f"{AT}.location: it is no location of Google Cloud, such as europe-west3")
-    if spec.project_id and not PROJECT.fullmatch(spec.project_id):
-        raise NeedsHuman(INVALID, f"{AT}.projectID: it is no ID of a project")
+    projects = {"projectID": spec.project_id, "auth.workloadIdentity.clusterProjectID": _project_of_cluster(spec)}
+    for field, project in projects.items():
+        if project and not PROJECT.fullmatch(project):
+            raise NeedsHuman(INVALID, f"{AT}.{field}: it is no ID of a project")

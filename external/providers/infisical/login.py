@@ -9,7 +9,7 @@ from external.api.fields import SecretKeySelector
 from external.api.providers.infisical import Infisical, InfisicalAuth
 from external.providers.protocol import ConnectContext, ProviderUnavailable
 from external.providers.support.lookup import INVALID
-from external.providers.support.tokens import IssuedToken, credential
+from external.providers.support.tokens import IssuedToken, credential, life_of
 from manager.core.errors import NeedsHuman
 from manager.core.secret_value import SecretValue
 
@@ -76,9 +76,8 @@ async def login_of(spec: Infisical, context: ConnectContext) -> Login:
 
 def issued(body: Mapping[str, object]) -> IssuedToken:
     """Return the token of a login's answer. Raises ProviderUnavailable if there is none."""
-    token, seconds = body.get("accessToken"), body.get("expiresIn")
-    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not isinstance(token, str) or not token or not isinstance(seconds, int | float) or not number:
+    token, seconds = body.get("accessToken"), life_of(body.get("expiresIn"))
+    if not isinstance(token, str) or not token or seconds is None:
         raise ProviderUnavailable(f"{LOGIN}: the answer holds no token that says when it ends")
     lasting = max(seconds - SPARE_SECONDS, seconds / 2)
     return IssuedToken(SecretValue(token.encode()), time.monotonic() + lasting)

@@ -129,7 +129,10 @@ class SecretServerClient(DelegatesPushes):
     def _got(self, place: Place) -> ServerSecret:
         params = {"secretPath": place.path} if place.path else {}
         body = self.connection.ask(GET, "GET", f"secrets/{place.number}", params=params)
-        items = tuple(self._item(int(body.get("id") or 0), each) for each in items_of(GET, body))
+        given = body.get("id") or 0
+        if not isinstance(given, int) or isinstance(given, bool):
+            raise ProviderUnavailable(f"{GET}: the answer is no secret")
+        items = tuple(self._item(given, each) for each in items_of(GET, body))
         return ServerSecret(body, items)
 
     def _item(self, number: int, body: Mapping[str, object]) -> Item:
@@ -150,8 +153,9 @@ class SecretServerClient(DelegatesPushes):
             records, more = self._page({**params, **skipped})
             for each in records:
                 inside = not place.folder or each.get("folderId") == place.folder
-                if each.get("name") == place.name and inside and isinstance(each.get("id"), int):
-                    yield int(str(each["id"]))
+                own = each.get("id")
+                if each.get("name") == place.name and inside and isinstance(own, int) and not isinstance(own, bool):
+                    yield own
             if not more:
                 return
             if time.monotonic() > until:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable
 from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest
 from external.providers.support.refusals import reason
-from external.providers.support.tokens import IssuedToken, TokenKeeper
+from external.providers.support.tokens import IssuedToken, TokenKeeper, life_of
 from manager.core.documents import Caps, Unreadable, read_json
 from manager.core.secret_value import SecretValue
 
@@ -81,8 +81,8 @@ class SecretServerConnection:
         if answer.status >= 300:
             raise _error_of(answer, tuple(self._login.said[name].reveal().decode() for name in self._login.said))
         told = answer.json_object(ANSWER)  # some errors come with 200 and a page
-        token, seconds = told.get("access_token"), told.get("expires_in")
-        if not isinstance(token, str) or not token or not isinstance(seconds, int) or isinstance(seconds, bool):
+        token, seconds = told.get("access_token"), life_of(told.get("expires_in"))
+        if not isinstance(token, str) or not token or seconds is None:
             raise ProviderUnavailable(f"{LOGIN}: the answer holds no token")
         return IssuedToken(SecretValue(token.encode()), time.monotonic() + max(seconds - SPARE_SECONDS, seconds / 2))
 

@@ -8,12 +8,14 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from external.providers.protocol import ProviderDenied, ProviderUnavailable
 from external.providers.support.http import HttpAnswer
+from manager.core.clock import MAX_SECOND
 from manager.core.documents import ANSWER, Unreadable, read_json
+from manager.core.private_keys import read_private_key
 from manager.core.secret_value import SecretValue
 
 
@@ -46,7 +48,7 @@ def expiry_of(token: str, server: str) -> float:
     except (ValueError, IndexError, Unreadable):
         claims = None
     found = claims.get("exp") if isinstance(claims, dict) else None
-    if not isinstance(found, int | float) or isinstance(found, bool):
+    if not isinstance(found, int | float) or isinstance(found, bool) or not 0 <= found < MAX_SECOND:
         raise ProviderUnavailable(f"{server}: the token does not say when it ends")
     return float(found)
 
@@ -54,9 +56,9 @@ def expiry_of(token: str, server: str) -> float:
 def rsa_key(pem: SecretValue, place: str) -> rsa.RSAPrivateKey:
     """Return a private key. Raises ProviderDenied, naming the place, for anything else."""
     try:
-        key = serialization.load_pem_private_key(pem.reveal(), None)
-    except (ValueError, TypeError):
-        raise ProviderDenied(f"{place}: it is no private key in PEM form without a password") from None
+        key = read_private_key(pem.reveal())
+    except ValueError as error:
+        raise ProviderDenied(f"{place}: it is no private key in PEM form without a password: {error}") from None
     if not isinstance(key, rsa.RSAPrivateKey):
         raise ProviderDenied(f"{place}: it is no RSA key")
     return key

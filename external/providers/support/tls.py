@@ -4,6 +4,7 @@ import ssl
 
 from external.providers.protocol import ProviderDenied
 from manager.core import tls
+from manager.core.private_keys import read_private_key
 from manager.core.secret_value import SecretValue
 
 
@@ -18,8 +19,15 @@ def trusting(authorities: bytes | None) -> ssl.SSLContext | None:
 
 
 def show(context: ssl.SSLContext, certificate: SecretValue, key: SecretValue) -> None:
-    """Add a client certificate to a context. Raises ProviderDenied."""
+    """Add a client certificate to a context. Raises ProviderDenied.
+
+    The key is read first: OpenSSL would hash the password of an encrypted one as often as its writer likes.
+    """
     try:
+        for each in (certificate, key) if b"PRIVATE KEY-----" in certificate.reveal() else (key,):
+            if b"ENCRYPTED" in each.reveal():
+                raise ProviderDenied("TLS: the key of the client certificate has a password: remove it")
+            read_private_key(each.reveal())
         tls.show(context, certificate.reveal(), key.reveal())
     except (ssl.SSLError, ValueError, OSError) as error:
         raise ProviderDenied(f"TLS: {type(error).__name__}: check the client certificate and its key") from None

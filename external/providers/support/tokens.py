@@ -23,6 +23,17 @@ class IssuedToken:
     renewable: bool = False
 
 
+MAX_LIFE_SECONDS = 100 * 365 * 86_400
+"""No token lives longer: a greater number is no time that could be written or counted with."""
+
+
+def life_of(given: object) -> float | None:
+    """Return how many seconds an answer says that something lives, None for what is no such number."""
+    if not isinstance(given, int | float) or isinstance(given, bool) or not given >= 0:
+        return None
+    return float(min(given, MAX_LIFE_SECONDS))
+
+
 Issue = Callable[[IssuedToken | None], IssuedToken]
 """Gets a token; its argument is the one that ends, None where there is none. Raises ProviderError."""
 

@@ -20,7 +20,7 @@ from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions,
 from external.providers.support.naming import host_of
 from external.providers.support.refusals import reason
 from external.providers.support.tls import show, trusting
-from external.providers.support.tokens import IssuedToken, TokenKeeper, credential
+from external.providers.support.tokens import IssuedToken, TokenKeeper, credential, life_of
 from external.providers.vault.login import Login
 from manager.core.documents import ANSWER, Unreadable, read_json
 from manager.core.secret_value import SecretValue
@@ -195,7 +195,7 @@ def _issued_token(answer: Mapping[str, Any]) -> IssuedToken:
     token = auth.get("client_token")
     if not isinstance(token, str) or not token:
         raise ProviderUnavailable("Login: the answer holds no token")
-    seconds = float(auth.get("lease_duration") or 0)
+    seconds = life_of(auth.get("lease_duration")) or 0.0
     lasting = max(seconds - SPARE_SECONDS, seconds / 2) if seconds else ENDLESS_TOKEN_SECONDS
     return IssuedToken(SecretValue(token.encode()), time.monotonic() + lasting, bool(auth.get("renewable")))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from external.providers.protocol import ProviderDenied, ProviderError, SecretAbsent
+from external.providers.support.tokens import MAX_LIFE_SECONDS
 from external.providers.vault.connection import Connection
 from manager.core.secret_value import SecretValue
 
@@ -76,7 +77,7 @@ class Lease:
 
 def positive_seconds(given: Any) -> int:
     """Return a number of seconds, zero for anything else."""
-    return given if isinstance(given, int) and not isinstance(given, bool) and given > 0 else 0
+    return min(given, MAX_LIFE_SECONDS) if isinstance(given, int) and not isinstance(given, bool) and given > 0 else 0
 
 
 def _longest(connection: Connection, name: str, seconds: int) -> int:

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from external.providers.protocol import ProviderDenied, ProviderUnavailable
 from external.providers.support.http import HttpAnswer, HttpClient, HttpRequest
 from external.providers.support.json_web_tokens import rsa_key, signed
-from external.providers.support.tokens import credential
+from external.providers.support.tokens import credential, life_of
 from manager.core.clock import parse_rfc3339
 from manager.core.documents import ANSWER, Unreadable, field, read_json
 from manager.core.secret_value import SecretValue
@@ -151,8 +151,8 @@ def issued(answer: HttpAnswer, check: str) -> tuple[str, float]:
     """Return token and end of an answer. Raises ProviderError."""
     _require_success(answer, check)
     found = answer.json_object(ANSWER)
-    token, seconds = found.get("access_token"), found.get("expires_in")
-    if not isinstance(token, str) or not token or not isinstance(seconds, int):
+    token, seconds = found.get("access_token"), life_of(found.get("expires_in"))
+    if not isinstance(token, str) or not token or seconds is None:
         raise ProviderUnavailable(f"Google Cloud: {answer.call}: the answer holds no token")
     return token, time.time() + seconds
 

@@ -1,12 +1,13 @@
 """Tokens of Microsoft Entra ID over HTTP: for a secret, a certificate or an assertion, or as a managed identity."""
 
 import os
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
 from cryptography import x509
@@ -16,7 +17,7 @@ from external.providers.protocol import ProviderDenied, ProviderUnavailable
 from external.providers.support.http import HttpAnswer, HttpClient, HttpRequest
 from external.providers.support.json_web_tokens import encoded, rsa_key, signed
 from external.providers.support.refusals import reason
-from external.providers.support.tokens import credential
+from external.providers.support.tokens import credential, life_of
 from manager.core.documents import ANSWER, Unreadable, read_json
 from manager.core.secret_value import SecretValue
 
@@ -49,6 +50,9 @@ CLOUDS: Mapping[str, Cloud] = MappingProxyType(
         "GermanCloud": Cloud("https://login.microsoftonline.de", "https://management.microsoftazure.de"),
     }
 )
+
+
+PLAIN_HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::\d{1,5})?", re.IGNORECASE)
 
 
 class EntraToken(NamedTuple):
@@ -129,6 +133,20 @@ def by_metadata(client: str | None) -> Ask:
     return ask
 
 
+def is_within(url: str, domains: Iterable[str]) -> bool:
+    """Return True if the host of a URL belongs to one of the domains.
+
+    Tokens of the controller's own identity go to such hosts only. A host with other signs than those of a name is none:
+    parsers of URLs do not agree on it.
+    """
+    try:
+        host = urlsplit(url).netloc
+    except ValueError:
+        return False
+    name = host.partition(":")[0].lower()
+    return bool(PLAIN_HOST.fullmatch(host)) and any(name == each or name.endswith(f".{each}") for each in domains)
+
+
 def tenant_of_environment() -> str:
     """Return the tenant that Azure's webhook gives to this Pod, empty without one."""
     return os.environ.get("AZURE_TENANT_ID", "")
@@ -147,13 +165,14 @@ def _issued(answer: HttpAnswer, server: str, check: str, sent: Any) -> EntraToke
     if answer.status != 200:
         raise _refusal(answer, server, check, sent)
     body = answer.json_object(ANSWER)
-    token, seconds = body.get("access_token"), body.get("expires_in")
+    # The metadata service writes numbers as texts.
+    token, told = body.get("access_token"), body.get("expires_in")
+    seconds = life_of(int(told) if isinstance(told, str) and told.isdecimal() and len(told) < 20 else told)
     if not isinstance(token, str) or not token:
         raise ProviderUnavailable(f"{server}: {answer.call}: the answer holds no token")
-    try:
-        return EntraToken(token, float(seconds))  # type: ignore[arg-type]  # None raises TypeError
-    except (TypeError, ValueError):
-        raise ProviderUnavailable(f"{server}: {answer.call}: the token does not say when it ends") from None
+    if seconds is None:
+        raise ProviderUnavailable(f"{server}: {answer.call}: the token does not say when it ends")
+    return EntraToken(token, seconds)
 
 
 def _refusal(answer: HttpAnswer, server: str, check: str, sent: Any) -> Exception:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from manager.core import private_keys
 from sealed.crypto.key_pair import NO_CERTIFICATE, fingerprint, first_certificate, generate, load_private_key, to_pem
 from tests.builders.sealed_vectors import AnyKey, certificate, other_key, pem, private_key
 
@@ -285,13 +286,13 @@ def test_a_large_key_is_checked_without_blocking_validation(
 ) -> None:
     """With 8,192 bits that takes four seconds, in which no thread of the process does anything."""
     asked: list[object] = []
-    load = serialization.load_pem_private_key
+    load = serialization.load_der_private_key
 
     def spied(*given: Any, **options: Any) -> Any:
         asked.append(options["unsafe_skip_rsa_key_validation"])
         return load(*given, **options)
 
-    monkeypatch.setattr(serialization, "load_pem_private_key", spied)
+    monkeypatch.setattr(private_keys, "load_der_private_key", spied)
 
     assert load_private_key(of_primes(MERSENNE[3217], MERSENNE[4423])).key_size == 7640
     assert asked == [True]

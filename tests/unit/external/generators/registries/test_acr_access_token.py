@@ -39,6 +39,7 @@ def azure(running: Azure, monkeypatch: pytest.MonkeyPatch) -> Azure:
     monkeypatch.setattr(entra, "CLOUDS", {"PublicCloud": cloud})
     metadata = f"http://{running.host}/metadata/identity/oauth2/token"
     monkeypatch.setattr(entra, "METADATA_URL", metadata)
+    monkeypatch.setattr(acr_access_token, "REGISTRY_DOMAINS", (*acr_access_token.REGISTRY_DOMAINS, "127.0.0.1"))
     return running
 
 
@@ -81,6 +82,15 @@ async def test_the_tenant_of_a_service_account_is_its_annotation(azure: Azure) -
 async def test_a_managed_identity_is_coffers_own(azure: Azure) -> None:
     with pytest.raises(NeedsHuman, match="it is Coffer's own identity"):
         await token(azure, MANAGED)
+
+
+@pytest.mark.parametrize(
+    "registry", ["evil.example", "azurecr.io.evil.example", "evil.example/x.azurecr.io", "x.azurecr.io@evil.example"]
+)
+async def test_coffers_own_token_goes_to_azures_registries_only(azure: Azure, registry: str) -> None:
+    """Any other host would get a token of the resource manager."""
+    with pytest.raises(NeedsHuman, match=r"spec\.registry: a host outside of azurecr\.io"):
+        await token(azure, MANAGED, ambient=True, registry=registry)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from external.providers.protocol import ProviderDenied, SearchRequest, SecretRequest
+from external.providers.akeyless.items import item_of
+from external.providers.protocol import ProviderDenied, ProviderUnavailable, SearchRequest, SecretRequest
 from external.providers.push import RemoteRef, RemoteUnmanaged
 from manager.core.errors import NeedsHuman
 from tests.builders.generators import Desk
@@ -28,6 +29,12 @@ def server(running: Akeyless) -> Akeyless:
     running.calls.clear()
     running.faults.clear()
     return running
+
+
+def test_a_name_without_end_is_no_item() -> None:
+    """Thousands of names are kept, to know their types."""
+    with pytest.raises(ProviderUnavailable, match="the answer is no item"):
+        item_of("ListItems", {"item_name": "a" * 3000, "item_type": "STATIC_SECRET"})
 
 
 def desk(kind: str = "access_key", param: str = Akeyless.access_key) -> Desk:

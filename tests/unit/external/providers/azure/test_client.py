@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from external.providers.azure import client as azure_client
+from external.providers.azure.objects import Place, VaultObject, tags_of
 from external.providers.protocol import (
     DocumentPath,
     ProviderDenied,
@@ -129,6 +131,52 @@ def test_a_search_reads_all_pages(client: Any, vault: KeyVault, calls: Calls) ->
 
     assert len(client.find(SearchRequest(name="."))) == 60
     assert (calls["GetSecrets"], calls["GetSecret"]) == (3, 60)
+
+
+def listed(number: int, **more: Any) -> str:
+    """Return a page with secrets."""
+    items = [{"id": f"http://v/secrets/{each}", "attributes": {"enabled": False}, **more} for each in range(number)]
+    return json.dumps({"value": items})
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "said"),
+    [
+        (listed(26), ProviderUnavailable, "the answer is no page of a list"),
+        (json.dumps({"value": [], "nextLink": "https://" + "a" * 5000}), ProviderUnavailable, "no page of a list"),
+        (
+            json.dumps({"value": [{"id": f"http://v/secrets/{'a' * 128}", "attributes": {}}]}),
+            ProviderUnavailable,
+            "no obj",
+        ),
+        (listed(25, tags={"a": "a" * 50}), ProviderDenied, "the list of the vault's secrets is larger than"),
+    ],
+)
+def test_a_list_has_bounds(
+    client: Any, vault: KeyVault, monkeypatch: pytest.MonkeyPatch, answer: str, kind: type[Exception], said: str
+) -> None:
+    """30 pages of half a megabyte took 122 MiB."""
+    monkeypatch.setattr(azure_client, "MAX_LIST_BYTES", 2000)
+    client.validate()
+    vault.faults.next(status(200, answer), "/secrets")
+
+    with pytest.raises(kind, match=said):
+        client.find(SearchRequest(name="."))
+
+
+@pytest.mark.parametrize("second", [10**15, -1, 10**400])
+def test_a_time_that_is_none_is_the_error_of_one(second: int) -> None:
+    """It ended the read of all secrets of a store."""
+    found = VaultObject(Place("secret", "odd"), "", {"attributes": {"exp": second}})
+
+    with pytest.raises(ProviderDenied, match="its attribute exp is no time"):
+        tags_of(found, with_times=True)
+
+
+def test_a_stamp_that_is_no_time_is_none(client: Any, vault: KeyVault) -> None:
+    vault.put("app", "1", attributes={"updated": 10**400})
+
+    assert text(client, "app") == "1"
 
 
 def test_a_page_of_another_host_is_not_followed(client: Any, vault: KeyVault) -> None:

@@ -1,7 +1,10 @@
 """Logins to a vault: the challenge, tokens, and who may use which identity."""
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import get_ident
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from external.providers.azure import identity
 from external.providers.azure.connection import VaultAddress, resource_of
 from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable
 from external.providers.support.logins import entra
@@ -72,6 +76,21 @@ def test_a_certificate_signs_the_login(vault: KeyVault) -> None:
         connected("azurekv", fields(vault, authSecretRef=reference), provider_context(key_only))
 
 
+def test_a_certificate_is_read_in_a_thread(vault: KeyVault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading a chain of certificates takes time, in which the event loop would serve nobody."""
+    threads: list[int] = []
+    read = entra.by_certificate
+    monkeypatch.setattr(entra, "by_certificate", lambda *given: (threads.append(get_ident()), read(*given))[1])
+    reference = {"clientId": {"name": "azure", "key": "id"}, "clientCertificate": {"name": "azure", "key": "pem"}}
+    desk = Desk(azure_id=vault.client, azure_pem=certificate()[1])
+
+    context = replace(provider_context(desk), run=asyncio.to_thread)
+    connected("azurekv", fields(vault, authSecretRef=reference), context).close()
+
+    assert threads
+    assert get_ident() not in threads
+
+
 def test_a_service_account_logs_in_by_its_annotations(vault: KeyVault) -> None:
     vault.put("a", "1")
     desk = Desk()
@@ -96,12 +115,18 @@ def test_two_ids_that_differ_are_refused(vault: KeyVault) -> None:
         connected("azurekv", fields(vault, **ACCOUNT), provider_context(desk))
 
 
-def test_a_managed_identity_is_used_as_an_administrator_allows(
-    vault: KeyVault, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def public(vault: KeyVault, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return the fields of a store in Azure's own cloud, which is the double."""
     vault.put("a", "1")
     monkeypatch.setattr(entra, "METADATA_URL", f"{vault.url}/metadata/identity/oauth2/token")
-    given = fields(vault, authType="ManagedIdentity", identityId=vault.client, authSecretRef=None)
+    monkeypatch.setattr(entra, "CLOUDS", {"PublicCloud": entra.Cloud(vault.url, vault.url)})
+    monkeypatch.setattr(identity, "VAULT_DOMAINS", ("127.0.0.1",))
+    return fields(vault, authSecretRef=None, environmentType="PublicCloud", customCloudConfig=None)
+
+
+def test_a_managed_identity_is_used_as_an_administrator_allows(vault: KeyVault, public: dict[str, Any]) -> None:
+    given = {**public, "authType": "ManagedIdentity", "identityId": vault.client}
 
     with pytest.raises(NeedsHuman, match="may not use the controller's own identity"):
         connected("azurekv", given)
@@ -111,10 +136,9 @@ def test_a_managed_identity_is_used_as_an_administrator_allows(
 
 
 def test_the_controllers_workload_identity_is_used_as_an_administrator_allows(
-    vault: KeyVault, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    vault: KeyVault, public: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    vault.put("a", "1")
-    given = fields(vault, authType="WorkloadIdentity", authSecretRef=None, tenantId=None)
+    given = {**public, "authType": "WorkloadIdentity", "tenantId": None}
     with pytest.raises(NeedsHuman, match="may not use the controller's own identity"):
         connected("azurekv", given)
     with pytest.raises(NeedsHuman, match="AZURE_CLIENT_ID, AZURE_TENANT_ID, AZURE_FEDERATED_TOKEN_FILE not set"):
@@ -128,6 +152,31 @@ def test_the_controllers_workload_identity_is_used_as_an_administrator_allows(
     client = connected("azurekv", given, provider_context(ambient=True))
     assert text(client, "a") == "1"
     client.close()
+
+
+EVIL = {"activeDirectoryEndpoint": "https://evil.example", "keyVaultEndpoint": "https://management.azure.com"}
+
+
+@pytest.mark.parametrize("kind", ["ManagedIdentity", "WorkloadIdentity"])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"customCloudConfig": EVIL}, "customCloudConfig does not go with the controller's own identity"),
+        ({"vaultUrl": "https://evil.example"}, "vaultUrl: a host outside of vault.azure.net, .* does not go with the"),
+        ({"vaultUrl": "https://vault.azure.net.evil.example"}, "vaultUrl: a host outside"),
+        ({"vaultUrl": "https://evilvault.azure.net"}, "vaultUrl: a host outside"),
+        ({"vaultUrl": "https://evil.example\\.vault.azure.net"}, "vaultUrl: a host outside"),
+        ({"vaultUrl": "https://v.vault.azure.net@evil.example"}, "vaultUrl: a host outside"),
+    ],
+)
+def test_the_controllers_own_token_goes_to_azure_only(
+    vault: KeyVault, kind: str, changes: dict[str, Any], said: str
+) -> None:
+    """Such a store sent a token of the resource manager to a host of its choice."""
+    given = {"authSecretRef": None, "environmentType": "PublicCloud", "customCloudConfig": None, **changes}
+
+    with pytest.raises(NeedsHuman, match=said):
+        connected("azurekv", fields(vault, authType=kind, **given), provider_context(ambient=True))
 
 
 @pytest.mark.parametrize(
@@ -213,6 +262,8 @@ def test_a_wrong_secret_is_told_at_the_store_and_nowhere_quoted(vault: KeyVault)
         (status(200, '{"value": []}'), "/secrets", ProviderUnavailable),
         (page(), "/secrets", ProviderUnavailable),
         (status(401), "/secrets", ProviderDenied),
+        (status(401, WWW_Authenticate="a" * 60_000), "/secrets", ProviderDenied),
+        (status(401, WWW_Authenticate=f'x="{"a" * 4_000}", resource="http://127.0.0.1"'), "/secrets", ProviderDenied),
         (status(503), "/secrets", ProviderUnavailable),
         (page(), "/token", ProviderUnavailable),
         (status(200, "{}"), "/token", ProviderUnavailable),

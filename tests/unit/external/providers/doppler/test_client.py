@@ -67,6 +67,40 @@ def test_an_empty_config_is_no_proof_of_absence(server: Doppler) -> None:
         text(client(), "NONE")
 
 
+ODD = ["", "upstream error", '{"success":false}', "{}", "<html>DOPPLER</html>", "A=1\nB=2", "[]", "A: 1"]
+
+
+@pytest.mark.parametrize("form", ["json", "dotnet-json", "env", "yaml", "docker"])
+@pytest.mark.parametrize("body", ODD)
+def test_an_answer_that_is_no_config_is_no_file(server: Doppler, form: str, body: str) -> None:
+    """Any success became the content of the target."""
+    made = client(format=form)
+    server.faults.next(status(200, body, "text/plain", ETag="odd"))
+
+    with pytest.raises(ProviderUnavailable, match="the answer is no config"):
+        made.find(SearchRequest())
+    assert not made._kept
+
+
+@pytest.mark.parametrize(
+    ("form", "body"),
+    [
+        ("json", '{"DOPPLER_PROJECT": "app"}'),
+        ("dotnet-json", '{"Doppler": {"Project": "app"}, "A": "1"}'),
+        ("dotnet-json", '{"DopplerProject": "app"}'),
+        ("yaml", "A: 1\nDOPPLER_PROJECT: app\n"),
+        ("env", 'A="1"\nDOPPLER_PROJECT="app"\n'),
+        ("docker", "DOPPLER_PROJECT=app\n"),
+        ("env", 'TF_VAR_doppler_project="app"'),
+    ],
+)
+def test_a_config_in_a_format_names_its_project(server: Doppler, form: str, body: str) -> None:
+    made = client(format=form)
+    server.faults.next(status(200, body, "text/plain"))
+
+    assert found_texts(made.find(SearchRequest())) == {"DOPPLER_SECRETS_FILE": body}
+
+
 def test_transformers_and_formats_act_on_searches_only(server: Doppler) -> None:
     server.secrets |= {"DB_USER": "u", "DB_PASSWORD": "p", "OTHER": "o"}
 

@@ -150,12 +150,24 @@ def test_regional_secrets_are_below_their_location(google: GoogleSubject) -> Non
     assert "location europe-west3" in client.location(SecretRequest("app"))
 
 
+CLUSTER = {
+    "projectID": None,
+    "auth": {"workloadIdentity": {"clusterProjectID": "p/../../other?", "serviceAccountRef": {"name": "builder"}}},
+}
+
+
 @pytest.mark.parametrize(
     "fields",
-    [{"location": "x.evil.example/"}, {"location": "europe-west3.evil"}, {"projectID": "a/../b"}, {"projectID": "a?b"}],
+    [
+        {"location": "x.evil.example/"},
+        {"location": "europe-west3.evil"},
+        {"projectID": "a/../b"},
+        {"projectID": "a?b"},
+        CLUSTER,
+    ],
 )
 def test_names_that_lead_to_another_host_are_refused(google: GoogleSubject, fields: dict[str, Any]) -> None:
-    with pytest.raises(NeedsHuman, match=next(iter(fields))):
+    with pytest.raises(NeedsHuman, match=r"[pP]rojectID: it is no ID|location: it is no location"):
         google.client(**fields)
 
 

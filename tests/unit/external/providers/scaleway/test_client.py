@@ -1,5 +1,6 @@
 """Reads of Scaleway: names, paths, versions, absences and how few calls they take."""
 
+import json
 from typing import Any
 
 import pytest
@@ -108,6 +109,21 @@ def test_a_search_is_by_folder_name_and_tags(client: Any, double: Scaleway) -> N
     double.put("one", b"4", "/other")
     with pytest.raises(ProviderDenied, match=r"several folders have a secret one: narrow it by find\.path"):
         found(name="^one$")
+
+
+SECRET = {"id": "11111111-2222-3333-4444-555555555555", "name": "a"}
+
+
+@pytest.mark.parametrize(
+    ("items", "said"),
+    [([SECRET] * 101, "no list of secrets"), ([{**SECRET, "name": "a" * 3000}], "the answer is no secret")],
+    ids=["page", "name"],
+)
+def test_a_list_has_bounds(client: Any, double: Scaleway, items: list[Any], said: str) -> None:
+    double.faults.next(status(200, json.dumps({"secrets": items, "total_count": 1})))
+
+    with pytest.raises(ProviderUnavailable, match=said):
+        client.find(SearchRequest(name="x"))
 
 
 def test_a_list_with_missing_pages_is_no_list(client: Any, double: Scaleway) -> None:

@@ -29,6 +29,14 @@ def test_a_secret_is_read_by_id_path_name_and_folder(client: Any, double: Secret
     assert field(client, "folderId:74/database", "password") == b"other"
 
 
+@pytest.mark.parametrize("own", ["abc", True, [1], 1.5])
+def test_an_id_that_is_no_number_is_no_secret(client: Any, double: SecretServer, own: object) -> None:
+    double.faults.next(status(200, json.dumps({"id": own, "active": True, "items": []})), "/secrets/")
+
+    with pytest.raises(ProviderUnavailable, match="the answer is no secret"):
+        text(client, "4711")
+
+
 def test_a_number_may_be_a_name(client: Any, double: SecretServer) -> None:
     double.put("4711", password="swordfish")
 

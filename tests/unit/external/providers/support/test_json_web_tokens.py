@@ -18,7 +18,8 @@ def test_the_end_is_the_claim_exp() -> None:
 @pytest.mark.parametrize(
     "token",
     [
-        *("", "hunter2", "a.b", "a.!.c", issued(sub="me"), issued(exp="soon"), issued(exp=True)),
+        *("", "hunter2", "a.b", "a.!.c", issued(sub="me"), issued(exp="soon"), issued(exp=True), issued(exp=10**15)),
+        *(issued(exp=10**400), issued(exp=-1)),
         f"a.{base64.urlsafe_b64encode(b'[1]').decode()}.c",
     ],
 )

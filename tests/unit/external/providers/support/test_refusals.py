@@ -38,6 +38,9 @@ SAID = "hvs.canary-token"
         (None, ""),
         (["a list"], ""),
         ("bell \x07", ""),
+        (" " * 5900 + "denied", ": denied"),
+        ("(" * 5900 + "denied", ": " + "(" * MAX_REASON_CHARACTERS + " …"),
+        ("denied" + " " * 20 + "(Request ID: 12ab)", ": denied"),
     ],
 )
 def test_the_words_of_a_provider(text: object, shown: str) -> None:
