@@ -2,12 +2,20 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from external.api.providers.infisical import InfisicalSecretsScope
 from external.providers.infisical.connection import InfisicalConnection, Missing
-from external.providers.infisical.secrets import METADATA, Entry, Place, cleaned, entry_of, path_of, push_place
-from external.providers.protocol import ProviderUnavailable
+from external.providers.infisical.project import Project
+from external.providers.infisical.secrets import (
+    METADATA,
+    Entry,
+    Place,
+    cleaned,
+    entry_of,
+    path_of,
+    push_place,
+    require_name,
+)
 from external.providers.push import Pushed, PushRequest, ReferencedObject, RemoteRef
 from external.providers.support.pushing.json_text import document_with, document_without, has_property
 from external.providers.support.pushing.marks import MANAGED_BY, marks, require_ours
@@ -22,12 +30,11 @@ class SecretPush:
 
     deletes_property = True
 
-    def __init__(self, scope: InfisicalSecretsScope, connection: InfisicalConnection) -> None:
+    def __init__(self, scope: InfisicalSecretsScope, connection: InfisicalConnection, project: Project) -> None:
         self._scope = scope
         self._connection = connection
         self._base = cleaned(scope.secrets_path)
-        self._project = ""
-        """Its id, which writes need."""
+        self._project = project
 
     def references(self, metadata: object) -> tuple[ReferencedObject, ...]:
         """Return nothing: metadata has no effect."""
@@ -92,7 +99,7 @@ class SecretPush:
             body = self._connection.ask(READ, "GET", path_of(place), params=params)
         except Missing:
             return None
-        return entry_of(READ, body.get("secret"), place.folder)
+        return require_name(READ, entry_of(READ, body.get("secret"), place.folder), place).shown()
 
     def _write(self, call: str, place: Place, text: str, metadata: Mapping[str, str]) -> None:
         told = [{"key": name, "value": each} for name, each in metadata.items()]
@@ -101,22 +108,8 @@ class SecretPush:
 
     def _body(self, place: Place) -> dict[str, Any]:
         return {
-            "workspaceId": self._project_id(),
+            "workspaceId": self._project.id(),
             "environment": self._scope.environment_slug,
             "secretPath": place.folder,
             "type": "shared",
         }
-
-    def _project_id(self) -> str:
-        if not self._project:
-            slug = quote(self._scope.project_slug, safe="")
-            try:
-                body = self._connection.ask("GetProject", "GET", f"v1/projects/slug/{slug}")
-            except Missing:
-                body = self._connection.ask("GetProject", "GET", f"v1/workspace/slug/{slug}")
-            inner = body.get("project")
-            found = (inner if isinstance(inner, dict) else body).get("id")
-            if not isinstance(found, str) or not found:
-                raise ProviderUnavailable("GetProject: the answer holds no id")
-            self._project = found
-        return self._project
