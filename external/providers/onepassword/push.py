@@ -10,11 +10,9 @@ from external.providers.onepassword.items import (
     FIELD,
     FILE,
     ITEM_ID,
-    Listed,
     Summary,
     fields_of,
     files_of,
-    item_of,
 )
 from external.providers.protocol import ProviderUnavailable, SecretAbsent
 from external.providers.push import Pushed, PushRefused, PushRequest, ReferencedObject, RemoteRef, RemoteUnmanaged
@@ -32,15 +30,20 @@ class ItemPush:
 
     Args:
         vaults: returns the ids of the vaults by their names, in the store's order.
-        listed: returns the items of a vault with a title, or all of them.
+        found: returns the item with a title or id, None if there is provably none.
     """
 
     deletes_property = True
 
-    def __init__(self, connection: ConnectConnection, vaults: Callable[[], Mapping[str, str]], listed: Listed) -> None:
+    def __init__(
+        self,
+        connection: ConnectConnection,
+        vaults: Callable[[], Mapping[str, str]],
+        found: Callable[[str], Summary | None],
+    ) -> None:
         self._connection = connection
         self._vaults = vaults
-        self._listed = listed
+        self._found = found
 
     def references(self, metadata: object) -> tuple[ReferencedObject, ...]:
         """Return nothing: metadata names no objects. Raises PushRefused for metadata of a wrong form."""
@@ -99,9 +102,6 @@ class ItemPush:
         except SecretAbsent:
             return False
         return True
-
-    def _found(self, key: str) -> Summary | None:
-        return item_of(self._vaults(), self._listed, key)
 
     def _body(self, found: Summary) -> Mapping[str, Any]:
         body = self._connection.ask("GetItem", "GET", item_path(found.vault, found.id))
