@@ -18,7 +18,13 @@ from external.providers.infisical.secrets import (
 )
 from external.providers.push import Pushed, PushRequest, ReferencedObject, RemoteRef
 from external.providers.support.pushing.json_text import document_with, document_without, has_property
-from external.providers.support.pushing.marks import MANAGED_BY, marks, require_ours
+from external.providers.support.pushing.marks import (
+    holds_only_source,
+    marks,
+    marks_of,
+    require_ours,
+    require_ours_or_known,
+)
 from external.providers.support.pushing.payload import payload_text
 
 PLACE = "metadata"
@@ -45,15 +51,15 @@ class SecretPush:
         """Create the secret, or bring value and marks to what the entry says. Raises ProviderError."""
         place = push_place(request.ref.key, self._base)
         found = self._got(place)
-        if found is not None and (MANAGED_BY in found.metadata or not request.recorded):
-            # External-secrets leaves no mark, only the record of its push.
-            require_ours(found.metadata, request.owners, PLACE)
+        if found is not None:
+            known = holds_only_source(request, found.value.encode())
+            require_ours_or_known(marks_of(found.metadata), request, PLACE, known=known)
         text = payload_text(request)
         if request.ref.property:
             before = found.value.encode() if found is not None else b""
             text = document_with(before, request.ref.property, text).decode()
-        metadata = {**(found.metadata if found is not None else {}), **marks(request.owner)}
-        if found is not None and found.value == text and found.metadata == metadata:
+        metadata = {**dict(found.metadata if found is not None else ()), **marks(request.owner)}
+        if found is not None and found.value == text and sorted(found.metadata) == sorted(metadata.items()):
             return Pushed(written=False)
         self._write("UpdateSecret" if found is not None else "CreateSecret", place, text, metadata)
         return Pushed(written=True)
@@ -71,13 +77,13 @@ class SecretPush:
         found = self._got(place)
         if found is None:
             return False
-        require_ours(found.metadata, (owner,), PLACE)
+        require_ours(marks_of(found.metadata), (owner,), PLACE)
         if ref.property:
             rest = document_without(found.value.encode(), ref.property)
             if rest is None:
                 return False
             if rest:
-                self._write("UpdateSecret", place, rest.decode(), found.metadata)
+                self._write("UpdateSecret", place, rest.decode(), dict(found.metadata))
                 return True
         try:
             self._connection.ask("DeleteSecret", "DELETE", path_of(place), json=self._body(place))

@@ -26,7 +26,7 @@ class Entry(NamedTuple):
     name: str
     value: str
     folder: str
-    metadata: Mapping[str, str]
+    metadata: tuple[tuple[str, str], ...]
     hidden: bool = False
     """Whether Infisical shows a mask instead of the value."""
 
@@ -77,7 +77,7 @@ def entry_of(call: str, body: object, folder: str) -> Entry:
         raise ProviderUnavailable(f"{call}: the answer is no secret")
     listed = given.get(METADATA) or []
     pairs = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-    metadata = {str(each.get("key")): str(each.get("value")) for each in pairs}
+    metadata = tuple((str(each.get("key")), str(each.get("value"))) for each in pairs)
     return Entry(name, value, cleaned(path), metadata, bool(given.get("secretValueHidden")) or value == MASK)
 
 

@@ -16,7 +16,17 @@ from external.providers.onepassword.items import (
 )
 from external.providers.protocol import ProviderUnavailable, SecretAbsent
 from external.providers.push import Pushed, PushRefused, PushRequest, ReferencedObject, RemoteRef, RemoteUnmanaged
-from external.providers.support.pushing.marks import MANAGED_BY, MANAGER, OWNER, marks, require_ours
+from external.providers.support.pushing.marks import (
+    MANAGED_BY,
+    MANAGER,
+    OWNER,
+    RESERVED,
+    in_source,
+    marks,
+    marks_of,
+    require_ours,
+    require_ours_or_known,
+)
 from external.providers.support.pushing.metadata import AT, metadata_spec
 from external.providers.support.pushing.payload import single, text_of
 
@@ -47,12 +57,12 @@ class ItemPush:
 
     def references(self, metadata: object) -> tuple[ReferencedObject, ...]:
         """Return nothing: metadata names no objects. Raises PushRefused for metadata of a wrong form."""
-        metadata_spec(OnePasswordPushSpec, metadata)
+        _settings(metadata)
         return ()
 
     def push(self, request: PushRequest) -> Pushed:
         """Set the field, or create the item with it; an equal field and equal tags are not written."""
-        spec, label = metadata_spec(OnePasswordPushSpec, request.metadata), _label(request.ref)
+        spec, label = _settings(request.metadata), _label(request.ref)
         if not request.secret_key:
             raise PushRefused("secretKey is missing: a whole Secret cannot be pushed to one field of 1Password")
         value = text_of(single(request), request.secret_key)
@@ -61,8 +71,9 @@ class ItemPush:
             return self._created(request, spec, label, value)
         body = self._body(found)
         tags = _tags(body)
-        if MANAGED_BY in _marks(tags) or not request.recorded:  # external-secrets leaves no mark, only its record
-            require_ours(_marks(tags), request.owners, PLACE)
+        held = [each.decode() for _, each in fields_of(body) if each]
+        known = not files_of(body) and in_source(request, held)
+        require_ours_or_known(_marks(tags), request, PLACE, known=known)
         kept = spec.tags if spec.tags is not None else [each for each in tags if not _is_mark(each)]
         wanted = {**body, "tags": [*kept, *_mark_tags(request.owner)], "fields": _with_field(body, label, value)}
         if sorted(wanted["tags"]) == sorted(tags) and wanted["fields"] == (body.get("fields") or []):
@@ -128,6 +139,13 @@ class ItemPush:
         return Pushed(written=True)
 
 
+def _settings(metadata: object) -> OnePasswordPushSpec:
+    spec = metadata_spec(OnePasswordPushSpec, metadata)
+    if any(map(_is_mark, spec.tags or ())):
+        raise PushRefused(f"{AT}.spec.tags: {', '.join(sorted(RESERVED))} are set by the controller")
+    return spec
+
+
 def _label(ref: RemoteRef) -> str:
     if ref.property.startswith(FILE):
         raise PushRefused("data[].match.remoteRef.property: files are not pushed; name a field")
@@ -161,4 +179,4 @@ def _is_mark(tag: str) -> bool:
 
 def _marks(tags: list[str]) -> dict[str, str]:
     split = (each.partition(SEPARATOR) for each in tags if _is_mark(each))
-    return {name: text for name, _, text in split}
+    return marks_of((name, text) for name, _, text in split)

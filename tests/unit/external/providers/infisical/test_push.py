@@ -56,9 +56,12 @@ def test_a_text_that_is_no_document_is_not_replaced_by_one(server: Infisical) ->
     assert server.folders["/"]["A"]["secretValue"] == "plain"
 
 
-def test_what_is_not_ours_stays_unless_it_was_recorded(server: Infisical) -> None:
+def test_what_is_not_ours_stays_unless_it_was_recorded_and_is_known(server: Infisical) -> None:
     server.put("A", "theirs")
     made = client(server)
+    with pytest.raises(RemoteUnmanaged):
+        made.push(push("A", recorded=True))
+    server.put("A", "v")
     for act in (lambda: made.push(push("A")), lambda: made.delete(RemoteRef("A"), OWNER)):
         with pytest.raises(RemoteUnmanaged):
             act()
