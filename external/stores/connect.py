@@ -78,12 +78,13 @@ class Connector:
         """
         await self._servers.look()
         context = self._context(generator, None, "", count)
-        return replace(context, ambient=True) if for_all else context
+        return replace(context, ambient=True, own_account=True) if for_all else context
 
     def _context(self, store: Key, retries: RetrySettings | None, consumer: str, count: CountCall) -> ConnectContext:
         return ConnectContext(
             lookup=Lookup(self._client, store, consumer),
             ambient=self._ambient(store, consumer),
+            own_account=store.resource is CLUSTER_SECRET_STORES,
             # What a consumer gives may be a URL as well: a kubeconfig, or what a webhook's templates take.
             egress=EgressPolicy(
                 self._settings.egress_allowed,

@@ -1,6 +1,7 @@
 """Reads of Infisical: folders, imports, references, logins, and what proves an absence."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -50,9 +51,10 @@ def server(running: Infisical) -> Infisical:
 def client(server: Infisical, desk: Desk | None = None, calls: Calls | None = None, **fields: Any) -> Any:
     scope = {"projectSlug": server.project, "environmentSlug": server.environment, **fields.pop("scope", {})}
     spec = {"hostAPI": server.url, "secretsScope": scope, "auth": UNIVERSAL, **fields}
-    ambient = bool(spec.pop("ambient", False))
+    own_account = bool(spec.pop("own_account", False))
     given = desk or Desk(infisical_id="client\n", infisical_secret="hunter2")
-    return connected("infisical", spec, provider_context(given, calls=calls, ambient=ambient))
+    context = replace(provider_context(given, calls=calls, ambient=True), own_account=own_account)
+    return connected("infisical", spec, context)
 
 
 def test_several_of_a_folder_take_one_request(server: Infisical) -> None:
@@ -232,10 +234,10 @@ def test_the_token_of_the_pod_is_sent_as_an_administrator_allows(
 
     with pytest.raises(NeedsHuman, match="it sends the controller's own token"):
         client(server, Desk(a_id="identity"), auth=auth)
-    assert text(client(server, Desk(a_id="identity"), auth=auth, ambient=True), "A") == "a"
+    assert text(client(server, Desk(a_id="identity"), auth=auth, own_account=True), "A") == "a"
     elsewhere = {"kubernetesAuthCredentials": {**credentials, "serviceAccountTokenPath": {"name": "a", "key": "path"}}}
     with pytest.raises(NeedsHuman, match="serviceAccountTokenPath: only"):
-        client(server, Desk(a_id="identity", a_path="/etc/shadow"), auth=elsewhere, ambient=True)
+        client(server, Desk(a_id="identity", a_path="/etc/shadow"), auth=elsewhere, own_account=True)
 
 
 @pytest.mark.parametrize(

@@ -83,9 +83,7 @@ def test_a_record_takes_nothing_over_that_the_source_does_not_hold(client: Any, 
 
 def test_a_tag_of_metadata_is_no_mark(client: Any, server: OnePassword) -> None:
     for tag in ("managed-by=external-secrets", f"coffer.dev/push-secret={OTHER}"):
-        with pytest.raises(
-            PushRefused, match=r"spec\.tags: coffer\.dev/push-secret, managed-by are set"
-        ):
+        with pytest.raises(PushRefused, match=r"spec\.tags: coffer\.dev/push-secret, managed-by are set"):
             client.push(push("app", spec={"tags": [tag]}))
     assert items(server) == {}
 
