@@ -1,7 +1,5 @@
 """`coffer cost`: what the calls of providers cost."""
 
-import asyncio
-
 import click
 
 from manager import VERSION
@@ -15,6 +13,7 @@ from manager.kube.resources import (
     Resource,
     key_of,
 )
+from manager.progress import run
 
 
 @click.command(cls=Told)
@@ -31,7 +30,7 @@ def cost(kubeconfig: str, context: str, namespace: str, output: str) -> None:
     """
     from external.cost import bills, record, table
 
-    stores, secrets, pushes = asyncio.run(_read(kubeconfig, context, namespace))
+    stores, secrets, pushes = run(_read(kubeconfig, context, namespace))
     found = bills({key_of(resource, body): body for resource, body in stores}, secrets, pushes)
     shown = [each for each in found if not namespace or each.objects]
     names = (f"{each.store.resource.kind.lower()}/{each.store.name}" for each in shown)

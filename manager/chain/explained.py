@@ -4,7 +4,7 @@ import time
 
 from manager.chain.explanation import Explainer
 from manager.chain.model import Explanation
-from manager.chain.reading import MAX_LISTED, ChainReader
+from manager.chain.reading import MAX_BYTES, ChainReader
 from manager.chain.snapshot import Snapshot
 from manager.chain.subjects import MIRROR, STORE
 from manager.core.clock import SystemClock
@@ -21,7 +21,7 @@ async def explained(
     asked: tuple[str, Key],
     *,
     deep: bool = False,
-    most: int = MAX_LISTED,
+    budget: int = MAX_BYTES,
 ) -> Explanation:
     """Explain one object. Raises ApiError if it may not be read, or the API server does not answer.
 
@@ -31,11 +31,11 @@ async def explained(
         own: Coffer's namespace.
         asked: the word for the kind, as `subject` returns it, and the object.
         deep: whether what runs on mirrors is looked for too.
-        most: objects of a list that are looked at.
+        budget: bytes of listed objects that are looked at.
     """
     snapshot = Snapshot(time.time(), own)
     builder = ViewBuilder(snapshot.cache, settings.reflector, own, SystemClock(), settings.modules.namespaces)
-    reader = ChainReader(client, snapshot, builder, settings.lease.name, most)
+    reader = ChainReader(client, snapshot, builder, settings.lease.name, budget)
     return await _of_kind(reader, Explainer(snapshot, builder, settings.reflector.provenance), asked, deep=deep)
 
 

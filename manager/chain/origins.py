@@ -11,10 +11,11 @@ from manager.chain.model import KeyOrigin, Manager
 from manager.chain.shapes import mapping, mappings
 from manager.core.clock import parse_rfc3339
 from manager.core.errors import NeedsHuman
-from manager.kube.auto_mirrors import AUTO_REFLECTS, REFLECTS
+from manager.kube.auto_mirrors import AUTO_REFLECTS
 from manager.kube.cache import controller_of
 from manager.kube.conditions import find_condition
 from manager.kube.resources import EXTERNAL_SECRETS, SEALED_SECRETS, SECRETS, Body, Key, key_of
+from reflector.rules.annotations import read as read_marks
 from reflector.rules.selection import selection_of
 
 SEALED_MANAGERS = ("coffer-sealed", "controller")
@@ -173,5 +174,5 @@ def _mirrored(name: str, givers: Givers, metadata: Body) -> KeyOrigin:
 
 def source_of(metadata: Body) -> Key | None:
     """Return the Secret that a mirror names as its source; None if it is no mirror."""
-    namespace, slash, name = str((metadata.get("annotations") or {}).get(REFLECTS, "")).strip().partition("/")
-    return Key(SECRETS, namespace.strip(), name.strip()) if slash and namespace and name else None
+    marks = read_marks(metadata.get("annotations") or {})
+    return Key(SECRETS, *marks.reflects) if marks is not None and marks.reflects and marks.reflects[0] else None

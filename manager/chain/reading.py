@@ -5,6 +5,7 @@ the names of its keys are kept.
 """
 
 import asyncio
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -34,7 +35,7 @@ from reflector.view import ViewBuilder
 WORKLOADS = (PODS, DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS, JOBS, CRON_JOBS, SERVICE_ACCOUNTS, INGRESSES)
 MAX_LINKS = 8  # of a chain that are followed
 MAX_MIRROR_NAMESPACES = 10  # whose workloads are listed for the tree
-MAX_LISTED = 20_000  # objects of one list
+MAX_BYTES = 256 << 20  # of the listed objects of one chain
 PAGE_OBJECTS = 250  # of a list of whole objects: one list runs at a time for each kind, and nothing is kept for long
 MODULES = ("sealed", "external", "reflector")
 OTHER_NAMES = "pulls of it under another name are not looked for here: `coffer mirrors -n NAMESPACE` lists them"
@@ -49,14 +50,14 @@ class ChainReader:
         snapshot: what is filled.
         builder: the reflector's, on the snapshot's cache.
         lease: the name of Coffer's Lease.
-        most: objects of a list that are looked at; of others it is noted that they were not.
+        budget: bytes of listed objects that are kept; it is noted what was not looked at.
     """
 
     client: KubeClient
     snapshot: Snapshot
     builder: ViewBuilder
     lease: str
-    most: int = MAX_LISTED
+    budget: int = MAX_BYTES
     _followed: set[Key] = field(default_factory=set, init=False)
 
     async def subject(self, key: Key) -> None:
@@ -197,10 +198,12 @@ class ChainReader:
         self.snapshot.listed[resource, namespace] = bodies
         try:
             async for items, _ in self.client.pages(resource, namespace=namespace, most=PAGE_OBJECTS):
-                bodies += items
-                if len(bodies) >= self.most:
-                    self.snapshot.unread.append(f"{resource.plural} after the first {len(bodies)}: not looked at")
+                self.budget -= sum(len(json.dumps(each)) for each in items)
+                if self.budget < 0:
+                    text = f"{resource.plural} after the first {len(bodies)}: more than is looked at"
+                    self.snapshot.unread.append(text)
                     return
+                bodies += items
         except NotFound:
             return
         except Forbidden:

@@ -1,6 +1,5 @@
 """`coffer crds`: compare the CRDs of a cluster with those of this version, and update them."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -17,6 +16,7 @@ from manager.kube.connection import connect
 from manager.kube.crds import CustomResource, render
 from manager.kube.resources import CUSTOM_RESOURCE_DEFINITIONS, Body, Key
 from manager.options import unscoped
+from manager.progress import run
 
 SHOWN_FIELDS = 10
 DIFFERS = 1
@@ -45,7 +45,7 @@ def diff(names: tuple[str, ...], kubeconfig: str, context: str, output: str, pro
     sealedsecrets alone; all of Coffer's by default. Exits with 1 where something differs. Needs only the right to get
     CRDs.
     """
-    steps = asyncio.run(_each(kubeconfig, context, chosen(names, provider_plugins), _compare))
+    steps = run(_each(kubeconfig, context, chosen(names, provider_plugins), _compare))
     _show(output, steps)
     if any(step.action is not Action.NOTHING for step in steps):
         raise SystemExit(DIFFERS)
@@ -79,7 +79,7 @@ def apply(
             await client.apply(key, _for(live, ours), manager=MANAGER)
         return step
 
-    steps = asyncio.run(_each(kubeconfig, context, chosen(names, provider_plugins), update))
+    steps = run(_each(kubeconfig, context, chosen(names, provider_plugins), update))
     _show(output, steps)
     if any(step.action is Action.REFUSE for step in steps):
         raise SystemExit(DIFFERS)

@@ -1,6 +1,5 @@
 """`coffer mirrors`: list sources with their mirrors, or plan a change."""
 
-import asyncio
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ import click
 from manager import VERSION
 from manager.command_line import Told, cluster_options, namespace_options, output_option, show, tell_nothing
 from manager.core.errors import SettingsError
+from manager.progress import run
 from manager.settings.load import load, settings_file
 
 
@@ -66,7 +66,7 @@ def mirrors(annotations: tuple[str, ...], **given: Any) -> None:
             await client.close()
         return listing
 
-    found = asyncio.run(read())
+    found = run(read())
     if target:
         show("table", found.changes(), [], [])
         return

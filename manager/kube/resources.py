@@ -1,8 +1,13 @@
 """The resource types that Coffer knows, and the keys by which objects are named."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
+from manager.core.errors import NotFound
+
+PLAIN = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._:]*")
 Body = dict[str, Any]
 """A Kubernetes object as parsed JSON."""
 
@@ -25,12 +30,23 @@ class Resource:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """Return the URL path; without a namespace, that of all namespaces."""
+        """Return the URL path; without a namespace, that of all namespaces.
+
+        Raises NotFound for a name that no object can have: a slash or dots in it would lead to other objects.
+        """
         parts = ["/apis", self.group, self.version] if self.group else ["/api", self.version]
         if namespace and self.namespaced:
-            parts += ["namespaces", namespace]
-        parts += [self.plural] + [part for part in (name, subresource) if part]
+            parts += ["namespaces", self._part(namespace)]
+        parts += [self.plural] + [self._part(part) for part in (name, subresource) if part]
         return "/".join(parts)
+
+    def _part(self, name: str) -> str:
+        """Return a name as a part of a path (Kubernetes: path segment names). Raises NotFound."""
+        if PLAIN.fullmatch(name):
+            return name
+        if name in (".", "..") or "/" in name or "%" in name:
+            raise NotFound(404, "NotFound", f"{self.kind}: no object can have this name")
+        return quote(name, safe="")
 
 
 SECRETS = Resource("", "v1", "secrets", "Secret", metadata_only=True)

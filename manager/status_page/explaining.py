@@ -24,7 +24,7 @@ from manager.status_page.viewers import TOO_MANY, Refused, Viewer, Viewers
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 NAME = re.compile(r"[a-z0-9][-.a-z0-9]{0,252}")
 EXPLANATIONS, EXPLANATIONS_OF_VIEWER = 2, 1  # at a time: each holds the workloads of a namespace
-MAX_OBJECTS = 500  # of a kind that an explanation looks at
+MAX_BYTES = 8 << 20  # of the objects that an explanation looks at; parsed they take a few times as much
 MAX_SECONDS = 20.0  # of an explanation
 
 
@@ -48,6 +48,8 @@ class PageExplainer:
     async def answer(self, request: web.Request, viewer: Viewer) -> dict[str, Any]:
         """Explain the object that a request names. Raises Refused and ApiError."""
         asked = named(request.query)
+        if not await self._viewers.may(viewer, "get", asked[1].resource, asked[1].namespace):
+            raise Refused(FORBIDDEN)  # before a place is taken: those without a right would keep others waiting
         if not self._places.take_now(viewer.name):
             raise Refused(TOO_MANY)
         try:
@@ -63,7 +65,7 @@ class PageExplainer:
     async def _explained(self, asked: tuple[str, Key], viewer: Viewer) -> dict[str, Any]:
         client = ViewerClient(self._connection, f"coffer/{VERSION}", partial(self._viewers.may, viewer))
         try:
-            return record(await explained(client, self._settings, self._own, asked, most=MAX_OBJECTS))
+            return record(await explained(client, self._settings, self._own, asked, budget=MAX_BYTES))
         finally:
             await client.close()
 

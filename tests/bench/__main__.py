@@ -6,7 +6,19 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import command, everything, external, original, providers, push, reflector, sealed, templates
+from tests.bench import (
+    clouds,
+    command,
+    everything,
+    external,
+    listed_clouds,
+    original,
+    providers,
+    push,
+    reflector,
+    sealed,
+    templates,
+)
 from tests.bench.scene import Row, Scene
 from tests.cluster import build
 from tests.cluster.controlplane import ControlPlane
@@ -18,6 +30,8 @@ PARTS: dict[str, Callable[[Scene], Iterator[Row]]] = {
     "external": external.run,
     "external-many": external.many,
     "external-hang": providers.run,
+    "clouds": clouds.run,
+    "listed": listed_clouds.run,
     "push": push.run,
     "reflector": reflector.run,
     "everything": everything.run,

@@ -8,14 +8,14 @@ from external.providers.akeyless.items import STATIC, Item, full_name
 from external.providers.protocol import ProviderDenied, SecretAbsent
 from external.providers.push import Pushed, PushRefused, PushRequest, ReferencedObject, RemoteRef
 from external.providers.support.pushing.json_text import document_with, document_without, has_property
-from external.providers.support.pushing.marks import MANAGED_BY, MANAGER, OWNER, marks, require_ours
+from external.providers.support.pushing.mark_texts import is_mark, mark_tags, marks_in
+from external.providers.support.pushing.marks import MANAGED_BY, MANAGER, require_ours
 from external.providers.support.pushing.payload import payload_text
 from manager.core.secret_value import SecretValue
 
 PLACE = "tag"
 THEIR_TAG = "k8s-external-secrets"
 """The mark of external-secrets."""
-SEPARATOR = "="
 
 
 class ItemPush:
@@ -52,9 +52,9 @@ class ItemPush:
         require_ours(_marks(found), request.owners, PLACE)
         before = self._value(name, {}).reveal()
         text = _content(before, request)
-        missing = sorted(set(_mark_tags(request.owner)) - found.tags)
+        missing = sorted(set(mark_tags(request.owner)) - found.tags)
         if missing:
-            outdated = sorted(each for each in found.tags if each.startswith(f"{OWNER}{SEPARATOR}"))
+            outdated = sorted(each for each in found.tags if is_mark(each) and each not in mark_tags(request.owner))
             self._connection.ask("UpdateItem", "update-item", {"name": name, "add-tag": missing, "rm-tag": outdated})
         if before == text.encode():
             return Pushed(written=bool(missing))
@@ -101,7 +101,7 @@ class ItemPush:
         return found
 
     def _created(self, name: str, request: PushRequest) -> Pushed:
-        text, tags = _content(b"", request), _mark_tags(request.owner)
+        text, tags = _content(b"", request), mark_tags(request.owner)
         fields = {"name": name, "value": text, "tags": [THEIR_TAG, *tags], "type": "generic"}
         self._connection.ask("CreateSecret", "create-secret", fields)
         return Pushed(written=True)
@@ -126,10 +126,6 @@ def _content(before: bytes, request: PushRequest) -> str:
     return text
 
 
-def _mark_tags(owner: str) -> list[str]:
-    return [f"{name}{SEPARATOR}{text}" for name, text in marks(owner).items()]
-
-
 def _marks(item: Item) -> dict[str, str]:
     found = {MANAGED_BY: MANAGER} if THEIR_TAG in item.tags else {}
-    return found | {name: text for name, mark, text in (each.partition(SEPARATOR) for each in item.tags) if mark}
+    return found | marks_in(item.tags)

@@ -17,6 +17,7 @@ from external.providers.protocol import (
     one_by_one,
 )
 from external.providers.support.naming import compiled
+from external.providers.support.plain_reads import require_plain
 from external.providers.support.pushing.delegation import DelegatesPushes
 from external.providers.support.search import SearchResults
 from manager.core.documents import ANSWER, Unreadable, read_yaml
@@ -82,9 +83,7 @@ class BitwardenClient(DelegatesPushes):
         return {str(name): SecretValue(_text(each).encode("utf-8", "replace")) for name, each in parsed.items()}
 
     def _one(self, request: SecretRequest, names: Mapping[str, str]) -> SecretValue:
-        if request.version or request.metadata:
-            field = "version" if request.version else "metadataPolicy: Fetch"
-            raise ProviderDenied(f"{field} is not implemented in the Bitwarden provider: remove it")
+        require_plain(request, "Bitwarden")
         found = self._found(request.key, names)
         if found is None:
             raise SecretAbsent(ABSENCE)

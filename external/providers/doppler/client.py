@@ -16,6 +16,7 @@ from external.providers.protocol import (
 )
 from external.providers.support.http import HttpAnswer, HttpClient, HttpRequest
 from external.providers.support.naming import compiled
+from external.providers.support.plain_reads import require_plain
 from external.providers.support.refusals import reason
 from external.providers.support.search import SearchResults
 from manager.core.documents import Caps, Unreadable, read_json
@@ -73,9 +74,7 @@ class DopplerClient:
         values = self._values({})
 
         def one(request: SecretRequest) -> SecretValue:
-            if request.version or request.metadata:
-                field = "version" if request.version else "metadataPolicy: Fetch"
-                raise ProviderDenied(f"{field} is not implemented in the Doppler provider: remove it")
+            require_plain(request, "Doppler")
             if request.key not in values:
                 raise SecretAbsent(f"secret '{request.key}' not found")
             return values[request.key]

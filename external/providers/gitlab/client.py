@@ -14,6 +14,7 @@ from external.providers.protocol import (
 )
 from external.providers.support.http import HttpClient
 from external.providers.support.naming import compiled
+from external.providers.support.plain_reads import require_plain
 from external.providers.support.search import SearchResults
 from manager.core.secret_value import SecretValue
 
@@ -73,9 +74,7 @@ class GitLabVariables:
         return found
 
     def _one(self, request: SecretRequest, sources: Sources) -> SecretValue:
-        if request.version or request.metadata:
-            field = "version" if request.version else "metadataPolicy: Fetch"
-            raise ProviderDenied(f"{field} is not implemented in the GitLab provider: remove it")
+        require_plain(request, "GitLab")
         key = _key(request)
         for source in sources:
             found = chosen(source.variables, key, self._scope.environment)

@@ -27,6 +27,7 @@ from external.providers.protocol import (
     one_by_one,
 )
 from external.providers.support.naming import compiled
+from external.providers.support.plain_reads import require_plain
 from external.providers.support.pushing.delegation import DelegatesPushes
 from external.providers.support.search import SearchResults
 from manager.core.secret_value import SecretValue
@@ -125,9 +126,7 @@ class InfisicalClient(DelegatesPushes):
         return None
 
     def _one(self, request: SecretRequest, lists: Mapping[str, Mapping[str, Entry] | None]) -> SecretValue:
-        if request.version or request.metadata:
-            field = "version" if request.version else "metadataPolicy: Fetch"
-            raise ProviderDenied(f"{field} is not implemented in the Infisical provider: remove it")
+        require_plain(request, "Infisical")
         place = place_of(request.key, self._base)
         # A list proves no absence: Infisical lists a missing folder as an empty one.
         found = (lists.get(place.folder) or {}).get(place.name) or self._single(place)

@@ -35,6 +35,7 @@ from external.providers.protocol import (
 )
 from external.providers.support.call_saving.stamped_values import StampedValues
 from external.providers.support.naming import compiled
+from external.providers.support.plain_reads import require_plain
 from external.providers.support.pushing.delegation import DelegatesPushes
 from external.providers.support.search import SearchResults
 from manager.core.secret_value import SecretValue
@@ -135,10 +136,7 @@ class OnePassword(DelegatesPushes):
         return f'expected one {what} with the name "{name}" in item "{key}", found 0'
 
     def _one(self, request: SecretRequest, lists: Lists) -> SecretValue:
-        if request.version:
-            raise ProviderDenied("'remoteRef.version' is not implemented in the 1Password provider: remove it")
-        if request.metadata:
-            raise ProviderDenied("metadataPolicy: Fetch is not implemented in the 1Password provider: remove it")
+        require_plain(request, "1Password")
         summary = self._finder.item(request.key, lists)
         if summary is None:
             raise SecretAbsent(ABSENCE)

@@ -16,23 +16,13 @@ from external.providers.onepassword.items import (
 )
 from external.providers.protocol import ProviderUnavailable, SecretAbsent
 from external.providers.push import Pushed, PushRefused, PushRequest, ReferencedObject, RemoteRef, RemoteUnmanaged
-from external.providers.support.pushing.marks import (
-    MANAGED_BY,
-    MANAGER,
-    OWNER,
-    RESERVED,
-    in_source,
-    marks,
-    marks_of,
-    require_ours,
-    require_ours_or_known,
-)
+from external.providers.support.pushing.mark_texts import is_mark, mark_tags, marks_in
+from external.providers.support.pushing.marks import RESERVED, in_source, require_ours, require_ours_or_known
 from external.providers.support.pushing.metadata import AT, metadata_spec
 from external.providers.support.pushing.payload import single, text_of
 
 PLACE = "tag"
 CATEGORY = "SERVER"
-SEPARATOR = "="
 
 
 class ItemPush:
@@ -73,9 +63,9 @@ class ItemPush:
         tags = _tags(body)
         held = [each.decode() for _, each in fields_of(body) if each]
         known = not files_of(body) and in_source(request, held)
-        require_ours_or_known(_marks(tags), request, PLACE, known=known)
-        kept = spec.tags if spec.tags is not None else [each for each in tags if not _is_mark(each)]
-        wanted = {**body, "tags": [*kept, *_mark_tags(request.owner)], "fields": _with_field(body, label, value)}
+        require_ours_or_known(marks_in(tags), request, PLACE, known=known)
+        kept = spec.tags if spec.tags is not None else [each for each in tags if not is_mark(each)]
+        wanted = {**body, "tags": [*kept, *mark_tags(request.owner)], "fields": _with_field(body, label, value)}
         if sorted(wanted["tags"]) == sorted(tags) and wanted["fields"] == (body.get("fields") or []):
             return Pushed(written=False)
         self._connection.ask("UpdateItem", "PUT", item_path(found.vault, found.id), json=wanted)
@@ -98,7 +88,7 @@ class ItemPush:
             return False
         try:
             body = self._body(found)
-            require_ours(_marks(_tags(body)), (owner,), PLACE)
+            require_ours(marks_in(_tags(body)), (owner,), PLACE)
             fields = body.get("fields") or []
             rest = [each for each in fields if (each.get("label") or "") != label]
             if len(fields) - len(rest) > 1:
@@ -132,7 +122,7 @@ class ItemPush:
             "title": request.ref.key,
             "category": CATEGORY,
             "vault": {"id": vault},
-            "tags": [*(spec.tags or []), *_mark_tags(request.owner)],
+            "tags": [*(spec.tags or []), *mark_tags(request.owner)],
             "fields": [{"label": label, "value": value, "type": "CONCEALED"}],
         }
         self._connection.ask("CreateItem", "POST", f"vaults/{vault}/items", json=item)
@@ -141,7 +131,7 @@ class ItemPush:
 
 def _settings(metadata: object) -> OnePasswordPushSpec:
     spec = metadata_spec(OnePasswordPushSpec, metadata)
-    if any(map(_is_mark, spec.tags or ())):
+    if any(map(is_mark, spec.tags or ())):
         raise PushRefused(f"{AT}.spec.tags: {', '.join(sorted(RESERVED))} are set by the controller")
     return spec
 
@@ -167,16 +157,3 @@ def _with_field(body: Mapping[str, Any], label: str, value: str) -> list[Any]:
 def _tags(body: Mapping[str, Any]) -> list[str]:
     found = body.get("tags") or []
     return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
-
-
-def _mark_tags(owner: str) -> list[str]:
-    return [f"{name}{SEPARATOR}{text}" for name, text in marks(owner).items()]
-
-
-def _is_mark(tag: str) -> bool:
-    return tag == f"{MANAGED_BY}{SEPARATOR}{MANAGER}" or tag.startswith(f"{OWNER}{SEPARATOR}")
-
-
-def _marks(tags: list[str]) -> dict[str, str]:
-    split = (each.partition(SEPARATOR) for each in tags if _is_mark(each))
-    return marks_of((name, text) for name, _, text in split)

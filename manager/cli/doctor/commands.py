@@ -1,6 +1,5 @@
 """`coffer doctor`: check what Coffer needs of its cluster."""
 
-import asyncio
 import os
 import sys
 import time
@@ -11,6 +10,7 @@ import click
 
 from manager import VERSION
 from manager.command_line import NEEDS_A_PERSON, Verdict, cluster_options, namespace_options, output_option, show
+from manager.progress import run
 from manager.settings.load import load, settings_file
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def doctor(output: str, **given: Any) -> None:
     """
     from manager.cli.doctor import rendering
 
-    found = asyncio.run(_examined(Patient(**given)))
+    found = run(_examined(Patient(**given)))
     show(output, rendering.lines(found), rendering.records(found), rendering.names(found))
     sys.exit(0 if found.healthy else NEEDS_A_PERSON)
 

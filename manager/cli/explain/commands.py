@@ -1,6 +1,5 @@
 """`coffer explain KIND NAMESPACE/NAME` and `coffer tree`: one object, from its beginnings to the Pods that run it."""
 
-import asyncio
 import os
 import sys
 import time
@@ -13,6 +12,7 @@ import click
 from manager import VERSION
 from manager.chain.subjects import subject
 from manager.command_line import NEEDS_A_PERSON, Verdict, cluster_options, namespace_options, output_option, show
+from manager.progress import run
 from manager.settings.load import load, settings_file
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def explain(kind: str, name: str, output: str, **where: Any) -> None:
     from manager.chain.record import record
     from manager.cli.explain import rendering
 
-    found = asyncio.run(_explained(Asked(**where), kind, name))
+    found = run(_explained(Asked(**where), kind, name))
     show(output, rendering.lines(found, time.time()), [record(found)], rendering.names(found))
     sys.exit(NEEDS_A_PERSON if found.faults or not found.exists else 0)
 
@@ -65,7 +65,7 @@ def tree(kind: str, name: str, output: str, **where: Any) -> None:
     from manager.chain.record import record
     from manager.cli.explain import rendering
 
-    found = asyncio.run(_explained(Asked(**where), kind, name, deep=True))
+    found = run(_explained(Asked(**where), kind, name, deep=True))
     show(output, rendering.tree_lines(found.trees), [record(found)], rendering.names(found))
 
 

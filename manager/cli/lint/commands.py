@@ -1,6 +1,5 @@
 """`coffer lint FILE…`: judge manifests without a cluster."""
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ import click
 from manager.command_line import NEEDS_A_PERSON, Verdict, output_option, show
 from manager.core.errors import SandboxUnavailable, SettingsError
 from manager.options import unscoped
+from manager.progress import run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ def lint(files: tuple[str, ...], named: tuple[str, ...], output: str, junit: str
     if not files and not named:
         raise SettingsError("name files, folders, or - for standard input")
     given, unread = manifests((*named, *files))
-    found = [*verdicts.unusable(unread), *asyncio.run(linted(given))]
+    found = [*verdicts.unusable(unread), *run(linted(given), "reading manifests")]
     if junit:
         verdicts.write_junit(junit, "coffer lint", found)
     show(output, verdicts.lines(found), verdicts.records(found), verdicts.names(found))

@@ -1,6 +1,5 @@
 """`coffer migrate …`: check a cluster, print the commands of a move, and prove it afterwards. Writes nothing there."""
 
-import asyncio
 import os
 import sys
 import time
@@ -26,6 +25,7 @@ from manager.command_line import (
 )
 from manager.core.errors import CofferError, SettingsError
 from manager.options import unscoped
+from manager.progress import run
 
 if TYPE_CHECKING:
     from manager.cli.migrate.assessment import Report
@@ -105,7 +105,7 @@ def check(namespace: str, output: str, every: bool, save: str, **where: Any) -> 
     from manager.kube.resources import NAMESPACES, Key
 
     cluster = Where(**where)
-    listed, report = asyncio.run(_assessed(cluster))
+    listed, report = run(_assessed(cluster))
     if save:
         snapshot.save(save, snapshot.taken(listed, report.findings, cluster.without), time.time())
     if namespace and listed.cache.get(Key(NAMESPACES, "", namespace)) is None:
@@ -130,7 +130,7 @@ def plan(output: str, only: str | None, chart: str, original_chart: tuple[str, .
 
     cluster = Where(**where)
     charts = Charts(chart, _charts(original_chart), cluster.kubeconfig, cluster.context)
-    listed, report = asyncio.run(_assessed(cluster))
+    listed, report = run(_assessed(cluster))
     planner = Planner(listed, report, charts, cluster.own, cluster.without)
     steps = [each for each in planner.steps() if only in (None, each.phase)]
     names = (f"{each.phase}/{each.module or 'all'}" for each in steps)
@@ -153,7 +153,7 @@ def verify(output: str, metrics: str, file: str, **where: Any) -> None:
 
     before, at = snapshot.load(file)
     page = _page(metrics)
-    listed, _ = asyncio.run(_assessed(Where(**where), frozenset(each.place for each in before)))
+    listed, _ = run(_assessed(Where(**where), frozenset(each.place for each in before)))
     now = time.time()
     changes = snapshot.compared(before, snapshot.present(listed), now)
     calls, early = _calls(before, page, now)

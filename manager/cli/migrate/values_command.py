@@ -1,6 +1,5 @@
 """`coffer migrate values`: translate a values file of an original's chart into one of ours."""
 
-import asyncio
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from manager.access.explanations import file_fault
 from manager.command_line import cluster_options
 from manager.core.documents import read_yaml
 from manager.core.errors import SettingsError
+from manager.progress import run
 
 if TYPE_CHECKING:
     from manager.cli.migrate.chart_values.translation import Translation
@@ -46,7 +46,7 @@ def values(chart: str, files: tuple[str, ...], output: str, **where: str) -> Non
 
     if bool(files) == bool(where["release"]):
         raise SettingsError("give the values of the original: -f FILE, or --release NAME with -n NAMESPACE")
-    given = read_files(files) if files else asyncio.run(_of_release(chart, **where))
+    given = read_files(files) if files else run(_of_release(chart, **where))
     found = translate(chart, given)
     text = json.dumps(found.values, indent=2, default=str) + "\n" if output == "json" else _yaml(found.values)
     click.echo(text, nl=False)

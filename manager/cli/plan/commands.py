@@ -10,6 +10,7 @@ import click
 
 from manager import VERSION
 from manager.command_line import NEEDS_A_PERSON, Verdict, cluster_options, namespace_options, output_option, show
+from manager.progress import run
 from manager.settings.load import load, settings_file
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def plan(files: tuple[str, ...], output: str, junit: str, **against: Any) -> Non
 
     options = Against(**against)
     given, unread = manifests(files)
-    found = [*verdicts.unusable(unread), *asyncio.run(_planned(options, _placed(given, options.namespace)))]
+    found = [*verdicts.unusable(unread), *run(_planned(options, _placed(given, options.namespace)))]
     if junit:
         verdicts.write_junit(junit, "coffer plan", found)
     show(output, verdicts.lines(found), verdicts.records(found), verdicts.names(found))

@@ -1,6 +1,5 @@
 """`coffer refresh KIND/NAME…`: read at the provider, or push, now."""
 
-import asyncio
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from manager.chain.subjects import resource_of
 from manager.command_line import NEEDS_A_PERSON, Verdict, cluster_options, namespace_options, output_option, show
 from manager.core.errors import SettingsError
 from manager.kube.resources import EXTERNAL_SECRETS, PUSH_SECRETS, SEALED_SECRETS, Key
+from manager.progress import run
 
 if TYPE_CHECKING:
     from manager.cli.refresh.outcome import Outcome
@@ -38,7 +38,7 @@ def refresh(names: tuple[str, ...], namespace: str, output: str, timeout: float,
     documents of external-secrets say. Tells which keys of the Secret changed, and ends with 1 if one was not
     refreshed, and with 2 if it could not be asked for.
     """
-    found = asyncio.run(_refreshed([_key(each, namespace) for each in names], timeout, cluster))
+    found = run(_refreshed([_key(each, namespace) for each in names], timeout, cluster), "waiting for the refresh")
     named = (f"{each.key.resource.kind.lower()}/{each.key.name}" for each in found)
     show(output, _lines(found), [_record(each) for each in found], named)
     sys.exit(NEEDS_A_PERSON if any(each.verdict != "refreshed" for each in found) else 0)

@@ -20,6 +20,7 @@ from manager.command_line import (
     tell_nothing,
 )
 from manager.core.errors import Forbidden
+from manager.progress import run
 from manager.settings.load import load, settings_file
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def status(namespace: str, output: str, config: str | None, own: str, **cluster:
 
     settings = load({}, os.environ, settings_file(config))
     place = Place(**cluster, own=own or settings.process.namespace or "kube-system", namespace=namespace)
-    found = asyncio.run(_read(place, settings))
+    found = run(_read(place, settings))
     show(output, lines(found, time.time()), records(found), names(found))
     tell_nothing(output, found.counts, namespace)
     sys.exit(0 if found.healthy else NEEDS_A_PERSON)

@@ -140,7 +140,9 @@ def test_who_wrote_last_comes_first_and_says_when() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"), [("src/s", Key(SECRETS, "src", "s")), ("s", None), ("", None), ("/s", None), ("a/", None)]
+    ("text", "found"),
+    [("src/s", Key(SECRETS, "src", "s")), ("s", None), ("", None), ("/s", None), ("a/", None)]
+    + [(text, None) for text in ("own/../../victim/secrets/db", "../x/y", "a/..", "a/b?x", "a/b#c", "A/b", "a/b/c")],
 )
 def test_a_source_needs_namespace_and_name(text: str, found: Key | None) -> None:
     assert source_of({"annotations": {REFLECTS: text}}) == found

@@ -79,3 +79,11 @@ async def test_nothing_is_changed_for_a_viewer(scene: Scene) -> None:
         await scene.client.create(SECRETS, {"metadata": {"name": "a", "namespace": "ns"}})
     await scene.client.post(SUBJECT_ACCESS_REVIEWS, SUBJECT_ACCESS_REVIEWS.path(), {})
     assert scene.sent == [SUBJECT_ACCESS_REVIEWS.path()]
+
+
+@pytest.mark.parametrize("name", ["../../victim/secrets/db", "..", "a/b", "%2e%2e"])
+async def test_a_name_leads_to_no_other_namespace(scene: Scene, name: str) -> None:
+    scene.rights |= {("get", "secrets", "ns"), ("list", "secrets", "ns")}
+    assert await scene.client.find(Key(SECRETS, "ns", name)) is None
+    assert await scene.client.find_metadata(Key(SECRETS, name, "db")) is None
+    assert scene.sent == []

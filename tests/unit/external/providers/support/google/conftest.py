@@ -1,25 +1,5 @@
-"""The double of Google, once a module."""
+"""The double of Google, as the tests of its provider have it."""
 
-from collections.abc import Iterator
+from tests.unit.external.providers.gcp.conftest import google, running
 
-import pytest
-
-from tests.conformance.providers.google import GoogleSubject
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[GoogleSubject]:
-    made = GoogleSubject()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def google(running: GoogleSubject) -> GoogleSubject:
-    """The double without secrets, and clients of it."""
-    api = running.google.secret_manager
-    api.secrets.clear()
-    api.calls.clear()
-    api.denied.clear()
-    running.calls.clear()
-    return running
+__all__ = ["google", "running"]

@@ -1,0 +1,1 @@
+"""Tests of external/providers/support/call_saving."""
