@@ -288,6 +288,9 @@ class ConnectContext:
     """How many requests a day a store may send to a vendor that counts them; 0 for any number."""
     shared: "Shared | None" = None
     """The place of a connection that outlives a call; None where each call has its own."""
+    own_account: bool = False
+    """Whether the store may send the token of Coffer's own ServiceAccount: only what an administrator wrote may, as
+    that token opens this cluster to whoever the store's URL leads to."""
 
 
 Connect = Callable[..., Awaitable[Client]]

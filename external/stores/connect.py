@@ -47,7 +47,9 @@ class Connector:
         self._sandbox = sandbox
         self._home = home_of(client.connection)
 
-    async def connect(self, store: Key, body: Body, consumer: str, count: CountCall) -> Client:
+    async def connect(
+        self, store: Key, body: Body, consumer: str, count: CountCall, *, as_itself: bool = True
+    ) -> Client:
         """Return a client for a store as it stands.
 
         Args:
@@ -55,6 +57,8 @@ class Connector:
             body: the store as the API server has it.
             consumer: the namespace whose credentials are taken; empty for the store's own.
             count: called for each call of the provider's SDK.
+            as_itself: whether a store may act as this process, as `Connector._ambient` says; False elsewhere than in
+                the controller, where this process has the identity of whoever has started it.
 
         Raises:
             NeedsHuman: naming the field that is wrong or the Secret that is missing.
@@ -65,7 +69,10 @@ class Connector:
         spec = await parsed(self.catalogue.store_spec, body.get("spec"), reason=INVALID)
         kind, provider = served_provider(self.catalogue, spec)
         require_installed(kind)
-        return await kind.connect(provider, self._context(store, spec.retry_settings, consumer, count))
+        context = self._context(store, spec.retry_settings, consumer, count)
+        return await kind.connect(
+            provider, context if as_itself else replace(context, ambient=False, own_account=False)
+        )
 
     async def for_generator(self, generator: Key, count: CountCall, *, for_all: bool) -> ConnectContext:
         """Return what a generator may use.
@@ -78,12 +85,13 @@ class Connector:
         """
         await self._servers.look()
         context = self._context(generator, None, "", count)
-        return replace(context, ambient=True) if for_all else context
+        return replace(context, ambient=True, own_account=True) if for_all else context
 
     def _context(self, store: Key, retries: RetrySettings | None, consumer: str, count: CountCall) -> ConnectContext:
         return ConnectContext(
             lookup=Lookup(self._client, store, consumer),
             ambient=self._ambient(store, consumer),
+            own_account=store.resource is CLUSTER_SECRET_STORES,
             # What a consumer gives may be a URL as well: a kubeconfig, or what a webhook's templates take.
             egress=EgressPolicy(
                 self._settings.egress_allowed,

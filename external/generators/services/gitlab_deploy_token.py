@@ -141,6 +141,7 @@ def _tokens_url(place: Place) -> str:
 
 def _found(http: HttpClient, place: Place, username: str) -> int | None:
     """Return the id of the token with a user name that was chosen here, None if it was never created."""
+    seen, totals = 0, set[str | None]()
     for page in range(1, MAX_PAGES + 1):
         params = {"per_page": str(PAGE), "page": str(page)}
         answer = _accepted(
@@ -150,7 +151,11 @@ def _found(http: HttpClient, place: Place, username: str) -> int | None:
         for each in listed:
             if isinstance(each, dict) and each.get("username") == username and isinstance(each.get("id"), int):
                 return int(each["id"])
+        seen += len(listed)
+        totals.add(answer.headers.get("X-Total"))
         if len(listed) < PAGE:
+            if page > 1 and totals != {str(seen)}:  # one that is deleted between two pages hides another
+                raise ProviderUnavailable(f"{_server(place[0])}: {LIST}: the list changes while it is read")
             return None
     raise ProviderUnavailable(f"{_server(place[0])}: {LIST}: there are more than {PAGE * MAX_PAGES} tokens")
 

@@ -147,14 +147,20 @@ class _Server:
 
     def account(self, name: str) -> dict[str, Any] | None:
         """Return the service account of this very name, None if there is none: the search finds parts of names."""
+        seen, totals = 0, set[object]()
         for page in range(1, MAX_PAGES + 1):
             params = {"query": name, "perpage": str(PAGE), "page": str(page)}
             answer = self._asked(HttpRequest(SEARCH, "GET", f"{self._url}/search", params=params), (200,))
-            listed = answer.json_object(ANSWER).get("serviceAccounts") or []
+            body = answer.json_object(ANSWER)
+            listed = body.get("serviceAccounts") or []
             for each in listed:
                 if isinstance(each, dict) and each.get("name") == name:
                     return self._checked(each, SEARCH)
+            seen += len(listed)
+            totals.add(body.get("totalCount"))
             if len(listed) < PAGE:
+                if page > 1 and totals != {seen}:  # one that is deleted between two pages hides another
+                    raise ProviderUnavailable(f"Grafana {self._host}: {SEARCH}: the list changes while it is read")
                 return None
         raise ProviderUnavailable(f"Grafana {self._host}: {SEARCH}: there are more than {PAGE * MAX_PAGES} accounts")
 

@@ -7,7 +7,16 @@ from external.api.push_metadata.bitwarden import BitwardenPushSpec
 from external.providers.bitwarden.connection import IDENTIFIER, BitwardenConnection, Entry, Place
 from external.providers.push import Pushed, PushRefused, PushRequest, ReferencedObject, RemoteRef
 from external.providers.support.pushing.json_text import document_with, document_without, has_property
-from external.providers.support.pushing.marks import MANAGED_BY, MANAGER, OWNER, marks, require_ours
+from external.providers.support.pushing.marks import (
+    MANAGED_BY,
+    MANAGER,
+    OWNER,
+    holds_only_source,
+    marks,
+    marks_of,
+    require_ours,
+    require_ours_or_known,
+)
 from external.providers.support.pushing.metadata import metadata_spec
 from external.providers.support.pushing.payload import payload_text
 
@@ -43,8 +52,8 @@ class NotePush:
             text, note = _content("", request), _with_mark(spec.note or "", request.owner)
             self._connection.create(self._place, request.ref.key, text, note)
             return Pushed(written=True)
-        if _marks(found.note) or not request.recorded:  # external-secrets leaves no mark, only its record
-            require_ours(_marks(found.note), request.owners, MARK_PLACE)
+        known = holds_only_source(request, found.value.encode())
+        require_ours_or_known(_marks(found.note), request, MARK_PLACE, known=known)
         text = _content(found.value, request)
         note = _with_mark(spec.note if spec.note is not None else _own_text(found.note), request.owner)
         if (text, note) == (found.value, found.note):
@@ -103,4 +112,5 @@ def _marks(note: str) -> dict[str, str]:
     last = note.rpartition("\n")[2]
     if not last.startswith(BEGIN):
         return {}
-    return dict(each.split("=", 1) for each in last.split() if "=" in each)
+    split = (each.partition("=") for each in last.split())
+    return marks_of((name, text) for name, _, text in split)

@@ -105,18 +105,19 @@ class ActionsPush:
 
     def listed(self) -> Mapping[str, str]:
         """Return when each secret was changed last, by name. Raises ProviderError rather than return a part."""
-        found: dict[str, str] = {}
+        found, totals = dict[str, str](), set[int]()
         for number in range(1, MAX_PAGES + 1):
             page = self._ask(LIST, "GET", "", params={"per_page": str(PAGE_SECRETS), "page": str(number)})
             items, total = page.get("secrets"), page.get("total_count")
             if not isinstance(items, list) or not isinstance(total, int):
                 raise ProviderUnavailable(f"{LIST}: the answer is no list of secrets")
             found |= {str(each.get("name")).upper(): _changed(each) for each in items if isinstance(each, dict)}
-            if len(found) >= total:
+            totals.add(total)  # one that is deleted between two pages moves another to the page before
+            if len(found) >= total and len(totals) == 1:
                 return found
-            if not items:
+            if not items or len(found) >= total:
                 break
-        raise ProviderUnavailable(f"{LIST}: the pages hold fewer secrets than the list says")
+        raise ProviderUnavailable(f"{LIST}: the pages hold another number of secrets than the list says")
 
     def _found(self, name: str) -> Mapping[str, Any] | None:
         try:
@@ -161,9 +162,11 @@ class ActionsPush:
             if not isinstance(items, list) or not isinstance(total, int):
                 raise ProviderUnavailable("ListSelectedRepositories: the answer is no list of repositories")
             ids += [each["id"] for each in items if isinstance(each, dict) and isinstance(each.get("id"), int)]
-            if len(ids) >= total or not items:
+            if len(ids) >= total:
+                return ids
+            if not items:
                 break
-        return ids
+        raise ProviderUnavailable("ListSelectedRepositories: the pages hold fewer repositories than the list says")
 
     def _ask(
         self, call: str, method: str, path: str, *, params: Mapping[str, str] | None = None, json: Any = None

@@ -1,7 +1,8 @@
 """Connects stores to GitLab."""
 
 from external.api.providers.gitlab import GitLab
-from external.providers.gitlab.client import LABEL, GitLabVariables, Scope
+from external.providers.gitlab.client import LABEL, GitLabVariables
+from external.providers.gitlab.lists import Scope
 from external.providers.protocol import Client, ConnectContext
 from external.providers.support.http import HttpClient, HttpOptions, TokenHeader, http_url
 from external.providers.support.lookup import INVALID

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from external.api.providers.infisical import InfisicalSecretsScope
 from external.providers.infisical.connection import Forbidden, InfisicalConnection, Missing
+from external.providers.infisical.project import Project
 from external.providers.infisical.push import SecretPush
 from external.providers.infisical.secrets import (
     Entry,
@@ -15,6 +16,7 @@ from external.providers.infisical.secrets import (
     entry_of,
     path_of,
     place_of,
+    require_name,
 )
 from external.providers.protocol import (
     ProviderDenied,
@@ -52,15 +54,18 @@ class InfisicalClient(DelegatesPushes):
         self._base = cleaned(scope.secrets_path)
         self._listable = True
         """Whether the identity may list a folder; the first refusal turns it off."""
-        super().__init__(SecretPush(scope, connection))
+        self._project = Project(scope, connection)
+        super().__init__(SecretPush(scope, connection, self._project))
 
     def validate(self) -> None:
         """Check that Infisical accepts the identity, and has project, environment and folder. Raises ProviderError."""
         self._connection.validate()
         try:
-            self._listed(self._base, recursive=False)
+            listed = self._listed(self._base, recursive=False)
         except Forbidden:
             return  # it may be allowed to read single secrets
+        if not listed:
+            self._project.require_folder(self._base)
 
     def close(self) -> None:
         """Revoke the token that was issued, and close the connections."""
@@ -94,9 +99,12 @@ class InfisicalClient(DelegatesPushes):
         pattern, found = compiled(find.name), SearchResults()
         listed = self._listed(self._base, recursive=self._scope.recursive)
         within = [each for each in listed if beneath(each.folder, find.path)]
+        if not within:
+            for folder in {self._base, cleaned(find.path or self._base)}:
+                self._project.require_folder(folder)
         for name, each in by_name(within).items():
             if pattern.search(name):
-                found[name] = SecretValue(each.value.encode("utf-8", "replace"))
+                found[name] = SecretValue(each.shown().value.encode("utf-8", "replace"))
         return found
 
     def _folder(self, request: SecretRequest) -> str:
@@ -120,31 +128,19 @@ class InfisicalClient(DelegatesPushes):
     def _one(self, request: SecretRequest, lists: Mapping[str, Mapping[str, Entry] | None]) -> SecretValue:
         require_plain(request, "Infisical")
         place = place_of(request.key, self._base)
-        listed = lists.get(place.folder)
-        if listed is not None and place.name not in listed:
-            raise SecretAbsent(ABSENCE)
-        found = listed[place.name] if listed is not None else self._single(place)
-        return SecretValue(found.value.encode("utf-8", "replace"))
+        # A list proves no absence: Infisical lists a missing folder as an empty one.
+        found = (lists.get(place.folder) or {}).get(place.name) or self._single(place)
+        return SecretValue(found.shown().value.encode("utf-8", "replace"))
 
     def _single(self, place: Place) -> Entry:
         params = self._params(place.folder) | {"type": "shared"}
         try:
             body = self._connection.ask(GET, "GET", path_of(place), params=params)
         except Missing as error:
-            # 404 stands for a missing folder, environment or project too: only a list of the folder proves absence.
-            try:
-                listed = by_name(self._listed(place.folder, recursive=False))
-            except Missing as missing:
-                raise ProviderDenied(str(missing)) from None
-            except Forbidden:
-                raise ProviderDenied(f"{error}; the identity may not list the folder, which would prove it") from None
-            if place.name in listed:
-                return listed[place.name]
-            raise SecretAbsent(ABSENCE) from None
-        found = entry_of(GET, body.get("secret"), place.folder)
-        if found.name != place.name:
-            raise ProviderDenied(f"{GET}: the answer is another secret than the one that was asked for")
-        return found
+            if error.of_secret:
+                raise SecretAbsent(ABSENCE) from None
+            raise ProviderDenied(str(error)) from None  # 404 stands for a missing folder, environment or project too
+        return require_name(GET, entry_of(GET, body.get("secret"), place.folder), place)
 
     def _listed(self, folder: str, *, recursive: bool) -> list[Entry]:
         params = self._params(folder) | {"recursive": str(recursive).lower()}

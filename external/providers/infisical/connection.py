@@ -17,6 +17,11 @@ ANSWER = Caps(size=8 << 20, values=300_000, levels=20)
 class Missing(ProviderDenied):
     """Infisical answers 404: for a secret, and for a folder, an environment or a project."""
 
+    @property
+    def of_secret(self) -> bool:
+        """Whether Infisical says that the secret does not exist, and not what it would be in."""
+        return ": 404: Secret " in str(self).partition("'")[0]
+
 
 class Forbidden(ProviderDenied):
     """The identity may not do this; it may do less."""

@@ -88,9 +88,9 @@ async def _kubernetes(auth: InfisicalAuth, context: ConnectContext) -> Login:
     at = f"{AT}.kubernetesAuthCredentials"
     if given is None:
         raise NeedsHuman(INVALID, f"{at} is missing")
-    if not context.ambient:
-        text = "it sends the controller's own token, and this namespace may not use that"
-        cure = "use jwtAuthCredentials, or ask an administrator for external.ambient_namespaces"
+    if not context.own_account:
+        text = "it sends the controller's own token, and only a ClusterSecretStore may do that"
+        cure = "use jwtAuthCredentials, or ask an administrator for a ClusterSecretStore"
         raise NeedsHuman(INVALID, f"{at}: {text}: {cure}")
     if given.service_account_token_path is not None:
         path = await context.lookup.secret(given.service_account_token_path, f"{at}.serviceAccountTokenPath")

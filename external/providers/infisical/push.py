@@ -2,15 +2,29 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from external.api.providers.infisical import InfisicalSecretsScope
 from external.providers.infisical.connection import InfisicalConnection, Missing
-from external.providers.infisical.secrets import METADATA, Entry, Place, cleaned, entry_of, path_of, push_place
-from external.providers.protocol import ProviderUnavailable
+from external.providers.infisical.project import Project
+from external.providers.infisical.secrets import (
+    METADATA,
+    Entry,
+    Place,
+    cleaned,
+    entry_of,
+    path_of,
+    push_place,
+    require_name,
+)
 from external.providers.push import Pushed, PushRequest, ReferencedObject, RemoteRef
 from external.providers.support.pushing.json_text import document_with, document_without, has_property
-from external.providers.support.pushing.marks import MANAGED_BY, marks, require_ours
+from external.providers.support.pushing.marks import (
+    holds_only_source,
+    marks,
+    marks_of,
+    require_ours,
+    require_ours_or_known,
+)
 from external.providers.support.pushing.payload import payload_text
 
 PLACE = "metadata"
@@ -22,12 +36,11 @@ class SecretPush:
 
     deletes_property = True
 
-    def __init__(self, scope: InfisicalSecretsScope, connection: InfisicalConnection) -> None:
+    def __init__(self, scope: InfisicalSecretsScope, connection: InfisicalConnection, project: Project) -> None:
         self._scope = scope
         self._connection = connection
         self._base = cleaned(scope.secrets_path)
-        self._project = ""
-        """Its id, which writes need."""
+        self._project = project
 
     def references(self, metadata: object) -> tuple[ReferencedObject, ...]:
         """Return nothing: metadata has no effect."""
@@ -38,15 +51,15 @@ class SecretPush:
         """Create the secret, or bring value and marks to what the entry says. Raises ProviderError."""
         place = push_place(request.ref.key, self._base)
         found = self._got(place)
-        if found is not None and (MANAGED_BY in found.metadata or not request.recorded):
-            # External-secrets leaves no mark, only the record of its push.
-            require_ours(found.metadata, request.owners, PLACE)
+        if found is not None:
+            known = holds_only_source(request, found.value.encode())
+            require_ours_or_known(marks_of(found.metadata), request, PLACE, known=known)
         text = payload_text(request)
         if request.ref.property:
             before = found.value.encode() if found is not None else b""
             text = document_with(before, request.ref.property, text).decode()
-        metadata = {**(found.metadata if found is not None else {}), **marks(request.owner)}
-        if found is not None and found.value == text and found.metadata == metadata:
+        metadata = {**dict(found.metadata if found is not None else ()), **marks(request.owner)}
+        if found is not None and found.value == text and sorted(found.metadata) == sorted(metadata.items()):
             return Pushed(written=False)
         self._write("UpdateSecret" if found is not None else "CreateSecret", place, text, metadata)
         return Pushed(written=True)
@@ -64,13 +77,13 @@ class SecretPush:
         found = self._got(place)
         if found is None:
             return False
-        require_ours(found.metadata, (owner,), PLACE)
+        require_ours(marks_of(found.metadata), (owner,), PLACE)
         if ref.property:
             rest = document_without(found.value.encode(), ref.property)
             if rest is None:
                 return False
             if rest:
-                self._write("UpdateSecret", place, rest.decode(), found.metadata)
+                self._write("UpdateSecret", place, rest.decode(), dict(found.metadata))
                 return True
         try:
             self._connection.ask("DeleteSecret", "DELETE", path_of(place), json=self._body(place))
@@ -92,7 +105,7 @@ class SecretPush:
             body = self._connection.ask(READ, "GET", path_of(place), params=params)
         except Missing:
             return None
-        return entry_of(READ, body.get("secret"), place.folder)
+        return require_name(READ, entry_of(READ, body.get("secret"), place.folder), place).shown()
 
     def _write(self, call: str, place: Place, text: str, metadata: Mapping[str, str]) -> None:
         told = [{"key": name, "value": each} for name, each in metadata.items()]
@@ -101,22 +114,8 @@ class SecretPush:
 
     def _body(self, place: Place) -> dict[str, Any]:
         return {
-            "workspaceId": self._project_id(),
+            "workspaceId": self._project.id(),
             "environment": self._scope.environment_slug,
             "secretPath": place.folder,
             "type": "shared",
         }
-
-    def _project_id(self) -> str:
-        if not self._project:
-            slug = quote(self._scope.project_slug, safe="")
-            try:
-                body = self._connection.ask("GetProject", "GET", f"v1/projects/slug/{slug}")
-            except Missing:
-                body = self._connection.ask("GetProject", "GET", f"v1/workspace/slug/{slug}")
-            inner = body.get("project")
-            found = (inner if isinstance(inner, dict) else body).get("id")
-            if not isinstance(found, str) or not found:
-                raise ProviderUnavailable("GetProject: the answer holds no id")
-            self._project = found
-        return self._project

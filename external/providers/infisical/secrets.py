@@ -9,6 +9,8 @@ from external.providers.protocol import ProviderDenied, ProviderUnavailable
 from external.providers.push import PushRefused
 
 METADATA = "secretMetadata"
+MASK = "<hidden-by-infisical>"
+"""What Infisical shows instead of a value that the identity may not read."""
 
 
 class Place(NamedTuple):
@@ -24,7 +26,15 @@ class Entry(NamedTuple):
     name: str
     value: str
     folder: str
-    metadata: Mapping[str, str]
+    metadata: tuple[tuple[str, str], ...]
+    hidden: bool = False
+    """Whether Infisical shows a mask instead of the value."""
+
+    def shown(self) -> "Entry":
+        """Return this entry. Raises ProviderDenied if the identity may not read its value."""
+        if self.hidden:
+            raise ProviderDenied(f"the value of {self.name} is hidden: the identity needs the permission ReadValue")
+        return self
 
 
 def place_of(key: str, base: str) -> Place:
@@ -67,7 +77,8 @@ def entry_of(call: str, body: object, folder: str) -> Entry:
         raise ProviderUnavailable(f"{call}: the answer is no secret")
     listed = given.get(METADATA) or []
     pairs = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-    return Entry(name, value, cleaned(path), {str(each.get("key")): str(each.get("value")) for each in pairs})
+    metadata = tuple((str(each.get("key")), str(each.get("value"))) for each in pairs)
+    return Entry(name, value, cleaned(path), metadata, bool(given.get("secretValueHidden")) or value == MASK)
 
 
 def entries_of(call: str, body: Mapping[str, Any], folder: str) -> Iterator[Entry]:
@@ -84,6 +95,13 @@ def entries_of(call: str, body: Mapping[str, Any], folder: str) -> Iterator[Entr
             raise ProviderUnavailable(f"{call}: the answer is no list of imports")
         yield from (entry_of(call, secret, folder)._replace(folder=folder) for secret in inner)
     yield from (entry_of(call, secret, folder) for secret in own)
+
+
+def require_name(call: str, found: Entry, place: Place) -> Entry:
+    """Return an entry. Raises ProviderDenied for another secret than the one that was asked for."""
+    if found.name != place.name:
+        raise ProviderDenied(f"{call}: the answer is another secret than the one that was asked for")
+    return found
 
 
 def by_name(entries: Iterable[Entry]) -> dict[str, Entry]:

@@ -1,23 +1,25 @@
 """1Password Connect: items of several vaults, each read once for all who want a field of it."""
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from external.providers.onepassword.connection import ConnectConnection, item_path, vault_ids
+from external.providers.onepassword.finder import ItemFinder, Lists
 from external.providers.onepassword.items import (
     FIELD,
     FILE,
+    FileEntry,
     Item,
-    Listed,
     MemberValue,
     Summary,
     fields_of,
     files_of,
     files_wanted,
-    is_deleted,
-    item_of,
+    kept_part,
     members_of,
     require_distinct,
+    settled,
     summary_of,
     value_at,
 )
@@ -58,7 +60,8 @@ class OnePassword(DelegatesPushes):
         self._named = vaults
         self._ids: Mapping[str, str] | None = None
         self._kept = StampedValues(CACHE_BYTES)
-        super().__init__(ItemPush(connection, self.vaults, self._summaries))
+        self._finder = ItemFinder(connection, self.vaults)
+        super().__init__(ItemPush(connection, self.vaults, self._finder.item))
 
     def validate(self) -> None:
         """Check that the token may use every vault, and that the day's requests are not spent; no item is read."""
@@ -82,7 +85,7 @@ class OnePassword(DelegatesPushes):
 
     def read(self, requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
         """Return whole items, with the files that are wanted; those that a list shows unchanged are kept."""
-        lists = _Lists(self._summaries, alone=len({each.key for each in requests}) == 1)
+        lists = self._finder.lists(alone=len({each.key for each in requests}) == 1)
         return one_by_one(requests, lambda each: self._one(each, lists))
 
     def find(self, find: SearchRequest) -> Mapping[str, SecretValue]:
@@ -91,12 +94,10 @@ class OnePassword(DelegatesPushes):
         Of two items with a field of one name the first counts; a file counts before a field.
         """
         pattern, found = compiled(find.name), SearchResults()
+        lists = self._finder.lists(alone=bool(find.path))
         tags = {key for key, _ in find.tags or ()}
         wanted = [
-            each
-            for vault in self.vaults().values()
-            for each in self._summaries(vault, find.path)
-            if find.path in ("", each.title) and tags <= each.tags
+            each for vault in self.vaults().values() for each in lists.titled(vault, find.path) if tags <= each.tags
         ]
         if len(wanted) > MAX_FOUND_ITEMS:
             text = f"find goes through more than {MAX_FOUND_ITEMS} items"
@@ -111,7 +112,7 @@ class OnePassword(DelegatesPushes):
             names = [file.name for file in files]
             require_distinct(each.title, names)
             require_distinct(each.title, [label for label, _ in fields])
-            contents = {file.name: self._content(each, file.id) for file in files if file.name not in found}
+            contents = {file.name: self._content(each, file) for file in files if file.name not in found}
             for name, value in [*contents.items(), *fields]:
                 if name not in found:
                     found[name] = SecretValue(value)
@@ -134,14 +135,14 @@ class OnePassword(DelegatesPushes):
         name = path.removeprefix(FILE).removeprefix(FIELD) or "password"
         return f'expected one {what} with the name "{name}" in item "{key}", found 0'
 
-    def _one(self, request: SecretRequest, lists: Listed) -> SecretValue:
+    def _one(self, request: SecretRequest, lists: Lists) -> SecretValue:
         require_plain(request, "1Password")
-        summary = item_of(self.vaults(), lists, request.key)
+        summary = self._finder.item(request.key, lists)
         if summary is None:
             raise SecretAbsent(ABSENCE)
         body = self._body(summary)
         wanted = files_wanted(body, request.property)
-        contents = {each.name: self._content(summary, each.id) for each in wanted}
+        contents = {each.name: self._content(summary, each) for each in wanted}
         return Item(summary.title, body, contents)
 
     def _body(self, summary: Summary) -> Mapping[str, Any]:
@@ -153,36 +154,19 @@ class OnePassword(DelegatesPushes):
         if not isinstance(body, dict) or body.get("id") != summary.id or not isinstance(body.get("title"), str):
             raise ProviderUnavailable("GetItem: the answer is no item, or another one than was asked for")
         fields_of(body), files_of(body)
-        read = summary_of(summary.vault, body).stamp
+        read, part = summary_of(summary.vault, body).stamp, kept_part(body)
         if read:
-            self._kept.keep(summary.id, read, Item(summary.title, body, {}))
-        return body
+            self._kept.keep(summary.id, read, Item(summary.title, part, {}))
+        return part
 
-    def _content(self, summary: Summary, file: str) -> bytes:
-        name = f"{summary.id}/{file}"
+    def _content(self, summary: Summary, file: FileEntry) -> bytes:
+        name = f"{summary.id}/{file.id}"
         kept = self._kept.unchanged(name, summary.stamp) if summary.stamp else None
         if kept is None:
-            path = item_path(summary.vault, summary.id, "files", file, "content")
+            path = item_path(summary.vault, summary.id, "files", file.id, "content")
             kept = SecretValue(self._connection.sent("GetFile", "GET", path).content)
-            if summary.stamp:
+            if file.size is not None and len(kept) != file.size:
+                raise ProviderUnavailable("GetFile: the content has another size than the item says")
+            if settled(summary.stamp, time.time()):
                 self._kept.keep(name, summary.stamp, kept)
         return kept.reveal()
-
-    def _summaries(self, vault: str, title: str = "") -> list[Summary]:
-        found = self._connection.items(vault, title)
-        return [summary_of(vault, each) for each in found if not is_deleted(each)]
-
-
-class _Lists:
-    """The lists of one call, made when they are needed: of whole vaults, or of one title if only one is wanted."""
-
-    def __init__(self, listed: Listed, *, alone: bool) -> None:
-        self._listed = listed
-        self._alone = alone
-        self._lists: dict[str, Sequence[Summary]] = {}
-
-    def __call__(self, vault: str, title: str) -> Sequence[Summary]:
-        """Return the items of a vault, at least those with a title. Raises ProviderError."""
-        if vault not in self._lists:
-            self._lists[vault] = self._listed(vault, title if self._alone else "")
-        return self._lists[vault]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from external.providers.protocol import ProviderDenied, ProviderUnavailable
@@ -12,6 +13,12 @@ FIELD, FILE = "field/", "file/"
 DOCUMENT = "DOCUMENT"
 DELETED = frozenset({"DELETED"})
 ITEM_ID = re.compile(r"[a-z0-9]{26}")
+SETTLED_SECONDS = 60
+"""A file has no stamp of its own, and a server that lags shows the one before: it is kept once its item is older."""
+CHARACTER_BYTES = 4
+"""Of memory, at most, for a byte of an answer's text."""
+PART_BYTES = 500
+"""Of memory for a field or file beside its texts."""
 
 
 class Summary(NamedTuple):
@@ -34,6 +41,7 @@ class FileEntry(NamedTuple):
 
     id: str
     name: str
+    size: int | None = None
 
 
 class Item(SecretValue):
@@ -50,7 +58,11 @@ class Item(SecretValue):
         """Contents of files, by their names."""
 
     def __len__(self) -> int:
-        return sum(map(len, self.parts()))
+        """Return how much memory it takes, not what its values say: a field of an item may be of any size."""
+        texts = sum(len(label.encode()) + len(value) for label, value in fields_of(self.body))
+        files = sum(len(each.name.encode()) for each in files_of(self.body)) + sum(map(len, self.contents.values()))
+        parts = len(_objects(self.body, "fields")) + len(_objects(self.body, "files"))
+        return CHARACTER_BYTES * texts + CHARACTER_BYTES * files + PART_BYTES * parts
 
     def parts(self) -> Iterator[bytes]:
         """Yield names and values in a fixed order."""
@@ -120,10 +132,10 @@ def fields_of(body: Mapping[str, Any]) -> list[tuple[str, bytes]]:
 
 def files_of(body: Mapping[str, Any]) -> list[FileEntry]:
     """Return the files of an item."""
-    files = [(each.get("id"), each.get("name")) for each in _objects(body, "files")]
+    files = [(each.get("id"), each.get("name"), each.get("size")) for each in _objects(body, "files")]
     return [
-        FileEntry(file_id, name)
-        for file_id, name in files
+        FileEntry(file_id, name, size if isinstance(size, int) else None)
+        for file_id, name, size in files
         if isinstance(file_id, str) and file_id.isalnum() and isinstance(name, str)
     ]
 
@@ -135,6 +147,28 @@ def files_wanted(body: Mapping[str, Any], name: str) -> list[FileEntry]:
         return []
     wanted = name.removeprefix(FILE)
     return [each for each in files if each.name == wanted] if wanted else files[:1] if name else files
+
+
+def kept_part(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what reads need of an item; the rest of an answer may be of any size."""
+    fields = [{"label": label, "value": value.decode()} for label, value in fields_of(body)]
+    files = [each._asdict() for each in files_of(body)]
+    return {
+        "id": body["id"],
+        "title": body["title"],
+        "category": body.get("category"),
+        "fields": fields,
+        "files": files,
+    }
+
+
+def settled(stamp: str, now: float) -> bool:
+    """Return True if an item has not changed for a while, as its stamp says."""
+    try:
+        changed = datetime.fromisoformat(stamp.partition("/")[2])
+    except ValueError:
+        return False
+    return changed.tzinfo is not None and abs(now - changed.timestamp()) > SETTLED_SECONDS
 
 
 def is_document(body: Mapping[str, Any]) -> bool:

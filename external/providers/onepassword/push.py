@@ -10,16 +10,14 @@ from external.providers.onepassword.items import (
     FIELD,
     FILE,
     ITEM_ID,
-    Listed,
     Summary,
     fields_of,
     files_of,
-    item_of,
 )
 from external.providers.protocol import ProviderUnavailable, SecretAbsent
 from external.providers.push import Pushed, PushRefused, PushRequest, ReferencedObject, RemoteRef, RemoteUnmanaged
 from external.providers.support.pushing.mark_texts import is_mark, mark_tags, marks_in
-from external.providers.support.pushing.marks import MANAGED_BY, require_ours
+from external.providers.support.pushing.marks import RESERVED, in_source, require_ours, require_ours_or_known
 from external.providers.support.pushing.metadata import AT, metadata_spec
 from external.providers.support.pushing.payload import single, text_of
 
@@ -32,24 +30,29 @@ class ItemPush:
 
     Args:
         vaults: returns the ids of the vaults by their names, in the store's order.
-        listed: returns the items of a vault with a title, or all of them.
+        found: returns the item with a title or id, None if there is provably none.
     """
 
     deletes_property = True
 
-    def __init__(self, connection: ConnectConnection, vaults: Callable[[], Mapping[str, str]], listed: Listed) -> None:
+    def __init__(
+        self,
+        connection: ConnectConnection,
+        vaults: Callable[[], Mapping[str, str]],
+        found: Callable[[str], Summary | None],
+    ) -> None:
         self._connection = connection
         self._vaults = vaults
-        self._listed = listed
+        self._found = found
 
     def references(self, metadata: object) -> tuple[ReferencedObject, ...]:
         """Return nothing: metadata names no objects. Raises PushRefused for metadata of a wrong form."""
-        metadata_spec(OnePasswordPushSpec, metadata)
+        _settings(metadata)
         return ()
 
     def push(self, request: PushRequest) -> Pushed:
         """Set the field, or create the item with it; an equal field and equal tags are not written."""
-        spec, label = metadata_spec(OnePasswordPushSpec, request.metadata), _label(request.ref)
+        spec, label = _settings(request.metadata), _label(request.ref)
         if not request.secret_key:
             raise PushRefused("secretKey is missing: a whole Secret cannot be pushed to one field of 1Password")
         value = text_of(single(request), request.secret_key)
@@ -58,8 +61,9 @@ class ItemPush:
             return self._created(request, spec, label, value)
         body = self._body(found)
         tags = _tags(body)
-        if MANAGED_BY in marks_in(tags) or not request.recorded:  # external-secrets leaves no mark, only its record
-            require_ours(marks_in(tags), request.owners, PLACE)
+        held = [each.decode() for _, each in fields_of(body) if each]
+        known = not files_of(body) and in_source(request, held)
+        require_ours_or_known(marks_in(tags), request, PLACE, known=known)
         kept = spec.tags if spec.tags is not None else [each for each in tags if not is_mark(each)]
         wanted = {**body, "tags": [*kept, *mark_tags(request.owner)], "fields": _with_field(body, label, value)}
         if sorted(wanted["tags"]) == sorted(tags) and wanted["fields"] == (body.get("fields") or []):
@@ -100,9 +104,6 @@ class ItemPush:
             return False
         return True
 
-    def _found(self, key: str) -> Summary | None:
-        return item_of(self._vaults(), self._listed, key)
-
     def _body(self, found: Summary) -> Mapping[str, Any]:
         body = self._connection.ask("GetItem", "GET", item_path(found.vault, found.id))
         if not isinstance(body, dict) or body.get("id") != found.id:
@@ -126,6 +127,13 @@ class ItemPush:
         }
         self._connection.ask("CreateItem", "POST", f"vaults/{vault}/items", json=item)
         return Pushed(written=True)
+
+
+def _settings(metadata: object) -> OnePasswordPushSpec:
+    spec = metadata_spec(OnePasswordPushSpec, metadata)
+    if any(map(is_mark, spec.tags or ())):
+        raise PushRefused(f"{AT}.spec.tags: {', '.join(sorted(RESERVED))} are set by the controller")
+    return spec
 
 
 def _label(ref: RemoteRef) -> str:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from external.providers.protocol import (
@@ -24,6 +24,7 @@ from manager.core.secret_value import SecretValue
 
 BATCH = 50
 PAGE_SECRETS = 100  # the maximum
+ATTEMPTS = 2
 MAX_PAGES = 100
 ABSENCE = "Secret does not exist"
 LIST, ACCESS = "ListSecrets", "AccessSecretVersion"
@@ -78,17 +79,26 @@ class ScalewaySecrets(DelegatesPushes):
                 continue  # it was deleted after the list
         return found
 
-    def listed(self, params: Mapping[str, str], most: int = MAX_PAGES) -> Iterator[Found]:
-        """Yield secrets without their values. Raises ProviderDenied beyond `most` pages, ProviderError."""
-        seen = 0
+    def listed(self, params: Mapping[str, str], most: int = MAX_PAGES) -> list[Found]:
+        """Return secrets without their values. Raises ProviderDenied beyond `most` pages, ProviderError.
+
+        A secret that is deleted between two pages moves another to the page before: such a list is made again.
+        """
+        for _ in range(ATTEMPTS):
+            found, totals = self._pages(params, most)
+            if totals == {len(found)}:
+                return found
+        raise ProviderUnavailable(f"{LIST}: the pages hold another number of secrets than the list says")
+
+    def _pages(self, params: Mapping[str, str], most: int) -> tuple[list[Found], set[int]]:
+        """Return the secrets of all pages, and how many there are as the pages say."""
+        found, totals = list[Found](), set[int]()
         for number in range(1, most + 1):
             items, total = self._page({"page": str(number), "page_size": str(PAGE_SECRETS), **params})
-            seen += len(items)
-            yield from items
-            if seen >= total or not items:
-                if seen < total:
-                    raise ProviderUnavailable(f"{LIST}: the pages hold fewer secrets than the list says")
-                return
+            found += items
+            totals.add(total)
+            if len(found) >= total or not items:
+                return found, totals
         raise ProviderDenied(f"the list has more than {most * PAGE_SECRETS} secrets: narrow it by find.path")
 
     def lookup(self, place: Place) -> list[Found]:

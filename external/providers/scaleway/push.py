@@ -9,7 +9,13 @@ from external.providers.push import Pushed, PushRefused, PushRequest, Referenced
 from external.providers.scaleway.connection import Missing, ScalewayConnection
 from external.providers.scaleway.keys import Found, Place, place_of
 from external.providers.support.pushing.json_text import document_with, document_without, has_property
-from external.providers.support.pushing.marks import MANAGED_BY, marks, require_ours
+from external.providers.support.pushing.marks import (
+    holds_only_source,
+    marks,
+    marks_of,
+    require_ours,
+    require_ours_or_known,
+)
 from external.providers.support.pushing.payload import payload, payload_text
 
 PLACE = "tag"
@@ -54,10 +60,10 @@ class ScalewayPush:
         found = self._found(place)
         if found is None and place.id:
             raise PushRefused(f"{KEY}: there is no secret of this id, and a new one gets another; name it by path:")
-        if found is not None and (MANAGED_BY in _marks_of(found) or not request.recorded):
-            # External-secrets leaves no mark, only the record of its push.
-            require_ours(_marks_of(found), request.owners, PLACE)
         before, version = self._newest(found)
+        if found is not None:
+            known = before is None or holds_only_source(request, before)
+            require_ours_or_known(_marks_of(found), request, PLACE, known=known)
         value = _content(before, request)
         tags = _tags(found, request.owner)
         own = found.id if found is not None else self._created(place, tags)
@@ -143,7 +149,8 @@ def _place(ref: RemoteRef) -> Place:
 
 
 def _marks_of(found: Found) -> Mapping[str, str]:
-    return dict(each.split("=", 1) for each in found.tags if "=" in each)
+    split = (each.partition("=") for each in found.tags)
+    return marks_of((name, text) for name, _, text in split)
 
 
 def _tags(found: Found | None, owner: str) -> list[str]:

@@ -147,10 +147,13 @@ class SecretServerClient(DelegatesPushes):
         params = {"filter.searchField": "name", "filter.searchText": place.name, "filter.isExactMatch": "true"}
         params |= {"filter.folderId": str(place.folder)} if place.folder else {}
         params |= {"filter.includeInactive": "true"} if inactive else {}
-        until = time.monotonic() + self._seconds
+        until, totals = time.monotonic() + self._seconds, set[object]()
         for number in range(MAX_PAGES):
             skipped = {"skip": str(number * PAGE_SECRETS), "take": str(PAGE_SECRETS)}
-            records, more = self._page({**params, **skipped})
+            records, more, total = self._page({**params, **skipped})
+            totals.add(total)
+            if len(totals) > 1:  # one that is deleted between two pages moves another to the page before
+                raise ProviderUnavailable(f"{SEARCH}: the list changes while it is read")
             for each in records:
                 inside = not place.folder or each.get("folderId") == place.folder
                 own = each.get("id")
@@ -162,12 +165,12 @@ class SecretServerClient(DelegatesPushes):
                 break
         raise ProviderDenied("the search by name takes too long: name the secret by its id or path")
 
-    def _page(self, params: Mapping[str, str]) -> tuple[list[Mapping[str, object]], bool]:
+    def _page(self, params: Mapping[str, str]) -> tuple[list[Mapping[str, object]], bool, object]:
         answer = self.connection.ask(SEARCH, "GET", "secrets", params=params)
         records, more = answer.get("records"), answer.get("hasNext", False)
         if not isinstance(records, list) or not all(isinstance(each, dict) for each in records):
             raise ProviderUnavailable(f"{SEARCH}: the answer is no list of secrets")
-        return records, bool(more) and bool(records)
+        return records, bool(more) and bool(records), answer.get("total")
 
 
 def _active(found: ServerSecret) -> ServerSecret | None:

@@ -98,9 +98,11 @@ async def _kubernetes(given: KubernetesLogin, context: ConnectContext, at: str) 
     if given.secret_ref is not None:
         secret = await context.lookup.secret(given.secret_ref, f"{at}.secretRef", "token")
         return Login(path, {"role": given.role, "jwt": secret})
-    if not context.ambient:
-        text = f"{at}: serviceAccountRef or secretRef is missing, and this namespace may not act as the controller"
-        raise NeedsHuman(INVALID, f"{text}: ask an administrator for external.ambient_namespaces")
+    if not context.own_account:
+        text = (
+            f"{at}: serviceAccountRef or secretRef is missing, and only a cluster store may send the controller's token"
+        )
+        raise NeedsHuman(INVALID, f"{text}: name a ServiceAccount in serviceAccountRef")
     return Login(path, {"role": given.role, "jwt": _own_token})
 
 

@@ -72,9 +72,9 @@ class Asker:
         reason = _unasked(body, self._catalogue)
         if reason:
             return [Problem(f"{store}: not asked: {reason}", Weight.WARNING)]
-        per_consumer = store_summary(body, self._catalogue).per_consumer
+        whose = consumer if store_summary(body, self._catalogue).per_consumer else ""
         try:
-            client = await self._connector.connect(store, body, consumer if per_consumer else "", lambda *_: None)
+            client = await self._connector.connect(store, body, whose, lambda *_: None, as_itself=False)
         except (NeedsHuman, Retry, ProviderError) as error:
             return [Problem(f"{store}: {getattr(error, 'message', error)}", Weight.WARNING)]
         except CofferError as error:

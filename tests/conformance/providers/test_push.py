@@ -139,6 +139,14 @@ def test_what_external_secrets_has_pushed_is_taken_over(subject: Subject, key: s
     assert client.delete(subject.ref(key), OWNER)
 
 
+def test_a_record_alone_takes_nothing_over(subject: Subject, key: str) -> None:
+    """Who may write the status of a PushSecret can record any key of a store that others share."""
+    subject.put(key, b"theirs", None)
+    with pytest.raises(RemoteUnmanaged):
+        subject.client().push(request(subject.ref(key), b"ours", recorded=True))
+    assert subject.content(key) == b"theirs"
+
+
 def test_a_user_hands_a_secret_from_one_push_secret_to_another(subject: Subject, key: str) -> None:
     subject.put(key, b"first", THEIRS)
     client = subject.client()

@@ -26,6 +26,8 @@ class GitLab:
 
     def __init__(self) -> None:
         self.tokens: dict[int, dict[str, Any]] = {}
+        self.vanishing = False
+        """Delete the first token before each second page of a list."""
         self.silent = False
         """Create a token and answer with an error of a proxy."""
         self.made = 0
@@ -70,5 +72,7 @@ class GitLab:
 
     def _listed(self, place: str, request: web.Request) -> web.Response:
         size, page = int(request.query.get("per_page", "20")), int(request.query.get("page", "1"))
+        if self.vanishing and page == 2:
+            del self.tokens[next(iter(self.tokens))]
         found = [each for each in self.tokens.values() if each["place"] == place]
-        return web.json_response(found[size * (page - 1) : size * page])
+        return web.json_response(found[size * (page - 1) : size * page], headers={"X-Total": str(len(found))})

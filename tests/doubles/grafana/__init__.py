@@ -22,6 +22,8 @@ class Grafana:
     def __init__(self) -> None:
         self.accounts: dict[int, dict[str, Any]] = {}
         self.tokens: dict[int, dict[str, Any]] = {}
+        self.vanishing = False
+        """Delete the first account before each second page of a search."""
         self.silent = False
         """Create a token and answer with an error of a proxy."""
         self._made = 0
@@ -65,6 +67,8 @@ class Grafana:
 
     def _search(self, request: web.Request) -> web.Response:
         size, page = int(request.query.get("perpage", "1000")), int(request.query.get("page", "1"))
+        if self.vanishing and page == 2:
+            del self.accounts[next(iter(self.accounts))]
         found = [each for each in self.accounts.values() if request.query.get("query", "") in each["name"]]
         shown = found[size * (page - 1) : size * page]
         return web.json_response({"totalCount": len(found), "serviceAccounts": shown, "page": page, "perPage": size})

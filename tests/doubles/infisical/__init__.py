@@ -2,8 +2,9 @@
 
 Written from Infisical's API reference: logins below /api/v1/auth (universal, jwt, ldap, kubernetes), revocation, GET
 /api/v3/secrets/raw with recursive, include_imports and expandSecretReferences, one secret by name, POST, PATCH and
-DELETE with workspaceId, a project by its slug; errors as {"statusCode", "message", "error"}: 400, 401, 403, 404 for a
-secret, a folder, an environment and a project alike.
+DELETE with workspaceId, a project by its slug, GET /api/v1/folders; errors as {"statusCode", "message", "error"}: 400,
+401, 403, 404 for a secret, a folder, an environment and a project alike. A missing folder or environment is listed as
+an empty one.
 """
 
 import re
@@ -77,6 +78,8 @@ class Infisical:
         if steps[:3] == ["v1", "projects", "slug"]:
             known = steps[3] == self.project
             return web.json_response({"id": self.project_id}) if known else _error(404, "Project not found")
+        if steps == ["v1", "folders"]:
+            return self._folders(request.query)
         if steps[:3] != ["v3", "secrets", "raw"]:
             return _error(404, "Route not found")
         self.calls[f"{request.method} {'list' if len(steps) == 3 else 'one'}"] += 1
@@ -91,20 +94,30 @@ class Infisical:
         ):
             return _error(404, "Project not found")
         folder = said.get("secretPath", "/")
-        if said.get("environment") != self.environment:
-            return _error(404, f"Environment with slug '{said.get('environment')}' not found")
-        if folder not in self.folders:
-            return _error(404, f"Folder with path '{folder}' in environment not found")
+        known = said.get("environment") == self.environment and self._exists(folder)
         if not name:
-            return self._list(folder, said)
+            return self._list(folder, said) if known else web.json_response({"secrets": [], "imports": []})
+        if not known:
+            environment = said.get("environment")
+            return _error(404, f"Folder with path '{folder}' in environment with slug '{environment}' not found")
         if request.method == "GET":
             return self._read(folder, name, said)
         return self._change(request.method, folder, name, said)
 
+    def _exists(self, folder: str) -> bool:
+        return any(each == folder or each.startswith(f"{folder.rstrip('/')}/") for each in self.folders)
+
+    def _folders(self, said: Mapping[str, str]) -> web.Response:
+        if said["workspaceId"] != self.project_id or said["environment"] != self.environment:
+            return _error(404, f"Environment with slug '{said['environment']}' not found")
+        above = f"{said['path'].rstrip('/')}/"
+        names = {each.removeprefix(above).split("/")[0] for each in self.folders if each.startswith(above)} - {""}
+        return web.json_response({"folders": [{"id": each, "name": each} for each in sorted(names)]})
+
     def _list(self, folder: str, said: Mapping[str, Any]) -> web.Response:
         inside = [each for each in self.folders if each == folder or each.startswith(f"{folder.rstrip('/')}/")]
         wanted = inside if said.get("recursive") == "true" else [folder]
-        found = [self._shown(each, said) for place in wanted for each in self.folders[place].values()]
+        found = [self._shown(each, said) for place in wanted for each in self.folders.get(place, {}).values()]
         imports = [
             {"secrets": [self._shown(each, said) for each in given.values()]} for given in self.imports.get(folder, [])
         ]
@@ -112,7 +125,7 @@ class Infisical:
         return web.json_response({"secrets": found, **told})
 
     def _read(self, folder: str, name: str, said: Mapping[str, Any]) -> web.Response:
-        found = self.folders[folder].get(name)
+        found = self.folders.get(folder, {}).get(name)
         if found is None and said.get("include_imports") == "true":
             found = next((given[name] for given in self.imports.get(folder, []) if name in given), None)
         if found is None:
@@ -120,7 +133,7 @@ class Infisical:
         return web.json_response({"secret": self._shown(found, said)})
 
     def _change(self, method: str, folder: str, name: str, said: Mapping[str, Any]) -> web.Response:
-        known = name in self.folders[folder]
+        known = name in self.folders.get(folder, {})
         if "workspaceId" not in said:
             return _error(400, "workspaceId is missing")
         if method == "POST" and known:

@@ -95,7 +95,7 @@ class OnePassword:
         if steps[2] not in self.items:
             return _error(403, "vault is not in scope")
         if len(steps) == 3:
-            return web.json_response({"id": steps[2]})
+            return web.json_response({"id": steps[2], "items": len(self.items[steps[2]])})
         return await self._of_vault(request, self.items[steps[2]], steps)
 
     async def _of_vault(self, request: web.Request, items: dict[str, Any], steps: list[str]) -> web.Response:

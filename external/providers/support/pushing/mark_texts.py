@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from external.providers.support.pushing.marks import MANAGED_BY, MANAGER, MAX_SHOWN_CHARACTERS, OWNER, marks
+from external.providers.support.pushing.marks import MANAGED_BY, MANAGER, MAX_SHOWN_CHARACTERS, OWNER, marks, marks_of
 
 SEPARATOR = "="
 MANAGED_TAG = f"{MANAGED_BY}{SEPARATOR}{MANAGER}"
@@ -19,6 +19,6 @@ def is_mark(tag: str) -> bool:
 
 
 def marks_in(tags: Iterable[str]) -> dict[str, str]:
-    """Return the marks among some tags."""
+    """Return the marks among some tags. Raises RemoteUnmanaged if they name two PushSecrets."""
     split = (each.partition(SEPARATOR) for each in tags if is_mark(each))
-    return {name: text for name, _, text in split}
+    return marks_of((name, text) for name, _, text in split)

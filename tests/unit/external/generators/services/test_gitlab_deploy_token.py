@@ -75,6 +75,28 @@ async def test_a_token_whose_answer_was_lost_is_found_by_its_user(gitlab: GitLab
     assert all(each["name"].startswith("other") for each in gitlab.tokens.values())
 
 
+async def test_a_token_that_moves_between_two_pages_counts_as_created(gitlab: GitLab) -> None:
+    gitlab.silent = False
+    for at in range(PAGE):
+        gitlab._created("projects/group%2Fapp", {"name": f"other-{at}", "scopes": ["read_registry"]})
+    gitlab.silent = True
+    context = generator_context(desk())
+
+    async def given() -> Any:
+        return context
+
+    make = await GITLAB_DEPLOY_TOKENS.prepare(spec(gitlab), "spec").make(given)
+    assert isinstance(make, Announced)
+    with pytest.raises(ProviderUnavailable, match="CreateDeployToken: 502"):
+        make()
+    gitlab.vanishing = True
+    with pytest.raises(ProviderUnavailable, match="the list changes while it is read"):
+        await revoke(GITLAB_DEPLOY_TOKENS, make.state, context, **spec(gitlab))
+    gitlab.vanishing = False
+    await revoke(GITLAB_DEPLOY_TOKENS, make.state, context, **spec(gitlab))
+    assert all(each["name"].startswith("other") for each in gitlab.tokens.values())
+
+
 @pytest.mark.parametrize("number", [1, 99])
 async def test_a_state_of_the_original_ends_its_token(gitlab: GitLab, number: int) -> None:
     """It has no user name; a token that is gone already is a success."""

@@ -60,6 +60,17 @@ async def test_a_life_is_asked_for_and_ends_the_values(grafana: Grafana) -> None
     assert [each["seconds"] for each in grafana.tokens.values()] == [600]
 
 
+async def test_an_account_that_moves_between_two_pages_is_not_created_again(grafana: Grafana) -> None:
+    for at in range(PAGE):
+        grafana.account(f"ci-{at}")
+    grafana.account("ci")
+    grafana.vanishing = True
+
+    with pytest.raises(ProviderUnavailable, match="the list changes while it is read"):
+        await token(grafana, serviceAccount={"name": "ci", "role": "Viewer"})
+    assert sum(each["name"] == "ci" for each in grafana.accounts.values()) == 1
+
+
 async def test_a_token_whose_answer_was_lost_is_found_by_its_name(grafana: Grafana) -> None:
     for at in range(PAGE + 2):
         grafana.account(f"ci-{at}")

@@ -141,6 +141,26 @@ def test_times_of_the_last_change_are_listed_page_by_page(client: Any, double: A
     assert dict(calls) == {"ListSecrets": 2}
 
 
+def test_a_list_that_changes_between_its_pages_is_no_list(client: Any, double: Actions) -> None:
+    """A deletion moves a secret to the page that was read already: it would count as absent."""
+    names = [f"A_{number}" for number in range(130)]
+    for some, total in ((names[:100], 130), (names[101:], 129)):
+        shown = [{"name": each, "updated_at": "2026-01-01T00:00:00Z"} for each in some]
+        double.faults.next(status(200, json.dumps({"secrets": shown, "total_count": total})), "/secrets")
+    with pytest.raises(ProviderUnavailable, match="another number of secrets than the list says"):
+        client.current_versions(frozenset({"a_100"}))
+
+
+def test_a_part_of_the_chosen_repositories_is_not_written(connect: Connect, double: Actions) -> None:
+    double.put(double.of_organization, "A", b"old", visibility="selected", repositories=[1, 2])
+    for some in ('[{"id": 1}]', "[]"):
+        double.faults.next(status(200, f'{{"repositories": {some}, "total_count": 2}}'), "/repositories")
+
+    with pytest.raises(ProviderUnavailable, match="fewer repositories than the list says"):
+        connect(repository=None).push(push("a", b"1", recorded=True))
+    assert double.of_organization["A"].value == b"old"
+
+
 def test_one_name_in_any_case_is_one_place(client: Any) -> None:
     assert client.canonical(RemoteRef("Api_Key")) == RemoteRef("API_KEY")
 

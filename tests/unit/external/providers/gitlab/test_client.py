@@ -4,12 +4,21 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from aiohttp import web
 
-from external.providers.protocol import ProviderDenied, ProviderError, SearchRequest, SecretAbsent, SecretRequest
+from external.providers.protocol import (
+    ProviderDenied,
+    ProviderError,
+    ProviderUnavailable,
+    SearchRequest,
+    SecretAbsent,
+    SecretRequest,
+)
 from manager.core.errors import NeedsHuman
 from tests.builders.generators import Desk
 from tests.builders.providers import connected, found_texts, provider_context, text
-from tests.doubles.gitlab.variables import GitLabVariables
+from tests.doubles.faults import status
+from tests.doubles.gitlab.variables import GitLabVariables, page_of
 
 AUTH = {"SecretRef": {"accessToken": {"name": "gitlab", "key": "token"}}}
 
@@ -74,6 +83,64 @@ def test_what_no_list_has_is_absent_and_an_empty_value_is_not(server: GitLabVari
         text(client(server), "EMPTY")
     with pytest.raises(ProviderDenied, match="HIDDEN: it is hidden, and GitLab shows it to nobody"):
         text(client(server), "HIDDEN")
+
+
+def deleting(server: GitLabVariables, times: int) -> None:
+    """Delete the first variable before each second page of the next lists."""
+    place = server.variables["projects/g/app"]
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.query["page"] == "2":
+            place.pop(0)
+        return page_of(request, place)
+
+    server.faults.next(answer, "/variables", times)
+
+
+def test_a_list_that_changes_between_its_pages_is_read_again(server: GitLabVariables) -> None:
+    """A deletion moves an entry to the page that was read already."""
+    for number in range(230):
+        server.put("projects/g/app", f"KEY_{number}", "v")
+    deleting(server, 3)
+    assert len(client(server).find(SearchRequest(name="KEY"))) == 229
+    deleting(server, 3)
+    assert text(client(server), "KEY_101") == "v"
+    deleting(server, 6)
+    with pytest.raises(ProviderUnavailable, match="another number of entries than X-Total says"):
+        client(server).find(SearchRequest(name="KEY"))
+
+
+def test_what_a_list_of_pages_lacks_is_asked_for_by_its_key(server: GitLabVariables) -> None:
+    for number in range(101):
+        server.put("projects/g/app", f"KEY_{number}", "v", "prod")
+    server.put("projects/g/app", "TEST", "v", "test")
+    shown = [each for each in server.variables["projects/g/app"] if each["key"] != "KEY_7"]
+
+    async def without(request: web.Request) -> web.Response:
+        return page_of(request, shown)
+
+    made = client(server, environment="prod")
+    server.faults.next(without, "/variables", 2)
+    with pytest.raises(ProviderUnavailable, match="ProjectVariable: a variable that exists is not in the list"):
+        text(made, "KEY_7")
+    for key in ("NONE", "TEST"):
+        with pytest.raises(SecretAbsent):
+            text(made, key)
+    with pytest.raises(SecretAbsent):
+        text(client(server), "NONE")
+    server.faults.always.append(("/variables/NONE", status(404, '{"message": "404 Project Not Found"}')))
+    with pytest.raises(ProviderDenied, match="ProjectVariable: 404: 404 Project Not Found"):
+        text(made, "NONE")
+
+
+def test_the_lists_of_a_read_have_one_budget(server: GitLabVariables) -> None:
+    for group in ("1", "2"):
+        server.put(f"groups/{group}", "BIG", "x" * (5 << 20))
+    made = client(server, groupIDs=["1", "2"])
+    with pytest.raises(ProviderDenied, match="GroupVariablesList: the lists of the store take more than 8 MiB"):
+        text(made, "NONE")
+    with pytest.raises(ProviderDenied, match="more than 200 groups"):
+        text(client(server, groupIDs=[str(number) for number in range(201)]), "NONE")
 
 
 def test_a_project_that_is_not_seen_is_no_absence(server: GitLabVariables) -> None:

@@ -1,6 +1,7 @@
 """Reads of Infisical: folders, imports, references, logins, and what proves an absence."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from external.providers.infisical.secrets import beneath, place_of
 from external.providers.protocol import ProviderDenied, ProviderError, SearchRequest, SecretAbsent, SecretRequest
 from manager.core.errors import NeedsHuman
 from tests.builders.generators import Desk
-from tests.builders.providers import Calls, connected, found_texts, provider_context, text
+from tests.builders.providers import Calls, connected, found_texts, provider_context, push, text
 from tests.doubles.infisical import LOGINS, Infisical
 
 UNIVERSAL = {
@@ -50,9 +51,10 @@ def server(running: Infisical) -> Infisical:
 def client(server: Infisical, desk: Desk | None = None, calls: Calls | None = None, **fields: Any) -> Any:
     scope = {"projectSlug": server.project, "environmentSlug": server.environment, **fields.pop("scope", {})}
     spec = {"hostAPI": server.url, "secretsScope": scope, "auth": UNIVERSAL, **fields}
-    ambient = bool(spec.pop("ambient", False))
+    own_account = bool(spec.pop("own_account", False))
     given = desk or Desk(infisical_id="client\n", infisical_secret="hunter2")
-    return connected("infisical", spec, provider_context(given, calls=calls, ambient=ambient))
+    context = replace(provider_context(given, calls=calls, ambient=True), own_account=own_account)
+    return connected("infisical", spec, context)
 
 
 def test_several_of_a_folder_take_one_request(server: Infisical) -> None:
@@ -81,13 +83,52 @@ def test_who_may_not_list_reads_one_by_one(server: Infisical) -> None:
 
     assert calls["ListSecrets"] == 1
     made.validate()
-    with pytest.raises(ProviderDenied, match="which would prove it"):
+    with pytest.raises(SecretAbsent):
         text(made, "NONE")
     with pytest.raises(ProviderDenied, match="ListSecrets: 403"):
         made.find(SearchRequest())
 
 
-def test_only_a_list_of_the_folder_proves_an_absence(server: Infisical) -> None:
+@pytest.mark.parametrize("body", [{"secretValueHidden": True}, {"secretValue": "<hidden-by-infisical>"}])
+def test_a_hidden_value_is_never_a_value(server: Infisical, body: Any) -> None:
+    server.put("A", "a", **body)
+    server.put("B", "b")
+    made = client(server)
+    for act in (
+        lambda: text(made, "A"),
+        lambda: made.find(SearchRequest()),
+        lambda: made.push(push("A", b"v", recorded=True)),
+    ):
+        with pytest.raises(
+            ProviderDenied, match="the value of A is hidden: the identity needs the permission ReadValue"
+        ):
+            act()
+    found = made.read([SecretRequest("A"), SecretRequest("B")])
+    assert isinstance(found[SecretRequest("A")], ProviderDenied)
+    assert found_texts({"B": found[SecretRequest("B")]}) == {"B": "b"}, "a hidden value stops no other one"
+
+
+def test_an_empty_list_proves_nothing(server: Infisical) -> None:
+    """Infisical lists a folder that was renamed as an empty one."""
+    server.put("A", "a", "/app/new")
+    made = client(server, scope={"secretsPath": "/app/old", "recursive": True})
+
+    found = made.read([SecretRequest("A"), SecretRequest("B")])
+    assert {type(each) for each in found.values()} == {ProviderDenied}
+    for act in (lambda: made.find(SearchRequest()), made.validate):
+        with pytest.raises(ProviderDenied, match="project app has no folder /app/old"):
+            act()
+    with pytest.raises(ProviderDenied, match="no folder /app/old"):
+        client(server, scope={"recursive": True}).find(SearchRequest(path="/app/old"))
+    with pytest.raises(ProviderDenied, match="404: Environment"):
+        client(server, scope={"environmentSlug": "none"}).find(SearchRequest())
+    server.folders["/app/old"] = {}
+    made.validate()
+    assert made.find(SearchRequest()) == {}
+    assert {type(each) for each in made.read([SecretRequest("A"), SecretRequest("B")]).values()} == {SecretAbsent}
+
+
+def test_only_an_answer_about_the_secret_proves_an_absence(server: Infisical) -> None:
     server.put("A", "a")
     for key in ("NONE", "/NONE"):
         with pytest.raises(SecretAbsent):
@@ -193,10 +234,10 @@ def test_the_token_of_the_pod_is_sent_as_an_administrator_allows(
 
     with pytest.raises(NeedsHuman, match="it sends the controller's own token"):
         client(server, Desk(a_id="identity"), auth=auth)
-    assert text(client(server, Desk(a_id="identity"), auth=auth, ambient=True), "A") == "a"
+    assert text(client(server, Desk(a_id="identity"), auth=auth, own_account=True), "A") == "a"
     elsewhere = {"kubernetesAuthCredentials": {**credentials, "serviceAccountTokenPath": {"name": "a", "key": "path"}}}
     with pytest.raises(NeedsHuman, match="serviceAccountTokenPath: only"):
-        client(server, Desk(a_id="identity", a_path="/etc/shadow"), auth=elsewhere, ambient=True)
+        client(server, Desk(a_id="identity", a_path="/etc/shadow"), auth=elsewhere, own_account=True)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +263,7 @@ def test_a_refused_login_is_told_and_not_quoted(server: Infisical) -> None:
 
 def test_project_environment_and_folder_are_checked_with_the_store(server: Infisical) -> None:
     client(server).validate()
-    with pytest.raises(ProviderDenied, match="Folder with path '/none' in environment not found"):
+    with pytest.raises(ProviderDenied, match="has no folder /none"):
         client(server, scope={"secretsPath": "/none"}).validate()
 
 

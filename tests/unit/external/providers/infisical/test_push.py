@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from external.providers.protocol import ProviderDenied
 from external.providers.push import PushRefused, RemoteRef, RemoteUnmanaged
 from tests.builders.providers import OWNER, push
 from tests.doubles.infisical import Infisical
@@ -55,9 +56,12 @@ def test_a_text_that_is_no_document_is_not_replaced_by_one(server: Infisical) ->
     assert server.folders["/"]["A"]["secretValue"] == "plain"
 
 
-def test_what_is_not_ours_stays_unless_it_was_recorded(server: Infisical) -> None:
+def test_what_is_not_ours_stays_unless_it_was_recorded_and_is_known(server: Infisical) -> None:
     server.put("A", "theirs")
     made = client(server)
+    with pytest.raises(RemoteUnmanaged):
+        made.push(push("A", recorded=True))
+    server.put("A", "v")
     for act in (lambda: made.push(push("A")), lambda: made.delete(RemoteRef("A"), OWNER)):
         with pytest.raises(RemoteUnmanaged):
             act()
@@ -65,3 +69,14 @@ def test_what_is_not_ours_stays_unless_it_was_recorded(server: Infisical) -> Non
     assert made.delete(RemoteRef("A"), OWNER)
     assert server.folders["/"] == {}
     assert not made.delete(RemoteRef("A"), OWNER)
+
+
+def test_an_answer_about_another_secret_writes_nothing(server: Infisical) -> None:
+    server.put("A", "theirs")
+    server.put("B", "other", secretMetadata=OURS)
+    server.folders["/"]["A"] = server.folders["/"]["B"]
+    made = client(server)
+    for act in (lambda: made.push(push("A")), lambda: made.delete(RemoteRef("A"), OWNER)):
+        with pytest.raises(ProviderDenied, match="the answer is another secret"):
+            act()
+    assert server.folders["/"]["A"]["secretValue"] == "other"

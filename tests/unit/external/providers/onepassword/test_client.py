@@ -1,6 +1,8 @@
 """Reads of 1Password items: fields, files, searches, and how few requests they take."""
 
+import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from external.providers.protocol import (
 from external.providers.support.call_saving.daily_budget import DAY_SECONDS, DailyBudget, DailyBudgets
 from manager.core.errors import NeedsHuman
 from tests.builders.generators import Desk
-from tests.builders.providers import Calls, connected, found_texts, provider_context
+from tests.builders.providers import Calls, connected, found_texts, provider_context, push
 from tests.doubles.faults import Fault, cut, half, page, status
 from tests.doubles.onepassword import OnePassword
 from tests.unit.external.providers.onepassword.conftest import fields
@@ -78,6 +80,72 @@ def test_what_is_in_no_vault_is_proven_absent(client: Any, server: OnePassword) 
     for key in ("none", "gone", "a" * 26):
         with pytest.raises(SecretAbsent):
             value(client, key)
+
+
+def test_an_empty_list_of_a_vault_that_has_items_proves_nothing(client: Any, server: OnePassword) -> None:
+    """Connect lists a vault as empty while it is being synchronised."""
+    server.put("first", "app", {"password": "p"})
+    assert value(client, "app") == b"p"
+    for act in (
+        lambda: value(client, "app"),
+        lambda: client.find(SearchRequest()),
+        lambda: client.find(SearchRequest(path="app")),
+        lambda: client.push(push("app")),
+        lambda: client.push(push("other")),
+    ):
+        server.faults.next(status(200, "[]"), "/items", 4)
+        with pytest.raises(ProviderUnavailable, match="the vault does not say that it is"):
+            act()
+        server.faults.clear()
+    assert len(server.items[server.vaults["first"]]) == 1
+
+
+def test_an_item_that_was_read_is_absent_by_its_own_404(client: Any, server: OnePassword) -> None:
+    item = server.put("first", "app", {"password": "p"})
+    server.put("first", "rest", {"password": "p"})
+    other = server.put("second", "app", {"password": "other"})
+    shown = json.dumps([{"id": "a" * 26, "title": "rest"}])
+    assert value(client, "app") == b"p"
+
+    del server.items[server.vaults["second"]][other["id"]]
+    server.faults.next(status(200, shown), "/items", 4)
+    with pytest.raises(ProviderUnavailable, match="an item that exists is not in the list"):
+        value(client, "app")
+    server.faults.clear()
+    del server.items[server.vaults["first"]][item["id"]]
+    with pytest.raises(SecretAbsent):
+        value(client, "app")
+
+
+def test_a_file_is_kept_once_its_item_has_settled(client: Any, server: OnePassword, calls: Calls) -> None:
+    """A server that lags shows the file before under the new version of its item."""
+    item = server.put("first", "doc", category="DOCUMENT", files={"a": b"old"})
+    item["updatedAt"] = datetime.now(UTC).isoformat()
+    assert value(client, "doc") == b"old"
+    server.files[item["files"][0]["id"]] = b"new"
+    assert value(client, "doc") == b"new"
+
+    item["updatedAt"] = "2020-01-01T00:00:00Z"
+    value(client, "doc")
+    calls.clear()
+    value(client, "doc")
+    assert calls["GetFile"] == 0
+    item["files"][0]["size"], item["version"] = 5, 2
+    with pytest.raises(ProviderUnavailable, match="another size than the item says"):
+        value(client, "doc")
+
+
+def test_an_item_weighs_what_is_kept_of_it(client: Any, server: OnePassword) -> None:
+    big = "x" * 100_000
+    server.put("first", "app", {"password": "p"}, sections=[{"id": big}], urls=[{"href": big}])
+    item = server.put("first", "many", {str(number): "" for number in range(1000)})
+    item["fields"].append({"label": "list", "value": [big]})
+    found = client.read([SecretRequest("app"), SecretRequest("many")])
+
+    assert set(found[SecretRequest("app")].body) == {"id", "title", "category", "fields", "files"}
+    assert 500 <= len(found[SecretRequest("app")]) < 2000
+    assert len(found[SecretRequest("many")]) > 500_000, "each field takes memory, also without a value"
+    assert big not in str(found[SecretRequest("many")].body)
 
 
 def test_two_of_one_name_are_refused(client: Any, server: OnePassword) -> None:
@@ -203,12 +271,11 @@ def test_a_fault_is_never_an_absence(
     item = server.put("first", "app", {"password": "p"})
     client.validate()
     path = "/items" if of_list else f"/items/{item['id']}"
-    empty = of_list and fault is FAULTS[4][0]
     server.faults.next(fault, path, 3)
 
     with pytest.raises(ProviderError) as raised:
         value(client, "app")
-    assert type(raised.value) is (SecretAbsent if empty else kind), "an empty list of items is what Connect says"
+    assert type(raised.value) is kind
     assert "canary" not in str(raised.value)
     server.faults.clear()
     assert value(client, "app") == b"p"

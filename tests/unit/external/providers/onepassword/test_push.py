@@ -71,6 +71,31 @@ def test_what_external_secrets_has_recorded_is_taken_over(client: Any, server: O
     assert items(server)["app"]["tags"] == ["team", *OURS]
 
 
+def test_a_record_takes_nothing_over_that_the_source_does_not_hold(client: Any, server: OnePassword) -> None:
+    """A tenant who may write the status of a PushSecret records any title of a store that others share."""
+    server.put("first", "app", {"password": "v", "hand": "made"})
+    server.put("first", "doc", {"password": "v"}, files={"f": b"x"})
+    for key in ("app", "doc"):
+        with pytest.raises(RemoteUnmanaged):
+            client.push(push(key, b"v", recorded=True))
+    assert client.push(push("app", b"v", recorded=True, values={"other": b"made"})).written
+
+
+def test_a_tag_of_metadata_is_no_mark(client: Any, server: OnePassword) -> None:
+    for tag in ("managed-by=external-secrets", f"coffer.dev/push-secret={OTHER}"):
+        with pytest.raises(PushRefused, match=r"spec\.tags: coffer\.dev/push-secret, managed-by are set"):
+            client.push(push("app", spec={"tags": [tag]}))
+    assert items(server) == {}
+
+
+def test_an_item_that_names_two_owners_is_left_alone(client: Any, server: OnePassword) -> None:
+    server.put("first", "app", {"password": "p"}, tags=[*OURS, f"coffer.dev/push-secret={OTHER}"])
+    for act in (lambda: client.push(push("app")), lambda: client.delete(RemoteRef("app"), OWNER)):
+        with pytest.raises(RemoteUnmanaged, match="names two PushSecrets"):
+            act()
+    assert values(items(server)["app"]) == {"password": "p"}
+
+
 @pytest.mark.parametrize(
     ("request_", "said"),
     [

@@ -126,10 +126,26 @@ def test_a_list_has_bounds(client: Any, double: Scaleway, items: list[Any], said
         client.find(SearchRequest(name="x"))
 
 
-def test_a_list_with_missing_pages_is_no_list(client: Any, double: Scaleway) -> None:
-    double.faults.next(status(200, '{"secrets":[],"total_count":5}'))
+def test_a_list_that_changes_between_its_pages_is_made_again(client: Any, double: Scaleway) -> None:
+    """A deletion moves a secret to the page that was read already."""
+    for number in range(130):
+        double.put(f"s-{number:03}", b"v")
+    shown = [each.shown(double.project) for each in double.found]
+    pages = ((shown[:100], 130), (shown[101:], 129))
+    changing = [status(200, json.dumps({"secrets": some, "total_count": total})) for some, total in pages]
+    for fault in changing:
+        double.faults.next(fault)
+    assert set(client.find(SearchRequest(name="s-100"))) == {"s-100"}
+    for fault in changing * 2:
+        double.faults.next(fault)
+    with pytest.raises(ProviderUnavailable, match="another number of secrets than the list says"):
+        client.find(SearchRequest(name="s-100"))
 
-    with pytest.raises(ProviderUnavailable, match="fewer secrets than the list says"):
+
+def test_a_list_with_missing_pages_is_no_list(client: Any, double: Scaleway) -> None:
+    double.faults.next(status(200, '{"secrets":[],"total_count":5}'), times=2)
+
+    with pytest.raises(ProviderUnavailable, match="another number of secrets than the list says"):
         client.find(SearchRequest(name="x"))
 
 

@@ -1,13 +1,15 @@
 """Pushes to Secret Server: what is created, which field is written, and what is ours."""
 
+import json
 from typing import Any
 
 import pytest
 
-from external.providers.protocol import ProviderDenied
+from external.providers.protocol import ProviderDenied, ProviderUnavailable
 from external.providers.push import PushRefused, RemoteRef, RemoteUnmanaged
 from tests.builders.providers import ENVELOPE, OTHER, OWNER, Calls, push
 from tests.doubles.delinea.secret_server import TEMPLATE, SecretServer
+from tests.doubles.faults import status
 
 NEW = {"folderId": 73, "secretTemplateId": TEMPLATE}
 
@@ -71,6 +73,16 @@ def test_what_nobody_has_recorded_is_not_written(client: Any, double: SecretServ
     with pytest.raises(RemoteUnmanaged):
         client.push(push("own", b"3", owner=OTHER, spec=NEW))
     assert client.push(push("own", b"3", owner=OTHER, adopts=OWNER, spec=NEW)).written
+
+
+def test_a_search_that_changes_between_its_pages_is_no_answer(client: Any, double: SecretServer) -> None:
+    """A deletion moves a secret to the page that was read already."""
+    others = [{"id": number, "name": "other", "folderId": 1, "active": True} for number in range(1000, 1100)]
+    for some, total, more in ((others, 101, True), ([], 100, False)):
+        answer = {"records": some, "total": total, "hasNext": more}
+        double.faults.next(status(200, json.dumps(answer)), "/secrets")
+    with pytest.raises(ProviderUnavailable, match="the list changes while it is read"):
+        client.exists(RemoteRef("app", "password"))
 
 
 def test_several_of_one_name_are_no_place(client: Any, double: SecretServer) -> None:

@@ -34,8 +34,8 @@ class Lookup:
         return lambda: SecretValue(b"account's\n")
 
 
-async def login(lookup: Lookup, **auth: Any) -> Login:
-    context: Any = SimpleNamespace(lookup=lookup, ambient=False)
+async def login(lookup: Lookup, *, own_account: bool = False, **auth: Any) -> Login:
+    context: Any = SimpleNamespace(lookup=lookup, ambient=True, own_account=own_account)
     made = await login_of(VaultAuth.model_validate(auth), context, "spec.provider.vault")
     assert made is not None
     return made
@@ -95,3 +95,17 @@ async def test_a_kubernetes_login_has_only_the_given_audiences(account: dict[str
 
     assert (lookup.audiences, lookup.seconds) == (audiences, 600)
     assert made.body() == {"role": "r", "jwt": "account's"}
+
+
+async def test_the_token_of_the_pod_goes_where_an_administrator_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """A store of a namespace chooses the URL, and the token opens the cluster to whoever owns that."""
+    file = tmp_path / "token"
+    file.write_text("token-of-pod\n")
+    monkeypatch.setattr("external.providers.vault.login.OWN_TOKEN", str(file))
+
+    with pytest.raises(NeedsHuman, match="only a cluster store may send the controller's token: name a ServiceAccount"):
+        await login(Lookup(), kubernetes={"role": "r"})
+    made = await login(Lookup(), own_account=True, kubernetes={"role": "r"})
+    assert made.body() == {"role": "r", "jwt": "token-of-pod"}

@@ -9,14 +9,18 @@ from external.api.external_secret import ExternalSecretSpec
 from external.api.fields import parse
 from external.providers.registry import BUILT_IN
 from manager.cli.manifests.reading import Manifest
-from manager.cli.plan.asking import _unasked, wishes
+from manager.cli.plan.asking import Asker, _unasked, wishes
 from manager.cli.plan.cluster import Cluster, key_of
 from manager.cli.plan.planning import Planner
 from manager.cli.plan.sealed_values import bound_to, foreign
 from manager.core.secret_value import SecretValue
 from manager.gotemplate.sandbox import Sandbox
+from manager.kube.api_servers import ApiServers
+from manager.kube.resources import CLUSTER_SECRET_STORES, Key
+from manager.settings.model import Settings
 from sealed.crypto.wire_format import Scope, label, seal
 from sealed.manifests.documents import InputError
+from tests.builders.api_in_memory import MemoryApi
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
 OTHER = rsa.generate_private_key(public_exponent=65537, key_size=3072).public_key()
@@ -98,6 +102,26 @@ def test_a_store_that_acts_as_coffer_itself_is_not_asked() -> None:
     assert "own identity" in _unasked(aws, BUILT_IN)
     assert _unasked({"spec": {"provider": {"fake": {"data": []}}}}, BUILT_IN) == ""
     assert _unasked({"spec": None}, BUILT_IN) == "it names no provider"
+
+
+async def test_a_store_with_left_over_credentials_does_not_act_as_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine may have an identity of its own, and the store's URL would get its token."""
+
+    async def looked(_servers: object) -> None:
+        """Know no servers."""
+
+    monkeypatch.setattr(ApiServers, "look", looked)
+    key = {"name": "old", "namespace": "ns", "key": "id"}
+    azure = {"vaultUrl": "https://v.vault.azure.net", "authType": "ManagedIdentity", "authSecretRef": {"clientId": key}}
+    body = {"metadata": {"name": "s"}, "spec": {"provider": {"azurekv": azure}}}
+    assert _unasked(body, BUILT_IN) == "", "it names a Secret"
+    api: Any = MemoryApi()
+    sandbox: Any = None
+    asker = Asker(api, Settings(), sandbox)
+
+    (problem,) = await asker.problems(Key(CLUSTER_SECRET_STORES, "", "s"), body, "ns", ())
+    asker.close()
+    assert "may not use the controller's own identity" in problem.text
 
 
 def test_every_entry_that_names_a_secret_is_asked_for() -> None:

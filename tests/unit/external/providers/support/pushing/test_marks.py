@@ -3,7 +3,16 @@
 import pytest
 
 from external.providers.push import RemoteUnmanaged
-from external.providers.support.pushing.marks import OWNER, marks, owner_mark, require_ours
+from external.providers.support.pushing.marks import (
+    OWNER,
+    holds_only_source,
+    marks,
+    marks_of,
+    owner_mark,
+    require_ours,
+    require_ours_or_known,
+)
+from tests.builders.providers import push
 
 MANAGED = {"managed-by": "external-secrets"}
 
@@ -47,3 +56,38 @@ def test_a_long_name_is_cut_so_that_no_two_are_equal() -> None:
     require_ours({**MANAGED, OWNER: cut}, (one,), "tag", 256)
     with pytest.raises(RemoteUnmanaged):
         require_ours({**MANAGED, OWNER: cut}, (other,), "tag", 256)
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "told"),
+    [
+        (b"v", "", True),
+        (b"w", "", False),
+        (b'{"a": "v", "b": "w"}', "a", True),
+        (b'{"a": "v", "b": "other"}', "a", False),
+        (b'{"a": "v", "b": {"c": "w"}}', "a", False),
+        (b"v", "a", False),
+        (b"\xff", "a", False),
+    ],
+)
+def test_what_a_source_holds_is_known(content: bytes, name: str, *, told: bool) -> None:
+    assert holds_only_source(push("x", b"v", name, values={"w": b"w"}), content) is told
+
+
+@pytest.mark.parametrize(("recorded", "known"), [(True, False), (False, True), (False, False)])
+def test_a_record_alone_is_no_mark(*, recorded: bool, known: bool) -> None:
+    with pytest.raises(RemoteUnmanaged):
+        require_ours_or_known({}, push("x", recorded=recorded), "tag", known=known)
+
+
+def test_a_record_of_what_is_known_takes_over_what_names_nobody() -> None:
+    require_ours_or_known({}, push("x", recorded=True), "tag", known=True)
+    for found in ({OWNER: "ns/b"}, marks("ns/b"), {"managed-by": "terraform"}):
+        with pytest.raises(RemoteUnmanaged):
+            require_ours_or_known(found, push("x", recorded=True), "tag", known=True)
+
+
+def test_two_names_are_nobodys() -> None:
+    assert marks_of([*marks("ns/a").items(), (OWNER, "ns/a"), ("team", "x")]) == marks("ns/a")
+    with pytest.raises(RemoteUnmanaged, match="names two PushSecrets"):
+        marks_of([(OWNER, "ns/a"), (OWNER, "ns/b")])
