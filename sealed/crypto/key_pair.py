@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
-from manager.core.private_keys import MAX_PEM_BYTES, NO_KEY, read_private_key
+from manager.core.crypto.private_keys import MAX_PEM_BYTES, NO_KEY, read_private_key
 
 KEY_USAGE = ObjectIdentifier("2.5.29.15")
 ENCIPHER_ONLY = bytes.fromhex("03020001")  # the original's usage, which the library's own builder refuses to write

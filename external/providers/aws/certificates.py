@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from external.providers.protocol import ProviderUnavailable
 from external.providers.push import PushRefused
-from manager.core.private_keys import MAX_PEM_BYTES
+from manager.core.crypto.private_keys import MAX_PEM_BYTES
 from manager.core.secret_value import SecretValue
 
 CERTIFICATE, KEY = "tls.crt", "tls.key"

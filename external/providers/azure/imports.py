@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from external.providers.azure.pfx import CPU_SECONDS, TooSlow, leaf_of
 from external.providers.push import PushRefused
 from external.providers.support.json_web_tokens import encoded
+from manager.core.crypto.private_keys import read_private_key
 from manager.core.documents import CONFIGURATION, Unreadable, read_json
-from manager.core.private_keys import read_private_key
 from manager.core.secret_value import SecretValue
 
 CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521", "secp256k1": "P-256K"}

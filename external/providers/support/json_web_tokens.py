@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from external.providers.protocol import ProviderDenied, ProviderUnavailable
 from external.providers.support.http import HttpAnswer
 from manager.core.clock import MAX_SECOND
+from manager.core.crypto.private_keys import read_private_key
 from manager.core.documents import ANSWER, Unreadable, read_json
-from manager.core.private_keys import read_private_key
 from manager.core.secret_value import SecretValue
 
 

@@ -4,7 +4,7 @@ import ssl
 
 from external.providers.protocol import ProviderDenied
 from manager.core import tls
-from manager.core.private_keys import read_private_key
+from manager.core.crypto.private_keys import read_private_key
 from manager.core.secret_value import SecretValue
 
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from manager.core import private_keys
+from manager.core.crypto import private_keys
 from sealed.crypto.key_pair import NO_CERTIFICATE, fingerprint, first_certificate, generate, load_private_key, to_pem
 from tests.builders.sealed_vectors import AnyKey, certificate, other_key, pem, private_key
 

@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateNumbers, RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
-from manager.core.private_keys import MAX_PEM_BYTES, read_private_key
+from manager.core.crypto.private_keys import MAX_PEM_BYTES, read_private_key
 
 E = 65537
 

@@ -1,0 +1,1 @@
+"""Cryptography that several modules need."""
