@@ -7,7 +7,7 @@ import pytest
 
 from external.generators.protocol import Announced, Generated
 from external.generators.services.gitlab_deploy_token import GITLAB_DEPLOY_TOKENS, PAGE
-from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable
+from external.providers.protocol import ConnectContext, ProviderDenied, ProviderError, ProviderUnavailable
 from manager.core.errors import NeedsHuman
 from tests.builders.generators import Desk, generate, generator_context, revoke, texts
 from tests.doubles.gitlab import GitLab
@@ -53,9 +53,8 @@ async def test_user_and_end_are_sent_as_asked(gitlab: GitLab) -> None:
     assert (found["expires_at"], found["scopes"]) == ("2030-01-01T00:00:00Z", ["write_registry"])
 
 
-async def test_a_token_whose_answer_was_lost_is_found_by_its_user(gitlab: GitLab) -> None:
-    for at in range(PAGE + 3):
-        gitlab._created("projects/group%2Fapp", {"name": f"other-{at}", "scopes": ["read_registry"]})
+async def lost(gitlab: GitLab) -> tuple[Announced, ConnectContext]:
+    """Create a token whose answer is lost."""
     gitlab.silent = True
     context = generator_context(desk())
 
@@ -66,6 +65,13 @@ async def test_a_token_whose_answer_was_lost_is_found_by_its_user(gitlab: GitLab
     assert isinstance(make, Announced)
     with pytest.raises(ProviderUnavailable, match="CreateDeployToken: 502"):
         make()
+    return make, context
+
+
+async def test_a_token_whose_answer_was_lost_is_found_by_its_user(gitlab: GitLab) -> None:
+    for at in range(PAGE + 3):
+        gitlab._created("projects/group%2Fapp", {"name": f"other-{at}", "scopes": ["read_registry"]})
+    make, context = await lost(gitlab)
     assert len(gitlab.tokens) == PAGE + 4
 
     await revoke(GITLAB_DEPLOY_TOKENS, make.state, context, **spec(gitlab))
@@ -76,19 +82,9 @@ async def test_a_token_whose_answer_was_lost_is_found_by_its_user(gitlab: GitLab
 
 
 async def test_a_token_that_moves_between_two_pages_counts_as_created(gitlab: GitLab) -> None:
-    gitlab.silent = False
     for at in range(PAGE):
         gitlab._created("projects/group%2Fapp", {"name": f"other-{at}", "scopes": ["read_registry"]})
-    gitlab.silent = True
-    context = generator_context(desk())
-
-    async def given() -> Any:
-        return context
-
-    make = await GITLAB_DEPLOY_TOKENS.prepare(spec(gitlab), "spec").make(given)
-    assert isinstance(make, Announced)
-    with pytest.raises(ProviderUnavailable, match="CreateDeployToken: 502"):
-        make()
+    make, context = await lost(gitlab)
     gitlab.vanishing = True
     with pytest.raises(ProviderUnavailable, match="the list changes while it is read"):
         await revoke(GITLAB_DEPLOY_TOKENS, make.state, context, **spec(gitlab))
