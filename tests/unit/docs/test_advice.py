@@ -108,6 +108,14 @@ def page_texts() -> tuple[Said, ...]:
     )
 
 
+@pytest.fixture(autouse=True, scope="module")
+def texts() -> None:
+    """Read all texts before the first test: the limit of one test is not for what they share."""
+    code_texts()
+    page_texts()
+    metrics()
+
+
 def everything() -> tuple[Said, ...]:
     return code_texts() + page_texts()
 
