@@ -64,17 +64,13 @@ class ScalewaySecrets(DelegatesPushes):
         """Return the secrets of a folder whose name matches and which have all tags, by name. Raises ProviderError."""
         pattern, found, wanted = compiled(find.name), SearchResults(), {key for key, _ in find.tags or ()}
         params = {"path": cleaned(find.path)} if find.path else {}
-        # Of all pages only names and ids are kept.
-        matching = [
-            (each.name, each.id)
-            for each in self.listed(params)
-            if pattern.search(each.name) and wanted <= set(each.tags) and each.versions
-        ]
-        for name, own in matching:
-            if name in found:
-                raise ProviderDenied(f"find: several folders have a secret {name}: narrow it by find.path")
+        for each in self.listed(params):
+            if not pattern.search(each.name) or not wanted <= set(each.tags) or not each.versions:
+                continue
+            if each.name in found:
+                raise ProviderDenied(f"find: several folders have a secret {each.name}: narrow it by find.path")
             try:
-                found[name] = self._value(own, "latest_enabled")
+                found[each.name] = self._value(each.id, "latest_enabled")
             except SecretAbsent:
                 continue  # it was deleted after the list
         return found

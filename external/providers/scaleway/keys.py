@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 VERSION = re.compile(r"[1-9]\d{0,8}|latest|latest_enabled")
-MAX_PLACE_CHARACTERS = 2048
-"""Of a name and its folder: a list holds thousands."""
+MAX_CHARACTERS = 4096
+"""Of a name, its folder and tags: a list holds thousands."""
 FORMS = "name:NAME, id:UUID or path:/FOLDER/NAME"
 
 
@@ -82,10 +82,11 @@ def found_of(call: str, body: object) -> Found:
         or ID.fullmatch(own) is None
         or not isinstance(name, str)
         or not isinstance(folder, str)
-        or len(name) + len(folder) > MAX_PLACE_CHARACTERS
     ):
         raise ProviderUnavailable(f"{call}: the answer is no secret")
     if not isinstance(tags, list) or not isinstance(number, int):
         raise ProviderUnavailable(f"{call}: the answer is no secret")
     texts = tuple(each for each in tags if isinstance(each, str))
+    if sum(map(len, (name, folder, *texts))) > MAX_CHARACTERS:
+        raise ProviderUnavailable(f"{call}: the answer is no secret")
     return Found(own, name, cleaned(folder), texts, bool(given.get("deletion_requested_at")), number)

@@ -111,21 +111,6 @@ def test_a_search_is_by_folder_name_and_tags(client: Any, double: Scaleway) -> N
         found(name="^one$")
 
 
-SECRET = {"id": "11111111-2222-3333-4444-555555555555", "name": "a"}
-
-
-@pytest.mark.parametrize(
-    ("items", "said"),
-    [([SECRET] * 101, "no list of secrets"), ([{**SECRET, "name": "a" * 3000}], "the answer is no secret")],
-    ids=["page", "name"],
-)
-def test_a_list_has_bounds(client: Any, double: Scaleway, items: list[Any], said: str) -> None:
-    double.faults.next(status(200, json.dumps({"secrets": items, "total_count": 1})))
-
-    with pytest.raises(ProviderUnavailable, match=said):
-        client.find(SearchRequest(name="x"))
-
-
 def test_a_list_that_changes_between_its_pages_is_made_again(client: Any, double: Scaleway) -> None:
     """A deletion moves a secret to the page that was read already."""
     for number in range(130):
@@ -178,3 +163,22 @@ def test_a_message_repeats_no_key(client: Any, double: Scaleway) -> None:
     with pytest.raises(ProviderDenied, match="403 permissions_denied") as told:
         client.validate()
     assert double.secret_key not in str(told.value)
+
+
+SECRET = {"id": "11111111-2222-3333-4444-555555555555", "name": "a"}
+
+
+@pytest.mark.parametrize(
+    ("items", "said"),
+    [
+        ([SECRET] * 101, "no list of secrets"),
+        ([{**SECRET, "name": "a" * 5000}], "the answer is no secret"),
+        ([{**SECRET, "tags": ["a" * 50] * 100}], "the answer is no secret"),
+    ],
+    ids=["page", "name", "tags"],
+)
+def test_a_list_has_bounds(client: Any, double: Scaleway, items: list[Any], said: str) -> None:
+    double.faults.next(status(200, json.dumps({"secrets": items, "total_count": 1})))
+
+    with pytest.raises(ProviderUnavailable, match=said):
+        client.find(SearchRequest(name="x"))
