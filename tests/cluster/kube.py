@@ -19,6 +19,7 @@ from tests.cluster.wait import wait_until
 Object = dict[str, Any]
 Objects = list[Object]
 
+TOO_MANY_REQUESTS = 429
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _MERGE, _APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 AGENT = "coffer-test"
@@ -85,7 +86,10 @@ class Kube:
         if body is not None:
             headers["Content-Type"] = content_type or "application/json"
         data = None if body is None else json.dumps(body).encode()
-        answer = self._pool.request(method, self.url + path, body=data, headers=headers)
+        send = partial(self._pool.request, method, self.url + path, body=data, headers=headers)
+        answer = send()
+        if answer.status == TOO_MANY_REQUESTS:  # such as for a kind whose CRD has just changed
+            answer = wait_until(send, lambda again: again.status != TOO_MANY_REQUESTS, what=f"an answer to {path}")
         text = answer.data.decode()
         parsed = json.loads(text) if "json" in answer.headers.get("Content-Type", "") else text
         if answer.status >= 400:

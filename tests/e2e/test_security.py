@@ -23,6 +23,7 @@ from tests.builders.manifests import (
     reflects,
     sealed_secret,
     secret,
+    service_account,
     store,
 )
 from tests.cluster.kube import LOADER, Object
@@ -144,8 +145,15 @@ def test_a_template_cannot_choose_owner_identity_or_place(world: World) -> None:
     assert [each for each in world.kube.list("secrets", elsewhere) if each["type"] == "Opaque"] == []
 
 
-UNSERVED = {("vault", "auth", "gcp", "serviceAccountRef"), ("webhook", "auth")}
+LOGINS = ("aws", "azure", "gcpIam", "gcpIdToken", "kubernetes", "oci")
+UNSERVED = {
+    *(("vault", "auth", "gcp", "serviceAccountRef"), ("webhook", "auth")),
+    ("akeyless", "authSecretRef", "serviceAccountRef"),
+    *(("infisical", "auth", f"{each}AuthCredentials") for each in LOGINS),
+}
 """Fields of supported providers that are refused before anything is read."""
+NO_REFERENCES = {("crd", "whitelist"), ("akeyless", "caProvider")}
+"""Fields that have a name and a namespace, and mean no object; or that are read only after the kind of the login."""
 
 
 def references(schema: Object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -169,19 +177,56 @@ def provider_schema() -> Object:
 def store_references() -> list[tuple[str, ...]]:
     """Return these fields of the supported providers; a new field in the CRD gets its test automatically."""
     found = [path for path in references(provider_schema()) if path[0] in PROVIDERS]
-    return [path for path in found if not any(path[: len(each)] == each for each in UNSERVED)]
+    return [path for path in found if not any(path[: len(each)] == each for each in UNSERVED | NO_REFERENCES)]
 
 
 NO_SECRETS = ("authRef", "credConfig")
 """Fields with a key that stand for another way to log in, or are no Secret."""
+OWN: Object = {"name": "aws-credentials", "key": "AWS_ACCESS_KEY_ID"}
+BESIDE: dict[str, Object] = {
+    "akeyless": {"authSecretRef": {"secretRef": dict.fromkeys(("accessID", "accessType", "accessTypeParam"), OWN)}},
+    "azurekv": {"tenantId": "tenant"},
+    "crd": {"resource": {"group": "", "version": "v1", "kind": "ConfigMap"}, "auth": {"token": {"bearerToken": OWN}}},
+    "delinea": {"tenant": "acme"},
+    "github": {"organization": "acme"},
+    "gitlab": {"projectID": "1", "auth": {"SecretRef": {"accessToken": OWN}}},
+    "infisical": {
+        "secretsScope": {"projectSlug": "app", "environmentSlug": "dev"},
+        "auth": {"universalAuthCredentials": {"clientId": OWN, "clientSecret": OWN}},
+    },
+    "onepassword": {"vaults": {"app": 1}},
+    "scaleway": {"region": "fr-par", "projectId": "11111111-2222-3333-4444-555555555555"},
+    "secretserver": {"serverURL": "https://example.com", "username": {"value": "me"}, "password": {"value": "p"}},
+}
+"""What providers demand that their schemas do not say."""
+
+
+def plain(schema: Object, own: Object) -> object:
+    """Return a value that a schema takes, with its required fields; a Secret where it may name one."""
+    fields: Object = schema.get("properties") or {}
+    match schema.get("type"):
+        case "object" if {"name", "key"} <= set(fields):
+            return own
+        case "object" if "secretRef" in fields and "value" in fields:
+            return {"secretRef": own}
+        case "object":
+            return {name: plain(fields[name], own) for name in schema.get("required", ())}
+        case "array":
+            return [plain(schema["items"], own)]
+        case "integer" | "number":
+            return 1
+        case "boolean":
+            return False
+        case _:
+            return (
+                schema["enum"][0] if "enum" in schema else "eu-west-1" if "pattern" in schema else "https://example.com"
+            )
 
 
 def filled(schema: Object, path: tuple[str, ...], last: Object, own: Object) -> Object:
     """Return an object with `last` at a path, and the fields that the schema requires beside it with own Secrets."""
     properties = schema["properties"]
-    plain = {True: "eu-west-1", False: "https://example.com"}
-    texts = {each: [plain["pattern" in properties[each]]] for each in schema.get("required", ())}
-    found = {each: properties[each].get("enum", text)[0] for each, text in texts.items()}
+    found: Object = {each: plain(properties[each], own) for each in schema.get("required", ())}
     name, *rest = path
     if rest:
         inner = filled(properties[name].get("items") or properties[name], tuple(rest), last, own)
@@ -189,6 +234,21 @@ def filled(schema: Object, path: tuple[str, ...], last: Object, own: Object) -> 
     fields = {each: set(schema.get("properties", ())) for each, schema in properties.items()}
     secrets = [each for each, has in fields.items() if "key" in has and "type" not in has and each not in NO_SECRETS]
     return found | dict.fromkeys(secrets, own) | {name: last}
+
+
+def with_all(provider: Object, path: tuple[str, ...]) -> Object:
+    """Return a provider with what it demands; `auth` and `authRef` stand for each other."""
+    beside = BESIDE.get(path[0], {})
+    taken = {path[1], path[-1], "auth" if path[1] == "authRef" else ""}
+    whole = provider[path[0]] | {name: value for name, value in beside.items() if name not in taken}
+    if path[0] == "azurekv":
+        federated = path[-1] in ("serviceAccountRef", "tenantId")
+        whole = {"serviceAccountRef": {"name": "aws-credentials"}, **whole} if federated else whole
+        whole["authType"] = "WorkloadIdentity" if federated else "ServicePrincipal"
+        whole.get("authSecretRef", {}).pop(
+            {"clientCertificate": "clientSecret"}.get(path[-1], "clientCertificate"), None
+        )
+    return {path[0]: whole}
 
 
 def test_the_references_of_a_store_are_known() -> None:
@@ -201,14 +261,14 @@ def test_a_store_cannot_read_what_lies_in_another_namespace(world: World, path: 
     assert world.coffer is not None
     mine, theirs = world.namespace(), world.namespace()
     world.apply(secret(theirs, "aws-credentials", aws_keys()), secret(mine, "aws-credentials", aws_keys()))
+    world.apply(service_account(mine, "aws-credentials"))
     mark = world.mark()
-    own = {"name": "aws-credentials", "key": "AWS_ACCESS_KEY_ID"}
     kind = {"type": "Secret"} if path[-1] == "caProvider" else {}
 
-    there = own | kind | {"namespace": theirs}
+    there = OWN | kind | {"namespace": theirs}
     if path[-1].startswith("serviceAccount") or path[-1] == "awsCredentialsSecretRef":
         del there["key"]
-    provider = filled(provider_schema(), path, there, own)
+    provider = with_all(filled(provider_schema(), path, there, OWN), path)
     world.apply(store(mine, "store", provider))
 
     condition = world.await_condition("secretstores", mine, "store", "False", text=path[-1])

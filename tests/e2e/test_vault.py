@@ -157,7 +157,8 @@ def test_login_by_a_service_account(engine: Engine) -> None:
     engine.synced(value)
 
     world.apply(store(ns, "own", vault(server.url, server.ca, {"kubernetes": path}, path=engine.mount)))
-    world.await_condition("secretstores", ns, "own", "False", text="may not act as the controller")
+    text = "only a cluster store may send the controller's token"
+    world.await_condition("secretstores", ns, "own", "False", text=text)
     world.kube.delete("clusterrolebindings", ns)
 
 

@@ -62,8 +62,14 @@ async def login_of(spec: Infisical, context: ConnectContext) -> Login:
         return Login("v1/auth/jwt-auth/login", await _read(wanted, "jwtAuthCredentials", context))
     if auth.ldap_auth_credentials is not None:
         ldap = auth.ldap_auth_credentials
-        wanted = {"identityId": ldap.identity_id, "username": ldap.ldap_username, "password": ldap.ldap_password}
-        return Login("v1/auth/ldap-auth/login", await _read(wanted, "ldapAuthCredentials", context))
+        wanted = {
+            "identityId": ldap.identity_id,
+            "ldapUsername": ldap.ldap_username,
+            "ldapPassword": ldap.ldap_password,
+        }
+        found = await _read(wanted, "ldapAuthCredentials", context)
+        names = {"ldapUsername": "username", "ldapPassword": "password"}
+        return Login("v1/auth/ldap-auth/login", {names.get(name, name): value for name, value in found.items()})
     _require_served(auth, "ociAuthCredentials", NOT_SERVED["ociAuthCredentials"])
     if auth.kubernetes_auth_credentials is not None:
         return await _kubernetes(auth, context)

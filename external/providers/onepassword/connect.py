@@ -20,7 +20,8 @@ async def connect(spec: OnePasswordConnect, context: ConnectContext) -> Client:
         raise NeedsHuman(INVALID, f"{AT}.vaults is empty")
     if len(set(spec.vaults.values())) != len(spec.vaults):
         raise NeedsHuman(INVALID, f"{AT}.vaults: two vaults have the same number: it says which is searched first")
-    token = await context.lookup.secret(spec.auth.secret_ref.connect_token_secret_ref, f"{AT}.auth.secretRef")
+    at = f"{AT}.auth.secretRef.connectTokenSecretRef"
+    token = await context.lookup.secret(spec.auth.secret_ref.connect_token_secret_ref, at)
     vaults = sorted(spec.vaults, key=lambda each: spec.vaults[each])
     store = context.lookup.store
 

@@ -47,6 +47,7 @@ class AwsSubject(Subject):
     def __init__(self, moto: Moto) -> None:
         super().__init__()
         self.moto = moto
+        moto.reset()  # an earlier test may have left faults
 
     def spec(self, url: str = "") -> Mapping[str, Any]:
         del url
