@@ -35,7 +35,8 @@ def test_a_deleted_namespace_goes_with_its_content(kube: Kube, namespace: MakeNa
     place = namespace()
     kube.create(config_map(place, "content"))
     kube.delete("namespaces", place)
-    wait_until(lambda: kube.find("namespaces", place), until=lambda found: found is None, timeout=30)
+    # Others that were deleted before it take their time.
+    wait_until(lambda: kube.find("namespaces", place), until=lambda found: found is None, timeout=180)
 
 
 def test_a_service_account_has_its_rbac_rights(
