@@ -10,7 +10,7 @@ from manager.status_page.overview import KINDS, KindOverview
 
 FRESH_SECONDS = 10.0  # for which what was read is shown again: ten viewers cost no more than one
 PAGE_OBJECTS = 250  # of a list: one page is held at a time
-MAX_KEPT = 200  # kinds in namespaces that are kept
+MAX_KEPT = 40  # kinds in namespaces that are kept; each has at most 100 KB of messages
 
 
 class Observer:
@@ -25,7 +25,7 @@ class Observer:
         """Return what there is of a kind in a namespace, or everywhere; None if its CRD is missing. Raises ApiError."""
         now, place = self._clock.monotonic(), (resource, namespace)
         at, running = self._read.get(place, (0.0, None))
-        if running is None or now - at > FRESH_SECONDS or _failed(running):
+        if running is None or _is_over(running, now - at):
             while len(self._read) >= MAX_KEPT:
                 del self._read[next(iter(self._read))]
             running = asyncio.create_task(self._list(resource, namespace), name="status page")
@@ -43,8 +43,9 @@ class Observer:
         return found
 
 
-def _failed(running: asyncio.Task[KindOverview | None]) -> bool:
-    return running.done() and (running.cancelled() or running.exception() is not None)
+def _is_over(running: asyncio.Task[KindOverview | None], age: float) -> bool:
+    """Return True if a list must be made again; one that still runs never: viewers would add lists to a slow one."""
+    return running.done() and (age > FRESH_SECONDS or running.cancelled() or running.exception() is not None)
 
 
 def shown_in(namespace: str) -> tuple[Resource, ...]:

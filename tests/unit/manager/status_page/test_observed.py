@@ -18,6 +18,7 @@ class Lists:
     def __init__(self) -> None:
         self.lists = 0
         self.error: Exception | None = None
+        self.slow: asyncio.Event | None = None
 
     async def pages(
         self, resource: Resource, *, namespace: str = "", most: int = 0
@@ -25,6 +26,8 @@ class Lists:
         self.lists += 1
         if self.error is not None:
             raise self.error
+        if self.slow is not None:
+            await self.slow.wait()
         for name in ("a", "b"):
             await asyncio.sleep(0)
             yield [{"metadata": {"name": name, "namespace": namespace}}], "1"
@@ -51,6 +54,18 @@ async def test_viewers_of_one_moment_share_a_list(scene: tuple[Lists, HandClock,
     clock.pass_by(FRESH_SECONDS + 1)
     assert await waiting(observer) == 2
     assert api.lists == 3
+
+
+async def test_a_list_that_takes_long_is_not_made_again_meanwhile(scene: tuple[Lists, HandClock, Observer]) -> None:
+    api, clock, observer = scene
+    api.slow = asyncio.Event()
+    first = asyncio.create_task(waiting(observer))
+    await asyncio.sleep(0)
+    clock.pass_by(10 * FRESH_SECONDS)
+    second = asyncio.create_task(waiting(observer))
+    await asyncio.sleep(0)
+    api.slow.set()
+    assert (await first, await second, api.lists) == (2, 2, 1)
 
 
 async def test_a_viewer_who_leaves_takes_nothing_from_others(scene: tuple[Lists, HandClock, Observer]) -> None:
