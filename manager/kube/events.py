@@ -12,7 +12,9 @@ from manager.kube.resources import EVENTS, Body, Key
 
 REPEAT_SECONDS = 600.0  # until an equal Event is posted again: users see the latest Events only
 MAX_REMEMBERED = 10_000  # objects x reasons; forgetting one costs at most one repeated Event
-EVENTS_A_SECOND, MAX_EVENTS = 20.0, 2_000.0  # about objects of one namespace; each is a write to etcd
+WARNINGS_A_SECOND, MAX_WARNINGS = 20.0, 2_000.0  # about objects of one namespace; each is a write to etcd
+# Of successes fewer: their conditions say the same, and in a burst each costs the API server as much as its Secret.
+SUCCESSES_A_SECOND, MAX_SUCCESSES = 2.0, 100.0
 MAX_MESSAGE_CHARACTERS = 1024  # the API server refuses longer messages
 
 log = structlog.get_logger(__name__)
@@ -21,14 +23,18 @@ log = structlog.get_logger(__name__)
 class EventRecorder:
     """Posts core/v1 Events, equal ones at most every ten minutes.
 
-    Never fails a reconcile: an Event that cannot be posted is logged.
+    Each namespace has a budget for warnings and a smaller one for successes, so that a burst of successes neither
+    doubles the writes nor hides a warning. Never fails a reconcile: an Event that cannot be posted is logged.
     """
 
     def __init__(self, client: KubeClient, clock: Clock, instance: str) -> None:
         self._client = client
         self._clock = clock
         self._instance = instance
-        self._posted = FairBudget(EVENTS_A_SECOND, MAX_EVENTS, clock, together=50)
+        self._budgets = {
+            "Normal": FairBudget(SUCCESSES_A_SECOND, MAX_SUCCESSES, clock, together=50),
+            "Warning": FairBudget(WARNINGS_A_SECOND, MAX_WARNINGS, clock, together=50),
+        }
         self._said: OrderedDict[tuple[str, int], float] = OrderedDict()
 
     async def normal(self, key: Key, uid: str, reason: str, message: str, *, component: str) -> None:
@@ -45,11 +51,13 @@ class EventRecorder:
             return
         body = self._body(key, uid, kind, reason, message[:MAX_MESSAGE_CHARACTERS], component)
         log.info("event", object=str(key), type=kind, reason=reason, message=message)
-        if self._posted.wait(key.namespace):
+        budget = self._budgets[kind]
+        if budget.wait(key.namespace):
             self._said.pop(said, None)  # so that it is posted when the budget allows
-            log.warning("event not posted: too many in this namespace", object=str(key), reason=reason)
+            tell = log.warning if kind == "Warning" else log.debug
+            tell("event not posted: too many in this namespace", object=str(key), reason=reason)
             return
-        self._posted.spend(key.namespace, 1.0)
+        budget.spend(key.namespace, 1.0)
         try:
             await self._client.create(EVENTS, body)
         except ApiError as error:

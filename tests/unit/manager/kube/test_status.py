@@ -9,7 +9,14 @@ from manager.core.clock import Jitter, SystemClock, parse_rfc3339, rfc3339
 from manager.core.errors import Conflict, Forbidden, NotFound, Unreachable
 from manager.core.secret_value import SecretValue
 from manager.kube.conditions import find_condition, same_condition, set_condition
-from manager.kube.events import MAX_EVENTS, MAX_MESSAGE_CHARACTERS, MAX_REMEMBERED, REPEAT_SECONDS, EventRecorder
+from manager.kube.events import (
+    MAX_MESSAGE_CHARACTERS,
+    MAX_REMEMBERED,
+    MAX_SUCCESSES,
+    MAX_WARNINGS,
+    REPEAT_SECONDS,
+    EventRecorder,
+)
 from manager.kube.resources import CLUSTER_SECRET_STORES, NAMESPACES, SEALED_SECRETS, SECRETS, Key
 from manager.kube.secret_data import decoded, encoded, size
 from manager.kube.status import write_status
@@ -247,15 +254,25 @@ def test_a_namespace_is_named_without_one() -> None:
 
 async def test_events_of_one_namespace_without_end_leave_those_of_others() -> None:
     told = Recorder()
-    for at in range(int(MAX_EVENTS) + 50):
+    for at in range(int(MAX_WARNINGS) + 50):
         await told.events.warning(KEY, "u", "Wrong", f"text {at}", component="c")
     before = len(told.api.events)
     other = KEY._replace(namespace="other")
     await told.events.warning(other, "u", "Wrong", "text", component="c")
 
-    assert before <= MAX_EVENTS + 1
+    assert before <= MAX_WARNINGS + 1
     assert len(told.api.events) == before + 1
 
     told.clock.pass_by(10)
-    await told.events.warning(KEY, "u", "Wrong", f"text {int(MAX_EVENTS) + 49}", component="c")
+    await told.events.warning(KEY, "u", "Wrong", f"text {int(MAX_WARNINGS) + 49}", component="c")
     assert len(told.api.events) == before + 2, "what was not posted is told when there is room"
+
+
+async def test_successes_without_end_hide_no_warning() -> None:
+    told = Recorder()
+    for at in range(int(MAX_SUCCESSES) + 50):
+        await told.events.normal(KEY, f"u{at}", "Unsealed", "done", component="c")
+    assert MAX_SUCCESSES <= len(told.api.events) <= MAX_SUCCESSES + 1
+
+    await told.events.warning(KEY, "u", "Wrong", "text", component="c")
+    assert told.api.events[-1]["reason"] == "Wrong"
