@@ -34,7 +34,7 @@ from external.values.templates import Renderer
 from external.watches import Queues, Watches
 from manager.core.fair_executor import FairExecutor
 from manager.kube.api_servers import ApiServers, published_in
-from manager.kube.resources import CLUSTER_PUSH_SECRETS, EXTERNAL_SECRETS, Key
+from manager.kube.resources import CLUSTER_PUSH_SECRETS, EXTERNAL_SECRETS, PUSH_SECRETS, Key
 from manager.runtime.controller import Controller, Requeue
 from manager.runtime.module import Context, Module
 from manager.runtime.work_queue import WorkQueue
@@ -71,7 +71,7 @@ def build(context: Context) -> Module:
     )
     spreader = ClusterReconciler(context)
     clock, measured = context.clock, context.metrics
-    pushing = build_pushes(shared, OtherQueues(queues.stores, queues.clusters))
+    pushing = build_pushes(shared, OtherQueues(queues.stores, queues.clusters), state.generator_states)
     watches.stores.listeners.append(pushing.watches.store)
     validator = StoreReconciler(
         context, clients, threads, queues.stores.add, watches.stores.written, pushing.watches.holds
@@ -96,7 +96,7 @@ def build(context: Context) -> Module:
 
     return Module(
         name="external",
-        handlers=joined(watches.table(), pushing.watches.table()),
+        handlers=joined(watches.table(), pushing.watches.table(), {PUSH_SECRETS: watches.states.push_secret}),
         controllers=(syncs, validations, spreads, ends, pushing.controller),
         verify=verify,
         known=partial(_prepare, context),

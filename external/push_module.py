@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from external.cluster_external_secrets.reconcile import ClusterReconciler
 from external.cluster_push_secrets.kind import PUSH_COPIES
+from external.generators.ledger import Ledger
 from external.generators.loading import GeneratorReader
 from external.generators.runner import Contexts, Generators
+from external.generators.state_index import StateIndex
 from external.metrics import ExternalMetrics, PushMetrics
 from external.providers.protocol import ConnectContext
 from external.push_secrets.cleanup import CleanUp
@@ -15,7 +17,7 @@ from external.push_secrets.memory import PushMemory
 from external.push_secrets.push import Pusher
 from external.push_secrets.reconcile import Parts, PushReconciler
 from external.push_secrets.report import Reporter
-from external.push_secrets.sources import Sources
+from external.push_secrets.sources import HeldStates, Sources
 from external.push_secrets.versions import VersionLists
 from external.push_watches import OtherQueues, PushWatches
 from external.reading.thread_pool import ThreadPool
@@ -52,7 +54,7 @@ class Pushing:
     copies: ClusterReconciler
 
 
-def build_pushes(shared: Shared, others: OtherQueues) -> Pushing:
+def build_pushes(shared: Shared, others: OtherQueues, states: StateIndex) -> Pushing:
     """Return the reconcilers and watches of PushSecrets and ClusterPushSecrets."""
     context, clients, threads = shared.context, shared.clients, shared.threads
     workers = context.settings.external.concurrency
@@ -63,8 +65,8 @@ def build_pushes(shared: Shared, others: OtherQueues) -> Pushing:
     settings = context.settings.external
     delimiters = (settings.template_left_delimiter, settings.template_right_delimiter)
     renderer = Renderer(context.client, context.sandbox, shared.locks, delimiters, at=TEMPLATE, failing=TEMPLATE_FAILED)
-    # Without a ledger: a generator whose values must be ended at their provider is refused.
-    generators = Generators(context, threads, contexts_of(clients, shared.metrics), None)
+    ledger = Ledger(context, threads) if settings.generator_state else None
+    generators = Generators(context, threads, contexts_of(clients, shared.metrics), ledger)
     loading = GeneratorReader(context, memory.generator_credentials)
     pusher = Pusher(context, threads, watches.claims, memory, metrics)
     cleanup = CleanUp(context, clients, pusher, watches.claims, memory, metrics)
@@ -76,6 +78,7 @@ def build_pushes(shared: Shared, others: OtherQueues) -> Pushing:
         cleanup,
         versions,
         Reporter(context, memory, metrics),
+        HeldStates(context.writer, states),
         metrics,
     )
     reconciler = PushReconciler(context, clients, parts, memory)

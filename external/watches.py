@@ -298,6 +298,11 @@ class StateWatches:
         if after is not None and (change.before is None or change.before.digest.refreshed != after.digest.refreshed):
             self._queue.add_all(self._index.of(after.uid))
 
+    def push_secret(self, change: Change) -> None:
+        """Look at the states of a PushSecret after each change: its annotation may name others."""
+        if change.after is not None:
+            self._queue.add_all(self._index.of(change.after.uid))
+
 
 class Watches:
     """Hands each change to whom it concerns.
@@ -320,7 +325,7 @@ class Watches:
         self._jitter = context.jitter
         self._confined = context.settings.modules.namespaces is not None
         self._queue = queues.external_secrets
-        self._states = StateWatches(queues.generator_states, state)
+        self.states = StateWatches(queues.generator_states, state)
         self._forget_consumer = forget_consumer
         started = context.clock.now()
         self._requests = RefreshRequests(context, self._queue, state, bursts)
@@ -334,7 +339,7 @@ class Watches:
         within = {
             SECRET_STORES: self.stores.store,
             EXTERNAL_SECRETS: self.external_secret,
-            GENERATOR_STATES: self._states.state,
+            GENERATOR_STATES: self.states.state,
             SECRETS: self.secret,
             CONFIGMAPS: self.config_map,
         }
@@ -351,7 +356,7 @@ class Watches:
         """Work on an ExternalSecret, or only schedule its next refresh if it is converged."""
         meta = change.after
         self._clusters.copy(change)
-        self._states.external_secret(change)
+        self.states.external_secret(change)
         if meta is None:
             self._requests.forget(change.key)
             return

@@ -38,8 +38,8 @@ def decide(state: Body, held: Collection[str] | None, now: float) -> Decision:
 
     Args:
         state: the state as the API server has it.
-        held: the states that the target of its owner names; None if it says nothing: the states of external-secrets
-            and those of a PushSecret have no other word than their deadline.
+        held: the states that the target of its owner names, or its PushSecret; None if it says nothing: the states
+            of external-secrets have no other word than their deadline.
         now: Unix time.
 
     """

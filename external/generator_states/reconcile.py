@@ -14,7 +14,7 @@ from external.generators.states import FINALIZER, HELD, held_in, owner_of, times
 from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable
 from external.stores.namespaces import is_terminating
 from manager.core.errors import NeedsHuman, ReconcileError
-from manager.kube.resources import EXTERNAL_SECRETS, Body, Key
+from manager.kube.resources import EXTERNAL_SECRETS, PUSH_SECRETS, Body, Key
 from manager.kube.writer import Delete, Patch
 from manager.runtime.controller import NO_REQUEUE, Requeue, requeue_for
 from manager.runtime.module import Context
@@ -84,23 +84,30 @@ class StateReconciler:
         return Requeue(after=None if decision.after is None else max(decision.after, MIN_RETRY_SECONDS))
 
     async def _held(self, key: Key, state: Body) -> frozenset[str] | None:
-        """Return the states that the target of the owner names, None if there is no such word. All is read live."""
+        """Return the states that the target of the owner names, or the PushSecret; None if there is no such word.
+
+        All is read live.
+        """
         owner = owner_of(state)
-        if owner.get("kind") != EXTERNAL_SECRETS.kind or not isinstance(owner.get("name"), str):
+        kind = {EXTERNAL_SECRETS.kind: EXTERNAL_SECRETS, PUSH_SECRETS.kind: PUSH_SECRETS}.get(str(owner.get("kind")))
+        if kind is None or not isinstance(owner.get("name"), str):
             return None
-        place = Key(EXTERNAL_SECRETS, key.namespace, owner["name"])
+        place = Key(kind, key.namespace, owner["name"])
         body = await self._context.client.find(place)
         if body is None or body["metadata"].get("uid") != owner.get("uid"):
             return None
+        holder = body if kind is PUSH_SECRETS else await self._target(place, body)
+        annotations = {} if holder is None else holder["metadata"].get("annotations") or {}
+        found = held_in({HELD: annotations[HELD]} if isinstance(annotations.get(HELD), str) else {}, place.name)
+        return None if found is None else frozenset(name for _, name in found)
+
+    async def _target(self, place: Key, body: Body) -> Body | None:
         spec = await ExternalSecret(place, body).spec()
         try:
             resource = await self._kinds.of(spec)
         except NotServed:
             return None
-        target = await self._context.client.find(Key(resource, key.namespace, spec.target.name or place.name))
-        annotations = {} if target is None else target["metadata"].get("annotations") or {}
-        found = held_in({HELD: annotations[HELD]} if isinstance(annotations.get(HELD), str) else {}, place.name)
-        return None if found is None else frozenset(name for _, name in found)
+        return await self._context.client.find(Key(resource, place.namespace, spec.target.name or place.name))
 
     async def _finish(self, key: Key, state: Body) -> Requeue:
         """End at the provider what a deleted state records, then let it go."""

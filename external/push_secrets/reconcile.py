@@ -13,7 +13,7 @@ from external.push_secrets.outcome import DELETED, Outcome, success_message
 from external.push_secrets.record import store_name
 from external.push_secrets.refresh import due_in, known_of, reason_for
 from external.push_secrets.report import Reporter
-from external.push_secrets.sources import Observed, RunWhen, Sources
+from external.push_secrets.sources import HeldStates, Observed, RunWhen, Sources
 from external.push_secrets.stores import choose, selects_foreign
 from external.push_secrets.versions import VersionLists
 from external.push_secrets.view import ERRORED, SOURCE_DELETED, PushSecret
@@ -38,6 +38,7 @@ class Parts:
     cleanup: CleanUp
     versions: VersionLists
     reporter: Reporter
+    held: HeldStates
     metrics: PushMetrics
 
 
@@ -184,11 +185,18 @@ class PushReconciler:
         if all(each.client is None for each in targets):  # a generator would make what has no place
             return self._parts.delivery.unreachable(this, targets)
         run = RunWhen(this.known.at, due, Reason.ASKED in reason, this.started)
-        values, refresh_by = await self._parts.sources.read(this.push_secret, this.spec, observed, run)
+        values = await self._parts.sources.read(this.push_secret, this.spec, observed, run)
+        replaces = this.spec.update_policy == "Replace"
+        fresh = await self._parts.held.add(this.push_secret, values.states)
+        if replaces:  # otherwise a store may keep what it has, and these values may be ended
+            self._parts.sources.held(this.push_secret.key, values)
         # At a refresh that is due, equal is only what was compared since the last success.
         trusted = self._memory.of(this.push_secret.key, this.push_secret.uid).completed if due else 0.0
-        outcome = await self._parts.delivery.deliver(this, targets, values, trusted)
-        outcome.at, outcome.sources, outcome.refresh_by = this.started, sources, refresh_by
+        outcome = await self._parts.delivery.deliver(this, targets, values.sources, trusted)
+        if outcome.synced:
+            unused = fresh and not outcome.wrote
+            await self._parts.held.settle(this.push_secret, values.states, replaces=replaces, unused=unused)
+        outcome.at, outcome.sources, outcome.refresh_by = this.started, sources, values.refresh_by
         return outcome
 
     async def _without_source(self, this: Pass, observed: Observed) -> Outcome:

@@ -1,11 +1,14 @@
 """Read what a PushSecret pushes: Secrets, or what a generator makes, after its template."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from external.api.push_secret import PushSecretSpec
 from external.api.selectors import selects
-from external.generators.loading import GeneratorReader, LoadedGenerator
+from external.generators.loading import GeneratorReader
 from external.generators.runner import GeneratorRun, Generators
+from external.generators.state_index import StateIndex
+from external.generators.states import HELD, held_in, held_text
 from external.providers.push import SourceMeta
 from external.push_secrets.entries import Source
 from external.push_secrets.view import ERRORED, PushSecret
@@ -14,7 +17,7 @@ from manager.core.errors import NeedsHuman, Retry
 from manager.kube.client import KubeClient
 from manager.kube.resources import SECRETS, Body, Key
 from manager.kube.secret_data import decoded
-from manager.kube.writer import SEALING_KEY_LABEL
+from manager.kube.writer import SEALING_KEY_LABEL, Patch, Writer
 
 GENERATED = "___generated-secret"  # external-secrets' name of what a generator made
 MAX_SOURCES = 100  # Secrets that one PushSecret may select
@@ -68,25 +71,27 @@ class Sources:
                 raise NeedsHuman(ERRORED, f"spec.selector.secret.selector: it selects more than {MAX_SOURCES} Secrets")
         return replace(_observed(sorted(found, key=lambda each: str(each["metadata"]["name"]))), partial=True)
 
-    async def read(
-        self, push_secret: PushSecret, spec: PushSecretSpec, observed: Observed, run: "RunWhen"
-    ) -> tuple[list[Source], float | None]:
-        """Return the sources after their template, and the Unix time at which generated values end, if they do.
+    async def read(self, push_secret: PushSecret, spec: PushSecretSpec, observed: Observed, run: "RunWhen") -> "Values":
+        """Return the sources after their template.
 
         Raises:
             NeedsHuman, Retry, WaitFor, Pending: generator or template fail; the text names the place.
 
         """
         if observed.bodies is None:
-            sources, ends = await self._generated(push_secret, spec, run)
+            found = await self._generated(push_secret, spec, run)
         else:
             bodies = [await self._whole(each) for each in observed.bodies] if observed.partial else observed.bodies
-            sources, ends = [_source(each) for each in bodies], None
+            found = Values([_source(each) for each in bodies])
         if spec.template is not None:
-            sources = [await self._rendered(push_secret, spec, each) for each in sources]
-        if sum(len(value) for each in sources for value in each.values.values()) > MAX_SOURCE_BYTES:
+            found = replace(found, sources=[await self._rendered(push_secret, spec, each) for each in found.sources])
+        if sum(len(value) for each in found.sources for value in each.values.values()) > MAX_SOURCE_BYTES:
             raise NeedsHuman(ERRORED, f"the values to push have more than {MAX_SOURCE_BYTES} bytes together")
-        return sources, ends
+        return found
+
+    def held(self, key: Key, values: "Values") -> None:
+        """Note that the states of generated values are held: the values are used as long as they last."""
+        self._generators.held(key, [name for _, name in values.states])
 
     async def _whole(self, listed: Body) -> Body:
         """Read a Secret whose metadata was listed. Raises Retry if it has gone since."""
@@ -101,9 +106,7 @@ class Sources:
         self._generators.forget(key)
         self._loading.forget(key)
 
-    async def _generated(
-        self, push_secret: PushSecret, spec: PushSecretSpec, run: "RunWhen"
-    ) -> tuple[list[Source], float | None]:
+    async def _generated(self, push_secret: PushSecret, spec: PushSecretSpec, run: "RunWhen") -> "Values":
         ref = spec.selector.generator_ref
         if ref is None:
             raise NeedsHuman(ERRORED, "spec.selector: no secret selector provided")
@@ -111,19 +114,14 @@ class Sources:
         loaded = await self._loading.read(push_secret.key, [reference], push_secret.key)
         if loaded is None:
             raise NeedsHuman(ERRORED, f"{at}: another controller class serves the generator")
-        generator = loaded[reference]
-        if isinstance(generator, LoadedGenerator) and generator.recipe.end is not None:
-            cure = "let an ExternalSecret make them, and push its Secret"
-            raise NeedsHuman(ERRORED, f"{at}: {ref.kind} makes values that must be ended at their provider; {cure}")
-        made = await self._generators.make(
-            push_secret.key, {at: reference}, GeneratorRun(loaded, run.since, run.due, run.asked, run.now)
-        )
+        asked = GeneratorRun(loaded, run.since, run.due, run.asked, run.now, push_secret.uid, refreshes=run.due)
+        made = await self._generators.make(push_secret.key, {at: reference}, asked)
         values = made.entries[at]
         if isinstance(values, NeedsHuman):
             raise NeedsHuman(ERRORED, f"{at}: {values.message}")
         if isinstance(values, Exception):
             raise Retry(ERRORED, f"{at}: {values}")
-        return [Source(GENERATED, values)], made.refresh_by
+        return Values([Source(GENERATED, values)], made.refresh_by, made.states)
 
     async def _rendered(self, push_secret: PushSecret, spec: PushSecretSpec, source: Source) -> Source:
         if spec.template is None:
@@ -131,6 +129,17 @@ class Sources:
         made = await self._renderer.content(push_secret.key, spec.template, source.values)
         labels, annotations = {**source.meta.labels, **made.labels}, {**source.meta.annotations, **made.annotations}
         return Source(source.name, {**source.values, **made.data}, SourceMeta(made.type, labels, annotations))
+
+
+@dataclass(frozen=True)
+class Values:
+    """What is pushed."""
+
+    sources: list[Source]
+    refresh_by: float | None = None
+    """Unix time at which generated values end; None if they do not."""
+    states: tuple[tuple[str, str], ...] = ()
+    """Slot and name of the GeneratorState of values that must be ended at their provider."""
 
 
 @dataclass(frozen=True)
@@ -167,3 +176,63 @@ def _observed(bodies: list[Body]) -> Observed:
             raise NeedsHuman(ERRORED, f"Secret {each['metadata']['name']} is a sealing key, which is never pushed")
     about = (each["metadata"] for each in bodies)
     return Observed(tuple(bodies), tuple(f"{each['name']} {each['uid']} {each['resourceVersion']}" for each in about))
+
+
+State = tuple[str, str]
+"""Slot and name of a GeneratorState."""
+
+
+class HeldStates:
+    """Writes which GeneratorStates a PushSecret holds: what it has pushed of them, or may have, lives at providers.
+
+    Its annotation says so, as that of a target does for an ExternalSecret. It names new values before the first of
+    them is pushed, and drops earlier ones once all stores have the new ones: whichever write is the last before a
+    crash, nothing is ended that a store has.
+
+    Args:
+        writer: the write gate.
+        index: the states of each PushSecret: one that has some gets the annotation, also where somebody removed it.
+    """
+
+    def __init__(self, writer: Writer, index: StateIndex) -> None:
+        self._writer = writer
+        self._index = index
+
+    async def add(self, push_secret: PushSecret, states: Sequence[State]) -> bool:
+        """Name states whose values are about to be pushed; return False if all of them are named already."""
+        held = _held(push_secret) or ()
+        fresh = [each for each in states if each not in held]
+        if fresh:
+            await self._write(push_secret, [*held, *fresh])
+        return bool(fresh)
+
+    async def settle(self, push_secret: PushSecret, states: Sequence[State], *, replaces: bool, unused: bool) -> None:
+        """Name only what stores have, after a pass in which every entry got where it should.
+
+        Args:
+            push_secret: the PushSecret.
+            states: those of the values of this pass.
+            replaces: whether the update policy lets stores have these values only.
+            unused: whether none of the values of this pass got to a store.
+
+        """
+        held = _held(push_secret)
+        if held is None and not (replaces and self._index.of(push_secret.uid)):
+            return
+        left = list(states) if replaces else [each for each in held or () if not (unused and each in states)]
+        if held is None or left != list(held):
+            await self._write(push_secret, left)
+
+    async def _write(self, push_secret: PushSecret, states: Sequence[State]) -> None:
+        meta = push_secret.metadata
+        text = held_text({}, push_secret.key.name, states)
+        patch = {"metadata": {"annotations": {HELD: text}}}
+        written = await self._writer.apply(Patch(push_secret.key, meta["uid"], meta["resourceVersion"], patch))
+        if written is not None:
+            push_secret.replace({**push_secret.body, "metadata": written["metadata"]})
+
+
+def _held(push_secret: PushSecret) -> tuple[State, ...] | None:
+    annotations = push_secret.metadata.get("annotations") or {}
+    text = annotations.get(HELD)
+    return held_in({HELD: text}, push_secret.key.name) if isinstance(text, str) else None

@@ -80,6 +80,11 @@ class PushSecret:
         """The status, which may be malformed."""
         return mapping(self.body.get("status"))
 
+    def replace(self, body: Body) -> None:
+        """Go on with the object as it was written: its labels and annotations may be others."""
+        self.body = body
+        vars(self).pop("summary", None)
+
     @cached_property
     def summary(self) -> PushSecretSummary:
         """What the cache would keep of it."""

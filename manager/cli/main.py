@@ -149,7 +149,6 @@ def run(config: str | None, **flags: Any) -> None:
             from manager import app  # imported here, so that `coffer version` does not load kopf
             from manager.runtime import logging
             from manager.runtime.controller import describe
-            from manager.runtime.kopf_host import EventLoop
     except ModuleNotFoundError as error:  # an installation of kubeseal only has this command too
         raise _missing(error) from error
     for name in ("kubeconfig", "context"):  # they may stand before the command
@@ -160,8 +159,7 @@ def run(config: str | None, **flags: Any) -> None:
         logging.setup(settings.process.log_level, settings.process.log_format)
         for name, why in ignored(unused, os.environ).items():
             structlog.get_logger(__name__).warning("accepted without effect", name=name, reason=why)
-        with asyncio.Runner(loop_factory=EventLoop) as runner:
-            runner.run(app.run(settings, _end))
+        asyncio.run(app.run(settings, _end))
     except AccessError as error:
         from manager.command_line import told
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import aiohttp
 import kopf
-import uvloop
 from kopf._core.engines.peering import Identity
 from kopf._core.reactor import inventory
 
@@ -21,13 +20,6 @@ from manager.runtime.watch_guard import WatchGuard
 AGENT = "kopf/coffer"
 IDENTITY = Identity("coffer")  # kopf's default reads the name of the user, and the image's user has none
 UNUSED_FINALIZER = "coffer.dev/never-set"  # kopf removes its default finalizer from objects of other operators
-
-
-class EventLoop(uvloop.Loop):
-    """The event loop of the process: uvloop's takes less processor time and memory for many TLS requests.
-
-    A class of ours has attributes of its own, by one of which kopf's signal handlers are kept away.
-    """
 
 
 class NoDiffBase(kopf.DiffBaseStorage):

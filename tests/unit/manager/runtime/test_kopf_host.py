@@ -31,7 +31,6 @@ from manager.runtime.kopf_host import (
     UNUSED_FINALIZER,
     Backoffs,
     EphemeralMemories,
-    EventLoop,
     KopfHost,
     LentSession,
     NoDiffBase,
@@ -263,7 +262,8 @@ def test_every_replica_has_a_registry_of_its_own() -> None:
     assert sys.modules["prometheus_client"]
 
 
-async def _ours_is_called() -> None:
+async def test_a_signal_that_comes_while_the_event_source_starts_is_ours() -> None:
+    """kopf puts its own handlers in the place of those that are there, and takes long to end while it lists."""
     loop, ours, theirs = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
     loop.add_signal_handler(signal.SIGUSR2, ours.set)
     try:
@@ -277,9 +277,3 @@ async def _ours_is_called() -> None:
         await asyncio.wait_for(theirs.wait(), 5)
     finally:
         loop.remove_signal_handler(signal.SIGUSR2)
-
-
-def test_a_signal_that_comes_while_the_event_source_starts_is_ours() -> None:
-    """kopf puts its own handlers in the place of those that are there, and takes long to end while it lists."""
-    with asyncio.Runner(loop_factory=EventLoop) as runner:
-        runner.run(_ours_is_called())
