@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import hashlib
 import importlib
 import os
 import secrets
@@ -40,16 +41,17 @@ from manager.runtime.lease_thread import Elector, LeaseThread
 from manager.runtime.metrics import Metrics
 from manager.runtime.module import Context, Handler, Module
 from manager.runtime.namespaces_by_name import NamespacesByName
-from manager.runtime.predecessors import Confinement, PredecessorGate
+from manager.runtime.predecessors import Confinement, Installation, PredecessorGate
 from manager.runtime.unreadable_objects import UnreadableObjects
 from manager.runtime.watch_guard import WatchGuard
-from manager.settings.model import Settings
+from manager.settings.model import ExternalSettings, Settings
 
 MODULES = ("sealed", "external", "reflector")
 # New container objects until a collection of the youngest generation. At Python's 700, objects that are still in use
 # move to the oldest generation, and the cycles that they leave stay until a full collection: 50 MB while 25,000 mirrors
 # are written.
 GC_THRESHOLD_OBJECTS = 10_000
+MAX_MANAGER_CHARACTERS = 128  # the API server refuses a longer field manager
 DRAIN_SECONDS = 1.0  # for running reconciles to finish on SIGTERM; the other replica needs two to take over
 
 log = structlog.get_logger(__name__)
@@ -131,7 +133,8 @@ async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
     def context(name: str) -> Context:
         paused = metrics.deletes_paused.labels(name).inc
         deletes = settings.modules.deletes_per_minute
-        writer = Writer(client, lease.certain, clock, f"coffer-{name}", paused, deletes)
+        manager = field_manager(name, settings.external.controller_class)
+        writer = Writer(client, lease.certain, clock, manager, paused, deletes)
         return Context(settings, client, cache, writer, events, metrics, clock, jitter, namespace, sandbox)
 
     modules = tuple(_build(name, context(name)) for name in MODULES if getattr(settings.modules, name))
@@ -143,8 +146,23 @@ async def _wire(settings: Settings, stack: AsyncExitStack) -> Replica:
     guard = _watch_guard(informer, connection, metrics, clock, jitter)
     within = Confinement(namespace, informer.namespaces) if informer.confined else None
     sources = EventSources(informer, guard, connection, client, NamespacesByName(client, informer))
-    leader = _leader(settings, modules, sources, within, metrics, jitter)
+    gate = _gate(settings, client, metrics, jitter, namespace, within)
+    leader = Leader(settings, modules, sources, gate, metrics, jitter)
     return Replica(connection, client, lease, modules, leader, _health(lease, modules, leader), metrics, namespace)
+
+
+def field_manager(module: str, controller_class: str) -> str:
+    """Return the field manager of a module.
+
+    That of external names a controller class other than the default: by its field manager a Coffer knows the
+    finalizers that it has set, and takes them off objects of other classes.
+    """
+    if module != "external" or controller_class == ExternalSettings.controller_class:
+        return f"coffer-{module}"
+    named = f"coffer-{module}/{controller_class}"
+    if len(named) <= MAX_MANAGER_CHARACTERS and named.isprintable():
+        return named
+    return f"coffer-{module}/sha256-{hashlib.sha256(controller_class.encode()).hexdigest()}"
 
 
 def _build(name: str, context: Context) -> Module:
@@ -168,17 +186,17 @@ def _watch_guard(
     )
 
 
-def _leader(
+def _gate(
     settings: Settings,
-    modules: tuple[Module, ...],
-    sources: EventSources,
-    within: Confinement | None,
+    client: KubeClient,
     metrics: Metrics,
     jitter: Jitter,
-) -> Leader:
+    namespace: str,
+    within: Confinement | None,
+) -> PredecessorGate:
     takeover, interval = settings.modules.takeover, settings.process.sweep_interval
-    gate = PredecessorGate(sources.client, metrics, jitter, takeover, interval, within)
-    return Leader(settings, modules, sources, gate, metrics, jitter)
+    own = Installation(namespace, settings.external.controller_class)
+    return PredecessorGate(client, metrics, jitter, takeover, interval, own, within)
 
 
 def _namespaces(modules: tuple[Module, ...]) -> tuple[str, ...]:

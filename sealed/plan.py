@@ -10,7 +10,7 @@ from manager.core.secret_value import SecretValue
 from manager.kube import auto_mirrors
 from manager.kube.cache import controller_of
 from manager.kube.conditions import find_condition
-from manager.kube.managed_fields import manages
+from manager.kube.managed_fields import manages, owned_keys
 from manager.kube.resources import SEALED_SECRETS, SECRETS, Body, Key
 from manager.kube.secret_data import LARGEST, decoded, encoded, size
 from manager.kube.writer import Action, Create, Update, template_metadata
@@ -236,7 +236,7 @@ def _require_ours(view: View, secret: Body, annotations: Mapping[str, str]) -> N
     owner = controller_of(secret["metadata"])
     if annotations.get(MANAGED) == "true" or annotations.get(PATCH) == "true":
         return
-    if owner is None and _skips_owner(view) and _written_by_us(secret):
+    if owner is None and _skips_owner(view) and _made_by_us(secret):
         return
     if auto_mirrors.yields(secret):
         return
@@ -282,6 +282,15 @@ def _owned(view: View, secret: Body) -> bool:
 
 def _written_by_us(secret: Body) -> bool:
     return manages(secret["metadata"], MANAGER, "data")
+
+
+def _made_by_us(secret: Body) -> bool:
+    """Return True if the API server's record says that we created a Secret, or wrote all of its values.
+
+    Some values are no proof: with `patch: "true"` we write into Secrets that are not ours. Only a creator sets `type`.
+    """
+    record, values = secret["metadata"], secret.get("data") or {}
+    return "type" in owned_keys(record, MANAGER) or set() < values.keys() <= owned_keys(record, MANAGER, "data")
 
 
 def _skips_owner(view: View) -> bool:

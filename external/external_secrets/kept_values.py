@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from external.api.external_secret import DataFrom, ExternalSecretSpec
 from external.errors import FAILED
-from external.external_secrets.view import GENERATED, MADE_AT, PREVIOUS, View
+from external.external_secrets.view import GENERATED, MADE_AT, PREVIOUS, Options, View
 from external.generators.states import held_in, held_text, timestamp
 from manager.core.clock import parse_rfc3339
 from manager.core.errors import NeedsHuman
@@ -22,16 +22,6 @@ OPTIONS = (GENERATE, KEEP_PREVIOUS)
 SUFFIX = "_previous"
 MAX_REFRESHES = 1_000
 OURS = "coffer.dev/"
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What an ExternalSecret asks of its generated values."""
-
-    if_absent: bool = False
-    """A value that exists on the target is kept until it is deleted there."""
-    keep_previous: int = 0
-    """For how many refreshes the last value stays beside its successor; 0: not at all."""
 
 
 def options_of(annotations: Mapping[str, str], spec: ExternalSecretSpec) -> Options:
@@ -116,19 +106,19 @@ async def existing_values(
     return kept
 
 
-def with_previous(view: View, data: Data, made: Made, most: int, *, recorded: bool = False) -> tuple[Data, Needs]:
+def with_previous(view: View, data: Data, made: Made, *, recorded: bool = False) -> tuple[Data, Needs]:
     """Return the data with the last values beside their successors, and what the target says of generated values.
 
     Args:
         view: the target.
         data: the data with the new values.
         made: the generated ones among them.
-        most: for how many refreshes the last value stays; 0: not at all.
         recorded: whether there are GeneratorStates of this ExternalSecret: then a target that holds none says so, and
             they are ended for that.
 
     Raises NeedsHuman if another entry gives a value of the name of a last one.
     """
+    most = view.options.keep_previous
     before, left, last, rotated = _refreshes_left(view), dict[str, int](), dict[str, SecretValue](), set[str]()
     for name, slot in made.slots.items() if most else ():
         old, place = view.values.get(name), f"{name}{SUFFIX}"
@@ -178,18 +168,14 @@ def _version(view: View) -> str:
 def kept_states(view: View, slots: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """Return the states that the target names as the current ones of these slots."""
     wanted = set(slots)
-    return tuple(
-        dict([each for each in reversed(held_in(view.annotations, view.key.name) or ()) if each[0] in wanted]).items()
-    )
+    return tuple(dict([each for each in reversed(_named(view)) if each[0] in wanted]).items())
 
 
 def _previous_states(view: View, made: Made, rotated: set[str], kept: set[str]) -> Iterable[tuple[str, str]]:
     """Yield the states of the last values: the target names the current one of a slot first."""
     current = set(made.states)
     for slot in sorted(kept):
-        named = [
-            each for each in held_in(view.annotations, view.key.name) or () if each[0] == slot and each not in current
-        ]
+        named = [each for each in _named(view) if each[0] == slot and each not in current]
         yield from named[:1] if slot in rotated else named[-1:]
 
 

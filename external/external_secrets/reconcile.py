@@ -112,11 +112,11 @@ class Reconciler:
     async def _observe(self, external_secret: ExternalSecret, *, live: bool) -> View:
         spec = await external_secret.spec()
         require_allowed(spec)
-        options_of(external_secret.annotations, spec)
+        options = options_of(external_secret.annotations, spec)
         adopts = self._context.settings.external.adopt_foreign
         accepted = self._state.accepted.get(external_secret.key, ("", ""))
         resource = await self._kinds.of(spec)
-        view = View(external_secret, spec, None, adopt_foreign=adopts, resource=resource, accepted=accepted)
+        view = View(external_secret, spec, None, adopts, resource, accepted, options)
         # The cache lags: a Secret that only seems to be gone must not get other values from a generator.
         known = live or resource is not SECRETS or self._context.cache.get(view.target) is not None
         if spec.target.creation_policy != "None" and known:
@@ -158,7 +158,6 @@ class Reconciler:
         due, asked = gone or Reason.DUE in reason, gone or Reason.ASKED in reason
         if generators and view.present is not None and view.policy != "None":
             require_ours(view, target_of(view, templated=False))  # before anything is made for a foreign target
-        options = options_of(view.external_secret.annotations, view.spec)
         run = GeneratorRun(
             generators,
             last_refresh(summary, last),
@@ -168,7 +167,7 @@ class Reconciler:
             uid=view.uid,
             holds=view.takes_values,
             refreshes=Reason.DUE in reason,
-            if_absent=options.if_absent,
+            if_absent=view.options.if_absent,
         )
         fetched = await self._fetcher.fetch(view, requests, fresh, run)
         if fetched.data is None and not view.as_last_synced:
@@ -196,9 +195,8 @@ class Reconciler:
             return Outcome()
         needs = NO_NEEDS
         if fetched.data is not None:
-            most = options_of(view.external_secret.annotations, view.spec).keep_previous
             recorded = bool(self._state.generator_states.of(view.uid))
-            data, needs = with_previous(view, fetched.data, fetched.made, most, recorded=recorded)
+            data, needs = with_previous(view, fetched.data, fetched.made, recorded=recorded)
             fetched = replace(fetched, data=data)
         decided = plan(view, fetched.data, await self._render(view, fetched), needs)
         decided = replace(decided, random=decided.random or fetched.random)

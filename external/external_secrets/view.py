@@ -107,6 +107,16 @@ class ExternalSecret:
         return await parsed(ExternalSecretSpec, self.body.get("spec"), reason=FAILED)
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What an ExternalSecret asks of its generated values."""
+
+    if_absent: bool = False
+    """A value that exists on the target is kept until it is deleted there."""
+    keep_previous: int = 0
+    """For how many refreshes the last value stays beside its successor; 0: not at all."""
+
+
 @dataclass(frozen=True)
 class View:
     """What is observed of an ExternalSecret and its target, and the facts that follow from it."""
@@ -121,6 +131,8 @@ class View:
     """The target's kind; anything but a Secret only where `spec.target.manifest` says so."""
     accepted: tuple[str, str] = ("", "")
     """For other kinds: the last requested content, and what the API server stored for it; defaults make them differ."""
+    options: Options = Options()
+    """What the annotations ask of generated values."""
 
     @property
     def key(self) -> Key:

@@ -1,7 +1,7 @@
 """Read with one provider call for all ExternalSecrets that need the same value; pause if the provider is down."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from external.errors import FAILED, NeedsRemote, Pending
@@ -67,11 +67,13 @@ class SharedReader:
             NeedsRemote: they are too large together.
 
         """
-        found, breath = dict[RequestKey, Answer](), CooperativeYield()
+        found, queues, breath = dict[RequestKey, Answer](), set[IdentityQueue](), CooperativeYield()
         for session, request in wanted:
-            found[session.identity, request] = self._answer(session, request, fresh)
+            # Kept here: while others run, the client may be closed, and its queue forgotten.
+            queues.add(queue := self._queue(session))
+            found[session.identity, request] = self._answer(queue, request, fresh)
             await breath.take()
-        done = await self._settled({each.coming for each in found.values()}, {name for name, _ in found})
+        done = await self._settled({each.coming for each in found.values()}, queues)
         for each in found.values():
             (each.left.discard if done else each.left.add)(fresh.asker)
         if sum(each.size for each in found.values()) > MAX_READ_BYTES:
@@ -118,9 +120,8 @@ class SharedReader:
         if queue is not None and queue.session is session:
             del self._queues[session.identity]
 
-    async def _settled(self, coming: "set[asyncio.Future[Given]]", names: set[tuple[str, ...]]) -> bool:
+    async def _settled(self, coming: "set[asyncio.Future[Given]]", queues: Collection[IdentityQueue]) -> bool:
         """Wait for answers and return whether all are there; for a slow provider only a few workers wait on."""
-        queues = [self._queues[name] for name in names]
         if not coming or all(each.done() for each in coming):
             return True
         now = self._clock.monotonic()
@@ -140,12 +141,11 @@ class SharedReader:
             for queue in queues:
                 queue.callers -= 1
 
-    def _answer(self, session: ProviderSession, request: ReadRequest, fresh: MaxAge) -> Answer:
-        queue = self._queue(session)
+    def _answer(self, queue: IdentityQueue, request: ReadRequest, fresh: MaxAge) -> Answer:
         now = self._clock.monotonic()
         known = queue.answers.get(request)
         serves = known is not None and known.serves(fresh, now)
-        if isinstance(request, SecretRequest) and fresh.interval > 0 and session.client.batch > 1:
+        if isinstance(request, SecretRequest) and fresh.interval > 0 and queue.session.client.batch > 1:
             started = known.started if known is not None and serves else None
             queue.habits[request] = replace(fresh, asker=None, not_before=now if started is None else started)
         if known is not None and serves:

@@ -13,7 +13,7 @@ from manager.core.errors import SettingsError
 from manager.core.suggestions import nearest
 from manager.kube.client import KubeClient
 from manager.kube.connection import connect
-from manager.kube.crds import CustomResource, render
+from manager.kube.crds import CustomResource, crd_name, render
 from manager.kube.resources import CUSTOM_RESOURCE_DEFINITIONS, Body, Key
 from manager.options import unscoped
 from manager.progress import run
@@ -124,13 +124,13 @@ def chosen(names: Sequence[str], provider_plugins: str = "") -> list[Body]:
     """
     import sealed.api
 
-    ours = {each["metadata"]["name"]: each for each in map(render, (*sealed.api.CRDS, *_external(provider_plugins)))}
-    known = {crd["spec"]["names"]["plural"]: crd for crd in ours.values()} | dict(ours)
+    ours = {crd_name(each.resource): each for each in (*sealed.api.CRDS, *_external(provider_plugins))}
+    known = {each.resource.plural: each for each in ours.values()} | ours
     for name in names:
         if name not in known:
             meant = nearest(name, known) or "; `coffer crds diff` without NAMES shows all"
             raise SettingsError(f"{name}: not a CRD of Coffer{meant}")
-    return [known[name] for name in names or ours]
+    return [render(known[name]) for name in names or ours]
 
 
 def _external(provider_plugins: str) -> Sequence[CustomResource]:

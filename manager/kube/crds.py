@@ -50,6 +50,11 @@ class CustomResource:
     """Leave out the CEL rules of the models: the original's admission does not check embedded specs."""
 
 
+def crd_name(resource: Resource) -> str:
+    """Return the name of the CRD of a kind."""
+    return f"{resource.plural}.{resource.group}"
+
+
 def render(custom: CustomResource) -> Body:
     """Return the CustomResourceDefinition."""
     resource = custom.resource
@@ -68,7 +73,7 @@ def render(custom: CustomResource) -> Body:
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {
-            "name": f"{resource.plural}.{resource.group}",
+            "name": crd_name(resource),
             "annotations": dict(KEEP),
             **({"labels": dict(custom.labels)} if custom.labels else {}),
         },

@@ -62,10 +62,10 @@ class Metrics:
             registry=self.registry,
         )
         self.observing = Gauge(
-            "coffer_module_observing",
-            "1 where a live original controller keeps the module from writing",
-            ["module"],
-            registry=self.registry,
+            "coffer_module_observing", "1 where another controller is to write", ["module"], registry=self.registry
+        )
+        self.rivals = Gauge(
+            "coffer_other_installation", "1 where a second Coffer works too", ["module"], registry=self.registry
         )
         self.deletes_paused = Counter(
             "coffer_deletes_paused_total",

@@ -1,7 +1,10 @@
-"""Find a running controller that Coffer replaces: two controllers must not write the same objects.
+"""Find a running controller that Coffer replaces, or an older Coffer: two controllers must not write the same objects.
+
+Replicas of one Coffer share a Lease in their namespace. An installation in another namespace has a Lease of its own, so
+it is found by its Deployment; of two, the younger only observes.
 
 Labels are no proof: any tenant may run a Deployment that carries them, and would stop a module for the whole cluster.
-Only an original has the right to write Secrets in every namespace. A process that is limited to some namespaces looks
+Only a controller has the right to write Secrets in every namespace. A process that is limited to some namespaces looks
 in these alone, and asks each of them for the rights there. In Coffer's own namespace labels suffice: tenants have no
 Deployments in it.
 """
@@ -18,6 +21,7 @@ from manager.kube.client import KubeClient
 from manager.kube.resources import DEPLOYMENTS, LOCAL_SUBJECT_ACCESS_REVIEWS, SUBJECT_ACCESS_REVIEWS, Body
 from manager.runtime.metrics import Metrics
 from manager.runtime.module import Module
+from manager.settings.model import ExternalSettings
 
 SELECTORS: Mapping[str, tuple[str, ...]] = {
     "sealed": ("app.kubernetes.io/name=sealed-secrets", "name=sealed-secrets-controller"),
@@ -26,6 +30,7 @@ SELECTORS: Mapping[str, tuple[str, ...]] = {
 }
 """Labels on the originals' Deployments, as their charts and manifests set them."""
 
+COFFER = "app.kubernetes.io/name=coffer"
 POLL_SECONDS = 5.0  # between two checks whether an original has stopped
 UNREACHABLE_SECONDS = 3.0  # until the next check after the API server did not answer
 
@@ -48,12 +53,33 @@ class Confinement:
 
 
 @dataclass(frozen=True)
+class Installation:
+    """This installation of Coffer, as others see it."""
+
+    home: str
+    """Its namespace."""
+    controller_class: str = ExternalSettings.controller_class
+    """External works on stores of this class only."""
+
+
+@dataclass(frozen=True)
+class Rival:
+    """Another installation of Coffer that works on the same objects."""
+
+    place: str
+    """Namespace and name of its Deployment."""
+    older: bool
+    """Whether it is older than this one, which then only observes."""
+
+
+@dataclass(frozen=True)
 class PredecessorGate:
-    """Keeps a module from writing while the controller that it replaces runs.
+    """Keeps a module from writing while the controller that it replaces runs, or an older Coffer.
 
     Args:
-        takeover: write although an original runs.
+        takeover: write although one of them runs.
         interval: seconds between two checks while the module works.
+        own: this installation.
         within: where to look if the process may read some namespaces only; None: everywhere.
     """
 
@@ -62,10 +88,11 @@ class PredecessorGate:
     jitter: Jitter
     takeover: bool
     interval: float
+    own: Installation
     within: Confinement | None = None
 
     async def wait(self, module: Module) -> None:
-        """Return once no original of the module runs."""
+        """Return once neither an original of the module runs nor an older Coffer."""
         gauge = self.metrics.observing.labels(module.name)
         while True:
             try:
@@ -76,11 +103,10 @@ class PredecessorGate:
             gauge.set(1 if found else 0)
             if not found:
                 return
-            log.warning("an original controller is running; only observing", module=module.name, original=found)
             await asyncio.sleep(POLL_SECONDS)
 
     async def give_way(self, module: Module) -> None:
-        """Pause the module's controllers whenever an original is found that was started later; never returns."""
+        """Pause the controllers of a module while another controller that was started later has priority, for ever."""
         while True:
             await asyncio.sleep(self.jitter.spread(self.interval))
             try:
@@ -95,8 +121,20 @@ class PredecessorGate:
                 for controller in module.controllers:
                     controller.go_on()
 
-    async def _find(self, module: Module) -> str:
-        return "" if self.takeover else await find_predecessor(self.client, module.name, self.within)
+    async def _find(self, module: Module) -> bool:
+        """Return True if another controller is to write, and log which."""
+        if self.takeover:
+            return False
+        original = await find_predecessor(self.client, module.name, self.within)
+        rival = await find_rival(self.client, module.name, self.own, self.within)
+        self.metrics.rivals.labels(module.name).set(0 if rival is None else 1)
+        if original:
+            log.warning("an original controller is running; only observing", module=module.name, original=original)
+        if rival is not None and rival.older:
+            log.warning("an older Coffer is running; only observing", module=module.name, other=rival.place)
+        elif rival is not None:
+            log.warning("a younger Coffer is running, which only observes", module=module.name, other=rival.place)
+        return bool(original) or (rival is not None and rival.older)
 
 
 async def find_predecessor(client: KubeClient, module: str, within: Confinement | None = None) -> str:
@@ -110,23 +148,64 @@ async def find_predecessor(client: KubeClient, module: str, within: Confinement 
     """
     for selector in SELECTORS.get(module, ()):
         for place in within.places if within else ("",):
-            async for body in _running(client, module, place, selector):
-                if (within and place == within.home) or await may_write(client, body, within):
+            async for body in _deployments(client, module, place, selector):
+                if is_running(body) and ((within and place == within.home) or await may_write(client, body, within)):
                     return f"{body['metadata']['namespace']}/{body['metadata']['name']}"
     return ""
 
 
-async def _running(client: KubeClient, module: str, place: str, selector: str) -> AsyncIterator[Body]:
-    """Yield the running Deployments with an original's labels in a namespace, none if we may not see them."""
+async def find_rival(
+    client: KubeClient, module: str, own: Installation, within: Confinement | None = None
+) -> Rival | None:
+    """Return the oldest of the other installations of Coffer that run and work on a module's objects.
+
+    A process whose namespace has no Deployment of Coffer, such as one on a developer's machine, counts as the youngest.
+    """
+    found = [
+        body
+        for place in (within.places if within else ("",))
+        async for body in _deployments(client, module, place, COFFER)
+    ]
+    since = min((_age(each) for each in found if each["metadata"]["namespace"] == own.home), default=None)
+    for body in sorted(found, key=_age):
+        meta = body["metadata"]
+        works = meta["namespace"] != own.home and is_running(body) and works_on(body, module, own.controller_class)
+        if works and await may_write(client, body, within):
+            return Rival(f"{meta['namespace']}/{meta['name']}", older=since is None or _age(body) < since)
+    return None
+
+
+def works_on(deployment: Body, module: str, controller_class: str) -> bool:
+    """Return True if a Deployment of Coffer runs a module, and for this controller class, as its arguments say."""
+    containers = deployment["spec"]["template"]["spec"].get("containers") or ()
+    arguments = {str(each) for container in containers for each in container.get("args") or ()}
+    if f"--modules-{module}=false" in arguments:
+        return False
+    named = (each.partition("=")[2] for each in arguments if each.startswith("--external-controller-class="))
+    return module != "external" or next(named, ExternalSettings.controller_class) == controller_class
+
+
+def is_running(deployment: Body) -> bool:
+    """Return True if a Deployment has a replica that is ready."""
+    return bool((deployment.get("status") or {}).get("readyReplicas"))
+
+
+def _age(deployment: Body) -> tuple[str, str]:
+    """Return what orders Deployments from old to young, the same for everybody who compares."""
+    meta = deployment["metadata"]
+    return str(meta.get("creationTimestamp", "")), meta["namespace"]
+
+
+async def _deployments(client: KubeClient, module: str, place: str, selector: str) -> AsyncIterator[Body]:
+    """Yield the Deployments with some labels in a namespace, none if we may not see them."""
     try:
         async for items, _ in client.pages(DEPLOYMENTS, namespace=place, selector=selector):
             for body in items:
-                if (body.get("status") or {}).get("readyReplicas"):
-                    yield body
+                yield body
     except Unreachable:
         raise
     except ApiError as error:
-        log.warning("cannot look for an original controller", module=module, namespace=place, status=error.status)
+        log.warning("cannot look for another controller", module=module, namespace=place, status=error.status)
 
 
 async def labelled(client: KubeClient, module: str) -> AsyncIterator[Body]:

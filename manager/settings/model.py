@@ -81,7 +81,8 @@ class ModulesSettings:
     """With any entry, the only namespaces that the modules read and write, by name; Coffer's own has its lease and
     sealing keys in any case. Roles in these namespaces are enough then. Empty: the whole cluster."""
     takeover: bool = False
-    """True: write even while an original controller is running. False: the module only observes then."""
+    """True: write even while an original controller, or an older Coffer in another namespace, is running. False: the
+    module only observes then."""
     deletes_per_minute: int = 50
     """Maximum number of deletes of one module in a minute; then it pauses and an alert fires. Raise it to delete many
     objects on purpose. 0 allows none."""
@@ -160,7 +161,8 @@ class ExternalSettings:
     """ExternalSecrets and stores."""
 
     controller_class: str = "default"
-    """Class of this controller; stores whose `spec.controller` names another class are ignored."""
+    """Class of this controller; stores whose `spec.controller` names another class are ignored. Two Coffers in one
+    cluster need two classes: each sets finalizers under a field manager of its class."""
     store_requeue_interval: float = 300.0
     """Seconds between two validations of a store without a `refreshInterval`."""
     concurrency: int = 16

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from statistics import median, quantiles
 
-from tests.bench.scene import Row, Scene, ready, until
+from tests.bench.scene import Row, Scene, passes, ready, until
 from tests.builders.manifests import aws, aws_keys, external_secret, fake, secret, store
 
 NUMBER, STUCK = 1000, 100
@@ -24,8 +24,9 @@ def run(scene: Scene) -> Iterator[Row]:
         baseline = _latencies(scene, quiet)
         for call in ("GetSecretValue", "BatchGetSecretValue"):
             scene.moto.hang(call, 1_000_000)
+        before = passes(coffer, "external")
         scene.create(external_secret(stuck, f"es-{at}", "aws", {"k": f"remote-{at}"}) for at in range(STUCK))
-        time.sleep(5)  # until all of them wait
+        until(lambda: passes(coffer, "external"), before + STUCK, "all of them to have asked")
         loaded = _latencies(scene, beside)
         scene.moto.heal()
     yield Row(f"{NUMBER} ExternalSecrets, 25 a second, until each has its status: median", median(baseline), "ms")

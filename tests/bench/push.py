@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 
-from tests.bench.scene import TIMEOUT_SECONDS, Row, Scene, objects_without_events, timed
+from tests.bench.scene import TIMEOUT_SECONDS, Row, Scene, objects_without_events, passes, timed, until
 from tests.builders.manifests import aws, aws_keys, canary, push_secret, secret, store
 from tests.cluster.kube import Object
 from tests.cluster.wait import wait_until
@@ -36,7 +36,7 @@ def run(scene: Scene) -> Iterator[Row]:
     before = _calls(scene)
     with scene.coffer(*FLAGS) as coffer:
         coffer.wait_leading()
-        time.sleep(5.0)  # what a start asks for, it asks for at once
+        until(lambda: passes(coffer, "pushes"), NUMBER, "a pass over every PushSecret")
         asked = _since(scene, before)
         yield Row("  after a restart: values read at AWS", _sum(asked, READS), "")
         yield Row("  after a restart: writes at AWS", _sum(asked, WRITES), "")

@@ -87,6 +87,11 @@ def until(count: Callable[[], int], wanted: int, what: str) -> None:
     wait_until(lambda: count() >= wanted, timeout=TIMEOUT_SECONDS, what=what)
 
 
+def passes(coffer: Coffer, controller: str) -> int:
+    """Return how many keys a controller has worked on since its start."""
+    return int(coffer.metric("coffer_reconcile_total", f'controller="{controller}"'))
+
+
 def timed(action: Callable[[], object]) -> float:
     """Return the seconds that a call takes."""
     started = time.monotonic()

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -90,7 +90,7 @@ async def test_a_lease_is_renewed_up_to_two_thirds_of_the_maximum(vault: VaultSe
     assert made.renew is not None
     assert 590 < (made.renew() or 0) - time.time() <= 600
 
-    lease_of: Any = made.renew.__self__  # type: ignore[attr-defined]
+    lease_of: Any = cast("Any", made.renew).__self__
     object.__setattr__(lease_of, "rotate_at", time.time())
     assert made.renew() is None, "it is replaced then"
     await revoke(VAULT_DYNAMIC_SECRETS, state, context(engine), **engine.spec())

@@ -1,7 +1,7 @@
 """The description that a provider gives of an error, without credentials and texts that vary."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 MAX_REASON_CHARACTERS = 300  # one or two sentences
 MIN_HIDDEN_CHARACTERS = 4  # hiding a shorter text would hit parts of ordinary words
@@ -24,14 +24,19 @@ ECHO = re.compile(r"the canonical string.*", re.IGNORECASE | re.DOTALL)
 
 
 def repeats(text: str, sent: Iterable[bytes]) -> bool:
-    """Return True if a text holds a value that was sent, or a piece of it."""
+    """Return True if a text holds a value that was sent, or a piece of it, in time that grows with their lengths."""
     shown = text.encode()
-    pieces = {shown[at : at + ECHO_BYTES] for at in range(len(shown) - ECHO_BYTES + 1)}
+    pieces = set(_windows(shown))
     return any(
-        each in shown if len(each) < ECHO_BYTES else any(piece in each for piece in pieces)
+        each in shown if len(each) < ECHO_BYTES else not pieces.isdisjoint(_windows(each))
         for each in sent
         if len(each) >= MIN_HIDDEN_CHARACTERS
     )
+
+
+def _windows(text: bytes) -> Iterator[bytes]:
+    """Yield every piece of the length that gives a value away."""
+    return (text[at : at + ECHO_BYTES] for at in range(len(text) - ECHO_BYTES + 1))
 
 
 def reason(text: object, said: Iterable[str] = ()) -> str:

@@ -7,6 +7,8 @@ from manager.core import tls
 from manager.core.crypto.private_keys import read_private_key
 from manager.core.secret_value import SecretValue
 
+UNFIT = "they are no certificate and key in PEM, or do not belong together"
+
 
 def trusting(authorities: bytes | None) -> ssl.SSLContext | None:
     """Return a context that trusts these authorities (PEM), None for the system's. Raises ProviderDenied."""
@@ -14,8 +16,8 @@ def trusting(authorities: bytes | None) -> ssl.SSLContext | None:
         return None
     try:
         return tls.verifying(cadata=authorities.decode())
-    except (ssl.SSLError, ValueError) as error:
-        raise ProviderDenied(f"TLS: {type(error).__name__}: check caBundle") from None
+    except (ssl.SSLError, ValueError):
+        raise ProviderDenied("TLS: the authorities are no certificates in PEM: check caBundle") from None
 
 
 def show(context: ssl.SSLContext, certificate: SecretValue, key: SecretValue) -> None:
@@ -29,5 +31,5 @@ def show(context: ssl.SSLContext, certificate: SecretValue, key: SecretValue) ->
                 raise ProviderDenied("TLS: the key of the client certificate has a password: remove it")
             read_private_key(each.reveal())
         tls.show(context, certificate.reveal(), key.reveal())
-    except (ssl.SSLError, ValueError, OSError) as error:
-        raise ProviderDenied(f"TLS: {type(error).__name__}: check the client certificate and its key") from None
+    except (ssl.SSLError, ValueError, OSError):
+        raise ProviderDenied(f"TLS: {UNFIT}: check the client certificate and its key") from None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from external.providers.protocol import ProviderUnavailable
+from external.providers.support.connection_faults import connection_fault
 from manager.core.errors import CofferError
 from manager.core.secret_value import SecretValue
 
@@ -91,5 +92,5 @@ def credential(call: str, ask: Callable[[], Result]) -> Result:
     try:
         return ask()
     except (CofferError, OSError, TimeoutError) as error:
-        text = str(error) if isinstance(error, CofferError) else type(error).__name__
+        text = str(error) if isinstance(error, CofferError) else connection_fault(error)
         raise ProviderUnavailable(f"{call}: {text}") from None

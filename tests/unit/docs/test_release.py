@@ -1,4 +1,4 @@
-"""One version in one place, a changelog with room for what comes, and owners and forms that name what exists."""
+"""One version in one place, a changelog with room for what comes, and forms and workflows that name what exists."""
 
 import re
 from pathlib import Path
@@ -23,14 +23,6 @@ def test_the_changelog_begins_with_what_is_unreleased() -> None:
     assert sections[0] == ("Unreleased", "")
     assert all(date for _, date in sections[1:])
     assert sections[1][0] == version(), "give the section of the version that pyproject.toml names its date"
-
-
-def test_every_path_with_an_owner_exists() -> None:
-    lines = (GITHUB / "CODEOWNERS").read_text().splitlines()
-    paths = [line.split()[0] for line in lines if line.startswith("/")]
-
-    assert paths
-    assert [each for each in paths if not (ROOT / each.strip("/")).exists()] == []
 
 
 def test_issue_forms_have_what_github_asks_for() -> None:

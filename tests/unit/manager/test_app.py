@@ -172,3 +172,22 @@ async def test_only_where_every_module_is_confined_is_the_process(
     modules = [Module("x", {}, (), namespaces=None if each is None else frozenset(each)) for each in confined]
 
     assert app._namespaces(tuple(modules)) == watched
+
+
+@pytest.mark.parametrize(
+    ("module", "controller_class", "manager"),
+    [
+        ("external", "default", "coffer-external"),
+        ("external", "b", "coffer-external/b"),
+        ("sealed", "b", "coffer-sealed"),
+        ("external", "b\n", "coffer-external/sha256-"),
+        ("external", "b" * 200, "coffer-external/sha256-"),
+    ],
+)
+def test_controllers_of_two_classes_have_two_field_managers(module: str, controller_class: str, manager: str) -> None:
+    """Otherwise each takes the finalizers of the other for its own, and removes them."""
+    found = app.field_manager(module, controller_class)
+
+    assert found.startswith(manager)
+    assert found == manager or "sha256-" in manager
+    assert len(found) <= app.MAX_MANAGER_CHARACTERS

@@ -177,15 +177,31 @@ def test_a_pushed_mirror_gives_way() -> None:
     assert action.body["metadata"]["ownerReferences"] == [OURS]
 
 
-def test_without_an_owner_reference_managed_fields_are_the_proof() -> None:
-    template = {"metadata": annotated(**{SKIP_OWNER: "true"})}
-    assert "ownerReferences" not in decided(template=template).body["metadata"]
-    fields = [{"manager": MANAGER, "fieldsV1": {"f:data": {"f:k": {}}}}]
-    written = secret(metadata={**annotated(**{SKIP_OWNER: "true"}), "managedFields": fields, "labels": {}})
+SKIPPING = annotated(**{SKIP_OWNER: "true"})
 
-    assert decided(written, template) is None
-    with pytest.raises(NeedsHuman):
-        decided(secret(metadata=annotated(**{SKIP_OWNER: "true"})), template)
+
+def recorded(fields: dict[str, Any], **values: str) -> dict[str, Any]:
+    """Return a Secret without an owner, of which we wrote these fields."""
+    record = [{"manager": MANAGER, "fieldsV1": fields}]
+    return secret(encoded(**values), metadata={**SKIPPING, "managedFields": record, "labels": {}})
+
+
+@pytest.mark.parametrize("fields", [{"f:data": {".": {}, "f:k": {}}}, {"f:type": {}}])
+def test_without_an_owner_reference_managed_fields_are_the_proof(fields: dict[str, Any]) -> None:
+    template = {"metadata": SKIPPING}
+    assert "ownerReferences" not in decided(template=template).body["metadata"]
+
+    assert decided(recorded(fields, k="old"), template).body["data"] == encoded(k="v")
+
+
+@pytest.mark.parametrize(
+    ("fields", "values"),
+    [({}, {"k": "v"}), ({"f:data": {"f:k": {}}}, {"k": "v", "theirs": "x"}), ({"f:data": {".": {}}}, {"k": "v"})],
+)
+def test_values_of_others_beside_ours_are_no_proof(fields: dict[str, Any], values: dict[str, str]) -> None:
+    """They stand in a Secret that was annotated `patch` once: replacing it would drop them."""
+    with pytest.raises(NeedsHuman, match="not managed by SealedSecret"):
+        decided(recorded(fields, **values), {"metadata": SKIPPING})
 
 
 def test_an_immutable_secret_is_not_written() -> None:

@@ -15,6 +15,7 @@ ROLE = "eks.amazonaws.com/role-arn"
 AUDIENCE = "eks.amazonaws.com/audience"
 STS = "sts.amazonaws.com"
 
+NO_CREDENTIALS = "there are no AWS credentials: name keys or a ServiceAccount in the store's auth"
 SESSION_NAME = "external-secrets-provider-aws"  # what users' trust policies and CloudTrail queries know
 
 

@@ -18,7 +18,7 @@ from external.providers.protocol import (
     SecretRequest,
 )
 from external.providers.support.amazon.guarded_connections import guard_connections
-from external.providers.support.amazon.identity import Identity, Role, WebIdentity
+from external.providers.support.amazon.identity import NO_CREDENTIALS, Identity, Role, WebIdentity
 from external.providers.support.deadlines import within
 from external.providers.support.refusals import reason
 from manager.core.errors import CofferError
@@ -104,12 +104,8 @@ class AwsConnection:
         """Call a function that uses the SDK. Raises ProviderError instead of its exceptions."""
         from botocore import exceptions
 
-        wrong = (
-            exceptions.ParamValidationError,
-            exceptions.InvalidRegionError,
-            exceptions.NoCredentialsError,
-            exceptions.PartialCredentialsError,
-        )
+        from external.providers.support.amazon.sdk_faults import fault_of
+
         try:
             return function()
         except exceptions.ClientError as error:
@@ -118,12 +114,8 @@ class AwsConnection:
             raise
         except CofferError as error:
             raise ProviderUnavailable(str(error)) from None
-        except wrong as error:
-            raise ProviderDenied(f"{name}: {type(error).__name__}: check region, endpoint and credentials") from None
-        except (exceptions.BotoCoreError, OSError) as error:
-            raise ProviderUnavailable(f"{name}: {type(error).__name__}") from None
-        except ValueError as error:
-            raise ProviderDenied(f"{name}: {type(error).__name__}: check region and endpoint") from None
+        except (exceptions.BotoCoreError, OSError, ValueError) as error:
+            raise fault_of(error, name) from None
 
     def validate(self) -> None:
         """Check that there are credentials: roles are assumed, and no secret is read. Raises ProviderError."""
@@ -133,7 +125,7 @@ class AwsConnection:
         """Return the identity's credentials as they are now. Raises ProviderError."""
         found = self.guard(self._session.get_credentials)
         if found is None:
-            raise ProviderDenied("no AWS credentials were found")
+            raise ProviderDenied(NO_CREDENTIALS)
         return self.guard(found.get_frozen_credentials)
 
     def _opened(self, identity: Identity) -> Any:

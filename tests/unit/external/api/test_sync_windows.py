@@ -65,7 +65,7 @@ def test_what_is_no_schedule(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("moment", "open"),
+    ("moment", "is_open"),
     [
         ("2026-03-02T12:00:00", True),
         ("2026-03-02T12:30:00", True),
@@ -76,8 +76,8 @@ def test_what_is_no_schedule(text: str) -> None:
         ("2026-03-03T12:30:00", True),
     ],
 )
-def test_a_window_is_open_at_both_of_its_ends(moment: str, open: bool) -> None:  # noqa: A002
-    for kind, permitted in (("allow", open), ("deny", not open)):
+def test_a_window_is_open_at_both_of_its_ends(moment: str, *, is_open: bool) -> None:
+    for kind, permitted in (("allow", is_open), ("deny", not is_open)):
         windows = windows_of(allow("0 12 * * *", kind=kind))
         assert windows is not None
         assert (windows.permitted_from(at(moment)) == at(moment)) is permitted

@@ -242,7 +242,8 @@ async def test_a_store_that_admits_no_more_is_told(bench: ExternalModule, vendor
 
 async def test_an_object_that_goes_leaves_nothing_behind(bench: ExternalModule, vendor: Vendor) -> None:
     await synced(bench)
-    reconciler = bench.module.controllers[0].reconcile.__self__  # type: ignore[attr-defined]
+    controller: Any = bench.module.controllers[0]
+    reconciler = controller.reconcile.__self__
     seen = reconciler.converged._seen
     assert KEY in seen
 
@@ -306,7 +307,8 @@ def test_a_large_body_is_not_kept(spec: Any) -> None:
 async def test_equal_requests_of_many_entries_are_remembered_once(bench: ExternalModule, vendor: Vendor) -> None:
     data = [{"secretKey": f"k{at}", "remoteRef": {"key": f"r{at % 2}"}} for at in range(2_000)]
     requests = await synced(bench, data=data)
-    reconciler = bench.module.controllers[0].reconcile.__self__  # type: ignore[attr-defined]
+    controller: Any = bench.module.controllers[0]
+    reconciler = controller.reconcile.__self__
 
     assert reconciler.converged.requests_of(KEY)[0] == 2
     await refreshed(bench)
@@ -320,7 +322,8 @@ async def test_equal_requests_of_many_entries_are_remembered_once(bench: Externa
 async def test_of_an_object_with_too_many_questions_nothing_is_kept(bench: ExternalModule, vendor: Vendor) -> None:
     data = [{"secretKey": f"k{at}", "remoteRef": {"key": f"r{at}"}} for at in range(MAX_REMEMBERED_REQUESTS + 1)]
     await synced(bench, data=data)
-    reconciler = bench.module.controllers[0].reconcile.__self__  # type: ignore[attr-defined]
+    controller: Any = bench.module.controllers[0]
+    reconciler = controller.reconcile.__self__
 
     assert reconciler.converged.requests_of(KEY) == (0, ())
     vendor.answer = SecretValue(b"two")

@@ -24,6 +24,7 @@ from external.reading.identity_queue import Answer, Given, MaxAge
 from external.reading.rate_limit import FIRST_OPEN_SECONDS
 from external.reading.reader import MAX_PATIENT_WORKERS, SharedReader
 from external.reading.thread_pool import ThreadPool
+from manager.core.cooperative import CooperativeYield
 from manager.core.secret_value import SecretValue
 from tests.builders.api_in_memory import HandClock
 
@@ -139,6 +140,22 @@ async def test_what_was_read_a_moment_ago_is_shared(desk: Desk) -> None:
 
     assert await desk.read(desk.fresh("b")) == b"remote 1"
     assert len(desk.provider.calls) == 1
+
+
+async def test_a_client_that_is_closed_while_its_requests_are_listed_still_answers(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tenant with many stores has its clients closed and opened again."""
+    opened = ProviderSession(desk.provider, ("store",), "tenant")
+    keys = [SecretRequest(key) for key in "abc"]
+
+    async def close(_: CooperativeYield) -> None:
+        desk.reader.forget(opened)
+
+    monkeypatch.setattr(CooperativeYield, "take", close)
+    found = await desk.reader.read([(opened, each) for each in keys], desk.fresh())
+
+    assert sorted(_plain(each.coming.result())[:1] for each in found.values()) == [b"a", b"b", b"c"]
 
 
 @pytest.mark.parametrize(

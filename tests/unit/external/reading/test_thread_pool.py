@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -34,7 +35,7 @@ async def test_a_tenant_who_hangs_leaves_threads_to_the_others(hang: threading.E
     stuck = [asyncio.create_task(threads.run("hostile", hang.wait)) for _ in range(10)]
     await asyncio.sleep(0)
 
-    assert await asyncio.gather(*(threads.run("other", lambda at=at: at) for at in range(10))) == list(range(10))  # type: ignore[misc]
+    assert await asyncio.gather(*(threads.run("other", partial(int, at)) for at in range(10))) == list(range(10))
 
     assert not any(task.done() for task in stuck)
     hang.set()
@@ -98,7 +99,7 @@ async def test_who_hangs_makes_way_for_those_that_answer(
     stuck = [asyncio.create_task(threads.run(f"evil {at}", hang.wait)) for at in range(8) for _ in range(3)]
     await until(lambda: len(threads._slow_tenants) >= 8)
 
-    assert await asyncio.gather(*(threads.run("good", lambda at=at: at) for at in range(9))) == list(range(9))  # type: ignore[misc]
+    assert await asyncio.gather(*(threads.run("good", partial(int, at)) for at in range(9))) == list(range(9))
     assert not any(each.done() for each in stuck)
     hang.set()
     await asyncio.gather(*stuck)

@@ -21,7 +21,8 @@ class Lists:
     """A client whose lists are given."""
 
     def __init__(self, items: dict[Resource, list[dict[str, Any]]], version: str = "50") -> None:
-        self.items, self.version, self.errors = items, version, []  # type: ignore[var-annotated]
+        self.items, self.version = items, version
+        self.errors: list[Exception] = []
 
     async def pages(
         self, resource: Resource, *, namespace: str = ""

@@ -11,7 +11,7 @@ import signal
 import sys
 from importlib.metadata import version
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import kopf
@@ -81,10 +81,13 @@ def test_outages_of_any_length_are_waited_for_again_and_again() -> None:
 def test_a_users_annotation_is_never_parsed() -> None:
     body: Any = {"metadata": {"annotations": {"kopf.zalando.org/last-handled-configuration": "garbage{"}}}
 
-    assert NoDiffBase().build(body=body) == {}
-    assert NoDiffBase().fetch(body=body) is None  # type: ignore[func-returns-value]
-    assert NoProgress().fetch(key="x", body=body, record=None) is None  # type: ignore[func-returns-value]
-    assert NoProgress().clear(essence={"a": 1}) == {"a": 1}
+    differences: Any = NoDiffBase()
+    progress: Any = NoProgress()
+
+    assert differences.build(body=body) == {}
+    assert differences.fetch(body=body) is None
+    assert progress.fetch(key="x", body=body, record=None) is None
+    assert progress.clear(essence={"a": 1}) == {"a": 1}
 
 
 async def test_memories_are_forgotten_at_once() -> None:
@@ -110,9 +113,9 @@ async def test_a_lent_session_is_not_closed_by_its_borrower() -> None:
 
 
 async def test_kopf_watches_every_resource_and_does_nothing_with_what_comes() -> None:
-    feed, nothing = Informer(MetadataCache(), {SECRETS: []}), None
-    streams = WatchGuard((SECRETS,), HandClock(), no_jitter(), nothing, nothing)  # type: ignore[arg-type]
-    host = KopfHost(nothing, feed, streams, (SECRETS,), no_jitter())  # type: ignore[arg-type]
+    feed, nothing = Informer(MetadataCache(), {SECRETS: []}), cast("Any", None)
+    streams = WatchGuard((SECRETS,), HandClock(), no_jitter(), nothing, nothing)
+    host = KopfHost(nothing, feed, streams, (SECRETS,), no_jitter())
     registry = kopf.OperatorRegistry()
     host._listen(registry, SECRETS)
     (handler,) = registry._watching.get_all_handlers()

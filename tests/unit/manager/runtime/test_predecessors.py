@@ -1,19 +1,34 @@
 """Which running Deployment counts as an original: labels prove nothing where tenants have Deployments."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from manager.core.errors import ApiError, Forbidden, Unreachable
 from manager.kube.resources import DEPLOYMENTS, Body, Resource
-from manager.runtime.predecessors import Confinement, find_predecessor
+from manager.runtime.metrics import Metrics
+from manager.runtime.predecessors import (
+    COFFER,
+    Confinement,
+    Installation,
+    PredecessorGate,
+    Rival,
+    find_predecessor,
+    find_rival,
+    works_on,
+)
+from tests.builders.api_in_memory import no_jitter
 
 WITHIN = Confinement("home", ("one", "two"))
 
 
 class Server:
     """Answers lists of Deployments by namespace, and reviews by the namespace that they ask about."""
+
+    selector = "app.kubernetes.io/name=reflector"
 
     def __init__(self, *places: str, ready: int | None = 1) -> None:
         self.deployments = {place: [deployment(ready)] for place in places}
@@ -26,7 +41,7 @@ class Server:
         self, resource: Resource, *, namespace: str, selector: str
     ) -> AsyncIterator[tuple[list[Body], str]]:
         assert resource is DEPLOYMENTS
-        assert selector == "app.kubernetes.io/name=reflector"
+        assert selector == self.selector
         self.searched.append(namespace)
         if namespace in self.lists:
             raise self.lists[namespace]
@@ -123,3 +138,91 @@ async def test_without_an_api_server_nothing_is_concluded() -> None:
     for server in (listing, asking):
         with pytest.raises(Unreachable):
             await found(server)
+
+
+HOME = Installation("home")
+
+
+class Coffers(Server):
+    """Has Deployments of Coffer in the whole cluster, whose ServiceAccounts may write everywhere."""
+
+    def __init__(self, *deployments: Body) -> None:
+        super().__init__()
+        self.deployments, self.answers = {"": list(deployments)}, {"": True}
+
+    async def pages(
+        self, resource: Resource, *, namespace: str, selector: str
+    ) -> AsyncIterator[tuple[list[Body], str]]:
+        self.selector = selector
+        async for items in super().pages(resource, namespace=namespace, selector=selector):
+            yield items if selector == COFFER else ([], "1")
+
+
+def coffer(namespace: str, created: int, *arguments: str, ready: int | None = 1) -> Body:
+    body = deployment(ready)
+    body["metadata"] |= {"namespace": namespace, "creationTimestamp": f"2026-01-0{created}T00:00:00Z"}
+    body["spec"]["template"]["spec"]["containers"] = [{"args": ["run", *arguments]}]
+    return body
+
+
+@pytest.mark.parametrize(
+    ("deployments", "rival"),
+    [
+        ([coffer("home", 2)], None),
+        ([coffer("home", 2), coffer("other", 1)], Rival("other/it", older=True)),
+        ([coffer("home", 2), coffer("other", 3)], Rival("other/it", older=False)),
+        ([coffer("home", 2), coffer("young", 3), coffer("old", 1)], Rival("old/it", older=True)),
+        ([coffer("home", 2), coffer("above", 2)], Rival("above/it", older=True)),
+        ([coffer("home", 2), coffer("other", 1, ready=0)], None),
+        ([coffer("home", 2, ready=None), coffer("other", 3)], Rival("other/it", older=False)),
+        ([coffer("home", 2), coffer("other", 1, "--modules-reflector=false")], None),
+        ([coffer("other", 9)], Rival("other/it", older=True)),
+    ],
+)
+async def test_of_two_installations_the_younger_finds_the_older(deployments: list[Body], rival: Rival | None) -> None:
+    server: Any = Coffers(*deployments)
+
+    assert await find_rival(server, "reflector", HOME) == rival
+
+
+async def test_labels_alone_make_no_installation_of_coffer() -> None:
+    """Or any tenant could stop every module."""
+    server: Any = Coffers(coffer("home", 2), coffer("tenant", 1))
+    server.answers[""] = False
+
+    assert await find_rival(server, "reflector", HOME) is None
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "works"),
+    [
+        ("external", (), True),
+        ("external", ("--external-controller-class=b",), False),
+        ("sealed", ("--external-controller-class=b",), True),
+        ("sealed", ("--modules-sealed=false",), False),
+        ("sealed", ("--modules-external=false",), True),
+    ],
+)
+def test_who_works_on_a_module_stands_in_the_arguments(module: str, arguments: tuple[str, ...], *, works: bool) -> None:
+    assert works_on(coffer("other", 1, *arguments), module, "default") is works
+
+
+@pytest.mark.parametrize(
+    ("created", "takeover", "waits", "gauges"),
+    [(1, False, True, (1, 1)), (3, False, False, (0, 1)), (1, True, False, (0, 0))],
+)
+async def test_only_the_younger_installation_waits(
+    created: int, takeover: bool, waits: bool, gauges: tuple[int, int]
+) -> None:
+    server: Any = Coffers(coffer("home", 2), coffer("other", created))
+    metrics = Metrics()
+    gate = PredecessorGate(server, metrics, no_jitter(), takeover, 600.0, HOME)
+    module: Any = SimpleNamespace(name="reflector")
+
+    waiting = asyncio.ensure_future(gate.wait(module))
+    await asyncio.wait([waiting], timeout=0 if waits else None)
+
+    assert waiting.done() is not waits
+    shown = (metrics.observing.labels("reflector"), metrics.rivals.labels("reflector"))
+    assert tuple(each._value.get() for each in shown) == gauges
+    waiting.cancel()

@@ -73,7 +73,10 @@ class Bench:
     def client(self) -> CertificateManager:
         spec = AwsProvider.model_validate({"service": "CertificateManager", "region": REGION, "prefix": "prod/"})
         keys = {"access_key_id": SecretValue(b"AKIAPUSH"), "secret_access_key": SecretValue(b"x")}
-        count = lambda _, call, status: self.calls.update([call])  # noqa: E731
+
+        def count(_: str, call: str, _status: str) -> None:
+            self.calls.update([call])
+
         return CertificateManager(AwsConnection(spec, Identity(keys), None, count, 60, CertificateManager.label))
 
     def arns(self) -> list[str]:

@@ -9,7 +9,7 @@ from aiohttp import web
 from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent, SecretRequest
 from external.providers.support.amazon.session import error_of_code
 from external.providers.support.egress import EgressPolicy
-from external.providers.support.refusals import MAX_REASON_CHARACTERS, reason
+from external.providers.support.refusals import MAX_REASON_CHARACTERS, reason, repeats
 from external.providers.vault.client import KeyValue
 from external.providers.vault.connection import Connection, Server
 from external.providers.vault.login import Login
@@ -45,6 +45,27 @@ SAID = "hvs.canary-token"
 )
 def test_the_words_of_a_provider(text: object, shown: str) -> None:
     assert reason(text, [SAID, "no"]) == shown
+
+
+class Searched(bytes):
+    """A value that counts how often all of it is searched."""
+
+    searches = 0
+
+    def __contains__(self, piece: Any) -> bool:
+        self.searches += 1
+        return super().__contains__(piece)
+
+
+@pytest.mark.parametrize(("end", "found"), [(b"", False), (b"piece of 12b", True)])
+def test_a_long_text_costs_a_value_no_search_each_piece(end: bytes, *, found: bool) -> None:
+    """A service may answer with thousands of pieces that a value of a MiB almost holds: that took ten seconds."""
+    value = Searched(b"a" * 1000 + b"-" + end)
+    text = " ".join(f"{'a' * 11}{at}" for at in range(400)) + " piece of 12b"
+
+    assert repeats(text, [value]) is found
+
+    assert value.searches == 0
 
 
 @pytest.mark.parametrize(

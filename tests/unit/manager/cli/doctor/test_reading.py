@@ -129,8 +129,8 @@ async def test_a_service_of_a_webhook_answers_if_an_endpoint_is_ready(patient: P
 
 
 async def test_originals_that_run_are_found() -> None:
-    cluster = three_originals()
-    cluster.connection = NoClock()  # type: ignore[attr-defined]
+    cluster: Any = three_originals()
+    cluster.connection = NoClock()
 
     assert set((await read(cluster)).originals) == {"sealed", "external", "reflector"}
 

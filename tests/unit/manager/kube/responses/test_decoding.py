@@ -166,7 +166,10 @@ class Watching:
 @pytest.fixture
 async def watching(server: Server) -> AsyncIterator[Watching]:
     cache = MetadataCache({SEALED_SECRETS: lambda body: len(str(body.get("spec")))})
-    nothing: Any = lambda *_: None  # noqa: E731
+
+    def nothing(*_: object) -> None:
+        """Count no refused list."""
+
     feed = Informer(cache, {SEALED_SECRETS: []}, refused=lambda key, uid, why: found.refused.append((key.name, why)))
     streams = WatchGuard(
         (SEALED_SECRETS,),
