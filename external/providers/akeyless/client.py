@@ -30,6 +30,7 @@ from external.providers.protocol import (
     one_by_one,
 )
 from external.providers.support.naming import compiled
+from external.providers.support.one_place import OnePlace
 from external.providers.support.pushing.delegation import DelegatesPushes
 from external.providers.support.search import SearchResults
 from manager.core.secret_value import SecretValue
@@ -40,7 +41,7 @@ MAX_TYPES = 5_000
 TYPES = {STATIC: "static-secret", DYNAMIC: "dynamic-secret", ROTATED: "rotated-secret"}
 
 
-class AkeylessClient(DelegatesPushes):
+class AkeylessClient(DelegatesPushes, OnePlace):
     """Reads and pushes items.
 
     Args:
@@ -48,29 +49,19 @@ class AkeylessClient(DelegatesPushes):
         host: what messages call the server.
     """
 
-    natural = False
     batch = BATCH
 
     def __init__(self, connection: AkeylessConnection, host: str, *, ignore_cache: bool) -> None:
         self._connection = connection
-        self._host = host
         self._cache = {"ignore-cache": "true"} if ignore_cache else {}
         self._types: OrderedDict[str, str] = OrderedDict()
         """Type of each item that was read: an item keeps its type."""
-        super().__init__(ItemPush(connection, self._described, self._static))
+        OnePlace.__init__(self, connection, host)
+        DelegatesPushes.__init__(self, ItemPush(connection, self._described, self._static))
 
     def validate(self) -> None:
         """Check that Akeyless accepts the identity; no item is read."""
         self._connection.validate()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._connection.close()
-
-    def location(self, request: SecretRequest) -> str:
-        """Return the server's host."""
-        del request
-        return self._host
 
     def read(self, requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
         """Return values; the current ones of static secrets, whose type is known, together."""

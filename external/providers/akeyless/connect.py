@@ -30,14 +30,7 @@ async def connect(spec: Akeyless, context: ConnectContext) -> Client:
     host = host_of(spec.akeyless_gw_api_url)
 
     def make() -> Client:
-        options = HttpOptions(
-            LABEL,
-            context.egress,
-            context.count,
-            context.timeout,
-            tls_context=trusting(authorities),
-            server=f"akeylessGWApiURL, {host}",
-        )
+        options = HttpOptions.of(LABEL, context, f"akeylessGWApiURL, {host}", tls_context=trusting(authorities))
         connection = AkeylessConnection(spec.akeyless_gw_api_url, options, login, fixed)
         return AkeylessClient(connection, f"Akeyless {host}", ignore_cache=bool(spec.ignore_cache))
 

@@ -8,7 +8,7 @@ from external.providers.protocol import ProviderDenied, ProviderError, ProviderU
 from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest
 from external.providers.support.refusals import reason
 from external.providers.support.tokens import IssuedToken, TokenKeeper
-from manager.core.documents import Caps, Unreadable, read_json
+from manager.core.documents import Caps
 from manager.core.secret_value import SecretValue
 
 LABEL = "AKEYLESSLESS/SecretsManager"
@@ -90,11 +90,7 @@ def _parsed(answer: HttpAnswer, sent: list[str]) -> Mapping[str, Any]:
     """Return the body of a successful answer. Raises ProviderError, whose text repeats nothing of what was sent."""
     if answer.status < 300:
         return answer.json_object(ANSWER)
-    try:
-        body = read_json(answer.content, ANSWER)
-    except Unreadable:
-        body = None
-    said = body.get("error") if isinstance(body, dict) else None
+    said = answer.error_body(ANSWER).get("error")
     words = reason(said, sent)
     if answer.status == 404 and any(each in words.lower() for each in ABSENT_WORDS):
         raise SecretAbsent(ABSENCE)

@@ -14,6 +14,7 @@ from external.providers.protocol import (
     one_by_one,
 )
 from external.providers.support.naming import document, leads_elsewhere
+from external.providers.support.one_place import OnePlace
 from manager.core.secret_value import SecretValue
 
 GET = "GetSecret"
@@ -21,28 +22,18 @@ SEPARATORS = re.compile(r"[:/]+")
 EMPTY = SecretValue(b"")
 
 
-class DevOpsSecrets:
+class DevOpsSecrets(OnePlace):
     """Reads the secrets of one tenant."""
 
     natural = True
-    batch = 1
 
     def __init__(self, connection: VaultConnection, tenant: str) -> None:
+        super().__init__(connection, f"DevOps Secrets Vault of {tenant}")
         self._connection = connection
-        self._tenant = tenant
 
     def validate(self) -> None:
         """Check that the vault accepts the credentials; no secret is read. Raises ProviderError."""
         self._connection.validate()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._connection.close()
-
-    def location(self, request: SecretRequest) -> str:
-        """Return the tenant."""
-        del request
-        return f"DevOps Secrets Vault of {self._tenant}"
 
     def read(self, requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
         """Return the data of secrets as JSON."""

@@ -36,7 +36,7 @@ async def connect(spec: Delinea, context: ConnectContext) -> Client:
 
     def make() -> Client:
         server = f"urlTemplate, {host_of(address.url('token'))}"
-        options = HttpOptions(LABEL, context.egress, context.count, context.timeout, server=server)
+        options = HttpOptions.of(LABEL, context, server)
         return DevOpsSecrets(VaultConnection(address, own, secret, options), spec.tenant)
 
     return await context.run(make)

@@ -1,6 +1,5 @@
 """Requests to DevOps Secrets Vault: login, and what its answers mean."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,15 +7,14 @@ from typing import Any
 from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable, SecretAbsent
 from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest
 from external.providers.support.refusals import reason
-from external.providers.support.tokens import IssuedToken, TokenKeeper, life_of
-from manager.core.documents import Caps, Unreadable, read_json
+from external.providers.support.tokens import IssuedToken, TokenKeeper, issued_in
+from manager.core.documents import Caps
 from manager.core.secret_value import SecretValue
 
 LABEL = "Delinea/DevOpsSecretsVault"
 LOGIN = "Login"
 ABSENCE = "Secret does not exist"
 ANSWER = Caps(size=8 << 20, values=100_000, levels=50)
-SPARE_SECONDS = 60.0  # a token is replaced this long before its end
 
 
 @dataclass(frozen=True)
@@ -64,11 +62,7 @@ class VaultConnection:
         answer = self._http.send_as(None, HttpRequest(LOGIN, "POST", self._address.url("token"), json=body))
         if answer.status >= 300:
             raise _error_of(answer, tuple(said.values()))
-        told = answer.json_object(ANSWER)
-        token, seconds = told.get("accessToken"), life_of(told.get("expiresIn"))
-        if not isinstance(token, str) or not token or seconds is None:
-            raise ProviderUnavailable(f"{LOGIN}: the answer holds no token")
-        return IssuedToken(SecretValue(token.encode()), time.monotonic() + max(seconds - SPARE_SECONDS, seconds / 2))
+        return issued_in(LOGIN, answer.json_object(ANSWER), "accessToken", "expiresIn")
 
     def _credentials(self) -> Mapping[str, SecretValue]:
         return {"client_id": self._own, "client_secret": self._secret}
@@ -78,11 +72,7 @@ def _error_of(answer: HttpAnswer, sent: tuple[str, ...]) -> ProviderError:
     start = f"{answer.call}: {answer.status}"
     if answer.temporary:
         return ProviderUnavailable(start)
-    try:
-        body = read_json(answer.content, ANSWER)
-    except Unreadable:
-        body = None
-    said = body.get("message") if isinstance(body, dict) else None
+    said = answer.error_body(ANSWER).get("message")
     if not isinstance(said, str):
         return ProviderUnavailable(f"{start}: the answer is none of the vault's API")
     if answer.status == 404 and answer.call != LOGIN:

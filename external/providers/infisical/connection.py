@@ -8,7 +8,7 @@ from external.providers.protocol import ProviderDenied, ProviderError, ProviderU
 from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest
 from external.providers.support.refusals import reason
 from external.providers.support.tokens import IssuedToken, TokenKeeper
-from manager.core.documents import Caps, Unreadable, read_json
+from manager.core.documents import Caps
 
 LABEL = "Infisical"
 ANSWER = Caps(size=8 << 20, values=300_000, levels=20)
@@ -73,11 +73,7 @@ def _parsed(answer: HttpAnswer, sent: tuple[str, ...] = ()) -> Mapping[str, Any]
     """Return the body of a successful answer. Raises ProviderError, whose text repeats nothing of what was sent."""
     if answer.status < 300:
         return answer.json_object(ANSWER)
-    try:
-        body = read_json(answer.content, ANSWER)
-    except Unreadable:
-        body = None
-    said = body.get("message") if isinstance(body, dict) else None
+    said = answer.error_body(ANSWER).get("message")
     words = reason(said, [answer.token, *sent])
     kind: type[ProviderError] = {404: Missing, 403: Forbidden}.get(answer.status, ProviderDenied)
     if answer.temporary or not isinstance(said, str):

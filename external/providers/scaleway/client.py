@@ -18,6 +18,7 @@ from external.providers.scaleway.connection import Missing, ScalewayConnection
 from external.providers.scaleway.keys import Found, Place, cleaned, found_of, place_of, version_of
 from external.providers.scaleway.push import ScalewayPush
 from external.providers.support.naming import compiled
+from external.providers.support.one_place import OnePlace
 from external.providers.support.pushing.delegation import DelegatesPushes
 from external.providers.support.search import SearchResults
 from manager.core.secret_value import SecretValue
@@ -30,30 +31,20 @@ ABSENCE = "Secret does not exist"
 LIST, ACCESS = "ListSecrets", "AccessSecretVersion"
 
 
-class ScalewaySecrets(DelegatesPushes):
+class ScalewaySecrets(DelegatesPushes, OnePlace):
     """Reads and pushes the secrets of one project in one region."""
 
-    natural = False
     batch = BATCH
 
     def __init__(self, connection: ScalewayConnection, project: str, region: str) -> None:
-        super().__init__(ScalewayPush(self))
+        DelegatesPushes.__init__(self, ScalewayPush(self))
+        OnePlace.__init__(self, connection, f"Scaleway, region {region}, project {project}")
         self.connection = connection
         self._project = project
-        self._region = region
 
     def validate(self) -> None:
         """Check that the key may list the project's secrets. Raises ProviderError."""
         self._page({"page_size": "1"})
-
-    def close(self) -> None:
-        """Close the connections."""
-        self.connection.close()
-
-    def location(self, request: SecretRequest) -> str:
-        """Return region and project."""
-        del request
-        return f"Scaleway, region {self._region}, project {self._project}"
 
     def read(self, requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
         """Return values; several names are looked up by one list, if that takes fewer calls."""

@@ -30,14 +30,7 @@ async def connect(spec: Scaleway, context: ConnectContext) -> Client:
     key = await given_value(spec.secret_key, f"{AT}.secretKey", context.lookup)
 
     def make() -> Client:
-        options = HttpOptions(
-            LABEL,
-            context.egress,
-            context.count,
-            context.timeout,
-            token_header=TOKEN,
-            server=f"apiUrl, {host_of(url)}",
-        )
+        options = HttpOptions.of(LABEL, context, f"apiUrl, {host_of(url)}", token_header=TOKEN)
         connection = ScalewayConnection(f"{url}/secret-manager/v1beta1/regions/{spec.region}", options, key)
         return ScalewaySecrets(connection, spec.project_id, spec.region)
 

@@ -6,7 +6,7 @@ from typing import Any
 from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable
 from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest, TokenHeader
 from external.providers.support.refusals import reason
-from manager.core.documents import Caps, Unreadable, read_json
+from manager.core.documents import Caps
 from manager.core.secret_value import SecretValue
 
 LABEL = "Scaleway/SecretManager"
@@ -45,12 +45,9 @@ def _error_of(answer: HttpAnswer) -> ProviderError:
     start = f"{answer.call}: {answer.status}"
     if answer.temporary:
         return ProviderUnavailable(start)
-    try:
-        body = read_json(answer.content, ANSWER)
-    except Unreadable:
-        body = None
-    kind = body.get("type") if isinstance(body, dict) else None
-    if not isinstance(body, dict) or not isinstance(kind, str):
+    body = answer.error_body(ANSWER)
+    kind = body.get("type")
+    if not isinstance(kind, str):
         return ProviderUnavailable(f"{start}: the answer is no error of Scaleway's API")
     words = reason(body.get("message"), [answer.token])
     named = f"{start} {kind}" if kind.isidentifier() and len(kind) < 60 else start

@@ -17,6 +17,7 @@ from external.providers.protocol import (
 from external.providers.secretserver.connection import Hidden, SecretServerConnection
 from external.providers.secretserver.push import HIDDEN, SecretServerPush
 from external.providers.secretserver.secrets import Item, Place, ServerSecret, item_of, items_of, place_of
+from external.providers.support.one_place import OnePlace
 from external.providers.support.pushing.delegation import DelegatesPushes
 from manager.core.documents import ANSWER, Unreadable, read_json
 from manager.core.secret_value import SecretValue
@@ -27,34 +28,22 @@ PAGE_SECRETS = 100
 MAX_PAGES = 20
 
 
-class SecretServerClient(DelegatesPushes):
+class SecretServerClient(DelegatesPushes, OnePlace):
     """Reads and pushes what one user sees.
 
     Args:
         seconds: maximum duration of a search.
     """
 
-    natural = False
-    batch = 1
-
     def __init__(self, connection: SecretServerConnection, host: str, seconds: float) -> None:
-        super().__init__(SecretServerPush(self))
+        DelegatesPushes.__init__(self, SecretServerPush(self))
+        OnePlace.__init__(self, connection, host)
         self.connection = connection
-        self._host = host
         self._seconds = seconds
 
     def validate(self) -> None:
         """Check that the user may search. Raises ProviderError."""
         self._page({"take": "1"})
-
-    def close(self) -> None:
-        """Close the connections."""
-        self.connection.close()
-
-    def location(self, request: SecretRequest) -> str:
-        """Return the server's host."""
-        del request
-        return self._host
 
     def read(self, requests: Sequence[SecretRequest]) -> Mapping[SecretRequest, SecretValue | ProviderError]:
         """Return whole secrets, for `property_value` and `members`."""

@@ -23,14 +23,7 @@ async def connect(spec: SecretServer, context: ConnectContext) -> Client:
     authorities = await context.lookup.authority(spec.ca_bundle, spec.ca_provider, AT)
 
     def make() -> Client:
-        options = HttpOptions(
-            LABEL,
-            context.egress,
-            context.count,
-            context.timeout,
-            tls_context=trusting(authorities),
-            server=f"serverURL, {host_of(url)}",
-        )
+        options = HttpOptions.of(LABEL, context, f"serverURL, {host_of(url)}", tls_context=trusting(authorities))
         connection = SecretServerConnection(url, login, options)
         return SecretServerClient(connection, f"Secret Server {host_of(url)}", context.timeout)
 

@@ -1,6 +1,5 @@
 """Requests to Secret Server: login, and what its answers mean."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,15 +8,14 @@ from urllib.parse import urlencode
 from external.providers.protocol import ProviderDenied, ProviderError, ProviderUnavailable
 from external.providers.support.http import HttpAnswer, HttpClient, HttpOptions, HttpRequest
 from external.providers.support.refusals import reason
-from external.providers.support.tokens import IssuedToken, TokenKeeper, life_of
-from manager.core.documents import Caps, Unreadable, read_json
+from external.providers.support.tokens import IssuedToken, TokenKeeper, issued_in
+from manager.core.documents import Caps
 from manager.core.secret_value import SecretValue
 
 LABEL = "Delinea/SecretServer"
 LOGIN = "Login"
 ANSWER = Caps(size=8 << 20, values=100_000, levels=20)
 DENIED = frozenset({"API_AccessDenied", "API_SecretNotFound"})
-SPARE_SECONDS = 60.0  # a token is replaced this long before its end
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -80,22 +78,15 @@ class SecretServerConnection:
         answer = self._http.send_as(None, request)
         if answer.status >= 300:
             raise _error_of(answer, tuple(self._login.said[name].reveal().decode() for name in self._login.said))
-        told = answer.json_object(ANSWER)  # some errors come with 200 and a page
-        token, seconds = told.get("access_token"), life_of(told.get("expires_in"))
-        if not isinstance(token, str) or not token or seconds is None:
-            raise ProviderUnavailable(f"{LOGIN}: the answer holds no token")
-        return IssuedToken(SecretValue(token.encode()), time.monotonic() + max(seconds - SPARE_SECONDS, seconds / 2))
+        # Some errors come with 200 and a page.
+        return issued_in(LOGIN, answer.json_object(ANSWER), "access_token", "expires_in")
 
 
 def _error_of(answer: HttpAnswer, sent: tuple[str, ...]) -> ProviderError:
     start = f"{answer.call}: {answer.status}"
     if answer.temporary:
         return ProviderUnavailable(start)
-    try:
-        body = read_json(answer.content, ANSWER)
-    except Unreadable:
-        body = None
-    told = body if isinstance(body, dict) else {}
+    told = answer.error_body(ANSWER)
     said = told.get("message", told.get("error"))
     if not isinstance(said, str):
         return ProviderUnavailable(f"{start}: the answer is none of Secret Server's API")

@@ -13,7 +13,14 @@ from enum import Enum
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from external.providers.protocol import CountCall, Egress, ProviderDenied, ProviderError, ProviderUnavailable
+from external.providers.protocol import (
+    ConnectContext,
+    CountCall,
+    Egress,
+    ProviderDenied,
+    ProviderError,
+    ProviderUnavailable,
+)
 from external.providers.support.connection_faults import connection_fault
 from external.providers.support.deadlines import within
 from external.providers.support.tokens import TokenKeeper
@@ -70,6 +77,11 @@ class HttpOptions:
     token_header: TokenHeader = BEARER
     server: str = ""
     """What errors call the server: the field of its URL, and its host unless a value of a Secret may be in it."""
+
+    @classmethod
+    def of(cls, label: str, context: ConnectContext, server: str, **more: Any) -> "HttpOptions":
+        """Return the options of a client in a store's context; `more` are further fields."""
+        return cls(label, context.egress, context.count, context.timeout, server=server, **more)
 
     @property
     def at(self) -> str:
@@ -148,6 +160,14 @@ class HttpAnswer:
         if not isinstance(parsed, dict):
             raise ProviderUnavailable(f"{self.call}: {self.status}: the answer is no object")
         return parsed
+
+    def error_body(self, caps: Caps) -> dict[str, Any]:
+        """Return the body of a refusal as a JSON object, an empty one for anything else: a proxy answers with pages."""
+        try:
+            parsed = read_json(self.content, caps)
+        except Unreadable:
+            return {}
+        return parsed if isinstance(parsed, dict) else {}
 
 
 class HttpClient:

@@ -2,9 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from external.providers.protocol import ProviderUnavailable
 from external.providers.support.connection_faults import connection_fault
@@ -24,6 +24,7 @@ class IssuedToken:
     renewable: bool = False
 
 
+SPARE_SECONDS = 60.0  # a token is replaced this long before its end
 MAX_LIFE_SECONDS = 100 * 365 * 86_400
 """No token lives longer: a greater number is no time that could be written or counted with."""
 
@@ -33,6 +34,28 @@ def life_of(given: object) -> float | None:
     if not isinstance(given, int | float) or isinstance(given, bool) or not given >= 0:
         return None
     return float(min(given, MAX_LIFE_SECONDS))
+
+
+def lasting(token: str, seconds: float) -> IssuedToken:
+    """Return a token that is replaced shortly before its end; half of its life before, if that is short."""
+    return IssuedToken(SecretValue(token.encode()), time.monotonic() + max(seconds - SPARE_SECONDS, seconds / 2))
+
+
+def issued_in(call: str, told: Mapping[str, Any], token: str, seconds: str) -> IssuedToken:
+    """Return the token that the answer to a login holds.
+
+    Args:
+        token: name of the member that is the token.
+        seconds: name of the member that says how long it lives.
+
+    Raises:
+        ProviderUnavailable: the answer holds none.
+
+    """
+    value, life = told.get(token), life_of(told.get(seconds))
+    if not isinstance(value, str) or not value or life is None:
+        raise ProviderUnavailable(f"{call}: the answer holds no token")
+    return lasting(value, life)
 
 
 Issue = Callable[[IssuedToken | None], IssuedToken]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conformance.providers.faulty import FaultyService
 from tests.conformance.providers.subject import Subject
-from tests.conformance.providers.table import SUBJECTS, spared
+from tests.conformance.providers.table import SUBJECTS, require_complete, spared
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,7 +42,7 @@ def _subjects(config: pytest.Config) -> tuple[type[Subject], ...]:
     if not chosen:
         return SUBJECTS
     module, _, name = chosen.partition(":")
-    return (getattr(import_module(module), name),)
+    return (require_complete(getattr(import_module(module), name)),)
 
 
 @pytest.fixture(scope="module")

@@ -6,17 +6,17 @@ from typing import Any, ClassVar
 
 from external.providers.delinea.connection import LABEL
 from external.providers.push import RemoteRef
-from tests.conformance.providers.subject import Subject
+from tests.conformance.providers.on_a_double import NO_SEARCH, SEARCHES, DoubleSubject, spared
 from tests.doubles.delinea.devops_vault import DevOpsVault
 
-NO_SEARCH = "neither Coffer nor the original searches it"
 NO_VERSIONS = "neither Coffer nor the original reads its versions"
 
 
-class DevOpsVaultSubject(Subject):
+class DevOpsVaultSubject(DoubleSubject):
     """One tenant; a single value is the member `value` of a secret's data."""
 
     NAME = "Delinea DevOps Secrets Vault"
+    DOUBLE = DevOpsVault
     KIND = "delinea"
     LABEL = LABEL
     SERVER = "a double; never run against Delinea"
@@ -27,25 +27,12 @@ class DevOpsVaultSubject(Subject):
         "test_a_disabled_version_is_not_absent": NO_VERSIONS,
         "test_tags_are_read_as_metadata": "the original does not read its attributes",
         "test_bytes_that_are_no_text_are_read": "its data are JSON",
-        "test_a_search_by_name": NO_SEARCH,
-        "test_a_search_by_tags": NO_SEARCH,
-        "test_a_search_below_a_path": NO_SEARCH,
-        "test_a_search_goes_through_all_pages": NO_SEARCH,
-        "test_a_search_that_finds_nothing_is_empty": NO_SEARCH,
-        "test_a_search_by_a_broken_expression_is_refused": NO_SEARCH,
+        **spared(SEARCHES, NO_SEARCH),
         "test_an_unknown_authority_is_not_trusted": "a store names no authority",
     }
     denied = (403, {"code": 403, "message": "Invalid permissions"})
     throttled = (429, {"code": 429, "message": "Too many requests"})
     other_forms = ('{"accessToken":"t"}', '{"accessToken":"t","expiresIn":60,"data":5}')
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.double = DevOpsVault()
-        self.double.__enter__()
-
-    def stop(self) -> None:
-        self.double.__exit__()
 
     def spec(self, url: str = "") -> Mapping[str, Any]:
         return {

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from external.providers.scaleway.connection import LABEL
-from tests.conformance.providers.subject import Subject
+from tests.conformance.providers.on_a_double import DoubleSubject
 from tests.doubles.scaleway import Scaleway, Secret
 
 
-class ScalewaySubject(Subject):
+class ScalewaySubject(DoubleSubject):
     """One project; keys are names, or paths where they have a folder."""
 
     NAME = "Scaleway"
+    DOUBLE = Scaleway
     KIND = "scaleway"
     LABEL = LABEL
     SERVER = "a double; never run against Scaleway"
@@ -30,14 +31,6 @@ class ScalewaySubject(Subject):
     throttled = (429, {"type": "too_many_requests", "message": "quota exceeded"})
     other_forms = ('{"secrets":[{"id":5}],"total_count":1}', '{"secrets":[],"total_count":"x"}', '{"revision":1}')
     taken_over_if_recorded = True
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.double = Scaleway()
-        self.double.__enter__()
-
-    def stop(self) -> None:
-        self.double.__exit__()
 
     def spec(self, url: str = "") -> Mapping[str, Any]:
         return {

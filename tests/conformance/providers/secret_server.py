@@ -6,20 +6,21 @@ from typing import Any, ClassVar
 
 from external.providers.push import RemoteRef
 from external.providers.secretserver.connection import LABEL
-from tests.conformance.providers.subject import Subject, metadata
+from tests.conformance.providers.on_a_double import NO_SEARCH, SEARCHES, DoubleSubject, spared
+from tests.conformance.providers.subject import metadata
 from tests.doubles.delinea.secret_server import TEMPLATE, SecretServer
 
 RECORD = "it has no place for a mark: the record of a push tells what is ours"
-NO_SEARCH = "neither Coffer nor the original searches it"
 UNTOLD = "it does not tell a secret that is not there from one that the user may not see"
 NO_VERSIONS = "it shows no versions"
 FIELDS = "its properties are fields, which the template fixes: the unit tests have them"
 
 
-class SecretServerSubject(Subject):
+class SecretServerSubject(DoubleSubject):
     """One user; keys are names in the folder 73, values the first field."""
 
     NAME = "Delinea Secret Server"
+    DOUBLE = SecretServer
     KIND = "secretserver"
     LABEL = LABEL
     SERVER = "a double; never run against Delinea"
@@ -33,12 +34,7 @@ class SecretServerSubject(Subject):
         "test_a_disabled_version_is_not_absent": NO_VERSIONS,
         "test_tags_are_read_as_metadata": "its secrets have no tags",
         "test_bytes_that_are_no_text_are_read": "its fields hold text; the unit tests have attached files",
-        "test_a_search_by_name": NO_SEARCH,
-        "test_a_search_by_tags": NO_SEARCH,
-        "test_a_search_below_a_path": NO_SEARCH,
-        "test_a_search_goes_through_all_pages": NO_SEARCH,
-        "test_a_search_that_finds_nothing_is_empty": NO_SEARCH,
-        "test_a_search_by_a_broken_expression_is_refused": NO_SEARCH,
+        **spared(SEARCHES, NO_SEARCH),
         "test_a_value_that_was_changed_remotely_is_written_back": RECORD,
         "test_what_is_not_marked_is_not_written": RECORD,
         "test_what_another_push_secret_has_written_is_not_written": RECORD,
@@ -60,14 +56,6 @@ class SecretServerSubject(Subject):
     marks = False
     binary = False
     some_metadata: ClassVar[Mapping[str, Any]] = {"folderId": 73, "secretTemplateId": TEMPLATE}
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.double = SecretServer()
-        self.double.__enter__()
-
-    def stop(self) -> None:
-        self.double.__exit__()
 
     def spec(self, url: str = "") -> Mapping[str, Any]:
         return {

@@ -50,7 +50,11 @@ def waited(work: Callable[[], Any]) -> Any:
 
 
 class Subject(ABC):
-    """One provider and its server. Every test has keys of its own."""
+    """One provider and its server. Every test has keys of its own.
+
+    Methods that are declared without a body are for subjects to which the tests apply that call them:
+    `table.require_complete` tells which one is missing, before any test runs.
+    """
 
     NAME: ClassVar[str]
     """Its column in docs/providers.md."""
@@ -71,6 +75,19 @@ class Subject(ABC):
     NO_PUSHES: ClassVar[str] = ""
     """Why the rows of pushes do not apply; empty if they do."""
     catalogue: ClassVar[Catalogue] = BUILT_IN
+
+    wrong_secrets: Callable[[], Mapping[str, Mapping[str, bytes]]]
+    """Returns Secrets with credentials that the server refuses."""
+    trusting: Callable[[str], Mapping[str, Any]]
+    """Returns the fields of a store that trusts an authority."""
+    remove: Callable[[str], None]
+    """Deletes a secret past the client, as its owner would."""
+    put_second: Callable[[str, bytes], str]
+    """Stores another version of a secret; returns the version that it had before."""
+    disable: Callable[[str], None]
+    """Disables the current version of a secret."""
+    found_marks: Callable[[str], Mapping[str, str]]
+    """Returns the marks of a secret."""
 
     documents = True
     """Whether properties are members of a JSON document."""
@@ -236,33 +253,9 @@ class Subject(ABC):
         """Return the property of a read of metadata that gives a tag."""
         return name
 
-    def wrong_secrets(self) -> Mapping[str, Mapping[str, bytes]]:
-        """Return Secrets with credentials that the server refuses."""
-        raise NotImplementedError
-
-    def trusting(self, pem: str) -> Mapping[str, Any]:
-        """Return the fields of a store that trusts an authority."""
-        raise NotImplementedError
-
-    def remove(self, key: str) -> None:
-        """Delete a secret past the client, as its owner would."""
-        raise NotImplementedError
-
-    def put_second(self, key: str, content: bytes) -> str:
-        """Store another version of a secret; return the version that it had before."""
-        raise NotImplementedError
-
-    def disable(self, key: str) -> None:
-        """Disable the current version of a secret."""
-        raise NotImplementedError
-
     @abstractmethod
     def content(self, key: str) -> bytes | None:
         """Return what a key holds, None if there is nothing."""
-
-    def found_marks(self, key: str) -> Mapping[str, str]:
-        """Return the marks of a secret."""
-        raise NotImplementedError
 
 
 def replaced(name: str, source: str, data: Mapping[str, Mapping[str, SecretValue]]) -> SecretValue:

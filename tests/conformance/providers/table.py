@@ -49,6 +49,16 @@ SUBJECTS: tuple[type[Subject], ...] = (
     BitwardenSubject,
     ScalewaySubject,
 )
+NEEDED: tuple[tuple[str, str, str], ...] = (
+    ("wrong_secrets", "test_identity", "test_a_refused_credential_is_denied_until_it_is_rotated"),
+    ("wrong_secrets", "test_identity", "test_identities_share_nothing"),
+    ("trusting", "test_identity", "test_an_unknown_authority_is_not_trusted"),
+    ("remove", "test_reads", "test_a_deleted_secret_is_absent"),
+    ("put_second", "test_reads", "test_a_version_is_read"),
+    ("disable", "test_reads", "test_a_disabled_version_is_not_absent"),
+    ("found_marks", "test_push", "test_what_external_secrets_has_pushed_is_taken_over"),
+)
+"""Method of a subject that has no body in `Subject`, and the module and name of a test that calls it."""
 MODULES = ("test_reads", "test_search", "test_faults", "test_identity", "test_push")
 """In the order of the page; each test that takes a `subject` is a row."""
 
@@ -84,3 +94,17 @@ def spared(subject: type[Subject], module: str, test: str) -> str:
     if module in ("test_reads", "test_search") and subject.NO_READS:
         return subject.NO_READS
     return subject.SPARED.get(test, "")
+
+
+def require_complete(subject: type[Subject]) -> type[Subject]:
+    """Return the subject. Raises TypeError if it lacks a method that a test calls from which it is not spared."""
+    for method, module, test in NEEDED:
+        if not hasattr(subject, method) and not spared(subject, module, test):
+            raise TypeError(
+                f"{subject.__name__} has no method {method}, which {test} calls: add it, or say why in SPARED"
+            )
+    return subject
+
+
+for _subject in SUBJECTS:
+    require_complete(_subject)

@@ -7,38 +7,27 @@ update-secret-val, update-item, delete-item; errors as {"error": "..."}: 401 for
 """
 
 import secrets
-from collections import Counter
 from typing import Any
 
 from aiohttp import web
 
-from tests.cluster.serving import Served
-from tests.doubles.faults import Faults
+from tests.doubles.double import Double
 
 PAGE = 50
 
 
-class Akeyless:
+class Akeyless(Double):
     """One account; use it as a context manager."""
 
     access_id, access_key, universal = "p-1234", "hunter2-key", "u-hunter2"
 
     def __init__(self) -> None:
+        super().__init__()
         self.items: dict[str, dict[str, Any]] = {}
         """Name -> type, tags and versions."""
         self.tokens: set[str] = set()
-        self.calls: Counter[str] = Counter()
-        self.faults = Faults()
         self.accepts_account = lambda token: token == "dG9rZW4tb2YtYnVpbGRlcg=="
         """Whether the Kubernetes config trusts a token, which comes in base64."""
-
-    def __enter__(self) -> "Akeyless":
-        self._served = Served(self._handle)
-        self.url = self._served.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._served.stop()
 
     def put(self, name: str, value: Any, kind: str = "STATIC_SECRET", tags: tuple[str, ...] = ()) -> None:
         """Store another version of an item past the API."""
@@ -50,10 +39,7 @@ class Akeyless:
             "versions": [*versions, value],
         }
 
-    async def _handle(self, request: web.Request) -> web.StreamResponse:
-        fault = await self.faults.answer(request)
-        if fault is not None:
-            return fault
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         if request.method != "POST":
             return _error(405, "method not allowed")
         said = await request.json()

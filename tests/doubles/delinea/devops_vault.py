@@ -5,44 +5,34 @@ wrong ones); GET /secrets/PATH with id, path, attributes, description, data, ver
 `message`.
 """
 
-from collections import Counter
 from typing import Any, Self
 from urllib.parse import unquote
 
 from aiohttp import web
 
-from tests.cluster.serving import Served
-from tests.doubles.faults import Faults
+from tests.doubles.double import Double
 
 
-class DevOpsVault:
+class DevOpsVault(Double):
     """One tenant with one client; use it as a context manager."""
 
     tenant, tld, client, secret = "acme", "eu", "client-of-robot", "hunter2-hunter2"
 
     def __init__(self) -> None:
+        super().__init__()
         self.secrets: dict[str, Any] = {}
         """Path -> data."""
         self.denied: set[str] = set()
         """Paths that the client may not read."""
-        self.calls: Counter[str] = Counter()
-        self.faults = Faults()
         self.tokens: set[str] = set()
         self._logins = 0
 
     def __enter__(self) -> Self:
-        self._served = Served(self._handle)
-        self.url = self._served.start()
+        super().__enter__()
         self.template = f"{self.url}/%s/%s/v1/%s%s"
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._served.stop()
-
-    async def _handle(self, request: web.Request) -> web.StreamResponse:
-        fault = await self.faults.answer(request)
-        if fault is not None:
-            return fault
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         base = f"/{self.tenant}/{self.tld}/v1/"
         path = request.raw_path.removeprefix(base)
         if not request.raw_path.startswith(base):

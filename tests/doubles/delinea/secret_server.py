@@ -8,15 +8,13 @@ have the same answer: 400 with API_AccessDenied. An expired token is refused wit
 """
 
 import json
-from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from aiohttp import web
 
-from tests.cluster.serving import Served
-from tests.doubles.faults import Faults
+from tests.doubles.double import Double
 
 TEMPLATE = 6098
 SLUGS = ("data", "user", "password", "p")
@@ -58,26 +56,17 @@ class Secret:
         return {**about, "secretPolicyId": -1, "active": self.active, "checkedOut": False, "items": items}
 
 
-class SecretServer:
+class SecretServer(Double):
     """One server with the folders `/app` and `/other`; use it as a context manager."""
 
     user, password, domain = "robot", "hunter2-hunter2", "acme"
     folders: ClassVar[dict[int, str]] = {73: "\\app", 74: "\\other"}
 
     def __init__(self) -> None:
+        super().__init__()
         self.secrets: list[Secret] = []
-        self.calls: Counter[str] = Counter()
-        self.faults = Faults()
         self.tokens: set[str] = {"token-of-a-user"}
         self._logins = 0
-
-    def __enter__(self) -> Self:
-        self._served = Served(self._handle)
-        self.url = self._served.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._served.stop()
 
     def put(self, name: str, folder: int = 73, **values: str) -> Secret:
         """Store a secret past the API, in the place of an active one."""
@@ -91,10 +80,7 @@ class SecretServer:
         self.secrets.append(made)
         return made
 
-    async def _handle(self, request: web.Request) -> web.StreamResponse:
-        fault = await self.faults.answer(request)
-        if fault is not None:
-            return fault
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         if request.path == "/oauth2/token":
             return self._login({name: str(each) for name, each in (await request.post()).items()})
         if request.path == "/api/v1/healthcheck":

@@ -9,15 +9,13 @@ precondition_failed).
 
 import base64
 import binascii
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 from aiohttp import web
 
-from tests.cluster.serving import Served
-from tests.doubles.faults import Faults
+from tests.doubles.double import Double
 
 PAGE = 20
 MAX_PAGE = 100
@@ -68,25 +66,15 @@ class Secret:
         return int(wanted) if int(wanted) in numbers else 0
 
 
-class Scaleway:
+class Scaleway(Double):
     """One project; use it as a context manager."""
 
     access_key, secret_key = "SCWHUNTER2HUNTER2HUN", "33333333-aaaa-4bbb-8ccc-000000000000"
     project, region = "44444444-aaaa-4bbb-8ccc-000000000000", "fr-par"
 
     def __init__(self) -> None:
+        super().__init__()
         self.found: list[Secret] = []
-        self.calls: Counter[str] = Counter()
-        """Method and first step of requests that were let in."""
-        self.faults = Faults()
-
-    def __enter__(self) -> "Scaleway":
-        self._served = Served(self._handle)
-        self.url = self._served.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._served.stop()
 
     def put(self, name: str, value: bytes, path: str = "/", tags: list[str] | None = None) -> Secret:
         """Store a version past the API."""
@@ -98,10 +86,7 @@ class Scaleway:
         made.versions.append(value)
         return made
 
-    async def _handle(self, request: web.Request) -> web.StreamResponse:
-        fault = await self.faults.answer(request)
-        if fault is not None:
-            return fault
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("X-Auth-Token") != self.secret_key:
             body = {"type": "denied_authentication", "method": "api_key", "reason": "not_found"}
             return web.json_response(body | {"message": "denied authentication"}, status=401)

@@ -50,11 +50,6 @@ def fields(vault: KeyVault, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def calls() -> Calls:
-    return Calls()
-
-
-@pytest.fixture
 def client(vault: KeyVault, desk: Desk, calls: Calls) -> Iterator[Any]:
     made = connected("azurekv", fields(vault), provider_context(desk, calls=calls, timeout=2))
     yield made

@@ -41,11 +41,6 @@ def fields(double: DevOpsVault, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def calls() -> Calls:
-    return Calls()
-
-
-@pytest.fixture
 def client(double: DevOpsVault, calls: Calls) -> Iterator[Any]:
     context = provider_context(Desk(login_secret=f"{double.secret}\n"), calls=calls, timeout=2)
     made = connected("delinea", fields(double), context)

@@ -30,11 +30,6 @@ def double(running: Actions) -> Actions:
     return running
 
 
-@pytest.fixture
-def calls() -> Calls:
-    return Calls()
-
-
 def fields(double: Actions, **more: Any) -> dict[str, Any]:
     """Return the fields of a store of a repository."""
     return {

@@ -38,11 +38,6 @@ def fields(server: OnePassword, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def calls() -> Calls:
-    return Calls()
-
-
-@pytest.fixture
 def client(server: OnePassword, calls: Calls) -> Iterator[Any]:
     desk = Desk(op_token=f"{server.token}\n")
     made = connected("onepassword", fields(server), provider_context(desk, calls=calls, timeout=2))

@@ -25,11 +25,6 @@ def double(running: Scaleway) -> Scaleway:
     return running
 
 
-@pytest.fixture
-def calls() -> Calls:
-    return Calls()
-
-
 def fields(double: Scaleway, **more: Any) -> dict[str, Any]:
     """Return the fields of a store."""
     return {

@@ -25,11 +25,6 @@ def double(running: SecretServer) -> SecretServer:
     return running
 
 
-@pytest.fixture
-def calls() -> Calls:
-    return Calls()
-
-
 def fields(double: SecretServer, **more: Any) -> dict[str, Any]:
     """Return the fields of a store."""
     return {

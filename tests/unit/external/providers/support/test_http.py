@@ -18,7 +18,7 @@ from external.providers.support.http import (
     TokenHeader,
 )
 from external.providers.support.tokens import IssuedToken, TokenKeeper
-from manager.core.documents import ANSWER
+from manager.core.documents import ANSWER, Caps
 from manager.core.secret_value import SecretValue
 from tests.cluster.serving import Served
 
@@ -212,3 +212,17 @@ def test_nothing_secret_is_shown_by_an_answer_or_a_request() -> None:
     sent = HttpRequest("Call", "GET", "http://host/", headers={"A": "canary"}, json={"a": "canary"}, body=b"canary")
 
     assert "canary" not in repr(sent) + repr(HttpAnswer("Call", 200, b"canary", "canary", "canary"))
+
+
+@pytest.mark.parametrize(
+    ("content", "body"),
+    [
+        (b'{"message": "no"}', {"message": "no"}),
+        (b"<html>", {}),
+        (b"[1]", {}),
+        (b"", {}),
+        (b'{"a": {"a": {"a": {}}}}', {}),
+    ],
+)
+def test_a_refusal_that_is_no_object_says_nothing(content: bytes, body: dict[str, str]) -> None:
+    assert HttpAnswer("Call", 400, content).error_body(Caps(size=100, values=10, levels=2)) == body
