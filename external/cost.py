@@ -51,6 +51,8 @@ class StoreBill:
     """PushSecrets."""
     compared: dict[tuple[str, str], float] = field(default_factory=dict)
     """(PushSecret, name of an entry) -> interval in seconds at which it is compared with the provider."""
+    settled: float = 0.0
+    """Calls a month of the reads that are counted and forgotten."""
 
     @property
     def keys(self) -> int:
@@ -73,7 +75,7 @@ class StoreBill:
                 together[consumer, interval] += 1
         batch = self.service.batch
         reads = sum(-(-number // batch) * MONTH_SECONDS / interval for (_, interval), number in together.items())
-        return alone + reads + self._comparisons
+        return self.settled + alone + reads + self._comparisons
 
     @property
     def _comparisons(self) -> float:
@@ -85,6 +87,17 @@ class StoreBill:
             return sum(number * MONTH_SECONDS / interval for interval, number in lists.items())
         calls = push.calls if push is not None else 1
         return sum(calls * MONTH_SECONDS / interval for interval in self.compared.values())
+
+    @property
+    def remembered(self) -> int:
+        """Number of different reads and comparisons that are kept."""
+        return len(self.wanted) + len(self.compared)
+
+    def settle(self) -> None:
+        """Keep the number of calls, and forget what they are."""
+        self.settled = self.calls
+        self.wanted.clear()
+        self.compared.clear()
 
     @property
     def price(self) -> float:
@@ -119,6 +132,96 @@ class StoreBill:
             self.original += MONTH_SECONDS / interval
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the bill of a store depends on."""
+
+    service: Service = MISSING
+    per_consumer: bool = False
+    """Whether each namespace reads it for itself."""
+
+
+def terms_of(store: Body) -> Terms:
+    """Return the terms of a SecretStore or ClusterSecretStore."""
+    return Terms(BUILT_IN.service_of(store), store_summary(store).per_consumer)
+
+
+class Estimate:
+    """Adds up bills object by object, without keeping the objects.
+
+    Args:
+        terms: of the stores that exist.
+    """
+
+    def __init__(self, terms: Mapping[Key, Terms]) -> None:
+        self._terms = terms
+        self._bills: dict[Key, StoreBill] = {}
+
+    def bill(self, place: Key) -> StoreBill:
+        """Return the bill of a store; of one that does not exist, too."""
+        if place not in self._bills:
+            terms = self._terms.get(place, Terms())
+            self._bills[place] = StoreBill(place, terms.service, terms.per_consumer)
+        return self._bills[place]
+
+    def bills(self) -> list[StoreBill]:
+        """Return the bills, the most expensive first."""
+        order = self._bills.values()
+        return sorted(order, key=lambda each: (-each.original * each.price, -each.original, str(each.store)))
+
+    def add(self, body: Body, digest: ExternalSecretSummary) -> None:
+        """Count an ExternalSecret; one with an invalid spec reads nothing."""
+        key = key_of(EXTERNAL_SECRETS, body)
+        try:
+            spec = parse(ExternalSecretSpec, body.get("spec"), reason="")
+        except NeedsHuman:
+            return
+        self._add_generators(key, spec, digest)
+        asked = defaultdict[Key, set[RequestName]](set)
+        for _, entry in spec.entries:
+            chosen = spec.store_of(entry)
+            request = _request(entry)
+            if chosen is not None and chosen.name and request:
+                asked[store_key(key.namespace, chosen.name, chosen.kind)].add(request)
+        for store, requests in asked.items():
+            if digest.policy == "Periodic" and digest.interval > 0:
+                self.bill(store).add(key.namespace, requests, digest.interval)
+            else:
+                self.bill(store).once += 1
+
+    def add_push(self, body: Body) -> None:
+        """Count what a PushSecret is known to push: by its spec, and by its record for what the spec only selects."""
+        key, summary = key_of(PUSH_SECRETS, body), push_secret_summary(body, places=None)
+        entries = defaultdict[Key, set[str]](set)
+        for claim in summary.claims:
+            entries[claim.store].add(f"{claim.namespace}/{claim.remote_key}/{claim.property}")
+        for store, names in entries.items():
+            self.bill(store).add_push(f"{key.namespace}/{key.name}", names, summary.interval)
+
+    def settle(self, most: int) -> None:
+        """Forget which reads were counted if they are more than `most`: equal ones that come later count again."""
+        if sum(each.remembered for each in self._bills.values()) > most:
+            for each in self._bills.values():
+                each.settle()
+
+    def _add_generators(self, key: Key, spec: ExternalSecretSpec, digest: ExternalSecretSummary) -> None:
+        """Count the generators that ask a service: external-secrets asks at each refresh, Coffer when values end."""
+        for at, (_, kind, name) in spec.generators.items():
+            asks = KINDS.get(kind)
+            if asks is None or not asks.label:
+                continue  # of a ClusterGenerator its name does not say what it asks
+            bill = self.bill(Key(asks.resource, key.namespace, name))
+            bill.service = Service(asks.label)
+            periodic = digest.policy == "Periodic" and digest.interval > 0
+            lasting = asks.life_seconds * 2 / 3
+            if not periodic and not (lasting and digest.policy == "Periodic"):
+                bill.once += 1
+                continue
+            bill.secrets += 1
+            bill.original += MONTH_SECONDS / digest.interval if periodic else 0.0
+            bill.wanted[key.namespace, ("generate", key.name, at)] = lasting or digest.interval
+
+
 def bills(
     stores: Mapping[Key, Body],
     external_secrets: Iterable[Body],
@@ -134,66 +237,15 @@ def bills(
         summaries: of the ExternalSecrets in their order, where the caller has them: of 10,000 they take a second.
 
     """
-    found = {
-        key: StoreBill(key, BUILT_IN.service_of(body), store_summary(body).per_consumer) for key, body in stores.items()
-    }
+    found = Estimate({key: terms_of(body) for key, body in stores.items()})
+    for key in stores:
+        found.bill(key)
     bodies = list(external_secrets)
     for body, digest in zip(bodies, summaries or map(external_secret_summary, bodies), strict=True):
-        _count(found, body, digest)
+        found.add(body, digest)
     for body in push_secrets:
-        _count_pushes(found, body)
-    return sorted(found.values(), key=lambda each: (-each.original * each.price, -each.original, str(each.store)))
-
-
-def _count(found: dict[Key, StoreBill], body: Body, digest: ExternalSecretSummary) -> None:
-    key = key_of(EXTERNAL_SECRETS, body)
-    try:
-        spec = parse(ExternalSecretSpec, body.get("spec"), reason="")
-    except NeedsHuman:
-        return  # it reads nothing
-    _count_generators(found, key, spec, digest)
-    asked = defaultdict[Key, set[RequestName]](set)
-    for _, entry in spec.entries:
-        chosen = spec.store_of(entry)
-        request = _request(entry)
-        if chosen is not None and chosen.name and request:
-            asked[store_key(key.namespace, chosen.name, chosen.kind)].add(request)
-    for store, requests in asked.items():
-        bill = found.setdefault(store, StoreBill(store))
-        if digest.policy == "Periodic" and digest.interval > 0:
-            bill.add(key.namespace, requests, digest.interval)
-        else:
-            bill.once += 1
-
-
-def _count_pushes(found: dict[Key, StoreBill], body: Body) -> None:
-    """Count what a PushSecret is known to push: by its spec, and by its record for what the spec only selects."""
-    key, summary = key_of(PUSH_SECRETS, body), push_secret_summary(body, places=None)
-    entries = defaultdict[Key, set[str]](set)
-    for claim in summary.claims:
-        entries[claim.store].add(f"{claim.namespace}/{claim.remote_key}/{claim.property}")
-    for store, names in entries.items():
-        found.setdefault(store, StoreBill(store)).add_push(f"{key.namespace}/{key.name}", names, summary.interval)
-
-
-def _count_generators(
-    found: dict[Key, StoreBill], key: Key, spec: ExternalSecretSpec, digest: ExternalSecretSummary
-) -> None:
-    """Count the generators that ask a service: external-secrets asks it at each refresh, Coffer when values end."""
-    for at, (_, kind, name) in spec.generators.items():
-        asks = KINDS.get(kind)
-        if asks is None or not asks.label:
-            continue  # of a ClusterGenerator its name does not say what it asks
-        place = Key(asks.resource, key.namespace, name)
-        bill = found.setdefault(place, StoreBill(place, Service(asks.label)))
-        periodic = digest.policy == "Periodic" and digest.interval > 0
-        lasting = asks.life_seconds * 2 / 3
-        if not periodic and not (lasting and digest.policy == "Periodic"):
-            bill.once += 1
-            continue
-        bill.secrets += 1
-        bill.original += MONTH_SECONDS / digest.interval if periodic else 0.0
-        bill.wanted[key.namespace, ("generate", key.name, at)] = lasting or digest.interval
+        found.add_push(body)
+    return found.bills()
 
 
 def _request(entry: Data | DataFrom) -> RequestName:

@@ -1,12 +1,14 @@
 """Read and explain one object: what the command line and the status page do for whoever asks."""
 
 import time
+from functools import partial
 
 from manager.chain.explanation import Explainer
 from manager.chain.model import Explanation
 from manager.chain.reading import MAX_BYTES, ChainReader
 from manager.chain.snapshot import Snapshot
 from manager.chain.subjects import MIRROR, STORE
+from manager.core.background import for_viewers
 from manager.core.clock import SystemClock
 from manager.kube.client import KubeClient
 from manager.kube.resources import CLUSTER_SECRET_STORES, CONFIGMAPS, EXTERNAL_SECRETS, SEALED_SECRETS, SECRETS, Key
@@ -44,11 +46,11 @@ async def _of_kind(reader: ChainReader, explainer: Explainer, asked: tuple[str, 
     await reader.subject(key)
     if word == STORE or key.resource.kind.endswith("SecretStore"):
         await reader.store(key, None if key.resource is CLUSTER_SECRET_STORES else key.namespace)
-        return explainer.store(key)
+        return await for_viewers(partial(explainer.store, key))
     if key.resource is EXTERNAL_SECRETS:
         target = await reader.external(key)
         if target is None:
-            return explainer.external(key)
+            return await for_viewers(partial(explainer.external, key))
         await reader.secret(target)
         return await _deep(reader, explainer, target, key, deep=deep)
     if key.resource is SEALED_SECRETS:
@@ -66,5 +68,6 @@ async def _of_kind(reader: ChainReader, explainer: Explainer, asked: tuple[str, 
 async def _deep(reader: ChainReader, explainer: Explainer, key: Key, shown: Key | None, *, deep: bool) -> Explanation:
     """Explain a Secret; for a tree read what runs on its mirrors, too."""
     if deep:
-        await reader.workloads_of(each.key for each in explainer.secret(key).mirrors)
-    return explainer.secret(key, shown)
+        before = await for_viewers(partial(explainer.secret, key))
+        await reader.workloads_of(each.key for each in before.mirrors)
+    return await for_viewers(partial(explainer.secret, key, shown))

@@ -148,7 +148,7 @@ class Explainer:
     def _mirroring(self, key: Key) -> tuple[View | None, Plan]:
         """Return the reflector's view of the source, and its plan; neither for what is no source or mirror."""
         meta = self.snapshot.cache.get(key)
-        if meta is None or meta.digest is None:
+        if self.snapshot.partial or meta is None or meta.digest is None:
             return None, Plan()
         reflects = meta.digest.reflects
         view = self.builder.view(Key(key.resource, *reflects) if reflects else key)

@@ -8,11 +8,13 @@ import asyncio
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from external.summaries import external_secret_summary
 from manager.chain.origins import source_of
 from manager.chain.snapshot import CRON_JOBS, DAEMON_SETS, DATA, INGRESSES, JOBS, PODS, STATEFUL_SETS, Snapshot
 from manager.chain.upstream import candidates, credentials_of, external_of
+from manager.core.background import for_viewers
 from manager.core.errors import Forbidden, NotFound
 from manager.kube.client import KubeClient
 from manager.kube.managed_fields import is_recorded
@@ -38,6 +40,7 @@ MAX_MIRROR_NAMESPACES = 10  # whose workloads are listed for the tree
 MAX_BYTES = 256 << 20  # of the listed objects of one chain
 PAGE_OBJECTS = 250  # of a list of whole objects: one list runs at a time for each kind, and nothing is kept for long
 MODULES = ("sealed", "external", "reflector")
+TOO_MANY_MIRRORS = "mirrors: more namespaces and objects than are looked at; `coffer mirrors` lists them"
 OTHER_NAMES = "pulls of it under another name are not looked for here: `coffer mirrors -n NAMESPACE` lists them"
 
 
@@ -165,13 +168,25 @@ class ChainReader:
         await asyncio.gather(self.observed(NAMESPACES), *lists)
 
     async def observed(self, resource: Resource, fields: str = "") -> None:
-        """List metadata into the cache of the reflector's rules."""
+        """List metadata into the cache of the reflector's rules; too much of it is noted, and no mirrors are told."""
         try:
             async for items, _ in self.client.pages(resource, fields=fields, metadata_only=True):
-                for body in items:
-                    self.snapshot.cache.observe(resource, None, body)
+                if not await self._affords(items):
+                    self.snapshot.partial = True  # a plan on a part would call mirrors missing that exist
+                    self.snapshot.unread.append(TOO_MANY_MIRRORS)
+                    return
+                await for_viewers(partial(self._observe, resource, items))
         except Forbidden:
             self.snapshot.unread.append(f"{resource.plural} of all namespaces: this user has no right to list them")
+
+    def _observe(self, resource: Resource, items: Iterable[Body]) -> None:
+        for body in items:
+            self.snapshot.cache.observe(resource, None, body)
+
+    async def _affords(self, items: list[Body]) -> bool:
+        """Take objects out of the budget; return False if it is used up."""
+        self.budget -= await for_viewers(lambda: sum(len(json.dumps(each)) for each in items))
+        return self.budget >= 0
 
     async def _object(self, key: Key) -> None:
         if key in self.snapshot.bodies:
@@ -198,8 +213,7 @@ class ChainReader:
         self.snapshot.listed[resource, namespace] = bodies
         try:
             async for items, _ in self.client.pages(resource, namespace=namespace, most=PAGE_OBJECTS):
-                self.budget -= sum(len(json.dumps(each)) for each in items)
-                if self.budget < 0:
+                if not await self._affords(items):
                     text = f"{resource.plural} after the first {len(bodies)}: more than is looked at"
                     self.snapshot.unread.append(text)
                     return

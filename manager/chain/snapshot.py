@@ -31,6 +31,8 @@ class Snapshot:
     """Lists by kind and namespace."""
     cache: MetadataCache = field(default_factory=MetadataCache)
     """Metadata of namespaces, sources and mirrors, for the reflector's rules."""
+    partial: bool = False
+    """Whether the cache lacks objects that the rules need: nothing is said of mirrors then."""
     lease: Body | None = None
     originals: dict[str, str] = field(default_factory=dict)
     """Module -> the original that runs."""

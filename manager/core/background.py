@@ -20,6 +20,7 @@ Result = TypeVar("Result")
 TRIM_SECONDS = 5.0  # between two trims of the heap: each takes the thread some milliseconds
 
 _THREAD = ThreadPoolExecutor(1, thread_name_prefix="aside")
+_VIEWERS = ThreadPoolExecutor(1, thread_name_prefix="viewers")
 _FIRST: deque[Callable[[], None]] = deque()
 _THEN: deque[Callable[[], None]] = deque()
 
@@ -79,6 +80,15 @@ async def in_background(work: Callable[[], Result], *, first: bool = False) -> R
         return await coming
     finally:
         del coming
+
+
+async def for_viewers(work: Callable[[], Result]) -> Result:
+    """Return the result of `work`, called in the one thread for those who look at the status page.
+
+    Objects of tenants wait behind no viewer, so it is not the background thread. Work whose caller was cancelled before
+    it began is not done.
+    """
+    return await asyncio.get_running_loop().run_in_executor(_VIEWERS, work)
 
 
 def _next() -> None:

@@ -1,10 +1,10 @@
 """Explains one object to a viewer: what this viewer may read of its chain."""
 
 import asyncio
+import json
 import re
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from aiohttp import web
 
@@ -12,6 +12,7 @@ from manager import VERSION
 from manager.chain.explained import explained
 from manager.chain.record import record
 from manager.chain.subjects import subject
+from manager.core.background import for_viewers
 from manager.core.errors import Forbidden, SettingsError
 from manager.core.fair_share import FairSemaphore
 from manager.kube.connection import Connection
@@ -45,8 +46,8 @@ class PageExplainer:
         self._own = own
         self._places = FairSemaphore(EXPLANATIONS, EXPLANATIONS_OF_VIEWER)
 
-    async def answer(self, request: web.Request, viewer: Viewer) -> dict[str, Any]:
-        """Explain the object that a request names. Raises Refused and ApiError."""
+    async def answer(self, request: web.Request, viewer: Viewer) -> str:
+        """Explain the object that a request names, as JSON. Raises Refused and ApiError."""
         asked = named(request.query)
         if not await self._viewers.may(viewer, "get", asked[1].resource, asked[1].namespace):
             raise Refused(FORBIDDEN)  # before a place is taken: those without a right would keep others waiting
@@ -62,10 +63,11 @@ class PageExplainer:
         finally:
             self._places.release(viewer.name)
 
-    async def _explained(self, asked: tuple[str, Key], viewer: Viewer) -> dict[str, Any]:
+    async def _explained(self, asked: tuple[str, Key], viewer: Viewer) -> str:
         client = ViewerClient(self._connection, f"coffer/{VERSION}", partial(self._viewers.may, viewer))
         try:
-            return record(await explained(client, self._settings, self._own, asked, budget=MAX_BYTES))
+            found = await explained(client, self._settings, self._own, asked, budget=MAX_BYTES)
+            return await for_viewers(lambda: json.dumps(record(found)))
         finally:
             await client.close()
 

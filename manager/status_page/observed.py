@@ -1,12 +1,16 @@
 """Reads the objects that the page tells of, a page of a list at a time; what was just read serves every viewer."""
 
 import asyncio
+from collections import ChainMap
+from functools import partial
 
+from external.cost import Estimate
+from manager.core.background import for_viewers
 from manager.core.clock import Clock
-from manager.core.errors import NotFound
+from manager.core.errors import Forbidden, NotFound
 from manager.kube.client import KubeClient
-from manager.kube.resources import Resource
-from manager.status_page.overview import KINDS, KindOverview
+from manager.kube.resources import CLUSTER_SECRET_STORES, SECRET_STORES, Body, Resource
+from manager.status_page.overview import BILLED, KINDS, KindOverview, charge, spending_of
 
 FRESH_SECONDS = 10.0  # for which what was read is shown again: ten viewers cost no more than one
 PAGE_OBJECTS = 250  # of a list: one page is held at a time
@@ -35,12 +39,32 @@ class Observer:
 
     async def _list(self, resource: Resource, namespace: str) -> KindOverview | None:
         found = KindOverview()
+        estimate = await self._estimate(namespace) if resource in BILLED else None
         try:
             async for bodies, _ in self._client.pages(resource, namespace=namespace, most=PAGE_OBJECTS):
-                found.add(resource, bodies)
+                await for_viewers(partial(_take_in, found, estimate, resource, bodies))
         except NotFound:
             return None
+        if estimate is not None:
+            found.spending = await for_viewers(partial(spending_of, estimate))
         return found
+
+    async def _estimate(self, namespace: str) -> Estimate:
+        """Return an estimate at the terms of the stores that objects of a namespace may name."""
+        terms = []
+        for resource, place in ((SECRET_STORES, namespace), (CLUSTER_SECRET_STORES, "")):
+            try:
+                stores = await self.kind(resource, place)
+            except Forbidden:  # a confined installation: what is asked of them has no price then
+                continue
+            terms += [stores.terms] if stores is not None else []
+        return Estimate(ChainMap(*terms))
+
+
+def _take_in(found: KindOverview, estimate: Estimate | None, resource: Resource, bodies: list[Body]) -> None:
+    found.add(resource, bodies)
+    if estimate is not None:
+        charge(estimate, resource, bodies)
 
 
 def _is_over(running: asyncio.Task[KindOverview | None], age: float) -> bool:

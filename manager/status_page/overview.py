@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import Any, NamedTuple
 
+from external.cost import Estimate, Terms, terms_of
+from external.summaries import external_secret_summary
 from manager.core.clock import parse_rfc3339
+from manager.core.errors import NeedsHuman
 from manager.kube.conditions import find_condition
 from manager.kube.resources import (
     CLUSTER_EXTERNAL_SECRETS,
@@ -17,7 +20,9 @@ from manager.kube.resources import (
     SEALED_SECRETS,
     SECRET_STORES,
     Body,
+    Key,
     Resource,
+    key_of,
 )
 
 KINDS = (
@@ -34,6 +39,10 @@ CONDITION = {SEALED_SECRETS: "Synced"}
 READY, FAILED, WAITING = "ready", "failed", "waiting"
 MAX_FAILURES = 100  # that are shown of a kind, the oldest first
 MAX_MESSAGE = 1_000  # characters of a condition's message
+STORES = (SECRET_STORES, CLUSTER_SECRET_STORES)
+BILLED = (EXTERNAL_SECRETS, PUSH_SECRETS)
+"""The kinds that ask providers."""
+MAX_READS = 20_000  # that the bill tells apart at a time: 6 MB while a list is read
 
 
 class Failure(NamedTuple):
@@ -48,6 +57,13 @@ class Failure(NamedTuple):
     message: str
 
 
+class Spending(NamedTuple):
+    """What a month asks of providers."""
+
+    calls: float
+    dollars: float
+
+
 @dataclass
 class KindOverview:
     """The objects of one kind."""
@@ -57,6 +73,10 @@ class KindOverview:
     """The oldest ones."""
     refreshed: float | None = None
     """Unix time of the oldest refresh of a ready ExternalSecret; None if there is none."""
+    terms: dict[Key, Terms] = field(default_factory=dict)
+    """Of stores, what the bills of others depend on."""
+    spending: dict[Resource, Spending] = field(default_factory=dict)
+    """Of ExternalSecrets and PushSecrets: by the kind of the store, or of the generator."""
 
     def add(self, resource: Resource, bodies: Iterable[Body]) -> None:
         """Count the objects of one page of a list, and keep the oldest failures."""
@@ -68,12 +88,37 @@ class KindOverview:
                 self.failures.append(_failure(resource, body, condition or {}))
             if state == READY and resource is EXTERNAL_SECRETS:
                 self._refreshed(body)
+            if resource in STORES:
+                self.terms[key_of(resource, body)] = terms_of(body)
         self.failures = nsmallest(MAX_FAILURES, self.failures)
 
     def _refreshed(self, body: Body) -> None:
         at = parse_rfc3339(_mapping(body.get("status")).get("refreshTime"))
         if at is not None:
             self.refreshed = min(at.timestamp(), self.refreshed or at.timestamp())
+
+
+def charge(estimate: Estimate, resource: Resource, bodies: Iterable[Body]) -> None:
+    """Add the objects of one page of a list to an estimate; one with a reference to no store reads nothing."""
+    for body in bodies:
+        try:
+            if resource is EXTERNAL_SECRETS:
+                estimate.add(body, external_secret_summary(body))
+            else:
+                estimate.add_push(body)
+        except NeedsHuman:
+            continue
+    estimate.settle(MAX_READS)
+
+
+def spending_of(estimate: Estimate) -> dict[Resource, Spending]:
+    """Return what is spent at each kind of store."""
+    found: dict[Resource, Spending] = {}
+    for bill in estimate.bills():
+        before = found.get(bill.store.resource, Spending(0.0, 0.0))
+        calls = bill.calls
+        found[bill.store.resource] = Spending(before.calls + calls, before.dollars + calls * bill.price)
+    return found
 
 
 @dataclass(frozen=True)
@@ -83,6 +128,25 @@ class Overview:
     kinds: dict[Resource, KindOverview]
     hidden: Sequence[Resource]
     """Kinds that the viewer may not list there."""
+    stores: Sequence[Resource] = STORES
+    """Kinds of stores that the viewer may list: at others it sees no spending."""
+
+    def bill(self) -> dict[str, Any] | None:
+        """Return what the viewer's ExternalSecrets and PushSecrets ask of the stores that it may list, as JSON."""
+        asking = [each for each in BILLED if each in self.kinds]
+        if not asking:
+            return None
+        shown = [
+            spent
+            for each in asking
+            for place, spent in self.kinds[each].spending.items()
+            if place in self.stores or place not in STORES
+        ]
+        return {
+            "callsPerMonth": round(sum(each.calls for each in shown)),
+            "dollarsPerMonth": round(sum(each.dollars for each in shown), 2),
+            "complete": set(self.stores) == set(STORES) and not set(BILLED) & set(self.hidden),
+        }
 
     def record(self, now: float) -> dict[str, Any]:
         """Return it as JSON; times are seconds ago."""
@@ -93,6 +157,7 @@ class Overview:
             "objects": {resource.kind: _counted(kind) for resource, kind in self.kinds.items()},
             "failures": [_shown(each, now) for each in failures],
             "oldestRefreshSeconds": None if oldest is None else max(0, round(now - oldest)),
+            "bill": self.bill(),
             "hidden": [each.kind for each in self.hidden],
         }
 

@@ -1,9 +1,9 @@
 """The endpoints of the page: its files for everyone, what it tells for viewers with the rights to it."""
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from importlib import resources
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiohttp import web
@@ -12,15 +12,13 @@ from manager import VERSION
 from manager.core.clock import Clock
 from manager.core.errors import ApiError, Forbidden
 from manager.kube.client import KubeClient
+from manager.kube.resources import CLUSTER_SECRET_STORES, SECRET_STORES, Resource
 from manager.kube.token_check import FORBIDDEN, UNAVAILABLE
 from manager.settings.model import Settings
 from manager.status_page.explaining import NAMESPACE, PageExplainer
 from manager.status_page.observed import Observer, shown_in
 from manager.status_page.overview import KindOverview, Overview
 from manager.status_page.viewers import Refused, Viewer, Viewers
-
-if TYPE_CHECKING:
-    from manager.kube.resources import Resource
 
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 POLICY = "; ".join(
@@ -47,7 +45,8 @@ HEADERS: Mapping[str, str] = MappingProxyType(
         "Cache-Control": "no-store",
     }
 )
-Answer = Callable[[web.Request, Viewer], Awaitable[dict[str, Any]]]
+Answer = Callable[[web.Request, Viewer], Awaitable[str]]
+"""Returns JSON."""
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +79,7 @@ class StatusPage:
         async def answered(request: web.Request) -> web.Response:
             try:
                 viewer = await self._viewers.admitted(request.headers.get("Authorization", ""))
-                return web.json_response(await answer(request, viewer), headers=HEADERS)
+                return web.json_response(text=await answer(request, viewer), headers=HEADERS)
             except Refused as refused:
                 return web.Response(status=refused.status, headers=HEADERS)
             except ApiError as error:
@@ -89,7 +88,7 @@ class StatusPage:
 
         return answered
 
-    async def _status(self, request: web.Request, viewer: Viewer) -> dict[str, Any]:
+    async def _status(self, request: web.Request, viewer: Viewer) -> str:
         namespace = request.query.get("namespace", "")
         if namespace and NAMESPACE.fullmatch(namespace) is None:
             raise Refused(400)
@@ -109,7 +108,13 @@ class StatusPage:
         if not kinds and hidden:
             raise Refused(FORBIDDEN)
         about = {"version": VERSION, "viewer": viewer.name, "namespace": namespace}
-        return about | Overview(kinds, hidden).record(self._clock.now().timestamp())
+        overview = Overview(kinds, hidden, await self._stores(viewer, namespace))
+        return json.dumps(about | overview.record(self._clock.now().timestamp()))
+
+    async def _stores(self, viewer: Viewer, namespace: str) -> list[Resource]:
+        """Return the kinds of stores that a viewer may list: what a namespace spends is known by cluster stores too."""
+        places = {SECRET_STORES: namespace, CLUSTER_SECRET_STORES: ""}
+        return [each for each, place in places.items() if await self._viewers.may(viewer, "list", each, place)]
 
 
 def _files() -> list[tuple[str, str]]:

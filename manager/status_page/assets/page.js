@@ -100,6 +100,12 @@ function showOne(found) {
   );
 }
 
+// Tell what providers are asked in a month, as `coffer cost` estimates it.
+function billed({ callsPerMonth, dollarsPerMonth, complete }) {
+  const part = complete ? "" : ", without what this token may not list";
+  return `Providers are asked about ${callsPerMonth.toLocaleString("en")} times a month, for $${dollarsPerMonth.toFixed(2)}${part}.`;
+}
+
 function show(status) {
   const where = status.namespace ? `namespace ${status.namespace}` : "the whole cluster";
   const failed = status.failures.length;
@@ -115,6 +121,7 @@ function show(status) {
   );
   const facts = [`Version ${status.version}.`];
   if (status.oldestRefreshSeconds !== null) facts.push(`The oldest ready ExternalSecret was refreshed ${span(status.oldestRefreshSeconds)} ago.`);
+  if (status.bill) facts.push(billed(status.bill));
   if (status.hidden.length) facts.push(`Not shown, because this token may not list them here: ${status.hidden.join(", ")}.`);
   at("facts").textContent = facts.join(" ");
 }

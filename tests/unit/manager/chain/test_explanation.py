@@ -1,11 +1,13 @@
 """The whole explanation of one object, from what was read; and how little is read for it."""
 
 import json
+import threading
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from external.api.hashes import field_manager
+from manager.chain.explained import explained as whole
 from manager.chain.explanation import Explainer
 from manager.chain.model import Explanation, Node
 from manager.chain.reading import ChainReader
@@ -15,6 +17,7 @@ from manager.cli.explain.rendering import lines, names, tree_lines
 from manager.core.clock import SystemClock
 from manager.core.errors import Forbidden
 from manager.kube.auto_mirrors import AUTO_REFLECTS, REFLECTS
+from manager.kube.cache import MetadataCache
 from manager.kube.resources import (
     EXTERNAL_SECRETS,
     LEASES,
@@ -25,7 +28,7 @@ from manager.kube.resources import (
     Body,
     Key,
 )
-from manager.settings.model import ReflectorSettings
+from manager.settings.model import ReflectorSettings, Settings
 from manager.tables import plain_lines
 from reflector.view import ViewBuilder
 from tests.builders.manifests import allowed
@@ -238,3 +241,39 @@ async def test_hostile_names_and_messages_stay_on_their_line(cluster: ClusterSta
     assert not any(each in line for line in text for each in "\x1b\x07\n")
     assert "!  fake" not in text
     assert "\x1b" not in json.dumps(record(found))
+
+
+async def test_more_mirrors_than_are_looked_at_are_not_called_missing(cluster: ClusterStandIn) -> None:
+    snapshot = Snapshot(NOW, "coffer")
+    builder = ViewBuilder(snapshot.cache, ReflectorSettings(), "coffer", SystemClock())
+    reader = ChainReader(cast("KubeClient", cluster), snapshot, builder, "coffer", budget=10)
+
+    await reader.secret(KEY)
+    found = Explainer(snapshot, builder).secret(KEY)
+
+    assert (found.mirrors, found.faults) == ((), ())
+    assert any(each.startswith("mirrors: more namespaces") for each in found.unread)
+
+
+async def test_a_chain_is_planned_outside_of_the_event_loop(
+    cluster: ClusterStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A source with thousands of mirrors takes a second: on the loop, all tenants would wait for a viewer."""
+    threads: set[int] = set()
+    view, observe = ViewBuilder.view, MetadataCache.observe
+
+    def viewed(builder: ViewBuilder, key: Key) -> Any:
+        threads.add(threading.get_ident())
+        return view(builder, key)
+
+    def observed(cache: MetadataCache, *given: Any) -> Any:
+        threads.add(threading.get_ident())
+        return observe(cache, *given)
+
+    monkeypatch.setattr(ViewBuilder, "view", viewed)
+    monkeypatch.setattr(MetadataCache, "observe", observed)
+    found = await whole(cast("KubeClient", cluster), Settings(), "coffer", ("secret", KEY), deep=True)
+
+    assert [each.key.namespace for each in found.mirrors] == ["team"]
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads

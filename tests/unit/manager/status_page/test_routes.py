@@ -115,3 +115,9 @@ async def test_a_kind_that_coffer_may_not_list_is_hidden(site: tuple[str, ApiSer
     site[1].closed = SEALED_SECRETS
     status, _, found = await asked(f"{site[0]}/v1/status", "all")
     assert (status, found["hidden"]) == (200, ["SealedSecret"])
+
+
+async def test_the_bill_is_of_the_stores_that_a_viewer_may_list(site: tuple[str, ApiServer]) -> None:
+    every = (await asked(f"{site[0]}/v1/status", "all"))[2]["bill"]
+    one = (await asked(f"{site[0]}/v1/status?namespace=one", "one"))[2]["bill"]
+    assert (every["complete"], one["complete"]) == (True, False)
