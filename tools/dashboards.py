@@ -55,7 +55,16 @@ def latency(title: str, metric: str, by: str = "") -> Panel:
 OVERVIEW = (
     number("Leading replicas", "none", "sum(coffer_leader{%})", "One replica writes; the others stand by."),
     number(
-        "Modules that only observe", "none", "sum(max by (module) (coffer_module_observing{%}))", "An original runs."
+        "Modules that only observe",
+        "none",
+        "sum(max by (module) (coffer_module_observing{%}))",
+        "An original or an older Coffer runs.",
+    ),
+    number(
+        "Modules with a second Coffer",
+        "none",
+        "sum(max by (module) (coffer_other_installation{%}))",
+        "Another installation works on the same objects.",
     ),
     number("Deletes put off", "none", "sum(increase(coffer_deletes_paused_total{%}[1h]))", "In an hour."),
     one(
