@@ -15,6 +15,8 @@ from tests.builders.generators import Desk, generator_context
 OWNER, OTHER = "team-a/app", "team-b/app"
 ENVELOPE = {"apiVersion": "kubernetes.external-secrets.io/v1alpha1", "kind": "PushSecretMetadata"}
 
+PATIENT_SECONDS = 30.0  # for a double on a crowded machine: a test that waits for an end to patience has its own
+
 
 class Calls(Counter[str]):
     """Counts finished calls by their names."""

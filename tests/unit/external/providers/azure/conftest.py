@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.builders.generators import Desk
-from tests.builders.providers import Calls, connected, provider_context
+from tests.builders.providers import PATIENT_SECONDS, Calls, connected, provider_context
 from tests.doubles.azure.key_vault import KeyVault
 
 Connect = Callable[..., Any]
@@ -50,7 +50,13 @@ def fields(vault: KeyVault, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def client(vault: KeyVault, desk: Desk, calls: Calls) -> Iterator[Any]:
-    made = connected("azurekv", fields(vault), provider_context(desk, calls=calls, timeout=2))
+def patience() -> float:
+    """Return the seconds that a call may take."""
+    return PATIENT_SECONDS
+
+
+@pytest.fixture
+def client(vault: KeyVault, desk: Desk, calls: Calls, patience: float) -> Iterator[Any]:
+    made = connected("azurekv", fields(vault), provider_context(desk, calls=calls, timeout=patience))
     yield made
     made.close()

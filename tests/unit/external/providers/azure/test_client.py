@@ -280,6 +280,7 @@ def test_a_fault_of_the_vault_is_never_an_absence(
     assert text(client, "app") == "one", "the next read works"
 
 
+@pytest.mark.parametrize("patience", [2.0])
 def test_silence_ends_within_the_deadline(vault: KeyVault, client: Any) -> None:
     client.validate()
     vault.faults.next(silent, "/secrets/app")

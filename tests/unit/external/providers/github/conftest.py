@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.builders.generators import Desk
-from tests.builders.providers import Calls, connected, provider_context
+from tests.builders.providers import PATIENT_SECONDS, Calls, connected, provider_context
 from tests.doubles.github.actions import Actions
 
 Connect = Callable[..., Any]
@@ -49,7 +49,7 @@ def connect(double: Actions, calls: Calls) -> Iterator[Connect]:
     made: list[Any] = []
 
     def connecting(**more: Any) -> Any:
-        context = provider_context(Desk(login_pem=double.private_key), calls=calls, timeout=2)
+        context = provider_context(Desk(login_pem=double.private_key), calls=calls, timeout=PATIENT_SECONDS)
         made.append(connected("github", fields(double, **more), context))
         return made[-1]
 

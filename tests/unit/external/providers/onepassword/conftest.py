@@ -8,7 +8,7 @@ import pytest
 from external.providers.onepassword import connect
 from external.providers.support.call_saving.daily_budget import DailyBudgets
 from tests.builders.generators import Desk
-from tests.builders.providers import Calls, connected, provider_context
+from tests.builders.providers import PATIENT_SECONDS, Calls, connected, provider_context
 from tests.doubles.onepassword import OnePassword
 
 
@@ -40,6 +40,6 @@ def fields(server: OnePassword, **more: Any) -> dict[str, Any]:
 @pytest.fixture
 def client(server: OnePassword, calls: Calls) -> Iterator[Any]:
     desk = Desk(op_token=f"{server.token}\n")
-    made = connected("onepassword", fields(server), provider_context(desk, calls=calls, timeout=2))
+    made = connected("onepassword", fields(server), provider_context(desk, calls=calls, timeout=PATIENT_SECONDS))
     yield made
     made.close()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.builders.generators import Desk
-from tests.builders.providers import Calls, connected, provider_context
+from tests.builders.providers import PATIENT_SECONDS, Calls, connected, provider_context
 from tests.doubles.scaleway import Scaleway
 
 
@@ -40,6 +40,6 @@ def fields(double: Scaleway, **more: Any) -> dict[str, Any]:
 @pytest.fixture
 def client(double: Scaleway, calls: Calls) -> Iterator[Any]:
     desk = Desk(login_secret=f"{double.secret_key}\n")
-    made = connected("scaleway", fields(double), provider_context(desk, calls=calls, timeout=2))
+    made = connected("scaleway", fields(double), provider_context(desk, calls=calls, timeout=PATIENT_SECONDS))
     yield made
     made.close()

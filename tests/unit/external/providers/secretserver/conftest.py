@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.builders.generators import Desk
-from tests.builders.providers import Calls, connected, provider_context
+from tests.builders.providers import PATIENT_SECONDS, Calls, connected, provider_context
 from tests.doubles.delinea.secret_server import SecretServer
 
 
@@ -38,7 +38,7 @@ def fields(double: SecretServer, **more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def client(double: SecretServer, calls: Calls) -> Iterator[Any]:
-    context = provider_context(Desk(login_password=f"{double.password}\n"), calls=calls, timeout=2)
+    context = provider_context(Desk(login_password=f"{double.password}\n"), calls=calls, timeout=PATIENT_SECONDS)
     made = connected("secretserver", fields(double), context)
     yield made
     made.close()
