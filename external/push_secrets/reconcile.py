@@ -196,6 +196,8 @@ class PushReconciler:
         if outcome.synced:
             unused = fresh and not outcome.wrote
             await self._parts.held.settle(this.push_secret, values.states, replaces=replaces, unused=unused)
+            if unused and not replaces:  # they are about to be ended: a later pass must not push them
+                self._parts.sources.drop_generated(this.push_secret.key)
         outcome.at, outcome.sources, outcome.refresh_by = this.started, sources, values.refresh_by
         return outcome
 

@@ -93,6 +93,10 @@ class Sources:
         """Note that the states of generated values are held: the values are used as long as they last."""
         self._generators.held(key, [name for _, name in values.states])
 
+    def drop_generated(self, key: Key) -> None:
+        """Drop the generated values of a PushSecret: the next pass that needs some makes new ones."""
+        self._generators.forget(key)
+
     async def _whole(self, listed: Body) -> Body:
         """Read a Secret whose metadata was listed. Raises Retry if it has gone since."""
         meta = listed["metadata"]

@@ -118,6 +118,21 @@ async def test_what_a_store_keeps_is_not_ended(bench: ExternalModule, remote: Re
     assert tokens.alive == {"t1"}, "what was made since then reached no store"
 
 
+async def test_what_was_ended_unused_is_not_pushed_later(
+    bench: ExternalModule, remote: Remote, tokens: CountedTokens
+) -> None:
+    await pushed(bench, updatePolicy="IfNotExists")
+    await later(bench, 3700)
+    await later(bench, GRACE + 60)
+    assert tokens.alive == {"t1"}
+
+    bench.store(values={"place": "b"})
+    await bench.settle()
+
+    assert remote.text("remote", "b") is not None
+    assert tokens.alive - {"t1"}, "what is pushed lives"
+
+
 async def test_a_restart_ends_nothing_that_a_store_has(
     bench: ExternalModule, remote: Remote, tokens: CountedTokens
 ) -> None:
